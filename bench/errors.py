@@ -1,0 +1,13 @@
+"""The one error that a user's input can cause; the command line prints it without a traceback and exits with 2."""
+
+
+class InputError(ValueError):
+    """Wrong input. The message names the file and field, what was given, and what is allowed."""
+
+
+def did_you_mean(given: str, known: list[str]) -> str:
+    """A hint such as `, did you mean "digits"?`, or nothing when no known name is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(given, known, n=1)
+    return f', did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,105 @@
+"""The options of the speed benchmarks: `pytest --benchmark` runs them and only them; plain `pytest` skips them.
+
+A benchmark is a test that asks for pytest-benchmark's `benchmark` fixture. The default selection is the benchmarks
+marked `core`, and it ends in time by construction, not by care: a clock runs from the start of the session, the
+benchmark that it runs out on is interrupted, and the rest are skipped, each with the reason. `--bench-full` runs
+all of them without a clock. pytest-benchmark's own `--benchmark-only` selects the same as `--benchmark`.
+"""
+
+import signal
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+SESSION_START = time.monotonic()
+SESSION_LIMIT_S = 150.0
+"""When the default selection ends. The promise is 180 s on 2 cores; the rest is for start-up and the last teardown."""
+
+NOT_ASKED_FOR = "a speed benchmark: pytest --benchmark runs it"
+NOT_CORE = "outside the default selection: --bench-full runs it"
+OUT_OF_TIME = "the default selection has had its {limit:.0f} s: --bench-full runs all, without a limit"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("speed benchmarks")
+    group.addoption("--benchmark", action="store_true", help="run the speed benchmarks, and only them")
+    group.addoption("--bench-full", action="store_true", help="run all of them, whatever time they take")
+    group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="where they run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if benchmarks_wanted(config) and config.getoption("numprocesses", None):
+        raise pytest.UsageError("speed benchmarks run one after another, as they measure time: leave out -n")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Under --benchmark the tests are not even imported."""
+    return True if only_benchmarks(config) and collection_path == config.rootpath / "tests" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if only_benchmarks(config):
+        config.hook.pytest_deselected(items=[item for item in items if not is_benchmark(item)])
+        items[:] = filter(is_benchmark, items)
+    for item in filter(is_benchmark, items):
+        item.add_marker(pytest.mark.timeout(0))  # the session's clock serves instead
+        if not benchmarks_wanted(config):
+            item.add_marker(pytest.mark.skip(reason=NOT_ASKED_FOR))
+        elif has_clock(item) and not item.get_closest_marker("core"):
+            item.add_marker(pytest.mark.skip(reason=NOT_CORE))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    with session_clock(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with session_clock(item):
+        return (yield)
+
+
+def only_benchmarks(config: pytest.Config) -> bool:
+    return config.getoption("benchmark") or config.getoption("bench_full")
+
+
+def benchmarks_wanted(config: pytest.Config) -> bool:
+    return only_benchmarks(config) or config.getoption("benchmark_only")
+
+
+def is_benchmark(item: pytest.Item) -> bool:
+    return "benchmark" in getattr(item, "fixturenames", ())
+
+
+def has_clock(item: pytest.Item) -> bool:
+    return is_benchmark(item) and not item.config.getoption("bench_full")
+
+
+@contextmanager
+def session_clock(item: pytest.Item) -> Iterator[None]:
+    """Skip the benchmark when the session's time is over, or as soon as it runs out."""
+    if not has_clock(item):
+        yield
+        return
+    reason = OUT_OF_TIME.format(limit=SESSION_LIMIT_S)
+    remaining_s = SESSION_START + SESSION_LIMIT_S - time.monotonic()
+    if remaining_s <= 0:
+        pytest.skip(reason)
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        pytest.skip(f"interrupted: {reason}")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # Again every few seconds, as an exception raised while a finalizer runs is lost.
+    signal.setitimer(signal.ITIMER_REAL, remaining_s, 5.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

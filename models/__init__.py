@@ -1,0 +1,43 @@
+"""What is compared: ViTs, CNNs and hybrids behind one contract. Knows nothing of the harness.
+
+`import models` is light; torch and timm load when something is built, counted or loaded.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from models.spec import ModelSpec, SpecError, known_models, parse_spec
+
+if TYPE_CHECKING:
+    from models.contract import Classifier
+    from models.counts import Counts, count
+    from models.loading import LoadedModel, load
+    from models.registry import build
+
+__all__ = [
+    "Classifier",
+    "Counts",
+    "LoadedModel",
+    "ModelSpec",
+    "SpecError",
+    "build",
+    "count",
+    "known_models",
+    "load",
+    "parse_spec",
+]
+
+_HOMES = {
+    "Classifier": "models.contract",
+    "Counts": "models.counts",
+    "LoadedModel": "models.loading",
+    "build": "models.registry",
+    "count": "models.counts",
+    "load": "models.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'models' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

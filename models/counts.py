@@ -1,0 +1,34 @@
+"""How large a model is and what one image costs it, without running it.
+
+Multiply-accumulates are torch's own count (`FlopCounterMode`, two operations each), of one forward pass of one
+image: matrix products and convolutions, the two products inside attention included; norms, activations and
+additions are not counted, as is the custom.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.registry import build
+from models.spec import ModelSpec, num_tokens, parse_spec
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`macs` is multiply-accumulates per image; `tokens` leaves out [CLS], and is None for a CNN."""
+
+    parameters: int
+    macs: int
+    tokens: int | None
+
+
+def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> Counts:
+    """Count on the meta device: no memory, no time. Raises SpecError as `build` does."""
+    spec = parse_spec(spec) if isinstance(spec, str) else spec
+    with torch.device("meta"), torch.no_grad():
+        model = build(spec, num_classes=num_classes, image_size=image_size)
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, 3, image_size, image_size))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Counts(parameters, counter.get_total_flops() // 2, num_tokens(spec, image_size))

@@ -1,0 +1,41 @@
+"""Hybrids: a convolutional trunk, then a Transformer encoder on its feature map.
+
+Paper: Dosovitskiy et al. 2021 (arXiv 2010.11929), section 3.1, "Hybrid Architecture": the cells of a ResNet's
+feature map take the place of the image's patches, under the same shared linear projection.
+Source: timm's `vision_transformer_hybrid.py`; `patch_embed.backbone` and `patch_embed.proj` are its names.
+
+Deviations: the trunks for 32 pixels are pre-activation, as our CNNs, so that the hybrid differs from them by the
+encoder alone; `/patch` is the pixels per token, a multiple of the trunk's stride.
+"""
+
+from torch import Tensor, nn
+
+from models.contract import Classifier
+from models.presets import PRESETS, HybridSize
+from models.resnet import BitTrunk
+from models.spec import ModelSpec, tokens_per_side
+from models.vit import VisionTransformer
+
+
+def build_hybrid(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
+    """The hybrid that `spec` names, for square images of `image_size` pixels."""
+    size = PRESETS[spec.preset].size
+    assert isinstance(size, HybridSize) and spec.patch is not None
+    patches = TrunkPatches(size, spec.patch)
+    return VisionTransformer(
+        patches, tokens_per_side(spec, image_size), size.encoder, str(spec.option("pos")), num_classes
+    )
+
+
+class TrunkPatches(nn.Module):
+    """Images (batch, 3, size, size) -> tokens (batch, (size / patch)^2, width), row by row."""
+
+    def __init__(self, size: HybridSize, patch: int) -> None:
+        super().__init__()
+        cells = patch // size.trunk.stride
+        self.backbone = BitTrunk(size.trunk)
+        self.proj = nn.Conv2d(size.trunk.widths[-1], size.encoder.width, cells, cells)
+
+    def forward(self, images: Tensor) -> Tensor:
+        grid: Tensor = self.proj(self.backbone(images))
+        return grid.flatten(2).transpose(1, 2)

@@ -1,0 +1,104 @@
+"""A finished run's model, ready to use: weights, preprocessing and class names from the run's own folder.
+
+Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that is no
+finished run, and weights that don't fit the model that the record names.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.contract import Classifier
+from models.registry import build
+from models.spec import ModelSpec, SpecError, parse_spec
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What the run did to its images: RGB at `image_size` pixels, then (image / 255 - mean) / std."""
+
+    image_size: int
+    mean: float
+    std: float
+
+    def __call__(self, image: Image.Image | np.ndarray) -> Tensor:
+        """A PIL image of any mode and size, or uint8 (height, width, 3) -> float32 (3, size, size)."""
+        rgb = _as_pil(image).convert("RGB")
+        size = (self.image_size, self.image_size)
+        if rgb.size != size:
+            rgb = rgb.resize(size, Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).float()
+        return (pixels / 255 - self.mean) / self.std
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model in eval mode on the CPU; `preprocess` makes one image its input, without the batch axis."""
+
+    model: Classifier
+    preprocess: Preprocessing
+    class_names: tuple[str, ...]
+    spec: ModelSpec
+
+
+def load(run_folder: Path | str) -> LoadedModel:
+    """The model that the run in `run_folder` left.
+
+    Raises SpecError where the folder holds no finished run or its weights don't fit the recorded model.
+    """
+    folder = Path(run_folder)
+    record = _read_record(folder)
+    spec = parse_spec(record["run"]["model"])
+    class_names = tuple(record["data"]["class_names"])
+    scaling = record["preprocessing"]
+    preprocess = Preprocessing(int(scaling["image_size"]), float(scaling["mean"]), float(scaling["std"]))
+    model = build(spec, num_classes=len(class_names), image_size=preprocess.image_size)
+    _fill(model, folder / "weights.safetensors", spec)
+    return LoadedModel(model.eval(), preprocess, class_names, spec)
+
+
+def _as_pil(image: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
+    return Image.fromarray(image)
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / "record.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        status, _ = record["status"], (record["run"]["model"], record["data"], record["preprocessing"])
+    except FileNotFoundError:
+        raise SpecError(f"{folder} holds no run: {path.name} is missing") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpecError(f"{path} is no run's record: {error!r}") from None
+    if status != "ok":
+        raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
+    return record
+
+
+def _fill(model: Classifier, path: Path, spec: ModelSpec) -> None:
+    try:
+        given = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SpecError(f"{path} can't be read as safetensors: {error}") from None
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in given.items()}
+    wrong = [
+        f"{name}: expected {wanted.get(name, 'nothing')}, got {found.get(name, 'nothing')}"
+        for name in sorted(wanted.keys() | found.keys())
+        if wanted.get(name) != found.get(name)
+    ]
+    if wrong:
+        raise SpecError(f"{path} does not hold weights of {spec}: {'; '.join(wrong)}")
+    model.load_state_dict(given)

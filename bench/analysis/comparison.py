@@ -1,0 +1,73 @@
+"""The ladder's table: a row per model, subset and target, its accuracy and its gain over from scratch."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_types
+from bench.analysis.intervals import LEVEL
+from bench.analysis.seeds import Key, Seeds, difference, expected_seeds, read_seeds, require_columns, split
+
+SCRATCH = "none"
+"""The corpus of a row that was not pretrained."""
+
+_PRETRAINING = ["model", "family", "corpus", "subset_images", "subset_classes"]
+_TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_recipe", "transfer_recipe"]
+_ROW = [*_PRETRAINING, *_TRANSFER]
+_BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
+"""Where a row and its from-scratch row agree."""
+
+
+def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+    """Compare the ladder's rows over seeds; ablation arms are left to `ablations`.
+
+    Args:
+        cells: one row a cell, as in `results/<suite>/tables/cells.parquet`.
+        level: of the intervals.
+
+    Returns:
+        One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
+        `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1. `status`: `complete`, or
+        which seeds did not finish and how; `reason`: why. `gain`, `gain_low`, `gain_high`, `num_pairs`: over
+        the from-scratch row of the same model and target, paired by seed. `gain_status`: `complete`, empty on
+        the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an interval.
+
+    Raises:
+        MissingColumnError, DuplicateRowError: the table is not one of cells.
+    """
+    require_columns(cells, [*_ROW, "ablation", "draw", "seed", "status", "reason", "accuracy"], "cells")
+    ladder = cells[cells["ablation"] == ""]
+    expected = expected_seeds(ladder)
+    seeds = {key: read_seeds(rows, expected) for key, rows in split(ladder, _ROW)}
+    scratch = {_baseline(key): row for key, row in seeds.items() if _is_scratch(key)}
+    rows = [
+        dict(zip(_ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
+        for key, row in seeds.items()
+    ]
+    table = pd.DataFrame(rows, columns=[*_ROW, *NUMBERS, *difference_columns("gain")])
+    order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
+    return with_types(table, "gain").sort_values(order, key=_place, ignore_index=True)
+
+
+def _gain(key: Key, row: Seeds, scratch: dict[Key, Seeds], level: float) -> dict[str, Any]:
+    if _is_scratch(key):
+        return {"gain_status": ""}
+    if _baseline(key) not in scratch:
+        return {"gain_status": "undecided: no from-scratch row"}
+    return difference_numbers("gain", difference(row, scratch[_baseline(key)], "from scratch", level))
+
+
+def _baseline(key: Key) -> Key:
+    return tuple(value for column, value in zip(_ROW, key, strict=True) if column in _BASELINE)
+
+
+def _is_scratch(key: Key) -> bool:
+    return bool(key[_ROW.index("corpus")] == SCRATCH)
+
+
+def _place(column: pd.Series) -> pd.Series:
+    """What to sort by: sizes by size, names by first appearance, from scratch before every corpus."""
+    if column.name == "subset_images":
+        return column
+    codes, _ = pd.factorize(column, use_na_sentinel=False)
+    return pd.Series(codes, index=column.index).where(column.ne(SCRATCH).fillna(True), -1)

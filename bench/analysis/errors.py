@@ -1,0 +1,33 @@
+"""What the statistics refuse, by name. Each message says which row or value was wrong."""
+
+
+class AnalysisError(ValueError):
+    """The input is not one that the asked statistic is defined for."""
+
+
+class EmptySampleError(AnalysisError):
+    """No values at all."""
+
+
+class NotFiniteError(AnalysisError):
+    """A value is NaN or infinite. What was not measured is left out by the caller, and named."""
+
+
+class LevelError(AnalysisError):
+    """A confidence level outside (0, 1)."""
+
+
+class UnpairedError(AnalysisError):
+    """Two samples that do not hold the same seeds."""
+
+
+class MissingColumnError(AnalysisError):
+    """A table lacks a column that the statistic reads."""
+
+
+class DuplicateRowError(AnalysisError):
+    """The same cell, or the same run, stands twice."""
+
+
+class UnknownReferenceError(AnalysisError):
+    """An ablation without a reference arm, or with one that is not among its arms."""

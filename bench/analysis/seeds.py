@@ -1,0 +1,148 @@
+"""One row of a table as what its seeds left: accuracies where they finished, and words where they did not.
+
+A seed that diverged or is missing makes any comparison with that row undecided. The seeds that did finish are
+shown with it, and are never used alone in silence: failures are not random, so what survives them is biased.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.errors import DuplicateRowError, MissingColumnError
+from bench.analysis.intervals import LEVEL, Interval, mean_interval, paired_interval
+
+COMPLETE = "complete"
+_IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
+
+Key = tuple[Any, ...]
+"""Values of the columns that identify a row; a missing value is None, so that keys can be equal."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """What the seeds of one row left. Draws within a seed are averaged: they share its pretraining."""
+
+    accuracy: dict[int, float]
+    """Of each seed that finished, 0 to 1."""
+    problems: dict[int, str]
+    """What became of each seed that did not."""
+    reason: str
+    """Why, in the records' words; empty if all finished."""
+
+    @property
+    def status(self) -> str:
+        """`complete`, or such as `seed 3 diverged; seeds 1, 2 not run`."""
+        by_problem: dict[str, list[int]] = {}
+        for seed, problem in sorted(self.problems.items()):
+            by_problem.setdefault(problem, []).append(seed)
+        texts = [f"{_name_seeds(seeds)} {problem}" for problem, seeds in by_problem.items()]
+        return "; ".join(texts) or COMPLETE
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        """Over the seeds that finished; all NaN where none did."""
+        values = [self.accuracy[seed] for seed in sorted(self.accuracy)]
+        return mean_interval(values, level) if values else _NOTHING
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference between two rows, or why there is none."""
+
+    interval: Interval
+    status: str
+    """`complete`, or `undecided: …`."""
+
+
+_NOTHING = Interval(math.nan, math.nan, math.nan, 0)
+
+
+def expected_seeds(cells: pd.DataFrame) -> list[int]:
+    """The seeds that every row is held to: those that any row has begun.
+
+    Seeds run outermost, so one that no row has begun was cut off for all alike, and what the others show is
+    still balanced.
+    """
+    begun = cells.loc[cells["status"] != "not_run", "seed"]
+    return sorted(int(seed) for seed in (begun if len(begun) else cells["seed"]).unique())
+
+
+def split(cells: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """The rows of each key, in the order of the table; a missing value is a key like any other."""
+    positions: dict[Key, list[int]] = {}
+    for position, row in enumerate(cells[columns].itertuples(index=False)):
+        positions.setdefault(as_key(row), []).append(position)
+    for key, where in positions.items():
+        yield key, cells.iloc[where]
+
+
+def as_key(values: Iterable[Any]) -> Key:
+    """Values as a key; NA and NaN become None."""
+    return tuple(None if pd.isna(value) else value for value in values)
+
+
+def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
+    """What the seeds left in the rows of one key.
+
+    Raises:
+        DuplicateRowError: a seed and draw stand twice.
+    """
+    _refuse_duplicates(rows)
+    accuracy: dict[int, float] = {}
+    problems: dict[int, str] = {}
+    for seed in expected:
+        draws = rows[rows["seed"] == seed]
+        if problem := _problem(draws):
+            problems[seed] = problem
+        else:
+            accuracy[seed] = float(draws["accuracy"].mean())
+    failed = rows[rows["seed"].isin(list(problems)) & (rows["status"] != "ok")]
+    return Seeds(accuracy, problems, "; ".join(dict.fromkeys(str(text) for text in failed["reason"] if text)))
+
+
+def difference(row: Seeds, reference: Seeds, reference_name: str, level: float = LEVEL) -> Difference:
+    """How far a row lies above its reference, seed by seed; undecided if a seed lacks on either side."""
+    pairs = row.accuracy.keys() & reference.accuracy.keys()
+    if problems := _problems(row, reference, reference_name):
+        return Difference(Interval(math.nan, math.nan, math.nan, len(pairs)), f"undecided: {problems}")
+    interval = paired_interval(row.accuracy, reference.accuracy, level)
+    if interval.is_known:
+        return Difference(interval, COMPLETE)
+    why = "one pair has no interval" if interval.n == 1 else "every pair differs by the same"
+    return Difference(interval, f"undecided: {why}")
+
+
+def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
+    """Raise MissingColumnError if a table lacks a column."""
+    if missing := [column for column in columns if column not in table.columns]:
+        raise MissingColumnError(f"table {name!r} lacks columns: {', '.join(missing)}")
+
+
+def _refuse_duplicates(rows: pd.DataFrame) -> None:
+    twice = rows[rows.duplicated(["seed", "draw"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise DuplicateRowError(f"{row['model']} on {row['target']}: seed {row['seed']} stands twice")
+
+
+def _problem(draws: pd.DataFrame) -> str:
+    """What became of a seed, or nothing if all its draws finished."""
+    if draws.empty:
+        return "missing"
+    failed = draws.loc[draws["status"] != "ok", "status"]
+    if len(failed):
+        return _IN_WORDS.get(str(failed.iloc[0]), str(failed.iloc[0]))
+    return "has no accuracy" if draws["accuracy"].isna().any() else ""
+
+
+def _problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
+    texts = [] if row.status == COMPLETE else [row.status]
+    if reference.status != COMPLETE:
+        texts.append(f"{reference_name} {reference.status}")
+    return "; ".join(texts)
+
+
+def _name_seeds(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}"

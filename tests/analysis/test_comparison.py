@@ -1,0 +1,145 @@
+"""The ladder's table counts seeds, pairs rows with from scratch, and says what is missing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bench.analysis.comparison import comparison
+from bench.analysis.errors import DuplicateRowError, MissingColumnError
+
+Row = dict[str, Any]
+MakeCells = Callable[[list[Row]], pd.DataFrame]
+MakeSeeds = Callable[..., list[Row]]
+
+PRETRAINED = [0.81, 0.86, 0.80]
+FROM_SCRATCH = [0.70, 0.72, 0.61]
+
+
+def test_a_complete_row(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """Mean, interval and paired gain are SciPy's; from scratch has no gain over itself."""
+    cells = make_cells(make_seeds(PRETRAINED) + make_seeds(FROM_SCRATCH, **scratch))
+    below, row = (row for _, row in comparison(cells).iterrows())
+    t_test, paired = stats.ttest_1samp(PRETRAINED, 0), stats.ttest_rel(PRETRAINED, FROM_SCRATCH)
+    assert row[["low", "high"]].tolist() == pytest.approx(list(t_test.confidence_interval()))
+    assert row[["gain_low", "gain_high"]].tolist() == pytest.approx(list(paired.confidence_interval()))
+    assert row["gain"] == pytest.approx(0.44 / 3)
+    assert row[["num_seeds", "num_pairs", "status", "gain_status"]].tolist() == [3, 3, "complete", "complete"]
+    assert (below["corpus"], below["gain_status"]) == ("none", "")
+    assert below[["gain", "gain_low", "gain_high", "num_pairs"]].isna().all()
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_a_failed_seed_makes_the_gain_undecided(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row, status: str
+) -> None:
+    """The cell is shown over the seeds that finished; the gain is not taken from the complete pairs."""
+    cells = make_cells(make_seeds([0.81, 0.86, status]) + make_seeds(FROM_SCRATCH, **scratch))
+    row = comparison(cells).iloc[1]
+    assert row["accuracy"] == pytest.approx(0.835)
+    assert row[["num_seeds", "status", "reason"]].tolist() == [2, f"seed 2 {status}", f"because it {status}"]
+    assert row["gain_status"] == f"undecided: seed 2 {status}"
+    assert row["num_pairs"] == 2
+    assert row[["gain", "gain_low", "gain_high"]].isna().all()
+
+
+def test_a_failed_seed_from_scratch_undecides_every_rung(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
+) -> None:
+    """The status says that it was the from-scratch row that failed."""
+    cells = make_cells(
+        make_seeds(PRETRAINED, subset_images=256)
+        + make_seeds(PRETRAINED, subset_images=1024)
+        + make_seeds([0.7, "out_of_memory", "out_of_memory"], **scratch)
+    )
+    table = comparison(cells)
+    assert table["status"].tolist() == ["seeds 1, 2 ran out of memory", "complete", "complete"]
+    assert set(table["gain_status"][1:]) == {"undecided: from scratch seeds 1, 2 ran out of memory"}
+
+
+def test_a_missing_row_is_a_missing_seed(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """A seed that other rows have and this one lacks is missing, as is an `ok` without an accuracy."""
+    lacking = [*make_seeds([0.8, 0.9]), {"seed": 2, "accuracy": None}]
+    table = comparison(make_cells(lacking + make_seeds(FROM_SCRATCH[:2], **scratch)))
+    assert table["status"].tolist() == ["seed 2 missing", "seed 2 has no accuracy"]
+    assert table["num_seeds"].tolist() == [2, 2]
+
+
+def test_a_seed_that_nothing_has_begun_is_not_held_against_any_row(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
+) -> None:
+    """Seeds run outermost: what was done when time ran out is balanced."""
+    cells = make_cells(make_seeds([0.8, 0.9, "not_run"]) + make_seeds([0.5, 0.7, "not_run"], **scratch))
+    row = comparison(cells).iloc[1]
+    assert row[["status", "gain_status", "num_pairs"]].tolist() == ["complete", "complete", 2]
+
+
+def test_a_row_that_never_ran_is_shown(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
+    """Nothing measured is NaN and a reason, not zero and not a vanished row."""
+    row = comparison(make_cells(make_seeds(["not_run", "not_run"]))).iloc[0]
+    assert row[["num_seeds", "status", "reason"]].tolist() == [0, "seeds 0, 1 not run", "because it not_run"]
+    assert row[["accuracy", "low", "high"]].isna().all()
+
+
+def test_a_single_seed_has_a_gain_without_interval(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """The estimate stands, its interval is absent, and the verdict is open."""
+    row = comparison(make_cells(make_seeds([0.8]) + make_seeds([0.5], **scratch))).iloc[1]
+    assert row["gain"] == pytest.approx(0.3)
+    assert row[["low", "high", "gain_low", "gain_high"]].isna().all()
+    assert row["gain_status"] == "undecided: one pair has no interval"
+
+
+def test_without_from_scratch_the_gain_is_undecided(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
+    """Also when another target has the row."""
+    assert comparison(make_cells(make_seeds(PRETRAINED)))["gain_status"].tolist() == ["undecided: no from-scratch row"]
+
+
+def test_draws_of_a_seed_are_averaged(make_cells: MakeCells) -> None:
+    """Draws share their seed's pretraining, so they add no seed; one that failed takes its seed along."""
+    draws = [{"seed": seed, "draw": draw, "accuracy": 0.5 + 0.1 * draw} for seed in (0, 1) for draw in (0, 1)]
+    draws[-1] |= {"status": "diverged", "accuracy": None}
+    row = comparison(make_cells(draws)).iloc[0]
+    assert (row["num_seeds"], row["accuracy"]) == (1, pytest.approx(0.55))
+    assert row["status"] == "seed 1 diverged"
+
+
+def test_order_is_the_suites(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """Models and targets as they come, from scratch first, subsets by size whatever their order; no arms."""
+    cells = make_cells(
+        make_seeds([0.5, 0.6], model="z", target="digits")
+        + make_seeds([0.5, 0.6], model="z", target="digits", subset_images=256)
+        + make_seeds([0.5, 0.6], model="z", target="cifar10", **scratch)
+        + make_seeds([0.5, 0.6], model="a", target="cifar10", corpus="external:1", subset_images=None)
+        + make_seeds([0.5, 0.6], model="a", target="cifar10")
+        + make_seeds([0.9, 0.9], model="a", ablation="position", arm="none")
+    )
+    table = comparison(cells)
+    assert table["model"].tolist() == ["z", "z", "z", "a", "a"]
+    assert table["subset_images"].fillna(-1).tolist() == [0, 256, 1024, 1024, -1]
+
+
+def test_row_order_of_the_cells_does_not_change_the_numbers(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
+) -> None:
+    """The same bits: sums run in the order of the seeds."""
+    cells = make_cells(make_seeds([0.1, 0.7, 0.3]) + make_seeds([0.2, 0.3, 0.1], **scratch))
+    pd.testing.assert_frame_equal(comparison(cells), comparison(cells.iloc[::-1]), check_exact=True)
+
+
+def test_types_do_not_depend_on_what_is_missing(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """The same columns and types for a full table, one that never ran, and an empty one."""
+    full = comparison(make_cells(make_seeds([0.5, 0.6]) + make_seeds([0.4, 0.7], **scratch)))
+    nothing = comparison(make_cells(make_seeds(["not_run"])))
+    empty = comparison(make_cells([]))
+    assert full.dtypes.to_dict() == nothing.dtypes.to_dict() == empty.dtypes.to_dict()
+    assert empty.empty
+
+
+def test_wrong_tables_are_named(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
+    """A seed that stands twice, and a table that is none of cells."""
+    with pytest.raises(DuplicateRowError, match="vit_pico/8 on digits@100: seed 0 stands twice"):
+        comparison(make_cells(make_seeds([0.5]) * 2))
+    with pytest.raises(MissingColumnError, match="'cells' lacks columns: seed, accuracy"):
+        comparison(make_cells(make_seeds([0.5])).drop(columns=["seed", "accuracy"]))

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Under --benchmark the tests are not even imported."""
-    return True if only_benchmarks(config) and collection_path == config.rootpath / "tests" else None
+    return True if only_benchmarks(config) and collection_path.is_relative_to(config.rootpath / "tests") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

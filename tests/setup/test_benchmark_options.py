@@ -1,0 +1,173 @@
+"""`--benchmark` and its companions, on a tiny project that has the real root conftest and pytest settings."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TEST = """
+def test_plain():
+    assert True
+"""
+
+BENCHMARKS = """
+import time
+import pytest
+
+@pytest.mark.core
+def test_core(benchmark):
+    benchmark.extra_info["images_per_second"] = 7
+    benchmark.pedantic(time.sleep, args=(0.001,), rounds=3)
+
+def test_long(benchmark):
+    benchmark.pedantic(time.sleep, args=(0.001,), rounds=3)
+"""
+
+SLOW = """
+import time
+import pytest
+
+def step(seconds):
+    try:
+        time.sleep(seconds)
+    except Exception:  # what the clock raises gets through this
+        pass
+
+@pytest.mark.core
+@pytest.mark.parametrize("seconds", [0.001, 60, 0.002])
+def test_slow(benchmark, seconds):
+    benchmark.pedantic(step, args=(seconds,), rounds=1)
+"""
+
+PLUGINS = ("-p", "benchmark", "-p", "timeout", "-p", "xdist", "-p", "no:cacheprovider")
+"""Only those that matter here, as loading the others takes most of a session's time."""
+
+Pytest = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    write(tmp_path / "tests/test_plain.py", TEST)
+    write(tmp_path / "bench/throughput/test_speed.py", BENCHMARKS)
+    return tmp_path
+
+
+@pytest.fixture
+def run(project: Path) -> Pytest:
+    def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pytest", "-rs", "-v", *PLUGINS, *arguments]
+        environment = os.environ | {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=100)
+
+    return run_pytest
+
+
+def test_plain_pytest_skips_benchmarks(run: Pytest) -> None:
+    result = run()
+    assert outcomes(result) == {"passed": 1, "skipped": 2}
+    assert "a speed benchmark: pytest --benchmark runs it" in result.stdout
+
+
+def test_plain_pytest_skips_benchmarks_in_parallel_too(run: Pytest) -> None:
+    assert outcomes(run("-n", "2")) == {"passed": 1, "skipped": 2}
+
+
+def test_benchmark_runs_them_and_only_them(project: Path, run: Pytest) -> None:
+    write(project / "tests/test_plain.py", "raise AssertionError('a test was imported')")
+    result = run("--benchmark", "--benchmark-json", "speed.json")
+    assert outcomes(result) == {"passed": 1, "skipped": 1}
+    (kept,) = json.loads((project / "speed.json").read_text())["benchmarks"]
+    assert kept["name"] == "test_core"
+    assert kept["extra_info"] == {"images_per_second": 7}
+
+
+def test_benchmark_leaves_out_other_tests_in_the_same_folder(project: Path, run: Pytest) -> None:
+    write(project / "bench/throughput/test_other.py", TEST)
+    assert outcomes(run("--benchmark")) == {"passed": 1, "skipped": 1, "deselected": 1}
+
+
+def test_benchmark_only_still_works(run: Pytest) -> None:
+    result = run("--benchmark-only")
+    assert outcomes(result) == {"passed": 1, "skipped": 2}
+    assert "Skipping non-benchmark (--benchmark-only active)" in result.stdout
+
+
+def test_default_selection_is_declared(run: Pytest) -> None:
+    result = run("--benchmark")
+    assert "test_core PASSED" in result.stdout
+    assert "outside the default selection: --bench-full runs it" in result.stdout
+
+
+@pytest.mark.parametrize("options", [("--bench-full",), ("--benchmark", "--bench-full")])
+def test_bench_full_runs_all(run: Pytest, options: tuple[str, ...]) -> None:
+    assert outcomes(run(*options)) == {"passed": 2}
+
+
+@pytest.mark.parametrize("option", ["--benchmark", "--benchmark-only"])
+def test_default_selection_ends_in_time(project: Path, run: Pytest, option: str) -> None:
+    limit_session(project, seconds=3)
+    write(project / "bench/throughput/test_speed.py", SLOW)
+    start = time.monotonic()
+    result = run("bench", option)
+    assert time.monotonic() - start < 20, "a minute's round was not cut short"
+    assert outcomes(result) == {"passed": 1, "skipped": 2}
+    reason = "the default selection has had its 3 s: --bench-full runs all, without a limit"
+    assert [line.partition(": ")[2] for line in skipped(result)] == [f"interrupted: {reason}", reason]
+
+
+def test_bench_full_has_no_limit(project: Path, run: Pytest) -> None:
+    limit_session(project, seconds=0)
+    assert outcomes(run("--benchmark")) == {"skipped": 2}
+    assert outcomes(run("--bench-full")) == {"passed": 2}
+
+
+def test_limit_keeps_the_promise_of_three_minutes() -> None:
+    assert 60 <= float(re.findall(r"^SESSION_LIMIT_S = (.+)$", (ROOT / "conftest.py").read_text(), re.M)[0]) <= 165
+
+
+def test_benchmarks_refuse_to_run_in_parallel(run: Pytest) -> None:
+    result = run("--benchmark", "-n", "2")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "run one after another" in result.stderr
+
+
+def test_unknown_device_is_refused(run: Pytest) -> None:
+    result = run("--benchmark", "--bench-device", "tpu")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "cpu" in result.stderr
+    assert "cuda" in result.stderr
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def limit_session(project: Path, seconds: float) -> None:
+    text, count = re.subn(
+        r"^SESSION_LIMIT_S = .+$", f"SESSION_LIMIT_S = {seconds}", (project / "conftest.py").read_text(), flags=re.M
+    )
+    assert count == 1
+    (project / "conftest.py").write_text(text)
+
+
+def skipped(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in result.stdout.splitlines() if line.startswith("SKIPPED")]
+
+
+def outcomes(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """The counts of pytest's last line; the session itself must have ended well."""
+    assert result.returncode == 0, result.stdout + result.stderr
+    last = result.stdout.strip().splitlines()[-1]
+    return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", last.partition(" in ")[0])}

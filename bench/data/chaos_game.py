@@ -1,0 +1,328 @@
+"""The renderer of the fractal corpus: 64-bit keys in, pixels out, on integers alone.
+
+A class is an iterated function system of 2 to 4 affine maps, an instance its perturbation. The image is the system's
+attractor, drawn by the chaos game (Barnsley 1988): a point jumps from map to map, each chosen with probability
+proportional to the area it covers, |det A|. The maps are A = R(theta) diag(s1, s2) R(phi), singular values apart from
+rotations, so that they contract by construction; which singular values give good shapes is from Anderson and Farrell
+2022, "Improving Fractal Pre-training".
+
+Numbers are fixed-point with 14 fractional bits. A rotation is a point of the circle's rational parametrisation,
+((1 - t^2) / (1 + t^2), 2t / (1 + t^2)), every random number a hash of a key and a counter, a division rounds down.
+There is no float and no state, so any machine makes the same bytes, and a GPU can. Sixteen orbits run side by side,
+which fills vector units. Whoever changes a pixel here raises `fractals.VERSION`.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+ONE_BITS = 14
+ONE = 1 << ONE_BITS
+MAX_MAPS = 4
+LEFT, RIGHT, TURNS, STRETCH, SQUEEZE, X, Y = range(7)
+"""A map's parameters: the t of its two rotations, two bits (half turn, reflection), singular values, translation."""
+NUM_PARAMETERS = 7
+
+MAX_STRETCH = 13 * ONE // 16
+"""No singular value exceeds it, jittered or not: with translations of at most 9/8 an axis, coordinates stay below
+8.5 and the sums of products in `_trace` below 2^31."""
+MAX_JITTER_PERCENT = 50
+MAX_IMAGE_SIZE = 511
+"""The largest for which the products that turn coordinates into pixels stay below 2^31."""
+
+ORBITS = 16
+WARM_UP_STEPS = 12
+REFERENCE_SIZE = 32
+REFERENCE_POINTS = 3_000
+MAX_POINTS = 100_000
+
+GOLDEN_64 = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN_32 = np.uint32(0x9E3779B9)
+
+# Counters of an instance's draws; maps take 8 each from 0.
+POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
+
+
+def num_points(image_size: int) -> int:
+    """Return the points of an image: 3,000 at 32 px, growing with its area up to 100,000 from 185 px on."""
+    return min(MAX_POINTS, REFERENCE_POINTS * image_size**2 // REFERENCE_SIZE**2)
+
+
+@njit(cache=True, nogil=True)
+def render_images(
+    systems: Longs,
+    rows: Longs,
+    keys: NDArray[np.uint64],
+    points: int,
+    jitter_percent: int,
+    shift_pixels: int,
+    both_polarities: bool,
+    coloured: bool,
+    rotated: bool,
+    out: NDArray[np.uint8],
+) -> None:
+    """Draw image i of `out` (n, 3, size, size) from `systems[rows[i]]` and the instance's `keys[i]`."""
+    size = out.shape[2]
+    margin = size // 16
+    frame = size - 2 * margin
+    length = _steps(points) * ORBITS
+    xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
+    hits = np.zeros((frame, frame), np.int32)
+    tones = _tones(max(1, points // size**2))
+    palette = np.zeros((3, 256), np.uint8)
+    for i in range(len(rows)):
+        key = keys[i]
+        maps = _affine(_jittered(systems[rows[i]], key, jitter_percent))
+        if rotated:
+            _rotate(maps, key)
+        _play(maps, np.uint32(_hash(key, POINTS) >> np.uint64(32)), xs, ys, hits)
+        left = margin + _draw(key, SHIFT_X, -shift_pixels, shift_pixels)
+        top = margin + _draw(key, SHIFT_Y, -shift_pixels, shift_pixels)
+        _fill_palette(key, tones, both_polarities, coloured, palette)
+        for channel in range(3 if coloured else 1):
+            _paint(hits, palette[channel], top, left, out[i, channel])
+        if not coloured:
+            out[i, 1:] = out[i, 0]
+
+
+@njit(cache=True, nogil=True)
+def accepted_system(class_key: np.uint64) -> Longs:
+    """Return the parameters (4, 7) of a class: the first of its attempts 0, 1, … that is not degenerate.
+
+    A system of fewer than four maps leaves the last rows zero: their area is zero, so they are never chosen.
+    """
+    attempt = 0
+    system, accepted = _attempt(class_key, attempt)
+    while not accepted:
+        attempt += 1
+        system, accepted = _attempt(class_key, attempt)
+    return system
+
+
+@njit(cache=True, nogil=True)
+def _attempt(class_key: np.uint64, attempt: int) -> tuple[Longs, bool]:
+    """Draw a system, and say whether its singular values and its picture are accepted."""
+    key = _hash(class_key, attempt)
+    system = np.zeros((MAX_MAPS, NUM_PARAMETERS), np.int64)
+    for m in range(_draw(key, 64, 2, MAX_MAPS)):
+        system[m, LEFT] = _draw(key, 8 * m, -ONE, ONE)
+        system[m, RIGHT] = _draw(key, 8 * m + 1, -ONE, ONE)
+        system[m, TURNS] = _draw(key, 8 * m + 2, 0, 3)
+        system[m, STRETCH] = _draw(key, 8 * m + 3, 3 * ONE // 10, 8 * ONE // 10)
+        system[m, SQUEEZE] = system[m, STRETCH] * _draw(key, 8 * m + 4, 3 * ONE // 10, ONE) // ONE
+        system[m, X] = _draw(key, 8 * m + 5, -3 * ONE // 4, 3 * ONE // 4)
+        system[m, Y] = _draw(key, 8 * m + 6, -3 * ONE // 4, 3 * ONE // 4)
+    return system, _has_good_values(system) and _has_good_picture(system, key)
+
+
+@njit(cache=True, nogil=True)
+def _has_good_values(system: Longs) -> bool:
+    """Ask for the sum of s1 + 2 s2 to lie between (5 + maps) / 2 and (6 + maps) / 2 (Anderson and Farrell)."""
+    num_maps = np.count_nonzero(system[:, STRETCH])
+    total = system[:, STRETCH].sum() + 2 * system[:, SQUEEZE].sum()
+    return (5 + num_maps) * ONE <= 2 * total <= (6 + num_maps) * ONE
+
+
+@njit(cache=True, nogil=True)
+def _has_good_picture(system: Longs, key: np.uint64) -> bool:
+    """Draw the class at 32 px and 3,000 points: 15 to 60 % of its frame hit, its shorter side half its longer."""
+    length = _steps(REFERENCE_POINTS) * ORBITS
+    xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
+    frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
+    hits = np.zeros((frame, frame), np.int32)
+    maps = _affine(system)
+    _play(maps, np.uint32(_hash(key, POINTS + 1) >> np.uint64(32)), xs, ys, hits)
+    percent = 100 * np.count_nonzero(hits) // frame**2
+    rows, columns = 0, 0
+    for i in range(frame):
+        rows += hits[i].any()
+        columns += hits[:, i].any()
+    return 15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns)
+
+
+@njit(cache=True, nogil=True)
+def _jittered(system: Longs, key: np.uint64, percent: int) -> Longs:
+    """Change sizes and translations by at most `percent` of themselves, rotations by as much of a radian."""
+    jittered = system.copy()
+    for m in range(MAX_MAPS):
+        for parameter in (LEFT, RIGHT):
+            jittered[m, parameter] += _draw(key, 8 * m + parameter, -ONE, ONE) * percent // 200
+        for parameter in (STRETCH, SQUEEZE, X, Y):
+            change = _draw(key, 8 * m + parameter, -ONE, ONE) * percent
+            jittered[m, parameter] += system[m, parameter] * change // (100 * ONE)
+        jittered[m, STRETCH] = min(jittered[m, STRETCH], MAX_STRETCH)
+        jittered[m, SQUEEZE] = min(jittered[m, SQUEEZE], MAX_STRETCH)
+    return jittered
+
+
+@njit(cache=True, nogil=True)
+def _affine(system: Longs) -> Longs:
+    """Return (4, 6) rows a, b, c, d, e, f of the maps (x, y) -> (ax + by + e, cx + dy + f)."""
+    maps = np.zeros((MAX_MAPS, 6), np.int64)
+    half = 1 << (2 * ONE_BITS - 1)
+    for m in range(MAX_MAPS):
+        cos_l, sin_l = _circle_point(system[m, LEFT])
+        cos_r, sin_r = _circle_point(system[m, RIGHT])
+        stretch, squeeze = system[m, STRETCH], system[m, SQUEEZE]
+        if system[m, TURNS] & 1:
+            stretch, squeeze = -stretch, -squeeze
+        if system[m, TURNS] & 2:
+            squeeze = -squeeze
+        maps[m, 0] = (cos_l * stretch * cos_r - sin_l * squeeze * sin_r + half) >> (2 * ONE_BITS)
+        maps[m, 1] = (-cos_l * stretch * sin_r - sin_l * squeeze * cos_r + half) >> (2 * ONE_BITS)
+        maps[m, 2] = (sin_l * stretch * cos_r + cos_l * squeeze * sin_r + half) >> (2 * ONE_BITS)
+        maps[m, 3] = (-sin_l * stretch * sin_r + cos_l * squeeze * cos_r + half) >> (2 * ONE_BITS)
+        maps[m, 4], maps[m, 5] = system[m, X], system[m, Y]
+    return maps
+
+
+@njit(cache=True, nogil=True)
+def _circle_point(t: int) -> tuple[int, int]:
+    """Return cosine and sine of the angle 2 atan(t)."""
+    one_plus, one_minus = ONE * ONE + t * t, ONE * ONE - t * t
+    return one_minus * ONE // one_plus, 2 * ONE * ONE * t // one_plus
+
+
+@njit(cache=True, nogil=True)
+def _rotate(maps: Longs, key: np.uint64) -> None:
+    """Turn the whole picture by any angle: R A R' and R b, in place."""
+    cos, sin = _circle_point(_draw(key, TURN, -ONE, ONE))
+    if _draw(key, HALF_TURN, 0, 1):
+        cos, sin = -cos, -sin
+    for m in range(MAX_MAPS):
+        a, b, c, d, e, f = maps[m]
+        a, c = (cos * a - sin * c) >> ONE_BITS, (sin * a + cos * c) >> ONE_BITS
+        b, d = (cos * b - sin * d) >> ONE_BITS, (sin * b + cos * d) >> ONE_BITS
+        maps[m, 0], maps[m, 1] = (a * cos - b * sin) >> ONE_BITS, (a * sin + b * cos) >> ONE_BITS
+        maps[m, 2], maps[m, 3] = (c * cos - d * sin) >> ONE_BITS, (c * sin + d * cos) >> ONE_BITS
+        maps[m, 4], maps[m, 5] = (cos * e - sin * f) >> ONE_BITS, (sin * e + cos * f) >> ONE_BITS
+
+
+@njit(cache=True, nogil=True)
+def _play(maps: Longs, seed: np.uint32, xs: Ints, ys: Ints, hits: Ints) -> None:
+    """Trace the maps' points into `xs` and `ys`, and count those after the warm-up in `hits` (frame, frame)."""
+    _trace(maps.astype(np.int32), _thresholds(maps).astype(np.int32), seed, xs, ys)
+    _count(xs[WARM_UP_STEPS * ORBITS :], ys[WARM_UP_STEPS * ORBITS :], hits)
+
+
+@njit(cache=True, nogil=True)
+def _thresholds(maps: Longs) -> Longs:
+    """Return the (3,) cumulative shares of |det|, in 2^24ths: a 24-bit draw below the first chooses map 0, …"""
+    areas = np.abs(maps[:, 0] * maps[:, 3] - maps[:, 1] * maps[:, 2]) >> 8
+    return (np.cumsum(areas)[: MAX_MAPS - 1] << 24) // areas.sum()
+
+
+@njit(cache=True, nogil=True)
+def _trace(maps: Ints, thresholds: Ints, seed: np.uint32, xs: Ints, ys: Ints) -> None:
+    """Fill `xs` and `ys` with the points of 16 orbits, interleaved, which start at the origin.
+
+    The loop body has no branch and no 64-bit number, and reads only what was written 16 points before: so it
+    compiles to vector instructions. A choice of a map is a hash of its counter (MurmurHash3's 32-bit finaliser).
+    """
+    a0, b0, c0, d0, e0, f0 = maps[0]
+    a1, b1, c1, d1, e1, f1 = maps[1]
+    a2, b2, c2, d2, e2, f2 = maps[2]
+    a3, b3, c3, d3, e3, f3 = maps[3]
+    end0, end1, end2 = thresholds
+    half, bits = np.int32(ONE // 2), np.int32(ONE_BITS)
+    xs[:ORBITS] = 0
+    ys[:ORBITS] = 0
+    for i in range(len(xs) - ORBITS):
+        word = np.uint32(seed + np.uint32(i) * GOLDEN_32)
+        word = np.uint32(np.uint32(word ^ (word >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+        word = np.uint32(np.uint32(word ^ (word >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+        chosen = np.int32(np.uint32(word ^ (word >> np.uint32(16))) >> np.uint32(8))
+        is0, is1, is2 = chosen < end0, chosen < end1, chosen < end2
+        a = a0 if is0 else (a1 if is1 else (a2 if is2 else a3))
+        b = b0 if is0 else (b1 if is1 else (b2 if is2 else b3))
+        c = c0 if is0 else (c1 if is1 else (c2 if is2 else c3))
+        d = d0 if is0 else (d1 if is1 else (d2 if is2 else d3))
+        e = e0 if is0 else (e1 if is1 else (e2 if is2 else e3))
+        f = f0 if is0 else (f1 if is1 else (f2 if is2 else f3))
+        x, y = xs[i], ys[i]
+        xs[i + ORBITS] = np.int32(np.int32(np.int32(a * x + b * y) + half) >> bits) + e
+        ys[i + ORBITS] = np.int32(np.int32(np.int32(c * x + d * y) + half) >> bits) + f
+
+
+@njit(cache=True, nogil=True)
+def _count(xs: Ints, ys: Ints, hits: Ints) -> None:
+    """Count the points that fall in each cell of `hits` (frame, frame), their bounding square being the frame."""
+    frame = len(hits)
+    min_x, max_x, min_y, max_y = xs[0], xs[0], ys[0], ys[0]
+    for i in range(len(xs)):
+        min_x, max_x = min(min_x, xs[i]), max(max_x, xs[i])
+        min_y, max_y = min(min_y, ys[i]), max(max_y, ys[i])
+    extent = max(max_x - min_x, max_y - min_y) + 1
+    left = np.int32(min_x - (extent - (max_x - min_x)) // 2)
+    top = np.int32(min_y - (extent - (max_y - min_y)) // 2)
+    scale, bits = np.int32((frame << 22) // extent), np.int32(22)
+    cells = np.empty(len(xs), np.int32)
+    for i in range(len(xs)):
+        column = np.int32(np.int32(np.int32(xs[i] - left) * scale) >> bits)
+        row = np.int32(np.int32(np.int32(ys[i] - top) * scale) >> bits)
+        cells[i] = row * np.int32(frame) + column
+    flat = hits.reshape(frame * frame)
+    flat[:] = 0
+    for i in range(len(cells)):
+        flat[cells[i]] += np.int32(1)
+
+
+@njit(cache=True, nogil=True)
+def _tones(typical: int) -> Longs:
+    """Return the brightness, 0 to 255, of 0 to 255 hits: half of the range at `typical` hits, then saturating."""
+    hits = np.arange(256)
+    return 255 * hits // (hits + typical)
+
+
+@njit(cache=True, nogil=True)
+def _fill_palette(
+    key: np.uint64, tones: Longs, both_polarities: bool, coloured: bool, palette: NDArray[np.uint8]
+) -> None:
+    """Fill `palette` (3, 256) with the value of each channel by hits: bright on dark, unless the instance swaps."""
+    swapped = both_polarities and _draw(key, INVERTED, 0, 1) == 1
+    for channel in range(3):
+        ink, ground = 255, 0
+        if coloured:
+            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
+            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
+        if swapped:
+            ink, ground = ground, ink
+        for i in range(256):
+            palette[channel, i] = (tones[i] * ink + (255 - tones[i]) * ground) // 255
+
+
+@njit(cache=True, nogil=True)
+def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: NDArray[np.uint8]) -> None:
+    """Paint `image` (size, size) with `hits` (frame, frame) at (top, left); what sticks out is cut off."""
+    size = len(image)
+    shown = hits[max(0, -top) : max(0, size - top), max(0, -left) : max(0, size - left)]
+    target = image[max(0, top) :, max(0, left) :]
+    image[:] = values[0]
+    for row in range(shown.shape[0]):
+        for column in range(shown.shape[1]):
+            target[row, column] = values[min(shown[row, column], np.int32(255))]
+
+
+@njit(cache=True, nogil=True)
+def _steps(points: int) -> int:
+    """Return the steps of each orbit, with the first ones, which are not drawn."""
+    return WARM_UP_STEPS + -(-points // ORBITS)
+
+
+@njit(cache=True, nogil=True)
+def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
+    """Return an integer between the two bounds, both possible, that depends on key and counter alone."""
+    upper = np.int64(_hash(key, counter) >> np.uint64(32))
+    return lowest + (upper * (highest - lowest + 1) >> 32)
+
+
+@njit(cache=True, nogil=True)
+def _hash(key: np.uint64, counter: int) -> np.uint64:
+    """`hashing.mix` of the counter's word, written out again since numba's cache cannot see another file change."""
+    word = key + np.uint64(counter) * GOLDEN_64
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))

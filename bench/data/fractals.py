@@ -1,0 +1,112 @@
+"""The formula-driven corpus: any number of images, no licence, no download (Kataoka et al. 2020).
+
+A class is an iterated function system, an instance its perturbation. An image depends on the corpus's version, its
+domain, class, instance, difficulty and size alone: the same bytes on every machine, in any batch, whichever subset
+asked for it. `chaos_game` draws; it is imported when the first image is.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.data.hashing import hash_words
+
+VERSION = 1
+"""Raised when any pixel changes."""
+
+MAX_CLASSES = 100_000
+MAX_INSTANCES = 2**31
+"""Instances of a class that can be asked for."""
+
+CHUNK = 1024
+
+
+class Domain(Enum):
+    """Tags of the classes and of the instances, both hashed: what is in two domains never coincides."""
+
+    PRETRAIN = (0, 0)
+    PRETRAIN_VALIDATION = (0, 1)
+    HELDOUT_TRAIN = (1, 0)
+    HELDOUT_VALIDATION = (1, 1)
+    HELDOUT_TEST = (1, 2)
+
+
+class Difficulty(BaseModel):
+    """How much the instances of a class differ. Vision Transformers fail first when it rises."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jitter_percent: int = Field(15, ge=0, le=50)
+    """sizes and translations of the maps change by at most this share, their rotations by as much of a radian"""
+    shift_pixels: int = Field(1, ge=0, le=64)
+    """the picture moves by at most this many pixels along each axis"""
+    polarity: Literal["one", "both"] = "one"
+    """bright on dark, or for half of the instances dark on bright"""
+    colour: Literal["none", "instance"] = "none"
+    """grey, or a colour of its own for each instance's ink and ground"""
+    rotation: Literal["none", "any"] = "none"
+    """whether each instance is turned by an angle of its own"""
+
+
+def render(
+    classes: NDArray[np.int64],
+    instances: NDArray[np.int64],
+    *,
+    image_size: int,
+    difficulty: Difficulty,
+    domain: Domain,
+    num_threads: int = 1,
+) -> NDArray[np.uint8]:
+    """Draw the images (n, 3, image_size, image_size) of the n classes and instances.
+
+    More threads are faster and change nothing. `image_size` is at most 511.
+    """
+    from bench.data.chaos_game import MAX_IMAGE_SIZE, num_points, render_images
+
+    assert 16 <= image_size <= MAX_IMAGE_SIZE, f"image_size {image_size} is not between 16 and {MAX_IMAGE_SIZE}"
+    assert len(classes) == len(instances)
+    images = np.empty((len(classes), 3, image_size, image_size), dtype=np.uint8)
+    unique, rows = np.unique(classes, return_inverse=True)
+    systems = _systems(unique, domain)
+    keys = hash_words("instance", VERSION, *domain.value, classes, instances)
+
+    def draw(part: slice) -> None:
+        render_images(
+            systems,
+            rows[part],
+            keys[part],
+            num_points(image_size),
+            difficulty.jitter_percent,
+            difficulty.shift_pixels,
+            difficulty.polarity == "both",
+            difficulty.colour == "instance",
+            difficulty.rotation == "any",
+            images[part],
+        )
+
+    parts = [slice(start, start + CHUNK) for start in range(0, len(images), CHUNK)]
+    if num_threads == 1:
+        for part in parts:
+            draw(part)
+    else:
+        with ThreadPoolExecutor(num_threads) as pool:
+            list(pool.map(draw, parts))
+    return images
+
+
+def _systems(classes: NDArray[np.int64], domain: Domain) -> NDArray[np.int64]:
+    """Return the parameters (classes, 4, 7) of the systems."""
+    return np.stack([_system(int(index), domain.value[0]) for index in classes])
+
+
+@lru_cache(maxsize=MAX_CLASSES)
+def _system(index: int, class_tag: int) -> NDArray[np.int64]:
+    """Return the parameters of one class."""
+    from bench.data.chaos_game import accepted_system
+
+    return accepted_system(hash_words("class", VERSION, class_tag, index)[0])

@@ -1,0 +1,61 @@
+"""Counter-based randomness: a value is a hash of what it belongs to, never the state of a generator.
+
+So it is the same on every machine, in any order and batch, and in every version of numpy. The mixing function is the
+finaliser of SplitMix64 (Steele, Lea and Flood 2014, in the variant 13 of Stafford); integers only.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 divided by the golden ratio: the step between the counters of one stream."""
+
+
+def hash_words(*words: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Hash a sequence of words, elementwise where they are arrays, which broadcast; the order of words counts."""
+    hashed = np.zeros(1, dtype=np.uint64)
+    for word in words:
+        hashed = mix((hashed ^ _as_uint64(word)) + GOLDEN)
+    return hashed
+
+
+def stream_seed(seed: int, name: str) -> int:
+    """Return the seed, 0 to 2^63 - 1, of the stream `name` ("init", "order", "augmentation", "head", "draw")."""
+    return int(hash_words(seed, name)[0] >> np.uint64(1))
+
+
+def permutation(seed: int, size: int) -> NDArray[np.int64]:
+    """Return 0 to size - 1 in an order that depends on the two arguments alone."""
+    return np.argsort(hash_words(seed, np.arange(size)), kind="stable").astype(np.int64)
+
+
+def below(hashes: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
+    """Map hashes to 0 to bound - 1, for a bound of at most 2^32, by their upper 32 bits."""
+    return ((hashes >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)).astype(np.int64)
+
+
+def mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scatter 64-bit words: a bijection that changes half of the bits on average when one bit changes."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
+
+
+def sha256_of(*parts: str | NDArray[np.int64]) -> str:
+    """Return the SHA-256 of texts and arrays of 64-bit integers, each preceded by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part.astype("<i8").tobytes()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def _as_uint64(word: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Return a word as an array of 64-bit words; a text by the first bytes of its SHA-256."""
+    if isinstance(word, str):
+        word = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "little")
+    if isinstance(word, int):
+        return np.array([word & 0xFFFF_FFFF_FFFF_FFFF], dtype=np.uint64)
+    return word.astype(np.uint64)

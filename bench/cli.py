@@ -1,0 +1,203 @@
+"""The command line: parse, call, exit code. 0 done; 1 some run did not end ok; 2 wrong input. Imports no torch."""
+
+import json
+import sys
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+from rich.console import Console
+
+from bench.commands import plan_text
+from bench.data.commands import data_app
+from bench.errors import InputError
+from bench.execute.device import choose_device
+from bench.commands.only import select
+from bench.plan import Plan, expand
+from bench.store import Store
+from bench.suite import ResolvedSuite, default_data_dir, load_suite, resolve
+from models.spec import SpecError
+
+app = typer.Typer(
+    help="Compare Vision Transformers, CNNs and hybrids under matched pretraining.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data_app, name="data")
+
+console = Console()
+
+
+class Device(StrEnum):
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A shipped suite's name, or a path to one.")]
+Results = Annotated[Path, typer.Option("--results", help="The folder that holds a store for each suite.")]
+Reports = Annotated[Path, typer.Option("--reports", help="The folder that holds a report for each suite.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Where data sets lie; else $BENCH_DATA, else data/.")]
+SeedOffset = Annotated[int, typer.Option("--seed-offset", min=0, help="Added to each of the suite's seeds.")]
+DeviceName = Annotated[Device | None, typer.Option("--device", help="Default: cuda where there is one.")]
+NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Default: one a core, or one for a GPU.")]
+Only = Annotated[
+    str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: that row and what it needs.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one message and exit code 2."""
+    try:
+        app()
+    except (InputError, SpecError) as error:
+        Console(stderr=True).print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def run(
+    suite: SuiteName = "auto",
+    results: Results = Path("results"),
+    data: Data = None,
+    seed_offset: SeedOffset = 0,
+    device: DeviceName = None,
+    workers: NumWorkers = None,
+    only: Only = None,
+) -> None:
+    """Do a suite's runs and write its tables; finished runs are skipped."""
+    from bench.commands.session import run_suite
+
+    resolved, plan = _planned(suite, device, data, seed_offset, only)
+    failed = run_suite(resolved, plan, results, data or default_data_dir(), workers, console)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command(name="plan")
+def show_plan(
+    suite: SuiteName = "auto",
+    data: Data = None,
+    seed_offset: SeedOffset = 0,
+    device: DeviceName = None,
+    only: Only = None,
+    runs: Annotated[bool, typer.Option("--runs", help="A line for each run, with its key.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a suite's runs, the images they will see and what they share; trains nothing."""
+    resolved, plan = _planned(suite, device, data, seed_offset, only)
+    if as_json:
+        print(json.dumps({"suite": resolved.model_dump(mode="json"), "runs": _runs_as_json(plan)}, indent=1))
+    else:
+        plan_text.show(console, resolved, plan, each_run=runs)
+
+
+@app.command()
+def report(suite: SuiteName = "auto", results: Results = Path("results"), reports: Reports = Path("reports")) -> None:
+    """Rebuild tables, figures and pages from a store alone, and print the comparison."""
+    from bench.report.console import comparison_text
+    from bench.report.write import write_report
+    from bench.tables import build_tables, outside
+
+    store = _existing_store(suite, results)
+    tables = build_tables(store)
+    store.write_tables(tables)
+    page = write_report(store.suite().model_dump(mode="json"), tables, reports / store.root.name)
+    console.print(comparison_text(tables["comparison"]))
+    if others := outside(store):
+        console.print(f"{len(others)} finished runs in {store.root} are outside this suite: {', '.join(others)}")
+    console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(suite: SuiteName = "auto", results: Results = Path("results")) -> None:
+    """Say how far a suite has come."""
+    store = _existing_store(suite, results)
+    plan = expand(store.suite())
+    records = {run.key: store.read(run.key) for run in plan.runs}
+    counts = Counter(record["status"] if record else "to do" for record in records.values())
+    console.print(f"{store.root}: {len(plan.runs)} runs: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    for run in plan.runs:
+        record = records[run.key]
+        if record and record["status"] != "ok":
+            console.print(plan_text.failure_line(run, record), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A finished run's key, or its first digits.")],
+    results: Results = Path("results"),
+    data: Data = None,
+) -> None:
+    """Repeat a finished row in a temporary store and compare its figures, answers and weights."""
+    from bench.commands.verify import find, repeat
+
+    store, found = find(results, key)
+    console.print(f"repeating {plan_text.describe(found)} from {store.root}", highlight=False, soft_wrap=True)
+    comparison = repeat(store, found, data or default_data_dir())
+    plan_text.show_verification(console, comparison)
+    raise typer.Exit(0 if comparison.is_same else 1)
+
+
+@app.command(name="models")
+def list_models(
+    family: Annotated[str | None, typer.Option("--family", help="vit, cnn or hybrid.")] = None,
+    image_size: Annotated[int, typer.Option("--image-size", min=1, help="In pixels.")] = 32,
+    as_json: AsJson = False,
+) -> None:
+    """List the models with their parameters, multiply-accumulates and tokens at an image size."""
+    from bench.commands.catalogue import catalogue, show_catalogue
+
+    rows = catalogue(family, image_size)
+    if as_json:
+        print(json.dumps([vars(row) for row in rows], indent=1))
+    else:
+        show_catalogue(console, rows, image_size)
+
+
+def _planned(
+    suite: str, device: Device | None, data: Path | None, seed_offset: int, only: str | None
+) -> tuple[ResolvedSuite, Plan]:
+    chosen = choose_device(cast(Literal["cpu", "cuda"] | None, device.value if device else None))
+    name, content = load_suite(_automatic(suite, chosen))
+    resolved = resolve(
+        name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset
+    )
+    plan = expand(resolved)
+    return resolved, select(plan, only) if only else plan
+
+
+def _automatic(suite: str, device: str) -> str:
+    """The default suite: `gpu` where CUDA is available, else `cpu`."""
+    if suite != "auto":
+        return suite
+    return "gpu" if device == "cuda" else "cpu"
+
+
+def _existing_store(suite: str, results: Path) -> Store:
+    """The store of a suite; for `auto` the one of `gpu` or `cpu`, whichever was run last."""
+    there = sorted(results.glob("*/suite.json"), key=lambda path: path.stat().st_mtime)
+    if suite == "auto":
+        names = [path.parent.name for path in there if path.parent.name in ("gpu", "cpu")]
+        name = names[-1] if names else "cpu"
+    else:
+        name = Path(suite).name.removesuffix(".yaml").removesuffix(".yml")
+    if not (results / name / "suite.json").is_file():
+        known = ", ".join(sorted(path.parent.name for path in there)) or "none"
+        raise InputError(
+            f"{results / name}: no results of suite {name!r}; there are results of: {known}. "
+            f"`bench run {suite}` makes them"
+        )
+    return Store(results / name)
+
+
+def _runs_as_json(plan: Plan) -> list[dict[str, Any]]:
+    return [{"key": run.key, **run.resolved()} for run in plan.runs]
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,63 @@
+"""`--only`: choose rows of a plan by a run's key or by `model=…,target=…,seed=…`, with what they need."""
+
+import re
+
+from bench.data.targets import parse_target
+from bench.errors import InputError
+from bench.plan import Cell, Plan
+from models.spec import parse_spec
+
+FIELDS = ("model", "target", "seed", "subset", "ablation", "arm")
+_FIELD = re.compile(rf"(?:^|,)({'|'.join(FIELDS)})=")
+
+
+def select(plan: Plan, text: str) -> Plan:
+    """The part of a plan that was asked for.
+
+    Raises:
+        InputError: not a key or a list of known fields, or nothing in the plan is like that.
+    """
+    if _FIELD.match(text):
+        wanted = _conditions(text)
+        cells = [cell for cell in plan.cells if all(_value(cell, name) == wanted[name] for name in wanted)]
+        if not cells:
+            raise InputError(f"--only {text}: no row of the suite is like that; `bench plan` lists them")
+        return plan.only(cells)
+    return _by_key(plan, text)
+
+
+def _by_key(plan: Plan, text: str) -> Plan:
+    if not re.fullmatch("[0-9a-f]{4,16}", text):
+        raise InputError(
+            f"--only {text}: neither a run's key (at least its first 4 digits) nor conditions; "
+            f"allowed fields: {', '.join(f'{name}=…' for name in FIELDS)}"
+        )
+    run = plan.run(text)
+    if run is None:
+        raise InputError(f"--only {text}: not the key of one run of the suite; `bench plan --runs` lists them")
+    needed = {run.key, run.starts_from}
+    cells = tuple(cell for cell in plan.cells if cell.transfer.key == run.key)
+    return Plan(tuple(other for other in plan.runs if other.key in needed), cells)
+
+
+def _conditions(text: str) -> dict[str, str]:
+    parts = _FIELD.split(text)[1:]
+    wanted = {name: value.strip("\"'") for name, value in zip(parts[::2], parts[1::2], strict=True)}
+    if "model" in wanted:
+        wanted["model"] = str(parse_spec(wanted["model"]))
+    if "target" in wanted:
+        wanted["target"] = str(parse_target(wanted["target"]))
+    return wanted
+
+
+def _value(cell: Cell, name: str) -> str:
+    """A cell's value of a field, as it is written in a condition."""
+    values = {
+        "model": cell.transfer.model,
+        "target": str(cell.transfer.target),
+        "seed": str(cell.transfer.seed),
+        "subset": str(cell.pretrain.subset_images if cell.pretrain else 0),
+        "ablation": cell.ablation,
+        "arm": cell.arm,
+    }
+    return values[name]

@@ -1,0 +1,23 @@
+"""Which device there is, asked of the driver itself, so that planning needs no torch."""
+
+import ctypes
+from functools import cache
+from typing import Literal
+
+
+@cache
+def cuda_is_available() -> bool:
+    """Whether the CUDA driver is installed and sees a device."""
+    for library in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            driver = ctypes.CDLL(library)
+        except OSError:
+            continue
+        count = ctypes.c_int(0)
+        return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+    return False
+
+
+def choose_device(asked: Literal["cpu", "cuda"] | None) -> Literal["cpu", "cuda"]:
+    """The device that was asked for, else CUDA where there is one."""
+    return asked or ("cuda" if cuda_is_available() else "cpu")

@@ -1,0 +1,44 @@
+"""The record of a run: one JSON value that joins configuration, data, accuracy, cost and environment.
+
+`docs/schema.md` lists its fields. Imports no torch, so that the parent of the workers can record their deaths.
+"""
+
+from typing import Any
+
+from bench.data.sets import MEAN, STD
+from bench.execute.environment import environment, sources_hash
+from bench.plan import Run
+from bench.store import Record
+
+
+def build_record(
+    run: Run,
+    *,
+    status: str,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+    metrics: dict[str, float | None] | None = None,
+    counts: dict[str, int | None] | None = None,
+    cost: dict[str, Any] | None = None,
+    device_name: str = "",
+) -> Record:
+    """A record; what was not measured is absent, never zero."""
+    return {
+        "key": run.key,
+        "status": status,
+        "reason": reason,
+        "run": run.resolved(),
+        "data": data or {},
+        "preprocessing": {"image_size": run.image_size, "mean": MEAN, "std": STD},
+        "metrics": metrics or {},
+        "model": {"family": run.family, **(counts or {})},
+        "cost": cost or {},
+        "environment": environment() | {"device": device_name or run.device},
+        "sources_hash": sources_hash(),
+        "num_resumes": 0,
+    }
+
+
+def failure(run: Run, status: str, reason: str) -> Record:
+    """The record of a run that gave no result."""
+    return build_record(run, status=status, reason=reason)

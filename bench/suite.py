@@ -1,0 +1,341 @@
+"""The suite file: which models meet which data, in YAML; checked here, with one clear error for a wrong one.
+
+A suite is what a person writes. `resolve` turns it into a `ResolvedSuite`, which leaves nothing to defaults: it is
+what the store keeps, what the report prints, and what `bench.plan` expands into runs. Imports no torch.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bench import PROTOCOL_VERSION
+from bench.data.corpora import CorpusRef, check_corpus, corpus_identity
+from bench.data.targets import check_target, parse_target, target_identity
+from bench.errors import InputError, did_you_mean
+from bench.train.recipe import Recipe, load_recipe
+from bench.validation import explain
+from models.spec import SpecError, check, parse_spec
+
+SUITES = Path(__file__).parent / "suites"
+
+Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ladder(_Strict):
+    """A corpus and the sizes of its nested subsets, in images."""
+
+    corpus: CorpusRef
+    subsets: tuple[Positive, ...]
+
+    @field_validator("corpus", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("subsets")
+    @classmethod
+    def _grid(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return _distinct(tuple(sorted(value)))
+
+
+class TargetChoice(_Strict):
+    """A target, and whether its cells may be `not_run` when its data is not there."""
+
+    target: str
+    optional: bool = False
+
+    @field_validator("target")
+    @classmethod
+    def _canonical(cls, value: str) -> str:
+        return str(parse_target(value))
+
+
+class Images(_Strict):
+    """How many images each stage sees. From scratch sees both together."""
+
+    pretrain: Positive = 16384
+    transfer: Positive = 2048
+
+
+class RecipeNames(_Strict):
+    """The recipe of each stage. From scratch trains with the pretraining recipe."""
+
+    pretrain: str = "small"
+    transfer: str = "small"
+
+
+class Ablation(_Strict):
+    """Arms that differ in one thing, each pretrained on the largest subset, and the arm they are compared with."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    reference: str
+    arms: dict[str, str]
+
+    @field_validator("arms")
+    @classmethod
+    def _models(cls, value: dict[str, str]) -> dict[str, str]:
+        arms = {name: _canonical_model(spec) for name, spec in value.items()}
+        if len(arms) < 2:
+            raise ValueError("an ablation needs at least two arms")
+        _distinct(tuple(arms.values()))
+        return arms
+
+    @model_validator(mode="after")
+    def _reference_is_an_arm(self) -> "Ablation":
+        if self.reference not in self.arms:
+            raise ValueError(f"reference {self.reference!r} is not an arm; allowed: {', '.join(self.arms)}")
+        return self
+
+
+class Budgets(_Strict):
+    """Multiples of the images that pretraining sees, for every model at one rung of the first ladder."""
+
+    subset: Positive
+    factors: tuple[Annotated[float, Field(gt=0)], ...]
+
+    @field_validator("factors")
+    @classmethod
+    def _grid(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if 1 not in value:
+            raise ValueError("the factor 1, which the others are compared with, is missing")
+        return _distinct(value)
+
+
+class Suite(_Strict):
+    """A suite file as written, with its defaults."""
+
+    description: str = ""
+    limits: str = ""
+    """What the report's paragraph on limits says of this suite's difficulty and budget."""
+    image_size: Positive = 32
+    corpus: tuple[Ladder, ...]
+    models: tuple[str, ...]
+    targets: tuple[TargetChoice, ...]
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    recipes: RecipeNames = RecipeNames()
+    images: Images = Images()
+    match: Literal["images"] = "images"
+    transfers: tuple[Literal["fine-tune"], ...] = ("fine-tune",)
+    from_scratch: bool = True
+    ablations: tuple[Ablation, ...] = ()
+    budgets: Budgets | None = None
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto` is bf16 on CUDA and fp32 on a CPU."""
+    threads: Positive = 1
+    """Threads of one run on a CPU; sums depend on it, so it is part of a run's key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_ladder_or_many(cls, value: Any) -> Any:
+        """`corpus: NAME` with `subsets` beside it is short for a list of one ladder."""
+        if not isinstance(value, dict) or isinstance(value.get("corpus"), list):
+            return value
+        short = {key: value[key] for key in ("corpus", "subsets") if key in value}
+        rest = {key: item for key, item in value.items() if key not in short}
+        return rest | ({"corpus": [short]} if short else {})
+
+    @field_validator("models")
+    @classmethod
+    def _models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _distinct(tuple(_canonical_model(spec) for spec in value))
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _targets_by_name(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"target": item} if isinstance(item, str) else item for item in value]
+
+    @field_validator("corpus", "targets", "seeds", "transfers", "ablations")
+    @classmethod
+    def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
+        names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
+        _distinct(names, may_be_empty=info.field_name == "ablations")
+        return value
+
+    @model_validator(mode="after")
+    def _patches_tile(self) -> "Suite":
+        arms = [spec for ablation in self.ablations for spec in ablation.arms.values()]
+        for spec in (*self.models, *arms):
+            _check_model(spec, self.image_size)
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_are_on_a_rung(self) -> "Suite":
+        rungs = self.corpus[0].subsets
+        if self.budgets is not None and self.budgets.subset not in rungs:
+            raise ValueError(f"budgets.subset {self.budgets.subset} is no rung; allowed: {', '.join(map(str, rungs))}")
+        return self
+
+
+class ResolvedTarget(TargetChoice):
+    """A target with what identifies its data, wherever it lies."""
+
+    identity: dict[str, Any]
+
+
+class ResolvedLadder(Ladder):
+    """A ladder with what identifies its corpus, wherever it lies."""
+
+    identity: dict[str, Any]
+
+
+class ResolvedSuite(_Strict):
+    """A suite with nothing left to defaults, files or the machine."""
+
+    name: str
+    protocol: int
+    description: str
+    limits: str
+    image_size: int
+    corpora: tuple[ResolvedLadder, ...]
+    models: tuple[str, ...]
+    targets: tuple[ResolvedTarget, ...]
+    seeds: tuple[int, ...]
+    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    images: Images
+    match: str
+    transfers: tuple[str, ...]
+    from_scratch: bool
+    ablations: tuple[Ablation, ...]
+    budgets: Budgets | None
+    precision: Literal["fp32", "bf16"]
+    device: Literal["cpu", "cuda"]
+    threads: int
+
+
+def known_suites() -> list[str]:
+    """Names of the shipped suites."""
+    return sorted(path.stem for path in SUITES.glob("*.yaml"))
+
+
+def load_suite(name: str) -> tuple[str, Suite]:
+    """Read a shipped suite by name, or any suite by its path; returns its name and content.
+
+    Raises:
+        InputError: no such suite, unreadable, not YAML, or wrong in a field.
+    """
+    path = _suite_path(name)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"suite {path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"suite {path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"suite {path}: given {type(content).__name__}; a mapping of fields is needed")
+    try:
+        return path.stem, Suite.model_validate(content)
+    except ValidationError as error:
+        raise InputError(explain(error, f"suite {path}", Suite)) from None
+
+
+def resolve(
+    name: str, suite: Suite, *, device: Literal["cpu", "cuda"], data_dir: Path, seed_offset: int = 0
+) -> ResolvedSuite:
+    """Fill in everything that a suite leaves to its recipes, its data and the machine.
+
+    Raises:
+        InputError: an unknown recipe, a subset larger than its corpus, or missing data of a target that is
+            not optional.
+    """
+    recipes = {"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)}
+    automatic: Literal["fp32", "bf16"] = "bf16" if device == "cuda" else "fp32"
+    return ResolvedSuite(
+        **suite.model_dump(include={"description", "limits", "image_size", "models", "transfers", "from_scratch"}),
+        name=name,
+        protocol=PROTOCOL_VERSION,
+        corpora=tuple(_resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
+        targets=tuple(_resolve_target(choice, data_dir) for choice in suite.targets),
+        seeds=tuple(seed + seed_offset for seed in suite.seeds),
+        recipes=recipes,
+        images=suite.images,
+        match=suite.match,
+        ablations=suite.ablations,
+        budgets=suite.budgets,
+        precision=automatic if suite.precision == "auto" else suite.precision,
+        device=device,
+        threads=suite.threads,
+    )
+
+
+def default_data_dir() -> Path:
+    """Where data sets lie when `--data` is not given: `$BENCH_DATA`, else `data/`."""
+    return Path(os.environ.get("BENCH_DATA") or "data")
+
+
+def _suite_path(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return Path(name)
+    if name not in known_suites():
+        raise InputError(
+            f"unknown suite {name!r}{did_you_mean(name, known_suites())}; known: {', '.join(known_suites())}, "
+            "or the path of a .yaml file"
+        )
+    return SUITES / f"{name}.yaml"
+
+
+def _resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
+    smallest, largest = ladder.subsets[0], ladder.subsets[-1]
+    check_corpus(ladder.corpus, largest, data_dir)
+    classes = ladder.corpus.classes
+    if classes is not None and smallest < classes:
+        raise InputError(
+            f"subsets: given {smallest:,} images of corpus {ladder.corpus.name!r}, "
+            f"which has {classes:,} classes; a subset holds at least one image a class"
+        )
+    return ResolvedLadder(**dict(ladder), identity=corpus_identity(ladder.corpus, data_dir))
+
+
+def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:
+    ref = parse_target(choice.target)
+    if not choice.optional:
+        check_target(ref, data_dir)
+    return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir))
+
+
+def _canonical_model(text: str) -> str:
+    try:
+        return str(parse_spec(text))
+    except SpecError as error:
+        raise ValueError(str(error)) from None
+
+
+def _check_model(spec: str, image_size: int) -> None:
+    try:
+        check(parse_spec(spec), image_size)
+    except SpecError as error:
+        raise ValueError(f"model {spec}: {error}") from None
+
+
+def _distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
+    """The values, if there are any and none stands twice."""
+    if not values and not may_be_empty:
+        raise ValueError("an empty list compares nothing; at least one entry is needed")
+    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
+    if twice is not None:
+        raise ValueError(f"{twice} stands twice; each entry may stand once")
+    return values
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's own loader keeps the last of two equal keys in silence."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if twice is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"field {twice!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -1,0 +1,128 @@
+"""From a store to its tables: `cells`, `runs`, `ablations` and `comparison`, as `docs/schema.md` describes them.
+
+The plan decides the rows, the records fill them in: a cell whose run is missing or failed is a row with its status
+and reason. `cells` depends on nothing but the records' results, so that the same code on the same machine gives the
+same bytes. Imports no torch.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.ablations import ablations
+from bench.analysis.comparison import comparison
+from bench.plan import Cell, Run, expand
+from bench.store import Record, Store
+
+NOT_RUN = {"status": "not_run", "reason": "not run yet"}
+
+CELL_TYPES = {
+    "subset_images": "Int64",
+    "subset_classes": "Int64",
+    "target_images": "Int64",
+    "shots": "Int64",
+    "draw": "Int64",
+    "accuracy": "float64",
+}
+RUN_TYPES = {
+    **dict.fromkeys(("subset_images", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"),
+    **dict.fromkeys(("peak_memory_bytes", "num_resumes"), "Int64"),
+    **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
+    **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
+    **dict.fromkeys(("images_per_second", "train_seconds", "total_seconds"), "float64"),
+}
+METRICS = ("train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss")
+COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes")
+ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
+
+
+def build_tables(store: Store) -> dict[str, pd.DataFrame]:
+    """All tables of a store, for exactly the cells of its suite."""
+    suite = store.suite()
+    plan = expand(suite)
+    records = {run.key: store.read(run.key) for run in plan.runs}
+    cells = pd.DataFrame([_cell_row(cell, records) for cell in plan.cells]).astype(CELL_TYPES)
+    runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
+    references = {ablation.name: ablation.reference for ablation in suite.ablations}
+    references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
+    return {
+        "cells": cells,
+        "runs": runs,
+        "comparison": comparison(cells),
+        "ablations": ablations(cells, runs, references),
+    }
+
+
+def outside(store: Store) -> list[str]:
+    """Keys of finished runs that the store's suite does not ask for."""
+    asked = {run.key for run in expand(store.suite()).runs}
+    return [record["key"] for record in store.records() if record["key"] not in asked]
+
+
+def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
+    pretrain, transfer = cell.pretrain, cell.transfer
+    record = records[transfer.key] or NOT_RUN
+    before = records[pretrain.key] if pretrain else None
+    target = transfer.target
+    if target is None:
+        raise AssertionError("a cell ends on a target")
+    return {
+        "model": transfer.model,
+        "family": transfer.family,
+        "corpus": pretrain.corpus.name if pretrain and pretrain.corpus else "none",
+        "subset_images": pretrain.subset_images if pretrain else 0,
+        "subset_classes": before["data"].get("num_classes") if before else None,
+        "subset_hash": before["data"].get("subset_hash", "") if before else "",
+        "target": str(target),
+        "target_images": record["data"].get("num_images") if "data" in record else None,
+        "image_size": transfer.image_size,
+        "transfer": cell.transfer_kind,
+        "shots": None,
+        "draw": transfer.seed if target.num_images is not None else None,
+        "pretrain_recipe": pretrain.recipe if pretrain else "",
+        "transfer_recipe": transfer.recipe,
+        "match": transfer.match,
+        "ablation": cell.ablation,
+        "arm": cell.arm,
+        "seed": transfer.seed,
+        "status": record["status"],
+        "reason": record["reason"],
+        "accuracy": record["metrics"]["test_accuracy"] if record["status"] == "ok" else None,
+        "pretrain_key": pretrain.key if pretrain else "",
+        "transfer_key": transfer.key,
+    }
+
+
+def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
+    found: Record = record or NOT_RUN
+    metrics, cost = found.get("metrics", {}), found.get("cost", {})
+    counts, environment = found.get("model", {}), found.get("environment", {})
+    return {
+        "key": run.key,
+        "kind": run.stage,
+        "status": found["status"],
+        "reason": found["reason"],
+        "model": run.model,
+        "family": run.family,
+        "corpus": run.corpus.name if run.corpus else "none",
+        "subset_images": run.subset_images,
+        "target": str(run.target) if run.target else "",
+        "image_size": run.image_size,
+        "recipe": run.recipe,
+        "seed": run.seed,
+        "starts_from": run.starts_from or "",
+        "images_seen": cost.get("images_seen"),
+        "parameters": counts.get("parameters"),
+        "macs": counts.get("macs"),
+        "tokens": counts.get("tokens"),
+        "training_flops": cost.get("training_flops"),
+        **{name: metrics.get(name) for name in METRICS},
+        **{name: cost.get(name) for name in COSTS},
+        "threads": run.threads,
+        "num_resumes": found.get("num_resumes"),
+        "device": environment.get("device", ""),
+        "precision": run.precision,
+        **{name: environment.get(name, "") for name in ENVIRONMENT},
+        "sources_hash": found.get("sources_hash", ""),
+        "started_at": found.get("started_at", ""),
+    }

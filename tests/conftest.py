@@ -1,0 +1,56 @@
+"""Fixtures of the harness' tests: suite files written to a temporary folder, and what follows from them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bench.plan import Plan, expand
+from bench.suite import ResolvedSuite, load_suite, resolve
+
+TINY: dict[str, Any] = {
+    "corpus": {"name": "fractals", "classes": 4},
+    "subsets": [16, 32],
+    "models": ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"],
+    "targets": ["digits@20"],
+    "seeds": [0],
+    "images": {"pretrain": 64, "transfer": 32},
+}
+
+WriteSuite = Callable[..., Path]
+
+
+@pytest.fixture
+def write_suite(tmp_path: Path) -> WriteSuite:
+    """Write a tiny suite file with some fields changed (or, with None, left out)."""
+
+    def write(name: str = "tiny", **changes: Any) -> Path:
+        content = {field: value for field, value in (TINY | changes).items() if value is not None}
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def resolve_suite(write_suite: WriteSuite) -> Callable[..., ResolvedSuite]:
+    """A tiny suite, resolved for a CPU."""
+
+    def resolved(name: str = "tiny", seed_offset: int = 0, **changes: Any) -> ResolvedSuite:
+        suite_name, suite = load_suite(str(write_suite(name, **changes)))
+        return resolve(suite_name, suite, device="cpu", data_dir=Path("nowhere"), seed_offset=seed_offset)
+
+    return resolved
+
+
+@pytest.fixture
+def plan_suite(resolve_suite: Callable[..., ResolvedSuite]) -> Callable[..., Plan]:
+    """The plan of a tiny suite."""
+
+    def planned(**changes: Any) -> Plan:
+        return expand(resolve_suite(**changes))
+
+    return planned

@@ -1,0 +1,135 @@
+"""One run: its record and files, what a transfer inherits, and that every failure is a record."""
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+import models
+from bench.data.targets import load_target, parse_target
+from bench.execute import job
+from bench.plan import Plan, Run
+from bench.store import Store, open_store
+
+
+@pytest.fixture
+def store(tmp_path, resolve_suite) -> Store:
+    return open_store(tmp_path / "results", resolve_suite())
+
+
+@pytest.fixture
+def run_of(plan_suite: Callable[..., Plan]) -> Callable[..., Run]:
+    def found(stage: str, model: str = "bit_resnet_pico", **changes) -> Run:
+        return next(run for run in plan_suite(**changes).runs if (run.stage, run.model) == (stage, model))
+
+    return found
+
+
+def test_a_pretraining_and_a_transfer_leave_whole_records(store, run_of, tmp_path):
+    pretrain, transfer = run_of("pretrain"), run_of("transfer")
+    first, second = job.execute(pretrain, store, tmp_path), job.execute(transfer, store, tmp_path)
+    assert (first["status"], second["status"]) == ("ok", "ok"), (first["reason"], second["reason"])
+    assert first["data"]["num_images"] == 16
+    assert len(first["data"]["subset_hash"]) == 64
+    assert first["metrics"]["test_accuracy"] is None
+    assert second["data"]["num_images"] == 20
+    assert first["cost"]["images_seen"] == 64
+    assert second["run"]["starts_from"] == pretrain.key
+    counts = models.count("bit_resnet_pico", num_classes=4, image_size=32)
+    assert first["model"]["parameters"] == counts.parameters
+    assert first["cost"]["training_flops"] == 6 * counts.macs * 64
+    files = {path.name for path in store.run_folder(transfer.key).iterdir()}
+    assert files == {"record.json", "history.parquet", "predictions.parquet", "weights.safetensors"}
+    assert not (store.run_folder(pretrain.key) / "predictions.parquet").exists()
+
+
+def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, run_of, tmp_path):
+    scratch = run_of("scratch")
+    record = job.execute(scratch, store, tmp_path)
+    predictions = store.predictions(scratch.key)
+    test = load_target(parse_target("digits@20"), seed=0, image_size=32, data_dir=tmp_path).test
+    assert len(test) >= 800
+    assert predictions["id"].tolist() == test.ids.tolist()
+    assert predictions["label"].tolist() == test.labels.tolist()
+    assert math.isclose(record["metrics"]["test_accuracy"], (predictions.prediction == predictions.label).mean())
+
+
+def test_a_transfer_starts_from_the_pretrained_weights_with_a_new_head(store, run_of, tmp_path):
+    pretrain, transfer = run_of("pretrain"), run_of("transfer")
+    job.execute(pretrain, store, tmp_path)
+    pretrained = safetensors.torch.load(store.weights(pretrain.key))
+    model = job._model(transfer, store, num_classes=10)
+    for name, tensor in model.state_dict().items():
+        if name.startswith("head."):
+            assert len(tensor) == 10
+        else:
+            assert torch.equal(tensor, pretrained[name]), name
+    again = job._model(transfer, store, num_classes=10)
+    assert torch.equal(model.head.weight, again.head.weight)
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(tmp_path, run_of, resolve_suite):
+    stores = [open_store(tmp_path / name, resolve_suite()) for name in ("first", "again")]
+    run, other = run_of("scratch"), run_of("scratch", seeds=[1])
+    records = [job.execute(run, store, tmp_path) for store in stores]
+    assert records[0]["metrics"] == records[1]["metrics"]
+    assert stores[0].weights(run.key) == stores[1].weights(run.key)
+    job.execute(other, stores[0], tmp_path)
+    assert stores[0].weights(run.key) != stores[0].weights(other.key)
+
+
+def test_a_trained_model_can_be_used(store, run_of, tmp_path):
+    """What `models.load` gives answers as the stored predictions say."""
+    scratch = run_of("scratch")
+    job.execute(scratch, store, tmp_path)
+    loaded = models.load(store.run_folder(scratch.key))
+    test = load_target(parse_target("digits@20"), seed=0, image_size=32, data_dir=tmp_path).test
+    pictures = [loaded.preprocess(np.ascontiguousarray(image.transpose(1, 2, 0))) for image in test.images[:50]]
+    with torch.inference_mode():
+        answers = loaded.model(torch.stack(pictures)).argmax(dim=1)
+    assert answers.tolist() == store.predictions(scratch.key)["prediction"].tolist()[:50]
+    assert len(loaded.class_names) == 10
+
+
+def test_a_diverging_run_is_a_record(store, run_of, tmp_path):
+    run = run_of("scratch")
+    settings = run.settings.model_copy(update={"learning_rate": 1e30, "clip_norm": None})
+    from dataclasses import replace
+
+    record = job.execute(replace(run, settings=settings), store, tmp_path)
+    assert record["status"] == "diverged"
+    assert "at step" in record["reason"]
+    assert record["metrics"] == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (RuntimeError("the disk is gone\nand more"), "failed", "RuntimeError: the disk is gone"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "CUDA out of memory"),
+        (MemoryError(), "out_of_memory", "the machine's memory ran out"),
+    ],
+)
+def test_any_error_is_a_record_with_its_traceback(store, run_of, error, status, reason):
+    def fail():
+        raise error
+
+    outcome = job.attempt(fail, run_of("scratch"))
+    assert (outcome.record["status"], outcome.record["reason"]) == (status, reason)
+    store.write(outcome)
+    folder = store.run_folder(outcome.record["key"])
+    assert "in fail" in (folder / "traceback.txt").read_text(encoding="utf-8")
+
+
+def test_a_record_is_plain_json_and_its_history_a_curve(store, run_of, tmp_path):
+    pretrain = run_of("pretrain")
+    record = job.execute(pretrain, store, tmp_path)
+    assert json.loads(json.dumps(record)) == store.read(pretrain.key) | record
+    history = pd.read_parquet(store.run_folder(pretrain.key) / "history.parquet")
+    assert history.columns.tolist() == ["step", "images_seen", "learning_rate", "train_loss"]
+    assert history["images_seen"].tolist() == [32, 64]

@@ -1,0 +1,108 @@
+"""The workers: order, failures that stop nothing, and sudden deaths. Real processes, tiny runs."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.execute import workers as workers_module
+from bench.execute.workers import Ended, Started, Workers, by_priority
+from bench.plan import Plan, Run
+from bench.store import Store, open_store
+
+PER_IMAGE = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}
+
+
+@pytest.fixture
+def store(tmp_path, resolve_suite) -> Store:
+    return open_store(tmp_path / "results", resolve_suite(seeds=[0, 1]))
+
+
+def test_seeds_are_outermost_and_the_longest_chain_goes_first(plan_suite: Callable[..., Plan]):
+    plan = plan_suite(seeds=[0, 1])
+    order = by_priority(plan, PER_IMAGE)
+    assert [run.seed for run in order] == sorted(run.seed for run in order)
+    first = [run for run in order if run.seed == 0]
+    positions = {run.key: position for position, run in enumerate(first)}
+    assert all(positions[run.starts_from] < positions[run.key] for run in first if run.starts_from)
+    heads = [run for run in first if run.starts_from is None]
+    assert [run.model for run in heads] == ["r_pico+vit_pico/8"] * 3 + ["bit_resnet_pico"] * 3 + ["vit_pico/8"] * 3
+    assert {run.key for run in order} == {run.key for run in plan.runs}
+
+
+def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(store, plan_suite, tmp_path):
+    """The failed pretraining's transfers are not run, with the reason; the others end ok; then only the rest is redone."""
+    models = ["bit_resnet_pico", "vit_pico/8"]
+    plan = plan_suite(
+        models=models, subsets=[16], targets=["digits@20", {"target": "cifar10", "optional": True}], from_scratch=False
+    )
+    broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
+    plan = _with_a_run_that_fails(plan, broken)
+    with Workers(2) as workers:
+        events = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {"cifar10": "no data here"}))
+    statuses = {event.run.key: event.record for event in events if isinstance(event, Ended)}
+    assert len(statuses) == len(plan.runs)
+    for run in plan.runs:
+        record = statuses[run.key]
+        if run.key == broken.key:
+            assert record["status"] == "failed"
+        elif str(run.target) == "cifar10":
+            assert (record["status"], record["reason"]) == ("not_run", "no data here")
+        elif run.starts_from == broken.key:
+            assert record["status"] == "not_run"
+            assert broken.key in record["reason"]
+        else:
+            assert record["status"] == "ok"
+        assert store.read(run.key)["status"] == record["status"]
+
+    with Workers(1) as workers:
+        again = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {}))
+    started = [event.run for event in again if isinstance(event, Started)]
+    assert {run.key for run in started} == {
+        run.key for run in plan.runs if not store.is_finished(run.key) and run.starts_from != broken.key
+    }
+
+
+def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite, tmp_path, monkeypatch):
+    plan = plan_suite(models=["bit_resnet_pico"], subsets=[16])
+    victim = next(run for run in plan.runs if run.stage == "scratch")
+    monkeypatch.setattr(workers_module, "_do_run", _KillFor(victim.key))
+    with Workers(1) as workers:
+        events = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {}))
+    statuses = {event.run.stage: event.record for event in events if isinstance(event, Ended)}
+    assert statuses["scratch"]["status"] == "failed"
+    assert "exit code -9 (killed" in statuses["scratch"]["reason"]
+    assert {statuses["pretrain"]["status"], statuses["transfer"]["status"]} == {"ok"}
+
+
+def test_models_are_timed(plan_suite):
+    plan = plan_suite()
+    with Workers(2) as workers:
+        timings = workers.time_models(plan.runs)
+    assert timings.keys() == PER_IMAGE.keys()
+    assert all(1e-5 < seconds < 1 for seconds in timings.values())
+
+
+class _KillFor:
+    """Stands for the work of a worker, and kills its process for one run."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self, run: Run, store: Store, data_dir: Path):
+        from bench.execute import worker
+
+        if run.key == self.key:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return worker.do_run(run, store, data_dir)
+
+
+def _with_a_run_that_fails(plan: Plan, broken: Run) -> Plan:
+    """The same plan, where one run asks for a corpus that does not exist. Its key stays, as others start from it."""
+    from dataclasses import replace
+
+    failing = replace(broken, corpus=broken.corpus.model_copy(update={"name": "gone"}))
+    assert failing.key == broken.key
+    return Plan(tuple(failing if run.key == broken.key else run for run in plan.runs), plan.cells)

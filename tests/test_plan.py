@@ -1,0 +1,138 @@
+"""The plan: what is run, what is shared, and what a run's key depends on."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from bench.commands.only import select
+from bench.errors import InputError
+from bench.plan import Run, expand
+
+POSITION = {
+    "name": "position",
+    "reference": "learned-1d",
+    "arms": {"learned-1d": "vit_pico/8", "none": "vit_pico/8:pos=none"},
+}
+DIFFERENT = {
+    "model": "vit_pico/16",
+    "image_size": 48,
+    "subset_images": 64,
+    "identity": '{"corpus":"other"}',
+    "images": 65,
+    "match": "flops",
+    "precision": "bf16",
+    "device": "cuda",
+    "threads": 2,
+    "seed": 1,
+    "starts_from": "0" * 16,
+    "protocol": 0,
+    "stage": "scratch",
+}
+NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings"}
+
+
+def test_the_counts_of_a_suite(plan_suite):
+    plan = plan_suite(targets=["digits@20", "fractals-heldout@80"], seeds=[0, 1], ablations=[POSITION])
+    stages = [run.stage for run in plan.runs]
+    # Of 3 models, 2 rungs and 2 seeds, and one arm that the ladder does not have.
+    assert stages.count("pretrain") == 3 * 2 * 2 + 2
+    assert stages.count("transfer") == 2 * stages.count("pretrain")
+    assert stages.count("scratch") == 3 * 2 * 2
+    assert len(plan.cells) == stages.count("transfer") + stages.count("scratch") + 2 * 2
+    assert len({run.key for run in plan.runs}) == len(plan.runs)
+
+
+def test_an_arm_that_the_ladder_has_shares_its_runs(plan_suite):
+    plan = plan_suite(ablations=[POSITION])
+    arm = next(cell for cell in plan.cells if cell.arm == "learned-1d")
+    rung = next(
+        cell
+        for cell in plan.cells
+        if not cell.ablation and cell.transfer.model == "vit_pico/8" and cell.pretrain and cell.pretrain.subset_images == 32
+    )
+    assert arm.transfer.key == rung.transfer.key
+    assert arm.pretrain.key == rung.pretrain.key
+
+
+def test_seeds_run_outermost_and_each_run_after_the_one_it_starts_from(plan_suite):
+    plan = plan_suite(seeds=[3, 1])
+    assert [run.seed for run in plan.runs] == sorted((run.seed for run in plan.runs), key=[3, 1].index)
+    done = set()
+    for run in plan.runs:
+        assert run.starts_from is None or run.starts_from in done
+        done.add(run.key)
+
+
+def test_from_scratch_sees_both_stages_images_with_the_pretraining_recipe(plan_suite):
+    plan = plan_suite(recipes={"pretrain": "small", "transfer": "medium-finetune"})
+    by_stage = {run.stage: run for run in plan.runs}
+    assert by_stage["scratch"].images == by_stage["pretrain"].images + by_stage["transfer"].images
+    assert by_stage["scratch"].settings == by_stage["pretrain"].settings != by_stage["transfer"].settings
+
+
+def test_all_rungs_and_families_see_as_many_images(plan_suite):
+    runs = [run for run in plan_suite().runs if run.stage == "pretrain"]
+    assert {run.images for run in runs} == {64}
+    assert {run.family for run in runs} == {"vit", "cnn", "hybrid"}
+
+
+def test_budgets_are_arms_of_one_model(plan_suite):
+    plan = plan_suite(budgets={"subset": 16, "factors": [0.25, 1, 4]})
+    cells = [cell for cell in plan.cells if cell.ablation == "budget bit_resnet_pico"]
+    assert [(cell.arm, cell.pretrain.images) for cell in cells] == [("0.25", 16), ("1", 64), ("4", 256)]
+    assert {cell.pretrain.subset_images for cell in cells} == {16}
+
+
+@pytest.fixture
+def pretrain_run(plan_suite) -> Run:
+    return next(run for run in plan_suite().runs if run.stage == "pretrain")
+
+
+@pytest.mark.parametrize("name", sorted({field.name for field in fields(Run)} - NOT_IN_THE_KEY))
+def test_the_key_depends_on_each_part_of_the_run(pretrain_run, name):
+    assert replace(pretrain_run, **{name: DIFFERENT[name]}).key != pretrain_run.key
+
+
+def test_the_key_depends_on_settings_but_not_on_the_recipes_name(pretrain_run):
+    assert replace(pretrain_run, recipe="renamed").key == pretrain_run.key
+    faster = pretrain_run.settings.model_copy(update={"learning_rate": 1.0})
+    assert replace(pretrain_run, settings=faster).key != pretrain_run.key
+
+
+def test_a_key_is_the_same_on_every_machine(pretrain_run):
+    assert pretrain_run.key == GOLDEN_KEY
+
+
+def test_only_by_conditions(plan_suite):
+    part = select(plan_suite(seeds=[0, 1]), "model=vit_pico/8,target=digits@20,seed=1")
+    assert {(cell.transfer.model, cell.transfer.seed) for cell in part.cells} == {("vit_pico/8", 1)}
+    assert sorted(run.stage for run in part.runs) == ["pretrain"] * 2 + ["scratch"] + ["transfer"] * 2
+
+
+def test_only_by_a_spec_with_commas(plan_suite):
+    spec = "vit_pico/16:padding=4,stride=8"
+    for given in (spec, f'"{spec}"', "vit_pico/16:stride=8,padding=4"):
+        part = select(plan_suite(models=[spec, "vit_pico/8"]), f"model={given},subset=16")
+        assert [cell.transfer.model for cell in part.cells] == [spec]
+
+
+def test_only_by_key_brings_what_the_run_starts_from(plan_suite):
+    plan = plan_suite()
+    transfer = next(run for run in plan.runs if run.stage == "transfer")
+    part = select(plan, transfer.key[:8])
+    assert [run.key for run in part.runs] == [transfer.starts_from, transfer.key]
+
+
+@pytest.mark.parametrize("text", ["modle=vit_pico/8", "0123456789abcdef", "seed=77", "x", "target=digits@21"])
+def test_only_of_nothing_says_so(plan_suite, text):
+    with pytest.raises(InputError, match=f"--only {text}"):
+        select(plan_suite(), text)
+
+
+def test_the_plan_of_a_stored_suite_is_the_same(resolve_suite):
+    suite = resolve_suite(ablations=[POSITION])
+    again = type(suite).model_validate_json(suite.model_dump_json())
+    assert [run.key for run in expand(again).runs] == [run.key for run in expand(suite).runs]
+
+
+GOLDEN_KEY = ""

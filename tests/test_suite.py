@@ -1,0 +1,124 @@
+"""The suite file: shorthands, defaults, and one clear message for each way to get it wrong."""
+
+import pytest
+
+from bench.errors import InputError
+from bench.suite import known_suites, load_suite
+
+ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
+ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
+
+
+@pytest.mark.parametrize("name", known_suites())
+def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
+    from bench.suite import SUITES
+
+    _, suite = load_suite(name)
+    opening = (SUITES / f"{name}.yaml").read_text(encoding="utf-8").split("\ndescription:")[0]
+    assert f"make bench SUITE={name}" in opening
+    assert "Expected:" in opening
+    assert {spec.partition("_")[0] for spec in suite.models} >= {"vit", "bit", "r"}
+
+
+def test_a_short_corpus_is_a_list_of_one_ladder(write_suite):
+    _, short = load_suite(str(write_suite()))
+    ladder = {"corpus": {"name": "fractals", "classes": 4}, "subsets": [16, 32]}
+    _, long = load_suite(str(write_suite("long", corpus=[ladder], subsets=None)))
+    assert short == long
+
+
+def test_specs_and_targets_become_canonical(write_suite):
+    _, suite = load_suite(str(write_suite(models=["vit_pico/8:pos=learned-1d"], targets=["digits@20"])))
+    assert suite.models == ("vit_pico/8",)
+    assert suite.targets[0].target == "digits@20"
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"models": ["vit_pic/8"]}, ["models", "vit_pic/8", 'did you mean "vit_pico']),
+        ({"models": ["vit_pico/8:pos=nine"]}, ["models", "pos", "sincos-2d"]),
+        ({"models": ["vit_pico/8:colour=red"]}, ["models", "colour", "pos"]),
+        ({"models": ["vit_pico/7"]}, ["vit_pico/7", "padding"]),
+        ({"models": ["vit_pico/8:stride=9"]}, ["stride"]),
+        ({"models": []}, ["models", "at least one"]),
+        ({"models": ["vit_pico/8", "vit_pico/8"]}, ["models", "twice"]),
+        ({"models": ONE_MODEL_TWO_WAYS}, ["models", "vit_pico/8 stands twice"]),
+        ({"seeds": []}, ["seeds", "at least one"]),
+        ({"seeds": [1, 1]}, ["seeds", "1 stands twice"]),
+        ({"seeds": [-1]}, ["seeds.0", "-1"]),
+        ({"subsets": [16, 16]}, ["subsets", "16 stands twice"]),
+        ({"subsets": [0]}, ["subsets", "greater than 0"]),
+        ({"subsets": None}, ["subsets", "missing"]),
+        ({"targets": ["digit"]}, ["targets", "digit", "digits", "fashion-mnist"]),
+        ({"targets": ["digits", "digits"]}, ["targets", "twice"]),
+        ({"corpus": "fractal"}, ["corpus", "fractal", "fractals"]),
+        ({"corpus": {"name": "fractals", "difficulty": {"jiter": 3}}}, ["jiter", "jitter_percent"]),
+        ({"sedes": [0]}, ["sedes", 'did you mean "seeds"', "image_size"]),
+        ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
+        ({"image_size": "large"}, ["image_size", "'large'", "integer"]),
+        ({"match": "joules"}, ["match", "'joules'", "'images'"]),
+        ({"ablations": [ABLATION | {"reference": "out"}]}, ["ablations.0", "'out'", "with, none"]),
+        ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8"}}]}, ["ablations.0.arms", "two arms"]),
+        ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8", "b": "vit_pico/8"}}]}, ["arms", "twice"]),
+        ({"ablations": [ABLATION, ABLATION]}, ["ablations", "position stands twice"]),
+        ({"budgets": {"subset": 7, "factors": [1, 2]}}, ["budgets.subset 7", "16, 32"]),
+        ({"budgets": {"subset": 16, "factors": [2]}}, ["factor 1"]),
+    ],
+)
+def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(write_suite, changes, parts):
+    path = write_suite(**changes)
+    with pytest.raises(InputError) as caught:
+        load_suite(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"suite {path}: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"recipes": {"pretrain": "smal"}}, ["recipe 'smal'", 'did you mean "small"', "medium"]),
+        ({"subsets": [2, 16]}, ["subsets", "2 images", "4 classes"]),
+        ({"corpus": {"name": "digits", "classes": 10}, "subsets": [10_000]}, ["10,000", "digits", "holds"]),
+        ({"targets": ["cifar10"]}, ["cifar10", "nowhere", "bench data fetch cifar10"]),
+        ({"targets": ["digits@5000"]}, ["digits", "5,000"]),
+        ({"targets": ["folder:nothing/here"]}, ["nothing/here"]),
+    ],
+)
+def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):
+    with pytest.raises(InputError) as caught:
+        resolve_suite(**changes)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):
+    suite = resolve_suite(targets=["digits@20", {"target": "cifar10", "optional": True}])
+    assert [choice.optional for choice in suite.targets] == [False, True]
+
+
+def test_an_unknown_suite_lists_the_known_ones():
+    with pytest.raises(InputError, match=r'did you mean "smoke"\?; known: .*cpu.*smoke'):
+        load_suite("smok")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("- 1\n- 2", "a mapping of fields is needed"), ("a: [1", "not valid YAML"), ("seeds: [0]\nseeds: [1]", "twice")],
+)
+def test_a_file_that_is_no_suite(tmp_path, text, part):
+    path = tmp_path / "odd.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=part):
+        load_suite(str(path))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"suite nowhere/suite.yaml: cannot be read"):
+        load_suite("nowhere/suite.yaml")
+
+
+def test_the_seed_offset_moves_every_seed(resolve_suite):
+    assert resolve_suite(seeds=[0, 2], seed_offset=100).seeds == (100, 102)

@@ -1,0 +1,89 @@
+"""The training loop: it learns, repeats itself exactly, and notices a loss that is not finite."""
+
+import pytest
+import torch
+
+import models
+from bench.train.loop import Diverged, accelerator_for, fit, num_steps
+from bench.train.recipe import Settings
+
+SETTINGS = Settings(learning_rate=3e-3, batch_size=16)
+FAMILIES = ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"]
+
+
+def batches(steps: int, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Images whose class is their brightest colour channel: easy to learn."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 3, (steps, 16), generator=generator)
+    images = torch.randn(steps, 16, 3, 32, 32, generator=generator)
+    images += 2 * torch.nn.functional.one_hot(labels, 3)[..., None, None]
+    return list(zip(images, labels, strict=True))
+
+
+def train(name: str, steps: int = 30, init: int = 0, settings: Settings = SETTINGS):
+    model = models.build(name, num_classes=3, seed=init)
+    return model, fit(model, batches(steps), steps, settings, accelerator_for("cpu", "fp32"))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_learns(name):
+    _, fitted = train(name)
+    first, last = fitted.history["train_loss"].iloc[[0, -1]]
+    assert last < 0.5 * first
+    assert fitted.images_seen == 30 * 16
+    assert fitted.train_loss == last
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name):
+    first, again, other = (train(name, steps=4, init=seed)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_the_global_random_state_does_not_matter():
+    torch.manual_seed(1)
+    first = train("vit_pico/8", steps=3)[0].state_dict()
+    torch.manual_seed(2)
+    again = train("vit_pico/8", steps=3)[0].state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+def test_the_history_covers_every_step_once():
+    _, fitted = train("vit_pico/8", steps=7)
+    assert fitted.history["step"].tolist() == list(range(1, 8))
+    assert fitted.history["images_seen"].iloc[-1] == 7 * 16
+    _, long = train("bit_resnet_pico", steps=230)
+    assert long.history["step"].iloc[-1] == 230
+    assert len(long.history) == 115
+
+
+def test_a_loss_that_is_not_finite_is_noticed_at_its_step():
+    data = batches(5)
+    data[3][0][0, 0, 0, 0] = float("nan")
+    with pytest.raises(Diverged, match="the loss was nan at step 4"):
+        fit(models.build("bit_resnet_pico", num_classes=3, seed=0), data, 5, SETTINGS, accelerator_for("cpu", "fp32"))
+
+
+def test_gradients_are_clipped_as_a_whole():
+    """One step of plain clipping by hand gives the loop's weights."""
+    clipped = SETTINGS.model_copy(update={"clip_norm": 1e-3, "warmup": 0.0})
+    trained, _ = train("vit_pico/8", steps=1, settings=clipped)
+    by_hand = models.build("vit_pico/8", num_classes=3, seed=0)
+    images, labels = batches(1)[0]
+    torch.nn.functional.cross_entropy(by_hand(images), labels).backward()
+    total = torch.stack([p.grad.norm() for p in by_hand.parameters() if p.grad is not None]).norm()
+    assert total > 1e-3
+    from bench.train.optimizer import build_optimizer
+
+    optimizer = build_optimizer(by_hand, clipped)
+    for parameter in by_hand.parameters():
+        parameter.grad.mul_(1e-3 / (total + 1e-6))
+    optimizer.step()
+    for name, parameter in by_hand.named_parameters():
+        torch.testing.assert_close(parameter, trained.get_parameter(name), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("images", "batch", "steps"), [(64, 32, 2), (65, 32, 3), (1, 32, 1)])
+def test_the_steps_of_a_budget(images, batch, steps):
+    assert num_steps(images, batch) == steps

@@ -16,10 +16,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from bench.data.hashing import below, hash_words, permutation, stream_seed
-from bench.data.sets import LabelledImages
+from bench.data.sets import MEAN, STD, LabelledImages
 
-MEAN = 0.5
-STD = 0.5
 PLANNED = 8_192
 """Images whose order and augmentation are worked out at once."""
 

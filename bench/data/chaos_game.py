@@ -123,7 +123,7 @@ def _has_good_values(system: Longs) -> bool:
     """Ask for the sum of s1 + 2 s2 to lie between (5 + maps) / 2 and (6 + maps) / 2 (Anderson and Farrell)."""
     num_maps = np.count_nonzero(system[:, STRETCH])
     total = system[:, STRETCH].sum() + 2 * system[:, SQUEEZE].sum()
-    return (5 + num_maps) * ONE <= 2 * total <= (6 + num_maps) * ONE
+    return bool((5 + num_maps) * ONE <= 2 * total <= (6 + num_maps) * ONE)
 
 
 @njit(cache=True, nogil=True)
@@ -136,11 +136,9 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
     maps = _affine(system)
     _play(maps, np.uint32(_hash(key, POINTS + 1) >> np.uint64(32)), xs, ys, hits)
     percent = 100 * np.count_nonzero(hits) // frame**2
-    rows, columns = 0, 0
-    for i in range(frame):
-        rows += hits[i].any()
-        columns += hits[:, i].any()
-    return 15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns)
+    rows = np.count_nonzero(hits.sum(axis=1))
+    columns = np.count_nonzero(hits.sum(axis=0))
+    return bool(15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns))
 
 
 @njit(cache=True, nogil=True)
@@ -316,7 +314,7 @@ def _steps(points: int) -> int:
 def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
     """Return an integer between the two bounds, both possible, that depends on key and counter alone."""
     upper = np.int64(_hash(key, counter) >> np.uint64(32))
-    return lowest + (upper * (highest - lowest + 1) >> 32)
+    return int(lowest + (upper * (highest - lowest + 1) >> 32))
 
 
 @njit(cache=True, nogil=True)

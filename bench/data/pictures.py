@@ -1,0 +1,52 @@
+"""Pictures of any size and mode into square RGB arrays: Pillow's own resampling, the same bytes on every machine."""
+
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from bench.errors import InputError
+
+
+def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callable[[int], str]) -> NDArray[np.uint8]:
+    """Decode files or their bytes into (n, 3, image_size, image_size); an unreadable one is named by `name(i)`."""
+    images = np.empty((len(sources), 3, image_size, image_size), dtype=np.uint8)
+
+    def read(index: int) -> None:
+        try:
+            images[index] = _decoded(sources[index], image_size)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InputError(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
+
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(read, range(len(sources))):
+            pass
+    return images
+
+
+def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
+    """Bring arrays (n, height, width) or (n, height, width, 3) to (n, 3, image_size, image_size)."""
+    images = np.empty((len(arrays), 3, image_size, image_size), dtype=np.uint8)
+    for image, array in zip(images, arrays, strict=True):
+        image[:] = _fitted(Image.fromarray(array), image_size)
+    return images
+
+
+def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
+    """Read one picture, upright as its EXIF data has it."""
+    with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+        return _fitted(ImageOps.exif_transpose(picture), image_size)
+
+
+def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
+    """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing."""
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+    picture = picture.convert("RGB")
+    if picture.size != (image_size, image_size):
+        picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)
+    return np.asarray(picture).transpose(2, 0, 1)

@@ -1,0 +1,96 @@
+"""Data to fine-tune and test on. Imports no torch: planning asks it for names, sizes and identities.
+
+Validation and test are fixed lists of images, carved from train where the publisher has none; `digits@100` trains on
+100 images of the rest, class-balanced, drawn by the run's seed, and nested: a larger draw of a seed holds the smaller.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.catalogue import (
+    CATALOGUE,
+    FOLDER,
+    check_name,
+    check_present,
+    identity,
+    num_pool,
+    open_data,
+)
+from bench.data.hashing import sha256_of, stream_seed
+from bench.data.sets import Splits
+from bench.data.subsets import balanced_order
+from bench.errors import InputError
+
+
+@dataclass(frozen=True)
+class TargetRef:
+    """A target by name, with the images to train on; `str` gives what `parse_target` reads."""
+
+    name: str
+    """of the catalogue, or "folder" """
+    path: str | None = None
+    """of a folder of images"""
+    num_images: int | None = None
+    """to train on; None is the target's default"""
+
+    def __str__(self) -> str:
+        """Return the canonical text."""
+        place = f":{self.path}" if self.path is not None else ""
+        return f"{self.name}{place}" + (f"@{self.num_images}" if self.num_images is not None else "")
+
+
+def parse_target(text: str) -> TargetRef:
+    """Read `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50`."""
+    body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
+    if at and not re.fullmatch(r"[1-9]\d*", number):
+        raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
+    name, _, path = body.partition(":")
+    if name == FOLDER and path:
+        return TargetRef(name, path, int(number) if at else None)
+    check_name("target", body)
+    return TargetRef(name, None, int(number) if at else None)
+
+
+def num_train_images(ref: TargetRef, data_dir: Path) -> int:
+    """Return how many images the target trains on."""
+    default = CATALOGUE[ref.name].default_images if ref.path is None else None
+    return ref.num_images or default or num_pool(ref.name, ref.path, data_dir)
+
+
+def check_target(ref: TargetRef, data_dir: Path) -> None:
+    """Refuse a target whose files are missing, or that has fewer training images than asked for."""
+    check_present(ref.name, ref.path, data_dir)
+    available = num_pool(ref.name, ref.path, data_dir)
+    if ref.num_images is not None and ref.num_images > available:
+        raise InputError(
+            f'target: "{ref}" asks for {ref.num_images:,} training images, but {available:,} are available '
+            "after validation and test are set aside"
+        )
+
+
+def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
+    """Return what a run's key holds of its target: name, version and training images, never a path."""
+    extra: dict[str, object] = {}
+    if ref.name == "fractals-heldout":
+        from bench.data import embedded, fractals
+
+        extra = {"corpus_version": fractals.VERSION, "difficulty": embedded.HELDOUT_DIFFICULTY.model_dump()}
+    return {**identity(ref.name, ref.path), **extra, "images": num_train_images(ref, data_dir)}
+
+
+def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:
+    """Return the target's images at a size, its training part cut to the draw of `seed`."""
+    check_target(ref, data_dir)
+    data = open_data(ref.name, ref.path, data_dir)
+    draw = stream_seed(seed, "draw")
+    order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
+    train = order[: num_train_images(ref, data_dir)]
+    return Splits(
+        train=data.load(train, image_size),
+        validation=data.load(data.validation, image_size),
+        test=data.load(data.test, image_size),
+        class_names=data.class_names,
+        flip=data.flip,
+        split_hash=sha256_of(ref.name, train, data.validation, data.test),
+    )

@@ -6,7 +6,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.spec import ModelSpec, SpecError, known_models, parse_spec
+from models.errors import SpecError
+from models.spec import ModelSpec, known_models, parse_spec
 
 if TYPE_CHECKING:
     from models.contract import Classifier

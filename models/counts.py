@@ -1,8 +1,8 @@
 """How large a model is and what one image costs it, without running it.
 
-Multiply-accumulates are torch's own count (`FlopCounterMode`, two operations each), of one forward pass of one
-image: matrix products and convolutions, the two products inside attention included; norms, activations and
-additions are not counted, as is the custom.
+Multiply-accumulates are torch's own count (`FlopCounterMode`, two operations each) of one forward pass of
+one image: matrix products and convolutions, the two products inside attention included; norms, activations
+and additions are not counted, as is the custom.
 """
 
 from dataclasses import dataclass

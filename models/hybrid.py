@@ -4,8 +4,8 @@ Paper: Dosovitskiy et al. 2021 (arXiv 2010.11929), section 3.1, "Hybrid Architec
 feature map take the place of the image's patches, under the same shared linear projection.
 Source: timm's `vision_transformer_hybrid.py`; `patch_embed.backbone` and `patch_embed.proj` are its names.
 
-Deviations: the trunks for 32 pixels are pre-activation, as our CNNs, so that the hybrid differs from them by the
-encoder alone; `/patch` is the pixels per token, a multiple of the trunk's stride.
+Deviations: the small trunks are pre-activation, as our CNNs, so that the two differ by the encoder alone;
+`/patch` is the pixels per token, and where the trunk's stride is finer, a token is a square of its cells.
 """
 
 from torch import Tensor, nn

@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.contract import Classifier
+from models.errors import SpecError
 from models.registry import build
-from models.spec import ModelSpec, SpecError, parse_spec
+from models.spec import ModelSpec, parse_spec
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model in eval mode on the CPU; `preprocess` makes one image its input, without the batch axis."""
+    """A trained model in eval mode, on the CPU; `preprocess` makes an image its input, without the batch."""
 
     model: Classifier
     preprocess: Preprocessing

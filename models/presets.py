@@ -48,15 +48,16 @@ class TrunkSize:
     widths: tuple[int, ...]
     strides: tuple[int, ...]
     stem_width: int
-    stem: Literal["7x7-pool", "3x3"] = "3x3"  # a stride-2 convolution and a stride-2 pool, or one convolution
+    stem_kernel: int = 3
     stem_stride: int = 1
+    stem_pool: bool = False  # a 3x3 maximum of stride 2 after the stem's convolution
     norm_groups: int = 32
     bottleneck_ratio: float = 0.25
 
     @property
     def stride(self) -> int:
         """Pixels of the image per step of the last feature map."""
-        return prod(self.strides, start=self.stem_stride)
+        return prod(self.strides, start=self.stem_stride * (2 if self.stem_pool else 1))
 
 
 @dataclass(frozen=True)
@@ -102,25 +103,26 @@ _PICO = EncoderSize(width=64, depth=4, heads=4)
 _NANO = EncoderSize(width=128, depth=6, heads=4)
 _TINY = EncoderSize(width=192, depth=12, heads=3)
 
+_BIT_PICO = TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=7, stem_stride=4, norm_groups=8)
+_BIT_NANO = TrunkSize((1, 2, 4), (64, 128, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
+_BIT_TINY = TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
+_BIT_50 = TrunkSize((3, 4, 6, 3), (256, 512, 1024, 2048), (1, 2, 2, 2), 64, 7, 2, stem_pool=True)
+
+_R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=7, stem_stride=4, norm_groups=8)
+_R_NANO = TrunkSize((1, 1), (64, 128), (1, 2), 32, stem_stride=2, norm_groups=16)
+_R_TINY = TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2)
+
 PRESETS: dict[str, Preset] = {
     "vit_pico": _vit(8, _PICO),
     "vit_nano": _vit(8, _NANO),
     "vit_tiny": _vit(4, _TINY),
     "vit_small": _vit(16, EncoderSize(width=384, depth=12, heads=6)),
     "vit_base": _vit(16, EncoderSize(width=768, depth=12, heads=12)),
-    "bit_resnet_pico": _cnn(TrunkSize((1, 2), (64, 192), (2, 2), 16, stem_stride=2, norm_groups=8)),
-    "bit_resnet_nano": _cnn(
-        TrunkSize((2, 2, 2), (128, 256, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
-    ),
-    "bit_resnet_tiny": _cnn(TrunkSize((2, 3, 3), (256, 512, 1024), (1, 2, 2), 64)),
-    "bit_resnet50": _cnn(
-        TrunkSize((3, 4, 6, 3), (256, 512, 1024, 2048), (1, 2, 2, 2), 64, "7x7-pool", stem_stride=4)
-    ),
-    "r_pico+vit_pico": _hybrid(
-        8, TrunkSize((1, 1), (32, 64), (2, 2), 16, stem_stride=2, norm_groups=8), _PICO
-    ),
-    "r_nano+vit_nano": _hybrid(
-        8, TrunkSize((1, 1, 1), (64, 128, 256), (1, 2, 2), 32, stem_stride=2, norm_groups=16), _NANO
-    ),
-    "r_tiny+vit_tiny": _hybrid(4, TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2), _TINY),
+    "bit_resnet_pico": _cnn(_BIT_PICO),
+    "bit_resnet_nano": _cnn(_BIT_NANO),
+    "bit_resnet_tiny": _cnn(_BIT_TINY),
+    "bit_resnet50": _cnn(_BIT_50),
+    "r_pico+vit_pico": _hybrid(8, _R_PICO, _PICO),
+    "r_nano+vit_nano": _hybrid(8, _R_NANO, _NANO),
+    "r_tiny+vit_tiny": _hybrid(4, _R_TINY, _TINY),
 }

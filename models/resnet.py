@@ -1,20 +1,23 @@
 """Residual networks in BiT's form: the CNN baseline of the ViT paper.
 
-Paper: Kolesnikov et al. 2020, "Big Transfer" (arXiv 1912.11370), section 3.1: ResNet-v2 (He et al. 2016, arXiv
-1603.05027; pre-activation bottlenecks) with GroupNorm (arXiv 1803.08494) in place of BatchNorm and
+Paper: Kolesnikov et al. 2020, "Big Transfer" (arXiv 1912.11370), section 3.1: ResNet-v2 (He et al. 2016,
+arXiv 1603.05027: pre-activation bottlenecks) with GroupNorm (arXiv 1803.08494) in place of BatchNorm and
 weight-standardised convolutions (arXiv 1903.10520).
-Source: blocks, convolutions and norms are timm's `resnetv2.py`, itself ported from google-research/big_transfer;
-`bit_resnet50` has the layers, the order and the parameter names of timm's `resnetv2_50x1_bit` (its head apart,
-which is a linear layer here).
+Source: blocks, convolutions and norms are those of timm's `resnetv2.py`, ported from google-research's
+big_transfer; `bit_resnet50` has the layers and the parameter names of timm's `resnetv2_50x1_bit`, except for
+its head, a linear layer here.
 
-Deviations in the sizes for 32 pixels: the stem is one 3x3 convolution without a pool, there are two or three
-stages, so that the last feature map still has 4x4 or 8x8 cells to average, and narrow layers have fewer groups.
+Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (7x7 of stride 4 at pico,
+which costs least on a CPU; 3x3 of stride 2 at nano and of 1 at tiny); fewer stages at pico and nano, so that
+4x4 cells are left to average; fewer groups where layers are narrow. Initial weights are He's, of which
+standardisation keeps the direction alone.
 """
 
+from collections import OrderedDict
 from functools import partial
 
 from timm.layers import GroupNormAct, StdConv2d
-from timm.models.resnetv2 import PreActBottleneck, ResNetStage, create_resnetv2_stem
+from timm.models.resnetv2 import PreActBottleneck, ResNetStage
 from torch import Tensor, nn
 
 from models.contract import Classifier, new_head
@@ -63,16 +66,16 @@ class BitTrunk(nn.Module):
 
 
 def _stem(size: TrunkSize) -> nn.Sequential:
-    if size.stem == "7x7-pool":
-        stem: nn.Sequential = create_resnetv2_stem(3, size.stem_width, "fixed", preact=True, conv_layer=_CONV)
-        return stem
-    stem = nn.Sequential()
-    stem.add_module("conv", _CONV(3, size.stem_width, 3, stride=size.stem_stride))
-    return stem
+    """BiT's stem, under timm's names: its pool pads with zeros, as the original does."""
+    conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, size.stem_kernel // 2)
+    if not size.stem_pool:
+        return nn.Sequential(OrderedDict(conv=conv))
+    return nn.Sequential(OrderedDict(conv=conv, pad=nn.ConstantPad2d(1, 0.0), pool=nn.MaxPool2d(3, 2)))
 
 
 def _stages(size: TrunkSize, norm: partial[GroupNormAct]) -> list[nn.Module]:
-    stages, width = [], size.stem_width
+    stages: list[nn.Module] = []
+    width = size.stem_width
     for depth, out_width, stride in zip(size.depths, size.widths, size.strides, strict=True):
         stages.append(
             ResNetStage(
@@ -93,7 +96,6 @@ def _stages(size: TrunkSize, norm: partial[GroupNormAct]) -> list[nn.Module]:
 
 
 def _init_convolutions(trunk: nn.Module) -> None:
-    """He initialisation, as in BiT; standardisation makes only the direction of a filter count."""
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

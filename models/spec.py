@@ -1,26 +1,25 @@
 """A model's full name: `preset[/patch][:key=value,...]`, as in `vit_tiny/16:stride=8,padding=4`.
 
-Owns the grammar, what each preset accepts and how many tokens an image becomes. The same string stands
-in suite files, tables, the command line and code; `str(spec)` is its canonical form: options sorted,
-defaults left out, a value with `,`, `=`, `"` or a blank at its ends in double quotes. Imports no torch, so
-that planning and reporting don't either.
+Owns what such a name means, what each preset accepts and how many tokens an image becomes. The same string
+stands in suite files, tables, the command line and code; `str(spec)` is its canonical form: options sorted,
+defaults left out. Imports no torch, so that planning and reporting don't either.
 """
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from models.errors import SpecError
+from models.grammar import format_options, parse_options
 from models.presets import PRESETS, Family, HybridSize, Option, OptionValue, Preset, TrunkSize
 
-
-class SpecError(ValueError):
-    """What the user asked of a model is wrong; the message says what was given and what is allowed."""
+__all__ = ["ModelSpec", "SpecError", "check", "known_models", "num_tokens", "parse_spec", "tokens_per_side"]
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model, fully specified. Made by `parse_spec`, which leaves only options that aren't defaults."""
+    """One model, fully specified. Made by `parse_spec`, which keeps only options that aren't defaults."""
 
     preset: str
     patch: int | None
@@ -38,13 +37,13 @@ class ModelSpec:
 
     def option(self, name: str) -> OptionValue:
         """The option's value, its default included; KeyError where the preset has no such option."""
-        option = {option.name: option for option in PRESETS[self.preset].options}[name]
-        return dict(self.options).get(name, _default(option, self.patch))
+        default = _default(_options(PRESETS[self.preset])[name], self.patch)
+        return dict(self.options).get(name, default)
 
     def number(self, name: str) -> int:
         """The value of an option that is a whole number."""
         value = self.option(name)
-        assert isinstance(value, int), f"{name} is not a number"
+        assert isinstance(value, int), f"{name} is no number"
         return value
 
 
@@ -55,29 +54,25 @@ def parse_spec(text: str) -> ModelSpec:
     if preset_name not in PRESETS:
         raise SpecError(_unknown("model", text, preset_name, known_models()))
     preset = PRESETS[preset_name]
-    patch = _parse_patch(preset_name, preset, patch_text if slash else None)
-    given = parse_options(option_text, text) if colon else {}
-    values = {key: _parse_value(text, preset, key, value) for key, value in given.items()}
-    defaults = {option.name: _default(option, patch) for option in preset.options}
-    kept = tuple(sorted((key, value) for key, value in values.items() if value != defaults[key]))
-    spec = ModelSpec(preset_name, patch, kept)
-    _check_patches(spec)
+    try:
+        patch = _parse_patch(preset_name, preset, patch_text if slash else None)
+        given = parse_options(option_text) if colon else {}
+        spec = ModelSpec(preset_name, patch, _parse_values(preset, patch, given))
+        _check_patch(spec)
+    except SpecError as error:
+        raise SpecError(f"model {text!r}: {error}") from None
     return spec
 
 
 def known_models() -> list[str]:
-    """Every preset as a user would write it, its customary patch size included."""
+    """Every preset as a user would write it, with its customary patch size."""
     return [name if preset.patch is None else f"{name}/{preset.patch}" for name, preset in PRESETS.items()]
 
 
 def check(spec: ModelSpec, image_size: int) -> None:
     """Raise SpecError where the model can't take square images of `image_size` pixels."""
-    if spec.family == "cnn":
-        _check_covers(spec, image_size)
-    elif spec.family == "hybrid":
-        _check_trunk_tiles(spec, image_size)
-    else:
-        _check_patches_tile(spec, image_size)
+    checks = {"vit": _check_patches_tile, "cnn": _check_covers_step, "hybrid": _check_steps_tile}
+    checks[spec.family](spec, image_size)
 
 
 def num_tokens(spec: ModelSpec, image_size: int) -> int | None:
@@ -87,42 +82,15 @@ def num_tokens(spec: ModelSpec, image_size: int) -> int | None:
 
 
 def tokens_per_side(spec: ModelSpec, image_size: int) -> int:
-    """Rows, and columns, of the token grid of a ViT or a hybrid."""
+    """Rows, and columns, of the token grid of a ViT or a hybrid that passes `check`."""
     assert spec.patch is not None, f"{spec} has no tokens"
     if spec.family == "hybrid":
         return image_size // spec.patch
     return (image_size + 2 * spec.number("padding") - spec.patch) // spec.number("stride") + 1
 
 
-_PLAIN_VALUE = re.compile(r'[^\s",=](?:[^",=]*[^\s",=])?')
-_ITEM = re.compile(r'\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^",=]*)\s*(?:,|$)', re.DOTALL)
-
-
-def parse_options(text: str, where: str) -> dict[str, str]:
-    """Keys and unquoted values of `key=value,...`; SpecError names `where` for anything else."""
-    values: dict[str, str] = {}
-    position = 0
-    while position < len(text) or not values or text.endswith(",", 0, position):
-        item = _ITEM.match(text, position)
-        if item is None:
-            raise SpecError(f"model {where!r}: expected key=value,... after ':', got {text[position:]!r}")
-        key, value = item[1], item[2].strip()
-        if key in values:
-            raise SpecError(f"model {where!r}: option {key!r} is given twice")
-        values[key] = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL) if value[:1] == '"' else value
-        position = item.end()
-    return values
-
-
-def format_options(values: Mapping[str, str]) -> str:
-    """The inverse of `parse_options`: sorted, quoted only where needed."""
-    return ",".join(f"{key}={_quoted(value)}" for key, value in sorted(values.items()))
-
-
-def _quoted(value: str) -> str:
-    if _PLAIN_VALUE.fullmatch(value):
-        return value
-    return '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
+def _options(preset: Preset) -> dict[str, Option]:
+    return {option.name: option for option in preset.options}
 
 
 def _default(option: Option, patch: int | None) -> OptionValue:
@@ -131,88 +99,103 @@ def _default(option: Option, patch: int | None) -> OptionValue:
     return default
 
 
+def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:
+    by_stem = {item.partition("/")[0]: item for item in known}
+    close = difflib.get_close_matches(name, by_stem, n=1)
+    hint = f"did you mean {by_stem[close[0]]}? " if close else ""
+    return f"unknown {kind} {given!r}; {hint}known: {', '.join(by_stem.values()) or 'none'}"
+
+
 def _parse_patch(name: str, preset: Preset, text: str | None) -> int | None:
     if preset.patch is None:
         if text is not None:
-            raise SpecError(f"model '{name}/{text}': {name} takes no patch size; write {name}")
+            raise SpecError(f"{name} takes no patch size; write {name}")
         return None
     if text is None or not re.fullmatch(r"[1-9][0-9]{0,4}", text):
-        given = name if text is None else f"{name}/{text}"
-        raise SpecError(f"model {given!r}: a patch size in pixels must follow, as in {name}/{preset.patch}")
+        raise SpecError(f"{name} needs a patch size in pixels, as in {name}/{preset.patch}")
     return int(text)
 
 
-def _parse_value(where: str, preset: Preset, key: str, text: str) -> OptionValue:
-    options = {option.name: option for option in preset.options}
-    if key not in options:
-        raise SpecError(f"model {where!r}: " + _unknown("option", key, key, list(options)))
-    option = options[key]
+def _parse_values(
+    preset: Preset, patch: int | None, given: dict[str, str]
+) -> tuple[tuple[str, OptionValue], ...]:
+    """The values that aren't defaults, sorted by name."""
+    options = _options(preset)
+    for key in given:
+        if key not in options:
+            raise SpecError(_unknown("option", key, key, options))
+    values = {key: _parse_value(options[key], text) for key, text in given.items()}
+    return tuple(sorted((key, v) for key, v in values.items() if v != _default(options[key], patch)))
+
+
+def _parse_value(option: Option, text: str) -> OptionValue:
     if option.choices and text in option.choices:
         return text
     if not option.choices and re.fullmatch(r"[0-9]{1,5}", text) and int(text) >= option.minimum:
         return int(text)
-    raise SpecError(f"model {where!r}: {key}={text!r} is not allowed; {key} is {option.allowed()}")
+    raise SpecError(f"{option.name}={text!r} is not allowed; {option.name} may be {option.allowed()}")
 
 
-def _unknown(kind: str, given: str, name: str, known: list[str]) -> str:
-    bare = {item.partition("/")[0]: item for item in known}
-    close = difflib.get_close_matches(name, bare, n=1)
-    hint = f"; did you mean {bare[close[0]]}?" if close else ""
-    return f"unknown {kind} {given!r}{hint} (known: {', '.join(known) or 'none'})"
-
-
-def _check_patches(spec: ModelSpec) -> None:
-    """What is wrong whatever the image: pixels skipped, patches of padding alone, a trunk too coarse."""
-    assert spec.patch is not None or spec.family == "cnn"
+def _check_patch(spec: ModelSpec) -> None:
+    """Refuse what is wrong for any image: pixels skipped, patches of padding alone, a trunk too coarse."""
+    if spec.patch is None:
+        return
     size = PRESETS[spec.preset].size
-    if isinstance(size, HybridSize) and spec.patch and spec.patch % size.trunk.stride:
-        raise SpecError(
-            f"model '{spec}': the trunk has one feature every {size.trunk.stride} pixels, so the "
-            f"patch size must be a multiple of {size.trunk.stride}, not {spec.patch}"
-        )
-    if spec.family != "vit" or spec.patch is None:
+    if isinstance(size, HybridSize):
+        step = size.trunk.stride
+        if spec.patch % step:
+            raise SpecError(
+                f"the trunk has a feature every {step} pixels; use a patch size that {step} divides"
+            )
         return
     if spec.number("stride") > spec.patch:
         raise SpecError(
-            f"model '{spec}': stride={spec.number('stride')} is larger than the patch, so pixels "
-            f"between patches would never be seen; stride may be 1 to {spec.patch}"
+            f"stride={spec.number('stride')} is larger than the patch, so the pixels between patches would "
+            f"never be seen; stride may be 1 to {spec.patch}"
         )
     if spec.number("padding") >= spec.patch:
         raise SpecError(
-            f"model '{spec}': padding={spec.number('padding')} makes patches of padding alone; "
+            f"padding={spec.number('padding')} makes patches of padding alone; "
             f"padding may be 0 to {spec.patch - 1}"
-        )
-
-
-def _check_covers(spec: ModelSpec, image_size: int) -> None:
-    size = PRESETS[spec.preset].size
-    assert isinstance(size, TrunkSize)
-    if image_size < size.stride:
-        raise SpecError(f"model '{spec}' needs images of at least {size.stride} pixels, not {image_size}")
-
-
-def _check_trunk_tiles(spec: ModelSpec, image_size: int) -> None:
-    assert spec.patch is not None
-    if image_size < spec.patch or image_size % spec.patch:
-        below, above = image_size // spec.patch * spec.patch, -(-image_size // spec.patch) * spec.patch
-        fitting = f"{below} or {above}" if below else f"{above}"
-        raise SpecError(
-            f"model '{spec}': an image of {image_size} pixels is no whole number of "
-            f"{spec.patch}-pixel steps; pad or resize it to {fitting}"
         )
 
 
 def _check_patches_tile(spec: ModelSpec, image_size: int) -> None:
     assert spec.patch is not None
     patch, stride, padding = spec.patch, spec.number("stride"), spec.number("padding")
-    span = image_size + 2 * padding - patch
-    if span >= 0 and span % stride == 0:
+    if _tiles(image_size, patch, stride, padding):
         return
-    fitting = [p for p in range(patch) if (s := image_size + 2 * p - patch) >= 0 and s % stride == 0]
-    steps = max(-(-span // stride), 0)
-    sizes = [patch + n * stride - 2 * padding for n in (steps - 1, steps) if n >= 0]
-    advice = [f"set padding={p}" for p in fitting[:1]] + [f"use images of {s} pixels" for s in sizes if s > 0]
+    paddings = [f"set padding={p}" for p in range(patch) if _tiles(image_size, patch, stride, p)]
+    below = max((s for s in range(1, image_size) if _tiles(s, patch, stride, padding)), default=None)
+    above = next(
+        s for s in range(image_size + 1, image_size + patch + stride) if _tiles(s, patch, stride, padding)
+    )
+    sizes = " or ".join(str(s) for s in (below, above) if s)
     raise SpecError(
-        f"model '{spec}': patches of {patch} pixels every {stride} don't tile an image of "
-        f"{image_size} pixels with padding={padding}; {' or '.join(advice)}"
+        f"model '{spec}': patches of {patch} pixels, one every {stride}, don't tile an image of {image_size} "
+        f"pixels with padding={padding}; {' or '.join([*paddings[:1], f'use images of {sizes} pixels'])}"
+    )
+
+
+def _tiles(image_size: int, patch: int, stride: int, padding: int) -> bool:
+    rest = image_size + 2 * padding - patch
+    return rest >= 0 and rest % stride == 0
+
+
+def _check_covers_step(spec: ModelSpec, image_size: int) -> None:
+    size = PRESETS[spec.preset].size
+    assert isinstance(size, TrunkSize)
+    if image_size < size.stride:
+        raise SpecError(f"model '{spec}' needs images of at least {size.stride} pixels, not {image_size}")
+
+
+def _check_steps_tile(spec: ModelSpec, image_size: int) -> None:
+    assert spec.patch is not None
+    below, rest = divmod(image_size, spec.patch)
+    if below and not rest:
+        return
+    sizes = " or ".join(str(n * spec.patch) for n in (below, below + 1) if n)
+    raise SpecError(
+        f"model '{spec}' makes a token of every {spec.patch} pixels, which don't tile an image of "
+        f"{image_size} pixels; use images of {sizes} pixels, or pad them to that"
     )

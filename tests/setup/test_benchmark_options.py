@@ -119,11 +119,13 @@ def test_default_selection_ends_in_time(project: Path, run: Pytest, option: str)
     limit_session(project, seconds=3)
     write(project / "bench/throughput/test_speed.py", SLOW)
     start = time.monotonic()
-    result = run("bench", option)
+    result = run("bench", option, "--benchmark-json", "speed.json")
     assert time.monotonic() - start < 20, "a minute's round was not cut short"
     assert outcomes(result) == {"passed": 1, "skipped": 2}
     reason = "the default selection has had its 3 s: --bench-full runs all, without a limit"
     assert [line.partition(": ")[2] for line in skipped(result)] == [f"interrupted: {reason}", reason]
+    kept = json.loads((project / "speed.json").read_text())["benchmarks"]
+    assert [entry["params"] for entry in kept] == [{"seconds": 0.001}]
 
 
 def test_bench_full_has_no_limit(project: Path, run: Pytest) -> None:
@@ -147,6 +149,14 @@ def test_unknown_device_is_refused(run: Pytest) -> None:
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "cpu" in result.stderr
     assert "cuda" in result.stderr
+
+
+def test_absent_device_is_refused() -> None:
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "pytest", "bench/throughput", "--benchmark", "--bench-device", "cuda"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--bench-device cuda: this machine has no CUDA device; allowed here: cpu" in result.stdout
 
 
 def write(path: Path, text: str) -> None:

@@ -1,0 +1,39 @@
+"""Images per second of the data: the fractal renderer, and batches with augmentation. One thread."""
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.data.batches import Augmentation, Stream, training_batches
+from bench.data.fractals import Difficulty, Domain, render
+from bench.throughput.images import IMAGE_SIZE, random_images
+from bench.throughput.measure import measure
+
+
+@pytest.mark.core
+@pytest.mark.benchmark(group="data")
+def test_fractals(benchmark: BenchmarkFixture) -> None:
+    """Always on the CPU, with 32 classes, whose systems are found in the warm-up."""
+    num_images = 4096
+    instances, classes = np.divmod(np.arange(num_images), 32)
+
+    def draw() -> None:
+        render(classes, instances, image_size=IMAGE_SIZE, difficulty=Difficulty(), domain=Domain.PRETRAIN)
+
+    measure(benchmark, draw, num_images=num_images, device="cpu", notes={"threads": 1})
+
+
+@pytest.mark.core
+@pytest.mark.benchmark(group="data")
+@pytest.mark.usefixtures("one_thread")
+def test_batches(benchmark: BenchmarkFixture, device: torch.device) -> None:
+    """Gathered, shifted, flipped and scaled on the device, in batches of 32: what training waits for."""
+    data = random_images(2048)
+    stream = Stream(seed=0, stage="pretrain", num_images=16_384, batch_size=32, augmentation=Augmentation(4, True))
+
+    def draw() -> None:
+        for images, _ in training_batches(data, stream, device=device):
+            assert images.shape == (32, 3, IMAGE_SIZE, IMAGE_SIZE)
+
+    measure(benchmark, draw, num_images=stream.num_images, device=device.type, notes={"threads": 1, "batch_size": 32})

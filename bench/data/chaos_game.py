@@ -51,12 +51,19 @@ def num_points(image_size: int) -> int:
     return min(MAX_POINTS, REFERENCE_POINTS * image_size**2 // REFERENCE_SIZE**2)
 
 
+def tones(image_size: int) -> Longs:
+    """Return the brightness, 0 to 255, of 0 to 255 hits: half of the range at the mean of all pixels."""
+    hits = np.arange(256)
+    return 255 * hits // (hits + max(1, num_points(image_size) // image_size**2))
+
+
 @njit(cache=True, nogil=True)
 def render_images(
     systems: Longs,
     rows: Longs,
     keys: NDArray[np.uint64],
     points: int,
+    brightness: Longs,
     jitter_percent: int,
     shift_pixels: int,
     both_polarities: bool,
@@ -71,7 +78,6 @@ def render_images(
     length = _steps(points) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     hits = np.zeros((frame, frame), np.int32)
-    tones = _tones(max(1, points // size**2))
     palette = np.zeros((3, 256), np.uint8)
     for i in range(len(rows)):
         key = keys[i]
@@ -81,11 +87,9 @@ def render_images(
         _play(maps, np.uint32(_hash(key, POINTS) >> np.uint64(32)), xs, ys, hits)
         left = margin + _draw(key, SHIFT_X, -shift_pixels, shift_pixels)
         top = margin + _draw(key, SHIFT_Y, -shift_pixels, shift_pixels)
-        _fill_palette(key, tones, both_polarities, coloured, palette)
-        for channel in range(3 if coloured else 1):
+        _fill_palette(key, brightness, both_polarities, coloured, palette)
+        for channel in range(3):
             _paint(hits, palette[channel], top, left, out[i, channel])
-        if not coloured:
-            out[i, 1:] = out[i, 0]
 
 
 @njit(cache=True, nogil=True)
@@ -94,8 +98,7 @@ def accepted_system(class_key: np.uint64) -> Longs:
 
     A system of fewer than four maps leaves the last rows zero: their area is zero, so they are never chosen.
     """
-    attempt = 0
-    system, accepted = _attempt(class_key, attempt)
+    system, accepted, attempt = np.zeros((MAX_MAPS, NUM_PARAMETERS), np.int64), False, -1
     while not accepted:
         attempt += 1
         system, accepted = _attempt(class_key, attempt)
@@ -121,8 +124,10 @@ def _attempt(class_key: np.uint64, attempt: int) -> tuple[Longs, bool]:
 @njit(cache=True, nogil=True)
 def _has_good_values(system: Longs) -> bool:
     """Ask for the sum of s1 + 2 s2 to lie between (5 + maps) / 2 and (6 + maps) / 2 (Anderson and Farrell)."""
-    num_maps = np.count_nonzero(system[:, STRETCH])
-    total = system[:, STRETCH].sum() + 2 * system[:, SQUEEZE].sum()
+    num_maps, total = 0, 0
+    for m in range(MAX_MAPS):
+        num_maps += system[m, STRETCH] > 0
+        total += system[m, STRETCH] + 2 * system[m, SQUEEZE]
     return bool((5 + num_maps) * ONE <= 2 * total <= (6 + num_maps) * ONE)
 
 
@@ -135,9 +140,16 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
     hits = np.zeros((frame, frame), np.int32)
     maps = _affine(system)
     _play(maps, np.uint32(_hash(key, POINTS + 1) >> np.uint64(32)), xs, ys, hits)
-    percent = 100 * np.count_nonzero(hits) // frame**2
-    rows = np.count_nonzero(hits.sum(axis=1))
-    columns = np.count_nonzero(hits.sum(axis=0))
+    filled, rows, columns = 0, 0, 0
+    for i in range(frame):
+        row, column = 0, 0
+        for j in range(frame):
+            row += hits[i, j] > 0
+            column += hits[j, i] > 0
+        filled += row
+        rows += row > 0
+        columns += column > 0
+    percent = 100 * filled // frame**2
     return bool(15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns))
 
 
@@ -208,9 +220,15 @@ def _play(maps: Longs, seed: np.uint32, xs: Ints, ys: Ints, hits: Ints) -> None:
 
 @njit(cache=True, nogil=True)
 def _thresholds(maps: Longs) -> Longs:
-    """Return the (3,) cumulative shares of |det|, in 2^24ths: a 24-bit draw below the first chooses map 0, …"""
-    areas = np.abs(maps[:, 0] * maps[:, 3] - maps[:, 1] * maps[:, 2]) >> 8
-    return (np.cumsum(areas)[: MAX_MAPS - 1] << 24) // areas.sum()
+    """Return the (4,) cumulative shares of |det|, in 2^24ths: a 24-bit draw below the first chooses map 0, …"""
+    ends = np.zeros(MAX_MAPS, np.int64)
+    total = 0
+    for m in range(MAX_MAPS):
+        total += abs(maps[m, 0] * maps[m, 3] - maps[m, 1] * maps[m, 2]) >> 8
+        ends[m] = total
+    for m in range(MAX_MAPS):
+        ends[m] = (ends[m] << 24) // total
+    return ends
 
 
 @njit(cache=True, nogil=True)
@@ -224,10 +242,10 @@ def _trace(maps: Ints, thresholds: Ints, seed: np.uint32, xs: Ints, ys: Ints) ->
     a1, b1, c1, d1, e1, f1 = maps[1]
     a2, b2, c2, d2, e2, f2 = maps[2]
     a3, b3, c3, d3, e3, f3 = maps[3]
-    end0, end1, end2 = thresholds
+    end0, end1, end2, _ = thresholds
     half, bits = np.int32(ONE // 2), np.int32(ONE_BITS)
-    xs[:ORBITS] = 0
-    ys[:ORBITS] = 0
+    xs[:ORBITS].fill(0)
+    ys[:ORBITS].fill(0)
     for i in range(len(xs) - ORBITS):
         word = np.uint32(seed + np.uint32(i) * GOLDEN_32)
         word = np.uint32(np.uint32(word ^ (word >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -263,21 +281,14 @@ def _count(xs: Ints, ys: Ints, hits: Ints) -> None:
         row = np.int32(np.int32(np.int32(ys[i] - top) * scale) >> bits)
         cells[i] = row * np.int32(frame) + column
     flat = hits.reshape(frame * frame)
-    flat[:] = 0
+    flat.fill(0)
     for i in range(len(cells)):
         flat[cells[i]] += np.int32(1)
 
 
 @njit(cache=True, nogil=True)
-def _tones(typical: int) -> Longs:
-    """Return the brightness, 0 to 255, of 0 to 255 hits: half of the range at `typical` hits, then saturating."""
-    hits = np.arange(256)
-    return 255 * hits // (hits + typical)
-
-
-@njit(cache=True, nogil=True)
 def _fill_palette(
-    key: np.uint64, tones: Longs, both_polarities: bool, coloured: bool, palette: NDArray[np.uint8]
+    key: np.uint64, brightness: Longs, both_polarities: bool, coloured: bool, palette: NDArray[np.uint8]
 ) -> None:
     """Fill `palette` (3, 256) with the value of each channel by hits: bright on dark, unless the instance swaps."""
     swapped = both_polarities and _draw(key, INVERTED, 0, 1) == 1
@@ -289,7 +300,7 @@ def _fill_palette(
         if swapped:
             ink, ground = ground, ink
         for i in range(256):
-            palette[channel, i] = (tones[i] * ink + (255 - tones[i]) * ground) // 255
+            palette[channel, i] = (brightness[i] * ink + (255 - brightness[i]) * ground) // 255
 
 
 @njit(cache=True, nogil=True)
@@ -298,7 +309,7 @@ def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: ND
     size = len(image)
     shown = hits[max(0, -top) : max(0, size - top), max(0, -left) : max(0, size - left)]
     target = image[max(0, top) :, max(0, left) :]
-    image[:] = values[0]
+    image.fill(values[0])
     for row in range(shown.shape[0]):
         for column in range(shown.shape[1]):
             target[row, column] = values[min(shown[row, column], np.int32(255))]

@@ -66,7 +66,7 @@ def render(
 
     More threads are faster and change nothing. `image_size` is at most 511.
     """
-    from bench.data.chaos_game import MAX_IMAGE_SIZE, num_points, render_images
+    from bench.data.chaos_game import MAX_IMAGE_SIZE, num_points, render_images, tones
 
     assert 16 <= image_size <= MAX_IMAGE_SIZE, f"image_size {image_size} is not between 16 and {MAX_IMAGE_SIZE}"
     assert len(classes) == len(instances)
@@ -81,6 +81,7 @@ def render(
             rows[part],
             keys[part],
             num_points(image_size),
+            tones(image_size),
             difficulty.jitter_percent,
             difficulty.shift_pixels,
             difficulty.polarity == "both",

@@ -11,6 +11,7 @@ Deviations: the small trunks are pre-activation, as our CNNs, so that the two di
 from torch import Tensor, nn
 
 from models.contract import Classifier
+from models.patches import rows_of_tokens, shared_linear
 from models.presets import PRESETS, HybridSize
 from models.resnet import BitTrunk
 from models.spec import ModelSpec, tokens_per_side
@@ -34,8 +35,7 @@ class TrunkPatches(nn.Module):
         super().__init__()
         cells = patch // size.trunk.stride
         self.backbone = BitTrunk(size.trunk)
-        self.proj = nn.Conv2d(size.trunk.widths[-1], size.encoder.width, cells, cells)
+        self.proj = shared_linear(size.trunk.widths[-1], size.encoder.width, cells, cells)
 
     def forward(self, images: Tensor) -> Tensor:
-        grid: Tensor = self.proj(self.backbone(images))
-        return grid.flatten(2).transpose(1, 2)
+        return rows_of_tokens(self.proj(self.backbone(images)))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -24,20 +24,20 @@ from models.spec import ModelSpec, parse_spec
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the run did to its images: RGB at `image_size` pixels, then (image / 255 - mean) / std."""
+    """What the run did to its images: the largest central square at `image_size` pixels, RGB, scaled."""
 
     image_size: int
     mean: float
     std: float
 
     def __call__(self, image: Image.Image | np.ndarray) -> Tensor:
-        """A PIL image of any mode and size, or uint8 (height, width, 3) -> float32 (3, size, size)."""
-        rgb = _as_pil(image).convert("RGB")
+        """A picture of any mode and size, or uint8 (height, width, 3) -> float32 (3, image_size, image_size)."""
+        rgb = _upright_rgb(image)
         size = (self.image_size, self.image_size)
         if rgb.size != size:
-            rgb = rgb.resize(size, Image.Resampling.BILINEAR)
+            rgb = ImageOps.fit(rgb, size, Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).float()
-        return (pixels / 255 - self.mean) / self.std
+        return pixels.mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,15 @@ def load(run_folder: Path | str) -> LoadedModel:
     return LoadedModel(model.eval(), preprocess, class_names, spec)
 
 
-def _as_pil(image: Image.Image | np.ndarray) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
-    return Image.fromarray(image)
+def _upright_rgb(image: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
+        return Image.fromarray(image)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits, of which Pillow would clip all but the lowest 8
+        upright = Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8))
+    return upright.convert("RGB")
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

@@ -27,9 +27,7 @@ def sincos_2d(side: int, width: int) -> Tensor:
     frequencies = 10000.0 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     steps = torch.arange(side, dtype=torch.float64)
     row, column = torch.meshgrid(steps, steps, indexing="ij")
-    angles = [
-        axis.flatten()[:, None] * frequencies for axis in (column, row)
-    ]  # each (side * side, width / 4)
+    angles = [axis.flatten()[:, None] * frequencies for axis in (column, row)]  # each (side * side, width / 4)
     grid = torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
     table = torch.cat([torch.zeros(1, width, dtype=torch.float64), grid])
     return table[None].to(torch.get_default_dtype())

@@ -15,9 +15,7 @@ _OF_FAMILY: dict[str, Builder] = {"vit": build_vit, "cnn": build_bit_resnet, "hy
 BUILDERS: dict[str, Builder] = {name: _OF_FAMILY[preset.family] for name, preset in PRESETS.items()}
 
 
-def build(
-    spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None
-) -> Classifier:
+def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None) -> Classifier:
     """A model with random initial weights, on the current default device.
 
     With a seed every initial weight comes from it, and torch's global generator is left as it was.

@@ -116,9 +116,7 @@ def _parse_patch(name: str, preset: Preset, text: str | None) -> int | None:
     return int(text)
 
 
-def _parse_values(
-    preset: Preset, patch: int | None, given: dict[str, str]
-) -> tuple[tuple[str, OptionValue], ...]:
+def _parse_values(preset: Preset, patch: int | None, given: dict[str, str]) -> tuple[tuple[str, OptionValue], ...]:
     """The values that aren't defaults, sorted by name."""
     options = _options(preset)
     for key in given:
@@ -144,9 +142,7 @@ def _check_patch(spec: ModelSpec) -> None:
     if isinstance(size, HybridSize):
         step = size.trunk.stride
         if spec.patch % step:
-            raise SpecError(
-                f"the trunk has a feature every {step} pixels; use a patch size that {step} divides"
-            )
+            raise SpecError(f"the trunk has a feature every {step} pixels; use a patch size that {step} divides")
         return
     if spec.number("stride") > spec.patch:
         raise SpecError(
@@ -155,8 +151,7 @@ def _check_patch(spec: ModelSpec) -> None:
         )
     if spec.number("padding") >= spec.patch:
         raise SpecError(
-            f"padding={spec.number('padding')} makes patches of padding alone; "
-            f"padding may be 0 to {spec.patch - 1}"
+            f"padding={spec.number('padding')} makes patches of padding alone; padding may be 0 to {spec.patch - 1}"
         )
 
 
@@ -167,9 +162,7 @@ def _check_patches_tile(spec: ModelSpec, image_size: int) -> None:
         return
     paddings = [f"set padding={p}" for p in range(patch) if _tiles(image_size, patch, stride, p)]
     below = max((s for s in range(1, image_size) if _tiles(s, patch, stride, padding)), default=None)
-    above = next(
-        s for s in range(image_size + 1, image_size + patch + stride) if _tiles(s, patch, stride, padding)
-    )
+    above = next(s for s in range(image_size + 1, image_size + patch + stride) if _tiles(s, patch, stride, padding))
     sizes = " or ".join(str(s) for s in (below, above) if s)
     raise SpecError(
         f"model '{spec}': patches of {patch} pixels, one every {stride}, don't tile an image of {image_size} "

@@ -12,7 +12,7 @@ query, key and value as three); parameter names as in timm's `vision_transformer
 fit.
 
 Deviations: the head starts at standard deviation 0.02 instead of zero, so that gradients reach the body from
-the first step; no hidden layer in the pre-training head; no dropout.
+the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in the pre-training head; no dropout.
 """
 
 import torch
@@ -43,22 +43,17 @@ class VisionTransformer(Classifier):
 
     pos_embed: Tensor | None
 
-    def __init__(
-        self, patch_embed: nn.Module, side: int, size: EncoderSize, pos: str, num_classes: int
-    ) -> None:
+    def __init__(self, patch_embed: nn.Module, side: int, size: EncoderSize, pos: str, num_classes: int) -> None:
         super().__init__()
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, size.width))
+        self.cls_token = nn.Parameter(1e-6 * torch.randn(1, 1, size.width))
         if pos == "sincos-2d":
             self.register_buffer("pos_embed", sincos_2d(side, size.width), persistent=False)
         else:
-            self.register_parameter(
-                "pos_embed", learned_1d(1 + side**2, size.width) if pos == "learned-1d" else None
-            )
+            self.register_parameter("pos_embed", learned_1d(1 + side**2, size.width) if pos == "learned-1d" else None)
         self.patch_embed = patch_embed
         self.blocks = nn.Sequential(*(Block(size) for _ in range(size.depth)))
         self.norm = nn.LayerNorm(size.width, eps=1e-6)
         self.head = new_head(size.width, num_classes)
-        _init_cls(self.cls_token)
 
     def features(self, images: Tensor) -> Tensor:
         tokens = self.patch_embed(images)  # (batch, side * side, width)
@@ -127,7 +122,3 @@ class Mlp(nn.Module):
 def _init_linear(layer: nn.Linear) -> None:
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
-
-
-def _init_cls(token: nn.Parameter) -> None:
-    nn.init.normal_(token, std=1e-6)

@@ -38,11 +38,7 @@ def test_a_gradient_reaches_every_parameter(name: str, image_size: int) -> None:
     logits = model(images(image_size))
     assert logits.shape == (2, 5)
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 3])).backward()
-    dead = [
-        n
-        for n, p in model.named_parameters()
-        if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()
-    ]
+    dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()]
     assert not dead
 
 

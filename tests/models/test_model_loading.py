@@ -62,6 +62,23 @@ def test_any_picture_is_made_to_fit(run_folder: Path, mode: str) -> None:
     assert tensor.isfinite().all()
 
 
+def test_the_central_square_is_kept(run_folder: Path) -> None:
+    wide = np.concatenate([np.full((32, 16, 3), edge, dtype=np.uint8) for edge in (0, 255)], axis=1)
+    wide = np.concatenate([np.zeros((32, 40, 3), dtype=np.uint8), wide, np.zeros((32, 40, 3), dtype=np.uint8)], axis=1)
+    preprocess = models.load(run_folder).preprocess
+    assert torch.equal(preprocess(wide), preprocess(np.ascontiguousarray(wide[:, 40:72])))
+
+
+def test_pictures_of_16_bits_and_turned_ones_are_read_as_seen(run_folder: Path) -> None:
+    preprocess = models.load(run_folder).preprocess
+    grey = pixels()[..., 0]
+    deep = Image.fromarray(grey.astype(np.uint16) * 256)
+    assert torch.equal(preprocess(deep), preprocess(Image.fromarray(grey)))
+    turned = Image.fromarray(pixels())
+    turned.getexif()[0x0112] = 3  # stored upside down
+    assert torch.equal(preprocess(turned), preprocess(np.ascontiguousarray(pixels()[::-1, ::-1])))
+
+
 def test_an_array_that_is_no_picture_is_refused(run_folder: Path) -> None:
     with pytest.raises(ValueError, match="uint8"):
         models.load(run_folder).preprocess(np.zeros((3, 32, 32), dtype=np.uint8))

@@ -24,24 +24,16 @@ def randomised(name: str, image_size: int = 32) -> models.Classifier:
 
 
 def images(image_size: int = 32) -> Tensor:
-    return torch.randn(
-        3, 3, image_size, image_size, generator=torch.Generator().manual_seed(2), dtype=torch.float64
-    )
+    return torch.randn(3, 3, image_size, image_size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
 def shuffle_patches(pictures: Tensor, patch: int) -> Tensor:
     """The same patches in another arrangement."""
     batch, channels, size, _ = pictures.shape
     side = size // patch
-    tiles = (
-        pictures.reshape(batch, channels, side, patch, side, patch).permute(2, 4, 0, 1, 3, 5).flatten(0, 1)
-    )
+    tiles = pictures.reshape(batch, channels, side, patch, side, patch).permute(2, 4, 0, 1, 3, 5).flatten(0, 1)
     tiles = tiles[torch.randperm(side * side, generator=torch.Generator().manual_seed(3))]
-    return (
-        tiles.reshape(side, side, batch, channels, patch, patch)
-        .permute(2, 3, 0, 4, 1, 5)
-        .reshape(pictures.shape)
-    )
+    return tiles.reshape(side, side, batch, channels, patch, patch).permute(2, 3, 0, 4, 1, 5).reshape(pictures.shape)
 
 
 def test_without_positions_the_arrangement_of_patches_is_invisible() -> None:
@@ -140,3 +132,13 @@ def test_logits_equal_timm_s_on_its_weights() -> None:
             parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
     ours.load_state_dict(theirs.state_dict())
     torch.testing.assert_close(ours(images()), theirs(images()), rtol=1e-9, atol=1e-9)
+
+
+def test_initial_weights_are_the_paper_s() -> None:
+    weights = models.build("vit_nano/8", seed=0).state_dict()
+    for third in weights["blocks.0.attn.qkv.weight"].chunk(3):  # Xavier uniform: +- sqrt(6 / (inputs + outputs))
+        assert float(third.abs().max()) == pytest.approx(math.sqrt(6 / (128 + 128)), rel=0.01)
+    assert float(weights["blocks.0.mlp.fc1.weight"].abs().max()) == pytest.approx(math.sqrt(6 / (128 + 512)), rel=0.01)
+    assert float(weights["patch_embed.proj.weight"].std()) == pytest.approx(192**-0.5, rel=0.02)
+    assert float(weights["pos_embed"].std()) == pytest.approx(0.02, rel=0.1)
+    assert not [name for name, value in weights.items() if name.endswith("bias") and value.any()]

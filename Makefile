@@ -1,14 +1,15 @@
 # The commands of the project. `make help` lists them; each sets up `.venv` first where that is needed.
 # Kept to what GNU make 3.81 knows, which is the one that comes with macOS.
 
-PYTHON  ?= python3
-VENV    ?= .venv
-SUITE   ?= auto
-RESULTS ?= results
-REPORTS ?= reports
-DATA    ?=
-DEVICE  ?=
-WORKERS ?=
+# Set on the command line; of these, only PYTHON is also taken from the environment.
+PYTHON ?= python3
+VENV    = .venv
+SUITE   = auto
+RESULTS = results
+REPORTS = reports
+DATA    =
+DEVICE  =
+WORKERS =
 
 BIN   := $(VENV)/bin
 BENCH := "$(BIN)/python" -m bench
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 PINS  := requirements/uv.txt requirements/dev.txt
 
 # Two single-thread processes are faster than one with two threads, in tests as in training.
-TEST_WORKERS ?= 2
+TEST_WORKERS = 2
 
 # An option of the command line, left out where its variable is empty: $(call option,--data,$(DATA)).
 option = $(if $(strip $(2)),$(1) "$(strip $(2))")

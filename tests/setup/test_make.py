@@ -102,6 +102,11 @@ def test_bench_passes_its_variables_on(project: Path) -> None:
     ]
 
 
+def test_variables_of_the_shell_are_not_options(project: Path) -> None:
+    make(project, "report", SUITE="other", RESULTS="elsewhere", VENV="/usr")
+    assert commands(project) == ["-m bench report auto --results results --reports reports"]
+
+
 def test_a_run_that_failed_is_reported_and_fails_make(project: Path) -> None:
     assert make(project, "bench", RUN_STATUS="1").returncode != 0
     assert [call.split()[2] for call in commands(project)] == ["run", "report"]
@@ -148,7 +153,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-OUTER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SUITE", "DATA", "DEVICE", "RESULTS", "PYTHON", "VENV")
+OUTER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON")
 
 
 def calls(folder: Path) -> list[str]:

@@ -1,14 +1,20 @@
 """What can be a target, or a corpus of real images: the known data sets by name, and `folder:PATH`."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 
-from bench.data.sets import DataSet
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.sets import DataSet, Reader
 from bench.errors import InputError, did_you_mean
 
 FOLDER = "folder"
+MAX_KEPT_BYTES = 2**30
+"""Of decoded images that an open data set keeps in memory at one size."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,27 @@ def check_present(name: str, path: str | None, data_dir: Path) -> None:
         check_published(name, data_dir)
 
 
+def is_present(name: str, path: str | None, data_dir: Path) -> bool:
+    """Return whether a data set's files are there."""
+    try:
+        check_present(name, path, data_dir)
+    except InputError:
+        return False
+    return True
+
+
 def num_pool(name: str, path: str | None, data_dir: Path) -> int:
     """Return how many images of a data set may be trained on; only a folder is looked into."""
     return CATALOGUE[name].num_pool if path is None else len(open_data(name, path, data_dir).pool)
 
 
 def identity(name: str, path: str | None) -> dict[str, object]:
-    """Return what a run's key holds of a data set: a folder's content in place of its path."""
+    """Return what a run's key holds of a data set: a folder's content, None where there is none, but no path."""
     if path is None:
         return {"name": name, "version": CATALOGUE[name].version}
     from bench.data.folders import fingerprint
 
-    return {"name": FOLDER, "version": 1, "fingerprint": fingerprint(Path(path))}
+    return {"name": FOLDER, "version": 1, "fingerprint": fingerprint(Path(path)) if Path(path).is_dir() else None}
 
 
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
@@ -85,14 +100,32 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     from bench.data.published import open_published
 
     if path is not None:
-        return open_folder(Path(path))
-    match name:
-        case "digits":
-            return open_digits()
-        case "fractals-heldout":
-            return open_heldout()
-        case _:
-            return open_published(name, data_dir)
+        data = open_folder(Path(path))
+    elif name == "digits":
+        data = open_digits()
+    elif name == "fractals-heldout":
+        data = open_heldout()
+    else:
+        data = open_published(name, data_dir)
+    return replace(data, read=_read_once(data.read, len(data.labels)))
+
+
+def _read_once(read: Reader, num_images: int) -> Reader:
+    """Return a reader that decodes each image once at a size, while all of them would fit in `MAX_KEPT_BYTES`."""
+    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
+
+    def read_once(indices: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        shape = (num_images, 3, image_size, image_size)
+        if prod(shape) > MAX_KEPT_BYTES:
+            return read(indices, image_size)
+        images, is_kept = kept.setdefault(image_size, (np.zeros(shape, np.uint8), np.zeros(num_images, np.bool_)))
+        missing = np.unique(indices[~is_kept[indices]])
+        if len(missing):
+            images[missing] = read(missing, image_size)
+            is_kept[missing] = True
+        return images[indices]
+
+    return read_once
 
 
 def _state_of(path: Path) -> str:

@@ -12,6 +12,8 @@ There is no float and no state, so any machine makes the same bytes, and a GPU c
 which fills vector units. Whoever changes a pixel here raises `fractals.VERSION`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -27,11 +29,8 @@ LEFT, RIGHT, TURNS, STRETCH, SQUEEZE, X, Y = range(7)
 NUM_PARAMETERS = 7
 
 MAX_STRETCH = 13 * ONE // 16
-"""No singular value exceeds it, jittered or not: with translations of at most 9/8 an axis, coordinates stay below
-8.5 and the sums of products in `_trace` below 2^31."""
-MAX_JITTER_PERCENT = 50
-MAX_IMAGE_SIZE = 511
-"""The largest for which the products that turn coordinates into pixels stay below 2^31."""
+"""No singular value exceeds it, jittered or not. With jitter of at most 50 %, translations are at most 9/8 an axis, so
+coordinates stay below 8.5 and the sums of products in `_trace` below 2^31."""
 
 ORBITS = 16
 WARM_UP_STEPS = 12
@@ -46,48 +45,44 @@ GOLDEN_32 = np.uint32(0x9E3779B9)
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
 
+class Settings(NamedTuple):
+    """`fractals.Difficulty`, and the points of an image, as numbers."""
+
+    points: int
+    jitter_percent: int
+    shift_pixels: int
+    both_polarities: bool
+    coloured: bool
+    rotated: bool
+
+
 def num_points(image_size: int) -> int:
     """Return the points of an image: 3,000 at 32 px, growing with its area up to 100,000 from 185 px on."""
     return min(MAX_POINTS, REFERENCE_POINTS * image_size**2 // REFERENCE_SIZE**2)
 
 
-def tones(image_size: int) -> Longs:
-    """Return the brightness, 0 to 255, of 0 to 255 hits: half of the range at the mean of all pixels."""
-    hits = np.arange(256)
-    return 255 * hits // (hits + max(1, num_points(image_size) // image_size**2))
-
-
 @njit(cache=True, nogil=True)
 def render_images(
-    systems: Longs,
-    rows: Longs,
-    keys: NDArray[np.uint64],
-    points: int,
-    brightness: Longs,
-    jitter_percent: int,
-    shift_pixels: int,
-    both_polarities: bool,
-    coloured: bool,
-    rotated: bool,
-    out: NDArray[np.uint8],
+    systems: Longs, rows: Longs, keys: NDArray[np.uint64], settings: Settings, out: NDArray[np.uint8]
 ) -> None:
     """Draw image i of `out` (n, 3, size, size) from `systems[rows[i]]` and the instance's `keys[i]`."""
     size = out.shape[2]
     margin = size // 16
     frame = size - 2 * margin
-    length = _steps(points) * ORBITS
+    length = _steps(settings.points) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     hits = np.zeros((frame, frame), np.int32)
+    brightness = _brightness(max(1, settings.points // size**2))
     palette = np.zeros((3, 256), np.uint8)
     for i in range(len(rows)):
         key = keys[i]
-        maps = _affine(_jittered(systems[rows[i]], key, jitter_percent))
-        if rotated:
+        maps = _affine(_jittered(systems[rows[i]], key, settings.jitter_percent))
+        if settings.rotated:
             _rotate(maps, key)
         _play(maps, np.uint32(_hash(key, POINTS) >> np.uint64(32)), xs, ys, hits)
-        left = margin + _draw(key, SHIFT_X, -shift_pixels, shift_pixels)
-        top = margin + _draw(key, SHIFT_Y, -shift_pixels, shift_pixels)
-        _fill_palette(key, brightness, both_polarities, coloured, palette)
+        left = margin + _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
+        top = margin + _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
+        _fill_palette(key, brightness, settings, palette)
         for channel in range(3):
             _paint(hits, palette[channel], top, left, out[i, channel])
 
@@ -287,14 +282,21 @@ def _count(xs: Ints, ys: Ints, hits: Ints) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _fill_palette(
-    key: np.uint64, brightness: Longs, both_polarities: bool, coloured: bool, palette: NDArray[np.uint8]
-) -> None:
+def _brightness(typical: int) -> Longs:
+    """Return the brightness, 0 to 255, of 0 to 255 hits: half of the range at `typical` hits, then saturating."""
+    brightness = np.zeros(256, np.int64)
+    for hits in range(256):
+        brightness[hits] = 255 * hits // (hits + typical)
+    return brightness
+
+
+@njit(cache=True, nogil=True)
+def _fill_palette(key: np.uint64, brightness: Longs, settings: Settings, palette: NDArray[np.uint8]) -> None:
     """Fill `palette` (3, 256) with the value of each channel by hits: bright on dark, unless the instance swaps."""
-    swapped = both_polarities and _draw(key, INVERTED, 0, 1) == 1
+    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
     for channel in range(3):
         ink, ground = 255, 0
-        if coloured:
+        if settings.coloured:
             ink = _draw(key, COLOURS + 2 * channel, 128, 255)
             ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
         if swapped:

@@ -11,7 +11,8 @@ from bench.data.subsets import stratified_cut
 HELDOUT_CLASSES = 20
 HELDOUT_POOL, HELDOUT_VALIDATION, HELDOUT_TEST = 500, 25, 100
 """Instances a class; each part has a domain of its own, so no instance is in two."""
-HELDOUT_DIFFICULTY = Difficulty()
+HELDOUT_DIFFICULTY = Difficulty(jitter_percent=25, shift_pixels=2)
+"""At which a linear classifier on the pixels of ten images a class is right on 86 % of the validation images."""
 
 
 def open_digits() -> DataSet:

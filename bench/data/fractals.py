@@ -8,13 +8,17 @@ asked for it. `chaos_game` draws; it is imported when the first image is.
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.data.hashing import hash_words
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.data.chaos_game import Settings
 
 VERSION = 1
 """Raised when any pixel changes."""
@@ -23,7 +27,10 @@ MAX_CLASSES = 100_000
 MAX_INSTANCES = 2**31
 """Instances of a class that can be asked for."""
 
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
+"""At a larger size, the products that turn coordinates into pixels could pass 2^31."""
 CHUNK = 1024
+"""Images that a thread draws at once."""
 
 
 class Domain(Enum):
@@ -64,31 +71,21 @@ def render(
 ) -> NDArray[np.uint8]:
     """Draw the images (n, 3, image_size, image_size) of the n classes and instances.
 
-    More threads are faster and change nothing. `image_size` is at most 511.
+    More threads are faster and change nothing.
     """
-    from bench.data.chaos_game import MAX_IMAGE_SIZE, num_points, render_images, tones
+    from bench.data.chaos_game import render_images
 
-    assert 16 <= image_size <= MAX_IMAGE_SIZE, f"image_size {image_size} is not between 16 and {MAX_IMAGE_SIZE}"
+    check_image_size(image_size)
     assert len(classes) == len(instances)
     images = np.empty((len(classes), 3, image_size, image_size), dtype=np.uint8)
     unique, rows = np.unique(classes, return_inverse=True)
     systems = _systems(unique, domain)
     keys = hash_words("instance", VERSION, *domain.value, classes, instances)
 
+    settings = _settings(difficulty, image_size)
+
     def draw(part: slice) -> None:
-        render_images(
-            systems,
-            rows[part],
-            keys[part],
-            num_points(image_size),
-            tones(image_size),
-            difficulty.jitter_percent,
-            difficulty.shift_pixels,
-            difficulty.polarity == "both",
-            difficulty.colour == "instance",
-            difficulty.rotation == "any",
-            images[part],
-        )
+        render_images(systems, rows[part], keys[part], settings, images[part])
 
     parts = [slice(start, start + CHUNK) for start in range(0, len(images), CHUNK)]
     if num_threads == 1:
@@ -98,6 +95,28 @@ def render(
         with ThreadPoolExecutor(num_threads) as pool:
             list(pool.map(draw, parts))
     return images
+
+
+def check_image_size(image_size: int) -> None:
+    """Refuse a size that the fixed-point numbers do not hold."""
+    if not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
+        raise InputError(
+            f"image_size: given {image_size}; fractals are drawn at {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"
+        )
+
+
+def _settings(difficulty: Difficulty, image_size: int) -> "Settings":
+    """Return the settings as the renderer takes them."""
+    from bench.data.chaos_game import Settings, num_points
+
+    return Settings(
+        points=num_points(image_size),
+        jitter_percent=difficulty.jitter_percent,
+        shift_pixels=difficulty.shift_pixels,
+        both_polarities=difficulty.polarity == "both",
+        coloured=difficulty.colour == "instance",
+        rotated=difficulty.rotation == "any",
+    )
 
 
 def _systems(classes: NDArray[np.int64], domain: Domain) -> NDArray[np.int64]:

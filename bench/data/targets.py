@@ -70,13 +70,18 @@ def check_target(ref: TargetRef, data_dir: Path) -> None:
 
 
 def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
-    """Return what a run's key holds of its target: name, version and training images, never a path."""
+    """Return what a run's key holds of its target: name, version and training images, never a path.
+
+    The files of a published data set need not be there; those of a folder, for its content and size to be known.
+    """
     extra: dict[str, object] = {}
     if ref.name == "fractals-heldout":
         from bench.data import embedded, fractals
 
         extra = {"corpus_version": fractals.VERSION, "difficulty": embedded.HELDOUT_DIFFICULTY.model_dump()}
-    return {**identity(ref.name, ref.path), **extra, "images": num_train_images(ref, data_dir)}
+    is_known = ref.path is None or Path(ref.path).is_dir()
+    images = num_train_images(ref, data_dir) if is_known else ref.num_images
+    return {**identity(ref.name, ref.path), **extra, "images": images}
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:

@@ -1,0 +1,135 @@
+"""`bench data`: list, show, sample and fetch corpora and targets."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from bench.data import catalogue, corpora, fractals
+from bench.data.corpora import CorpusRef, load_subset
+from bench.data.targets import TargetRef, check_target, parse_target, target_identity
+from bench.errors import InputError
+
+data_app = typer.Typer(help="Corpora to pretrain on and targets to transfer to.", no_args_is_help=True)
+
+DataDir = Annotated[Path, typer.Option("--data", envvar="BENCH_DATA", help="The folder that holds data sets.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DATA_DIR = Path("data")
+
+
+@data_app.command("list")
+def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """List what can be pretrained on and fine-tuned to, and whether its files are there."""
+    rows = [_facts(name, data) for name in (corpora.FRACTALS, *catalogue.CATALOGUE)]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
+        typer.echo(f"{row['name']:<17} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
+    typer.echo(f"{'folder:PATH':<17} {'corpus and target':<18} your images: one subfolder for each class")
+
+
+@data_app.command()
+def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """Show a corpus or target: its classes, splits, identity and hashes. NAME may be `digits@100` or `folder:PATH`."""
+    facts = _facts(name, data)
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
+
+
+@data_app.command()
+def sample(
+    name: str,
+    out: Annotated[Path, typer.Option(help="The picture to write.")],
+    data: DataDir = DATA_DIR,
+    image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels a side.")] = 32,
+    classes: Annotated[int, typer.Option(min=1, help="Rows: one for each of the first classes.")] = 8,
+    per_class: Annotated[int, typer.Option(min=1, help="Columns: images a class.")] = 12,
+) -> None:
+    """Write a grid of training images, one class a row, as PNG."""
+    from PIL import Image
+
+    images = _grid(name, data, image_size, classes, per_class)
+    sheet = np.pad(images, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=64)
+    rows, columns, channels, height, width = sheet.shape
+    pixels = sheet.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
+    try:
+        Image.fromarray(pixels).save(out, format="PNG")
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error}); name a file in a folder that is there") from error
+    typer.echo(f"{out}: {rows} classes of {name}, {columns} images each")
+
+
+@data_app.command()
+def fetch(name: str, data: DataDir = DATA_DIR) -> None:
+    """Download a published data set into the data folder, and check its sums."""
+    from bench.data import published
+
+    if name not in published.PUBLISHED:
+        catalogue.check_name("data set", name, also=(corpora.FRACTALS,))
+        typer.echo(f"{name} needs no files")
+        return
+    published.fetch(name, data)
+    typer.echo(f"{name} is in {data}")
+
+
+def _facts(name: str, data_dir: Path) -> dict[str, Any]:
+    """Return what is known of a corpus or target, without decoding an image."""
+    if name == corpora.FRACTALS:
+        return {
+            "name": name,
+            "use": "corpus",
+            "summary": "fractals drawn by formula, as many as you want",
+            "classes": fractals.MAX_CLASSES,
+            "present": True,
+            "identity": corpora.corpus_identity(CorpusRef(), data_dir),
+        }
+    target = parse_target(name)
+    facts = _folder_facts(target, data_dir) if target.path is not None else _catalogue_facts(target, data_dir)
+    return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
+
+
+def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
+    """Return what the catalogue says, and whether the files are there."""
+    entry = catalogue.CATALOGUE[target.name]
+    return {
+        "use": "corpus and target",
+        "summary": entry.summary,
+        "classes": entry.num_classes,
+        "splits": {"train": entry.num_pool, "validation": entry.num_validation, "test": entry.num_test},
+        "present": catalogue.is_present(target.name, target.path, data_dir),
+    }
+
+
+def _folder_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
+    """Return what the names of a folder's files say."""
+    data = catalogue.open_data(target.name, target.path, data_dir)
+    return {
+        "use": "corpus and target",
+        "summary": "a folder of images",
+        "classes": len(data.class_names),
+        "class_names": data.class_names,
+        "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
+        "present": True,
+    }
+
+
+def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
+    """Return training images (classes, per_class, 3, size, size) of the first classes; black where there are none."""
+    if name == corpora.FRACTALS:
+        num_drawn = max(2, num_classes)
+        subset = load_subset(CorpusRef(classes=num_drawn), num_drawn * per_class, image_size, data_dir)
+        by_class = subset.train.images.reshape(per_class, num_drawn, 3, image_size, image_size).swapaxes(0, 1)
+        return by_class[:num_classes]
+    target = parse_target(name)
+    check_target(target, data_dir)
+    data = catalogue.open_data(target.name, target.path, data_dir)
+    labels = data.labels[data.pool]
+    grid = np.zeros((min(num_classes, len(data.class_names)), per_class, 3, image_size, image_size), dtype=np.uint8)
+    for label, row in enumerate(grid):
+        chosen = data.pool[labels == label][:per_class]
+        row[: len(chosen)] = data.read(chosen, image_size)
+    return grid

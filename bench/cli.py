@@ -5,16 +5,16 @@ import sys
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from bench.commands import plan_text
+from bench.commands.only import select
 from bench.data.commands import data_app
 from bench.errors import InputError
 from bench.execute.device import choose_device
-from bench.commands.only import select
 from bench.plan import Plan, expand
 from bench.store import Store
 from bench.suite import ResolvedSuite, default_data_dir, load_suite, resolve
@@ -160,11 +160,9 @@ def list_models(
 def _planned(
     suite: str, device: Device | None, data: Path | None, seed_offset: int, only: str | None
 ) -> tuple[ResolvedSuite, Plan]:
-    chosen = choose_device(cast(Literal["cpu", "cuda"] | None, device.value if device else None))
+    chosen = choose_device(device.value if device else None)
     name, content = load_suite(_automatic(suite, chosen))
-    resolved = resolve(
-        name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset
-    )
+    resolved = resolve(name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset)
     plan = expand(resolved)
     return resolved, select(plan, only) if only else plan
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench import PROTOCOL_VERSION
 from bench.data.corpora import CorpusRef, check_corpus, corpus_identity
@@ -23,6 +23,16 @@ SUITES = Path(__file__).parent / "suites"
 
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _canonical_model(text: str) -> str:
+    try:
+        return str(parse_spec(text))
+    except SpecError as error:
+        raise ValueError(str(error)) from None
+
+
+ModelName = Annotated[str, AfterValidator(_canonical_model)]
 
 
 class _Strict(BaseModel):
@@ -77,16 +87,13 @@ class Ablation(_Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     reference: str
-    arms: dict[str, str]
+    arms: Annotated[dict[str, ModelName], Field(min_length=2)]
 
     @field_validator("arms")
     @classmethod
-    def _models(cls, value: dict[str, str]) -> dict[str, str]:
-        arms = {name: _canonical_model(spec) for name, spec in value.items()}
-        if len(arms) < 2:
-            raise ValueError("an ablation needs at least two arms")
-        _distinct(tuple(arms.values()))
-        return arms
+    def _grid(cls, value: dict[str, str]) -> dict[str, str]:
+        _distinct(tuple(value.values()))
+        return value
 
     @model_validator(mode="after")
     def _reference_is_an_arm(self) -> "Ablation":
@@ -117,7 +124,7 @@ class Suite(_Strict):
     """What the report's paragraph on limits says of this suite's difficulty and budget."""
     image_size: Positive = 32
     corpus: tuple[Ladder, ...]
-    models: tuple[str, ...]
+    models: tuple[ModelName, ...]
     targets: tuple[TargetChoice, ...]
     seeds: tuple[Seed, ...] = (0, 1, 2)
     recipes: RecipeNames = RecipeNames()
@@ -142,11 +149,6 @@ class Suite(_Strict):
         rest = {key: item for key, item in value.items() if key not in short}
         return rest | ({"corpus": [short]} if short else {})
 
-    @field_validator("models")
-    @classmethod
-    def _models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _distinct(tuple(_canonical_model(spec) for spec in value))
-
     @field_validator("targets", mode="before")
     @classmethod
     def _targets_by_name(cls, value: Any) -> Any:
@@ -154,7 +156,7 @@ class Suite(_Strict):
             return value
         return [{"target": item} if isinstance(item, str) else item for item in value]
 
-    @field_validator("corpus", "targets", "seeds", "transfers", "ablations")
+    @field_validator("corpus", "models", "targets", "seeds", "transfers", "ablations")
     @classmethod
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
@@ -302,13 +304,6 @@ def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:
     return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir))
 
 
-def _canonical_model(text: str) -> str:
-    try:
-        return str(parse_spec(text))
-    except SpecError as error:
-        raise ValueError(str(error)) from None
-
-
 def _check_model(spec: str, image_size: int) -> None:
     try:
         check(parse_spec(spec), image_size)
@@ -331,7 +326,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
     if twice is not None:
         raise yaml.constructor.ConstructorError(None, None, f"field {twice!r} stands twice", node.start_mark)

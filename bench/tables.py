@@ -14,7 +14,7 @@ from bench.analysis.comparison import comparison
 from bench.plan import Cell, Run, expand
 from bench.store import Record, Store
 
-NOT_RUN = {"status": "not_run", "reason": "not run yet"}
+NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
 CELL_TYPES = {
     "subset_images": "Int64",
@@ -74,7 +74,7 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "subset_classes": before["data"].get("num_classes") if before else None,
         "subset_hash": before["data"].get("subset_hash", "") if before else "",
         "target": str(target),
-        "target_images": record["data"].get("num_images") if "data" in record else None,
+        "target_images": record["data"].get("num_images"),
         "image_size": transfer.image_size,
         "transfer": cell.transfer_kind,
         "shots": None,

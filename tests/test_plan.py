@@ -28,6 +28,7 @@ DIFFERENT = {
     "protocol": 0,
     "stage": "scratch",
 }
+GOLDEN_KEY = "d8c46d446d09e3ae"
 NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings"}
 
 
@@ -48,7 +49,10 @@ def test_an_arm_that_the_ladder_has_shares_its_runs(plan_suite):
     rung = next(
         cell
         for cell in plan.cells
-        if not cell.ablation and cell.transfer.model == "vit_pico/8" and cell.pretrain and cell.pretrain.subset_images == 32
+        if not cell.ablation
+        and cell.transfer.model == "vit_pico/8"
+        and cell.pretrain
+        and cell.pretrain.subset_images == 32
     )
     assert arm.transfer.key == rung.transfer.key
     assert arm.pretrain.key == rung.pretrain.key
@@ -133,6 +137,3 @@ def test_the_plan_of_a_stored_suite_is_the_same(resolve_suite):
     suite = resolve_suite(ablations=[POSITION])
     again = type(suite).model_validate_json(suite.model_dump_json())
     assert [run.key for run in expand(again).runs] == [run.key for run in expand(suite).runs]
-
-
-GOLDEN_KEY = ""

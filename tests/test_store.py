@@ -49,7 +49,12 @@ def test_nothing_temporary_is_left(store):
     store.write(Outcome(record()))
     store.write_tables({"cells": pd.DataFrame({"a": [1]})})
     assert [path.name for path in (store.root / "runs").iterdir()] == [KEY]
-    assert sorted(path.name for path in store.root.rglob("*.*")) == ["cells.csv", "cells.parquet", "record.json", "suite.json"]
+    assert sorted(path.name for path in store.root.rglob("*.*")) == [
+        "cells.csv",
+        "cells.parquet",
+        "record.json",
+        "suite.json",
+    ]
 
 
 def test_a_process_killed_while_writing_leaves_no_run(store, resolve_suite):

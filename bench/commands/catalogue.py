@@ -40,7 +40,7 @@ def show_catalogue(console: Console, entries: list[Entry], image_size: int) -> N
     for heading in ("parameters", "multiply-accumulates", "tokens"):
         table.add_column(heading, justify="right")
     for entry in entries:
-        tokens = "–" if entry.tokens is None else str(entry.tokens)
+        tokens = "-" if entry.tokens is None else str(entry.tokens)
         table.add_row(entry.model, entry.family, f"{entry.parameters:,}", f"{entry.macs:,}", tokens)
     console.print(table)
 

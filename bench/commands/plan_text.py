@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.commands.verify import Comparison
 from bench.plan import Plan, Run
 from bench.store import Record
 from bench.suite import ResolvedSuite
-from bench.commands.verify import Comparison
 
 STAGES = {"pretrain": "pretraining", "transfer": "transfer (fine-tuning)", "scratch": "from scratch"}
 
@@ -93,4 +93,4 @@ def _each_run(plan: Plan) -> Table:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.6f}"
+    return "-" if value is None else f"{value:.6f}"

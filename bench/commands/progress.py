@@ -6,9 +6,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from bench.commands.plan_text import describe
 from bench.execute.workers import Ended, Started, estimated_seconds
 from bench.plan import Run
-from bench.commands.plan_text import describe
 
 COLOURS = {"ok": "green", "not_run": "yellow"}
 
@@ -42,7 +42,9 @@ class SuiteProgress:
         self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.stop()
 
     def show(self, event: Started | Ended) -> None:

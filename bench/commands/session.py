@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.commands import plan_text
+from bench.commands.progress import SuiteProgress, duration
 from bench.data.targets import check_target
 from bench.errors import InputError
 from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
 from bench.plan import Plan, Run
-from bench.commands.progress import SuiteProgress, duration
 from bench.store import Store, open_store
 from bench.suite import ResolvedSuite
 from bench.tables import build_tables
@@ -77,9 +77,7 @@ def _missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
 def _conclude(ended: list[Ended], missing: dict[str, str], store: Store, console: Console) -> bool:
     for target, reason in missing.items():
         console.print(f"[yellow]not run[/]: target {target} is optional: {escape(reason)}", soft_wrap=True)
-    failed = [
-        event for event in ended if event.record["status"] != "ok" and str(event.run.target) not in missing
-    ]
+    failed = [event for event in ended if event.record["status"] != "ok" and str(event.run.target) not in missing]
     for event in failed:
         console.print(plan_text.failure_line(event.run, event.record), highlight=False, soft_wrap=True)
     console.print(f"tables in {store.tables}", highlight=False)

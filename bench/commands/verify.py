@@ -4,9 +4,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.commands.only import select
 from bench.errors import InputError
 from bench.execute.workers import Ended, Workers
-from bench.commands.only import select
 from bench.plan import Run, expand
 from bench.store import Record, Store, open_store
 

@@ -146,7 +146,9 @@ def _model(run: Run, store: Store, num_classes: int) -> models.Classifier:
 
 
 def _evaluate(model: models.Classifier, images: LabelledImages, accelerator: Accelerator) -> Evaluation:
-    return evaluate(model, evaluation_batches(images, EVALUATION_BATCH, device=accelerator.device), images.ids, accelerator)
+    return evaluate(
+        model, evaluation_batches(images, EVALUATION_BATCH, device=accelerator.device), images.ids, accelerator
+    )
 
 
 def _metrics(fitted: Fit, validation: Evaluation, test: Evaluation | None) -> dict[str, float | None]:

@@ -10,13 +10,13 @@ import multiprocessing.forkserver
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from bench.execute.record import failure
 from bench.plan import Plan, Run
@@ -54,7 +54,9 @@ class Workers:
         self.pool = ProcessPool(max_workers=self.count, initializer=_start_worker, context=context)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.pool.close()
         else:
@@ -77,7 +79,7 @@ class Workers:
         """
         order = {run.key: position for position, run in enumerate(by_priority(plan, seconds_per_image))}
         waiting = {run.key: run for run in plan.runs if not store.is_finished(run.key)}
-        running: dict[ProcessFuture, Run] = {}
+        running: dict[Future[Record], Run] = {}
         while waiting or running:
             for key in sorted(waiting, key=order.__getitem__):
                 run = waiting[key]
@@ -131,13 +133,13 @@ def _context(threads: int) -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _is_ready(run: Run, waiting: dict[str, Run], running: dict[ProcessFuture, Run]) -> bool:
+def _is_ready(run: Run, waiting: dict[str, Run], running: dict[Future[Record], Run]) -> bool:
     unfinished = waiting.keys() | {other.key for other in running.values()}
     return run.starts_from not in unfinished
 
 
 def _obstacle(
-    run: Run, waiting: dict[str, Run], running: dict[ProcessFuture, Run], store: Store, missing: dict[str, str]
+    run: Run, waiting: dict[str, Run], running: dict[Future[Record], Run], store: Store, missing: dict[str, str]
 ) -> str:
     """Why a run can't be attempted, or nothing."""
     if str(run.target) in missing:
@@ -149,16 +151,15 @@ def _obstacle(
     return "" if status == "ok" else f"it starts from run {run.starts_from}, which ended as {status}"
 
 
-def _record_of(future: ProcessFuture, run: Run, store: Store) -> Record:
+def _record_of(future: Future[Record], run: Run, store: Store) -> Record:
     """The record that a worker left, or the one of its sudden death."""
     try:
-        record: Record = future.result()
+        return future.result()
     except ProcessExpired as error:
         reason = f"its worker died with exit code {error.exitcode}"
         if error.exitcode == -signal.SIGKILL:
             reason += " (killed: the machine may have run out of memory)"
         return _keep_failure(run, store, "failed", reason)
-    return record
 
 
 def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record:
@@ -167,12 +168,9 @@ def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record:
     return record
 
 
-def _timing(future: ProcessFuture) -> float | None:
+def _timing(future: Future[float]) -> float | None:
     """A timing, or none for a model that can't be timed: the record of its runs will tell why."""
-    if future.exception() is not None:
-        return None
-    seconds: float = future.result()
-    return seconds
+    return None if future.exception() is not None else future.result()
 
 
 def _start_worker() -> None:

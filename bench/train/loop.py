@@ -57,9 +57,7 @@ def num_steps(num_images: int, batch_size: int) -> int:
     return math.ceil(num_images / batch_size)
 
 
-def fit(
-    model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator
-) -> Fit:
+def fit(model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator) -> Fit:
     """Train a model in place.
 
     Raises:

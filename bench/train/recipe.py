@@ -43,7 +43,7 @@ class Settings(BaseModel):
     """Random horizontal flips, on data sets whose classes allow them (not for digits)."""
 
 
-class Exception_(BaseModel):
+class FamilyException(BaseModel):
     """Settings that one family trains with instead, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +61,7 @@ class Recipe(BaseModel):
     name: str
     description: str = ""
     settings: Settings = Settings()
-    exceptions: tuple[Exception_, ...] = ()
+    exceptions: tuple[FamilyException, ...] = ()
 
     def for_family(self, family: str) -> Settings:
         """The settings that a family trains with."""

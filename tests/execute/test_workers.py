@@ -33,7 +33,7 @@ def test_seeds_are_outermost_and_the_longest_chain_goes_first(plan_suite: Callab
 
 
 def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(store, plan_suite, tmp_path):
-    """The failed pretraining's transfers are not run, with the reason; the others end ok; then only the rest is redone."""
+    """What starts from the failed run is not run, the others end ok; the next call redoes only the rest."""
     models = ["bit_resnet_pico", "vit_pico/8"]
     plan = plan_suite(
         models=models, subsets=[16], targets=["digits@20", {"target": "cifar10", "optional": True}], from_scratch=False

@@ -35,4 +35,6 @@ def test_matrices_and_kernels_decay_and_nothing_else(name):
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert len(names) == len(decayed["params"]) + len(others["params"])
     assert all(names[id(parameter)].endswith("weight") for parameter in decayed["params"])
-    assert all(parameter.ndim < 2 or names[id(parameter)] in ("pos_embed", "cls_token") for parameter in others["params"])
+    assert all(
+        parameter.ndim < 2 or names[id(parameter)] in ("pos_embed", "cls_token") for parameter in others["params"]
+    )

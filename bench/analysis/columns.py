@@ -11,7 +11,7 @@ NUMBERS = ["num_seeds", "accuracy", "low", "high", "status", "reason"]
 
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
 _INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs"})
-_FLOATS = frozenset({"accuracy", "low", "high"})
+_FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss"})
 
 
 def difference_columns(name: str) -> list[str]:
@@ -31,7 +31,7 @@ def difference_numbers(name: str, difference: Difference) -> dict[str, Any]:
     return dict(zip(difference_columns(name), values, strict=True))
 
 
-def with_types(table: pd.DataFrame, difference: str) -> pd.DataFrame:
+def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
     """Give every column its type, so that the same rows give the same bytes."""
     floats = _FLOATS | set(difference_columns(difference)[:3])
     kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(floats, "float64") | {"is_reference": "bool"}

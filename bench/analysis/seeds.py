@@ -7,6 +7,7 @@ shown with it, and are never used alone in silence: failures are not random, so 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -89,17 +90,17 @@ def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
     Raises:
         DuplicateRowError: a seed and draw stand twice.
     """
-    _refuse_duplicates(rows)
+    draws = _draws(rows)
     accuracy: dict[int, float] = {}
     problems: dict[int, str] = {}
+    reasons: dict[str, None] = {}
     for seed in expected:
-        draws = rows[rows["seed"] == seed]
-        if problem := _problem(draws):
+        if problem := _problem(draws.get(seed, [])):
             problems[seed] = problem
+            reasons |= {draw.reason: None for draw in draws.get(seed, []) if draw.status != "ok" and draw.reason}
         else:
-            accuracy[seed] = float(draws["accuracy"].mean())
-    failed = rows[rows["seed"].isin(list(problems)) & (rows["status"] != "ok")]
-    return Seeds(accuracy, problems, "; ".join(dict.fromkeys(str(text) for text in failed["reason"] if text)))
+            accuracy[seed] = fmean(draw.accuracy for draw in draws[seed])
+    return Seeds(accuracy, problems, "; ".join(reasons))
 
 
 def difference(row: Seeds, reference: Seeds, reference_name: str, level: float = LEVEL) -> Difference:
@@ -120,21 +121,37 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> N
         raise MissingColumnError(f"table {name!r} lacks columns: {', '.join(missing)}")
 
 
-def _refuse_duplicates(rows: pd.DataFrame) -> None:
-    twice = rows[rows.duplicated(["seed", "draw"])]
-    if len(twice):
-        row = twice.iloc[0]
-        raise DuplicateRowError(f"{row['model']} on {row['target']}: seed {row['seed']} stands twice")
+@dataclass(frozen=True)
+class _Draw:
+    """One cell of a seed."""
+
+    status: str
+    reason: str
+    accuracy: float
 
 
-def _problem(draws: pd.DataFrame) -> str:
+def _draws(rows: pd.DataFrame) -> dict[int, list[_Draw]]:
+    """The cells of each seed."""
+    seen: set[Key] = set()
+    draws: dict[int, list[_Draw]] = {}
+    columns = ["seed", "draw", "status", "reason", "accuracy"]
+    for row in zip(*(rows[column].tolist() for column in columns), strict=True):
+        key = as_key(row[:2])
+        if key in seen:
+            raise DuplicateRowError(f"{rows['model'].iloc[0]} on {rows['target'].iloc[0]}: seed {row[0]} stands twice")
+        seen.add(key)
+        draws.setdefault(row[0], []).append(_Draw(*row[2:]))
+    return draws
+
+
+def _problem(draws: list[_Draw]) -> str:
     """What became of a seed, or nothing if all its draws finished."""
-    if draws.empty:
+    if not draws:
         return "missing"
-    failed = draws.loc[draws["status"] != "ok", "status"]
-    if len(failed):
-        return _IN_WORDS.get(str(failed.iloc[0]), str(failed.iloc[0]))
-    return "has no accuracy" if draws["accuracy"].isna().any() else ""
+    failed = [draw.status for draw in draws if draw.status != "ok"]
+    if failed:
+        return _IN_WORDS.get(failed[0], failed[0])
+    return "has no accuracy" if any(math.isnan(draw.accuracy) for draw in draws) else ""
 
 
 def _problems(row: Seeds, reference: Seeds, reference_name: str) -> str:

@@ -1,0 +1,116 @@
+"""The sections on what a suite asks for: its facts, its recipes with their exceptions, and what it cannot say."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from bench.analysis.intervals import LEVEL
+from bench.analysis.seeds import split
+from bench.report.page import Section, Table
+from bench.report.wording import ABSENT, IN_DOMAIN, count, family_name, is_in_domain, known, short_count, text
+
+
+def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
+    """What the numbers do not say."""
+    stated = suite.get("limits") or "The suite states no limits of its own."
+    seeds = (
+        f"The independent unit is the seed: each interval is Student's t at {LEVEL:.0%} over seeds, uncorrected "
+        "for the number of comparisons on this page. All seeds pretrain on the same subset and are tested on the "
+        "same images, so an interval is conditional on both: it says what another seed would do, not another draw "
+        "of either."
+    )
+    missing = "A number that was not measured is a dash. One seed, or seeds that all agree, give no interval."
+    heldout = (
+        f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but its images come from the "
+        "same generator as the corpus. It stands apart from real targets, and no claim about these rests on it."
+    )
+    has_heldout = any(is_in_domain(target) for target in cells["target"].unique())
+    return Section("Limits", (stated, seeds, missing, *([heldout] if has_heldout else [])))
+
+
+def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
+    """The suite's facts and the size of every model."""
+    images = suite.get("images", {})
+    together = sum(images.values()) if images else None
+    facts = {
+        "suite": suite["name"],
+        "protocol version": suite["protocol"],
+        "image size": f"{suite['image_size']} px",
+        "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]),
+        "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
+        "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
+        "images seen in pretraining": count(images.get("pretrain")),
+        "images seen in transfer": count(images.get("transfer")),
+        "images seen from scratch": count(together) if suite.get("from_scratch") else "not run from scratch",
+        "budgets matched by": suite.get("match"),
+        "device": suite.get("device"),
+        "precision": suite.get("precision"),
+        "threads a run": suite.get("threads"),
+    }
+    rows = tuple((name, text(value)) for name, value in facts.items())
+    description = (suite["description"],) if suite.get("description") else ()
+    return Section("What was run", description, tables=(Table("The suite.", ("What", "Value"), rows, 2), _models(runs)))
+
+
+def recipes(suite: Mapping[str, Any]) -> Section:
+    """Every setting of both stages, and every exception with its reason."""
+    stages = suite["recipes"]
+    settings = {stage: dict(_flatten(recipe)) for stage, recipe in stages.items()}
+    names = list(dict.fromkeys(name for recipe in settings.values() for name in recipe))
+    rows = tuple((name, *(text(recipe.get(name)) for recipe in settings.values())) for name in names)
+    table = Table("Resolved settings, the same for every family.", ("Setting", *stages), rows, 1 + len(stages))
+    exceptions = tuple(
+        _exception(stage, item) for stage, recipe in stages.items() for item in recipe.get("exceptions", ())
+    )
+    header = ("Stage", "Family", "Settings", "Reason")
+    if not exceptions:
+        return Section("Recipes", ("Exceptions: none. Every family trains with the same settings.",), tables=(table,))
+    return Section("Recipes", tables=(table, Table("Exceptions to them.", header, exceptions, 4)))
+
+
+def resolved_suite(suite: Mapping[str, Any]) -> Section:
+    """The suite with every default filled in."""
+    plain = json.loads(json.dumps(suite))  # without the anchors that YAML gives to what stands twice
+    return Section(
+        "Resolved suite", code=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110).rstrip()
+    )
+
+
+def _models(runs: pd.DataFrame) -> Table:
+    """Models by what their first counted run says; heads differ with the number of classes, trunks do not."""
+    counted = runs[runs["parameters"].notna()].sort_values("kind", key=lambda kind: kind != "pretrain", kind="stable")
+    sizes = {model: found.iloc[0] for (model,), found in split(counted, ["model"])}
+    nothing = pd.Series({"parameters": pd.NA, "macs": pd.NA, "tokens": pd.NA})
+    rows = []
+    for (model, family), _ in split(runs, ["model", "family"]):
+        size = sizes.get(model, nothing)
+        numbers = (count(size["parameters"]), short_count(size["macs"]), count(size["tokens"]))
+        rows.append((model, family_name(family), *numbers))
+    caption = "Models, with the head they pretrain with; multiply-accumulates an image; tokens without the class token."
+    return Table(caption, ("Model", "Family", "Parameters", "Multiply-accumulates", "Tokens"), tuple(rows), 2)
+
+
+def _ladder(ladder: Mapping[str, Any]) -> str:
+    corpus = ladder["corpus"]
+    sizes = ", ".join(count(size) for size in ladder["subsets"])
+    classes = f" ({count(corpus['classes'])} classes)" if known(corpus.get("classes")) else ""
+    return f"{corpus['name']}{classes}: {sizes} images"
+
+
+def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A recipe's settings by dotted name; its exceptions stand in a table of their own."""
+    for name, value in recipe.items():
+        if name == "exceptions":
+            continue
+        if isinstance(value, Mapping):
+            yield from _flatten(value, "" if name == "settings" else f"{prefix}{name}.")
+        else:
+            yield prefix + name, ABSENT if value is None else str(value)
+
+
+def _exception(stage: str, exception: Mapping[str, Any]) -> tuple[str, ...]:
+    settings = ", ".join(f"{name}: {value}" for name, value in exception.get("set", {}).items())
+    return (stage, family_name(str(exception.get("family", ABSENT))), settings, text(exception.get("reason")))

@@ -1,0 +1,79 @@
+"""Which rows and columns a comparison has on a page: columns are targets, rows are models by pretraining."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.comparison import SCRATCH
+from bench.analysis.seeds import split
+from bench.report.wording import count, is_in_domain, known
+
+_PANEL = ["target", "transfer", "shots", "image_size"]
+_CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
+"""Said of a row only where the rows of a table differ in them."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One target and way of transfer: a column of a table, a panel of a figure."""
+
+    title: str
+    rows: pd.DataFrame
+
+    @property
+    def target(self) -> str:
+        """The target's name as the suite has it."""
+        return str(self.rows["target"].iloc[0])
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model and pretraining: a line of a table, with its row in each panel where it has one."""
+
+    model: str
+    pretrained_on: str
+    cells: dict[str, pd.Series]
+    """Panel's title -> row."""
+
+
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """The targets of a table in its order; those of the corpus's own making last, and marked."""
+    varying = [column for column in _PANEL[1:] if table[column].nunique(dropna=False) > 1]
+    found = [Panel(_panel_title(rows.iloc[0], varying), rows) for _, rows in split(table, _PANEL)]
+    return sorted(found, key=lambda panel: is_in_domain(panel.target))
+
+
+def lines(comparison: pd.DataFrame) -> list[Line]:
+    """The rows of a comparison: each model from scratch, then by pretraining size."""
+    name = pretraining_name(comparison)
+    found: dict[tuple[str, str], Line] = {}
+    for panel in panels(comparison):
+        for _, row in panel.rows.iterrows():
+            key = (row["model"], name(row))
+            found.setdefault(key, Line(*key, {})).cells[panel.title] = row
+    first = dict.fromkeys(zip(comparison["model"], comparison.apply(name, axis=1), strict=True))
+    return [found[key] for key in first]
+
+
+def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
+    """What to call the pretraining of a row of this table: as short as tells its rows apart."""
+    pretrained = table[table["corpus"] != SCRATCH]
+    conditions = [column for column in _CONDITIONS if column in table and pretrained[column].nunique(dropna=False) > 1]
+    show_corpus = pretrained["corpus"].nunique() > 1
+
+    def name(row: pd.Series) -> str:
+        if row["corpus"] == SCRATCH:
+            return "from scratch"
+        parts = [row["corpus"]] if show_corpus or not known(row["subset_images"]) else []
+        parts.append(f"{count(row['subset_images'])} images" if known(row["subset_images"]) else "size unknown")
+        parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions]
+        return ", ".join(parts)
+
+    return name
+
+
+def _panel_title(row: pd.Series, varying: list[str]) -> str:
+    title = f"{row['target']} (in-domain)" if is_in_domain(row["target"]) else str(row["target"])
+    words = {"transfer": "{}", "shots": "{} shots", "image_size": "{} px"}
+    return ", ".join([title, *(words[column].format(row[column]) for column in varying if known(row[column]))])

@@ -1,0 +1,144 @@
+"""The sections on what came out. Every number is worded from a table's; none is computed here."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from bench.analysis.intervals import LEVEL
+from bench.analysis.runs import pretraining as pretraining_table
+from bench.analysis.seeds import COMPLETE, split
+from bench.report.layout import lines, panels, pretraining_name
+from bench.report.page import Cell, Picture, Section, Table
+from bench.report.pictures import Pictures
+from bench.report.wording import ABSENT, count, decimal, known, percent, plural, points
+
+_UNDECIDED = "undecided: "
+
+
+def accuracy(comparison: pd.DataFrame, pictures: Pictures) -> Section:
+    """The comparison: its figure and its table."""
+    caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval (number of seeds)."
+    missing = "No figure: no pretrained row of known size has a result."
+    return Section(
+        "Accuracy",
+        paragraphs=() if pictures.accuracy else (missing,),
+        pictures=(pictures.accuracy,) if pictures.accuracy else (),
+        tables=(_by_target(comparison, caption, accuracy_cell),),
+    )
+
+
+def gains(comparison: pd.DataFrame) -> Section:
+    """What pretraining is worth: each row over the same model from scratch."""
+    pretrained = comparison[comparison["gain_status"] != ""]
+    caption = (
+        f"Gain in percentage points ± half of its {LEVEL:.0%} interval, paired by seed (number of pairs). "
+        "A gain is undecided where a seed of either side is missing."
+    )
+    scratch = "The from-scratch model saw as many images as pretraining and transfer together."
+    return Section("Gain over training from scratch", (scratch,), tables=(_by_target(pretrained, caption, gain_cell),))
+
+
+def ablations(table: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
+    """A section an ablation, with its figure and its table."""
+    if table.empty:
+        return (Section("Ablations", ("The suite has none.",)),)
+    return tuple(_ablation(name, rows, pictures.ablations.get(name)) for (name,), rows in split(table, ["ablation"]))
+
+
+def pretraining(runs: pd.DataFrame, guessing: dict[str, float]) -> Section:
+    """How far pretraining came, on validation images of the corpus.
+
+    Args:
+        runs: one row a run.
+        guessing: corpus -> the validation loss of guessing.
+    """
+    table = pretraining_table(runs)
+    name = pretraining_name(table.assign(pretrain_recipe=table["recipe"]))
+    rows = tuple(
+        (
+            row["model"],
+            name(row),
+            count(row["images_seen"]),
+            decimal(row["train_loss"]),
+            decimal(row["validation_loss"]),
+            accuracy_cell(row),
+        )
+        for _, row in table.iterrows()
+    )
+    header = ("Model", "Pretrained on", "Images seen", "Training loss", "Validation loss", "Validation accuracy")
+    caption = "Means over seeds at the end of pretraining, on classes seen and instances not seen."
+    losses = [f"Guessing on {corpus} has a validation loss of {decimal(loss)}." for corpus, loss in guessing.items()]
+    return Section("Pretraining", tuple(losses), tables=(Table(caption, header, rows, 2),))
+
+
+def accuracy_cell(row: pd.Series) -> Cell:
+    """`92.3 ± 1.2 %` with the number of seeds, and what is missing."""
+    notes = [plural(int(row["num_seeds"]), "seed")] if row["num_seeds"] else []
+    if row["num_seeds"] and not known(row["low"]):
+        notes.append("no interval")
+    if row["status"] != COMPLETE:
+        notes.append(row["status"])
+    accuracy = percent(row["accuracy"], row["low"], row["high"])
+    return Cell(accuracy, "; ".join(notes), doubtful=row["status"] != COMPLETE)
+
+
+def gain_cell(row: pd.Series) -> Cell:
+    """`+2.9 ± 1.1` with the number of pairs, or `undecided` and why."""
+    return _paired_cell(row, "gain")
+
+
+def _paired_cell(row: pd.Series, name: str) -> Cell:
+    why = row[f"{name}_status"].removeprefix(_UNDECIDED)
+    if not known(row[name]):
+        return Cell("undecided", why, doubtful=True)
+    difference = points(row[name], row[f"{name}_low"], row[f"{name}_high"])
+    pairs = plural(int(row["num_pairs"]), "pair")
+    return Cell(difference, pairs if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
+
+
+def _by_target(comparison: pd.DataFrame, caption: str, cell: Callable[[pd.Series], Cell]) -> Table:
+    titles = [panel.title for panel in panels(comparison)]
+    rows = []
+    for line in lines(comparison):
+        cells = [cell(line.cells[title]) if title in line.cells else ABSENT for title in titles]
+        rows.append((line.model, line.pretrained_on, *cells))
+    return Table(caption, ("Model", "Pretrained on", *titles), tuple(rows), 2)
+
+
+def _ablation(name: str, table: pd.DataFrame, picture: Picture | None) -> Section:
+    missing = "No figure: no arm has a result."
+    return Section(
+        f"Ablation: {name}",
+        paragraphs=() if picture else (missing,),
+        pictures=(picture,) if picture else (),
+        tables=(_arms(table),),
+    )
+
+
+def _arms(table: pd.DataFrame) -> Table:
+    """An ablation's arms in rows; each target has a column of accuracies and one of differences."""
+    drawn = panels(table)
+    reference = table.loc[table["is_reference"], "arm"].iloc[0]
+    titles = [title for panel in drawn for title in (panel.title, f"difference to {reference}")]
+    rows = []
+    for (arm, model), found in split(table, ["arm", "model"]):
+        cells = [cell for panel in drawn for cell in _arm_cells(panel.rows[panel.rows["arm"] == arm])]
+        rows.append((arm, model, _distinct(found["tokens"]), _distinct(found["parameters"]), *cells))
+    pretrained_on = " and ".join(dict.fromkeys(table.apply(pretraining_name(table), axis=1)))
+    caption = (
+        f"Pretrained on {pretrained_on}. Accuracy as above, and its difference to {reference} in percentage points "
+        f"± half of its {LEVEL:.0%} interval, paired by seed."
+    )
+    return Table(caption, ("Arm", "Model", "Tokens", "Parameters", *titles), tuple(rows), 2)
+
+
+def _arm_cells(rows: pd.DataFrame) -> list[str | Cell]:
+    if rows.empty:
+        return [ABSENT, ABSENT]
+    row = rows.iloc[0]
+    return [accuracy_cell(row), "reference" if row["is_reference"] else _paired_cell(row, "difference")]
+
+
+def _distinct(values: pd.Series) -> str:
+    """A count, or several where the arm's runs differ in it, as heads of several sizes do."""
+    return " or ".join(dict.fromkeys(count(value) for value in values.dropna())) or ABSENT

@@ -1,0 +1,80 @@
+"""How numbers and names read in a report. What was not measured is a dash, never a zero."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+ABSENT = "\N{EN DASH}"
+FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
+IN_DOMAIN = "fractals-heldout"
+"""Held-out classes of the pretraining corpus itself: a target that stands apart from the real ones."""
+
+
+def known(value: Any) -> bool:
+    """Whether a table's value was measured: neither NA, NaN, nor an empty text."""
+    return not (value is None or pd.isna(value) or value == "")
+
+
+def text(value: Any) -> str:
+    """Any value as it stands, or a dash."""
+    return str(value) if known(value) else ABSENT
+
+
+def count(value: Any) -> str:
+    """A whole number, all digits: `207,146`."""
+    return f"{int(value):,}" if known(value) else ABSENT
+
+
+def short_count(value: Any) -> str:
+    """A whole number to three digits: `1,024`, `207 k`, `3.31 M`."""
+    if not known(value):
+        return ABSENT
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= max(size, 1e4):
+            return f"{value / size:.3g} {unit}"
+    return count(value)
+
+
+def decimal(value: Any, places: int = 3) -> str:
+    """A number with fixed places."""
+    return f"{value:.{places}f}" if known(value) else ABSENT
+
+
+def percent(mean: float, low: float = math.nan, high: float = math.nan) -> str:
+    """An accuracy and its interval: `92.3 ± 1.2 %`, `92.3 %` without one."""
+    return f"{_plus_minus(f'{100 * mean:.1f}', low, high)} %" if known(mean) else ABSENT
+
+
+def points(mean: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A difference of accuracies in percentage points, signed: `+2.9 ± 1.1`."""
+    return _plus_minus(f"{100 * mean:+.1f}".replace("-", "\N{MINUS SIGN}"), low, high) if known(mean) else ABSENT
+
+
+def seconds(value: Any) -> str:
+    """A duration: `42 s`, `3.5 min`, `2.1 h`."""
+    if not known(value):
+        return ABSENT
+    for unit, size in (("h", 3600), ("min", 60)):
+        if value >= 2 * size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.3g} s"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def family_name(family: str) -> str:
+    """A family as a reader knows it."""
+    return FAMILIES.get(family, family)
+
+
+def is_in_domain(target: str) -> bool:
+    """Whether a target's images come from the pretraining corpus's own making."""
+    return target.split("@")[0] == IN_DOMAIN
+
+
+def _plus_minus(mean: str, low: float, high: float) -> str:
+    return f"{mean} ± {50 * (high - low):.1f}" if known(low) and known(high) else mean

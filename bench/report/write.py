@@ -1,0 +1,69 @@
+"""Writes a suite's report: `index.html` with its figures beside it, and the same as `report.md`."""
+
+from collections.abc import Mapping
+from math import log
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.report import design, provenance, results
+from bench.report.page import Page, as_html, as_markdown
+from bench.report.pictures import Pictures, draw
+
+
+def write_report(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], out: Path) -> Path:
+    """Write the report of one suite; the same input gives the same bytes.
+
+    Args:
+        suite: the resolved suite, as in `results/<suite>/suite.json`.
+        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`.
+        out: the report's folder; an earlier report in it is replaced.
+
+    Returns:
+        The path of `index.html`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = draw(tables["comparison"], tables["ablations"], _chance(suite), out)
+    page = build_page(suite, tables, pictures)
+    (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
+    index = out / "index.html"
+    index.write_text(as_html(page), encoding="utf-8", newline="\n")
+    return index
+
+
+def build_page(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pictures: Pictures) -> Page:
+    """Everything on the page, in its order."""
+    cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
+    sections = (
+        results.accuracy(comparison, pictures),
+        results.gains(comparison),
+        *results.ablations(ablations, pictures),
+        design.limits(suite, cells),
+        results.pretraining(runs, _guessing(suite)),
+        design.what_was_run(suite, runs),
+        design.recipes(suite),
+        provenance.failures(runs),
+        provenance.not_run(cells),
+        provenance.cost(runs),
+        provenance.environment(runs),
+        design.resolved_suite(suite),
+    )
+    return Page(
+        title=f"ViT, CNN and hybrid compared: {suite['name']}",
+        summary=(provenance.summary(cells),),
+        warnings=provenance.shortcomings(cells, runs),
+        sections=sections,
+    )
+
+
+def _chance(suite: Mapping[str, Any]) -> dict[str, float]:
+    """Target -> accuracy of guessing, where the suite knows the target's number of classes."""
+    classes = {choice["target"]: choice["identity"].get("classes") for choice in suite["targets"]}
+    return {target: 1 / number for target, number in classes.items() if number}
+
+
+def _guessing(suite: Mapping[str, Any]) -> dict[str, float]:
+    """Corpus -> cross-entropy of guessing over its classes, where their number is known."""
+    corpora = [ladder["corpus"] for ladder in suite["corpora"]]
+    return {corpus["name"]: log(corpus["classes"]) for corpus in corpora if corpus.get("classes")}

@@ -1,0 +1,32 @@
+"""A report is made without torch, and drawing leaves matplotlib as it was."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import matplotlib
+import pandas as pd
+
+from bench.report.accuracy_figure import accuracy_figure
+
+
+def test_no_torch() -> None:
+    """Nor anything that needs it."""
+    code = (
+        "import sys, bench.report.write, bench.report.console\n"
+        "print(sorted({'torch', 'torchvision', 'timm', 'accelerate', 'models'} & sys.modules.keys()))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_settings_are_left_alone(
+    make_cells: Callable[..., pd.DataFrame], make_tables: Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
+) -> None:
+    """Neither settings nor open figures are global."""
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    accuracy_figure(make_tables(make_cells(arms=False))["comparison"], {})
+    assert dict(matplotlib.rcParams) == before
+    assert pyplot.get_fignums() == []

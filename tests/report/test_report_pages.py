@@ -1,0 +1,175 @@
+"""The pages say what the tables say, name what is missing, and escape what they are given."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.report.page import as_html, as_markdown
+from bench.report.pictures import Pictures
+from bench.report.write import build_page, write_report
+
+Suite = dict[str, Any]
+MakeSuite = Callable[..., Suite]
+MakeCells = Callable[..., pd.DataFrame]
+MakeTables = Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
+
+EVIL = '<script>alert("x")</script> | `rm` [a](javascript:b)'
+
+
+@pytest.fixture
+def pages(make_suite: MakeSuite, make_tables: MakeTables) -> Callable[..., tuple[str, str]]:
+    """The two pages on some cells, without their figures."""
+
+    def build(cells: pd.DataFrame, *, runs: Suite | None = None, **suite: Any) -> tuple[str, str]:
+        tables = make_tables(cells)
+        for name, value in (runs or {}).items():
+            tables["runs"].loc[3, name] = value
+        page = build_page(make_suite(**suite), tables, Pictures(None, {}))
+        return as_html(page), as_markdown(page)
+
+    return build
+
+
+def test_every_number_is_on_both_pages(make_cells: MakeCells, make_tables: MakeTables, pages: Any) -> None:
+    """Each accuracy with its interval and seeds, each gain and each difference with its pairs."""
+    cells = make_cells()
+    tables = make_tables(cells)
+    html, markdown = pages(cells)
+    plain = re.sub(r"\s*<small>(.*?)</small>", r" (\1)", html)
+    for name in ("comparison", "ablations"):
+        for _, row in tables[name].iterrows():
+            half_width = 50 * (row["high"] - row["low"])
+            shown = f"{100 * row['accuracy']:.1f} ± {half_width:.1f} % (3 seeds)"
+            assert shown in plain
+            assert shown in markdown
+    for _, row in tables["comparison"].dropna(subset="gain").iterrows():
+        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 pairs)"
+        assert shown in plain
+        assert shown in markdown
+    for _, row in tables["ablations"].dropna(subset="difference").iterrows():
+        assert f"{100 * row['difference']:+.1f} ± ".replace("-", "\N{MINUS SIGN}") in markdown
+    assert "NaN" not in plain
+    assert "nan" not in re.sub(r"[a-z-]*nan[a-z]+|[a-z]+nan", "", plain)
+
+
+def test_the_pages_say_what_was_run(make_cells: MakeCells, pages: Any) -> None:
+    """Recipe, exceptions, models, seeds, machine, limits, resolved suite."""
+    for page in pages(make_cells()):
+        for shown in (
+            "Exceptions: none.",
+            "learning_rate",
+            "0, 1, 2",
+            "18,432",
+            "206,122",
+            "AMD EPYC 9654",
+            "Chosen so that all families learn.",
+            "conditional on both",
+            "fractals-heldout is in-domain",
+            "from_scratch: true",
+            "3.466",
+        ):
+            assert shown in page
+
+
+def test_figures_lie_beside_the_page(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, tmp_path: Path
+) -> None:
+    """Every file that a page names is there, nothing of an earlier report is; the same input gives the same bytes."""
+    cells = make_cells(targets=("digits@100",))
+    fewer = cells[cells["ablation"] != "overlap"]
+    for folder, shown in (("one", cells), ("one", fewer), ("two", fewer)):
+        index = write_report(make_suite(), make_tables(shown), tmp_path / folder)
+        assert index == tmp_path / folder / "index.html"
+    one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
+    assert one == two
+    html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))
+    named = re.findall(r'(?:src|href)="([^"#]+)"', html) + re.findall(r"\]\(([^)]+)\)", markdown)
+    assert {Path(name) for name in named} == one.keys() - {Path("index.html"), Path("report.md")}
+    assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf"}
+
+
+def test_a_failed_seed_is_named_everywhere(make_cells: MakeCells, break_seed: Any, pages: Any) -> None:
+    """Beside its accuracy, in place of its gain, in the list of runs with its reason, and above all numbers."""
+    cells = break_seed(make_cells(), model="vit_pico/8", subset_images=1024, target="digits@100")
+    for page in pages(cells):
+        assert re.search(r"2 seeds; seed 2 diverged", page)
+        assert re.search(r"undecided\W+(<small>)?seed 2 diverged", page)
+        assert "loss is NaN at step 312" in page
+        assert "1 run did not end ok" in page
+        assert "t-vit_pico/8-1024-digits@100-2" in page
+
+
+def test_rows_not_run_are_listed(make_cells: MakeCells, pages: Any) -> None:
+    """With their seeds and the reason, also where a whole target is missing."""
+    cells = make_cells(arms=False)
+    missing = cells["target"] == "digits@100"
+    cells.loc[missing, ["status", "reason", "accuracy"]] = ["not_run", "no data in data/", float("nan")]
+    html, markdown = pages(cells)
+    assert "36 of 72 rows were not run" in html
+    assert "| vit_pico/8 | 1,024 images | digits@100 | – | 0, 1, 2 | no data in data/ |" in markdown  # noqa: RUF001
+    assert "| – (seeds 0, 1, 2 not run) |" in markdown  # noqa: RUF001
+
+
+def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) -> None:
+    """The others stand without it."""
+    cells = make_cells(arms=False)
+    cells.loc[cells["seed"] == 2, ["status", "reason", "accuracy"]] = ["not_run", "not run yet", float("nan")]
+    html, markdown = pages(cells)
+    assert "No row of seed 2 has begun: every number is over the other seeds." in html
+    assert "(2 pairs)" in markdown
+
+
+def test_a_single_seed_has_no_interval(make_cells: MakeCells, pages: Any) -> None:
+    """The word, in place of a zero."""
+    html, markdown = pages(make_cells(seeds=(0,), targets=("digits@100",), arms=False))
+    assert "1 seed; no interval" in html
+    assert "undecided: one pair has no interval" in markdown
+    assert "± 0.0" not in markdown
+
+
+def test_exceptions_are_a_table(make_suite: MakeSuite, make_cells: MakeCells, pages: Any) -> None:
+    """Each with its reason."""
+    exception = {"family": "cnn", "set": {"weight_decay": 0.0005}, "reason": "as its paper has it"}
+    recipe = {"name": "odd", "settings": {"weight_decay": 0.05}, "exceptions": [exception]}
+    _, markdown = pages(make_cells(), recipes={"pretrain": recipe, "transfer": recipe | {"exceptions": []}})
+    assert "| pretrain | CNN | weight_decay: 0.0005 | as its paper has it |" in markdown
+    assert "Exceptions: none" not in markdown
+
+
+@pytest.mark.parametrize(("column", "words"), [("sources_hash", "sources hash"), ("torch", "torch")])
+def test_mixed_environments_warn(make_cells: MakeCells, pages: Any, column: str, words: str) -> None:
+    """At the top and at the environment, where the row shows both values."""
+    html, markdown = pages(make_cells(), runs={column: "another"})
+    assert f"The runs differ in {words}; see the environment." in html
+    assert f"The runs differ in {words}: their rows may not compare." in html
+    assert re.search(rf"\| {words} \| .*; another \(1 run\) \(mixed\) \|", markdown)
+
+
+def test_whatever_it_is_given_is_escaped(make_cells: MakeCells, break_seed: Any, pages: Any) -> None:
+    """A reason, a description, a limit and an arm's name are text in both pages."""
+    cells = break_seed(make_cells(), model="vit_pico/8", reason=EVIL)
+    html, markdown = pages(cells, limits=EVIL, description=EVIL, name=EVIL)
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(" in html
+    outside_code = markdown.split("```yaml")[0]
+    assert "<script" not in outside_code
+    assert "\\| \\`rm\\` \\[a\\](" in outside_code
+
+
+def test_code_cannot_close_its_fence(make_cells: MakeCells, pages: Any) -> None:
+    """A longer fence stands around backticks."""
+    _, markdown = pages(make_cells(), limits="```\n# not a heading")
+    assert "\n````yaml\n" in markdown
+
+
+def test_nothing_ran(make_cells: MakeCells, pages: Any) -> None:
+    """Still a report: every row, no figure, and why."""
+    cells = make_cells().assign(status="not_run", reason="not run yet", accuracy=float("nan"))
+    html, markdown = pages(cells)
+    assert "No figure: no pretrained row of known size has a result." in html
+    assert "No figure: no arm has a result." in html
+    assert "0.0 %" not in markdown

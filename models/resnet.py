@@ -7,7 +7,7 @@ Source: blocks, convolutions and norms are those of timm's `resnetv2.py`, ported
 big_transfer; `bit_resnet50` has the layers and the parameter names of timm's `resnetv2_50x1_bit`, except for
 its head, a linear layer here.
 
-Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (7x7 of stride 4 at pico,
+Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (5x5 of stride 4 at pico,
 which costs least on a CPU; 3x3 of stride 2 at nano and of 1 at tiny); fewer stages at pico and nano, so that
 4x4 cells are left to average; fewer groups where layers are narrow. Initial weights are He's, of which
 standardisation keeps the direction alone.

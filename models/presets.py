@@ -103,12 +103,12 @@ _PICO = EncoderSize(width=64, depth=4, heads=4)
 _NANO = EncoderSize(width=128, depth=6, heads=4)
 _TINY = EncoderSize(width=192, depth=12, heads=3)
 
-_BIT_PICO = TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=5, stem_stride=4, norm_groups=8)
+_BIT_PICO = TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
 _BIT_NANO = TrunkSize((1, 2, 4), (64, 128, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
 _BIT_TINY = TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
 _BIT_50 = TrunkSize((3, 4, 6, 3), (256, 512, 1024, 2048), (1, 2, 2, 2), 64, 7, 2, stem_pool=True)
 
-_R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=5, stem_stride=4, norm_groups=8)
+_R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
 _R_NANO = TrunkSize((1, 1), (64, 128), (1, 2), 32, stem_stride=2, norm_groups=16)
 _R_TINY = TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2)
 

@@ -7,7 +7,7 @@ Source: blocks, convolutions and norms are those of timm's `resnetv2.py`, ported
 big_transfer; `bit_resnet50` has the layers and the parameter names of timm's `resnetv2_50x1_bit`, except for
 its head, a linear layer here.
 
-Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (5x5 of stride 4 at pico,
+Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (6x6 of stride 4 at pico,
 which costs least on a CPU; 3x3 of stride 2 at nano and of 1 at tiny); fewer stages at pico and nano, so that
 4x4 cells are left to average; fewer groups where layers are narrow. Initial weights are He's, of which
 standardisation keeps the direction alone.
@@ -67,7 +67,8 @@ class BitTrunk(nn.Module):
 
 def _stem(size: TrunkSize) -> nn.Sequential:
     """BiT's stem, under timm's names: its pool pads with zeros, as the original does."""
-    conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, size.stem_kernel // 2)
+    padding = (size.stem_kernel - size.stem_stride + 1) // 2  # enough that no pixel at the edge is left out
+    conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, padding)
     if not size.stem_pool:
         return nn.Sequential(OrderedDict(conv=conv))
     return nn.Sequential(OrderedDict(conv=conv, pad=nn.ConstantPad2d(1, 0.0), pool=nn.MaxPool2d(3, 2)))

@@ -67,7 +67,7 @@ def project(tmp_path: Path) -> Path:
 def run(project: Path) -> Pytest:
     def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-rs", "-v", *PLUGINS, *arguments]
-        environment = os.environ | {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        environment = outside_pytest(COLUMNS="200", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=100)
 
     return run_pytest
@@ -152,11 +152,16 @@ def test_unknown_device_is_refused(run: Pytest) -> None:
 
 
 def test_absent_device_is_refused() -> None:
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    environment = outside_pytest(CUDA_VISIBLE_DEVICES="")
     command = [sys.executable, "-m", "pytest", "bench/throughput", "--benchmark", "--bench-device", "cuda"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--bench-device cuda: this machine has no CUDA device; allowed here: cpu" in result.stdout
+
+
+def outside_pytest(**variables: str) -> dict[str, str]:
+    """The environment without what an outer pytest and its xdist workers leave in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | variables
 
 
 def write(path: Path, text: str) -> None:

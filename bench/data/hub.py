@@ -44,8 +44,10 @@ def _read_shard(file: Path) -> tuple[Any, NDArray[np.int64]]:
         image = _column(file, columns, IMAGE_COLUMNS)
         label = _column(file, columns, LABEL_COLUMNS)
         table = pyarrow.parquet.read_table(file, columns=[image, label]).combine_chunks()
+        if not pyarrow.types.is_struct(table[image].type) or "bytes" not in table[image].type.names:
+            raise InputError(f"{file}: column {image} holds {table[image].type}, not structs with the images' bytes")
         return table[image].chunk(0).field("bytes"), table[label].to_numpy().astype(np.int64)
-    except (pyarrow.ArrowException, OSError, KeyError) as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{file}: not a readable parquet file of images ({error}); fetch it again") from error
 
 

@@ -11,20 +11,23 @@ from PIL import Image, ImageOps
 
 from bench.errors import InputError
 
+CHUNK = 64
+"""Pictures that a thread decodes at once."""
+
 
 def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callable[[int], str]) -> NDArray[np.uint8]:
     """Decode files or their bytes into (n, 3, image_size, image_size); an unreadable one is named by `name(i)`."""
     images = np.empty((len(sources), 3, image_size, image_size), dtype=np.uint8)
 
-    def read(index: int) -> None:
-        try:
-            images[index] = _decoded(sources[index], image_size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
+    def read(start: int) -> None:
+        for index in range(start, min(start + CHUNK, len(sources))):
+            try:
+                images[index] = _decoded(sources[index], image_size)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                raise InputError(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
 
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(read, range(len(sources))):
-            pass
+        list(pool.map(read, range(0, len(sources), CHUNK)))
     return images
 
 

@@ -77,8 +77,8 @@ def fetch(name: str, data_dir: Path) -> None:
         getattr(torchvision.datasets, PUBLISHED[name].torchvision_class)(data_dir, download=True)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{name}: could not be fetched into {data_dir} ({error}); check the network and the folder's "
-            f"permissions, or put the publisher's files at {data_dir / PUBLISHED[name].marker} yourself"
+            f"{name}: could not be fetched into {data_dir} ({_one_line(error)}); check the network and that the "
+            f"folder can be written, or put the publisher's files at {data_dir / PUBLISHED[name].marker} yourself"
         ) from error
 
 
@@ -98,11 +98,16 @@ def _torchvision_part(name: str, data_dir: Path, part: str) -> Part:
         data = reader(data_dir, train=part == "train")
     except (OSError, RuntimeError, ValueError, AssertionError, EOFError) as error:
         raise InputError(
-            f"{name}: the files under {data_dir / PUBLISHED[name].marker} are damaged ({error}); remove them, "
-            f"then: bench data fetch {name} --data {data_dir}"
+            f"{name}: the files at {data_dir / PUBLISHED[name].marker} are damaged ({_one_line(error)}); "
+            f"remove them, then: bench data fetch {name} --data {data_dir}"
         ) from error
     arrays, labels = np.asarray(data.data), np.asarray(data.targets, dtype=np.int64)
     return Part(labels, lambda indices, size: fit_pictures(arrays[indices], size), tuple(data.classes))
+
+
+def _one_line(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split())
 
 
 def _hub_files(name: str, data_dir: Path, part: str) -> list[Path]:

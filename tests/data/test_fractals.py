@@ -120,10 +120,10 @@ def test_jitter_spreads_a_class() -> None:
     assert spread(0) < 0.7 * spread(15) < 0.7 * spread(40)
 
 
-@pytest.mark.parametrize("shift", [1, 3, 20])
+@pytest.mark.parametrize("shift", [1, 9])
 def test_shift_moves_the_picture_by_every_offset(shift: int) -> None:
-    still = draw(5, np.arange(200))[:, 0]
-    moved = draw(5, np.arange(200), difficulty=PLAIN.model_copy(update={"shift_pixels": shift}))[:, 0]
+    still = draw(5, np.arange(100))[:, 0]
+    moved = draw(5, np.arange(100), difficulty=PLAIN.model_copy(update={"shift_pixels": shift}))[:, 0]
     offsets = set()
     for before, after in zip(still, moved, strict=True):
         padded = np.pad(before, shift)

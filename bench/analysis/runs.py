@@ -6,28 +6,38 @@ from bench.analysis.columns import NUMBERS, numbers, with_types
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import expected_seeds, read_seeds, require_columns, split
 
-_PRETRAINING = ["model", "family", "corpus", "subset_images", "image_size", "recipe"]
+_RUN = ["model", "family", "corpus", "subset_images", "image_size", "recipe"]
+_PRETRAINING = [*_RUN, "arm"]
 _LOSSES = ["images_seen", "train_loss", "validation_loss"]
 _COSTS = ["images_per_second", "train_seconds", "training_flops", "peak_memory_bytes"]
 
 
-def pretraining(runs: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """How far each model came on each subset.
 
+    Args:
+        cells: one row a cell; says which pretraining is the ladder's and which an ablation's.
+        runs: one row a run.
+        level: of the intervals.
+
     Returns:
-        One row per model and subset. `accuracy`, `low`, `high`: on the corpus's validation split, 0 to 1, over
-        the seeds that finished; `images_seen`, `train_loss`, `validation_loss`: their means. `num_seeds`,
-        `status`, `reason` as in `comparison`.
+        One row per model, subset and arm; `arm` is such as `position: none`, or empty on the ladder. `accuracy`,
+        `low`, `high`: on the corpus's validation split, 0 to 1, over the seeds that finished; `images_seen`,
+        `train_loss`, `validation_loss`: their means. `num_seeds`, `status`, `reason` as in `comparison`.
     """
-    require_columns(runs, [*_PRETRAINING, *_LOSSES, "kind", "seed", "status", "reason", "validation_accuracy"], "runs")
+    require_columns(cells, ["pretrain_key", "ablation", "arm"], "cells")
+    require_columns(runs, ["key", *_RUN, *_LOSSES, "kind", "seed", "status", "reason", "validation_accuracy"], "runs")
     pretrained = runs[runs["kind"] == "pretrain"]
-    cells = pretrained.assign(accuracy=pretrained["validation_accuracy"], target=pretrained["corpus"], draw=0)
-    expected = expected_seeds(cells)
+    pretrained = pretrained.assign(
+        arm=pretrained["key"].map(_arms(cells)).fillna(""),
+        accuracy=pretrained["validation_accuracy"],
+        target=pretrained["corpus"],
+        draw=0,
+    )
+    expected = expected_seeds(pretrained)
     rows = [
-        dict(zip(_PRETRAINING, key, strict=True))
-        | {name: float(values.mean()) for name, values in found.loc[found["status"] == "ok", _LOSSES].items()}
-        | numbers(read_seeds(found, expected), level)
-        for key, found in split(cells, _PRETRAINING)
+        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(read_seeds(found, expected), level)
+        for key, found in split(pretrained, _PRETRAINING)
     ]
     return with_types(pd.DataFrame(rows, columns=[*_PRETRAINING, *_LOSSES, *NUMBERS]))
 
@@ -54,3 +64,19 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
         for (kind, model), found in split(finished, ["kind", "model"])
     ]
     return pd.DataFrame(rows, columns=["kind", "model", "num_runs", *_COSTS])
+
+
+def _arms(cells: pd.DataFrame) -> dict[str, str]:
+    """Pretraining's key -> the arm that needs it; the ladder comes first where both do."""
+    arms: dict[str, str] = {}
+    for key, ablation, arm in zip(cells["pretrain_key"], cells["ablation"], cells["arm"], strict=True):
+        if ablation == "":
+            arms[key] = ""
+        else:
+            arms.setdefault(key, f"{ablation}: {arm}")
+    return arms
+
+
+def _losses(rows: pd.DataFrame) -> dict[str, float]:
+    finished = rows[rows["status"] == "ok"]
+    return {name: float(finished[name].astype("float64").mean()) for name in _LOSSES}

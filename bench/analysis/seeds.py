@@ -162,4 +162,12 @@ def _problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
 
 
 def _name_seeds(seeds: list[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}"
+    """`seed 3`, `seeds 1, 2`, `seeds 0 to 4, 8`."""
+    stretches: list[list[int]] = []
+    for seed in seeds:
+        if stretches and seed == stretches[-1][-1] + 1:
+            stretches[-1].append(seed)
+        else:
+            stretches.append([seed])
+    names = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in stretches]
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(names)}"

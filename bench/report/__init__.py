@@ -1,1 +1,1 @@
-"""From tables to figures and pages. Computes no number of its own, reads no store, imports no torch."""
+"""From tables to figures and pages. The numbers are the tables'; reads no store, imports no torch."""

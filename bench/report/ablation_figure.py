@@ -1,7 +1,7 @@
 """The arms of an ablation as bars with their intervals, and under each what it costs."""
 
 from collections.abc import Mapping
-from textwrap import fill
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,6 @@ def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figu
         figure, axes = grid(len(drawn), width=max(3.0, 1.15 * num_arms), height=3.0)
         for panel, ax in zip(drawn, axes, strict=True):
             _draw_arms(ax, panel, chance.get(panel.target))
-        figure.supylabel("Test accuracy (%)", fontsize="medium")
     return figure
 
 
@@ -41,13 +40,13 @@ def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
     ax.bar(x, y, width=0.62, color=faces, edgecolor=edges, linewidth=1, hatch=hatches)
     ax.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="0.15", elinewidth=1.1, capsize=3)
     draw_chance(ax, chance)
-    for number, (_, row) in enumerate(rows.iterrows()):
-        top = np.nanmax([y[number], high[number], 0])
-        ax.annotate(_above(row), (x[number], top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
-    ax.set_xticks(x, [_below(row) for _, row in rows.iterrows()])
+    tops = [np.nanmax([0, mean, min(end, 100)]) for mean, end in zip(y, high, strict=True)]
+    for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):
+        ax.annotate(_above(row), (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
+    ax.set_xticks(x, _below(rows))
     ax.tick_params(axis="x", length=0)
     ax.set_title(panel.title)
-    ax.set_ylim(0, 1.16 * max(np.nanmax([*y, *high, 1]), 1))
+    ax.set_ylim(0, 1.16 * max(*tops, 1))
 
 
 def _above(row: pd.Series) -> str:
@@ -64,8 +63,15 @@ def _difference(row: pd.Series) -> str:
     return difference if known(row["difference"]) else "undecided"
 
 
-def _below(row: pd.Series) -> str:
-    """The arm and what it costs."""
+def _below(rows: pd.DataFrame) -> list[str]:
+    """Each arm and what it costs; names take the same number of lines, so that the costs stand in line."""
+    names = [wrap(arm, 15) for arm in rows["arm"]]
+    height = max(len(name) for name in names)
+    padded = ["\n".join(name + [""] * (height - len(name))) for name in names]
+    return [f"{name}\n{_cost(row)}" for name, (_, row) in zip(padded, rows.iterrows(), strict=True)]
+
+
+def _cost(row: pd.Series) -> str:
     tokens = f"{count(row['tokens'])} tokens" if known(row["tokens"]) else "no tokens"
     parameters = f"{short_count(row['parameters'])} param." if known(row["parameters"]) else "not counted"
-    return f"{fill(row['arm'], 15)}\n{tokens}\n{parameters}"
+    return f"{tokens}\n{parameters}"

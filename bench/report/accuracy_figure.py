@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log10
+from math import ceil, log10
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.seeds import COMPLETE, split
-from bench.report.drawing import chance_handle, colour, draw_chance, grid, marker, style
+from bench.report.drawing import chance_handle, colour, columns, draw_chance, grid, marker, style
 from bench.report.layout import Panel, panels
 from bench.report.wording import family_name, short_count
 
@@ -32,16 +32,15 @@ def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Fi
         chance: target -> accuracy of guessing, 0 to 1; a target without one gets no line.
     """
     with style():
-        drawn = panels(comparison)
-        figure, axes = grid(len(drawn), width=3.5, height=2.9)
-        series = _series(comparison)
-        for panel, ax in zip(drawn, axes, strict=True):
-            _draw_panel(ax, panel, series, chance.get(panel.target))
-        figure.supylabel("Test accuracy (%)", fontsize="medium")
+        drawn, series = panels(comparison), _series(comparison)
         handles = _legend(comparison, series)
         if any(panel.target in chance for panel in drawn):
             handles.append(chance_handle())
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+        num_columns = columns(len(drawn))
+        figure, axes = grid(len(drawn), width=3.5, height=3.0, below=0.18 * ceil(len(handles) / num_columns))
+        for panel, ax in zip(drawn, axes, strict=True):
+            _draw_panel(ax, panel, series, chance.get(panel.target))
+        figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
     return figure
 
 

@@ -34,19 +34,26 @@ def style() -> Iterator[None]:
         yield
 
 
-def grid(num_panels: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes, at most three in a row; sizes in inches a panel."""
-    num_columns = min(3, num_panels)
+def grid(num_panels: int, *, width: float, height: float, below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure of accuracies with so many axes; sizes in inches: of a panel, and below all."""
+    num_columns = columns(num_panels)
     num_rows = ceil(num_panels / num_columns)
-    figure = Figure(figsize=(width * num_columns, height * num_rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(width * num_columns, height * num_rows + below), layout="constrained")
     axes = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     for ax in axes[num_panels:]:
         ax.remove()
-    for ax in axes[:num_panels]:
+    for number, ax in enumerate(axes[:num_panels]):
         seaborn.despine(ax=ax)
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_axisbelow(True)
+        if number % num_columns == 0:
+            ax.set_ylabel("Test accuracy (%)")
     return figure, axes[:num_panels]
+
+
+def columns(num_panels: int) -> int:
+    """How many panels stand side by side: at most three, and four in a square."""
+    return 2 if num_panels == 4 else min(3, num_panels)
 
 
 def draw_chance(ax: Axes, chance: float | None) -> None:

@@ -52,7 +52,7 @@ def lines(comparison: pd.DataFrame) -> list[Line]:
         for _, row in panel.rows.iterrows():
             key = (row["model"], name(row))
             found.setdefault(key, Line(*key, {})).cells[panel.title] = row
-    first = dict.fromkeys(zip(comparison["model"], comparison.apply(name, axis=1), strict=True))
+    first = dict.fromkeys((row["model"], name(row)) for _, row in comparison.iterrows())
     return [found[key] for key in first]
 
 

@@ -83,7 +83,8 @@ def as_markdown(page: Page) -> str:
 def escape_markdown(text: str) -> str:
     """Text that Markdown and the HTML within it leave as it is, on one line."""
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(entities.split()))
+    line = re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(entities.split()))
+    return re.sub(r"^(#|[-+] )", r"\\\1", line)
 
 
 def fence(code: str) -> str:

@@ -1,6 +1,6 @@
 """The sections on what was done: what failed, what is not there, what it cost and what it ran on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -80,6 +80,14 @@ def not_run(cells: pd.DataFrame) -> Section:
     )
     header = ("Model", "Pretrained on", "Target", "Ablation", "Seeds", "Reason")
     return Section("Rows not run", tables=(Table("In the order of the plan.", header, rows, len(header)),))
+
+
+def outside(keys: Sequence[str]) -> tuple[Section, ...]:
+    """Runs in the store that are no part of the suite, if there are any."""
+    if not keys:
+        return ()
+    said = f"{plural(len(keys), 'run')} in the store, of which no number is on this page: {', '.join(keys)}."
+    return (Section("Runs outside this suite", (said,)),)
 
 
 def cost(runs: pd.DataFrame) -> Section:

@@ -1,27 +1,37 @@
 """The sections on what came out. Every number is worded from a table's; none is computed here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from bench.analysis.comparison import SCRATCH
 from bench.analysis.intervals import LEVEL
 from bench.analysis.runs import pretraining as pretraining_table
 from bench.analysis.seeds import COMPLETE, split
 from bench.report.layout import lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import Pictures
-from bench.report.wording import ABSENT, count, decimal, known, percent, plural, points
+from bench.report.wording import ABSENT, count, decimal, known, percent, plural, points, text
 
 _UNDECIDED = "undecided: "
 
 
-def accuracy(comparison: pd.DataFrame, pictures: Pictures) -> Section:
-    """The comparison: its figure and its table."""
+def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, float]) -> Section:
+    """The comparison: its figure and its table.
+
+    Args:
+        comparison: as from `bench.analysis.comparison`.
+        pictures: the report's figures.
+        chance: target -> accuracy of guessing, 0 to 1.
+    """
     caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval (number of seeds)."
-    missing = "No figure: no pretrained row of known size has a result."
+    guessing = ", ".join(f"{percent(level)} on {target}" for target, level in chance.items())
+    paragraphs = [f"Guessing reaches {guessing}."] if guessing else []
+    if pictures.accuracy is None:
+        paragraphs.append("No figure: no pretrained row of known size has a result.")
     return Section(
         "Accuracy",
-        paragraphs=() if pictures.accuracy else (missing,),
+        paragraphs=tuple(paragraphs),
         pictures=(pictures.accuracy,) if pictures.accuracy else (),
         tables=(_by_target(comparison, caption, accuracy_cell),),
     )
@@ -29,7 +39,9 @@ def accuracy(comparison: pd.DataFrame, pictures: Pictures) -> Section:
 
 def gains(comparison: pd.DataFrame) -> Section:
     """What pretraining is worth: each row over the same model from scratch."""
-    pretrained = comparison[comparison["gain_status"] != ""]
+    pretrained = comparison[comparison["corpus"] != SCRATCH]
+    if len(pretrained) == len(comparison):
+        return Section("Gain over training from scratch", ("The suite trains nothing from scratch.",))
     caption = (
         f"Gain in percentage points ± half of its {LEVEL:.0%} interval, paired by seed (number of pairs). "
         "A gain is undecided where a seed of either side is missing."
@@ -45,19 +57,21 @@ def ablations(table: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
     return tuple(_ablation(name, rows, pictures.ablations.get(name)) for (name,), rows in split(table, ["ablation"]))
 
 
-def pretraining(runs: pd.DataFrame, guessing: dict[str, float]) -> Section:
+def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, float]) -> Section:
     """How far pretraining came, on validation images of the corpus.
 
     Args:
+        cells: one row a cell.
         runs: one row a run.
         guessing: corpus -> the validation loss of guessing.
     """
-    table = pretraining_table(runs)
+    table = pretraining_table(cells, runs)
     name = pretraining_name(table.assign(pretrain_recipe=table["recipe"]))
     rows = tuple(
         (
             row["model"],
             name(row),
+            text(row["arm"]),
             count(row["images_seen"]),
             decimal(row["train_loss"]),
             decimal(row["validation_loss"]),
@@ -65,10 +79,11 @@ def pretraining(runs: pd.DataFrame, guessing: dict[str, float]) -> Section:
         )
         for _, row in table.iterrows()
     )
-    header = ("Model", "Pretrained on", "Images seen", "Training loss", "Validation loss", "Validation accuracy")
+    losses = ("Training loss", "Validation loss", "Validation accuracy")
+    header = ("Model", "Pretrained on", "Arm of", "Images seen", *losses)
     caption = "Means over seeds at the end of pretraining, on classes seen and instances not seen."
-    losses = [f"Guessing on {corpus} has a validation loss of {decimal(loss)}." for corpus, loss in guessing.items()]
-    return Section("Pretraining", tuple(losses), tables=(Table(caption, header, rows, 2),))
+    said = [f"Guessing on {corpus} has a validation loss of {decimal(loss)}." for corpus, loss in guessing.items()]
+    return Section("Pretraining", tuple(said), tables=(Table(caption, header, rows, 3),))
 
 
 def accuracy_cell(row: pd.Series) -> Cell:

@@ -1,6 +1,6 @@
 """Writes a suite's report: `index.html` with its figures beside it, and the same as `report.md`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log
 from pathlib import Path
 from typing import Any
@@ -12,39 +12,45 @@ from bench.report.page import Page, as_html, as_markdown
 from bench.report.pictures import Pictures, draw
 
 
-def write_report(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], out: Path) -> Path:
+def write_report(
+    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], out: Path, outside: Sequence[str] = ()
+) -> Path:
     """Write the report of one suite; the same input gives the same bytes.
 
     Args:
         suite: the resolved suite, as in `results/<suite>/suite.json`.
         tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`.
         out: the report's folder; an earlier report in it is replaced.
+        outside: keys of runs in the store that the suite does not ask for.
 
     Returns:
         The path of `index.html`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    pictures = draw(tables["comparison"], tables["ablations"], _chance(suite), out)
-    page = build_page(suite, tables, pictures)
+    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out)
+    page = build_page(suite, tables, pictures, outside)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
     index.write_text(as_html(page), encoding="utf-8", newline="\n")
     return index
 
 
-def build_page(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pictures: Pictures) -> Page:
+def build_page(
+    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pictures: Pictures, outside: Sequence[str] = ()
+) -> Page:
     """Everything on the page, in its order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
-        results.accuracy(comparison, pictures),
+        results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
         *results.ablations(ablations, pictures),
         design.limits(suite, cells),
-        results.pretraining(runs, _guessing(suite)),
+        results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         design.recipes(suite),
         provenance.failures(runs),
         provenance.not_run(cells),
+        *provenance.outside(outside),
         provenance.cost(runs),
         provenance.environment(runs),
         design.resolved_suite(suite),
@@ -57,10 +63,12 @@ def build_page(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pic
     )
 
 
-def _chance(suite: Mapping[str, Any]) -> dict[str, float]:
-    """Target -> accuracy of guessing, where the suite knows the target's number of classes."""
-    classes = {choice["target"]: choice["identity"].get("classes") for choice in suite["targets"]}
-    return {target: 1 / number for target, number in classes.items() if number}
+def _chance(runs: pd.DataFrame) -> dict[str, float]:
+    """Target -> accuracy of guessing, where a run has seen the target's number of classes."""
+    if "num_classes" not in runs:
+        return {}
+    known = runs[(runs["target"] != "") & runs["num_classes"].notna()]
+    return {target: 1 / number for target, number in zip(known["target"], known["num_classes"], strict=True)}
 
 
 def _guessing(suite: Mapping[str, Any]) -> dict[str, float]:

@@ -143,3 +143,13 @@ def test_wrong_tables_are_named(make_cells: MakeCells, make_seeds: MakeSeeds) ->
         comparison(make_cells(make_seeds([0.5]) * 2))
     with pytest.raises(MissingColumnError, match="'cells' lacks columns: seed, accuracy"):
         comparison(make_cells(make_seeds([0.5])).drop(columns=["seed", "accuracy"]))
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [((1,), "seed 1"), ((0, 1), "seeds 0, 1"), ((0, 1, 2, 4, 6, 7), "seeds 0 to 2, 4, 6, 7")],
+)
+def test_seeds_are_named_in_stretches(make_cells: MakeCells, failed: tuple[int, ...], said: str) -> None:
+    """So that nine of them read well."""
+    rows = [{"seed": seed, "status": "diverged" if seed in failed else "ok"} for seed in range(9)]
+    assert comparison(make_cells(rows))["status"].tolist() == [f"{said} diverged"]

@@ -39,6 +39,7 @@ ARMS = {
     },
 }
 REFERENCES = {"position": "sincos-2d", "overlap": "/8"}
+CLASSES = {"digits@100": 10, "fractals-heldout": 16}
 SETTINGS = {"optimizer": "adamw", "learning_rate": 0.001, "betas": [0.9, 0.999], "clip_norm": 1.0, "batch_size": 32}
 ENVIRONMENT = {
     "device": "cpu",
@@ -58,7 +59,16 @@ ENVIRONMENT = {
     "num_resumes": 0,
 }
 CELL_TYPES = dict.fromkeys(["subset_images", "subset_classes", "target_images", "shots", "draw"], "Int64")
-RUN_INTEGERS = ["subset_images", "images_seen", "parameters", "macs", "tokens", "training_flops", "peak_memory_bytes"]
+RUN_INTEGERS = [
+    "num_classes",
+    "subset_images",
+    "images_seen",
+    "parameters",
+    "macs",
+    "tokens",
+    "training_flops",
+    "peak_memory_bytes",
+]
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss"]
 
 
@@ -97,7 +107,6 @@ def break_seed_(cells: pd.DataFrame, *, reason: str = "loss is NaN at step 312",
 
 def make_suite_(**other: Any) -> Row:
     recipe = {"name": "small", "description": "AdamW.", "settings": SETTINGS, "exceptions": []}
-    classes = {"digits@100": 10, "fractals-heldout": 16}
     return {
         "name": "hand-made",
         "protocol": 1,
@@ -107,7 +116,8 @@ def make_suite_(**other: Any) -> Row:
         "corpora": [{"corpus": {"name": "fractals", "classes": 32, "difficulty": {}}, "subsets": [256, 1024, 4096]}],
         "models": list(FAMILIES),
         "targets": [
-            {"target": target, "optional": False, "identity": {"classes": number}} for target, number in classes.items()
+            {"target": target, "optional": False, "identity": {"name": target}}
+            for target in ("digits@100", "fractals-heldout")
         ],
         "seeds": [0, 1, 2],
         "recipes": {"pretrain": recipe, "transfer": recipe},
@@ -184,17 +194,18 @@ def _cell(model: str, family: str, images: int, target: str, seed: int, accuracy
 
 
 def _runs(cells: pd.DataFrame) -> pd.DataFrame:
+    begun = set(cells.loc[cells["status"] != "not_run", "pretrain_key"])
     rows: dict[str, Row] = {}
     for _, cell in cells.iterrows():
-        if cell["pretrain_key"] and cell["pretrain_key"] not in rows:
-            rows[cell["pretrain_key"]] = _run(cell, "pretrain")
-        rows.setdefault(cell["transfer_key"], _run(cell, "transfer" if cell["pretrain_key"] else "scratch"))
+        pretrain, transfer = cell["pretrain_key"], cell["transfer_key"]
+        if pretrain:
+            rows.setdefault(pretrain, _run(cell, "pretrain", "ok" if pretrain in begun else "not_run"))
+        rows.setdefault(transfer, _run(cell, "transfer" if pretrain else "scratch", cell["status"]))
     return pd.DataFrame(list(rows.values())).astype(dict.fromkeys(RUN_INTEGERS, "Int64"))
 
 
-def _run(cell: pd.Series, kind: str) -> Row:
+def _run(cell: pd.Series, kind: str, status: str) -> Row:
     pretrains = kind == "pretrain"
-    status = "ok" if pretrains else cell["status"]
     parameters, macs, tokens = SIZES[cell["model"]]
     measured = (0.9, 1.1, 0.71, math.nan, math.nan) if pretrains else (0.3, 0.8, 0.7, cell["accuracy"], 0.9)
     finished = status == "ok"
@@ -213,6 +224,7 @@ def _run(cell: pd.Series, kind: str) -> Row:
         "seed": cell["seed"],
         "starts_from": cell["pretrain_key"] if kind == "transfer" else "",
         "images_seen": {"pretrain": 16384, "transfer": 2048, "scratch": 18432}[kind] if finished else None,
+        "num_classes": (32 if pretrains else CLASSES.get(cell["target"], 10)) if status != "not_run" else None,
         "parameters": parameters if status != "not_run" else None,
         "macs": macs if status != "not_run" else None,
         "tokens": tokens if status != "not_run" else None,

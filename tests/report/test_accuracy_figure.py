@@ -103,6 +103,6 @@ def test_files_are_pictures_and_repeat_to_the_byte(
     for ending in ("svg", "png", "pdf"):
         assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
     picture = Image.open(tmp_path / "one.png").convert("RGB")
-    assert picture.size == (1400, 680)
+    assert picture.size == (1400, 708)
     colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
     assert {(1, 115, 178), (222, 143, 5), (2, 158, 115)} <= colours

@@ -20,7 +20,7 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
         f"The independent unit is the seed: each interval is Student's t at {LEVEL:.0%} over seeds, uncorrected "
         "for the number of comparisons on this page. All seeds pretrain on the same subset and are tested on the "
         "same images, so an interval is conditional on both: it says what another seed would do, not another draw "
-        "of either."
+        "of either. Which training images a target such as digits@100 is cut to varies with the seed, and is in it."
     )
     missing = "A number that was not measured is a dash. One seed, or seeds that all agree, give no interval."
     heldout = (

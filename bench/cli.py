@@ -104,9 +104,10 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
     store = _existing_store(suite, results)
     tables = build_tables(store)
     store.write_tables(tables)
-    page = write_report(store.suite().model_dump(mode="json"), tables, reports / store.root.name)
+    others = outside(store)
+    page = write_report(store.suite().model_dump(mode="json"), tables, reports / store.root.name, others)
     console.print(comparison_text(tables["comparison"]))
-    if others := outside(store):
+    if others:
         console.print(f"{len(others)} finished runs in {store.root} are outside this suite: {', '.join(others)}")
     console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)
 

@@ -100,7 +100,7 @@ class Store:
             "predictions.parquet": _parquet(outcome.predictions),
             "weights.safetensors": outcome.weights,
             "traceback.txt": outcome.traceback.encode() if outcome.traceback else None,
-            "record.json": _json({"schema_version": SCHEMA_VERSION} | outcome.record),
+            "record.json": _json(outcome.record),
         }
         temporary = self.root / "runs" / f".tmp-{key}-{os.getpid()}"
         shutil.rmtree(temporary, ignore_errors=True)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bench import PROTOCOL_VERSION
 from bench.data.corpora import CorpusRef, check_corpus, corpus_identity
+from bench.data.fractals import check_image_size
 from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
 from bench.train.recipe import Recipe, load_recipe
@@ -249,6 +250,7 @@ def resolve(
         InputError: an unknown recipe, a subset larger than its corpus, or missing data of a target that is
             not optional.
     """
+    check_fractal_size(suite)
     recipes = {"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)}
     automatic: Literal["fp32", "bf16"] = "bf16" if device == "cuda" else "fp32"
     return ResolvedSuite(
@@ -267,6 +269,15 @@ def resolve(
         device=device,
         threads=suite.threads,
     )
+
+
+def check_fractal_size(suite: Suite) -> None:
+    """Refuse an image size that fractals can't be drawn at, where a suite has any."""
+    names = {ladder.corpus.name for ladder in suite.corpus} | {
+        choice.target.partition("@")[0] for choice in suite.targets
+    }
+    if names & {"fractals", "fractals-heldout"}:
+        check_image_size(suite.image_size)
 
 
 def default_data_dir() -> Path:

@@ -5,12 +5,14 @@ and reason. `cells` depends on nothing but the records' results, so that the sam
 same bytes. Imports no torch.
 """
 
+import json
 from typing import Any
 
 import pandas as pd
 
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
+from bench.data.targets import is_drawn
 from bench.plan import Cell, Run, expand
 from bench.store import Record, Store
 
@@ -25,7 +27,9 @@ CELL_TYPES = {
     "accuracy": "float64",
 }
 RUN_TYPES = {
-    **dict.fromkeys(("subset_images", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"),
+    **dict.fromkeys(
+        ("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"
+    ),
     **dict.fromkeys(("peak_memory_bytes", "num_resumes"), "Int64"),
     **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
     **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
@@ -61,8 +65,8 @@ def outside(store: Store) -> list[str]:
 
 def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
     pretrain, transfer = cell.pretrain, cell.transfer
-    record = records[transfer.key] or NOT_RUN
     before = records[pretrain.key] if pretrain else None
+    record = _decisive(records[transfer.key] or NOT_RUN, before)
     target = transfer.target
     if target is None:
         raise AssertionError("a cell ends on a target")
@@ -74,11 +78,11 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "subset_classes": before["data"].get("num_classes") if before else None,
         "subset_hash": before["data"].get("subset_hash", "") if before else "",
         "target": str(target),
-        "target_images": record["data"].get("num_images"),
+        "target_images": json.loads(transfer.identity)["images"],
         "image_size": transfer.image_size,
         "transfer": cell.transfer_kind,
         "shots": None,
-        "draw": transfer.seed if target.num_images is not None else None,
+        "draw": transfer.seed if is_drawn(target) else None,
         "pretrain_recipe": pretrain.recipe if pretrain else "",
         "transfer_recipe": transfer.recipe,
         "match": transfer.match,
@@ -91,6 +95,12 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "pretrain_key": pretrain.key if pretrain else "",
         "transfer_key": transfer.key,
     }
+
+
+def _decisive(record: Record, before: Record | None) -> Record:
+    """The record that says how a cell ended: the pretraining's, where that failed and so nothing could follow."""
+    failed_before = before is not None and before["status"] not in ("ok", "not_run")
+    return before if before is not None and failed_before and record["status"] != "ok" else record
 
 
 def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
@@ -111,6 +121,7 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "recipe": run.recipe,
         "seed": run.seed,
         "starts_from": run.starts_from or "",
+        "num_classes": found["data"].get("num_classes"),
         "images_seen": cost.get("images_seen"),
         "parameters": counts.get("parameters"),
         "macs": counts.get("macs"),

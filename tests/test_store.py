@@ -16,7 +16,7 @@ KEY = "0123456789abcdef"
 
 
 def record(status: str = "ok", key: str = KEY) -> dict[str, object]:
-    return {"key": key, "status": status, "reason": "" if status == "ok" else "why"}
+    return {"schema_version": 1, "key": key, "status": status, "reason": "" if status == "ok" else "why"}
 
 
 @pytest.fixture

@@ -58,6 +58,12 @@ def num_train_images(ref: TargetRef, data_dir: Path) -> int:
     return ref.num_images or default or num_pool(ref.name, ref.path, data_dir)
 
 
+def is_drawn(ref: TargetRef) -> bool:
+    """Return whether the target trains on a draw of its pool, which each seed makes anew."""
+    default = CATALOGUE[ref.name].default_images if ref.path is None else None
+    return (ref.num_images or default) is not None
+
+
 def check_target(ref: TargetRef, data_dir: Path) -> None:
     """Refuse a target whose files are missing, or that has fewer training images than asked for."""
     check_present(ref.name, ref.path, data_dir)

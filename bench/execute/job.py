@@ -18,7 +18,7 @@ from bench.data.corpora import load_subset
 from bench.data.hashing import stream_seed
 from bench.data.sets import LabelledImages
 from bench.data.targets import load_target
-from bench.execute.environment import peak_memory_bytes, reset_peak_memory
+from bench.execute.environment import num_cores, peak_memory_bytes, reset_peak_memory
 from bench.execute.record import build_record, failure
 from bench.plan import Run
 from bench.store import Outcome, Record, Store
@@ -114,7 +114,8 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
 
 def _material(run: Run, data_dir: Path) -> Material:
     if run.corpus is not None and run.subset_images is not None:
-        subset = load_subset(run.corpus, run.subset_images, run.image_size, data_dir)
+        threads = num_cores() if run.device == "cuda" else 1
+        subset = load_subset(run.corpus, run.subset_images, run.image_size, data_dir, num_threads=threads)
         return Material(
             subset.train, subset.validation, None, subset.class_names, subset.flip, subset.subset_hash, None
         )

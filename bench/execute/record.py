@@ -8,7 +8,7 @@ from typing import Any
 from bench.data.sets import MEAN, STD
 from bench.execute.environment import environment, sources_hash
 from bench.plan import Run
-from bench.store import Record
+from bench.store import SCHEMA_VERSION, Record
 
 
 def build_record(
@@ -24,6 +24,7 @@ def build_record(
 ) -> Record:
     """A record; what was not measured is absent, never zero."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "key": run.key,
         "status": status,
         "reason": reason,

@@ -18,6 +18,7 @@ from typing import Literal
 
 from pebble import ProcessExpired, ProcessPool
 
+from bench.execute.environment import num_cores
 from bench.execute.record import failure
 from bench.plan import Plan, Run
 from bench.store import Outcome, Record, Store
@@ -115,9 +116,7 @@ def by_priority(plan: Plan, seconds_per_image: dict[str, float]) -> list[Run]:
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:
     """One a core on a CPU, one for a GPU."""
-    if device == "cuda":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if device == "cuda" else num_cores()
 
 
 def _context(threads: int) -> multiprocessing.context.ForkServerContext:

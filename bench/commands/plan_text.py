@@ -2,24 +2,28 @@
 
 from collections import Counter
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench.commands.verify import Comparison
 from bench.plan import Plan, Run
 from bench.store import Record
 from bench.suite import ResolvedSuite
 
-STAGES = {"pretrain": "pretraining", "transfer": "transfer (fine-tuning)", "scratch": "from scratch"}
+STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "scratch": "scratch"}
 
 
 def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:
     """Print what a plan will do: its runs, the images they see, and what is shared."""
-    console.print(f"[bold]suite {suite.name}[/]: {suite.description}", highlight=False)
-    console.print(summary(suite, plan), highlight=False)
-    console.print(_each_run(plan) if each_run else _grouped(plan))
-    console.print(sharing(plan), highlight=False)
+    console.print(f"[bold]suite {suite.name}[/]: {suite.description}", highlight=False, soft_wrap=True)
+    console.print(summary(suite, plan), highlight=False, soft_wrap=True)
+    if each_run:
+        console.print(_each_run(plan), highlight=False, soft_wrap=True)
+    else:
+        console.print(_grouped(plan))
+    console.print(sharing(plan), highlight=False, soft_wrap=True)
 
 
 def summary(suite: ResolvedSuite, plan: Plan) -> str:
@@ -70,26 +74,33 @@ def show_verification(console: Console, comparison: Comparison) -> None:
 
 
 def _grouped(plan: Plan) -> Table:
-    """A row for runs that differ in their seed alone."""
+    """A row for each stage and data: its models, their runs and images, and what starts from them."""
+    stages = list(STAGES)
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in sorted(plan.runs, key=lambda run: stages.index(run.stage)):
+        groups.setdefault((run.stage, run.data_name), []).append(run)
     served = Counter(run.starts_from for run in plan.runs if run.starts_from)
-    groups = Counter((run.stage, run.model, run.data_name, run.images, served[run.key]) for run in _unseeded(plan))
-    table = Table("stage", "model", "data", "seeds", "images a run", "transfers that share it")
-    for (stage, model, data, images, shared), seeds in groups.items():
-        table.add_row(STAGES[stage], escape(model), data, str(seeds), f"{images:,}", str(shared or ""))
+    words = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
+    table = Table(*words, *map(_right, ("runs", "images", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for (stage, data), runs in groups.items():
+        models = "\n".join(dict.fromkeys(escape(run.model) for run in runs))
+        serving = sum(served[run.key] for run in runs)
+        images = f"{sum(run.images for run in runs):,}"
+        table.add_row(STAGES[stage], data, models, str(len(runs)), images, str(serving or ""), end_section=True)
     return table
 
 
-def _unseeded(plan: Plan) -> list[Run]:
-    """The runs, stage by stage."""
-    return sorted(plan.runs, key=lambda run: list(STAGES).index(run.stage))
+def _right(heading: str) -> Column:
+    return Column(heading, justify="right")
 
 
-def _each_run(plan: Plan) -> Table:
-    table = Table("key", "stage", "model", "data", "seed", "images", "starts from")
-    for run in plan.runs:
-        row = (run.key, run.stage, escape(run.model), run.data_name, str(run.seed), f"{run.images:,}")
-        table.add_row(*row, run.starts_from or "")
-    return table
+def _each_run(plan: Plan) -> str:
+    lines = (
+        f"{run.key}  {escape(describe(run))}: {run.images:,} images"
+        + (f", starts from {run.starts_from}" if run.starts_from else "")
+        for run in plan.runs
+    )
+    return "\n".join(lines)
 
 
 def _figure(value: float | None) -> str:

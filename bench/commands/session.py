@@ -23,7 +23,7 @@ def run_suite(
     store = open_store(results, suite)
     num_workers = num_workers or default_workers(suite.device)
     missing = _missing_targets(plan, data_dir)
-    console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False)
+    console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
     todo = tuple(run for run in plan.runs if not store.is_finished(run.key))
     if len(todo) < len(plan.runs):
         console.print(f"{len(plan.runs) - len(todo)} runs are finished and will be skipped")

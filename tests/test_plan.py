@@ -29,7 +29,7 @@ DIFFERENT = {
     "protocol": 0,
     "stage": "scratch",
 }
-GOLDEN_KEY = "d8c46d446d09e3ae"
+GOLDEN_KEY = "bfca01c213e0c194"
 NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings"}
 
 

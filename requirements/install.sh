@@ -17,18 +17,7 @@ main() {
     echo "Installing the pinned packages into $venv: about 6 GB, some minutes the first time."
     uv sync --require-hashes --compile-bytecode $here/dev.txt
     uv install --quiet --no-deps --no-build-isolation --editable .
-    compile_renderer
-}
-
-# Numba keeps what it compiles, about 15 s, so that no worker and no test has to.
-compile_renderer() {
-    "$venv/bin/python" - <<'EOT'
-import numpy as np
-from bench.data.fractals import Difficulty, Domain, render
-
-one = np.zeros(1, dtype=np.int64)
-render(one, one, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)
-EOT
+    "$venv/bin/python" $here/compile_renderer.py
 }
 
 forget_settings() {

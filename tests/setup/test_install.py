@@ -105,11 +105,12 @@ def test_installs_the_pins_with_hashes_and_bytecode(recorded: Path) -> None:
         "python -m pip install --quiet --require-hashes -r requirements/uv.txt",
         "uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode requirements/dev.txt",
         "uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .",
+        "python requirements/compile_renderer.py",
     ]
     assert (recorded / ".venv/.ready").exists()
 
 
-@pytest.mark.parametrize("step", ["python -m pip", "uv pip sync", "uv pip install"])
+@pytest.mark.parametrize("step", ["python -m pip", "uv pip sync", "uv pip install", "python requirements"])
 def test_a_step_that_fails_leaves_no_mark(recorded: Path, step: str) -> None:
     assert make_setup(recorded, FAIL_AT=step).returncode != 0
     assert not (recorded / ".venv/.ready").exists()

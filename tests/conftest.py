@@ -1,5 +1,6 @@
 """Fixtures of the harness' tests: suite files written to a temporary folder, and what follows from them."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,15 @@ TINY: dict[str, Any] = {
 }
 
 WriteSuite = Callable[..., Path]
+
+
+@pytest.fixture
+def interruptible() -> list[str]:
+    """What to put before a command that Ctrl-C shall reach: a shell's background jobs are deaf to it, and so are we."""
+    listen = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", listen]
 
 
 @pytest.fixture

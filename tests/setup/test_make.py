@@ -73,9 +73,10 @@ def test_failed_setup_is_tried_again(project: Path) -> None:
     assert calls(project) == ["install python3 .venv"] * 2
 
 
-def test_interrupted_setup_is_tried_again(project: Path) -> None:
+def test_interrupted_setup_is_tried_again(project: Path, interruptible: list[str]) -> None:
     (project / "install-hangs").touch()
-    process = subprocess.Popen(["make", "setup"], cwd=project, start_new_session=True, stderr=subprocess.DEVNULL)
+    command = [*interruptible, "make", "setup"]
+    process = subprocess.Popen(command, cwd=project, start_new_session=True, stderr=subprocess.DEVNULL)
     wait_for(project / "calls")
     os.killpg(process.pid, 2)
     assert process.wait(timeout=10) != 0

@@ -144,18 +144,22 @@ def verify(
 
 @app.command(name="models")
 def list_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Only these, with options; timm:NAME too.")
+    ] = None,
     family: Annotated[str | None, typer.Option("--family", help="vit, cnn or hybrid.")] = None,
     image_size: Annotated[int, typer.Option("--image-size", min=1, help="In pixels.")] = 32,
+    classes: Annotated[int, typer.Option("--classes", min=1, help="Of the head.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """List the models with their parameters, multiply-accumulates and tokens at an image size."""
+    """List the models with their parameters, multiply-accumulates, tokens and size class at an image size."""
     from bench.commands.catalogue import catalogue, show_catalogue
 
-    rows = catalogue(family, image_size)
+    rows = catalogue(names or [], family, image_size, classes)
     if as_json:
         print(json.dumps([vars(row) for row in rows], indent=1))
     else:
-        show_catalogue(console, rows, image_size)
+        show_catalogue(console, rows, image_size, classes)
 
 
 def _planned(

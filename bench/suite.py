@@ -18,7 +18,8 @@ from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
 from bench.train.recipe import Recipe, load_recipe
 from bench.validation import explain
-from models.spec import SpecError, check, parse_spec
+from models.geometry import check
+from models.spec import SpecError, parse_spec
 
 SUITES = Path(__file__).parent / "suites"
 

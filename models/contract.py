@@ -25,6 +25,13 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.features(images))
         return logits
 
+    def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A state dict of the same model at another image size, made to fit this one; a family overrides it.
+
+        Tables of positions are what depends on the size, where a model has any.
+        """
+        return weights
+
     def replace_head(self, num_classes: int, seed: int) -> None:
         """Put a new head of `num_classes` in place of the old one, drawn from `seed`, on its device."""
         old = self.head.weight

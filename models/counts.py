@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.geometry import num_tokens
 from models.registry import build
-from models.spec import ModelSpec, num_tokens, parse_spec
+from models.spec import ModelSpec, parse_spec
 
 
 @dataclass(frozen=True)
 class Counts:
-    """`macs` is multiply-accumulates per image; `tokens` leaves out [CLS], and is None for a CNN."""
+    """`macs` is multiply-accumulates per image; `tokens` leaves out [CLS], and is None where there is no one number."""
 
     parameters: int
     macs: int
@@ -27,7 +28,7 @@ def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) ->
     """Count on the meta device: no memory, no time. Raises SpecError as `build` does."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     with torch.device("meta"), torch.no_grad():
-        model = build(spec, num_classes=num_classes, image_size=image_size)
+        model = build(spec, num_classes=num_classes, image_size=image_size).eval().requires_grad_(requires_grad=False)
         with FlopCounterMode(display=False) as counter:
             model(torch.empty(1, 3, image_size, image_size))
     parameters = sum(parameter.numel() for parameter in model.parameters())

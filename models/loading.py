@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from models.contract import Classifier
 from models.errors import SpecError
 from models.registry import build
 from models.spec import ModelSpec, parse_spec
+from models.weights import load_weights, read_weights
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ def load(run_folder: Path | str) -> LoadedModel:
     scaling = record["preprocessing"]
     preprocess = Preprocessing(int(scaling["image_size"]), float(scaling["mean"]), float(scaling["std"]))
     model = build(spec, num_classes=len(class_names), image_size=preprocess.image_size)
-    _fill(model, folder / "weights.safetensors", spec)
+    path = folder / "weights.safetensors"
+    load_weights(model, read_weights(path), f"{path}, weights of {spec}")
     return LoadedModel(model.eval(), preprocess, class_names, spec)
 
 
@@ -89,20 +89,3 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if status != "ok":
         raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
     return record
-
-
-def _fill(model: Classifier, path: Path, spec: ModelSpec) -> None:
-    try:
-        given = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise SpecError(f"{path} can't be read as safetensors: {error}") from None
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in given.items()}
-    wrong = [
-        f"{name}: expected {wanted.get(name, 'nothing')}, got {found.get(name, 'nothing')}"
-        for name in sorted(wanted.keys() | found.keys())
-        if wanted.get(name) != found.get(name)
-    ]
-    if wrong:
-        raise SpecError(f"{path} does not hold weights of {spec}: {'; '.join(wrong)}")
-    model.load_state_dict(given)

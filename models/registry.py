@@ -3,25 +3,47 @@
 from collections.abc import Callable
 
 from models.contract import Classifier, seeded
-from models.hybrid import build_hybrid
-from models.presets import PRESETS
-from models.resnet import build_bit_resnet
-from models.spec import ModelSpec, check, parse_spec
+from models.external import build_external
+from models.geometry import check
+from models.hybrid import build_botnet, build_compact, build_interleaved, build_trunk_hybrid
+from models.presets import PRESETS, Preset
+from models.resnet import build_bit_resnet, build_convnext, build_resnet
+from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, ResNetSize, TrunkSize
+from models.spec import ModelSpec, parse_spec
 from models.vit import build_vit
 
 Builder = Callable[[ModelSpec, int, int], Classifier]
-
-_OF_FAMILY: dict[str, Builder] = {"vit": build_vit, "cnn": build_bit_resnet, "hybrid": build_hybrid}
-BUILDERS: dict[str, Builder] = {name: _OF_FAMILY[preset.family] for name, preset in PRESETS.items()}
+"""Of spec, number of classes and image size in pixels."""
 
 
 def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None) -> Classifier:
-    """A model with random initial weights, on the current default device.
+    """A model with random initial weights, or the outside ones that it names, on the current default device.
 
     With a seed every initial weight comes from it, and torch's global generator is left as it was.
     Raises SpecError for a spec, or an image size, that the model can't be built for.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     check(spec, image_size)
+    builder = BUILDERS[spec.preset] if spec.library is None else build_external
     with seeded(seed):
-        return BUILDERS[spec.preset](spec, num_classes, image_size)
+        return builder(spec, num_classes, image_size)
+
+
+def _builder(preset: Preset) -> Builder:
+    match preset.size:
+        case EncoderSize():
+            return build_vit
+        case HybridSize():
+            return build_trunk_hybrid
+        case CompactSize():
+            return build_compact
+        case TrunkSize():
+            return build_bit_resnet
+        case ResNetSize():
+            return build_resnet
+        case BotNetSize():
+            return build_botnet
+    return build_convnext if preset.family == "cnn" else build_interleaved
+
+
+BUILDERS: dict[str, Builder] = {name: _builder(preset) for name, preset in PRESETS.items()}

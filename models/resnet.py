@@ -1,11 +1,15 @@
-"""Residual networks in BiT's form: the CNN baseline of the ViT paper.
+"""The CNNs: residual networks in BiT's form (the ViT paper's baseline), with BatchNorm, and ConvNeXt.
 
-Paper: Kolesnikov et al. 2020, "Big Transfer" (arXiv 1912.11370), section 3.1: ResNet-v2 (He et al. 2016,
+Papers: Kolesnikov et al. 2020, "Big Transfer" (arXiv 1912.11370), section 3.1: ResNet-v2 (He et al. 2016,
 arXiv 1603.05027: pre-activation bottlenecks) with GroupNorm (arXiv 1803.08494) in place of BatchNorm and
-weight-standardised convolutions (arXiv 1903.10520).
-Source: blocks, convolutions and norms are those of timm's `resnetv2.py`, ported from google-research's
+weight-standardised convolutions (arXiv 1903.10520). He et al. 2016 (arXiv 1512.03385), table 1, with BatchNorm. Liu et
+al. 2022, ConvNeXt (arXiv 2201.03545); the largest is ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808).
+Source: BiT's blocks, convolutions and norms are those of timm's `resnetv2.py`, ported from google-research's
 big_transfer; `bit_resnet50` has the layers and the parameter names of timm's `resnetv2_50x1_bit`, except for
-its head, a linear layer here.
+its head, a linear layer here. `resnet18` to `resnet152` are torchvision's, `convnext_*` timm's, each with our head.
+
+`stem=cifar` fits both to 32 pixels: a ResNet's stem becomes a 3x3 convolution of stride 1 without a pool (section 4.2
+of the ResNet paper), a ConvNeXt's patches one pixel. Then the last maps have a cell of every 8 pixels instead of 32.
 
 Deviations in the sizes for 32 pixels: the stem is one convolution without a pool (6x6 of stride 4 at pico,
 which costs least on a CPU; 3x3 of stride 2 at nano and of 1 at tiny); fewer stages at pico and nano, so that
@@ -15,23 +19,52 @@ standardisation keeps the direction alone.
 
 from collections import OrderedDict
 from functools import partial
+from typing import Any
 
+import timm
 from timm.layers import GroupNormAct, StdConv2d
 from timm.models.resnetv2 import PreActBottleneck, ResNetStage
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from models.contract import Classifier, new_head
-from models.presets import PRESETS, TrunkSize
+from models.sizes import ResNetSize, TimmSize, TrunkSize
 from models.spec import ModelSpec
+from models.wrapped import Wrapped, timm_width
 
 _CONV = partial(StdConv2d, eps=1e-8)
 
 
 def build_bit_resnet(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
     """The BiT ResNet that `spec` names; its weights do not depend on `image_size`."""
-    size = PRESETS[spec.preset].size
+    size = spec.kind.size
     assert isinstance(size, TrunkSize)
     return BitResNet(size, num_classes)
+
+
+def build_resnet(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
+    """The ResNet with BatchNorm that `spec` names; its weights do not depend on `image_size`."""
+    size = spec.kind.size
+    assert isinstance(size, ResNetSize)
+    body = ResNet(Bottleneck if size.bottleneck else BasicBlock, list(size.depths))
+    if spec.option("stem") == "cifar":
+        body.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(body.conv1.weight, mode="fan_out", nonlinearity="relu")
+        body.maxpool = nn.Identity()
+    width = body.fc.in_features
+    body.fc = nn.Identity()
+    return Wrapped(body, width, num_classes)
+
+
+def build_convnext(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
+    """The ConvNeXt that `spec` names; its weights do not depend on `image_size`."""
+    size = spec.kind.size
+    assert isinstance(size, TimmSize)
+    options: dict[str, Any] = {"patch_size": 1} if spec.option("stem") == "cifar" else {}
+    if size.depths is not None:
+        options["depths"] = size.depths
+    body = timm.create_model(size.architecture, num_classes=0, **options)
+    return Wrapped(body, timm_width(body), num_classes)
 
 
 class BitResNet(Classifier):

@@ -7,9 +7,13 @@ Paper: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (arXiv 2010.1192
     z_l  = MLP(LN(z'_l)) + z'_l
     y    = LN(z_L^0)                        the feature; a linear head on it classifies
 
+Options beyond it: registers (Darcet et al. 2024, arXiv 2309.16588), layer scale (Touvron et al. 2021, CaiT, arXiv
+2103.17239, equation 3), drop path (Huang et al. 2016, arXiv 1603.09382), growing linearly over the layers. Tokenizers,
+positional encodings and poolings are in modules of their own.
 Source: initial weights as in google-research/vision_transformer (Xavier uniform for every linear layer, with
 query, key and value as three); parameter names as in timm's `vision_transformer.py`, so that its state dicts
-fit.
+fit. `lite7` and the encoders of the Compact Transformers (Hassani et al. 2021, arXiv 2104.05704) follow their authors'
+code: no bias for query, key and value, and the stream itself is normalised before the MLP.
 
 Deviations: the head starts at standard deviation 0.02 instead of zero, so that gradients reach the body from
 the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in the pre-training head; no dropout.
@@ -17,90 +21,99 @@ the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in th
 
 import torch
 import torch.nn.functional as F
+from timm.layers import DropPath, LayerScale
 from torch import Tensor, nn
 
+from models.attention import Attention, init_linear
 from models.contract import Classifier, new_head
-from models.patches import LinearPatches
-from models.position import learned_1d, sincos_2d
-from models.presets import PRESETS, EncoderSize
-from models.spec import ModelSpec, tokens_per_side
+from models.geometry import tokens_per_side
+from models.patches import ConvStem, ConvTokenizer, LinearPatches, ShiftedPatches
+from models.pooling import build_pool
+from models.position import Grid, Position, build_position, learned_table, resample_table
+from models.presets import Convolutions
+from models.sizes import EncoderSize
+from models.spec import ModelSpec
 
 
 def build_vit(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
     """The ViT that `spec` names, for square images of `image_size` pixels."""
-    size = PRESETS[spec.preset].size
-    assert isinstance(size, EncoderSize) and spec.patch is not None
-    patches = LinearPatches(size.width, spec.patch, spec.number("stride"), spec.number("padding"))
-    side = tokens_per_side(spec, image_size)
-    return VisionTransformer(patches, side, size, str(spec.option("pos")), num_classes)
+    size = spec.kind.size
+    assert isinstance(size, EncoderSize)
+    return VisionTransformer(_tokenizer(spec, size.width), spec, size, image_size, num_classes)
 
 
 class VisionTransformer(Classifier):
-    """A tokenizer, [CLS], positions, `size.depth` pre-norm blocks, the class token's feature, a head.
+    """A tokenizer, prefix tokens, positions, pre-norm blocks, a pooled feature, a head.
 
     `patch_embed` maps images to tokens (batch, side * side, width); a hybrid passes a convolutional one.
     """
 
-    pos_embed: Tensor | None
-
-    def __init__(self, patch_embed: nn.Module, side: int, size: EncoderSize, pos: str, num_classes: int) -> None:
+    def __init__(
+        self, patch_embed: nn.Module, spec: ModelSpec, size: EncoderSize, image_size: int, num_classes: int
+    ) -> None:
         super().__init__()
-        self.cls_token = nn.Parameter(1e-6 * torch.randn(1, 1, size.width))
-        if pos == "sincos-2d":
-            self.register_buffer("pos_embed", sincos_2d(side, size.width), persistent=False)
-        else:
-            self.register_parameter("pos_embed", learned_1d(1 + side**2, size.width) if pos == "learned-1d" else None)
+        pool, num_registers, depth = str(spec.option("pool")), spec.number("registers"), spec.number("depth")
+        pos, place = str(spec.option("pos")), str(spec.option("pos_at"))
+        self.cls_token = nn.Parameter(1e-6 * torch.randn(1, 1, size.width)) if pool == "cls" else None
+        self.reg_token = nn.Parameter(1e-6 * torch.randn(1, num_registers, size.width)) if num_registers else None
+        self.grid = Grid(tokens_per_side(spec, image_size), prefix=(pool == "cls") + num_registers)
+        # The paper's default keeps timm's name; every other encoding is in `position`.
+        is_plain = (pos, place) == ("learned-1d", "input")
+        self.pos_embed = learned_table(self.grid.length, size.width) if is_plain else None
+        self.position = Position() if is_plain else build_position(pos, place, self.grid, size.width, size.heads, depth)
         self.patch_embed = patch_embed
-        self.blocks = nn.Sequential(*(Block(size) for _ in range(size.depth)))
-        self.norm = nn.LayerNorm(size.width, eps=1e-6)
+        scale, drop = spec.fraction("layer_scale"), spec.fraction("drop_path")
+        drops = [drop * layer / max(1, depth - 1) for layer in range(depth)]
+        self.blocks = nn.ModuleList(Block(size, scale, drop) for drop in drops)
+        self.norm = nn.LayerNorm(size.width, size.norm_eps)
+        self.attn_pool = build_pool(pool, size)
         self.head = new_head(size.width, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        tokens = self.patch_embed(images)  # (batch, side * side, width)
-        tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        tokens = self._with_prefix(self.patch_embed(images))  # (batch, prefix + side * side, width)
         if self.pos_embed is not None:
             tokens = tokens + self.pos_embed
-        feature: Tensor = self.norm(self.blocks(tokens)[:, 0])
+        for layer, block in enumerate(self.blocks):
+            tokens = block(self.position.add(tokens, layer), self.position, layer)
+        if self.attn_pool is None:
+            feature: Tensor = self.norm(tokens[:, 0])
+        else:
+            feature = self.attn_pool(self.norm(tokens[:, self.grid.prefix :]))
         return feature
+
+    def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        head = "position."
+        own = {name.removeprefix(head): tensor for name, tensor in weights.items() if name.startswith(head)}
+        fitting = {name: tensor for name, tensor in weights.items() if not name.startswith(head)}
+        fitting |= {head + name: tensor for name, tensor in self.position.resized(own).items()}
+        if self.pos_embed is not None and "pos_embed" in fitting:
+            fitting["pos_embed"] = resample_table(fitting["pos_embed"], self.grid)
+        return fitting
+
+    def _with_prefix(self, patches: Tensor) -> Tensor:
+        prefix = [token.expand(len(patches), -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
+        return torch.cat([*prefix, patches], dim=1) if prefix else patches
 
 
 class Block(nn.Module):
     """Attention, then an MLP, each on the normalised stream and added to it: (batch, tokens, width), kept."""
 
-    def __init__(self, size: EncoderSize) -> None:
+    def __init__(self, size: EncoderSize, layer_scale: float = 0.0, drop_path: float = 0.0) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(size.width, eps=1e-6)
-        self.attn = Attention(size.width, size.heads)
-        self.norm2 = nn.LayerNorm(size.width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(size.width, size.norm_eps)
+        self.attn = Attention(size.width, size.heads, size.qkv_bias)
+        self.ls1 = LayerScale(size.width, layer_scale) if layer_scale else nn.Identity()
+        self.norm2 = nn.LayerNorm(size.width, size.norm_eps)
         self.mlp = Mlp(size.width, size.width * size.mlp_ratio)
+        self.ls2 = LayerScale(size.width, layer_scale) if layer_scale else nn.Identity()
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+        self.renormalised = size.renormalised
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.attn(self.norm1(tokens))
-        out: Tensor = tokens + self.mlp(self.norm2(tokens))
-        return out
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention: (batch, tokens, width), kept."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        if width % heads:
-            raise ValueError(f"{heads} heads don't divide a width of {width}")
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        for third in self.qkv.weight.chunk(3):
-            nn.init.xavier_uniform_(third)
-        nn.init.zeros_(self.qkv.bias)
-        _init_linear(self.proj)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        batch, length, width = tokens.shape
-        qkv = self.qkv(tokens).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, heads, tokens, width / heads)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, length, width))
+    def forward(self, tokens: Tensor, position: Position, layer: int) -> Tensor:
+        tokens = tokens + self.drop_path(self.ls1(self.attn(self.norm1(tokens), position, layer)))
+        normalised = self.norm2(tokens)
+        stream = normalised if self.renormalised else tokens
+        out: Tensor = stream + self.drop_path(self.ls2(self.mlp(normalised)))
         return out
 
 
@@ -111,14 +124,22 @@ class Mlp(nn.Module):
         super().__init__()
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
-        _init_linear(self.fc1)
-        _init_linear(self.fc2)
+        init_linear(self.fc1)
+        init_linear(self.fc2)
 
     def forward(self, tokens: Tensor) -> Tensor:
         out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
         return out
 
 
-def _init_linear(layer: nn.Linear) -> None:
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+def _tokenizer(spec: ModelSpec, width: int) -> nn.Module:
+    patch = spec.patch
+    assert isinstance(patch, int)
+    match spec.option("tokenizer"):
+        case "conv-stem":
+            return ConvStem(width, patch)
+        case "conv-tokenizer":
+            return ConvTokenizer(width, Convolutions(kernel=3, layers=patch.bit_length() - 1))
+        case "shifted":
+            return ShiftedPatches(width, patch)
+    return LinearPatches(width, patch, spec.number("stride"), spec.number("padding"))

@@ -1,48 +1,91 @@
 """What `bench models` lists."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from bench.errors import InputError
-from models.counts import count
-from models.spec import SpecError, check, known_models, parse_spec
-
-FAMILIES = ("vit", "cnn", "hybrid")
+from models.counts import Counts, count
+from models.geometry import check
+from models.presets import FAMILIES, PRESETS, Family
+from models.size_classes import size_class
+from models.sizes import EncoderSize
+from models.spec import SpecError, known_models, parse_spec
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model at an image size; counts are for ten classes."""
+    """A model at an image size and number of classes."""
 
     model: str
-    family: str
+    family: Family
     parameters: int
     macs: int
     """Multiply-accumulates of one image's forward pass, attention products included."""
     tokens: int | None
-    """Patch tokens, without the class token."""
+    """Patch tokens, without the class token; None where there is no one number of them."""
+    size_class: str | None
+    """The ViT within 20 % of whose parameters these are, if there is one."""
+    size_class_by_macs: str | None
+    """The same by multiply-accumulates."""
 
 
-def catalogue(family: str | None, image_size: int) -> list[Entry]:
-    """Every model that takes images of such a size, by family and size."""
+def catalogue(names: Sequence[str], family: str | None, image_size: int, num_classes: int) -> list[Entry]:
+    """The models of these names, or else every one that takes images of such a size; by family and size.
+
+    Raises:
+        InputError: an unknown family.
+        SpecError: a name that is wrong, or a model that doesn't take such images.
+    """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
-    entries = [_entry(name, image_size) for name in known_models() if _takes(name, image_size)]
+    listed = {name: _count(name, image_size, num_classes) for name in _fitting(known_models(), image_size)}
+    vits = {name: counts for name, counts in listed.items() if _is_plain_vit(name)}
+    asked = {str(parse_spec(name)): _count(name, image_size, num_classes) for name in names} if names else listed
+    entries = [_entry(name, counts, vits) for name, counts in asked.items()]
     chosen = [entry for entry in entries if family in (None, entry.family)]
     return sorted(chosen, key=lambda entry: (FAMILIES.index(entry.family), entry.parameters))
 
 
-def show_catalogue(console: Console, entries: list[Entry], image_size: int) -> None:
-    """Print the models as a table."""
-    table = Table("model", "family", title=f"models at {image_size} px, 10 classes")
-    for heading in ("parameters", "multiply-accumulates", "tokens"):
-        table.add_column(heading, justify="right")
+def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_classes: int) -> None:
+    """Print the models as a table, and what its columns mean."""
+    table = Table(title=f"models at {image_size} px, {num_classes:,} classes", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("model", "family"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("parameters", "MACs", "tokens"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("size", "by MACs"):
+        table.add_column(heading, no_wrap=True)
     for entry in entries:
-        tokens = "-" if entry.tokens is None else str(entry.tokens)
-        table.add_row(entry.model, entry.family, f"{entry.parameters:,}", f"{entry.macs:,}", tokens)
+        numbers = (_short(entry.parameters), _short(entry.macs), "-" if entry.tokens is None else f"{entry.tokens:,}")
+        table.add_row(entry.model, entry.family, *numbers, _class(entry.size_class), _class(entry.size_class_by_macs))
     console.print(table)
+    console.print(
+        "MACs: multiply-accumulates of one image, by torch's counter. The two products inside attention are in them, "
+        "which some papers leave out.\nsize: the class, named after the ViT within 20 % of whose parameters a model is; "
+        "by MACs: the same by these.\nViTs and hybrids take options, as in vit_small/16:pos=rope-2d: docs/models.md "
+        "lists them.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _short(number: int) -> str:
+    """Millions, or billions, to four digits."""
+    unit, name = (1e9, "G") if number >= 1e9 else (1e6, "M")
+    return f"{number / unit:.{max(0, 3 - len(str(int(number / unit))) + 1)}f} {name}"
+
+
+def _class(name: str | None) -> str:
+    """`small` for vit_small/16."""
+    return "-" if name is None else name.removeprefix("vit_").partition("/")[0]
+
+
+def _fitting(names: Iterable[str], image_size: int) -> list[str]:
+    return [name for name in names if _takes(name, image_size)]
 
 
 def _takes(name: str, image_size: int) -> bool:
@@ -53,6 +96,16 @@ def _takes(name: str, image_size: int) -> bool:
     return True
 
 
-def _entry(name: str, image_size: int) -> Entry:
-    counts = count(name, num_classes=10, image_size=image_size)
-    return Entry(name, parse_spec(name).family, counts.parameters, counts.macs, counts.tokens)
+def _count(name: str, image_size: int, num_classes: int) -> Counts:
+    return count(name, num_classes=num_classes, image_size=image_size)
+
+
+def _is_plain_vit(name: str) -> bool:
+    return isinstance(PRESETS[parse_spec(name).preset].size, EncoderSize)
+
+
+def _entry(name: str, counts: Counts, vits: dict[str, Counts]) -> Entry:
+    by_parameters = size_class(counts.parameters, {vit: found.parameters for vit, found in vits.items()})
+    by_macs = size_class(counts.macs, {vit: found.macs for vit, found in vits.items()})
+    family = parse_spec(name).family
+    return Entry(name, family, counts.parameters, counts.macs, counts.tokens, by_parameters, by_macs)

@@ -1,0 +1,105 @@
+"""The members of the tests over the whole registry: every preset and every option once, at what a CPU does in time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+import models
+from models.options import POOLINGS, POSITIONS, TOKENIZERS
+from models.presets import PRESETS
+from models.rules import places_of
+from models.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
+
+LARGE = 50_000_000
+"""Parameters above which a member is tested at a depth of two, and whole on the meta device."""
+
+OPTIONED = [
+    *(f"vit_pico/8:pos={pos},pos_at={place}" for pos in POSITIONS for place in places_of(pos)),
+    "vit_pico/8:pos=none",
+    *(f"vit_pico/8:tokenizer={tokenizer}" for tokenizer in TOKENIZERS),
+    *(f"vit_pico/8:pool={pool}" for pool in POOLINGS),
+    "vit_pico/16:padding=4,stride=8",
+    "vit_pico/8:registers=2",
+    "vit_pico/8:layer_scale=0.1,drop_path=0.1",
+    "r_pico+vit_pico/16",
+    "r_pico+vit_pico/8:pool=gap,pos=rope-2d",
+    "cct_2/7x1",
+    "cct_2/3x2:pool=cls,pos=relative,registers=1",
+    "resnet18:stem=cifar",
+    "convnext_atto:stem=cifar",
+    "botnet50:stem=cifar",
+    "coatnet_0:stem=cifar",
+    "maxvit_tiny:stem=cifar",
+]
+MEMBERS = list(dict.fromkeys([*models.known_models(), *(str(models.parse_spec(name)) for name in OPTIONED)]))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A registered model, with its options; `build` makes it, at a depth of two where it is large."""
+
+    name: str
+    image_sizes: tuple[int, int]
+
+    def build(self, image_size: int | None = None, seed: int = 0, num_classes: int = 5) -> models.Classifier:
+        return models.build(self.name, num_classes=num_classes, image_size=image_size or self.image_sizes[0], seed=seed)
+
+
+@pytest.fixture(scope="module", params=MEMBERS)
+def member(request: pytest.FixtureRequest) -> Iterator[Member]:
+    """Each member in turn; tests of one stand together, so that it need not be built for each."""
+    name: str = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        cut_large(name, patch)
+        yield Member(name, image_sizes(name))
+
+
+@pytest.fixture(scope="module")
+def model(member: Member) -> models.Classifier:
+    """The member itself; whoever changes it works on a copy."""
+    return member.build()
+
+
+def cut_large(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Give a large preset two layers, or blocks a stage, at most."""
+    spec = models.parse_spec(name)
+    if models.count(spec, num_classes=5, image_size=image_sizes(name)[0]).parameters <= LARGE:
+        return
+    preset = PRESETS[spec.preset]
+    options = tuple(replace(item, default=2) if item.name == "depth" else item for item in preset.options)
+    patch.setitem(PRESETS, spec.preset, replace(preset, size=shallow(preset.size), options=options))
+
+
+def shallow(size: Any) -> Any:
+    """The same size at a depth of two."""
+    match size:
+        case EncoderSize():
+            return replace(size, depth=2)
+        case HybridSize(trunk, encoder):
+            return HybridSize(shallow(trunk), replace(encoder, depth=2))
+        case CompactSize(encoder):
+            return CompactSize(replace(encoder, depth=2))
+        case TimmSize():
+            return replace(size, depths=(1, 1, 2, 1))
+    return replace(size, depths=tuple(min(2, depth) for depth in size.depths))
+
+
+def image_sizes(name: str) -> tuple[int, int]:
+    """Two that the member takes, and small ones."""
+    spec = models.parse_spec(name)
+    if name.startswith("vit_huge"):
+        return 28, 42
+    if name in ("cct_6/3x1", "cct_7/3x1"):  # a token of every 2 pixels
+        return 16, 32
+    is_fine = "stem=cifar" in name or isinstance(spec.kind.size, TrunkSize)
+    has_tokens = spec.patch is not None and models.counts.num_tokens(spec, 64) != 4
+    return (32, 64) if is_fine or has_tokens else (64, 96)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """As the suite's workers have it; more would only get in each other's way."""
+    torch.set_num_threads(1)

@@ -1,0 +1,65 @@
+"""`torch.compile` takes every model whole: no family has to be measured without it."""
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import models
+
+SMALLEST = ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"]
+OTHER_KINDS = [
+    "vit_lite7/4:depth=2",
+    "resnet18",
+    "convnext_atto",
+    "r26+vit_small/32:depth=2",
+    "cct_2/3x2",
+    "botnet50",
+    "coatnet_0",
+    "maxvit_tiny",
+]
+OPTIONS = [
+    *(f"pos={pos}" for pos in models.options.POSITIONS),
+    *(f"pos={pos},pos_at=every-layer" for pos in ("learned-1d", "learned-2d", "conditional")),
+    *(f"pos={pos},pos_at=every-layer-shared" for pos in ("sincos-1d", "relative")),
+    *(f"tokenizer={tokenizer}" for tokenizer in models.options.TOKENIZERS),
+    *(f"pool={pool}" for pool in models.options.POOLINGS),
+    "registers=2",
+    "drop_path=0.1,layer_scale=0.1",
+    "padding=2,stride=4",
+]
+
+SCALAR: dict[str, str | int | bool | Callable[..., object]] = {"cpp.simdlen": 1}
+"""The default backend without vector instructions, which halves what the C++ compiler takes."""
+
+
+@pytest.mark.parametrize("name", [*SMALLEST, *OTHER_KINDS, *(f"vit_pico/8:{options},depth=2" for options in OPTIONS)])
+def test_no_graph_breaks(name: str) -> None:
+    image_size = 64 if name.startswith(("botnet", "maxvit", "coatnet", "r26")) else 32
+    model = models.build(name, image_size=image_size, seed=0)
+    images = torch.randn(2, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    torch.compiler.reset()
+    logits = []
+    for run in (model, torch.compile(model, fullgraph=True, backend="eager")):
+        torch.manual_seed(0)  # for drop path
+        logits.append(run(images))
+    torch.testing.assert_close(*logits)
+    logits[1].sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler, which writes the kernels")
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("default")  # inductor's own
+@pytest.mark.parametrize("name", ["vit_pico/8:depth=1", "bit_resnet_pico", "r_pico+vit_pico/8:depth=1"])
+def test_the_default_backend_gives_the_same_logits_and_gradients(name: str) -> None:
+    model = models.build(name, seed=0)
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    torch.compiler.reset()
+    for run in (model, torch.compile(model, fullgraph=True, options=SCALAR)):
+        model.zero_grad(set_to_none=True)
+        run(images).square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None])
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)

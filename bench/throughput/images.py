@@ -1,11 +1,16 @@
 """Images to time with: what they show takes no part in the speed."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bench.data.sets import LabelledImages
 
 IMAGE_SIZE = 32
 NUM_CLASSES = 10
+
+Batch = tuple[Tensor, Tensor]
+"""Images (batch, 3, size, size), float, and labels (batch,)."""
 
 
 def random_images(num_images: int) -> LabelledImages:
@@ -13,3 +18,9 @@ def random_images(num_images: int) -> LabelledImages:
     images = np.random.default_rng(0).integers(0, 256, (num_images, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     ids = np.arange(num_images)
     return LabelledImages(images, ids % NUM_CLASSES, ids)
+
+
+def random_batch(size: int, device: str, image_size: int = IMAGE_SIZE, num_classes: int = NUM_CLASSES) -> Batch:
+    """A batch of noise on a device."""
+    images = torch.randn(size, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    return images.to(device), (torch.arange(size) % num_classes).to(device)

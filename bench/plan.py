@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from bench.data.corpora import CorpusRef
 from bench.data.targets import TargetRef, parse_target
+from bench.outside import OutsideModel
 from bench.suite import Budgets, ResolvedLadder, ResolvedSuite, ResolvedTarget
 from bench.train.recipe import Settings
 from models.spec import parse_spec
@@ -22,11 +23,14 @@ Stage = Literal["pretrain", "transfer", "scratch"]
 
 @dataclass(frozen=True)
 class Run:
-    """One training job: pretraining on a subset, a transfer that starts from one, or training from scratch."""
+    """One training job: pretraining on a subset, a transfer that starts from one, or training from scratch.
+
+    A transfer may start from weights made elsewhere, too.
+    """
 
     stage: Stage
     model: str
-    """The canonical spec."""
+    """The canonical spec, without weights from outside."""
     image_size: int
     corpus: CorpusRef | None
     subset_images: int | None
@@ -45,6 +49,8 @@ class Run:
     seed: int
     starts_from: str | None
     protocol: int
+    outside: OutsideModel | None = None
+    """The weights made elsewhere that it starts from."""
 
     @cached_property
     def key(self) -> str:
@@ -61,9 +67,17 @@ class Run:
         """The corpus or target, with the subset's size, for people."""
         return f"{self.corpus.name} {self.subset_images:,}" if self.corpus else str(self.target)
 
+    @property
+    def pretraining_name(self) -> str:
+        """The corpus that it pretrains on, or that stands for weights made elsewhere; `none` where there is neither."""
+        if self.outside is not None:
+            return self.outside.corpus
+        return self.corpus.name if self.corpus else "none"
+
     def resolved(self) -> dict[str, Any]:
-        """All that the run's result depends on, and nothing else."""
-        return {
+        """All that the run's result depends on, and nothing else; weights made elsewhere by their hash."""
+        weights = {"weights": self.outside.sha256} if self.outside else {}
+        return weights | {
             "protocol": self.protocol,
             "stage": self.stage,
             "model": self.model,
@@ -122,13 +136,18 @@ def canonical_json(value: Any) -> str:
 
 
 def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
-    for model in suite.models if suite.from_scratch else ():
+    models = _models_to_pretrain(suite)
+    for model in models if suite.from_scratch else ():
         for target in suite.targets:
             yield Cell(None, _scratch(suite, model, target, seed), "fine-tune")
     for ladder in suite.corpora:
         for images in ladder.subsets:
-            for model in suite.models:
+            for model in models:
                 yield from _transfers(suite, _pretrain(suite, model, ladder, images, seed))
+    for outside in suite.outside_weights:
+        for kind in suite.transfers:
+            for target in suite.targets:
+                yield Cell(None, _transfer_from_outside(suite, outside, target, seed), kind)
     for ablation in suite.ablations:
         ladder = suite.corpora[0]
         for arm, model in ablation.arms.items():
@@ -140,11 +159,17 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
 
 def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:
     """For each model an ablation of its own, whose arms differ in the images that pretraining sees."""
-    for model in suite.models:
+    for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
             images = round(suite.images.pretrain * factor)
             pretrain = _pretrain(suite, model, suite.corpora[0], budgets.subset, seed, images)
             yield from _transfers(suite, pretrain, f"budget {model}", f"{factor:g}")
+
+
+def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
+    """All but those that start from weights made elsewhere: these are no part of a ladder."""
+    outside = {one.model for one in suite.outside_weights}
+    return [model for model in suite.models if model not in outside]
 
 
 def _transfers(suite: ResolvedSuite, pretrain: Run, ablation: str = "", arm: str = "") -> Iterator[Cell]:
@@ -183,6 +208,20 @@ def _transfer(suite: ResolvedSuite, pretrain: Run, target: ResolvedTarget) -> Ru
     )
 
 
+def _transfer_from_outside(suite: ResolvedSuite, outside: OutsideModel, target: ResolvedTarget, seed: int) -> Run:
+    return _run(
+        suite,
+        "transfer",
+        outside.bare_model,
+        seed,
+        recipe="transfer",
+        images=suite.images.transfer,
+        target=parse_target(target.target),
+        identity=canonical_json(target.identity),
+        outside=outside,
+    )
+
+
 def _scratch(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int) -> Run:
     """As many images as both stages together, with the pretraining recipe: else pretraining wins by compute alone."""
     return _run(
@@ -210,6 +249,7 @@ def _run(
     subset_images: int | None = None,
     target: TargetRef | None = None,
     starts_from: str | None = None,
+    outside: OutsideModel | None = None,
 ) -> Run:
     chosen = suite.recipes[recipe]
     return Run(
@@ -230,4 +270,5 @@ def _run(
         seed=seed,
         starts_from=starts_from,
         protocol=suite.protocol,
+        outside=outside,
     )

@@ -16,9 +16,11 @@ from bench.data.corpora import CorpusRef, check_corpus, corpus_identity
 from bench.data.fractals import check_image_size
 from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
+from bench.outside import OutsideModel, check_external, outside_models
 from bench.train.recipe import Recipe, load_recipe
 from bench.validation import explain
 from models.geometry import check
+from models.size_classes import Measure
 from models.spec import SpecError, parse_spec
 
 SUITES = Path(__file__).parent / "suites"
@@ -95,6 +97,12 @@ class Ablation(_Strict):
     @classmethod
     def _grid(cls, value: dict[str, str]) -> dict[str, str]:
         _distinct(tuple(value.values()))
+        for arm, model in value.items():
+            if parse_spec(model).has_outside_weights:
+                raise ValueError(
+                    f"arm {arm!r} is {model}; arms are pretrained alike, on the suite's corpus, which weights from "
+                    "outside are not; list it under models"
+                )
         return value
 
     @model_validator(mode="after")
@@ -136,6 +144,8 @@ class Suite(_Strict):
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
     budgets: Budgets | None = None
+    size_class: Measure | None = None
+    """By which measure each model has to have a partner of its size in each other family."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 on CUDA and fp32 on a CPU."""
     threads: Positive = 1
@@ -214,6 +224,9 @@ class ResolvedSuite(_Strict):
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
+    size_class: Measure | None = None
+    outside_weights: tuple[OutsideModel, ...] = ()
+    """The models that start from weights made elsewhere, and what identifies these."""
 
 
 def known_suites() -> list[str]:
@@ -248,10 +261,12 @@ def resolve(
     """Fill in everything that a suite leaves to its recipes, its data and the machine.
 
     Raises:
-        InputError: an unknown recipe, a subset larger than its corpus, or missing data of a target that is
-            not optional.
+        InputError: an unknown recipe, a subset larger than its corpus, missing data of a target that is not
+            optional, or a model of another library that can't be had.
     """
     check_fractal_size(suite)
+    arms = [model for ablation in suite.ablations for model in ablation.arms.values()]
+    check_external((*suite.models, *arms), suite.image_size)
     recipes = {"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)}
     automatic: Literal["fp32", "bf16"] = "bf16" if device == "cuda" else "fp32"
     return ResolvedSuite(
@@ -269,6 +284,8 @@ def resolve(
         precision=automatic if suite.precision == "auto" else suite.precision,
         device=device,
         threads=suite.threads,
+        size_class=suite.size_class,
+        outside_weights=outside_models(suite.models, suite.image_size),
     )
 
 

@@ -73,8 +73,8 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
     return {
         "model": transfer.model,
         "family": transfer.family,
-        "corpus": pretrain.corpus.name if pretrain and pretrain.corpus else "none",
-        "subset_images": pretrain.subset_images if pretrain else 0,
+        "corpus": (pretrain or transfer).pretraining_name,
+        "subset_images": _subset_images(cell),
         "subset_classes": before["data"].get("num_classes") if before else None,
         "subset_hash": before["data"].get("subset_hash", "") if before else "",
         "target": str(target),
@@ -97,6 +97,13 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
     }
 
 
+def _subset_images(cell: Cell) -> int | None:
+    """0 from scratch; unknown behind weights made elsewhere."""
+    if cell.pretrain is not None:
+        return cell.pretrain.subset_images
+    return 0 if cell.transfer.outside is None else None
+
+
 def _decisive(record: Record, before: Record | None) -> Record:
     """The record that says how a cell ended: the pretraining's, where that failed and so nothing could follow."""
     failed_before = before is not None and before["status"] not in ("ok", "not_run")
@@ -114,7 +121,7 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "reason": found["reason"],
         "model": run.model,
         "family": run.family,
-        "corpus": run.corpus.name if run.corpus else "none",
+        "corpus": run.pretraining_name,
         "subset_images": run.subset_images,
         "target": str(run.target) if run.target else "",
         "image_size": run.image_size,

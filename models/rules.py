@@ -33,7 +33,7 @@ def check_rules(spec: "ModelSpec", given: frozenset[str]) -> None:
 def _check_outside(spec: "ModelSpec") -> None:
     if not spec.option("family"):
         raise SpecError(
-            f"{spec.preset} is not known to be of a family; say which it is compared as: "
+            f"{spec.preset} is not known to be of a family; check the name, or say which it is compared as: "
             f"family= may be {' | '.join(FAMILIES)}"
         )
     if spec.option("pretrained") and spec.option("weights"):

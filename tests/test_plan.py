@@ -1,11 +1,16 @@
 """The plan: what is run, what is shared, and what a run's key depends on."""
 
+import hashlib
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
+import timm
+from safetensors.torch import save_file
 
 from bench.commands.only import select
 from bench.errors import InputError
+from bench.outside import OutsideModel
 from bench.plan import Run, expand
 from bench.train.recipe import Settings
 
@@ -28,6 +33,9 @@ DIFFERENT = {
     "starts_from": "0" * 16,
     "protocol": 0,
     "stage": "scratch",
+    "outside": OutsideModel(
+        model="timm:x:family=cnn,pretrained=true", sha256="ab" * 32, source="hub:x", mean=(0, 0, 0), std=(1, 1, 1)
+    ),
 }
 GOLDEN_KEY = "bfca01c213e0c194"
 NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings"}
@@ -86,6 +94,57 @@ def test_budgets_are_arms_of_one_model(plan_suite):
     cells = [cell for cell in plan.cells if cell.ablation == "budget bit_resnet_pico"]
     assert [(cell.arm, cell.pretrain.images) for cell in cells] == [("0.25", 16), ("1", 64), ("4", 256)]
     assert {cell.pretrain.subset_images for cell in cells} == {16}
+
+
+@pytest.fixture
+def outside_file(tmp_path) -> Path:
+    path = tmp_path / "outside.safetensors"
+    save_file(timm.create_model("test_resnet", num_classes=3).state_dict(), path)
+    return path
+
+
+def test_a_model_with_outside_weights_has_a_transfer_of_its_own_and_no_place_on_the_ladder(plan_suite, outside_file):
+    spec = f"timm:test_resnet:weights={outside_file}"
+    budgets = {"subset": 16, "factors": [1, 2]}
+    plan = plan_suite(models=["timm:test_resnet", spec], targets=["digits@20", "digits@40"], budgets=budgets)
+    outside = [cell for cell in plan.cells if cell.transfer.outside]
+    assert [(str(cell.transfer.target), cell.pretrain, cell.ablation) for cell in outside] == [
+        ("digits@20", None, ""),
+        ("digits@40", None, ""),
+    ]
+    resolved = outside[0].transfer.resolved()
+    assert (resolved["model"], resolved["stage"], resolved["starts_from"]) == ("timm:test_resnet", "transfer", None)
+    assert resolved["weights"] == hashlib.sha256(outside_file.read_bytes()).hexdigest()
+    assert str(outside_file) not in str(resolved)
+    alike = next(cell.transfer for cell in plan.cells if cell.pretrain)
+    assert outside[0].transfer.settings == alike.settings
+    assert outside[0].transfer.images == alike.images
+    others = [run for run in plan.runs if not run.outside]
+    assert [
+        run.key
+        for run in plan_suite(models=["timm:test_resnet"], targets=["digits@20", "digits@40"], budgets=budgets).runs
+    ] == [run.key for run in others]
+    assert not any("weights" in run.resolved() for run in others)
+
+
+def test_only_a_row_of_outside_weights(plan_suite, outside_file):
+    spec = f"timm:test_resnet:weights={outside_file}"
+    plan = plan_suite(models=["timm:test_resnet", "vit_pico/8", spec])
+    by_spec = select(plan, f"model={spec},seed=0")
+    assert [(run.stage, run.outside is not None) for run in by_spec.runs] == [("transfer", True)]
+    assert select(plan, "subset=unknown") == by_spec
+    assert select(plan, by_spec.runs[0].key) == by_spec
+    assert len(select(plan, "model=timm:test_resnet").cells) == 1 + 2 + 1
+
+
+def test_a_moved_file_is_the_same_run(plan_suite, outside_file, tmp_path):
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(outside_file.read_bytes())
+    keys = [
+        [run.key for run in plan_suite(models=[f"timm:test_resnet:weights={path}"]).runs]
+        for path in (outside_file, moved)
+    ]
+    assert keys[0] == keys[1]
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
 """The suite file: shorthands, defaults, and one clear message for each way to get it wrong."""
 
+import hashlib
+import shutil
+
 import pytest
+import timm
+from safetensors.torch import save_file
 
 from bench.errors import InputError
 from bench.suite import known_suites, load_suite
@@ -57,6 +62,7 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"sedes": [0]}, ["sedes", 'did you mean "seeds"', "image_size"]),
         ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
         ({"image_size": "large"}, ["image_size", "'large'", "integer"]),
+        ({"size_class": "flops"}, ["size_class", "'flops'", "'parameters' or 'macs'"]),
         ({"match": "joules"}, ["match", "'joules'", "'images'"]),
         ({"ablations": [ABLATION | {"reference": "out"}]}, ["ablations.0", "'out'", "none, with"]),
         ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8"}}]}, ["ablations.0.arms", "at least 2"]),
@@ -92,6 +98,61 @@ def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):
         resolve_suite(**changes)
     for part in parts:
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"models": ["timm:resnet19"]}, ["models: timm:resnet19", "did you mean resnet1"]),
+        ({"models": ["torchvision:maxvit_t"]}, ["models: torchvision:maxvit_t", "images of 32 pixels", "partition"]),
+        ({"models": ["torchvision:squeezenet1_1"]}, ["models: torchvision:squeezenet1_1", "no linear layer"]),
+        (
+            {"models": ["timm:test_vit:weights=gone.safetensors"]},
+            ["models: timm:test_vit:weights=gone.safetensors", "no file gone.safetensors", "timm:test_vit for random"],
+        ),
+        (
+            {"models": ["timm:test_vit:weights=damaged.safetensors"]},
+            ["models: timm:test_vit:weights=damaged.safetensors", "can't be read as weights"],
+        ),
+        (
+            {"models": ["timm:test_vit:weights=other.safetensors"]},
+            [
+                "models: timm:test_vit:weights=other.safetensors",
+                "weights don't fit",
+                "conv1.0.weight: expected nothing",
+            ],
+        ),
+        (
+            {"models": ["timm:test_resnet:weights=other.safetensors", "timm:test_resnet:weights=same.safetensors"]},
+            ["same.safetensors", "the same weights", "keep one"],
+        ),
+    ],
+)
+def test_a_model_of_another_library_has_to_be_had(resolve_suite, tmp_path, monkeypatch, changes, parts):
+    monkeypatch.chdir(tmp_path)
+    save_file(timm.create_model("test_resnet").state_dict(), "other.safetensors")
+    shutil.copy("other.safetensors", "same.safetensors")
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(InputError) as caught:
+        resolve_suite(**changes)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_an_arm_with_outside_weights_is_refused(write_suite):
+    arms = {"own": "timm:test_resnet", "outside": "timm:test_resnet:pretrained=true"}
+    path = write_suite(ablations=[{"name": "weights", "reference": "own", "arms": arms}])
+    with pytest.raises(InputError, match=r"arm 'outside' is timm:test_resnet:pretrained=true.*list it under models"):
+        load_suite(str(path))
+
+
+def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
+    path = tmp_path / "outside.safetensors"
+    save_file(timm.create_model("resnet10t", num_classes=7).state_dict(), path)
+    (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).outside_weights
+    assert outside.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (outside.source, outside.bare_model) == (str(path), "timm:resnet10t")
+    assert (outside.mean, outside.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):

@@ -19,7 +19,7 @@ def select(plan: Plan, text: str) -> Plan:
     """
     if _FIELD.match(text):
         wanted = _conditions(text)
-        cells = [cell for cell in plan.cells if all(_value(cell, name) == wanted[name] for name in wanted)]
+        cells = [cell for cell in plan.cells if all(wanted[name] in _values(cell, name) for name in wanted)]
         if not cells:
             raise InputError(f"--only {text}: no row of the suite is like that; `bench plan` lists them")
         return plan.only(cells)
@@ -50,14 +50,22 @@ def _conditions(text: str) -> dict[str, str]:
     return wanted
 
 
-def _value(cell: Cell, name: str) -> str:
-    """A cell's value of a field, as it is written in a condition."""
+def _values(cell: Cell, name: str) -> tuple[str, ...]:
+    """A cell's value of a field, as it may be written in a condition."""
+    outside = cell.transfer.outside
     values = {
-        "model": cell.transfer.model,
-        "target": str(cell.transfer.target),
-        "seed": str(cell.transfer.seed),
-        "subset": str(cell.pretrain.subset_images if cell.pretrain else 0),
-        "ablation": cell.ablation,
-        "arm": cell.arm,
+        "model": (cell.transfer.model, *([outside.model] if outside else [])),
+        "target": (str(cell.transfer.target),),
+        "seed": (str(cell.transfer.seed),),
+        "subset": (_subset(cell),),
+        "ablation": (cell.ablation,),
+        "arm": (cell.arm,),
     }
     return values[name]
+
+
+def _subset(cell: Cell) -> str:
+    """The pretraining's images: 0 from scratch, `unknown` behind weights made elsewhere."""
+    if cell.pretrain is not None:
+        return str(cell.pretrain.subset_images)
+    return "0" if cell.transfer.outside is None else "unknown"

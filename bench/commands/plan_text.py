@@ -49,7 +49,7 @@ def sharing(plan: Plan) -> str:
 
 def describe(run: Run) -> str:
     """A run in a few words: `pretrain vit_pico/8 on fractals 4,096, seed 0`."""
-    return f"{run.stage} {run.model} on {run.data_name}, seed {run.seed}"
+    return f"{run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
 
 
 def failure_line(run: Run, record: Record) -> str:
@@ -70,6 +70,8 @@ def show_verification(console: Console, comparison: Comparison) -> None:
         if kept != repeated:
             table.add_row(name, str(kept), str(repeated))
     console.print(table)
+    if reason := comparison.repeated["reason"]:
+        console.print(escape(reason), soft_wrap=True)
     console.print("[green]reproduced[/]" if comparison.is_same else "[red]not reproduced[/]")
 
 
@@ -83,11 +85,16 @@ def _grouped(plan: Plan) -> Table:
     words = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
     table = Table(*words, *map(_right, ("runs", "images", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for (stage, data), runs in groups.items():
-        models = "\n".join(dict.fromkeys(escape(run.model) for run in runs))
+        models = "\n".join(dict.fromkeys(escape(_start(run)) for run in runs))
         serving = sum(served[run.key] for run in runs)
         images = f"{sum(run.images for run in runs):,}"
         table.add_row(STAGES[stage], data, models, str(len(runs)), images, str(serving or ""), end_section=True)
     return table
+
+
+def _start(run: Run) -> str:
+    """The model, and the weights made elsewhere that it starts from."""
+    return f"{run.model} from {run.outside.corpus}" if run.outside else run.model
 
 
 def _right(heading: str) -> Column:

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from bench.commands import plan_text
 from bench.commands.progress import SuiteProgress, duration
+from bench.commands.size_class import check_size_class
 from bench.data.targets import check_target
 from bench.errors import InputError
 from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
@@ -19,7 +20,13 @@ from bench.tables import build_tables
 def run_suite(
     suite: ResolvedSuite, plan: Plan, results: Path, data_dir: Path, num_workers: int | None, console: Console
 ) -> bool:
-    """Do a plan's unfinished runs; returns whether some run that was attempted did not end ok."""
+    """Do a plan's unfinished runs; returns whether some run that was attempted did not end ok.
+
+    Raises:
+        InputError: a model lacks the partner of its size that the suite asks for, or the store can't be had.
+    """
+    if suite.size_class is not None and not _is_finished(plan, results / suite.name):
+        check_size_class(suite)
     store = open_store(results, suite)
     num_workers = num_workers or default_workers(suite.device)
     missing = _missing_targets(plan, data_dir)
@@ -61,6 +68,10 @@ def _execute(
                 if isinstance(event, Ended):
                     ended.append(event)
     return ended
+
+
+def _is_finished(plan: Plan, folder: Path) -> bool:
+    return all(Store(folder).is_finished(run.key) for run in plan.runs)
 
 
 def _missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:

@@ -22,7 +22,10 @@ def hash_words(*words: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
 
 
 def stream_seed(seed: int, name: str) -> int:
-    """Return the seed, 0 to 2^63 - 1, of the stream `name` ("init", "order", "augmentation", "head", "draw")."""
+    """Return the seed, 0 to 2^63 - 1, of the stream `name` ("init", "order", "augmentation", "head", "draw", "drop").
+
+    Layers that draw while training, such as stochastic depth, have the stream "drop" with the stage behind it.
+    """
     return int(hash_words(seed, name)[0] >> np.uint64(1))
 
 

@@ -20,10 +20,13 @@ from bench.data.sets import LabelledImages
 from bench.data.targets import load_target
 from bench.execute.environment import num_cores, peak_memory_bytes, reset_peak_memory
 from bench.execute.record import build_record, failure
+from bench.outside import OutsideModel
 from bench.plan import Run
 from bench.store import Outcome, Record, Store
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.loop import Diverged, Fit, accelerator_for, fit, num_steps
+from models.outside import outside_weights
+from models.weights import load_weights
 
 EVALUATION_BATCH = 250
 """Images at once; it changes no answer beyond the last bits."""
@@ -82,6 +85,7 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
     augmentation = Augmentation(run.settings.shift, run.settings.flip and material.flip)
     stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation)
     batches = training_batches(material.train, stream, device=accelerator.device)
+    torch.manual_seed(stream_seed(run.seed, f"drop {run.stage}"))  # for layers that draw while training
     fitted = fit(model, batches, num_steps(run.images, run.settings.batch_size), run.settings, accelerator)
     peak = _peak(accelerator) if measures_memory else None
     validation = _evaluate(model, material.validation, accelerator)
@@ -108,7 +112,10 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
             "peak_memory_bytes": peak,
         },
     )
-    weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    # clones, since a network may have one tensor under two names
+    weights = {
+        name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
+    }
     return Outcome(record, fitted.history, test.predictions if test else None, safetensors.torch.save(weights))
 
 
@@ -136,14 +143,31 @@ def _material(run: Run, data_dir: Path) -> Material:
 def _model(run: Run, store: Store, num_classes: int) -> models.Classifier:
     """A model with initial weights from the seed, or with the weights that the run starts from and a new head."""
     init, head = stream_seed(run.seed, "init"), stream_seed(run.seed, "head")
-    if run.starts_from is None:
+    if run.outside is not None:
+        model = _from_outside(run.outside, num_classes, run.image_size, init)
+    elif run.starts_from is not None:
+        model = _from_run(run, run.starts_from, store, init)
+    else:
         return models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=init)
-    weights = safetensors.torch.load(store.weights(run.starts_from))
-    pretrained_classes = len(weights["head.weight"])
-    model = models.build(run.model, num_classes=pretrained_classes, image_size=run.image_size, seed=init)
-    model.load_state_dict(weights)
     model.replace_head(num_classes, seed=head)
     return model
+
+
+def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
+    """The model with the weights that another run left, its head included."""
+    weights = safetensors.torch.load(store.weights(key))
+    num_classes = len(weights["head.weight"])
+    model = models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=seed)
+    load_weights(model, weights, f"run {key}, weights of {run.model}")
+    return model
+
+
+def _from_outside(outside: OutsideModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
+    """The model with weights made elsewhere, if they are still those that the suite was resolved with."""
+    spec = models.parse_spec(outside.model)
+    if outside_weights(spec).sha256 != outside.sha256:
+        raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {outside.sha256}")
+    return models.build(spec, num_classes=num_classes, image_size=image_size, seed=seed)
 
 
 def _evaluate(model: models.Classifier, images: LabelledImages, accelerator: Accelerator) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What a worker process does: whole runs, and timings for the estimate. The fork server imports this beforehand."""
+"""What a worker process does: whole runs, timings for the estimate, counts. The fork server imports this beforehand."""
 
 import logging
 import signal
@@ -25,6 +25,11 @@ def start() -> None:
 def do_run(run: Run, store: Store, data_dir: Path) -> Record:
     """Do a run and keep its outcome; returns its record."""
     return execute(run, store, data_dir)
+
+
+def count(model: str, num_classes: int, image_size: int) -> models.Counts:
+    """A model's parameters and multiply-accumulates."""
+    return models.count(model, num_classes=num_classes, image_size=image_size)
 
 
 def seconds_per_image(run: Run, num_classes: int = 10) -> float:

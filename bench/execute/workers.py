@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -22,6 +22,9 @@ from bench.execute.environment import num_cores
 from bench.execute.record import failure
 from bench.plan import Plan, Run
 from bench.store import Outcome, Record, Store
+
+if TYPE_CHECKING:
+    from models.counts import Counts
 
 EVALUATION_SHARE = 0.08
 """Evaluation, set-up and writing, as a share of a run's training time; measured on the `cpu` suite."""
@@ -70,6 +73,11 @@ class Workers:
         futures = {model: self.pool.schedule(_seconds_per_image, args=[run]) for model, run in one_of_each.items()}
         timings = {model: _timing(future) for model, future in futures.items()}
         return {model: seconds for model, seconds in timings.items() if seconds is not None}
+
+    def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
+        """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
+        futures = {model: self.pool.schedule(_count, args=[model, num_classes, image_size]) for model in models}
+        return {model: future.result() for model, future in futures.items()}
 
     def execute(
         self, plan: Plan, store: Store, data_dir: Path, seconds_per_image: dict[str, float], missing: dict[str, str]
@@ -182,6 +190,12 @@ def _do_run(run: Run, store: Store, data_dir: Path) -> Record:
     from bench.execute import worker
 
     return worker.do_run(run, store, data_dir)
+
+
+def _count(model: str, num_classes: int, image_size: int) -> "Counts":
+    from bench.execute import worker
+
+    return worker.count(model, num_classes, image_size)
 
 
 def _seconds_per_image(run: Run) -> float:

@@ -28,9 +28,11 @@ def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Fi
     """Accuracy against pretraining size: a panel a target, a line a model, from scratch apart at the left.
 
     Args:
-        comparison: as from `bench.analysis.comparison`; needs a row with a known subset size.
+        comparison: as from `bench.analysis.comparison`; needs a row with a known subset size, and those without,
+            which have no place on the axis, are left out.
         chance: target -> accuracy of guessing, 0 to 1; a target without one gets no line.
     """
+    comparison = comparison[(comparison["corpus"] == SCRATCH) | comparison["subset_images"].notna()]
     with style():
         drawn, series = panels(comparison), _series(comparison)
         handles = _legend(comparison, series)
@@ -89,7 +91,7 @@ def _apart(models: list[str], step: float) -> dict[str, float]:
 
 
 def _draw_line(ax: Axes, rows: pd.DataFrame, line: _Series, apart: float) -> None:
-    found = rows[(rows["model"] == line.model) & (rows["corpus"] == line.corpus) & rows["subset_images"].notna()]
+    found = rows[(rows["model"] == line.model) & (rows["corpus"] == line.corpus)]
     if found.empty:
         return
     found = found.sort_values("subset_images")

@@ -28,7 +28,12 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
         "same generator as the corpus. It stands apart from real targets, and no claim about these rests on it."
     )
     has_heldout = any(is_in_domain(target) for target in cells["target"].unique())
-    return Section("Limits", (stated, seeds, missing, *([heldout] if has_heldout else [])))
+    outside = (
+        "Rows pretrained on external: and a number start from weights made outside this suite, on images and with a "
+        "budget that it does not know. They are no rung of a ladder, and no claim rests on them."
+    )
+    has_outside = cells["subset_images"].isna().any()
+    return Section("Limits", (stated, seeds, missing, *[heldout] * has_heldout, *[outside] * bool(has_outside)))
 
 
 def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
@@ -46,6 +51,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "images seen in transfer": count(images.get("transfer")),
         "images seen from scratch": count(together) if suite.get("from_scratch") else "not run from scratch",
         "budgets matched by": suite.get("match"),
+        "families matched in": suite.get("size_class"),
         "device": suite.get("device"),
         "precision": suite.get("precision"),
         "threads a run": suite.get("threads"),
@@ -66,9 +72,11 @@ def recipes(suite: Mapping[str, Any]) -> Section:
         _exception(stage, item) for stage, recipe in stages.items() for item in recipe.get("exceptions", ())
     )
     header = ("Stage", "Family", "Settings", "Reason")
+    outside = _outside_weights(suite)
     if not exceptions:
-        return Section("Recipes", ("Exceptions: none. Every family trains with the same settings.",), tables=(table,))
-    return Section("Recipes", tables=(table, Table("Exceptions to them.", header, exceptions, 4)))
+        none = "Exceptions: none. Every family trains with the same settings."
+        return Section("Recipes", (none,), tables=(table, *outside))
+    return Section("Recipes", tables=(table, Table("Exceptions to them.", header, exceptions, 4), *outside))
 
 
 def resolved_suite(suite: Mapping[str, Any]) -> Section:
@@ -109,6 +117,26 @@ def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _flatten(value, "" if name == "settings" else f"{prefix}{name}.")
         else:
             yield prefix + name, ABSENT if value is None else str(value)
+
+
+def _outside_weights(suite: Mapping[str, Any]) -> tuple[Table, ...]:
+    """The models whose inputs are scaled otherwise, as their weights from outside were trained, if there are any."""
+    rows = tuple(
+        (
+            one["model"],
+            f"external:{one['sha256'][:12]}",
+            *(", ".join(f"{value:g}" for value in one[name]) for name in ("mean", "std")),
+            one["source"],
+            one["sha256"],
+        )
+        for one in suite.get("outside_weights", ())
+    )
+    caption = (
+        "Exceptions to the scaling of inputs, which else have mean 0.5 and standard deviation 0.5 taken out: weights "
+        "from outside get theirs as they were trained."
+    )
+    header = ("Model", "Pretrained on", "Mean", "Standard deviation", "Source", "SHA-256")
+    return (Table(caption, header, rows, len(header)),) if rows else ()
 
 
 def _exception(stage: str, exception: Mapping[str, Any]) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def lines(comparison: pd.DataFrame) -> list[Line]:
 
 def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     """What to call the pretraining of a row of this table: as short as tells its rows apart."""
-    pretrained = table[table["corpus"] != SCRATCH]
+    pretrained = table[(table["corpus"] != SCRATCH) & table["subset_images"].notna()]
     conditions = [column for column in _CONDITIONS if column in table and pretrained[column].nunique(dropna=False) > 1]
     show_corpus = pretrained["corpus"].nunique() > 1
 
@@ -67,7 +67,7 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
             return "from scratch"
         parts = [row["corpus"]] if show_corpus or not known(row["subset_images"]) else []
         parts.append(f"{count(row['subset_images'])} images" if known(row["subset_images"]) else "size unknown")
-        parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions]
+        parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions if known(row[column])]
         return ", ".join(parts)
 
     return name

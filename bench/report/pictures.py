@@ -38,7 +38,9 @@ def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str,
         old.unlink()
     accuracy = None
     if _has_ladder(comparison):
-        accuracy = _picture("accuracy", _accuracy_caption(), "Test accuracy against the number of pretraining images")
+        accuracy = _picture(
+            "accuracy", _accuracy_caption(comparison), "Test accuracy against the number of pretraining images"
+        )
         save(accuracy_figure(comparison, chance), out / accuracy.path)
     arms: dict[str, Picture] = {}
     for number, ((name,), rows) in enumerate(split(ablations, ["ablation"]), start=1):
@@ -57,11 +59,14 @@ def _picture(name: str, caption: str, alternative: str) -> Picture:
     return Picture(f"{FOLDER}/{name}", caption, alternative)
 
 
-def _accuracy_caption() -> str:
+def _accuracy_caption(comparison: pd.DataFrame) -> str:
+    left_out = comparison["subset_images"].isna().any()
     return (
         f"Test accuracy against the number of pretraining images: means over seeds with {LEVEL:.0%} intervals. "
         "From scratch has no logarithm and stands apart at the left, trained on as many images as pretraining and "
         "transfer together. Points of one size are set apart sideways, so that their intervals can be seen."
+        + " Rows of unknown size have no place on this axis: they stand in the table alone."
+        * bool(left_out)
     )
 
 

@@ -4,20 +4,26 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.train.recipe import Settings
 
-UNDECAYED = ("pos_embed", "cls_token")
+DECAYED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""The layers whose weights decay."""
 
 
 def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.AdamW:
-    """Fused AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), with decay on matrices and kernels only."""
-    decayed = [parameter for name, parameter in model.named_parameters() if _is_decayed(name, parameter)]
-    others = [parameter for name, parameter in model.named_parameters() if not _is_decayed(name, parameter)]
+    """Fused AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), with decay on linear layers and convolutions only."""
+    weights = {id(weight) for layer in model.modules() for weight in _decayed(layer)}
     groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {
+            "params": [parameter for parameter in model.parameters() if id(parameter) in weights],
+            "weight_decay": settings.weight_decay,
+        },
+        {
+            "params": [parameter for parameter in model.parameters() if id(parameter) not in weights],
+            "weight_decay": 0.0,
+        },
     ]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
 
@@ -35,5 +41,8 @@ def learning_rates(settings: Settings, num_steps: int) -> Iterator[float]:
             yield settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _is_decayed(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim >= 2 and not name.endswith(UNDECAYED)
+def _decayed(layer: nn.Module) -> list[Tensor]:
+    """A layer's own weights that decay; torch's attention holds the three of its first layer as one parameter."""
+    if isinstance(layer, DECAYED):
+        return [layer.weight]
+    return [layer.in_proj_weight] if isinstance(layer, nn.MultiheadAttention) else []

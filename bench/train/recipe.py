@@ -27,7 +27,7 @@ class Settings(BaseModel):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """At the end of the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    """On matrices and kernels only: not on biases, norms, positional tables or the class token."""
+    """On the weights of linear layers and convolutions only: not on biases, norms, positional tables or tokens."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     warmup: Fraction = 0.1
     """The share of all steps in which the learning rate rises linearly from zero."""

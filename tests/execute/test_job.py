@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.torch
+import timm
 import torch
 
 import models
@@ -81,6 +82,43 @@ def test_the_same_run_gives_the_same_bytes_and_another_seed_others(tmp_path, run
     assert stores[0].weights(run.key) == stores[1].weights(run.key)
     job.execute(other, stores[0], tmp_path)
     assert stores[0].weights(run.key) != stores[0].weights(other.key)
+
+
+@pytest.mark.parametrize("model", ["vit_pico/8:drop_path=0.5", "torchvision:mobilenet_v3_small"])
+def test_layers_that_draw_while_training_draw_from_the_run_s_seed(tmp_path, run_of, resolve_suite, model):
+    """Whatever the process drew before."""
+    stores = [open_store(tmp_path / name, resolve_suite()) for name in ("first", "again")]
+    run = run_of("pretrain", model=model, models=[model], subsets=[16])
+    for number, store in enumerate(stores):
+        torch.manual_seed(number)
+        assert job.execute(run, store, tmp_path)["status"] == "ok"
+    assert stores[0].weights(run.key) == stores[1].weights(run.key)
+
+
+def test_a_network_that_shares_tensors_is_kept_whole(store, run_of, tmp_path):
+    model = "timm:coat_lite_tiny"
+    run = run_of("pretrain", model=model, models=[model], subsets=[16], image_size=64)
+    record = job.execute(run, store, tmp_path)
+    assert record["status"] == "ok", record["reason"]
+    assert models.load(store.run_folder(run.key)).spec.preset == model
+
+
+def test_outside_weights_get_a_new_head_and_have_to_be_those_of_the_plan(store, plan_suite, tmp_path):
+    path = tmp_path / "outside.safetensors"
+    network = timm.create_model("test_resnet", num_classes=10)
+    safetensors.torch.save_file(network.state_dict(), path)
+    (run,) = (run for run in plan_suite(models=["vit_pico/8", f"timm:test_resnet:weights={path}"]).runs if run.outside)
+    model = job._model(run, store, num_classes=10)
+    state = model.state_dict()
+    for name, tensor in network.state_dict().items():
+        if not name.startswith("fc."):
+            assert torch.equal(state[f"body.{name}"], tensor), name
+    assert not model.head.bias.any()
+    assert not torch.equal(model.head.weight, network.fc.weight)
+    safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), path)
+    record = job.execute(run, store, tmp_path)
+    assert record["status"] == "failed"
+    assert f"have changed: their SHA-256 was {run.outside.sha256}" in record["reason"]
 
 
 def test_a_trained_model_can_be_used(store, run_of, tmp_path):

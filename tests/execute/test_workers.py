@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import models
 from bench.execute import workers as workers_module
 from bench.execute.workers import Ended, Started, Workers, by_priority
 from bench.plan import Plan, Run
@@ -83,6 +84,14 @@ def test_models_are_timed(plan_suite):
         timings = workers.time_models(plan.runs)
     assert timings.keys() == PER_IMAGE.keys()
     assert all(1e-5 < seconds < 1 for seconds in timings.values())
+
+
+def test_models_are_counted_and_an_unknown_one_says_so():
+    with Workers(1) as workers:
+        counts = workers.count_models(["vit_pico/8", "bit_resnet_pico"], num_classes=4, image_size=32)
+        assert counts == {name: models.count(name, num_classes=4) for name in counts}
+        with pytest.raises(models.SpecError, match="33 pixels"):
+            workers.count_models(["vit_pico/8"], num_classes=4, image_size=33)
 
 
 class _KillFor:

@@ -89,8 +89,10 @@ def test_a_model_that_is_nowhere_and_a_size_that_is_unknown(make_cells: MakeCell
     nowhere = cells["model"] == "bit_resnet_pico"
     cells.loc[nowhere, ["status", "accuracy"]] = ["failed", float("nan")]
     comparison = make_tables(pd.concat([cells, outside.astype(cells.dtypes)], ignore_index=True))["comparison"]
-    (ax,) = accuracy_figure(comparison, {}).axes
-    assert len(_points(ax)) == 8
+    figure = accuracy_figure(comparison, {})
+    (ax,) = figure.axes
+    assert len(_points(ax)) == 2 * 4
+    assert not [text for text in figure.legends[0].get_texts() if "external" in text.get_text()]
 
 
 def test_files_are_pictures_and_repeat_to_the_byte(

@@ -158,6 +158,31 @@ def test_exceptions_are_a_table(make_suite: MakeSuite, make_cells: MakeCells, pa
     assert "Exceptions: none" not in markdown
 
 
+def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pages: Any) -> None:
+    """Each with its source; their rows are named without a size, and the others as if they were not there."""
+    cells = make_cells(arms=False)
+    outside = cells[cells["subset_images"] == 4096].assign(
+        corpus="external:0123456789ab", subset_images=pd.NA, subset_classes=pd.NA, pretrain_recipe="", pretrain_key=""
+    )
+    outside["transfer_key"] = "o-" + outside["transfer_key"]
+    cells = pd.concat([cells, outside.astype(cells.dtypes)], ignore_index=True)
+    weights = {
+        "model": "timm:test_resnet:weights=a.safetensors",
+        "sha256": "0123456789ab" + "0" * 52,
+        "source": "a.safetensors",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    html, markdown = pages(cells, outside_weights=[weights], size_class="macs")
+    row = "0.485, 0.456, 0.406 | 0.229, 0.224, 0.225 | a.safetensors | 0123456789ab0"
+    assert f"| timm:test_resnet:weights=a.safetensors | external:0123456789ab | {row}" in markdown
+    assert "| vit_pico/8 | external:0123456789ab, size unknown |" in markdown
+    assert "| vit_pico/8 | 4,096 images |" in markdown
+    assert "| families matched in | macs |" in markdown
+    assert "no claim rests on them" in html
+    assert "external:" not in pages(make_cells())[1]
+
+
 @pytest.mark.parametrize(("column", "words"), [("sources_hash", "sources hash"), ("torch", "torch")])
 def test_mixed_environments_warn(make_cells: MakeCells, pages: Any, column: str, words: str) -> None:
     """At the top and at the environment, where the row shows both values."""

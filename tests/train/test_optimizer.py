@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 
 import models
 from bench.train.optimizer import build_optimizer, learning_rates
@@ -25,6 +26,46 @@ def test_few_steps_have_positive_rates(steps):
     rates = list(learning_rates(Settings(), steps))
     assert len(rates) == steps
     assert all(rate > 0 for rate in rates)
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_pico/8", "vit_tiny/4", "bit_resnet_nano", "r_pico+vit_pico/8", "r_tiny+vit_tiny/4"]
+)
+def test_what_decays_is_what_the_names_used_to_say(name):
+    """In the same order, too: the rule by names is that of all runs before the one by layers."""
+    with torch.device("meta"):
+        model = models.build(name)
+    decayed, others = (
+        [id(parameter) for parameter in group["params"]] for group in build_optimizer(model, Settings()).param_groups
+    )
+    by_name = [
+        (id(parameter), parameter.ndim >= 2 and not key.endswith(("pos_embed", "cls_token")))
+        for key, parameter in model.named_parameters()
+    ]
+    assert decayed == [key for key, decays in by_name if decays]
+    assert others == [key for key, decays in by_name if not decays]
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors"),
+    [
+        ("vit_pico/8:layer_scale=0.1,registers=2", ("pos_embed", "cls_token", "reg_token", "gamma")),
+        ("timm:test_convnext", ("gamma",)),
+        ("timm:swin_tiny_patch4_window7_224", ("relative_position_bias_table",)),
+        ("torchvision:vit_b_16", ("class_token", "pos_embedding")),
+    ],
+)
+def test_tables_tokens_and_scales_do_not_decay_whatever_their_shape(name, tensors):
+    with torch.device("meta"):
+        model = models.build(name)
+    decayed, others = build_optimizer(model, Settings()).param_groups
+    names = {id(parameter): key for key, parameter in model.named_parameters()}
+    undecayed = [names[id(parameter)] for parameter in others["params"]]
+    assert not [key for parameter in decayed["params"] if not (key := names[id(parameter)]).endswith("weight")]
+    odd = [key for key in undecayed if not key.endswith(("bias", "weight"))]
+    assert all(any(part in key for part in tensors) for key in odd)
+    assert any(part in key for part in tensors for key in undecayed)
+    assert not [key for key in undecayed if key.endswith("in_proj_weight")]
 
 
 @pytest.mark.parametrize("name", ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"])

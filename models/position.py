@@ -20,10 +20,10 @@ At another resolution (`resized`) learned tables are interpolated (bicubic, anti
 tokens stay, tables of offsets are resampled, computed encodings are computed anew.
 
 Deviations: sines stand before cosines, and the pairs of `rope-2d` are i and i + half, where the papers interleave
-them: the same numbers in another order. The ViT paper has two terms for relative positions (a query against an embedding of the offset); here it is
-Swin's bias, which keeps the fused attention. Prefix tokens ([CLS] and registers) have an entry of their own in learned
-tables, zeros in computed ones, no angle in `rope-2d`, and three shared biases in `relative` (to it, from it, among
-them). CPVT tried its encoding at several depths; with every layer it is ours.
+them: the same numbers in another order. The ViT paper has two terms for relative positions (a query against an
+embedding of the offset); here it is Swin's bias, which keeps the fused attention. Prefix tokens ([CLS] and registers)
+have an entry of their own in learned tables, zeros in computed ones, no angle in `rope-2d`, and three shared biases in
+`relative` (to it, from it, among them). CPVT tried its encoding at several depths; with every layer it is ours.
 """
 
 import math

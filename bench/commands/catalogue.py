@@ -65,9 +65,9 @@ def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_
     console.print(table)
     console.print(
         "MACs: multiply-accumulates of one image, by torch's counter. The two products inside attention are in them, "
-        "which some papers leave out.\nsize: the class, named after the ViT within 20 % of whose parameters a model is; "
-        "by MACs: the same by these.\nViTs and hybrids take options, as in vit_small/16:pos=rope-2d: docs/models.md "
-        "lists them.",
+        "which some papers leave out.\n"
+        "size: the class, named after the ViT within 20 % of whose parameters a model is; by MACs: the same by these.\n"
+        "ViTs and hybrids take options, as in vit_small/16:pos=rope-2d: docs/models.md lists them.",
         highlight=False,
         soft_wrap=True,
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import SpecError
 from models.presets import Convolutions
-from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, ResNetSize, TimmSize, TrunkSize
+from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, OwnSize, ResNetSize, TimmSize, TrunkSize
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
@@ -20,7 +20,7 @@ def check(spec: "ModelSpec", image_size: int) -> None:
             _check_patches_tile(spec, image_size)
         case EncoderSize() | HybridSize() | CompactSize():
             _check_steps_tile(spec, image_size, pixels_per_token(spec))
-        case TrunkSize(stride=stride):
+        case TrunkSize(stride=stride) | OwnSize(stride=stride):
             _check_covers_step(spec, image_size, stride)
         case ResNetSize():
             _check_covers_step(spec, image_size, 32 // _stem_factor(spec))

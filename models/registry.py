@@ -8,7 +8,7 @@ from models.geometry import check
 from models.hybrid import build_botnet, build_compact, build_interleaved, build_trunk_hybrid
 from models.presets import PRESETS, Preset
 from models.resnet import build_bit_resnet, build_convnext, build_resnet
-from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, ResNetSize, TrunkSize
+from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, OwnSize, ResNetSize, TrunkSize
 from models.spec import ModelSpec, parse_spec
 from models.vit import build_vit
 
@@ -29,7 +29,11 @@ def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32,
         return builder(spec, num_classes, image_size)
 
 
-def _builder(preset: Preset) -> Builder:
+OWN_BUILDERS: dict[str, Builder] = {}
+"""Of the presets of `OwnSize`."""
+
+
+def _builder(name: str, preset: Preset) -> Builder:
     match preset.size:
         case EncoderSize():
             return build_vit
@@ -43,7 +47,9 @@ def _builder(preset: Preset) -> Builder:
             return build_resnet
         case BotNetSize():
             return build_botnet
+        case OwnSize():
+            return OWN_BUILDERS[name]
     return build_convnext if preset.family == "cnn" else build_interleaved
 
 
-BUILDERS: dict[str, Builder] = {name: _builder(preset) for name, preset in PRESETS.items()}
+BUILDERS: dict[str, Builder] = {name: _builder(name, preset) for name, preset in PRESETS.items()}

@@ -94,8 +94,16 @@ class TimmSize:
 
 
 @dataclass(frozen=True)
+class OwnSize:
+    """A network whose builder knows the rest: `docs/adding-a-model.md`."""
+
+    stride: int = 1
+    """The least pixels of an image that it takes."""
+
+
+@dataclass(frozen=True)
 class OutsideSize:
     """Any classifier of timm or torchvision: its size is known once it is built."""
 
 
-Size = EncoderSize | TrunkSize | HybridSize | CompactSize | ResNetSize | BotNetSize | TimmSize | OutsideSize
+Size = EncoderSize | TrunkSize | HybridSize | CompactSize | ResNetSize | BotNetSize | TimmSize | OwnSize | OutsideSize

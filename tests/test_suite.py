@@ -7,8 +7,10 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
+import models
 from bench.errors import InputError
 from bench.suite import known_suites, load_suite
+from models.size_classes import Sized, unmatched
 
 ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
 ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
@@ -183,3 +185,12 @@ def test_a_missing_file_is_named():
 
 def test_the_seed_offset_moves_every_seed(resolve_suite):
     assert resolve_suite(seeds=[0, 2], seed_offset=100).seeds == (100, 102)
+
+
+@pytest.mark.parametrize("name", ["gpu", "gpu-full"])
+def test_the_shipped_suites_compare_models_of_one_size(name: str) -> None:
+    """They ask for it, and their own models have it."""
+    _, suite = load_suite(name)
+    assert suite.size_class == "parameters"
+    sizes = [Sized(m, models.parse_spec(m).family, models.count(m, image_size=32).parameters) for m in suite.models]
+    assert unmatched(sizes) == []

@@ -42,12 +42,12 @@ def catalogue(names: Sequence[str], family: str | None, image_size: int, num_cla
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
-    listed = {name: _count(name, image_size, num_classes) for name in _fitting(known_models(), image_size)}
-    vits = {name: counts for name, counts in listed.items() if _is_plain_vit(name)}
-    asked = {str(parse_spec(name)): _count(name, image_size, num_classes) for name in names} if names else listed
-    entries = [_entry(name, counts, vits) for name, counts in asked.items()]
-    chosen = [entry for entry in entries if family in (None, entry.family)]
-    return sorted(chosen, key=lambda entry: (FAMILIES.index(entry.family), entry.parameters))
+    fitting = _fitting(known_models(), image_size)
+    vits = {name: _count(name, image_size, num_classes) for name in fitting if _is_plain_vit(name)}
+    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or fitting
+    chosen = [name for name in asked if family in (None, parse_spec(name).family)]
+    entries = [_entry(name, vits.get(name) or _count(name, image_size, num_classes), vits) for name in chosen]
+    return sorted(entries, key=lambda entry: (FAMILIES.index(entry.family), entry.parameters))
 
 
 def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_classes: int) -> None:

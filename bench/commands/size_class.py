@@ -8,7 +8,7 @@ from models.size_classes import TOLERANCE, Measure, Sized, Unmatched, unmatched
 from models.spec import parse_spec
 
 NUM_CLASSES = 10
-"""Counted with, where a corpus does not say how many it has."""
+"""Counted with, as in `bench models`, whatever a corpus has: the head of pretraining is left behind."""
 
 WORDS = {"parameters": "parameters", "macs": "multiply-accumulates"}
 
@@ -31,11 +31,10 @@ def check_size_class(suite: ResolvedSuite) -> None:
 
 
 def _sizes(suite: ResolvedSuite, measure: Measure) -> list[Sized]:
-    """The models as they are pretrained: at the suite's image size, with the corpus's classes."""
+    """The models at the suite's image size."""
     models = {model: str(parse_spec(model).without(*SOURCES)) for model in suite.models}
-    num_classes = suite.corpora[0].corpus.classes or NUM_CLASSES
     with Workers(1, threads=suite.threads) as workers:
-        counts = workers.count_models(list(dict.fromkeys(models.values())), num_classes, suite.image_size)
+        counts = workers.count_models(list(dict.fromkeys(models.values())), NUM_CLASSES, suite.image_size)
     return [Sized(model, parse_spec(bare).family, getattr(counts[bare], measure)) for model, bare in models.items()]
 
 

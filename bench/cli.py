@@ -153,13 +153,13 @@ def list_models(
     as_json: AsJson = False,
 ) -> None:
     """List the models with their parameters, multiply-accumulates, tokens and size class at an image size."""
-    from bench.commands.catalogue import catalogue, show_catalogue
+    from bench.commands.catalogue import catalogue, left_out, show_catalogue
 
     rows = catalogue(names or [], family, image_size, classes)
     if as_json:
         print(json.dumps([vars(row) for row in rows], indent=1))
     else:
-        show_catalogue(console, rows, image_size, classes)
+        show_catalogue(console, rows, image_size, classes, [] if names else left_out(image_size))
 
 
 def _planned(

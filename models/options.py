@@ -29,15 +29,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number."""
+    """A whole number in a range, both ends included."""
 
     minimum: int
+    maximum: int = 9999
 
     def parse(self, text: str) -> OptionValue | None:
-        return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) >= self.minimum else None
+        is_number = re.fullmatch(r"[0-9]{1,9}", text)
+        return int(text) if is_number and self.minimum <= int(text) <= self.maximum else None
 
     def allowed(self) -> str:
-        return f"a whole number >= {self.minimum}"
+        return f"a whole number from {self.minimum} to {self.maximum}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,18 @@ class Fraction:
 
     def allowed(self) -> str:
         return "a number from 0 to less than 1"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number from 0 to 1."""
+
+    def parse(self, text: str) -> OptionValue | None:
+        value = Fraction().parse(text)
+        return 1.0 if value is None and re.fullmatch(r"1(\.0*)?", text) else value
+
+    def allowed(self) -> str:
+        return "a number from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class Option:
 
     name: str
     default: OptionValue | Callable[[Chosen], OptionValue]
-    values: Choice | Whole | Fraction | Flag | FilePath
+    values: Choice | Whole | Fraction | Factor | Flag | FilePath
 
     def default_for(self, chosen: Chosen) -> OptionValue:
         """The value where none is given."""
@@ -141,13 +155,13 @@ def _customary_place(chosen: Chosen) -> OptionValue:
 def encoder_options(depth: int, pool: str = "cls") -> tuple[Option, ...]:
     """What every Transformer encoder takes, whatever makes its tokens."""
     return (
-        Option("depth", depth, Whole(minimum=1)),
+        Option("depth", depth, Whole(minimum=1, maximum=200)),
         Option("drop_path", 0.0, Fraction()),
-        Option("layer_scale", 0.0, Fraction()),
+        Option("layer_scale", 0.0, Factor()),
         Option("pool", pool, Choice(POOLINGS)),
         Option("pos", "learned-1d", Choice(POSITIONS)),
         Option("pos_at", _customary_place, Choice(PLACES)),
-        Option("registers", 0, Whole(minimum=0)),
+        Option("registers", 0, Whole(minimum=0, maximum=999)),
     )
 
 

@@ -14,7 +14,8 @@ Papers, by the kinds of `tokenizer=`:
 
 Source: initial weights of the linear layers as in google-research/vision_transformer (LeCun normal).
 
-Deviations: `conv-stem` does not drop a layer of the encoder to make up for its cost (`depth=` does). The shared layer
+Deviations: `conv-stem` does not drop a layer of the encoder to make up for its cost (`depth=` does), and its channels
+double at every step, as in the paper's two smaller models; the larger ones have steps that keep them. The shared layer
 of `linear` is kept as a convolution's weight (width, channels, patch, patch), the same numbers under timm's name,
 `patch_embed.proj`.
 """

@@ -12,8 +12,6 @@ Only `cls` has a class token. The norm comes first in all of them; registers are
 Source: `map` is timm's `AttentionPoolLatent`, under its name there, `attn_pool`.
 """
 
-from typing import Any
-
 import torch
 from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
@@ -52,13 +50,7 @@ def build_pool(pool: str, size: EncoderSize) -> nn.Module | None:
         case "seq":
             return SequencePool(size.width)
     attention: nn.Module = AttentionPoolLatent(
-        size.width, num_heads=size.heads, mlp_ratio=size.mlp_ratio, norm_layer=_Norm
+        size.width, num_heads=size.heads, mlp_ratio=size.mlp_ratio, norm_layer=nn.LayerNorm
     )
+    attention.get_submodule("norm").eps = size.norm_eps  # type: ignore[assignment]
     return attention
-
-
-class _Norm(nn.LayerNorm):
-    """The encoder's norm, in the form that timm asks for."""
-
-    def __init__(self, width: int, **place: Any) -> None:
-        super().__init__(width, eps=1e-6, **place)

@@ -12,6 +12,8 @@ from models.sizes import CompactSize, EncoderSize, HybridSize
 if TYPE_CHECKING:
     from models.spec import ModelSpec
 
+MIN_STEM_CHANNELS = 8
+
 _TABLES = ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d")
 _LEARNED = ("learned-1d", "learned-2d", "relative", "conditional")
 
@@ -54,17 +56,32 @@ def _check_tokenizer(spec: "ModelSpec", given: frozenset[str]) -> None:
         _check_windows(spec, patch)
         return
     if set_apart := sorted(given & {"stride", "padding"}):
+        belong = "belong" if len(set_apart) > 1 else "belongs"
         raise SpecError(
-            f"{' and '.join(set_apart)} belong to tokenizer=linear; tokenizer={tokenizer} makes a token of every "
+            f"{' and '.join(set_apart)} {belong} to tokenizer=linear; tokenizer={tokenizer} makes a token of every "
             f"{patch} pixels"
         )
     if tokenizer in ("conv-stem", "conv-tokenizer") and (patch < 2 or patch & (patch - 1)):
         raise SpecError(
             f"tokenizer={tokenizer} halves the image step by step, so its patch size may be 2, 4, 8, 16 and so on"
         )
+    size = spec.kind.size
+    if tokenizer == "conv-stem" and isinstance(size, EncoderSize):
+        _check_stem(size.width, patch)
     if tokenizer == "shifted" and patch % 2:
         raise SpecError(
             "tokenizer=shifted shifts the image by half a patch, so its patch size may be 2, 4, 6 and so on"
+        )
+
+
+def _check_stem(width: int, patch: int) -> None:
+    """Its channels double with each halving of the image: few halvings leave enough of them for the first."""
+    narrowest = 2 * width // patch
+    if narrowest < MIN_STEM_CHANNELS:
+        raise SpecError(
+            f"tokenizer=conv-stem doubles its channels with each halving of the image, which leaves {narrowest} "
+            f"channels for the first, where it takes {MIN_STEM_CHANNELS} or more; the patch size may be at most "
+            f"{2 * width // MIN_STEM_CHANNELS}"
         )
 
 

@@ -13,10 +13,12 @@ positional encodings and poolings are in modules of their own.
 Source: initial weights as in google-research/vision_transformer (Xavier uniform for every linear layer, with
 query, key and value as three); parameter names as in timm's `vision_transformer.py`, so that its state dicts
 fit. `lite7` and the encoders of the Compact Transformers (Hassani et al. 2021, arXiv 2104.05704) follow their authors'
-code: no bias for query, key and value, and the stream itself is normalised before the MLP.
+code in the forward pass: no bias for query, key and value, and the stream itself is normalised before the MLP.
 
 Deviations: the head starts at standard deviation 0.02 instead of zero, so that gradients reach the body from
-the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in the pre-training head; no dropout.
+the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in the pre-training head; no dropout. The
+Compact Transformers start with the weights above too, where their authors draw linear layers with standard deviation
+0.02 and positions with 0.2.
 """
 
 import torch
@@ -56,6 +58,7 @@ class VisionTransformer(Classifier):
         pos, place = str(spec.option("pos")), str(spec.option("pos_at"))
         self.cls_token = nn.Parameter(1e-6 * torch.randn(1, 1, size.width)) if pool == "cls" else None
         self.reg_token = nn.Parameter(1e-6 * torch.randn(1, num_registers, size.width)) if num_registers else None
+        self.image_size = image_size
         self.grid = Grid(tokens_per_side(spec, image_size), prefix=(pool == "cls") + num_registers)
         # The paper's default keeps timm's name; every other encoding is in `position`.
         is_plain = (pos, place) == ("learned-1d", "input")
@@ -70,6 +73,9 @@ class VisionTransformer(Classifier):
         self.head = new_head(size.width, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            given, size = "x".join(map(str, images.shape[-2:])), self.image_size
+            raise ValueError(f"images of {given} pixels for a model built for {size}x{size}; build it for their size")
         tokens = self._with_prefix(self.patch_embed(images))  # (batch, prefix + side * side, width)
         if self.pos_embed is not None:
             tokens = tokens + self.pos_embed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import pytest
 TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "transfer": 32}}
 
 
-def bench(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "BENCH_DATA": ""}
+def bench(*words: str | Path, folder: Path, columns: int = 200) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": str(columns), "NO_COLOR": "1", "BENCH_DATA": ""}
     command = [sys.executable, "-m", "bench", *map(str, words)]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
@@ -169,6 +170,7 @@ def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
         (["report", "smoke"], ["results/smoke", "bench run smoke"]),
         (["verify", "feed"], ["feed", "no run has such a key"]),
         (["models", "--family", "mlp"], ["mlp", "vit, cnn, hybrid"]),
+        (["models", "vit_pico/8", "--family", "cnn"], ["none of vit_pico/8 is of that family"]),
         (["plan", "smoke", "--only", "seed=9"], ["--only seed=9"]),
         (["run", "smoke", "--results", "/proc/nothing"], ["--results /proc/nothing", "cannot be written"]),
         (["run", "smoke", "--device", "tpu"], ["tpu", "cpu"]),
@@ -206,6 +208,33 @@ def test_the_models_are_listed(tmp_path):
     assert pico["tokens"] == 16
     assert 100_000 < pico["parameters"] < 300_000
     assert {entry["family"] for entry in listed} == {"hybrid"}
+
+
+def test_sizes_and_classes_are_those_at_the_asked_image_size(tmp_path):
+    names = ["resnet50", "vit_small/16", "vit_base/16:tokenizer=conv-stem,depth=11", "bit_resnet152x2", "timm:test_vit"]
+    shown = bench("models", *names, "--json", "--image-size", "224", "--classes", "1000", folder=tmp_path)
+    entries = {entry["model"]: entry for entry in json.loads(shown.stdout)}
+    assert [entries[name]["parameters"] for name in names[:2]] == [25_557_032, 22_050_664]
+    assert [entries[name]["macs"] for name in names[:2]] == [4_089_184_256, 4_598_882_304]
+    assert entries["resnet50"]["size_class"] == entries["resnet50"]["size_class_by_macs"] == "vit_small/16"
+    stem = entries["vit_base/16:depth=11,tokenizer=conv-stem"]
+    assert (stem["family"], stem["size_class"], stem["tokens"]) == ("hybrid", "vit_base/16", 196)
+    assert entries["bit_resnet152x2"]["size_class"] is entries["bit_resnet152x2"]["size_class_by_macs"] is None
+    assert entries["timm:test_vit"]["family"] == "vit"
+
+
+def test_the_models_as_a_table_say_what_is_counted(tmp_path):
+    text = bench("models", folder=tmp_path).stdout
+    assert "The two products inside attention are in them" in text
+    assert "Not at 32 px: vit_huge/14." in text
+    assert re.search(r"cct_7/3x1 +hybrid +3\.760 M +1\.182 G +256 +lite7 ", text)
+
+
+def test_a_long_name_leaves_room_for_its_numbers(tmp_path):
+    name = "vit_pico/8:pool=gap,pos=relative,pos_at=every-layer-shared,registers=4"
+    text = bench("models", name, folder=tmp_path, columns=80).stdout
+    assert "Not at" not in text
+    assert re.search(r"0\.2\d\d M +\d\.\d{3} M +16 +pico +pico", text), text
 
 
 def _write_tiny(path: Path, **changes: object) -> None:

@@ -10,10 +10,15 @@ from rich.table import Table
 from bench.errors import InputError
 from models.counts import Counts, count
 from models.geometry import check
-from models.presets import FAMILIES, PRESETS, Family
+from models.presets import FAMILIES, Family
 from models.size_classes import size_class
 from models.sizes import EncoderSize
 from models.spec import SpecError, known_models, parse_spec
+
+LARGE_IMAGE = 128
+"""Pixels a side from which small patches are no longer customary."""
+
+LITERATURE_PATCHES = ("/14", "/16")
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,22 @@ def catalogue(names: Sequence[str], family: str | None, image_size: int, num_cla
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
-    fitting = _fitting(known_models(), image_size)
-    vits = {name: _count(name, image_size, num_classes) for name in fitting if _is_plain_vit(name)}
-    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or fitting
+    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or _fitting(known_models(), image_size)
     chosen = [name for name in asked if family in (None, parse_spec(name).family)]
+    if not chosen:
+        raise InputError(f"--family {family}: none of {', '.join(asked)} is of that family")
+    vits = {name: _count(name, image_size, num_classes) for name in _fitting(_anchors(image_size), image_size)}
     entries = [_entry(name, vits.get(name) or _count(name, image_size, num_classes), vits) for name in chosen]
     return sorted(entries, key=lambda entry: (FAMILIES.index(entry.family), entry.parameters))
 
 
-def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_classes: int) -> None:
+def show_catalogue(
+    console: Console, entries: list[Entry], image_size: int, num_classes: int, left_out: list[str]
+) -> None:
     """Print the models as a table, and what its columns mean."""
     table = Table(title=f"models at {image_size} px, {num_classes:,} classes", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("model", "family"):
-        table.add_column(heading, no_wrap=True)
+    table.add_column("model", overflow="fold")
+    table.add_column("family", no_wrap=True)
     for heading in ("parameters", "MACs", "tokens"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("size", "by MACs"):
@@ -63,6 +71,8 @@ def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_
         numbers = (_short(entry.parameters), _short(entry.macs), "-" if entry.tokens is None else f"{entry.tokens:,}")
         table.add_row(entry.model, entry.family, *numbers, _class(entry.size_class), _class(entry.size_class_by_macs))
     console.print(table)
+    if left_out:
+        console.print(f"Not at {image_size} px: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
     console.print(
         "MACs: multiply-accumulates of one image, by torch's counter. The two products inside attention are in them, "
         "which some papers leave out.\n"
@@ -71,6 +81,11 @@ def show_catalogue(console: Console, entries: list[Entry], image_size: int, num_
         highlight=False,
         soft_wrap=True,
     )
+
+
+def left_out(image_size: int) -> list[str]:
+    """The presets that don't take images of such a size."""
+    return [name for name in known_models() if not _takes(name, image_size)]
 
 
 def _short(number: int) -> str:
@@ -100,8 +115,12 @@ def _count(name: str, image_size: int, num_classes: int) -> Counts:
     return count(name, num_classes=num_classes, image_size=image_size)
 
 
-def _is_plain_vit(name: str) -> bool:
-    return isinstance(PRESETS[parse_spec(name).preset].size, EncoderSize)
+def _anchors(image_size: int) -> list[str]:
+    """The ViTs that classes are named after: with their customary patch, at large images with the literature's."""
+    vits = [name for name in known_models() if isinstance(parse_spec(name).kind.size, EncoderSize)]
+    if image_size < LARGE_IMAGE:
+        return vits
+    return [name if name.endswith(LITERATURE_PATCHES) else f"{name.partition('/')[0]}/16" for name in vits]
 
 
 def _entry(name: str, counts: Counts, vits: dict[str, Counts]) -> Entry:

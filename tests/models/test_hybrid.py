@@ -119,14 +119,15 @@ def test_trunks_have_standardised_weights_and_groups_in_place_of_batches(name: s
 
 @pytest.mark.parametrize("ours", ["r26+vit_small/32", "r50+vit_base/16"])
 def test_the_paper_s_hybrids_equal_timm_s_on_its_weights(ours: str) -> None:
-    theirs = randomised(timm.create_model(PAPER_TRUNKS[ours], num_classes=10, img_size=64, depth=2)).double().eval()
-    model = models.build(f"{ours}:depth=2", image_size=64).double()
+    """Float32, whole depth, 224 pixels: within 1e-5 of the logits' scale."""
+    theirs = randomised(timm.create_model(PAPER_TRUNKS[ours], num_classes=10)).eval()
+    model = models.build(ours, image_size=224).eval()
     model.load_state_dict(theirs.state_dict())
-    with torch.no_grad():
-        logits, expected = model(images(64)), theirs(images(64))
-    assert expected.std() > 0.1
-    torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
     theirs.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        logits, expected = model(images(224)[:1].float()), theirs(images(224)[:1].float())
+    assert expected.std() > 0.01
+    assert (logits - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAPER_TRUNKS.items())

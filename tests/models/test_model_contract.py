@@ -161,6 +161,24 @@ def test_replace_head_keeps_the_precision() -> None:
     assert one(images(32).double()).dtype == torch.float64
 
 
+@pytest.mark.parametrize(
+    ("name", "total", "absolute"),
+    [
+        ("vit_pico/8", 598.616402, 17383.539515),
+        ("vit_nano/8:pos=none", 1669.967335, 71220.291711),
+        ("vit_pico/16:padding=4,stride=8", 571.381020, 18083.631412),
+        ("bit_resnet_pico", 1219.683472, 17238.820430),
+        ("bit_resnet_nano", 3616.488283, 65796.687413),
+        ("r_pico+vit_pico/8", 647.206456, 17873.354003),
+    ],
+)
+def test_initial_weights_stay_what_they_were(name: str, total: float, absolute: float) -> None:
+    """Or results that are there could not be repeated: sums of all weights drawn from seed 3, and of their sizes."""
+    weights = [tensor.double() for tensor in models.build(name, seed=3).state_dict().values()]
+    assert sum(float(weight.sum()) for weight in weights) == pytest.approx(total, rel=1e-6)
+    assert sum(float(weight.abs().sum()) for weight in weights) == pytest.approx(absolute, rel=1e-6)
+
+
 def test_a_spec_and_its_text_build_the_same() -> None:
     text, spec = "vit_pico/8:pos=none", parse_spec("vit_pico/8:pos=none")
     one, two = (models.build(what, seed=0).state_dict() for what in (text, spec))

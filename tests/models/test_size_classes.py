@@ -64,12 +64,27 @@ def test_the_nearest_vit_names_the_class() -> None:
 
 
 def test_unmatched_models_come_with_the_nearest() -> None:
-    families: list[Family] = ["vit", "cnn", "cnn", "hybrid"]
-    named = [
-        Sized(f"m{n}", family, size)
-        for n, (family, size) in enumerate(zip(families, [100, 130, 119, 100], strict=True))
+    found = unmatched(named("vit 100", "cnn 130", "cnn 120", "hybrid 80", "hybrid 79"))
+    assert [(item.one.model, item.nearest.model) for item in found] == [
+        ("cnn 130", "vit 100"),
+        ("hybrid 79", "vit 100"),
     ]
-    found = unmatched(named)
-    assert [(item.one.model, item.nearest.model) for item in found] == [("m1", "m0"), ("m1", "m3")]
-    assert found[0].difference == pytest.approx(100 / 130 - 1)
-    assert unmatched(named[:1]) == []
+    assert [item.difference for item in found] == pytest.approx([-0.3, 0.21])
+
+
+def test_a_vit_needs_a_partner_in_each_family_that_is_there() -> None:
+    assert unmatched(named("vit 100")) == []
+    assert unmatched(named("vit 100", "cnn 120")) == []
+    alone = unmatched(named("vit 100", "cnn 120", "vit 90"))
+    assert [(item.one.model, item.nearest.model) for item in alone] == [("vit 90", "cnn 120")]
+
+
+def test_without_a_vit_the_smaller_is_what_the_larger_is_held_to() -> None:
+    assert unmatched(named("cnn 100", "hybrid 120")) == []
+    assert [item.difference for item in unmatched(named("cnn 100", "hybrid 121"))] == pytest.approx([0.21, -0.21])
+
+
+def named(*models: str) -> list[Sized]:
+    """`vit 100` is a ViT of size 100."""
+    families: dict[str, Family] = {"vit": "vit", "cnn": "cnn", "hybrid": "hybrid"}
+    return [Sized(model, families[model.split()[0]], int(model.split()[1])) for model in models]

@@ -136,6 +136,12 @@ def test_drop_path_grows_over_the_layers_and_is_absent_in_evaluation() -> None:
         assert not torch.equal(model.train()(pictures), plain(pictures))
 
 
+@pytest.mark.parametrize("shape", [(35, 35), (64, 16), (64, 64)])
+def test_images_of_another_size_are_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"images of {shape[0]}x{shape[1]} pixels for a model built for 32x32"):
+        models.build("vit_pico/8", seed=0)(torch.zeros(1, 3, *shape))
+
+
 def test_depth_counts_blocks() -> None:
     assert len(models.build("vit_small/16:depth=2").blocks) == 2  # type: ignore[arg-type]
     assert len(models.build("r_pico+vit_pico/8:depth=3").blocks) == 3  # type: ignore[arg-type]

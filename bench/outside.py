@@ -12,8 +12,8 @@ from bench.errors import InputError
 from models.outside import Channels
 from models.spec import ModelSpec, SpecError, parse_spec
 
-SOURCES = ("pretrained", "weights")
-"""The options that say which weights; a run's key holds their hash instead."""
+SOURCES = ("pretrained", "scaling", "weights")
+"""The options that say which weights, and how these want their inputs; a run's key holds their hash and the scaling."""
 
 
 class OutsideModel(BaseModel):
@@ -27,7 +27,12 @@ class OutsideModel(BaseModel):
     source: str
     mean: Channels
     std: Channels
-    """What is taken out of its inputs: what the weights were trained with."""
+    """What is taken out of its inputs: as `scaling=` says, else as the library does for that name and tag."""
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """All of it that a run's result depends on: no path."""
+        return {"weights": self.sha256, "scaling": {"mean": self.mean, "std": self.std}}
 
     @property
     def corpus(self) -> str:

@@ -75,9 +75,8 @@ class Run:
         return self.corpus.name if self.corpus else "none"
 
     def resolved(self) -> dict[str, Any]:
-        """All that the run's result depends on, and nothing else; weights made elsewhere by their hash."""
-        weights = {"weights": self.outside.sha256} if self.outside else {}
-        return weights | {
+        """All that the run's result depends on, and nothing else; weights made elsewhere by their hash and scaling."""
+        return (self.outside.identity if self.outside else {}) | {
             "protocol": self.protocol,
             "stage": self.stage,
             "model": self.model,

@@ -149,9 +149,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
-    kept, given = store.suite().model_dump(mode="json"), suite.model_dump(mode="json")
-    texts = ("description", "limits")
-    different = [name for name in given if given[name] != kept[name] and name not in texts]
+    kept, given = _deciding(store.suite()), _deciding(suite)
+    different = [name for name in given if given[name] != kept[name]]
     if different == ["targets"] and _only_arrived(kept["targets"], given["targets"]):
         return
     if different:
@@ -159,6 +158,16 @@ def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
             f"{store.root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
             "keep both with --results DIR, or move the old folder away"
         )
+
+
+def _deciding(suite: ResolvedSuite) -> Record:
+    """What decides a suite's runs: no words, no size class, and outside weights by their content, wherever they lie."""
+    record = suite.model_dump(mode="json", exclude={"description", "limits", "size_class"})
+    outside = {one.model: [one.bare_model, one.identity] for one in suite.outside_weights}
+    return record | {
+        "models": [outside.get(model, model) for model in suite.models],
+        "outside_weights": list(outside.values()),
+    }
 
 
 def _only_arrived(kept: list[Record], given: list[Record]) -> bool:

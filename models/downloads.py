@@ -9,6 +9,9 @@ import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import RemoteEntryNotFoundError
 
+_TIMEOUT_S = 10
+"""Of asking whether the hub is there; where nothing answers, as behind a firewall that drops packets."""
+
 
 def from_hub(repository: str, files: tuple[str, ...]) -> Path:
     """The first of the files that a repository, `owner/name` or `owner/name@revision`, has."""
@@ -17,7 +20,8 @@ def from_hub(repository: str, files: tuple[str, ...]) -> Path:
         found = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)
         if isinstance(found, str):
             return Path(found)
-    huggingface_hub.get_session().head(constants.ENDPOINT)  # says at once what the client says after a minute's retries
+    # says at once what the client says after a minute's retries
+    huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_TIMEOUT_S)
     for file in files[:-1]:
         try:
             return Path(huggingface_hub.hf_hub_download(name, file, revision=revision or None))

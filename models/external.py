@@ -1,8 +1,9 @@
 """Classifiers of timm and torchvision behind our contract: any whose logits are a linear layer of one feature vector.
 
-Built by the library itself, with its initial weights; its classifier gives way to our `head`. It refuses, with the
-library's reason, what can't be built or run at the image size. Weights from outside come with the library's scaling of
-inputs, which two buffers apply: they stand in the state dict, so that a finished run's weights need nothing else.
+Built by the library itself, with its initial weights; its classifier gives way to our `head`, and its own dropout and
+stochastic depth are switched off. It refuses, with the library's reason, what can't be built or run at the image size,
+and what draws random numbers in training all the same. Weights from outside come with a scaling of inputs, which two
+buffers apply: they stand in the state dict, so that a finished run's weights need nothing else.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from models.contract import Classifier
 from models.errors import SpecError
-from models.outside import Adapter, InputScaling, adapter_of, fetched, name_of, reason
+from models.outside import InputScaling, adapter_of, fetched, input_scaling, name_of, reason
+from models.regularisation import draws, switch_off
 from models.spec import ModelSpec
 from models.weights import fill, read_weights
 from models.wrapped import Wrapped
@@ -29,13 +31,13 @@ class External(Wrapped):
     input_scale: Tensor
     input_shift: Tensor
 
-    def __init__(self, network: nn.Module, classifier: str, num_classes: int, adapter: Adapter) -> None:
+    def __init__(self, network: nn.Module, classifier: str, num_classes: int, library: str | None) -> None:
         """Put our head in place of the network's `classifier`, which is taken out of it."""
         width = _matrix(network.get_submodule(classifier)).shape[1]
         network.set_submodule(classifier, nn.Identity())
         super().__init__(network, width, num_classes)
         self.classifier = classifier
-        self.adapter = adapter
+        self.library = library
         self.register_buffer("input_scale", torch.ones(3))
         self.register_buffer("input_shift", torch.zeros(3))
 
@@ -51,7 +53,7 @@ class External(Wrapped):
             if name.startswith(_HEAD)
         }
         others = {name: value for name, value in weights.items() if not name.startswith(_BODY)}
-        fitted = _resampled(self.adapter, self.body, body | classifier)
+        fitted = _resampled(self.library, self.body, body | classifier)
         return others | {_BODY + name: value for name, value in fitted.items() if name not in classifier}
 
     def scale_inputs(self, scaling: InputScaling) -> None:
@@ -62,29 +64,28 @@ class External(Wrapped):
 
 def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
     """The classifier that `spec` names, with the weights that it names, if any; on the meta device without them."""
-    adapter_of(spec).check_name(name_of(spec))
+    adapter_of(spec.library).check_name(name_of(spec))
     if not spec.has_outside_weights or torch.get_default_device().type == "meta":
         return _with_random_weights(spec, num_classes, image_size)
     build = _with_published_weights if spec.option("pretrained") else _with_weights_of_file
     model = build(spec, num_classes, image_size)
-    model.scale_inputs(adapter_of(spec).input_scaling(name_of(spec)))
+    model.scale_inputs(input_scaling(spec))
     return model
 
 
 def _with_random_weights(spec: ModelSpec, num_classes: int, image_size: int) -> External:
-    adapter = adapter_of(spec)
     with _refusing(spec, image_size):
-        network = adapter.create(name_of(spec), num_classes, image_size)
-    return External(network, _classifier(spec, network, image_size), num_classes, adapter)
+        network = adapter_of(spec.library).create(name_of(spec), num_classes, image_size)
+    return External(network, _classifier(spec, network, image_size), num_classes, spec.library)
 
 
 def _with_published_weights(spec: ModelSpec, num_classes: int, image_size: int) -> External:
-    adapter, published = adapter_of(spec), fetched(spec)
+    adapter, published = adapter_of(spec.library), fetched(spec)
     with _refusing(spec, image_size, f" with the weights in {published.path}"):
         network = adapter.create_published(name_of(spec), published, num_classes, image_size)
     classifier = _classifier(spec, network, image_size)
     old = network.get_submodule(classifier)
-    model = External(network, classifier, num_classes, adapter)
+    model = External(network, classifier, num_classes, spec.library)
     if published.num_classes == num_classes:
         _keep(old, model.head)
     return model
@@ -92,19 +93,19 @@ def _with_published_weights(spec: ModelSpec, num_classes: int, image_size: int) 
 
 def _with_weights_of_file(spec: ModelSpec, num_classes: int, image_size: int) -> External:
     """The file's classifier is kept where it has as many classes; else its rows mean nothing here."""
-    path, adapter = str(spec.option("weights")), adapter_of(spec)
+    path = str(spec.option("weights"))
     weights = read_weights(Path(path))
     with _refusing(spec, image_size):
-        network = adapter.create(name_of(spec), num_classes, image_size)
+        network = adapter_of(spec.library).create(name_of(spec), num_classes, image_size)
     classifier = _classifier(spec, network, image_size)
     kept = len(weights.get(f"{classifier}.weight", ())) == num_classes
     own = {} if kept else {name: value for name, value in network.state_dict().items() if _is_of(name, classifier)}
     given = {name: value for name, value in weights.items() if kept or not _is_of(name, classifier)} | own
     if _shapes(given) != _shapes(network.state_dict()):
-        given = _resampled(adapter, network, given)
+        given = _resampled(spec.library, network, given)
     fill(network, given, f"{path}, weights of {spec.preset}")
     old = network.get_submodule(classifier)
-    model = External(network, classifier, num_classes, adapter)
+    model = External(network, classifier, num_classes, spec.library)
     if kept:
         _keep(old, model.head)
     return model
@@ -113,7 +114,7 @@ def _with_weights_of_file(spec: ModelSpec, num_classes: int, image_size: int) ->
 @torch.no_grad()
 def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
     """The name of the layer that gives the logits, after a trial: that it sees one vector an image, and comes last."""
-    name = adapter_of(spec).classifier_of(network)
+    name = adapter_of(spec.library).classifier_of(network)
     calls: list[tuple[Tensor, Tensor]] = []
     if name is not None:
         layer = network.get_submodule(name)
@@ -123,10 +124,23 @@ def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
         hook.remove()
         network.train()
         if len(calls) == 1 and _is_one_vector(calls[0][0]) and _is_same(logits, calls[0][1]):
+            _switch_off_drawing(spec, network, image_size)
             return name
     raise SpecError(
         f"model '{spec}': its classifier is no linear layer of one feature vector an image, so it has no head"
     )
+
+
+def _switch_off_drawing(spec: ModelSpec, network: nn.Module, image_size: int) -> None:
+    """So that the recipe decides all that is drawn in training, as it does for our own models."""
+    switch_off(network)
+    with _refusing(spec, image_size):
+        left = draws(network, torch.linspace(-1, 1, 6 * image_size**2).view(2, 3, image_size, image_size))
+    if left:
+        raise SpecError(
+            f"model '{spec}' draws random numbers in training ({', '.join(left)}) that can't be switched off, while "
+            "every model trains with the suite's recipe alone"
+        )
 
 
 def _is_one_vector(features: Tensor) -> bool:
@@ -134,10 +148,10 @@ def _is_one_vector(features: Tensor) -> bool:
 
 
 def _is_same(logits: object, output: Tensor) -> bool:
-    """Whether they are one tensor, which holds on the meta device too, or one without axes of length one."""
+    """Whether they are one tensor, or one without axes of length one; the meta device has no addresses to compare."""
     if not isinstance(logits, Tensor) or logits.numel() != output.numel():
         return False
-    return bool(logits.untyped_storage()._cdata == output.untyped_storage()._cdata)
+    return logits.untyped_storage() is output.untyped_storage()
 
 
 @contextmanager
@@ -152,10 +166,12 @@ def _refusing(spec: ModelSpec, image_size: int, weights: str = "") -> Iterator[N
         raise SpecError(f"{wanted}; {spec.library} says: {reason(error)}") from error
 
 
-def _resampled(adapter: Adapter, network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _resampled(library: str | None, network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Made to fit by the library; as they are where it can't, so that all that differs is listed."""
     try:
-        return adapter.resampled(network, dict(weights))
+        return adapter_of(library).resampled(network, dict(weights))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception:  # a conversion meets weights of something else
         return weights
 

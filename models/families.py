@@ -34,6 +34,7 @@ Outside: MLP mixers (mixer, gmixer, gmlp, resmlp), pooling (poolformer), recurre
 (efficientvim).
 """
 
+import difflib
 import re
 from typing import Literal
 
@@ -215,3 +216,19 @@ def family_of(library: Library, name: str) -> Family | None:
     """
     architecture = name.partition(".")[0]
     return next((family for family, pattern in _TABLES[library] if pattern.match(architecture)), None)
+
+
+def near_word(library: Library, name: str) -> str | None:
+    """The nearest of the words that known names begin with; None where none is near."""
+    first, second, *_ = (*name.partition(".")[0].split("_"), "")
+    words = _plain_words({"timm": _TIMM, "torchvision": _TORCHVISION}[library])
+    starts = (first.rstrip("0123456789"), f"{first}_{second}")
+    found = [word for start in starts for word in difflib.get_close_matches(start, words, n=1, cutoff=0.8)]
+    return found[0] if found else None
+
+
+def _plain_words(rows: _Rows) -> list[str]:
+    """The patterns without what may be left out, and up to where they leave something open."""
+    patterns = [pattern for _, words in rows for pattern in words]
+    plain = (re.sub(r"\(\?:[^()]*\)\??|.\?", "", pattern) for pattern in patterns)
+    return [word for word in (re.split(r"[\\\[]", text)[0].strip("_") for text in plain) if len(word) > 3]

@@ -46,6 +46,7 @@ class InputScaling:
 
 
 OURS = InputScaling((MEAN, MEAN, MEAN), (STD, STD, STD))
+IMAGENET = InputScaling((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Adapter(Protocol):
         """A state dict of the same network at another image size, made to fit: its tables of positions."""
 
     def input_scaling(self, name: str) -> InputScaling:
-        """What the published weights were trained with."""
+        """How the library scales inputs for that name and tag."""
 
     def fetch(self, name: str) -> Published:
         """The published weights, downloaded unless they are here; raises SpecError where there are none."""
@@ -98,9 +99,9 @@ class Adapter(Protocol):
         """The whole network with these weights; `num_classes` where they have no classifier."""
 
 
-def adapter_of(spec: ModelSpec) -> Adapter:
-    """The adapter of the library that a spec names."""
-    return cast(Adapter, import_module(f"models.{spec.library}_library"))
+def adapter_of(library: str | None) -> Adapter:
+    """The adapter of a library, as a spec names it."""
+    return cast(Adapter, import_module(f"models.{library}_library"))
 
 
 def name_of(spec: ModelSpec) -> str:
@@ -123,14 +124,20 @@ def outside_weights(spec: ModelSpec) -> OutsideWeights:
     Downloads those of `pretrained=true` unless they are here. Raises SpecError where they can't be had.
     """
     assert spec.has_outside_weights, f"{spec} names no weights"
-    adapter, name = adapter_of(spec), name_of(spec)
-    adapter.check_name(name)
+    adapter_of(spec.library).check_name(name_of(spec))
     path, source = str(spec.option("weights")), str(spec.option("weights"))
     if spec.option("pretrained"):
         published = fetched(spec)
         path, source = str(published.path), published.source
-    scaling = adapter.input_scaling(name)
+    scaling = input_scaling(spec)
     return OutsideWeights(weights_sha256(path), source, scaling.mean, scaling.std)
+
+
+def input_scaling(spec: ModelSpec) -> InputScaling:
+    """What `scaling=` says: how the library scales inputs for that name and tag, or one of the two usual ways."""
+    if spec.option("scaling") == "library":
+        return adapter_of(spec.library).input_scaling(name_of(spec))
+    return {"half": OURS, "imagenet": IMAGENET}[str(spec.option("scaling"))]
 
 
 def fetched(spec: ModelSpec) -> Published:
@@ -139,7 +146,7 @@ def fetched(spec: ModelSpec) -> Published:
     Raises SpecError with the reason and the way out where there are none, or they can't be had.
     """
     try:
-        return adapter_of(spec).fetch(name_of(spec))
+        return adapter_of(spec.library).fetch(name_of(spec))
     except SpecError:
         raise
     except Exception as error:  # whatever the network and the hub's client come up with

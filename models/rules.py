@@ -6,6 +6,7 @@ What is wrong for some images only is `models.geometry`'s. Imports no torch.
 from typing import TYPE_CHECKING
 
 from models.errors import SpecError
+from models.families import family_of, near_word
 from models.presets import FAMILIES
 from models.sizes import CompactSize, EncoderSize, HybridSize
 
@@ -33,13 +34,29 @@ def check_rules(spec: "ModelSpec", given: frozenset[str]) -> None:
 
 
 def _check_outside(spec: "ModelSpec") -> None:
-    if not spec.option("family"):
-        raise SpecError(
-            f"{spec.preset} is not known to be of a family; check the name, or say which it is compared as: "
-            f"family= may be {' | '.join(FAMILIES)}"
-        )
+    _check_family(spec)
     if spec.option("pretrained") and spec.option("weights"):
         raise SpecError("pretrained=true and weights=FILE are two sources of weights; give one of them")
+    if spec.option("scaling") != "library" and not spec.option("weights"):
+        raise SpecError("scaling= says how the inputs of weights=FILE were scaled, which is missing; leave scaling out")
+
+
+def _check_family(spec: "ModelSpec") -> None:
+    assert spec.library is not None
+    name = spec.preset.partition(":")[2]
+    known, given = family_of(spec.library, name), spec.option("family")
+    if known is not None and given != known:
+        raise SpecError(
+            f"family={given}: {spec.preset} is known as {known}, by the definitions in models/families.py; leave "
+            "family out"
+        )
+    if not given:
+        word = near_word(spec.library, name)
+        hint = f"did you mean a name that begins with {word}?" if word else "check the name,"
+        raise SpecError(
+            f"{spec.preset} is not known to be of a family; {hint} {'Or' if word else 'or'} say which it is compared "
+            f"as: family= may be {' | '.join(FAMILIES)}"
+        )
 
 
 def _check_trunk(spec: "ModelSpec", size: HybridSize) -> None:

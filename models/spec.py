@@ -136,6 +136,7 @@ def _preset(name: str) -> Preset:
     options = (
         Option("family", family or "", Choice(FAMILIES)),
         Option("pretrained", False, Flag()),
+        Option("scaling", "library", Choice(("library", "imagenet", "half"))),
         Option("weights", "", FilePath()),
     )
     return Preset(family or "vit", OutsideSize(), options=options)

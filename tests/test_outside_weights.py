@@ -20,14 +20,14 @@ from bench.plan import expand
 SPEC = "timm:test_resnet:weights=outside.safetensors"
 
 
-def bench(*words: str, folder: Path) -> str:
+def bench(*words: str, folder: Path, code: int = 0) -> str:
     command = [sys.executable, "-m", "bench", *words]
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
     ended = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,9 @@ def test_its_run_can_be_loaded_without_the_file(finished: Path, row: pd.Series) 
 def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row: pd.Series) -> None:
     markdown = (finished / "reports/tiny/report.md").read_text(encoding="utf-8")
     sha256 = models.outside.weights_sha256(finished / "outside.safetensors")
-    scaling = "0.5, 0.5, 0.5 | 0.5, 0.5, 0.5"
-    assert f"| {SPEC} | {row['corpus']} | {scaling} | outside.safetensors | {sha256} |" in markdown
+    assert f"| {SPEC} | {row['corpus']} | outside.safetensors | {sha256} |" in markdown
+    assert "Exceptions to the scaling" not in markdown
+    assert "without their library's own dropout" in markdown
     assert f"| timm:test_resnet | {row['corpus']}, size unknown |" in markdown
     assert "they stand in the table alone" in markdown
     assert "no claim rests on them" in markdown
@@ -93,6 +94,35 @@ def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row:
     figure = (finished / "reports/tiny/figures/accuracy.svg").read_text(encoding="utf-8")
     assert "vit_pico/8" in figure
     assert "test_resnet" not in figure
+
+
+def test_it_can_t_be_repeated_from_where_its_file_is_not(finished: Path, row: pd.Series, tmp_path: Path) -> None:
+    """Which says nothing of whether it would come out the same."""
+    results = ["--results", str(finished / "results")]
+    printed = bench("verify", row["transfer_key"], *results, folder=tmp_path, code=2)
+    assert "could not be repeated: " in printed
+    assert "outside.safetensors can't be read" in printed
+    assert "not reproduced" not in printed
+
+
+def test_a_moved_file_leaves_its_runs_finished_and_a_missing_one_is_named(finished: Path) -> None:
+    suite = (finished / "tiny.yaml").read_text(encoding="utf-8")
+    folder = finished / "elsewhere"
+    folder.mkdir()
+    (finished / "outside.safetensors").rename(folder / "moved.safetensors")
+    moved = suite.replace("outside.safetensors", "elsewhere/moved.safetensors")
+    try:
+        assert "there is no file outside.safetensors" in bench(
+            "run", "tiny.yaml", "--device", "cpu", folder=finished, code=2
+        )
+        (finished / "tiny.yaml").write_text(moved, encoding="utf-8")
+        assert "4 runs are finished and will be skipped" in bench(
+            "run", "tiny.yaml", "--device", "cpu", folder=finished
+        )
+    finally:
+        (folder / "moved.safetensors").rename(finished / "outside.safetensors")
+        (finished / "tiny.yaml").write_text(suite, encoding="utf-8")
+        bench("run", "tiny.yaml", "--device", "cpu", folder=finished)
 
 
 def test_it_is_counted_chosen_and_repeated_like_any_other(finished: Path, row: pd.Series) -> None:
@@ -126,3 +156,10 @@ def test_models_of_one_size_are_let_through(resolve_suite) -> None:
     check_size_class(
         resolve_suite(size_class="parameters", ablations=[{"name": "depth", "reference": "whole", "arms": arms}])
     )
+
+
+def test_a_plan_says_that_sizes_will_be_checked(finished: Path) -> None:
+    suite = json.loads((finished / "tiny.yaml").read_text(encoding="utf-8"))
+    (finished / "sized.yaml").write_text(json.dumps(suite | {"size_class": "macs"}), encoding="utf-8")
+    assert "size_class: macs asks for a partner" in bench("plan", "sized.yaml", "--device", "cpu", folder=finished)
+    assert "size_class" not in bench("plan", "tiny.yaml", "--device", "cpu", folder=finished)

@@ -8,6 +8,8 @@ import textwrap
 
 import pandas as pd
 import pytest
+import timm
+from safetensors.torch import save_file
 
 from bench.errors import InputError
 from bench.store import Outcome, Store, open_store
@@ -96,6 +98,24 @@ def test_another_suite_of_the_same_name_is_refused(store, resolve_suite):
 def test_a_suite_may_change_its_words(store, resolve_suite):
     open_store(store.root.parent, resolve_suite(description="said better"))
     assert store.suite().description == "said better"
+
+
+def test_a_suite_may_ask_for_a_size_class_later(store, resolve_suite):
+    open_store(store.root.parent, resolve_suite(size_class="parameters"))
+    assert store.suite().size_class == "parameters"
+    open_store(store.root.parent, resolve_suite())
+
+
+def test_a_moved_file_of_weights_is_the_same_suite_and_another_scaling_is_not(tmp_path, resolve_suite):
+    here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), here)
+    open_store(tmp_path / "results", resolve_suite(models=["vit_pico/8", f"timm:test_resnet:weights={here}"]))
+    here.rename(there)
+    spec = f"timm:test_resnet:weights={there}"
+    moved = open_store(tmp_path / "results", resolve_suite(models=["vit_pico/8", spec]))
+    assert moved.suite().models == ("vit_pico/8", spec)
+    with pytest.raises(InputError, match=r"it differs in: models, outside_weights"):
+        open_store(tmp_path / "results", resolve_suite(models=["vit_pico/8", f"{spec},scaling=imagenet"]))
 
 
 def test_a_results_folder_that_cannot_be_made_is_named(tmp_path, resolve_suite):

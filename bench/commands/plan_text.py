@@ -24,6 +24,9 @@ def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool =
     else:
         console.print(_grouped(plan))
     console.print(sharing(plan), highlight=False, soft_wrap=True)
+    if suite.size_class is not None:
+        partner = f"size_class: {suite.size_class} asks for a partner of each model's size in every other family"
+        console.print(f"{partner}; `bench run` checks it first", highlight=False, soft_wrap=True)
 
 
 def summary(suite: ResolvedSuite, plan: Plan) -> str:

@@ -49,7 +49,11 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
 
 
 def repeat(store: Store, run: Run, data_dir: Path) -> Comparison:
-    """Do a finished run again, with the run that it starts from, in a store of its own."""
+    """Do a finished run again, with the run that it starts from, in a store of its own.
+
+    Raises:
+        InputError: it could not be done, its data or weights being gone for example.
+    """
     plan = select(expand(store.suite()), run.key)
     with tempfile.TemporaryDirectory(prefix="bench-verify-") as folder:
         again = open_store(Path(folder), store.suite())
@@ -57,6 +61,8 @@ def repeat(store: Store, run: Run, data_dir: Path) -> Comparison:
             for event in workers.execute(plan, again, data_dir, {}, {}):
                 if isinstance(event, Ended):
                     last = event.record
+        if last["status"] not in ("ok", "diverged"):
+            raise InputError(f"{run.key} could not be repeated: {last['status']}: {last['reason']}")
         return _compare(store, again, run, last)
 
 

@@ -32,14 +32,19 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
         "Rows pretrained on external: and a number start from weights made outside this suite, on images and with a "
         "budget that it does not know. They are no rung of a ladder, and no claim rests on them."
     )
-    has_outside = cells["subset_images"].isna().any()
-    return Section("Limits", (stated, seeds, missing, *[heldout] * has_heldout, *[outside] * bool(has_outside)))
+    paragraphs = [stated, seeds, missing]
+    if has_heldout:
+        paragraphs.append(heldout)
+    if cells["subset_images"].isna().any():
+        paragraphs.append(outside)
+    return Section("Limits", tuple(paragraphs))
 
 
 def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
     """The suite's facts and the size of every model."""
     images = suite.get("images", {})
     together = sum(images.values()) if images else None
+    scratch, pretrains = suite.get("from_scratch") and _has_own_models(suite), "pretrain" in set(runs["kind"])
     facts = {
         "suite": suite["name"],
         "protocol version": suite["protocol"],
@@ -47,9 +52,9 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]),
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
         "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
-        "images seen in pretraining": count(images.get("pretrain")),
+        "images seen in pretraining": count(images.get("pretrain")) if pretrains else "no model is pretrained",
         "images seen in transfer": count(images.get("transfer")),
-        "images seen from scratch": count(together) if suite.get("from_scratch") else "not run from scratch",
+        "images seen from scratch": count(together) if scratch else "not run from scratch",
         "budgets matched by": suite.get("match"),
         "families matched in": suite.get("size_class"),
         "device": suite.get("device"),
@@ -72,11 +77,14 @@ def recipes(suite: Mapping[str, Any]) -> Section:
         _exception(stage, item) for stage, recipe in stages.items() for item in recipe.get("exceptions", ())
     )
     header = ("Stage", "Family", "Settings", "Reason")
-    outside = _outside_weights(suite)
+    outside = (*_scalings(suite), *_outside_weights(suite))
+    own = ("Networks of timm and torchvision train without their library's own dropout and stochastic depth.",)
+    from_libraries = own if any(":" in model.partition("/")[0] for model in suite.get("models", ())) else ()
     if not exceptions:
         none = "Exceptions: none. Every family trains with the same settings."
-        return Section("Recipes", (none,), tables=(table, *outside))
-    return Section("Recipes", tables=(table, Table("Exceptions to them.", header, exceptions, 4), *outside))
+        return Section("Recipes", (none, *from_libraries), tables=(table, *outside))
+    listed = Table("Exceptions to them.", header, exceptions, 4)
+    return Section("Recipes", from_libraries, tables=(table, listed, *outside))
 
 
 def resolved_suite(suite: Mapping[str, Any]) -> Section:
@@ -97,7 +105,11 @@ def _models(runs: pd.DataFrame) -> Table:
         size = sizes.get(model, nothing)
         numbers = (count(size["parameters"]), short_count(size["macs"]), count(size["tokens"]))
         rows.append((model, family_name(family), *numbers))
-    caption = "Models, with the head they pretrain with; multiply-accumulates an image; tokens without the class token."
+    head = "the head of their first run"
+    if "pretrain" in set(runs["kind"]):
+        head = "the head they pretrain with, or of a target where they start from outside weights"
+        head = head if runs["corpus"].str.startswith("external:").any() else "the head they pretrain with"
+    caption = f"Models, with {head}; multiply-accumulates an image; tokens without the class token."
     return Table(caption, ("Model", "Family", "Parameters", "Multiply-accumulates", "Tokens"), tuple(rows), 2)
 
 
@@ -119,24 +131,34 @@ def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield prefix + name, ABSENT if value is None else str(value)
 
 
+def _has_own_models(suite: Mapping[str, Any]) -> bool:
+    """Whether some model starts from random initial weights."""
+    outside = {one["model"] for one in suite.get("outside_weights", ())}
+    return any(model not in outside for model in suite["models"])
+
+
 def _outside_weights(suite: Mapping[str, Any]) -> tuple[Table, ...]:
-    """The models whose inputs are scaled otherwise, as their weights from outside were trained, if there are any."""
+    """Where the weights from outside are from, if there are any."""
     rows = tuple(
-        (
-            one["model"],
-            f"external:{one['sha256'][:12]}",
-            *(", ".join(f"{value:g}" for value in one[name]) for name in ("mean", "std")),
-            one["source"],
-            one["sha256"],
-        )
+        (one["model"], f"external:{one['sha256'][:12]}", one["source"], one["sha256"])
         for one in suite.get("outside_weights", ())
+    )
+    header = ("Model", "Pretrained on", "Source", "SHA-256")
+    return (Table("Weights from outside.", header, rows, len(header)),) if rows else ()
+
+
+def _scalings(suite: Mapping[str, Any]) -> tuple[Table, ...]:
+    """The models whose inputs are scaled otherwise than all others', if there are any."""
+    rows = tuple(
+        (one["model"], *(", ".join(f"{value:g}" for value in one[name]) for name in ("mean", "std")))
+        for one in suite.get("outside_weights", ())
+        if {*one["mean"], *one["std"]} != {0.5}
     )
     caption = (
         "Exceptions to the scaling of inputs, which else have mean 0.5 and standard deviation 0.5 taken out: weights "
-        "from outside get theirs as they were trained."
+        "from outside get theirs as the library scales inputs for that name and tag, or as scaling= in a name says."
     )
-    header = ("Model", "Pretrained on", "Mean", "Standard deviation", "Source", "SHA-256")
-    return (Table(caption, header, rows, len(header)),) if rows else ()
+    return (Table(caption, ("Model", "Mean", "Standard deviation"), rows, 3),) if rows else ()
 
 
 def _exception(stage: str, exception: Mapping[str, Any]) -> tuple[str, ...]:

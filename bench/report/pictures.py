@@ -60,14 +60,14 @@ def _picture(name: str, caption: str, alternative: str) -> Picture:
 
 
 def _accuracy_caption(comparison: pd.DataFrame) -> str:
-    left_out = comparison["subset_images"].isna().any()
-    return (
+    caption = (
         f"Test accuracy against the number of pretraining images: means over seeds with {LEVEL:.0%} intervals. "
         "From scratch has no logarithm and stands apart at the left, trained on as many images as pretraining and "
         "transfer together. Points of one size are set apart sideways, so that their intervals can be seen."
-        + " Rows of unknown size have no place on this axis: they stand in the table alone."
-        * bool(left_out)
     )
+    if comparison["subset_images"].isna().any():
+        caption += " Rows of unknown size have no place on this axis: they stand in the table alone."
+    return caption
 
 
 def _ablation_caption(name: str) -> str:

@@ -41,13 +41,19 @@ def gains(comparison: pd.DataFrame) -> Section:
     """What pretraining is worth: each row over the same model from scratch."""
     pretrained = comparison[comparison["corpus"] != SCRATCH]
     if len(pretrained) == len(comparison):
-        return Section("Gain over training from scratch", ("The suite trains nothing from scratch.",))
+        return Section("Gain over training from scratch", (_why_no_scratch(comparison),))
     caption = (
         f"Gain in percentage points ± half of its {LEVEL:.0%} interval, paired by seed (number of pairs). "
         "A gain is undecided where a seed of either side is missing."
     )
     scratch = "The from-scratch model saw as many images as pretraining and transfer together."
     return Section("Gain over training from scratch", (scratch,), tables=(_by_target(pretrained, caption, gain_cell),))
+
+
+def _why_no_scratch(comparison: pd.DataFrame) -> str:
+    if comparison["subset_images"].isna().all():
+        return "Every model starts from weights from outside, so none is trained from scratch."
+    return "The suite trains nothing from scratch."
 
 
 def ablations(table: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
@@ -57,8 +63,8 @@ def ablations(table: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
     return tuple(_ablation(name, rows, pictures.ablations.get(name)) for (name,), rows in split(table, ["ablation"]))
 
 
-def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, float]) -> Section:
-    """How far pretraining came, on validation images of the corpus.
+def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, float]) -> tuple[Section, ...]:
+    """How far pretraining came, on validation images of the corpus; nothing where no model is pretrained.
 
     Args:
         cells: one row a cell.
@@ -66,6 +72,8 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, flo
         guessing: corpus -> the validation loss of guessing.
     """
     table = pretraining_table(cells, runs)
+    if table.empty:
+        return ()
     name = pretraining_name(table.assign(pretrain_recipe=table["recipe"]))
     rows = tuple(
         (
@@ -83,7 +91,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, flo
     header = ("Model", "Pretrained on", "Arm of", "Images seen", *losses)
     caption = "Means over seeds at the end of pretraining, on classes seen and instances not seen."
     said = [f"Guessing on {corpus} has a validation loss of {decimal(loss)}." for corpus, loss in guessing.items()]
-    return Section("Pretraining", tuple(said), tables=(Table(caption, header, rows, 3),))
+    return (Section("Pretraining", tuple(said), tables=(Table(caption, header, rows, 3),)),)
 
 
 def accuracy_cell(row: pd.Series) -> Cell:

@@ -45,7 +45,7 @@ def build_page(
         results.gains(comparison),
         *results.ablations(ablations, pictures),
         design.limits(suite, cells),
-        results.pretraining(cells, runs, _guessing(suite)),
+        *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         design.recipes(suite),
         provenance.failures(runs),

@@ -1,6 +1,8 @@
 """Classifiers of timm and torchvision: the contract, the libraries' own logits and costs, weights, and refusals."""
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import models
 from bench.data.sets import MEAN, STD
-from models import outside, timm_library, torchvision_library
+from models import downloads, external, outside, regularisation, timm_library, torchvision_library
 from models.outside import outside_weights, weights_sha256
 from models.spec import parse_spec
 
@@ -42,6 +44,17 @@ LARGE = {
     "torchvision:regnet_x_400mf": 32,
 }
 """Built on the meta device only."""
+
+WITH_DROPOUT = {
+    "torchvision:swin_t": 32,
+    "torchvision:convnext_tiny": 32,
+    "torchvision:efficientnet_b0": 32,
+    "torchvision:vit_b_16": 32,
+    "timm:swin_tiny_patch4_window7_224": 64,
+    "timm:convnext_tiny": 32,
+    "timm:tf_efficientnet_b0": 32,
+}
+"""Whose builders have it unless told otherwise, and their like in timm."""
 
 
 def library_network(name: str, num_classes: int, image_size: int) -> nn.Module:
@@ -126,6 +139,82 @@ def test_features_feed_the_head_and_the_seed_decides_every_weight(name: str) -> 
     assert states[0]["input_shift"].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("name", ["timm:test_resnet", "torchvision:mobilenet_v3_small"])
+def test_a_model_can_be_copied_pickled_and_averaged(name: str) -> None:
+    model = models.build(name, num_classes=5, image_size=32, seed=0).eval()
+    images = ours(pixels(32))
+    copied, pickled = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    averaged.update_parameters(model)
+    for other in (copied, pickled, averaged.eval()):
+        assert torch.equal(other(images), model(images))
+    models.weights.load_weights(pickled, model.state_dict(), "a copy")
+
+
+@pytest.mark.parametrize("name", [*SMALL, *WITH_DROPOUT])
+def test_nothing_is_drawn_in_training(name: str) -> None:
+    """The library's own dropout and stochastic depth are off: the recipe is the suite's alone."""
+    size = (SMALL | WITH_DROPOUT)[name]
+    model = models.build(name, num_classes=5, image_size=size, seed=0)
+    assert model.training
+    state = torch.get_rng_state()
+    images = ours(pixels(size))
+    assert torch.equal(model(images), model(images))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_dropout_of_whatever_kind_is_found_and_switched_off(device: str) -> None:
+    class Drawing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+            self.rate_of_dropping = 0.5
+            self.layers = nn.ModuleList([nn.Dropout(0.5), timm.layers.DropPath(0.5)])
+            self.attention = nn.MultiheadAttention(4, 1, dropout=0.5)
+            self.stochastic = torchvision.ops.StochasticDepth(0.5, "row")
+
+        def forward(self, images: Tensor) -> Tensor:
+            features = self.norm(images).flatten(2).mean(1)[:, :4]
+            for layer in self.layers:
+                features = layer(features)
+            features, _ = self.attention(features, features, features, need_weights=False)
+            return nn.functional.dropout(self.stochastic(features), self.rate_of_dropping, self.training)
+
+    network = Drawing().to(device)
+    images = torch.ones(2, 3, 2, 2, device=device)
+    before = network.norm.running_mean.clone()
+    assert regularisation.draws(network, images)
+    regularisation.switch_off(network)
+    assert regularisation.draws(network, images) == []
+    assert network.attention.dropout == network.layers[1].drop_prob == network.stochastic.p == 0
+    assert device == "meta" or torch.equal(network.norm.running_mean, before)
+    attention = nn.functional.scaled_dot_product_attention
+    drawing = WithAttention(attention).to(device)
+    assert regularisation.draws(drawing, images)
+
+
+class WithAttention(nn.Module):
+    """Whose attention drops, under a name that says nothing."""
+
+    def __init__(self, attention: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.attention(images, images, images, dropout_p=0.5)
+
+
+def test_what_draws_all_the_same_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "switch_off", lambda network: None)
+    for device in ("cpu", "meta"):
+        with (
+            torch.device(device),
+            pytest.raises(models.SpecError, match=r"mobilenet_v3_small' draws random numbers.*bernoulli"),
+        ):
+            models.build("torchvision:mobilenet_v3_small", image_size=32)
+
+
 @pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_resnet", "torchvision:mobilenet_v3_small"])
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     model = models.build(name, num_classes=5, image_size=32, seed=0)
@@ -157,6 +246,51 @@ def test_weights_of_a_file_give_the_library_s_logits(name: str, saved: Callable[
     values = pixels(size)
     with torch.inference_mode():
         assert_same(model(ours(values)), network(theirs(name, values)))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "mean", "std"),
+    [
+        ("library", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("imagenet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("half", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    ],
+)
+def test_a_file_s_inputs_are_scaled_as_is_said(
+    scaling: str, mean: tuple[float, ...], std: tuple[float, ...], saved: Callable[..., tuple[str, nn.Module]]
+) -> None:
+    """The library's configuration is of a name, and can't know how a file was trained."""
+    spec, network = saved("timm:resnet10t", 5, 32)
+    spec = f"{spec},scaling={scaling}"
+    model = models.build(spec, num_classes=5, image_size=32, seed=0).eval()
+    values = pixels(32)
+    inputs = (values - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    with torch.inference_mode():
+        assert_same(model(ours(values)), network(inputs))
+    identified = outside_weights(parse_spec(spec))
+    assert (identified.mean, identified.std) == (mean, std)
+
+
+@pytest.mark.parametrize("text", ["timm:resnet18:scaling=half", "timm:resnet18:pretrained=true,scaling=imagenet"])
+def test_scaling_belongs_to_a_file(text: str) -> None:
+    with pytest.raises(models.SpecError, match="weights=FILE"):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("timm:effcientnet_b0", ["did you mean a name that begins with efficientnet?", "family= may be vit | cnn"]),
+        ("torchvision:resnt18", ["did you mean a name that begins with resnet?"]),
+        ("timm:mixer_s16_224", ["not known to be of a family; check the name, or say which"]),
+        ("timm:resnet18:family=vit", ["family=vit: timm:resnet18 is known as cnn", "leave family out"]),
+    ],
+)
+def test_a_family_is_known_or_given_and_never_both_ways(text: str, parts: list[str]) -> None:
+    with pytest.raises(models.SpecError) as error:
+        parse_spec(text)
+    for part in parts:
+        assert part in str(error.value)
 
 
 def test_another_number_of_classes_gets_a_new_head_on_the_same_body(
@@ -303,6 +437,18 @@ def test_weights_of_something_else_are_all_listed(saved: Callable[..., tuple[str
         assert part in str(error.value)
 
 
+def test_memory_that_runs_out_is_no_mistake_of_the_weights(
+    saved: Callable[..., tuple[str, nn.Module]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        raise MemoryError
+
+    spec, _ = saved("timm:test_vit", 5, 64)
+    monkeypatch.setattr(timm_library, "resampled", without_memory)
+    with pytest.raises(MemoryError):
+        models.build(spec, num_classes=5, image_size=32)
+
+
 def test_a_file_with_code_in_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "code.safetensors"
     torch.save(library_network("timm:test_resnet", 5, 32), path)
@@ -335,6 +481,16 @@ def test_without_a_network_the_way_out_is_named(name: str, caches: Path) -> None
             f"{name}:weights=FILE.safetensors",
         ):
             assert part in str(error.value)
+
+
+def test_a_hub_that_never_answers_is_given_up(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        def head(self, url: str, *, timeout: float) -> None:
+            raise TimeoutError(f"no answer in {timeout:g} s")
+
+    monkeypatch.setattr(downloads.huggingface_hub, "get_session", Silent)
+    with pytest.raises(models.SpecError, match="can't be fetched: no answer in 10 s"):
+        models.build("timm:test_vit:pretrained=true")
 
 
 def test_timm_s_published_weights(caches: Path) -> None:

@@ -173,14 +173,37 @@ def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pa
         "mean": [0.485, 0.456, 0.406],
         "std": [0.229, 0.224, 0.225],
     }
-    html, markdown = pages(cells, outside_weights=[weights], size_class="macs")
-    row = "0.485, 0.456, 0.406 | 0.229, 0.224, 0.225 | a.safetensors | 0123456789ab0"
-    assert f"| timm:test_resnet:weights=a.safetensors | external:0123456789ab | {row}" in markdown
+    half = weights | {"model": "timm:other:weights=b.safetensors", "mean": [0.5] * 3, "std": [0.5] * 3}
+    html, markdown = pages(cells, outside_weights=[weights, half], size_class="macs")
+    scaling = "0.485, 0.456, 0.406 | 0.229, 0.224, 0.225"
+    source = "external:0123456789ab | a.safetensors | 0123456789ab0"
+    assert f"| timm:test_resnet:weights=a.safetensors | {source}" in markdown
+    assert f"| timm:test_resnet:weights=a.safetensors | {scaling} |" in markdown
+    assert f"| timm:other:weights=b.safetensors | {source}" in markdown
+    assert "| timm:other:weights=b.safetensors | 0.5" not in markdown
     assert "| vit_pico/8 | external:0123456789ab, size unknown |" in markdown
     assert "| vit_pico/8 | 4,096 images |" in markdown
     assert "| families matched in | macs |" in markdown
     assert "no claim rests on them" in html
     assert "external:" not in pages(make_cells())[1]
+
+
+def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells: MakeCells, pages: Any) -> None:
+    cells = make_cells(targets=("digits@100",), arms=False)
+    cells = cells[cells["subset_images"] == 4096]
+    outside = {"corpus": "external:0123456789ab", "subset_images": pd.NA, "subset_classes": pd.NA, "pretrain_key": ""}
+    names = sorted(cells["model"].unique())
+    weights = [
+        {"model": name, "sha256": "0" * 64, "source": "a", "mean": [0.5] * 3, "std": [0.5] * 3} for name in names
+    ]
+    cells = cells.assign(pretrain_recipe="", **outside).astype(cells.dtypes)
+    _, markdown = pages(cells, models=names, outside_weights=weights)
+    assert "Every model starts from weights from outside" in markdown
+    assert "| images seen from scratch | not run from scratch |" in markdown
+    assert "| images seen in pretraining | no model is pretrained |" in markdown
+    assert "## Pretraining" not in markdown
+    assert "with the head they pretrain with" not in markdown
+    assert "Models, with the head of their first run" in markdown
 
 
 @pytest.mark.parametrize(("column", "words"), [("sources_hash", "sources hash"), ("torch", "torch")])

@@ -43,6 +43,13 @@ CATALOGUE = {
     "cifar10": Entry("photographs of 10 kinds of things, 32 px", 10, 45_000, 5_000, 10_000),
     "cifar100": Entry("photographs of 100 kinds of things, 32 px", 100, 45_000, 5_000, 10_000),
     "fashion-mnist": Entry("grey pictures of clothing, 28 px", 10, 54_000, 6_000, 10_000),
+    "mnist": Entry("handwritten digits, 28 px", 10, 53_994, 6_006, 10_000),
+    "svhn": Entry("house numbers' digits, 32 px", 10, 65_927, 7_330, 26_032),
+    "stl10": Entry("photographs of 10 kinds of things, 96 px", 10, 4_500, 500, 8_000),
+    "flowers102": Entry("photographs of flowers, of any size", 102, 1_020, 1_020, 6_149),
+    "oxford-pets": Entry("photographs of cats and dogs by breed, of any size", 37, 3_310, 370, 3_669),
+    "food101": Entry("photographs of dishes, up to 512 px", 101, 68_175, 7_575, 25_250),
+    "imagenet": Entry("photographs of 1,000 kinds of things, of any size", 1_000, 1_271_167, 10_000, 50_000),
 }
 
 
@@ -107,7 +114,23 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
         data = open_heldout()
     else:
         data = open_published(name, data_dir)
+        _check_counts(name, data, data_dir)
     return replace(data, read=_read_once(data.read, len(data.labels)))
+
+
+def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
+    """Refuse published files that hold more or fewer images than were published: a run's key counts on them."""
+    entry = CATALOGUE[name]
+    found = (len(data.class_names), len(data.pool) + len(data.validation), len(data.test))
+    published = (entry.num_classes, entry.num_pool + entry.num_validation, entry.num_test)
+    if found != published:
+        numbers = [
+            f"{c:,} classes, {t:,} images to train and validate, {e:,} to test" for c, t, e in (found, published)
+        ]
+        raise InputError(
+            f"{name}: the files in {data_dir} hold {numbers[0]}, but were published with {numbers[1]}; "
+            f"remove them, then: bench data fetch {name} --data {data_dir}"
+        )
 
 
 def _read_once(read: Reader, num_images: int) -> Reader:

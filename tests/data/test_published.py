@@ -43,8 +43,9 @@ def pictures(count: int, shape: tuple[int, ...], num_classes: int, seed: int) ->
 
 
 @pytest.fixture
-def fashion(tmp_path: Path) -> tuple[Path, Arrays, Arrays]:
+def fashion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Arrays, Arrays]:
     """Fashion-MNIST's four idx files, with 200 and 50 pictures."""
+    publish(monkeypatch, "fashion-mnist")
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     train, test = pictures(200, (28, 28), 10, 0), pictures(50, (28, 28), 10, 1)
@@ -59,6 +60,7 @@ def fashion(tmp_path: Path) -> tuple[Path, Arrays, Arrays]:
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Arrays, Arrays]:
     """CIFAR-10's pickled batches, with 200 and 50 pictures, and the sums that torchvision checks."""
+    publish(monkeypatch, "cifar10")
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     train, test = pictures(200, (32, 32, 3), 10, 0), pictures(50, (32, 32, 3), 10, 1)
@@ -96,8 +98,9 @@ def write_shard(file: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> tuple[Path, Arrays, Arrays]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Arrays, Arrays]:
     """CIFAR-10 as the hub has it, with 200 pictures in two shards of either encoding, and 50."""
+    publish(monkeypatch, "cifar10")
     train, test = pictures(200, (32, 32, 3), 10, 0), pictures(50, (32, 32, 3), 10, 1)
     folder = tmp_path / "cifar10"
     write_shard(folder / "train-00000-of-00002.parquet", train[0][:130], train[1][:130])
@@ -120,9 +123,8 @@ def check_splits(splits: Splits, train: Arrays, test: Arrays) -> None:
         assert np.array_equal(part.images, expected)
 
 
-def test_idx_files_are_read(fashion: tuple[Path, Arrays, Arrays], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idx_files_are_read(fashion: tuple[Path, Arrays, Arrays]) -> None:
     data_dir, train, test = fashion
-    set_pool(monkeypatch, "fashion-mnist")
     splits = load("fashion-mnist", data_dir, image_size=28)
     check_splits(splits, train, test)
     assert splits.flip
@@ -130,17 +132,15 @@ def test_idx_files_are_read(fashion: tuple[Path, Arrays, Arrays], monkeypatch: p
     assert load("fashion-mnist@20", data_dir).train.images.shape == (20, 3, 32, 32)
 
 
-def test_pickled_batches_are_read(cifar: tuple[Path, Arrays, Arrays], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_batches_are_read(cifar: tuple[Path, Arrays, Arrays]) -> None:
     data_dir, train, test = cifar
-    set_pool(monkeypatch, "cifar10")
     splits = load("cifar10", data_dir)
     check_splits(splits, train, test)
     assert splits.class_names == tuple(CIFAR10_NAMES)
 
 
-def test_the_hubs_parquet_is_read(hub: tuple[Path, Arrays, Arrays], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hubs_parquet_is_read(hub: tuple[Path, Arrays, Arrays]) -> None:
     data_dir, train, test = hub
-    set_pool(monkeypatch, "cifar10")
     splits = load("cifar10", data_dir)
     check_splits(splits, train, test)
     assert splits.class_names == tuple(CIFAR10_NAMES)
@@ -194,7 +194,7 @@ def test_a_parquet_without_images_is_named(hub: tuple[Path, Arrays, Arrays]) -> 
 
 
 def test_an_unreadable_row_is_named(hub: tuple[Path, Arrays, Arrays]) -> None:
-    table = pa.table({"img": [{"bytes": b"no image", "path": "x"}] * 20, "label": np.arange(20) % 10})
+    table = pa.table({"img": [{"bytes": b"no image", "path": "x"}] * 50, "label": np.arange(50) % 10})
     pq.write_table(table, hub[0] / "cifar10" / "test-00000-of-00001.parquet")
     with pytest.raises(InputError, match=r"test-00000-of-00001.parquet, row 0: not a readable image"):
         load("cifar10@10", hub[0])
@@ -212,16 +212,22 @@ def test_a_fetch_without_a_network_says_so(tmp_path: Path, monkeypatch: pytest.M
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
-    for name in published.PUBLISHED:
+    for name in set(published.PUBLISHED) - {"imagenet"}:
         with pytest.raises(
             InputError, match=rf"{name}: could not be fetched into .*no route to host.*check the network"
         ):
             published.fetch(name, tmp_path)
 
 
-def set_pool(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let the catalogue know that the files written here hold 180 images to train on."""
-    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], num_pool=180))
+def publish(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the catalogue say that as many images were published as are written here."""
+    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], num_pool=180, num_validation=20, num_test=50))
+
+
+def test_missing_images_are_noticed(hub: tuple[Path, Arrays, Arrays]) -> None:
+    (hub[0] / "cifar10" / "train-00001-of-00002.parquet").unlink()
+    with pytest.raises(InputError, match=r"10 classes, 130 images .* but were published with 10 classes, 200 images"):
+        load("cifar10@10", hub[0])
 
 
 @pytest.mark.skipif("BENCH_DATA" not in os.environ, reason="BENCH_DATA names no folder with the real data sets")

@@ -1,0 +1,105 @@
+"""From the parts that a publisher divides a data set into, to one data set with its fixed split.
+
+Refused: labels that name no class, a class in validation or test that train lacks, and classes that differ by part.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.sets import DataSet, Part, Reader
+from bench.data.subsets import Cut, balanced_order_of, stratified_cut
+from bench.errors import InputError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Carving:
+    """How validation, and test where nobody published one, are taken from train."""
+
+    key: str
+    """of the hash that decides which images"""
+    validation_a_class: int | None = None
+    """images of each class that validate; None is a tenth of each"""
+
+
+def assemble(
+    train: Part, test: Part | None, validation: Part | None, *, carving: Carving, place: str, flip: bool
+) -> DataSet:
+    """Return one data set; ids number train, validation and test in that order, each as published.
+
+    Raises:
+        InputError: the labels of the parts, which lie at `place`, do not fit together.
+    """
+    given = {"train": train, "validation": validation, "test": test}
+    parts = {name: part for name, part in given.items() if part is not None}
+    _check(parts, place)
+    labels = np.concatenate([part.labels for part in parts.values()])
+    ends = np.cumsum([len(part.labels) for part in parts.values()])
+    ids = dict(zip(parts, np.split(np.arange(len(labels)), ends[:-1]), strict=True))
+    pool, test_ids = ids["train"], ids.get("test")
+    if test_ids is None:
+        cut = stratified_cut(labels, pool, 1, 5, carving.key, "test")
+        pool, test_ids = cut.rest, cut.taken
+    if "validation" in ids:
+        validated = ids["validation"]
+    else:
+        cut = _validation(labels, pool, carving)
+        pool, validated = cut.rest, cut.taken
+    return DataSet(labels, pool, validated, test_ids, train.class_names, flip, _joined(list(parts.values())))
+
+
+def _validation(labels: NDArray[np.int64], pool: Indices, carving: Carving) -> Cut:
+    """Set aside the images that validate."""
+    if carving.validation_a_class is None:
+        return stratified_cut(labels, pool, 1, 10, carving.key, "validation")
+    num_classes = len(np.unique(labels[pool]))
+    order = balanced_order_of(labels, pool, carving.key, "validation")
+    taken = np.sort(order[: carving.validation_a_class * num_classes])
+    return Cut(taken, np.setdiff1d(pool, taken))
+
+
+def _joined(parts: Sequence[Part]) -> Reader:
+    """Return one reader of the parts' images, numbered one part after the other."""
+    bounds = np.cumsum([0, *(len(part.labels) for part in parts)]).tolist()
+
+    def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
+        images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
+        for part, (start, end) in zip(parts, pairwise(bounds), strict=True):
+            is_here = (start <= indices) & (indices < end)
+            if is_here.any():
+                images[is_here] = part.read(indices[is_here] - start, image_size)
+        return images
+
+    return read
+
+
+def _check(parts: dict[str, Part], place: str) -> None:
+    """Refuse parts whose labels or classes do not fit."""
+    train = parts["train"]
+    for name, part in parts.items():
+        check_labels(part.labels, len(part.class_names), f"{place}: {name}")
+        for known, found in zip(train.class_names, part.class_names, strict=False):
+            if known != found:
+                raise InputError(f'{place}: a class is "{known}" in train and "{found}" in {name}; both need the same')
+        if lacking := sorted(set(part.labels.tolist()) - set(train.labels.tolist())):
+            raise InputError(
+                f'{place}: {name} has images of class "{part.class_names[lacking[0]]}", and train has none; '
+                "add some to train, or take the class out"
+            )
+
+
+def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> None:
+    """Refuse labels that are not 0 to classes - 1, naming the first and where it stands."""
+    if len(labels) == 0:
+        raise InputError(f"{place} holds no image; put the missing files there")
+    wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(wrong):
+        raise InputError(
+            f"{place}: image {wrong[0]} has label {labels[wrong[0]]}, but there are {num_classes} classes, 0 to "
+            f"{num_classes - 1}; correct the labels, or leave files without labels out"
+        )

@@ -1,6 +1,7 @@
 """Pictures of any size and mode into square RGB arrays: Pillow's own resampling, the same bytes on every machine."""
 
 import io
+import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,21 @@ from bench.errors import InputError
 
 CHUNK = 64
 """Pictures that a thread decodes at once."""
+MAX_PIXELS = 89_478_485
+"""Of one picture: Pillow's own bound, above which a small file may be made to fill the memory."""
+UNREADABLE = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow raises where a file is empty, cut off, damaged, too large, or no image."""
 
 
 def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callable[[int], str]) -> NDArray[np.uint8]:
@@ -23,7 +39,7 @@ def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callab
         for index in range(start, min(start + CHUNK, len(sources))):
             try:
                 images[index] = _decoded(sources[index], image_size)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            except UNREADABLE as error:
                 raise InputError(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
 
     with ThreadPoolExecutor() as pool:
@@ -42,13 +58,20 @@ def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8
 def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
     """Read one picture, upright as its EXIF data has it."""
     with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are more than {MAX_PIXELS:,}")
         return _fitted(ImageOps.exif_transpose(picture), image_size)
 
 
 def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
-    """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing."""
+    """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing.
+
+    Alpha is dropped, not blended: what lies under it is shown. Of 16 bits the upper 8 are kept.
+    """
     if picture.mode.startswith("I"):
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+    if "transparency" in picture.info and picture.mode == "P":
+        picture = picture.convert("RGBA")
     picture = picture.convert("RGB")
     if picture.size != (image_size, image_size):
         picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""What can be a target, or a corpus of real images: the known data sets by name, and `folder:PATH`."""
+"""What can be a target, or a corpus of real images: the known data sets by name, `folder:PATH` and `parquet:PATH`."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bench.data.sets import DataSet, Reader
 from bench.errors import InputError, did_you_mean
 
-FOLDER = "folder"
+PLACES = ("folder", "parquet")
+"""What stands before the path of data that is no name of the catalogue."""
 MAX_KEPT_BYTES = 2**30
 """Of decoded images that an open data set keeps in memory at one size."""
 
@@ -53,12 +54,20 @@ CATALOGUE = {
 }
 
 
+def parse_place(text: str) -> tuple[str, str | None]:
+    """Return a name of the catalogue and None, or `folder` or `parquet` with the path behind it."""
+    name, _, path = text.partition(":")
+    return (name, path) if name in PLACES and path else (text, None)
+
+
 def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
     """Refuse a name that is neither in the catalogue nor in `also`; `field` says where it was given."""
     known = [*also, *CATALOGUE]
     if name not in known:
         hint = did_you_mean(name, known)
-        raise InputError(f'{field}: "{name}" is not known{hint}; known are {", ".join(known)} and folder:PATH')
+        raise InputError(
+            f'{field}: "{name}" is not known{hint}; known are {", ".join(known)}, folder:PATH and parquet:PATH'
+        )
 
 
 def check_present(name: str, path: str | None, data_dir: Path) -> None:
@@ -81,17 +90,32 @@ def is_present(name: str, path: str | None, data_dir: Path) -> bool:
 
 
 def num_pool(name: str, path: str | None, data_dir: Path) -> int:
-    """Return how many images of a data set may be trained on; only a folder is looked into."""
+    """Return how many images of a data set may be trained on; only a path is looked into."""
     return CATALOGUE[name].num_pool if path is None else len(open_data(name, path, data_dir).pool)
 
 
 def identity(name: str, path: str | None) -> dict[str, object]:
-    """Return what a run's key holds of a data set: a folder's content, None where there is none, but no path."""
+    """Return what a run's key holds of a data set: a path's content, None where there is nothing, but no path."""
     if path is None:
         return {"name": name, "version": CATALOGUE[name].version}
-    from bench.data.folders import fingerprint
+    content = _fingerprint(name, Path(path), _state_of(Path(path))) if is_place(name, path) else None
+    return {"name": name, "version": 1, "fingerprint": content}
 
-    return {"name": FOLDER, "version": 1, "fingerprint": fingerprint(Path(path)) if Path(path).is_dir() else None}
+
+def is_place(name: str, path: str) -> bool:
+    """Return whether a folder lies at a path, or a file where that will do."""
+    return Path(path).is_dir() or (name == "parquet" and Path(path).is_file())
+
+
+@lru_cache(maxsize=16)
+def _fingerprint(name: str, path: Path, state: str) -> str:
+    """Hash what lies at a path, once for as long as its `state` stays the same."""
+    from bench.data import folders, parquets
+
+    try:
+        return folders.fingerprint(path) if name == "folder" else parquets.fingerprint(path)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
 
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
@@ -104,10 +128,11 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     """Open a data set for as long as its `state` stays the same."""
     from bench.data.embedded import open_digits, open_heldout
     from bench.data.folders import open_folder
+    from bench.data.parquets import open_parquet
     from bench.data.published import open_published
 
     if path is not None:
-        data = open_folder(Path(path))
+        data = open_folder(Path(path)) if name == "folder" else open_parquet(Path(path))
     elif name == "digits":
         data = open_digits()
     elif name == "fractals-heldout":
@@ -152,6 +177,8 @@ def _read_once(read: Reader, num_images: int) -> Reader:
 
 
 def _state_of(path: Path) -> str:
-    """Return a hash of the names, sizes and times of a folder's files."""
-    listed = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in path.rglob("*"))
+    """Return a hash of the names, sizes and times of a file, or of all below a folder."""
+    files = [*path.rglob("*")] if path.is_dir() else []
+    states = [(file, file.lstat()) for file in files] + ([(path, path.stat())] if path.is_file() else [])
+    listed = sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in states)
     return hashlib.sha256(repr(listed).encode()).hexdigest()

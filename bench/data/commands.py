@@ -31,11 +31,12 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
         typer.echo(f"{row['name']:<17} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
     typer.echo(f"{'folder:PATH':<17} {'corpus and target':<18} your images: one subfolder for each class")
+    typer.echo(f"{'parquet:PATH':<17} {'corpus and target':<18} a file or folder in the Hugging Face hub's layout")
 
 
 @data_app.command()
 def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """Show a corpus or target: its classes, splits, identity and hashes. NAME may be `digits@100` or `folder:PATH`."""
+    """Show a corpus or target: classes, splits, identity. NAME may be `digits@100`, `folder:PATH` or `parquet:PATH`."""
     facts = _facts(name, data)
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
 
@@ -65,7 +66,7 @@ def sample(
 
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
-    """Download a published data set into the data folder, and check its sums."""
+    """Download a published data set into the data folder, and check its sums; unpack what can't be downloaded."""
     from bench.data import published
 
     if name not in published.PUBLISHED:
@@ -88,7 +89,7 @@ def _facts(name: str, data_dir: Path) -> dict[str, Any]:
             "identity": corpora.corpus_identity(CorpusRef(), data_dir),
         }
     target = parse_target(name)
-    facts = _folder_facts(target, data_dir) if target.path is not None else _catalogue_facts(target, data_dir)
+    facts = _facts_at_path(target, data_dir) if target.path is not None else _catalogue_facts(target, data_dir)
     return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
 
 
@@ -104,12 +105,12 @@ def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     }
 
 
-def _folder_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
-    """Return what the names of a folder's files say."""
+def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
+    """Return what a folder's names, or the labels of parquet files, say."""
     data = catalogue.open_data(target.name, target.path, data_dir)
     return {
         "use": "corpus and target",
-        "summary": "a folder of images",
+        "summary": "a folder of images" if target.name == "folder" else "parquet files of images",
         "classes": len(data.class_names),
         "class_names": data.class_names,
         "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},

@@ -1,6 +1,7 @@
 """Data to pretrain on: a class list and an order that never changes, of which a subset is the first n images.
 
-`fractals` is drawn by formula; the training part of any data set of the catalogue, or a folder, is a corpus too.
+`fractals` is drawn by formula; the training part of any data set of the catalogue, of a folder or of parquet
+files is a corpus too.
 """
 
 from pathlib import Path
@@ -28,7 +29,7 @@ class CorpusRef(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = FRACTALS
-    """`fractals`, a name of the catalogue, or `folder:PATH`"""
+    """`fractals`, a name of the catalogue, `folder:PATH` or `parquet:PATH`"""
     classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
     difficulty: Difficulty | None = None
 
@@ -47,9 +48,8 @@ class CorpusRef(BaseModel):
 
     @property
     def place(self) -> tuple[str, str | None]:
-        """The catalogue's name, and the path of a folder."""
-        name, _, path = self.name.partition(":")
-        return (name, path) if name == catalogue.FOLDER and path else (self.name, None)
+        """The catalogue's name and None, or `folder` or `parquet` and a path."""
+        return catalogue.parse_place(self.name)
 
 
 def corpus_size(ref: CorpusRef, data_dir: Path) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.parts import check_labels
 from bench.data.pictures import read_pictures
 from bench.data.sets import Part, Reader
 from bench.errors import InputError
@@ -39,6 +40,8 @@ def open_parts(files: Mapping[str, Sequence[Path]]) -> dict[str, Part]:
     shards = {part: [_open_shard(file) for file in part_files] for part, part_files in files.items()}
     everything = [shard for part in shards.values() for shard in part]
     names = _class_names(everything)
+    for shard in everything:
+        check_labels(shard.labels, len(names), str(shard.file))
     return {
         part: Part(np.concatenate([shard.labels for shard in own]), _reader(own), names) for part, own in shards.items()
     }

@@ -82,6 +82,8 @@ def _check(parts: dict[str, Part], place: str) -> None:
     """Refuse parts whose labels or classes do not fit."""
     train = parts["train"]
     for name, part in parts.items():
+        if len(part.labels) == 0:
+            raise InputError(f"{place}: {name} holds no image; put the missing files there")
         check_labels(part.labels, len(part.class_names), f"{place}: {name}")
         for known, found in zip(train.class_names, part.class_names, strict=False):
             if known != found:
@@ -95,8 +97,6 @@ def _check(parts: dict[str, Part], place: str) -> None:
 
 def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> None:
     """Refuse labels that are not 0 to classes - 1, naming the first and where it stands."""
-    if len(labels) == 0:
-        raise InputError(f"{place} holds no image; put the missing files there")
     wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if len(wrong):
         raise InputError(

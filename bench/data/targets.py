@@ -10,12 +10,13 @@ from pathlib import Path
 
 from bench.data.catalogue import (
     CATALOGUE,
-    FOLDER,
     check_name,
     check_present,
     identity,
+    is_place,
     num_pool,
     open_data,
+    parse_place,
 )
 from bench.data.hashing import sha256_of, stream_seed
 from bench.data.sets import Splits
@@ -28,9 +29,9 @@ class TargetRef:
     """A target by name, with the images to train on; `str` gives what `parse_target` reads."""
 
     name: str
-    """of the catalogue, or "folder" """
+    """of the catalogue, or "folder" or "parquet" """
     path: str | None = None
-    """of a folder of images"""
+    """of a folder of images, or of parquet files"""
     num_images: int | None = None
     """to train on; None is the target's default"""
 
@@ -41,15 +42,14 @@ class TargetRef:
 
 
 def parse_target(text: str) -> TargetRef:
-    """Read `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50`."""
+    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of `parquet:PATH`."""
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
         raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
-    name, _, path = body.partition(":")
-    if name == FOLDER and path:
-        return TargetRef(name, path, int(number) if at else None)
-    check_name("target", body)
-    return TargetRef(name, None, int(number) if at else None)
+    name, path = parse_place(body)
+    if path is None:
+        check_name("target", body)
+    return TargetRef(name, path, int(number) if at else None)
 
 
 def num_train_images(ref: TargetRef, data_dir: Path) -> int:
@@ -78,14 +78,14 @@ def check_target(ref: TargetRef, data_dir: Path) -> None:
 def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of its target: name, version and training images, never a path.
 
-    The files of a published data set need not be there; those of a folder, for its content and size to be known.
+    The files of a published data set need not be there; those at a path, for its content and size to be known.
     """
     extra: dict[str, object] = {}
     if ref.name == "fractals-heldout":
         from bench.data import embedded, fractals
 
         extra = {"corpus_version": fractals.VERSION, "difficulty": embedded.HELDOUT_DIFFICULTY.model_dump()}
-    is_known = ref.path is None or Path(ref.path).is_dir()
+    is_known = ref.path is None or is_place(ref.name, ref.path)
     images = num_train_images(ref, data_dir) if is_known else ref.num_images
     return {**identity(ref.name, ref.path), **extra, "images": images}
 

@@ -1,9 +1,12 @@
 """`bench data` as a user types it."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -20,12 +23,14 @@ def run(*arguments: str) -> str:
 
 def test_list_names_everything_and_says_what_is_missing(tmp_path: Path) -> None:
     text = run("list", "--data", str(tmp_path))
-    for name in ("fractals", *CATALOGUE, "folder:PATH"):
+    for name in ("fractals", *CATALOGUE, "folder:PATH", "parquet:PATH"):
         assert name in text
     assert f"bench data fetch cifar100 --data {tmp_path}" in text
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--data", str(tmp_path)))}
     assert rows["digits"]["present"] is True
     assert rows["cifar10"]["present"] is False
+    assert rows["imagenet"]["classes"] == 1000
+    assert rows["svhn"]["splits"] == {"train": 65_927, "validation": 7_330, "test": 26_032}
     assert rows["digits"]["splits"] == {"train": 785, "validation": 199, "test": 813}
 
 
@@ -52,6 +57,26 @@ def test_show_looks_into_a_folder(tmp_path: Path) -> None:
     assert shown["splits"] == {"train": 14, "validation": 2, "test": 4}
 
 
+def test_parquet_is_shown_and_sampled(tmp_path: Path) -> None:
+    for split, count in (("train", 20), ("test", 4)):
+        rows = [{"bytes": _png(index), "path": None} for index in range(count)]
+        table = pa.table({"image": rows, "label": np.arange(count) % 2})
+        pq.write_table(table, tmp_path / f"{split}-00000-of-00001.parquet")
+    shown = json.loads(run("show", f"parquet:{tmp_path}", "--json"))
+    assert shown["classes"] == 2
+    assert shown["splits"] == {"train": 18, "validation": 2, "test": 4}
+    assert shown["identity"]["name"] == "parquet"
+    out = tmp_path / "grid.png"
+    run("sample", f"parquet:{tmp_path}", "--out", str(out), "--image-size", "8", "--classes", "2", "--per-class", "4")
+    assert np.asarray(Image.open(out)).shape == (20, 40, 3)
+
+
+def _png(brightness: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 9), (brightness, 9, 9)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize("name", ["fractals", "fractals-heldout", "digits"])
 def test_sample_draws_a_class_a_row(name: str, tmp_path: Path) -> None:
     out = tmp_path / "grid.png"
@@ -70,8 +95,10 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         run("sample", "cifar10", "--out", str(tmp_path / "x.png"), "--data", str(tmp_path))
     with pytest.raises(InputError, match=r"--out .*no/x.png: cannot be written"):
         run("sample", "digits", "--out", str(tmp_path / "no" / "x.png"))
-    with pytest.raises(InputError, match='"svhm" is not known'):
+    with pytest.raises(InputError, match='"svhm" is not known, did you mean "svhn"'):
         run("fetch", "svhm")
+    with pytest.raises(InputError, match=r"imagenet: cannot be downloaded .* put ILSVRC2012_devkit_t12\.tar\.gz"):
+        run("fetch", "imagenet", "--data", str(tmp_path))
 
 
 def test_what_needs_no_files_is_not_fetched() -> None:

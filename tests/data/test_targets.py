@@ -30,7 +30,7 @@ def load(text: str, seed: int = 0, image_size: int = 16) -> Splits:
 
 
 @given(
-    st.sampled_from([*CATALOGUE, "folder:some/where", "folder:/a@b/c", "folder:C:\\data"]),
+    st.sampled_from([*CATALOGUE, "folder:some/where", "folder:/a@b/c", "folder:C:\\data", "parquet:x/y.parquet"]),
     st.none() | st.integers(1, 10**6),
 )
 def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
@@ -38,7 +38,7 @@ def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
     ref = parse_target(text)
     assert str(ref) == text
     assert ref.num_images == count
-    assert (ref.path is not None) == name.startswith("folder:")
+    assert (ref.path is not None) == (":" in name)
     assert parse_target(str(ref)) == ref
 
 
@@ -50,6 +50,7 @@ def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
         ("", "known are"),
         ("folder:", "folder:PATH"),
         ("folder", "folder:PATH"),
+        ("parquet:", "parquet:PATH"),
         ("digits:here", "is not known"),
         ("digits@", "number of training images, 1 or more"),
         ("digits@0", "1 or more"),
@@ -147,7 +148,7 @@ def test_more_images_than_there_are_is_refused_with_both_sizes() -> None:
         load("fractals-heldout@10001")
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion-mnist"])
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.is_published])
 def test_missing_data_names_the_folder_and_the_command(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         check_target(parse_target(f"{name}@100"), tmp_path)

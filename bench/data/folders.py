@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.inside import check_inside
 from bench.data.pictures import read_pictures
 from bench.data.sets import DataSet
 from bench.data.subsets import stratified_cut
@@ -29,6 +30,7 @@ def open_folder(path: Path) -> DataSet:
         raise InputError(f"{parts[1]}: class {unknown[0]} is not in {parts[0]}; both need the same subfolders")
     listed = [[_files(part / name) for name in class_names if (part / name).is_dir()] for part in parts]
     files = [file for part in listed for class_files in part for file in class_files]
+    check_inside(path, files)
     labels = np.array([class_names.index(file.parent.name) for file in files])
     num_train = sum(len(class_files) for class_files in listed[0])
     if len(parts) == 2:

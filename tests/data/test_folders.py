@@ -156,6 +156,31 @@ def test_more_images_than_the_folder_has_is_refused(folder: Path) -> None:
         load(folder, "@43")
 
 
+def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "cat" / "003.png").rename(tmp_path / "secret.png")
+    (folder / "cat" / "003.png").symlink_to(Path("..") / ".." / "secret.png")
+    with pytest.raises(InputError, match=r"cat/003\.png: leads out of .*pets, to .*secret\.png; put a copy"):
+        load(folder)
+    (folder / "cat" / "003.png").unlink()
+    (folder / "cat" / "003.png").symlink_to("004.png")
+    linked = tmp_path / "linked"
+    linked.symlink_to(folder)
+    assert len(load(linked).train) == 42
+    (folder / "dog").rename(tmp_path / "dog")
+    (folder / "dog").symlink_to(tmp_path / "dog")
+    with pytest.raises(InputError, match=r"dog/000\.png: leads out of"):
+        load(folder)
+
+
+def test_a_link_to_nothing_is_named(folder: Path) -> None:
+    (folder / "cat" / "003.png").unlink()
+    (folder / "cat" / "003.png").symlink_to("nothing.png")
+    with pytest.raises(InputError, match=r"cat/003\.png: not a readable image .*No such file"):
+        load(folder)
+    with pytest.raises(InputError, match=r"cat/003\.png: cannot be read \(No such file"):
+        target_identity(parse_target(f"folder:{folder}"), Path("x"))
+
+
 def test_hidden_files_and_other_files_are_left_out(folder: Path) -> None:
     (folder / "cat" / ".hidden.png").write_bytes(b"")
     (folder / "cat" / "notes.txt").write_text("")

@@ -103,3 +103,12 @@ def image_sizes(name: str) -> tuple[int, int]:
 def one_thread() -> None:
     """As the suite's workers have it; more would only get in each other's way."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """What a test makes is in float64, so that a wrong number can be told from a rounded one."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)

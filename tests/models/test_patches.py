@@ -1,6 +1,5 @@
 """Tokenizers against plain loops, in float64: which pixels a token sees, and what becomes of them."""
 
-from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
@@ -14,12 +13,7 @@ from models.presets import Convolutions
 M = TypeVar("M", bound=nn.Module)
 
 
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def test_a_map_becomes_tokens_row_by_row() -> None:

@@ -1,7 +1,6 @@
 """Poolings against plain loops, in float64: which tokens make the feature, and how."""
 
 import math
-from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
@@ -19,12 +18,7 @@ WIDTH, HEADS = 64, 4  # vit_pico's
 M = TypeVar("M", bound=nn.Module)
 
 
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def test_the_mean_weighs_all_patches_alike() -> None:

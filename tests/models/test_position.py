@@ -4,7 +4,6 @@ Everything is in float64; where a table is interpolated, which torch and timm do
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,13 +32,7 @@ SUMMED = ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d")
 Weights = dict[str, Tensor]
 
 
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    """Models are built in float64 too, so that computed tables are not rounded."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,15 @@ def permutation(seed: int, size: int) -> NDArray[np.int64]:
     return np.argsort(hash_words(seed, np.arange(size)), kind="stable").astype(np.int64)
 
 
-def below(hashes: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
-    """Map hashes to 0 to bound - 1, for a bound of at most 2^32, by their upper 32 bits."""
-    return ((hashes >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)).astype(np.int64)
+def below(hashes: NDArray[np.uint64], bound: int | NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Map hashes to 0 to bound - 1, for a bound of at most 2^32, by their upper 32 bits; an array bounds each."""
+    bounds = np.asarray(bound, dtype=np.uint64)
+    return ((hashes >> np.uint64(32)) * bounds >> np.uint64(32)).astype(np.int64)
+
+
+def uniform(hashes: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Map hashes to 0 up to, but not 1, by their upper 53 bits."""
+    return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -13,6 +13,10 @@ import torch
 from accelerate import Accelerator
 
 import models
+from bench.data.augment.erasing import Erasing
+from bench.data.augment.mixing import Mixing
+from bench.data.augment.policies import AutoAugment, RandAugment
+from bench.data.augment.resized import ResizedCrop
 from bench.data.batches import Augmentation, Stream, evaluation_batches, training_batches
 from bench.data.corpora import load_subset
 from bench.data.hashing import stream_seed
@@ -25,6 +29,7 @@ from bench.plan import Run
 from bench.store import Outcome, Record, Store
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.loop import Diverged, Fit, accelerator_for, fit, num_steps
+from bench.train.recipe import Settings
 from models.outside import outside_weights
 from models.weights import load_weights
 
@@ -50,6 +55,21 @@ def execute(run: Run, store: Store, data_dir: Path) -> Record:
     outcome = attempt(lambda: _train_and_evaluate(run, store, data_dir), run)
     store.write(outcome)
     return outcome.record
+
+
+def augmentation_of(settings: Settings, *, flip: bool) -> Augmentation:
+    """What a recipe asks for; `flip` says whether the data set allows mirrored images."""
+    crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing
+    chosen = RandAugment(policy.num_ops, policy.magnitude) if policy else None
+    mixes = settings.mixup is not None or settings.cutmix is not None
+    return Augmentation(
+        settings.shift,
+        settings.flip and flip,
+        ResizedCrop(crop.scale, crop.ratio) if crop else None,
+        AutoAugment() if settings.autoaugment else chosen,
+        Erasing(erasing.probability, erasing.scale, erasing.ratio) if erasing else None,
+        Mixing(settings.mixup, settings.cutmix) if mixes else None,
+    )
 
 
 def attempt(job: Callable[[], Outcome], run: Run) -> Outcome:
@@ -82,8 +102,8 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
     counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
 
     measures_memory = _reset_peak(accelerator)
-    augmentation = Augmentation(run.settings.shift, run.settings.flip and material.flip)
-    stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation)
+    augmentation = augmentation_of(run.settings, flip=material.flip)
+    stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation, num_classes)
     batches = training_batches(material.train, stream, device=accelerator.device)
     torch.manual_seed(stream_seed(run.seed, f"drop {run.stage}"))  # for layers that draw while training
     fitted = fit(model, batches, num_steps(run.images, run.settings.batch_size), run.settings, accelerator)

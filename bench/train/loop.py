@@ -21,7 +21,7 @@ from bench.train.optimizer import build_optimizer, learning_rates
 from bench.train.recipe import Settings
 
 Batch = tuple[Tensor, Tensor]
-"""Images (batch, 3, size, size), float, and labels (batch,)."""
+"""Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
 
 NUM_HISTORY_ROWS = 100
 

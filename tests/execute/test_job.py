@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,15 @@ import timm
 import torch
 
 import models
+from bench.data.augment.mixing import Mixing
+from bench.data.augment.policies import AutoAugment, RandAugment
+from bench.data.augment.resized import ResizedCrop
+from bench.data.batches import Augmentation
 from bench.data.targets import load_target, parse_target
 from bench.execute import job
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
+from bench.train.recipe import Settings
 
 
 @pytest.fixture
@@ -137,8 +143,6 @@ def test_a_trained_model_can_be_used(store, run_of, tmp_path):
 def test_a_diverging_run_is_a_record(store, run_of, tmp_path):
     run = run_of("scratch")
     settings = run.settings.model_copy(update={"learning_rate": 1e30, "clip_norm": None})
-    from dataclasses import replace
-
     record = job.execute(replace(run, settings=settings), store, tmp_path)
     assert record["status"] == "diverged"
     assert "at step" in record["reason"]
@@ -171,3 +175,21 @@ def test_a_record_is_plain_json_and_its_history_a_curve(store, run_of, tmp_path)
     history = pd.read_parquet(store.run_folder(pretrain.key) / "history.parquet")
     assert history.columns.tolist() == ["step", "images_seen", "learning_rate", "train_loss"]
     assert history["images_seen"].tolist() == [32, 64]
+
+
+ALL = {"flip": True, "resized_crop": {}, "randaugment": {}, "erasing": {}, "mixup": 0.8, "cutmix": 1.0}
+
+
+def test_a_recipe_gets_the_augmentation_that_it_asks_for():
+    asked = job.augmentation_of(Settings.model_validate(ALL), flip=False)
+    assert not asked.flip
+    assert (asked.resized_crop, asked.policy, asked.mixing) == (ResizedCrop(), RandAugment(), Mixing(0.8, 1.0))
+    assert job.augmentation_of(Settings(autoaugment="cifar10"), flip=True).policy == AutoAugment()
+    assert job.augmentation_of(Settings(shift=2, flip=True), flip=True) == Augmentation(2, True)
+
+
+def test_a_run_trains_with_everything_at_once(store, run_of, tmp_path):
+    run = replace(run_of("scratch"), settings=Settings.model_validate(ALL | {"label_smoothing": 0.1}))
+    record = job.execute(run, store, tmp_path)
+    assert record["status"] == "ok", record["reason"]
+    assert run.key != run_of("scratch").key

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.data.corpora import CorpusRef
+from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import TargetRef, parse_target
 from bench.outside import OutsideModel
 from bench.suite import Budgets, ResolvedLadder, ResolvedSuite, ResolvedTarget
@@ -51,6 +52,12 @@ class Run:
     protocol: int
     outside: OutsideModel | None = None
     """The weights made elsewhere that it starts from."""
+    pretraining: "Run | None" = None
+    """The run that it starts from."""
+    pipeline: WantedPipeline = "auto"
+    """How images reach the device: it changes no result."""
+    on_bad_image: OnBadImage = "fail"
+    """What happens to an image that cannot be read."""
 
     @cached_property
     def key(self) -> str:
@@ -81,7 +88,7 @@ class Run:
             "stage": self.stage,
             "model": self.model,
             "image_size": self.image_size,
-            "data": json.loads(self.identity) | ({"images": self.subset_images} if self.corpus else {}),
+            "data": self._data(),
             "settings": self.settings.model_dump(mode="json"),
             "budget": {"match": self.match, "images": self.images},
             "precision": self.precision,
@@ -90,6 +97,11 @@ class Run:
             "seed": self.seed,
             "starts_from": self.starts_from,
         }
+
+    def _data(self) -> dict[str, Any]:
+        """What decides the images: their number where a corpus has more; skipped ones only where they may be."""
+        number = {"images": self.subset_images} if self.corpus else {}
+        return json.loads(self.identity) | number | ({"on_bad_image": "skip"} if self.on_bad_image == "skip" else {})
 
 
 @dataclass(frozen=True)
@@ -203,7 +215,7 @@ def _transfer(suite: ResolvedSuite, pretrain: Run, target: ResolvedTarget) -> Ru
         images=suite.images.transfer,
         target=parse_target(target.target),
         identity=canonical_json(target.identity),
-        starts_from=pretrain.key,
+        pretraining=pretrain,
     )
 
 
@@ -247,7 +259,7 @@ def _run(
     corpus: CorpusRef | None = None,
     subset_images: int | None = None,
     target: TargetRef | None = None,
-    starts_from: str | None = None,
+    pretraining: Run | None = None,
     outside: OutsideModel | None = None,
 ) -> Run:
     chosen = suite.recipes[recipe]
@@ -267,7 +279,10 @@ def _run(
         device=suite.device,
         threads=suite.threads,
         seed=seed,
-        starts_from=starts_from,
+        starts_from=pretraining.key if pretraining else None,
         protocol=suite.protocol,
         outside=outside,
+        pretraining=pretraining,
+        pipeline=suite.pipeline,
+        on_bad_image=suite.on_bad_image,
     )

@@ -46,6 +46,11 @@ class Store:
         """The folder of the derived tables."""
         return self.root / "tables"
 
+    @property
+    def contents(self) -> Path:
+        """The folder of what images were hashed to, so that each set of them is hashed once."""
+        return self.root / "contents"
+
     def run_folder(self, key: str) -> Path:
         """Where a run's record lies, or will."""
         return self.root / "runs" / key
@@ -161,8 +166,8 @@ def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
 
 
 def _deciding(suite: ResolvedSuite) -> Record:
-    """What decides a suite's runs: no words, no size class, and outside weights by their content, wherever they lie."""
-    record = suite.model_dump(mode="json", exclude={"description", "limits", "size_class"})
+    """What decides a suite's runs: no words, size class or pipeline; outside weights by content, wherever they lie."""
+    record = suite.model_dump(mode="json", exclude={"description", "limits", "size_class", "pipeline"})
     outside = {one.model: [one.bare_model, one.identity] for one in suite.outside_weights}
     return record | {
         "models": [outside.get(model, model) for model in suite.models],

@@ -12,8 +12,9 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench import PROTOCOL_VERSION
-from bench.data.corpora import CorpusRef, check_corpus, corpus_identity
+from bench.data.corpora import FRACTALS, CorpusRef, check_corpus, corpus_identity
 from bench.data.fractals import check_image_size
+from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
 from bench.outside import OutsideModel, check_external, outside_models
@@ -144,6 +145,10 @@ class Suite(_Strict):
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
     budgets: Budgets | None = None
+    pipeline: WantedPipeline = "auto"
+    """How images reach the device; `auto` goes by size and memory, and no result depends on it."""
+    on_bad_image: OnBadImage = "fail"
+    """What happens to an image that cannot be read: its run fails, or skips and counts it."""
     size_class: Measure | None = None
     """By which measure each model has to have a partner of its size in each other family."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -180,6 +185,12 @@ class Suite(_Strict):
         arms = [spec for ablation in self.ablations for spec in ablation.arms.values()]
         for spec in (*self.models, *arms):
             _check_model(spec, self.image_size)
+        return self
+
+    @model_validator(mode="after")
+    def _only_formulas_are_generated(self) -> "Suite":
+        if self.pipeline == "generated" and all(ladder.corpus.name != FRACTALS for ladder in self.corpus):
+            raise ValueError(f"pipeline generated draws the corpus {FRACTALS}, which this suite lacks; use streaming")
         return self
 
     @model_validator(mode="after")
@@ -224,6 +235,8 @@ class ResolvedSuite(_Strict):
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
+    pipeline: WantedPipeline = "auto"
+    on_bad_image: OnBadImage = "fail"
     size_class: Measure | None = None
     outside_weights: tuple[OutsideModel, ...] = ()
     """The models that start from weights made elsewhere, and what identifies these."""
@@ -284,6 +297,8 @@ def resolve(
         precision=automatic if suite.precision == "auto" else suite.precision,
         device=device,
         threads=suite.threads,
+        pipeline=suite.pipeline,
+        on_bad_image=suite.on_bad_image,
         size_class=suite.size_class,
         outside_weights=outside_models(suite.models, suite.image_size),
     )

@@ -33,12 +33,13 @@ DIFFERENT = {
     "starts_from": "0" * 16,
     "protocol": 0,
     "stage": "scratch",
+    "on_bad_image": "skip",
     "outside": OutsideModel(
         model="timm:x:family=cnn,pretrained=true", sha256="ab" * 32, source="hub:x", mean=(0, 0, 0), std=(1, 1, 1)
     ),
 }
 GOLDEN_KEY = "bfca01c213e0c194"
-NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings"}
+NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings", "pretraining", "pipeline"}
 
 
 def test_the_counts_of_a_suite(plan_suite):

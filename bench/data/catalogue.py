@@ -1,15 +1,15 @@
 """What can be a target, or a corpus of real images: the known data sets by name, `folder:PATH` and `parquet:PATH`."""
 
 import hashlib
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.sets import DataSet, Reader
+from bench.data.sets import DataSet, ImageSet
 from bench.errors import InputError, did_you_mean
 
 PLACES = ("folder", "parquet")
@@ -118,6 +118,47 @@ def _fingerprint(name: str, path: Path, state: str) -> str:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
 
+@dataclass
+class OpenData:
+    """A data set as the source of its images: its name travels, and each process opens it once for itself."""
+
+    name: str
+    path: str | None
+    data_dir: Path
+    is_formula = False
+
+    @cached_property
+    def data(self) -> DataSet:
+        """The data set, open for as long as this object is there."""
+        return open_data(self.name, self.path, self.data_dir)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the open data set behind."""
+        return {name: getattr(self, name) for name in ("name", "path", "data_dir")}
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Decode images, keeping none."""
+        return self.data.read(ids, image_size)
+
+    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Decode each image once at a size, while all of the data set would fit in `MAX_KEPT_BYTES`."""
+        shape = (len(self.data.labels), 3, image_size, image_size)
+        if prod(shape) > MAX_KEPT_BYTES:
+            return self.data.read(ids, image_size)
+        images, is_kept = self.data.kept.setdefault(
+            image_size, (np.zeros(shape, np.uint8), np.zeros(shape[0], np.bool_))
+        )
+        missing = np.unique(ids[~is_kept[ids]])
+        if len(missing):
+            images[missing] = self.data.read(missing, image_size)
+            is_kept[missing] = True
+        return images[ids]
+
+    def some(self, ids: NDArray[np.int64], image_size: int) -> ImageSet:
+        """Some of its images at a size."""
+        return ImageSet(self, self.data.labels[ids], ids, image_size)
+
+
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
     """Open a data set; the last few stay open in this process."""
     return _opened(name, path, data_dir, _state_of(Path(path)) if path is not None else "")
@@ -140,7 +181,7 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     else:
         data = open_published(name, data_dir)
         _check_counts(name, data, data_dir)
-    return replace(data, read=_read_once(data.read, len(data.labels)))
+    return data
 
 
 def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
@@ -156,24 +197,6 @@ def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
             f"{name}: the files in {data_dir} hold {numbers[0]}, but were published with {numbers[1]}; "
             f"remove them, then: bench data fetch {name} --data {data_dir}"
         )
-
-
-def _read_once(read: Reader, num_images: int) -> Reader:
-    """Return a reader that decodes each image once at a size, while all of them would fit in `MAX_KEPT_BYTES`."""
-    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
-
-    def read_once(indices: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        shape = (num_images, 3, image_size, image_size)
-        if prod(shape) > MAX_KEPT_BYTES:
-            return read(indices, image_size)
-        images, is_kept = kept.setdefault(image_size, (np.zeros(shape, np.uint8), np.zeros(num_images, np.bool_)))
-        missing = np.unique(indices[~is_kept[indices]])
-        if len(missing):
-            images[missing] = read(missing, image_size)
-            is_kept[missing] = True
-        return images[indices]
-
-    return read_once
 
 
 def _state_of(path: Path) -> str:

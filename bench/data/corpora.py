@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.data import catalogue, fractals
-from bench.data.fractals import Difficulty, Domain, render
+from bench.data.fractals import Difficulty, Domain, FractalSource
 from bench.data.hashing import sha256_of
-from bench.data.sets import LabelledImages, Subset
+from bench.data.sets import ImageSet, Subset
 from bench.data.subsets import balanced_order
 from bench.errors import InputError
 
@@ -77,16 +77,20 @@ def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
 
 
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Subset:
-    """Return the first `num_images` of a corpus at a size; threads draw fractals faster and change nothing."""
+    """Return the first `num_images` of a corpus at a size; none is decoded or drawn yet.
+
+    Threads draw fractals faster and change nothing.
+    """
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
         return _fractal_subset(ref, num_images, image_size, num_threads)
     name, path = ref.place
-    data = catalogue.open_data(name, path, data_dir)
+    source = catalogue.OpenData(name, path, data_dir)
+    data = source.data
     train = data.pool[balanced_order(data.labels[data.pool], name, "corpus")][:num_images]
     return Subset(
-        train=data.load(train, image_size),
-        validation=data.load(data.validation, image_size),
+        train=source.some(train, image_size),
+        validation=source.some(data.validation, image_size),
         class_names=data.class_names,
         flip=data.flip,
         subset_hash=sha256_of(name, train),
@@ -94,26 +98,19 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
 
 
 def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Subset:
-    """Draw image j of class j mod classes, as its instance j div classes; an image's id is class 2^32 + instance."""
+    """Image j is of class j mod classes, its instance j div classes."""
     assert ref.classes is not None
     num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
 
-    def draw(domain: Domain, count: int) -> LabelledImages:
+    def some(domain: Domain, count: int) -> ImageSet:
         instances, classes = np.divmod(np.arange(count), num_classes)
-        images = render(
-            classes,
-            instances,
-            image_size=image_size,
-            difficulty=difficulty,
-            domain=domain,
-            num_threads=num_threads,
-        )
-        return LabelledImages(images, labels=classes, ids=classes * 2**32 + instances)
+        ids = classes * fractals.INSTANCES_AN_ID + instances
+        return ImageSet(FractalSource(difficulty, domain, num_threads), classes, ids, image_size)
 
-    train = draw(Domain.PRETRAIN, num_images)
+    train = some(Domain.PRETRAIN, num_images)
     return Subset(
         train=train,
-        validation=draw(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
+        validation=some(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
         class_names=tuple(f"system {index}" for index in range(num_classes)),
         flip=False,
         subset_hash=sha256_of(FRACTALS, train.ids),

@@ -6,6 +6,7 @@ asked for it. `chaos_game` draws; it is imported when the first image is.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,9 @@ VERSION = 1
 MAX_CLASSES = 100_000
 MAX_INSTANCES = 2**31
 """Instances of a class that can be asked for."""
+
+INSTANCES_AN_ID = 2**32
+"""What a class counts for in an id."""
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
 """At a larger size, the products that turn coordinates into pixels could pass 2^31."""
@@ -95,6 +99,30 @@ def render(
         with ThreadPoolExecutor(num_threads) as pool:
             list(pool.map(draw, parts))
     return images
+
+
+@dataclass(frozen=True)
+class FractalSource:
+    """Fractals as the source of a set of images; an id is the class times 2^32, plus the instance."""
+
+    difficulty: Difficulty
+    domain: Domain
+    num_threads: int = 1
+    is_formula = True
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Draw the images of the ids."""
+        classes, instances = np.divmod(ids, INSTANCES_AN_ID)
+        return render(
+            classes,
+            instances,
+            image_size=image_size,
+            difficulty=self.difficulty,
+            domain=self.domain,
+            num_threads=self.num_threads,
+        )
+
+    read_kept = read
 
 
 def check_image_size(image_size: int) -> None:

@@ -14,6 +14,8 @@ from bench.errors import InputError
 
 CHUNK = 64
 """Pictures that a thread decodes at once."""
+_num_threads: int | None = None
+"""Threads that decode; None is one a core, and a few more."""
 MAX_PIXELS = 89_478_485
 """Of one picture: Pillow's own bound, above which a small file may be made to fill the memory."""
 UNREADABLE = (
@@ -31,6 +33,16 @@ UNREADABLE = (
 """What Pillow raises where a file is empty, cut off, damaged, too large, or no image."""
 
 
+class BadImage(InputError):
+    """One image that cannot be read; the message names it and says why."""
+
+
+def use_threads(number: int) -> None:
+    """Let this process decode on so many threads; otherwise it uses the cores that it finds."""
+    global _num_threads
+    _num_threads = number
+
+
 def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callable[[int], str]) -> NDArray[np.uint8]:
     """Decode files or their bytes into (n, 3, image_size, image_size); an unreadable one is named by `name(i)`."""
     images = np.empty((len(sources), 3, image_size, image_size), dtype=np.uint8)
@@ -40,10 +52,15 @@ def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callab
             try:
                 images[index] = _decoded(sources[index], image_size)
             except UNREADABLE as error:
-                raise InputError(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
+                raise BadImage(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(read, range(0, len(sources), CHUNK)))
+    starts = range(0, len(sources), CHUNK)
+    if _num_threads == 1:
+        for start in starts:
+            read(start)
+    else:
+        with ThreadPoolExecutor(_num_threads) as pool:
+            list(pool.map(read, starts))
     return images
 
 

@@ -1,7 +1,9 @@
 """Images with their labels, as every part of the harness passes them on: plain arrays, no torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,36 +13,88 @@ STD = 0.5
 """Every model gets its inputs scaled to these, of values from 0 to 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledImages:
-    """Images of one size in memory, with the label of each and an id that never changes."""
+Pipeline = Literal["resident", "streaming", "generated"]
+"""How images reach the device (`bench.data.pipelines`)."""
+WantedPipeline = Literal["auto", Pipeline]
+OnBadImage = Literal["fail", "skip"]
+"""What happens to an image that cannot be read (`bench.data.bad_images`)."""
 
-    images: NDArray[np.uint8]
-    """(n, 3, size, size), RGB"""
+
+class Source(Protocol):
+    """Where images come from. It travels to other processes: it says how they are found, and holds none itself."""
+
+    @property
+    def is_formula(self) -> bool:
+        """Whether images are drawn by formula, not decoded from files."""
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Decode or draw the images (n, 3, image_size, image_size) of n ids.
+
+        Raises:
+            BadImage: one of them cannot be read.
+        """
+
+    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Do what `read` does; what was decoded before in this process may be taken from memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Labelled images of one size that are decoded or drawn when they are asked for."""
+
+    source: Source
     labels: NDArray[np.int64]
     """(n,), 0 to classes - 1"""
     ids: NDArray[np.int64]
     """(n,), unique within a data set's split; what predictions are stored under"""
+    image_size: int
 
     def __post_init__(self) -> None:
-        """Assert the shapes and types that batches rely on."""
-        num_images, channels, height, width = self.images.shape
-        assert (channels, height) == (3, width), self.images.shape
-        assert self.labels.shape == self.ids.shape == (num_images,), (self.labels.shape, self.ids.shape)
-        types = [array.dtype.name for array in (self.images, self.labels, self.ids)]
-        assert types == ["uint8", "int64", "int64"], types
+        """Assert the shapes and types that pipelines rely on."""
+        assert self.labels.shape == self.ids.shape == (len(self.labels),), (self.labels.shape, self.ids.shape)
+        assert self.labels.dtype == self.ids.dtype == np.int64, (self.labels.dtype, self.ids.dtype)
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.labels)
+
+    @property
+    def num_bytes(self) -> int:
+        """What all images take in memory."""
+        return 3 * self.image_size**2 * len(self)
+
+    @cached_property
+    def images(self) -> NDArray[np.uint8]:
+        """All of them, (n, 3, size, size): for sets that are known to be small."""
+        return self.source.read_kept(self.ids, self.image_size)
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Images that are in memory already; an id is an index."""
+
+    arrays: NDArray[np.uint8]
+    is_formula = False
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Look the images up; they have one size only."""
+        assert image_size == self.arrays.shape[-1], (image_size, self.arrays.shape)
+        return self.arrays[ids]
+
+    read_kept = read
+
+
+def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
+    """Return images (n, 3, size, size) with their labels (n,); ids are their places."""
+    return ImageSet(ArraySource(arrays), labels, np.arange(len(arrays)), arrays.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class Subset:
     """The first images of a corpus to pretrain on, and images of the same classes to validate on."""
 
-    train: LabelledImages
-    validation: LabelledImages
+    train: ImageSet
+    validation: ImageSet
     class_names: tuple[str, ...]
     flip: bool
     """whether a mirrored image is still of its class"""
@@ -52,9 +106,9 @@ class Subset:
 class Splits:
     """A target: `train` already cut to the images asked for, the other two always whole."""
 
-    train: LabelledImages
-    validation: LabelledImages
-    test: LabelledImages
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
     class_names: tuple[str, ...]
     flip: bool
     """whether a mirrored image is still of its class"""
@@ -89,7 +143,5 @@ class DataSet:
     flip: bool
     """whether a mirrored image is still of its class"""
     read: Reader
-
-    def load(self, indices: NDArray[np.int64], image_size: int) -> LabelledImages:
-        """Decode some images at a size."""
-        return LabelledImages(self.read(indices, image_size), self.labels[indices], indices)
+    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
+    """what this process has decoded: by image size, the images and which of them are there"""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bench.data.catalogue import (
     CATALOGUE,
+    OpenData,
     check_name,
     check_present,
     identity,
     is_place,
     num_pool,
-    open_data,
     parse_place,
 )
 from bench.data.hashing import sha256_of, stream_seed
@@ -91,16 +91,17 @@ def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:
-    """Return the target's images at a size, its training part cut to the draw of `seed`."""
+    """Return the target's images at a size, its training part cut to the draw of `seed`; none is decoded yet."""
     check_target(ref, data_dir)
-    data = open_data(ref.name, ref.path, data_dir)
+    source = OpenData(ref.name, ref.path, data_dir)
+    data = source.data
     draw = stream_seed(seed, "draw")
     order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
     train = order[: num_train_images(ref, data_dir)]
     return Splits(
-        train=data.load(train, image_size),
-        validation=data.load(data.validation, image_size),
-        test=data.load(data.test, image_size),
+        train=source.some(train, image_size),
+        validation=source.some(data.validation, image_size),
+        test=source.some(data.test, image_size),
         class_names=data.class_names,
         flip=data.flip,
         split_hash=sha256_of(ref.name, train, data.validation, data.test),

@@ -4,7 +4,6 @@ import datetime
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +12,22 @@ import torch
 from accelerate import Accelerator
 
 import models
-from bench.data.augment.erasing import Erasing
-from bench.data.augment.mixing import Mixing
-from bench.data.augment.policies import AutoAugment, RandAugment
-from bench.data.augment.resized import ResizedCrop
-from bench.data.batches import Augmentation, Stream, evaluation_batches, training_batches
-from bench.data.corpora import load_subset
+from bench.data.batches import evaluation_batches, training_batches
 from bench.data.hashing import stream_seed
-from bench.data.sets import LabelledImages
-from bench.data.targets import load_target
-from bench.execute.environment import num_cores, peak_memory_bytes, reset_peak_memory
+from bench.data.pipelines import Feed
+from bench.data.plans import Stream
+from bench.data.sets import ImageSet
+from bench.execute.augmentation import augmentation_of
+from bench.execute.contamination import num_contaminated
+from bench.execute.environment import peak_memory_bytes, reset_peak_memory
+from bench.execute.feeding import delivery, feed_for
+from bench.execute.material import load_material
 from bench.execute.record import build_record, failure
 from bench.outside import OutsideModel
 from bench.plan import Run
 from bench.store import Outcome, Record, Store
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.loop import Diverged, Fit, accelerator_for, fit, num_steps
-from bench.train.recipe import Settings
 from models.outside import outside_weights
 from models.weights import load_weights
 
@@ -37,39 +35,11 @@ EVALUATION_BATCH = 250
 """Images at once; it changes no answer beyond the last bits."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """The images of one run, and what its record says of them."""
-
-    train: LabelledImages
-    validation: LabelledImages
-    test: LabelledImages | None
-    class_names: tuple[str, ...]
-    flip: bool
-    subset_hash: str | None
-    split_hash: str | None
-
-
 def execute(run: Run, store: Store, data_dir: Path) -> Record:
     """Do a run and keep its outcome, whatever it is; returns the record."""
     outcome = attempt(lambda: _train_and_evaluate(run, store, data_dir), run)
     store.write(outcome)
     return outcome.record
-
-
-def augmentation_of(settings: Settings, *, flip: bool) -> Augmentation:
-    """What a recipe asks for; `flip` says whether the data set allows mirrored images."""
-    crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing
-    chosen = RandAugment(policy.num_ops, policy.magnitude) if policy else None
-    mixes = settings.mixup is not None or settings.cutmix is not None
-    return Augmentation(
-        settings.shift,
-        settings.flip and flip,
-        ResizedCrop(crop.scale, crop.ratio) if crop else None,
-        AutoAugment() if settings.autoaugment else chosen,
-        Erasing(erasing.probability, erasing.scale, erasing.ratio) if erasing else None,
-        Mixing(settings.mixup, settings.cutmix) if mixes else None,
-    )
 
 
 def attempt(job: Callable[[], Outcome], run: Run) -> Outcome:
@@ -96,7 +66,7 @@ def _diagnose(error: Exception) -> tuple[str, str]:
 def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
     torch.set_num_threads(run.threads)
     accelerator = accelerator_for(run.device, run.precision)
-    material = _material(run, data_dir)
+    material = load_material(run, data_dir)
     num_classes = len(material.class_names)
     model = _model(run, store, num_classes).to(accelerator.device)
     counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
@@ -104,12 +74,13 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
     measures_memory = _reset_peak(accelerator)
     augmentation = augmentation_of(run.settings, flip=material.flip)
     stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation, num_classes)
-    batches = training_batches(material.train, stream, device=accelerator.device)
+    feeds = {name: feed_for(part, run, accelerator.device) for name, part in material.parts.items()}
+    batches = training_batches(material.train, stream, feeds["train"])
     torch.manual_seed(stream_seed(run.seed, f"drop {run.stage}"))  # for layers that draw while training
     fitted = fit(model, batches, num_steps(run.images, run.settings.batch_size), run.settings, accelerator)
     peak = _peak(accelerator) if measures_memory else None
-    validation = _evaluate(model, material.validation, accelerator)
-    test = _evaluate(model, material.test, accelerator) if material.test else None
+    validation = _evaluate(model, material.validation, feeds["validation"], accelerator)
+    test = _evaluate(model, material.test, feeds["test"], accelerator) if material.test else None
 
     record = build_record(
         run,
@@ -121,6 +92,8 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
             "num_images": len(material.train),
             "num_classes": num_classes,
             "class_names": list(material.class_names),
+            "num_contaminated": num_contaminated(run, material, store, data_dir),
+            **delivery(feeds),
         },
         metrics=_metrics(fitted, validation, test),
         counts={"parameters": counts.parameters, "macs": counts.macs, "tokens": counts.tokens},
@@ -137,27 +110,6 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
         name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
     }
     return Outcome(record, fitted.history, test.predictions if test else None, safetensors.torch.save(weights))
-
-
-def _material(run: Run, data_dir: Path) -> Material:
-    if run.corpus is not None and run.subset_images is not None:
-        threads = num_cores() if run.device == "cuda" else 1
-        subset = load_subset(run.corpus, run.subset_images, run.image_size, data_dir, num_threads=threads)
-        return Material(
-            subset.train, subset.validation, None, subset.class_names, subset.flip, subset.subset_hash, None
-        )
-    if run.target is None:
-        raise AssertionError("a run has a corpus or a target")
-    splits = load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir)
-    return Material(
-        splits.train,
-        splits.validation,
-        splits.test,
-        splits.class_names,
-        splits.flip,
-        None,
-        splits.split_hash,
-    )
 
 
 def _model(run: Run, store: Store, num_classes: int) -> models.Classifier:
@@ -190,10 +142,8 @@ def _from_outside(outside: OutsideModel, num_classes: int, image_size: int, seed
     return models.build(spec, num_classes=num_classes, image_size=image_size, seed=seed)
 
 
-def _evaluate(model: models.Classifier, images: LabelledImages, accelerator: Accelerator) -> Evaluation:
-    return evaluate(
-        model, evaluation_batches(images, EVALUATION_BATCH, device=accelerator.device), images.ids, accelerator
-    )
+def _evaluate(model: models.Classifier, images: ImageSet, feed: Feed, accelerator: Accelerator) -> Evaluation:
+    return evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), accelerator)
 
 
 def _metrics(fitted: Fit, validation: Evaluation, test: Evaluation | None) -> dict[str, float | None]:

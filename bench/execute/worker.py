@@ -1,6 +1,7 @@
 """What a worker process does: whole runs, timings for the estimate, counts. The fork server imports this beforehand."""
 
 import logging
+import multiprocessing
 import signal
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ TIMED_STEPS = 6
 def start() -> None:
     """Leave Ctrl-C to the parent, which ends its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    multiprocessing.current_process().daemon = False  # so that a run may have processes that decode for it
     logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.sets import LabelledImages
+from bench.data.sets import ImageSet, in_memory
 
 IMAGE_SIZE = 32
 NUM_CLASSES = 10
@@ -13,11 +13,10 @@ Batch = tuple[Tensor, Tensor]
 """Images (batch, 3, size, size), float, and labels (batch,)."""
 
 
-def random_images(num_images: int) -> LabelledImages:
+def random_images(num_images: int) -> ImageSet:
     """Noise of 32 pixels, in ten classes."""
     images = np.random.default_rng(0).integers(0, 256, (num_images, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
-    ids = np.arange(num_images)
-    return LabelledImages(images, ids % NUM_CLASSES, ids)
+    return in_memory(images, np.arange(num_images) % NUM_CLASSES)
 
 
 def random_batch(size: int, device: str, image_size: int = IMAGE_SIZE, num_classes: int = NUM_CLASSES) -> Batch:

@@ -10,7 +10,9 @@ from torch import Tensor
 import models
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
-from bench.data.batches import PLANNED, Augmentation, Stream, training_batches
+from bench.data.batches import training_batches
+from bench.data.pipelines import Feed
+from bench.data.plans import PLANNED, Augmentation, Stream
 from bench.throughput.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
 from bench.throughput.jobs import training_job
 from bench.throughput.side_by_side import side_by_side
@@ -55,4 +57,4 @@ def test_batches_beside_training(benchmark: BenchmarkFixture, device: torch.devi
 
 def endless_batches(augmentation: Augmentation, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     stream = Stream(0, "pretrain", 10**9, BATCH_SIZE, augmentation)
-    return training_batches(random_images(2048), stream, device=device)
+    return training_batches(random_images(2048), stream, Feed("resident", device))

@@ -5,8 +5,10 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.data.batches import Augmentation, Stream, training_batches
+from bench.data.batches import training_batches
 from bench.data.fractals import Difficulty, Domain, render
+from bench.data.pipelines import Feed
+from bench.data.plans import Augmentation, Stream
 from bench.throughput.images import IMAGE_SIZE, random_images
 from bench.throughput.measure import measure
 
@@ -33,7 +35,7 @@ def test_batches(benchmark: BenchmarkFixture, device: torch.device) -> None:
     stream = Stream(seed=0, stage="pretrain", num_images=16_384, batch_size=32, augmentation=Augmentation(4, True))
 
     def draw() -> None:
-        for images, _ in training_batches(data, stream, device=device):
+        for images, _ in training_batches(data, stream, Feed("resident", device)):
             assert images.shape == (32, 3, IMAGE_SIZE, IMAGE_SIZE)
 
     measure(benchmark, draw, num_images=stream.num_images, device=device.type, notes={"threads": 1, "batch_size": 32})

@@ -11,7 +11,9 @@ from itertools import islice
 import torch
 
 import models
-from bench.data.batches import Augmentation, Stream, training_batches
+from bench.data.batches import training_batches
+from bench.data.pipelines import Feed
+from bench.data.plans import Augmentation, Stream
 from bench.throughput.images import IMAGE_SIZE, NUM_CLASSES, random_images
 from bench.train.loop import accelerator_for, fit
 from bench.train.recipe import Settings
@@ -41,7 +43,7 @@ def prepare(name: str, threads: int) -> Callable[[int], None]:
     accelerator = accelerator_for("cpu", "fp32")
     model = models.build(name, num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0)
     stream = Stream(0, "pretrain", num_images=10**9, batch_size=BATCH_SIZE, augmentation=Augmentation(shift=1))
-    batches = training_batches(random_images(1024), stream, device=torch.device("cpu"))
+    batches = training_batches(random_images(1024), stream, Feed("resident", torch.device("cpu")))
 
     def train(steps: int) -> None:
         fit(model, islice(batches, steps), steps, settings, accelerator)

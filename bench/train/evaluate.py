@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -22,18 +23,19 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], ids: np.ndarray, accelerator: Accelerator
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]], accelerator: Accelerator
 ) -> Evaluation:
-    """Classify a whole split once, in its order; `ids` (images,) name its images."""
+    """Classify a whole split once, in its order: batches of images, labels and ids."""
     model.eval()
-    parts = []
-    for images, labels in batches:
+    parts, ids = [], []
+    for images, labels, batch_ids in batches:
         with accelerator.autocast():
             logits = model(images)
         parts.append(_answers(logits.float(), labels))
+        ids.append(batch_ids)
     columns = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
     log_probability = columns.pop("label_log_probability")
-    table = pd.DataFrame({"id": ids, **columns})
+    table = pd.DataFrame({"id": np.concatenate(ids), **columns})
     right = table["prediction"] == table["label"]
     return Evaluation(table, float(-log_probability.mean(dtype=np.float64)), float(right.mean()))
 

@@ -18,9 +18,11 @@ from bench.data.augment.erasing import Erasing, erase
 from bench.data.augment.mixing import Mixing, mix, mixed_labels
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop, crop_resized
-from bench.data.batches import Augmentation, Stream, scaled, training_batches
+from bench.data.batches import scaled, training_batches
 from bench.data.hashing import hash_words
-from bench.data.sets import LabelledImages
+from bench.data.pipelines import Feed
+from bench.data.plans import Augmentation, Stream
+from bench.data.sets import ImageSet, in_memory
 
 CPU = torch.device("cpu")
 SIZE = 32
@@ -36,17 +38,17 @@ EACH = {
 }
 
 
-def noise(num_images: int, size: int = SIZE) -> LabelledImages:
+def noise(num_images: int, size: int = SIZE) -> ImageSet:
     images = np.random.default_rng(0).integers(0, 256, (num_images, 3, size, size), dtype=np.uint8)
-    return LabelledImages(images, np.arange(num_images), np.arange(num_images))
+    return in_memory(images, np.arange(num_images))
 
 
 def stream(augmentation: Augmentation, batch_size: int = 16, num_images: int = 100, seed: int = 1) -> Stream:
     return Stream(seed, "pretrain", num_images, batch_size, augmentation, num_classes=30)
 
 
-def seen(data: LabelledImages, one: Stream, start: int = 0, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
-    batches = list(training_batches(data, one, device=device, start=start))
+def seen(data: ImageSet, one: Stream, start: int = 0, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+    batches = list(training_batches(data, one, Feed("resident", device), start=start))
     assert all(len(images) == len(labels) <= one.batch_size for images, labels in batches)
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 
@@ -68,7 +70,7 @@ def test_neither_the_batch_size_nor_a_resume_changes_what_is_seen(name: str, one
 @pytest.mark.parametrize("name", EACH)
 def test_a_long_stream_is_planned_in_parts_without_a_seam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = seen(noise(30), stream(EACH[name], 7))
-    monkeypatch.setattr("bench.data.batches.PLANNED", 15)
+    monkeypatch.setattr("bench.data.plans.PLANNED", 15)
     parts = seen(noise(30), stream(EACH[name], 7))
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 

@@ -10,30 +10,29 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bench.data.batches import (
-    Augmentation,
-    Stream,
     crop_one_by_one,
     crop_together,
     evaluation_batches,
     scaled,
-    seen_order,
     training_batches,
 )
-from bench.data.sets import LabelledImages
+from bench.data.pipelines import Feed
+from bench.data.plans import Augmentation, Stream, seen_order
+from bench.data.sets import ImageSet, in_memory
 
 CPU = torch.device("cpu")
 SIZE = 8
 
 
-def noise(num_images: int) -> LabelledImages:
+def noise(num_images: int) -> ImageSet:
     """Images without two alike; the label of each is its index."""
     images = np.random.default_rng(0).integers(0, 256, (num_images, 3, SIZE, SIZE), dtype=np.uint8)
-    return LabelledImages(images, np.arange(num_images), np.arange(num_images))
+    return in_memory(images, np.arange(num_images))
 
 
-def seen(data: LabelledImages, stream: Stream, start: int = 0) -> tuple[Tensor, Tensor]:
+def seen(data: ImageSet, stream: Stream, start: int = 0) -> tuple[Tensor, Tensor]:
     """Return all images and labels of a stream."""
-    batches = list(training_batches(data, stream, device=CPU, start=start))
+    batches = list(training_batches(data, stream, Feed("resident", CPU), start=start))
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 
 
@@ -42,7 +41,9 @@ def seen(data: LabelledImages, stream: Stream, start: int = 0) -> tuple[Tensor, 
 def test_every_epoch_shows_each_image_once_and_every_batch_is_full(
     num_images: int, num_seen: int, batch_size: int, seed: int
 ) -> None:
-    batches = list(training_batches(noise(num_images), Stream(seed, "pretrain", num_seen, batch_size), device=CPU))
+    batches = list(
+        training_batches(noise(num_images), Stream(seed, "pretrain", num_seen, batch_size), Feed("resident", CPU))
+    )
     sizes = [len(labels) for _, labels in batches]
     assert sum(sizes) == num_seen
     assert all(size == batch_size for size in sizes[:-1])
@@ -78,7 +79,7 @@ def test_neither_the_batch_size_nor_a_resume_changes_what_is_seen(one: int, othe
 def test_a_long_stream_is_planned_in_parts_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     data, stream = noise(30), Stream(1, "pretrain", 200, 7, Augmentation(2, True))
     whole = seen(data, stream)
-    monkeypatch.setattr("bench.data.batches.PLANNED", 15)
+    monkeypatch.setattr("bench.data.plans.PLANNED", 15)
     parts = seen(data, stream)
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
@@ -129,7 +130,7 @@ def test_the_gpus_crop_is_the_cpus(shift: int, batch: int, random: object) -> No
 def test_a_gpu_sees_the_same_batches() -> None:
     data, stream = noise(30), Stream(1, "pretrain", 100, 16, Augmentation(2, True))
     images, labels = seen(data, stream)
-    batches = list(training_batches(data, stream, device=torch.device("cuda")))
+    batches = list(training_batches(data, stream, Feed("resident", torch.device("cuda"))))
     assert torch.equal(torch.cat([one.cpu() for one, _ in batches]), images)
     assert torch.equal(torch.cat([one.cpu() for _, one in batches]), labels)
 
@@ -137,6 +138,7 @@ def test_a_gpu_sees_the_same_batches() -> None:
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_evaluation_sees_every_image_once_in_order(num_images: int, batch_size: int) -> None:
     data = noise(num_images)
-    batches = list(evaluation_batches(data, batch_size, device=CPU))
-    assert torch.cat([labels for _, labels in batches]).tolist() == list(range(num_images))
-    assert torch.equal(torch.cat([images for images, _ in batches]), scaled(torch.from_numpy(data.images)))
+    batches = list(evaluation_batches(data, batch_size, Feed("resident", CPU)))
+    assert torch.cat([labels for _, labels, _ in batches]).tolist() == list(range(num_images))
+    assert torch.equal(torch.cat([images for images, _, _ in batches]), scaled(torch.from_numpy(data.images)))
+    assert np.array_equal(np.concatenate([ids for _, _, ids in batches]), data.ids)

@@ -215,7 +215,7 @@ def test_every_image_and_label_is_the_publishers(name: str, tmp_path: Path, monk
 def check_colours(name: str, data: DataSet) -> None:
     """An image's colour is that of its label and, where ids have the order of writing, of its id."""
     ids = np.array([*data.pool[:40], *data.validation[:40], *data.test[:40]])
-    images = data.load(ids, 12).images.astype(int)
+    images = data.read(ids, 12).astype(int)
     centres = images[:, :, 6, 1]
     for index, label, centre in zip(ids, data.labels[ids], centres, strict=True):
         if name == "mnist":
@@ -301,7 +301,7 @@ def test_a_missing_image_is_named(tmp_path: Path, monkeypatch: Patch) -> None:
     (tmp_path / "food-101" / "images" / "dish_007" / "test0.jpg").unlink()
     data = open_data("food101", None, tmp_path)
     with pytest.raises(InputError, match=r"dish_007/test0\.jpg: not a readable image .*No such file"):
-        data.load(data.test, 8)
+        data.read(data.test, 8)
 
 
 def test_a_list_that_leads_out_of_its_folder_is_refused(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -393,7 +393,7 @@ def test_imagenet_says_how_it_is_placed_and_is_unpacked(tmp_path: Path, monkeypa
     publish("imagenet", Written([0] * 14 + [1] * 14 + [2] * 14 + [0, 1, 2], 42, 30, 3), monkeypatch)
     data = open_data("imagenet", None, tmp_path)
     assert data.labels.tolist() == [0] * 14 + [1] * 14 + [2] * 14 + [0, 1, 2]
-    centres = data.load(np.arange(45), 8).images[:, 2, 4, 4]
+    centres = data.read(np.arange(45), 8)[:, 2, 4, 4]
     assert np.abs(centres.astype(int) - data.labels).max() <= 3
 
 

@@ -16,7 +16,7 @@ import models
 from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
-from bench.data.batches import Augmentation
+from bench.data.plans import Augmentation
 from bench.data.targets import load_target, parse_target
 from bench.execute import job
 from bench.plan import Plan, Run

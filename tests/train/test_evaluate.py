@@ -20,8 +20,9 @@ def test_the_figures_are_those_of_the_logits():
     logits = np.random.default_rng(0).normal(size=(23, 4)).astype(np.float32)
     labels = np.arange(23) % 4
     images = torch.from_numpy(logits).reshape(23, 1, 2, 2)
-    batches = [(images[start : start + 10], torch.from_numpy(labels[start : start + 10])) for start in (0, 10, 20)]
-    found = evaluate(Given(), batches, np.arange(100, 123), accelerator_for("cpu", "fp32"))
+    parts = [slice(start, start + 10) for start in (0, 10, 20)]
+    batches = [(images[part], torch.from_numpy(labels[part]), np.arange(100, 123)[part]) for part in parts]
+    found = evaluate(Given(), batches, accelerator_for("cpu", "fp32"))
 
     probabilities = np.exp(log_softmax(logits.astype(np.float64), axis=1))
     assert np.isclose(found.accuracy, accuracy_score(labels, logits.argmax(axis=1)))

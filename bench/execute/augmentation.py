@@ -1,0 +1,23 @@
+"""From a recipe's settings to what happens to images."""
+
+from bench.data.augment.erasing import Erasing
+from bench.data.augment.mixing import Mixing
+from bench.data.augment.policies import AutoAugment, RandAugment
+from bench.data.augment.resized import ResizedCrop
+from bench.data.plans import Augmentation
+from bench.train.recipe import Settings
+
+
+def augmentation_of(settings: Settings, *, flip: bool) -> Augmentation:
+    """What a recipe asks for; `flip` says whether the data set allows mirrored images."""
+    crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing
+    chosen = RandAugment(policy.num_ops, policy.magnitude) if policy else None
+    mixes = settings.mixup is not None or settings.cutmix is not None
+    return Augmentation(
+        settings.shift,
+        settings.flip and flip,
+        ResizedCrop(crop.scale, crop.ratio) if crop else None,
+        AutoAugment() if settings.autoaugment else chosen,
+        Erasing(erasing.probability, erasing.scale, erasing.ratio) if erasing else None,
+        Mixing(settings.mixup, settings.cutmix) if mixes else None,
+    )

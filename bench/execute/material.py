@@ -1,0 +1,58 @@
+"""The images of one run, by its description; none is decoded or drawn yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.corpora import load_subset
+from bench.data.sets import ImageSet, Subset
+from bench.data.targets import load_target
+from bench.execute.environment import num_cores
+from bench.plan import Run
+
+
+@dataclass(frozen=True)
+class Material:
+    """The images of one run, and what its record says of them."""
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet | None
+    class_names: tuple[str, ...]
+    flip: bool
+    subset_hash: str | None
+    split_hash: str | None
+
+    @property
+    def parts(self) -> dict[str, ImageSet]:
+        """The splits that there are, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def load_material(run: Run, data_dir: Path) -> Material:
+    """What a run trains on, validates on and, where it has a target, tests on."""
+    if run.corpus is not None:
+        subset = subset_of(run, data_dir)
+        return Material(
+            subset.train, subset.validation, None, subset.class_names, subset.flip, subset.subset_hash, None
+        )
+    if run.target is None:
+        raise AssertionError("a run has a corpus or a target")
+    splits = load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir)
+    return Material(
+        splits.train,
+        splits.validation,
+        splits.test,
+        splits.class_names,
+        splits.flip,
+        None,
+        splits.split_hash,
+    )
+
+
+def subset_of(run: Run, data_dir: Path) -> Subset:
+    """The subset that a run pretrains on."""
+    assert run.corpus is not None
+    assert run.subset_images is not None
+    threads = num_cores() if run.device == "cuda" else 1
+    return load_subset(run.corpus, run.subset_images, run.image_size, data_dir, num_threads=threads)

@@ -4,6 +4,7 @@
 files is a corpus too.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -13,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench.data import catalogue, fractals
 from bench.data.fractals import Difficulty, Domain, FractalSource
 from bench.data.hashing import sha256_of
-from bench.data.sets import ImageSet, Subset
-from bench.data.subsets import balanced_order
+from bench.data.ladder import SubsetIndex, class_order, formula_subset, new_labels, subset
+from bench.data.sets import DataSet, ImageSet, Subset
+from bench.data.subsets import Indices
 from bench.errors import InputError
 
 FRACTALS = "fractals"
@@ -24,7 +26,10 @@ VALIDATION_INSTANCES = 20
 
 
 class CorpusRef(BaseModel):
-    """A corpus by name; classes and difficulty are settings of `fractals` alone, which has defaults for both."""
+    """A corpus by name, and how many of its classes; difficulty is a setting of `fractals` alone.
+
+    Without `classes`, real data has all of them, under its own numbers, and `fractals` the default number.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,8 +47,8 @@ class CorpusRef(BaseModel):
         if name == FRACTALS:
             object.__setattr__(self, "classes", self.classes or DEFAULT_CLASSES)
             object.__setattr__(self, "difficulty", self.difficulty or Difficulty())
-        elif self.classes is not None or self.difficulty is not None:
-            raise InputError(f'corpus: "{self.name}" takes no classes and no difficulty; only {FRACTALS} does')
+        elif self.difficulty is not None:
+            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {FRACTALS} does')
         return self
 
     @property
@@ -57,23 +62,51 @@ def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
     if ref.name == FRACTALS:
         assert ref.classes is not None
         return ref.classes * fractals.MAX_INSTANCES
+    if ref.classes is not None:
+        return int(class_totals(ref, data_dir).sum())
     return catalogue.num_pool(*ref.place, data_dir)
 
 
+def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
+    """Return how many images each class of a corpus of real images has to pretrain on, by label."""
+    data, classes = _numbered(ref, data_dir)
+    return np.bincount(data.labels[data.pool], minlength=len(data.class_names))[classes]
+
+
+def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a corpus of real images, by label."""
+    data, classes = _numbered(ref, data_dir)
+    return tuple(data.class_names[index] for index in classes)
+
+
 def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
-    """Refuse a corpus whose files are missing, or that is smaller than the subset."""
+    """Refuse a corpus whose files are missing, or that has fewer classes or images than the subset."""
     if ref.name != FRACTALS:
         catalogue.check_present(*ref.place, data_dir)
     available = corpus_size(ref, data_dir)
     if not 1 <= num_images <= available:
-        raise InputError(f'corpus: "{ref.name}" has {available:,} images to pretrain on; the subset is {num_images:,}')
+        part = f", in {ref.classes:,} of its classes," if ref.name != FRACTALS and ref.classes is not None else ""
+        raise InputError(
+            f'corpus: "{ref.name}"{part} has {available:,} images to pretrain on; the subset is {num_images:,}'
+        )
 
 
 def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of its corpus: all that decides an image, never a path."""
     if ref.name == FRACTALS:
         return {"version": fractals.VERSION, **ref.model_dump()}
-    return catalogue.identity(*ref.place)
+    return catalogue.identity(*ref.place) | ({} if ref.classes is None else {"classes": ref.classes})
+
+
+def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
+    """Return which images the first `num_images` of a corpus are; none is drawn or decoded."""
+    check_corpus(ref, num_images, data_dir)
+    if ref.name == FRACTALS:
+        assert ref.classes is not None
+        ids, labels = formula_subset(num_images, ref.classes)
+        return SubsetIndex(FRACTALS, ids, labels, _system_names(ref.classes))
+    data, ids = _chosen(ref, num_images, data_dir)
+    return SubsetIndex(ref.place[0], ids, data.labels[ids], data.class_names)
 
 
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Subset:
@@ -84,17 +117,46 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
         return _fractal_subset(ref, num_images, image_size, num_threads)
-    name, path = ref.place
-    source = catalogue.OpenData(name, path, data_dir)
-    data = source.data
-    train = data.pool[balanced_order(data.labels[data.pool], name, "corpus")][:num_images]
+    source = catalogue.OpenData(*ref.place, data_dir)
+    data, train = _chosen(ref, num_images, data_dir)
+
+    def some(ids: Indices) -> ImageSet:
+        return ImageSet(source, data.labels[ids], ids, image_size)
+
     return Subset(
-        train=source.some(train, image_size),
-        validation=source.some(data.validation, image_size),
+        train=some(train),
+        validation=some(data.validation),
         class_names=data.class_names,
         flip=data.flip,
-        subset_hash=sha256_of(name, train),
+        subset_hash=sha256_of(ref.place[0], train),
     )
+
+
+def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, Indices]:
+    """Return a data set, with the labels of the corpus' classes in place of its own, and the ids of a subset in order.
+
+    Of the classes that the corpus leaves out, no image is in a part any more.
+    """
+    data = catalogue.open_data(*ref.place, data_dir)
+    chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.place[0])
+    ids = data.pool[chosen.positions]
+    if ref.classes is None:
+        return data, ids
+    labels = new_labels(data.labels, chosen.classes)
+    names = tuple(data.class_names[index] for index in chosen.classes)
+    pool, validation, test = (part[labels[part] >= 0] for part in (data.pool, data.validation, data.test))
+    return replace(data, labels=labels, class_names=names, pool=pool, validation=validation, test=test), ids
+
+
+def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
+    """Return a data set, and its own numbers of the corpus' classes; refuse more classes than it has."""
+    data = catalogue.open_data(*ref.place, data_dir)
+    if ref.classes is None:
+        return data, np.arange(len(data.class_names))
+    classes = class_order(data.labels[data.pool], ref.place[0])
+    if ref.classes > len(classes):
+        raise InputError(f'corpus: "{ref.name}" has {len(classes):,} classes; asked for are {ref.classes:,}')
+    return data, classes[: ref.classes]
 
 
 def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Subset:
@@ -103,15 +165,19 @@ def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_thread
     num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
 
     def some(domain: Domain, count: int) -> ImageSet:
-        instances, classes = np.divmod(np.arange(count), num_classes)
-        ids = classes * fractals.INSTANCES_AN_ID + instances
+        ids, classes = formula_subset(count, num_classes)
         return ImageSet(FractalSource(difficulty, domain, num_threads), classes, ids, image_size)
 
     train = some(Domain.PRETRAIN, num_images)
     return Subset(
         train=train,
         validation=some(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
-        class_names=tuple(f"system {index}" for index in range(num_classes)),
+        class_names=_system_names(num_classes),
         flip=False,
         subset_hash=sha256_of(FRACTALS, train.ids),
     )
+
+
+def _system_names(num_classes: int) -> tuple[str, ...]:
+    """Return the names of the classes of fractals."""
+    return tuple(f"system {index}" for index in range(num_classes))

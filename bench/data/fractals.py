@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.data.hashing import hash_words
+from bench.data.ladder import INSTANCES
 from bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ VERSION = 1
 MAX_CLASSES = 100_000
 MAX_INSTANCES = 2**31
 """Instances of a class that can be asked for."""
-
-INSTANCES_AN_ID = 2**32
-"""What a class counts for in an id."""
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
 """At a larger size, the products that turn coordinates into pixels could pass 2^31."""
@@ -112,7 +110,7 @@ class FractalSource:
 
     def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
         """Draw the images of the ids."""
-        classes, instances = np.divmod(ids, INSTANCES_AN_ID)
+        classes, instances = np.divmod(ids, INSTANCES)
         return render(
             classes,
             instances,

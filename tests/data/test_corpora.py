@@ -103,7 +103,7 @@ def test_a_corpus_without_its_files_is_refused_with_the_command_that_fetches_it(
     [
         ({"name": "fractal"}, 'did you mean "fractals".*known are fractals, digits'),
         ({"name": "folder:"}, "folder:PATH"),
-        ({"name": "digits", "classes": 5}, "takes no classes"),
+        ({"name": "digits", "classes": 1}, "greater than or equal to 2"),
         ({"name": "digits", "difficulty": {}}, "no difficulty"),
         ({"classes": 1}, "greater than or equal to 2"),
         ({"classes": 100_001}, "less than or equal to 100000"),

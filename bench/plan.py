@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.data.corpora import CorpusRef
+from bench.data.rungs import Rung
 from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import TargetRef, parse_target
 from bench.outside import OutsideModel
@@ -72,7 +73,15 @@ class Run:
     @property
     def data_name(self) -> str:
         """The corpus or target, with the subset's size, for people."""
-        return f"{self.corpus.name} {self.subset_images:,}" if self.corpus else str(self.target)
+        if self.corpus is None:
+            return str(self.target)
+        classes = f" in {self.subset_classes:,} classes" if self.subset_classes is not None else ""
+        return f"{self.corpus.name} {self.subset_images:,}{classes}"
+
+    @property
+    def subset_classes(self) -> int | None:
+        """Of the subset that it pretrains on; None where the corpus has all of its own."""
+        return self.corpus.classes if self.corpus else None
 
     @property
     def pretraining_name(self) -> str:
@@ -152,9 +161,9 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
         for target in suite.targets:
             yield Cell(None, _scratch(suite, model, target, seed), "fine-tune")
     for ladder in suite.corpora:
-        for images in ladder.subsets:
+        for rung in ladder.rungs:
             for model in models:
-                yield from _transfers(suite, _pretrain(suite, model, ladder, images, seed))
+                yield from _transfers(suite, _pretrain(suite, model, ladder, rung, seed))
     for outside in suite.outside_weights:
         for kind in suite.transfers:
             for target in suite.targets:
@@ -162,7 +171,7 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
     for ablation in suite.ablations:
         ladder = suite.corpora[0]
         for arm, model in ablation.arms.items():
-            pretrain = _pretrain(suite, model, ladder, ladder.subsets[-1], seed)
+            pretrain = _pretrain(suite, model, ladder, ladder.rungs[-1], seed)
             yield from _transfers(suite, pretrain, ablation.name, arm)
     if suite.budgets is not None:
         yield from _budget_cells(suite, suite.budgets, seed)
@@ -170,10 +179,11 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
 
 def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:
     """For each model an ablation of its own, whose arms differ in the images that pretraining sees."""
+    ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
             images = round(suite.images.pretrain * factor)
-            pretrain = _pretrain(suite, model, suite.corpora[0], budgets.subset, seed, images)
+            pretrain = _pretrain(suite, model, ladder, ladder.rung(budgets.subset), seed, images)
             yield from _transfers(suite, pretrain, f"budget {model}", f"{factor:g}")
 
 
@@ -190,7 +200,7 @@ def _transfers(suite: ResolvedSuite, pretrain: Run, ablation: str = "", arm: str
 
 
 def _pretrain(
-    suite: ResolvedSuite, model: str, ladder: ResolvedLadder, subset_images: int, seed: int, images: int | None = None
+    suite: ResolvedSuite, model: str, ladder: ResolvedLadder, rung: Rung, seed: int, images: int | None = None
 ) -> Run:
     return _run(
         suite,
@@ -199,9 +209,9 @@ def _pretrain(
         seed,
         recipe="pretrain",
         images=images or suite.images.pretrain,
-        corpus=ladder.corpus,
-        subset_images=subset_images,
-        identity=canonical_json(ladder.identity),
+        corpus=ladder.corpus_of(rung),
+        subset_images=rung.images,
+        identity=canonical_json(ladder.identity_of(rung)),
     )
 
 

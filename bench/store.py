@@ -166,8 +166,9 @@ def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
 
 
 def _deciding(suite: ResolvedSuite) -> Record:
-    """What decides a suite's runs: no words, size class or pipeline; outside weights by content, wherever they lie."""
-    record = suite.model_dump(mode="json", exclude={"description", "limits", "size_class", "pipeline"})
+    """What decides a suite's runs: no words, limits or pipeline; outside weights by content, wherever they lie."""
+    words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline"), True)
+    record = suite.model_dump(mode="json", exclude=words | {"corpora": {"__all__": {"balance"}}})
     outside = {one.model: [one.bare_model, one.identity] for one in suite.outside_weights}
     return record | {
         "models": [outside.get(model, model) for model in suite.models],

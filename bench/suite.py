@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bench import PROTOCOL_VERSION
-from bench.data.corpora import FRACTALS, CorpusRef, check_corpus, corpus_identity
+from bench.data.corpora import FRACTALS, CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
 from bench.data.fractals import check_image_size
+from bench.data.rungs import RUNG_NAMES, Rung, RungName
 from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
@@ -44,11 +55,25 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _kind_of_subset(value: Any) -> str:
+    return "name" if isinstance(value, str) and not value.isdecimal() else "images"
+
+
+Subset = Annotated[
+    Annotated[Positive, Tag("images")] | Annotated[RungName, Tag("name")], Discriminator(_kind_of_subset)
+]
+"""A number of images, or `small`, `medium` or `big`."""
+
+
 class Ladder(_Strict):
-    """A corpus and the sizes of its nested subsets, in images."""
+    """A corpus and the sizes of its nested subsets, in images or by name."""
 
     corpus: CorpusRef
-    subsets: tuple[Positive, ...]
+    subsets: tuple[Subset, ...]
+    balance: Literal["natural", "strict"] = "natural"
+    """Whether classes may be used up before others (`natural`), or such a subset is refused."""
+    largest: Positive | None = None
+    """Images of the rung `big`; of real images all that its classes have, unless it is given."""
 
     @field_validator("corpus", mode="before")
     @classmethod
@@ -57,8 +82,31 @@ class Ladder(_Strict):
 
     @field_validator("subsets")
     @classmethod
-    def _grid(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        return _distinct(tuple(sorted(value)))
+    def _grid(cls, value: tuple[int | RungName, ...]) -> tuple[int | RungName, ...]:
+        """Numbers by size, then names by theirs."""
+        return _distinct(tuple(sorted(value, key=_place_of_subset)))
+
+    @model_validator(mode="after")
+    def _named_rungs_have_a_size(self) -> "Ladder":
+        if self.largest is not None and not self.names:
+            raise ValueError(
+                f"largest: it is the size of the rung big; name some of {', '.join(RUNG_NAMES)} in subsets"
+            )
+        if self.largest is None and self.names and self.corpus.name == FRACTALS:
+            raise ValueError(
+                f"subsets: {', '.join(self.names)} are proportions, and {FRACTALS} have no end; beside them, "
+                "`largest: N` says how many images big has"
+            )
+        return self
+
+    @property
+    def names(self) -> tuple[RungName, ...]:
+        """The rungs that are named."""
+        return tuple(subset for subset in self.subsets if not isinstance(subset, int))
+
+
+def _place_of_subset(subset: int | RungName) -> tuple[int, int]:
+    return (0, subset) if isinstance(subset, int) else (1, RUNG_NAMES.index(subset))
 
 
 class TargetChoice(_Strict):
@@ -116,7 +164,7 @@ class Ablation(_Strict):
 class Budgets(_Strict):
     """Multiples of the images that pretraining sees, for every model at one rung of the first ladder."""
 
-    subset: Positive
+    subset: Subset
     factors: tuple[Annotated[float, Field(gt=0)], ...]
 
     @field_validator("factors")
@@ -159,10 +207,10 @@ class Suite(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _one_ladder_or_many(cls, value: Any) -> Any:
-        """`corpus: NAME` with `subsets` beside it is short for a list of one ladder."""
+        """`corpus: NAME` with `subsets` and the like beside it is short for a list of one ladder."""
         if not isinstance(value, dict) or isinstance(value.get("corpus"), list):
             return value
-        short = {key: value[key] for key in ("corpus", "subsets") if key in value}
+        short = {key: value[key] for key in Ladder.model_fields if key in value}
         rest = {key: item for key, item in value.items() if key not in short}
         return rest | ({"corpus": [short]} if short else {})
 
@@ -208,9 +256,29 @@ class ResolvedTarget(TargetChoice):
 
 
 class ResolvedLadder(Ladder):
-    """A ladder with what identifies its corpus, wherever it lies."""
+    """A ladder with what identifies its corpus, wherever it lies, and the sizes of its named rungs."""
 
     identity: dict[str, Any]
+    named: dict[RungName, Rung] = {}
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Every subset, by size."""
+        return tuple(sorted(map(self.rung, self.subsets), key=lambda rung: rung.images))
+
+    def rung(self, subset: int | RungName) -> Rung:
+        """A subset's images and classes: of a number of images, the corpus' own classes."""
+        if isinstance(subset, int):
+            return Rung(images=subset, classes=self.corpus.classes)
+        return self.named[subset]
+
+    def corpus_of(self, rung: Rung) -> CorpusRef:
+        """The corpus with a rung's classes."""
+        return self.corpus.model_copy(update={"classes": rung.classes})
+
+    def identity_of(self, rung: Rung) -> dict[str, Any]:
+        """What a run's key holds of the corpus: classes only where the suite gives their number, or names a rung."""
+        return self.identity | ({} if rung.classes is None else {"classes": rung.classes})
 
 
 class ResolvedSuite(_Strict):
@@ -330,15 +398,29 @@ def _suite_path(name: str) -> Path:
 
 
 def _resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
-    smallest, largest = ladder.subsets[0], ladder.subsets[-1]
-    check_corpus(ladder.corpus, largest, data_dir)
-    classes = ladder.corpus.classes
-    if classes is not None and smallest < classes:
+    rungs = resolve_rungs(ladder.corpus, ladder.largest, data_dir) if ladder.names else {}
+    named = {name: rungs[name] for name in ladder.names}
+    resolved = ResolvedLadder(**dict(ladder), identity=corpus_identity(ladder.corpus, data_dir), named=named)
+    for subset in resolved.subsets:
+        _check_rung(resolved, resolved.rung(subset), data_dir)
+    given = {resolved.rung(subset): subset for subset in resolved.subsets}
+    for subset in resolved.subsets:
+        if (other := given[resolved.rung(subset)]) != subset:
+            raise InputError(f"subsets: {subset} and {other} are the same subset of {ladder.corpus.name}; keep one")
+    return resolved
+
+
+def _check_rung(ladder: ResolvedLadder, rung: Rung, data_dir: Path) -> None:
+    """Refuse a subset that its corpus is too small for, that has fewer images than classes, or too uneven ones."""
+    corpus = ladder.corpus_of(rung)
+    check_corpus(corpus, rung.images, data_dir)
+    if rung.classes is not None and rung.images < rung.classes:
         raise InputError(
-            f"subsets: given {smallest:,} images of corpus {ladder.corpus.name!r}, "
-            f"which has {classes:,} classes; a subset holds at least one image a class"
+            f"subsets: given {rung.images:,} images of corpus {corpus.name!r}, "
+            f"which has {rung.classes:,} classes; a subset holds at least one image a class"
         )
-    return ResolvedLadder(**dict(ladder), identity=corpus_identity(ladder.corpus, data_dir))
+    if ladder.balance == "strict":
+        check_balance(corpus, rung.images, data_dir)
 
 
 def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:

@@ -75,7 +75,7 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "family": transfer.family,
         "corpus": (pretrain or transfer).pretraining_name,
         "subset_images": _subset_images(cell),
-        "subset_classes": before["data"].get("num_classes") if before else None,
+        "subset_classes": _subset_classes(pretrain, before),
         "subset_hash": before["data"].get("subset_hash", "") if before else "",
         "target": str(target),
         "target_images": json.loads(transfer.identity)["images"],
@@ -102,6 +102,12 @@ def _subset_images(cell: Cell) -> int | None:
     if cell.pretrain is not None:
         return cell.pretrain.subset_images
     return 0 if cell.transfer.outside is None else None
+
+
+def _subset_classes(pretrain: Run | None, record: Record | None) -> int | None:
+    """As the pretraining found them, or as its plan says; none from scratch and behind weights made elsewhere."""
+    found: int | None = record["data"].get("num_classes") if record else None
+    return found if found is not None or pretrain is None else pretrain.subset_classes
 
 
 def _decisive(record: Record, before: Record | None) -> Record:

@@ -97,6 +97,38 @@ def test_budgets_are_arms_of_one_model(plan_suite):
     assert {cell.pretrain.subset_images for cell in cells} == {16}
 
 
+def test_each_named_rung_has_its_own_classes(plan_suite):
+    plan = plan_suite(
+        corpus={"name": "fractals", "classes": 21},
+        subsets=["small", "medium", "big", 500],
+        largest=3000,
+        ablations=[POSITION],
+        budgets={"subset": "medium", "factors": [1, 2]},
+    )
+    runs = {(run.subset_images, run.subset_classes): run for run in plan.runs if run.stage == "pretrain"}
+    assert sorted(runs) == [(13, 2), (140, 21), (500, 21), (3000, 18)]
+    for (images, classes), run in runs.items():
+        assert (run.resolved()["data"]["images"], run.resolved()["data"]["classes"]) == (images, classes)
+        assert run.corpus.classes == classes
+    arms = {cell.pretrain.subset_images for cell in plan.cells if cell.ablation == "position"}
+    budgets = {cell.pretrain.subset_images for cell in plan.cells if cell.ablation.startswith("budget")}
+    assert (arms, budgets) == ({3000}, {140})
+
+
+def test_a_numbered_rung_has_the_key_that_it_has_without_named_ones(plan_suite):
+    named = plan_suite(subsets=[16, 32, "big"], largest=4000)
+    assert {run.key for run in plan_suite().runs} < {run.key for run in named.runs}
+
+
+def test_the_classes_of_real_images_are_in_the_key_only_where_they_are_given(plan_suite):
+    whole, some = (
+        next(run for run in plan_suite(corpus=corpus).runs if run.stage == "pretrain")
+        for corpus in ("digits", {"name": "digits", "classes": 10})
+    )
+    assert whole.resolved()["data"] == {"name": "digits", "version": 1, "images": 16}
+    assert some.resolved()["data"] == {"name": "digits", "version": 1, "images": 16, "classes": 10}
+
+
 @pytest.fixture
 def outside_file(tmp_path) -> Path:
     path = tmp_path / "outside.safetensors"

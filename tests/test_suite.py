@@ -2,12 +2,14 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import pytest
 import timm
 from safetensors.torch import save_file
 
 import models
+from bench.data.corpora import corpus_size
 from bench.errors import InputError
 from bench.suite import known_suites, load_suite
 from models.size_classes import Sized, unmatched
@@ -57,6 +59,11 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"subsets": [16, 16]}, ["subsets", "16 stands twice"]),
         ({"subsets": [0]}, ["subsets", "greater than 0"]),
         ({"subsets": None}, ["subsets", "missing"]),
+        ({"subsets": ["large"]}, ["subsets", "'large'", "'small', 'medium' or 'big'"]),
+        ({"subsets": ["big", "big"]}, ["subsets", "big stands twice"]),
+        ({"subsets": ["small", "big"]}, ["small, big are proportions", "fractals have no end", "`largest: N`"]),
+        ({"largest": 4096}, ["largest: it is the size of the rung big", "small, medium, big"]),
+        ({"balance": "even"}, ["balance", "'even'", "'natural' or 'strict'"]),
         ({"targets": ["digit"]}, ["targets", "digit", "digits", "fashion-mnist"]),
         ({"targets": ["digits", "digits"]}, ["targets", "twice"]),
         ({"corpus": "fractal"}, ["corpus", "fractal", "fractals"]),
@@ -71,6 +78,7 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8", "b": "vit_pico/8"}}]}, ["arms", "twice"]),
         ({"ablations": [ABLATION, ABLATION]}, ["ablations", "position stands twice"]),
         ({"budgets": {"subset": 7, "factors": [1, 2]}}, ["budgets.subset 7", "16, 32"]),
+        ({"budgets": {"subset": "big", "factors": [1, 2]}}, ["budgets.subset big", "16, 32"]),
         ({"budgets": {"subset": 16, "factors": [2]}}, ["factor 1"]),
     ],
 )
@@ -90,6 +98,12 @@ def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(wri
         ({"recipes": {"pretrain": "smal"}}, ["recipe 'smal'", 'did you mean "small"', "medium"]),
         ({"subsets": [2, 16]}, ["subsets", "2 images", "4 classes"]),
         ({"corpus": "digits", "subsets": [10_000]}, ["10,000", "digits", "785"]),
+        ({"corpus": {"name": "digits", "classes": 11}}, ["digits", "10 classes", "11"]),
+        ({"corpus": {"name": "digits", "classes": 4}, "subsets": [500]}, ["digits", "4 of its classes", "500"]),
+        ({"corpus": {"name": "digits", "classes": 4}, "subsets": [3]}, ["subsets", "3 images", "4 classes"]),
+        ({"corpus": "digits", "subsets": [780], "balance": "strict"}, ["780", 'class, "8", has 76', "760"]),
+        ({"subsets": ["medium"], "largest": 4}, ["4 classes and 4 images", "small 2, medium 4, big 4"]),
+        ({"subsets": ["medium", 187], "largest": 4000}, ["187 and medium are the same", "keep one"]),
         ({"targets": ["cifar10"]}, ["cifar10", "nowhere", "bench data fetch cifar10"]),
         ({"targets": ["digits@5000"]}, ["digits", "5,000"]),
         ({"targets": ["folder:nothing/here"]}, ["nothing/here"]),
@@ -155,6 +169,24 @@ def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
     assert outside.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (outside.source, outside.bare_model) == (str(path), "timm:resnet10t")
     assert (outside.mean, outside.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_named_rungs_keep_the_proportions_of_the_sets_that_the_literature_compares(resolve_suite):
+    corpus = {"name": "fractals", "classes": 21_000}
+    (ladder,) = resolve_suite(corpus=corpus, subsets=["big", "small", "medium"], largest=300_000_000).corpora
+    sizes = [(rung.images, rung.classes) for rung in ladder.rungs]
+    assert sizes == [(1_300_000, 1_000), (14_000_000, 21_000), (300_000_000, 18_000)]
+
+
+def test_the_largest_rung_of_real_images_is_all_that_its_classes_have(resolve_suite):
+    (ladder,) = resolve_suite(corpus="digits", subsets=["big", 100, "medium"]).corpora
+    assert [(rung.images, rung.classes) for rung in ladder.rungs] == [(33, 10), (100, None), (706, 9)]
+    assert corpus_size(ladder.corpus_of(ladder.rungs[-1]), Path("nowhere")) == 706
+
+
+def test_strict_balance_takes_what_is_even(resolve_suite):
+    (ladder,) = resolve_suite(corpus="digits", subsets=[760], balance="strict").corpora
+    assert ladder.balance == "strict"
 
 
 def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):

@@ -51,7 +51,7 @@ def sharing(plan: Plan) -> str:
 
 
 def describe(run: Run) -> str:
-    """A run in a few words: `pretrain vit_pico/8 on fractals 4,096, seed 0`."""
+    """A run in a few words: `pretrain vit_pico/8 on fractals 4,096 in 32 classes, seed 0`."""
     return f"{run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
 
 

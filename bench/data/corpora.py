@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.data import catalogue, fractals
 from bench.data.fractals import Difficulty, Domain, FractalSource
 from bench.data.hashing import sha256_of
-from bench.data.ladder import SubsetIndex, class_order, formula_subset, new_labels, subset
+from bench.data.ladder import SubsetIndex, class_counts, class_order, formula_subset, new_labels, subset
+from bench.data.rungs import Rung, RungName, named_rungs, num_classes_of
 from bench.data.sets import DataSet, ImageSet, Subset
 from bench.data.subsets import Indices
 from bench.errors import InputError
@@ -57,6 +58,18 @@ class CorpusRef(BaseModel):
         return catalogue.parse_place(self.name)
 
 
+def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
+    """Return a corpus by name, of so many classes, at its default difficulty.
+
+    Raises:
+        InputError: an unknown name, or a number of classes that no corpus has.
+    """
+    try:
+        return CorpusRef(name=name, classes=num_classes)
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
 def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
     """Return how many images there are to pretrain on."""
     if ref.name == FRACTALS:
@@ -79,16 +92,50 @@ def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
     return tuple(data.class_names[index] for index in classes)
 
 
-def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
-    """Refuse a corpus whose files are missing, or that has fewer classes or images than the subset."""
+def check_present(ref: CorpusRef, data_dir: Path) -> None:
+    """Refuse a corpus whose files are missing."""
     if ref.name != FRACTALS:
         catalogue.check_present(*ref.place, data_dir)
+
+
+def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
+    """Refuse a corpus whose files are missing, or that has fewer classes or images than the subset."""
+    check_present(ref, data_dir)
     available = corpus_size(ref, data_dir)
     if not 1 <= num_images <= available:
         part = f", in {ref.classes:,} of its classes," if ref.name != FRACTALS and ref.classes is not None else ""
         raise InputError(
             f'corpus: "{ref.name}"{part} has {available:,} images to pretrain on; the subset is {num_images:,}'
         )
+
+
+def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
+    """Refuse a subset in which a class of real images is used up, and so more than one image behind another."""
+    if ref.name == FRACTALS:
+        return
+    totals = class_totals(ref, data_dir)
+    counts = class_counts(totals, num_images)
+    smallest = int(totals.argmin())
+    if np.ptp(counts) > 1:
+        raise InputError(
+            f'subsets: balance is strict, and {num_images:,} images of corpus "{ref.name}" are uneven: its smallest '
+            f'class, "{class_names(ref, data_dir)[smallest]}", has {totals[smallest]:,}, others would give up to '
+            f"{counts.max():,}; ask for at most {totals[smallest] * len(totals):,}, or for balance: natural"
+        )
+
+
+def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[RungName, Rung]:
+    """Return the named rungs below `largest` images, or below all that the classes of `big` have."""
+    if ref.name == FRACTALS:
+        assert ref.classes is not None
+        assert largest is not None
+        return named_rungs(largest, ref.classes)
+    check_present(ref, data_dir)
+    num_classes = len(class_totals(ref, data_dir))
+    if largest is None:
+        big = ref.model_copy(update={"classes": num_classes_of("big", num_classes)})
+        largest = corpus_size(big, data_dir)
+    return named_rungs(largest, num_classes)
 
 
 def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:

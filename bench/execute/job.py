@@ -89,6 +89,7 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
         data={
             "subset_hash": material.subset_hash,
             "split_hash": material.split_hash,
+            **material.subset_classes(),
             "num_images": len(material.train),
             "num_classes": num_classes,
             "class_names": list(material.class_names),

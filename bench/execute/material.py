@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.corpora import load_subset
+from bench.data.ladder import class_range
 from bench.data.sets import ImageSet, Subset
 from bench.data.targets import load_target
 from bench.execute.environment import num_cores
@@ -27,6 +28,17 @@ class Material:
         """The splits that there are, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None}
+
+    def subset_classes(self) -> dict[str, int | None]:
+        """How even a subset's classes are; nothing of a target's images."""
+        if self.subset_hash is None:
+            return dict.fromkeys(("subset_classes", "smallest_class_images", "largest_class_images"))
+        smallest, largest = class_range(self.train.labels, len(self.class_names))
+        return {
+            "subset_classes": len(self.class_names),
+            "smallest_class_images": smallest,
+            "largest_class_images": largest,
+        }
 
 
 def load_material(run: Run, data_dir: Path) -> Material:

@@ -115,7 +115,11 @@ def _models(runs: pd.DataFrame) -> Table:
 
 def _ladder(ladder: Mapping[str, Any]) -> str:
     corpus = ladder["corpus"]
-    sizes = ", ".join(count(size) for size in ladder["subsets"])
+    named = {
+        name: f"{count(rung['images'])} ({name}, {count(rung['classes'])} classes)"
+        for name, rung in ladder.get("named", {}).items()
+    }
+    sizes = ", ".join(named.get(size) or count(size) for size in ladder["subsets"])
     classes = f" ({count(corpus['classes'])} classes)" if known(corpus.get("classes")) else ""
     return f"{corpus['name']}{classes}: {sizes} images"
 

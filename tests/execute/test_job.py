@@ -16,6 +16,7 @@ import models
 from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
+from bench.data.corpora import subset_index
 from bench.data.plans import Augmentation
 from bench.data.targets import load_target, parse_target
 from bench.execute import job
@@ -43,6 +44,9 @@ def test_a_pretraining_and_a_transfer_leave_whole_records(store, run_of, tmp_pat
     assert (first["status"], second["status"]) == ("ok", "ok"), (first["reason"], second["reason"])
     assert first["data"]["num_images"] == 16
     assert len(first["data"]["subset_hash"]) == 64
+    evenness = ("subset_classes", "smallest_class_images", "largest_class_images")
+    assert [first["data"][name] for name in evenness] == [4, 4, 4]
+    assert [second["data"][name] for name in evenness] == [None] * 3
     assert first["metrics"]["test_accuracy"] is None
     assert second["data"]["num_images"] == 20
     assert first["cost"]["images_seen"] == 64
@@ -53,6 +57,14 @@ def test_a_pretraining_and_a_transfer_leave_whole_records(store, run_of, tmp_pat
     files = {path.name for path in store.run_folder(transfer.key).iterdir()}
     assert files == {"record.json", "history.parquet", "predictions.parquet", "weights.safetensors"}
     assert not (store.run_folder(pretrain.key) / "predictions.parquet").exists()
+
+
+def test_a_pretraining_on_some_classes_of_real_images_says_how_even_they_are(store, run_of, tmp_path):
+    run = run_of("pretrain", corpus={"name": "digits", "classes": 4}, subsets=[18])
+    data = job.execute(run, store, tmp_path)["data"]
+    assert data["subset_hash"] == subset_index(run.corpus, 18, tmp_path).sha256
+    assert (data["subset_classes"], data["smallest_class_images"], data["largest_class_images"]) == (4, 4, 5)
+    assert len(data["class_names"]) == 4
 
 
 def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, run_of, tmp_path):

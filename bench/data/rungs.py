@@ -1,0 +1,61 @@
+"""`small`, `medium` and `big`: the proportions of ImageNet, ImageNet-21k and JFT, scaled to the corpus at hand.
+
+Images are scaled so that `big` is the largest, classes so that `medium` has all of them. `small` lies inside `big`,
+whose classes all have more images. `medium` does not, since it has classes that `big` lacks; nor, unless the
+corpus has few classes, does `small` lie inside `medium`, which has fewer images a class.
+"""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.errors import InputError
+
+RungName = Literal["small", "medium", "big"]
+RUNG_NAMES: tuple[RungName, ...] = get_args(RungName)
+PROPORTIONS: dict[RungName, tuple[int, int]] = {
+    "small": (1_300_000, 1_000),
+    "medium": (14_000_000, 21_000),
+    "big": (300_000_000, 18_000),
+}
+"""Images and classes of ImageNet, ImageNet-21k and JFT, as the literature compares them."""
+MIN_CLASSES = 2
+
+
+class Rung(BaseModel):
+    """One subset of a ladder; without a number of classes, it is of all of the corpus', under their own numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: int
+    classes: int | None = None
+
+
+def num_classes_of(name: RungName, num_classes: int) -> int:
+    """Return how many of a corpus' classes a rung has: half up, and two at least."""
+    return max(MIN_CLASSES, _rounded(num_classes * PROPORTIONS[name][1], PROPORTIONS["medium"][1]))
+
+
+def named_rungs(largest: int, num_classes: int) -> dict[RungName, Rung]:
+    """Return the three rungs below a number of images for `big`: half up, and an image a class at least.
+
+    Raises:
+        InputError: so few images that the least number takes `small` or `medium` to the size of the next.
+    """
+    rungs: dict[RungName, Rung] = {}
+    for name in RUNG_NAMES:
+        classes = num_classes_of(name, num_classes)
+        images = _rounded(largest * PROPORTIONS[name][0], PROPORTIONS["big"][0])
+        rungs[name] = Rung(images=max(images, classes), classes=classes)
+    if not rungs["small"].images < rungs["medium"].images < rungs["big"].images:
+        sizes = ", ".join(f"{name} {rung.images:,}" for name, rung in rungs.items())
+        raise InputError(
+            f"subsets: of {num_classes:,} classes and {largest:,} images, the named rungs would have an image a class "
+            f"at least, and so {sizes}; they need more images, or fewer classes"
+        )
+    return rungs
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    """Return a quotient, half up."""
+    return (2 * numerator + denominator) // (2 * denominator)

@@ -1,4 +1,4 @@
-"""`bench data`: list, show, sample and fetch corpora and targets."""
+"""`bench data`: list, show, sample, index and fetch corpora and targets."""
 
 import json
 from pathlib import Path
@@ -75,6 +75,37 @@ def fetch(name: str, data: DataDir = DATA_DIR) -> None:
         return
     published.fetch(name, data)
     typer.echo(f"{name} is in {data}")
+
+
+@data_app.command()
+def subset(
+    name: Annotated[str, typer.Argument(help="A corpus; with --check by default the one that the file names.")] = "",
+    images: Annotated[int | None, typer.Option(min=1, help="How many.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Of the first so many classes; else of all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The index file to write.")] = None,
+    check: Annotated[Path | None, typer.Option(help="An index file to check against the corpus at hand.")] = None,
+    data: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Write which images a subset of a corpus holds, as Parquet; or check such a file: exit code 1 if it differs."""
+    from bench.data.index_file import check_index, write_index
+
+    if check is not None:
+        if images is not None or classes is not None or out is not None:
+            raise InputError("--check: the file says which subset it is; leave out --images, --classes and --out")
+        summary, difference = check_index(check, name or None, data)
+        _print_subset(summary.model_dump(), check, difference or "the same here", as_json)
+        raise typer.Exit(1 if difference else 0)
+    if not name or images is None or out is None:
+        raise InputError("subset: NAME, --images N and --out FILE.parquet are needed, or --check FILE.parquet")
+    summary = write_index(corpora.corpus_of(name, classes), images, data, out)
+    _print_subset(summary.model_dump(), out, "written", as_json)
+
+
+def _print_subset(summary: dict[str, Any], path: Path, state: str, as_json: bool) -> None:
+    """Print what an index file is of, and what became of it."""
+    facts = {"file": str(path), "state": state, **summary}
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
 
 
 def _facts(name: str, data_dir: Path) -> dict[str, Any]:

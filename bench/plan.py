@@ -15,8 +15,9 @@ from bench.data.corpora import CorpusRef
 from bench.data.rungs import Rung
 from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import TargetRef, parse_target
+from bench.ladders import ResolvedLadder
 from bench.outside import OutsideModel
-from bench.suite import Budgets, ResolvedLadder, ResolvedSuite, ResolvedTarget
+from bench.suite import Budgets, ResolvedSuite, ResolvedTarget
 from bench.train.recipe import Settings
 from models.spec import parse_spec
 

@@ -9,28 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from bench import PROTOCOL_VERSION
-from bench.data.corpora import FRACTALS, CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
+from bench.data.corpora import FRACTALS
 from bench.data.fractals import check_image_size
-from bench.data.rungs import RUNG_NAMES, Rung, RungName
 from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError, did_you_mean
+from bench.ladders import Ladder, ResolvedLadder, Subset, resolve_ladder
 from bench.outside import OutsideModel, check_external, outside_models
 from bench.train.recipe import Recipe, load_recipe
-from bench.validation import explain
+from bench.validation import Strict, distinct, explain
 from models.geometry import check
 from models.size_classes import Measure
 from models.spec import SpecError, parse_spec
@@ -51,65 +41,7 @@ def _canonical_model(text: str) -> str:
 ModelName = Annotated[str, AfterValidator(_canonical_model)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _kind_of_subset(value: Any) -> str:
-    return "name" if isinstance(value, str) and not value.isdecimal() else "images"
-
-
-Subset = Annotated[
-    Annotated[Positive, Tag("images")] | Annotated[RungName, Tag("name")], Discriminator(_kind_of_subset)
-]
-"""A number of images, or `small`, `medium` or `big`."""
-
-
-class Ladder(_Strict):
-    """A corpus and the sizes of its nested subsets, in images or by name."""
-
-    corpus: CorpusRef
-    subsets: tuple[Subset, ...]
-    balance: Literal["natural", "strict"] = "natural"
-    """Whether classes may be used up before others (`natural`), or such a subset is refused."""
-    largest: Positive | None = None
-    """Images of the rung `big`; of real images all that its classes have, unless it is given."""
-
-    @field_validator("corpus", mode="before")
-    @classmethod
-    def _by_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    @field_validator("subsets")
-    @classmethod
-    def _grid(cls, value: tuple[int | RungName, ...]) -> tuple[int | RungName, ...]:
-        """Numbers by size, then names by theirs."""
-        return _distinct(tuple(sorted(value, key=_place_of_subset)))
-
-    @model_validator(mode="after")
-    def _named_rungs_have_a_size(self) -> "Ladder":
-        if self.largest is not None and not self.names:
-            raise ValueError(
-                f"largest: it is the size of the rung big; name some of {', '.join(RUNG_NAMES)} in subsets"
-            )
-        if self.largest is None and self.names and self.corpus.name == FRACTALS:
-            raise ValueError(
-                f"subsets: {', '.join(self.names)} are proportions, and {FRACTALS} have no end; beside them, "
-                "`largest: N` says how many images big has"
-            )
-        return self
-
-    @property
-    def names(self) -> tuple[RungName, ...]:
-        """The rungs that are named."""
-        return tuple(subset for subset in self.subsets if not isinstance(subset, int))
-
-
-def _place_of_subset(subset: int | RungName) -> tuple[int, int]:
-    return (0, subset) if isinstance(subset, int) else (1, RUNG_NAMES.index(subset))
-
-
-class TargetChoice(_Strict):
+class TargetChoice(Strict):
     """A target, and whether its cells may be `not_run` when its data is not there."""
 
     target: str
@@ -121,21 +53,21 @@ class TargetChoice(_Strict):
         return str(parse_target(value))
 
 
-class Images(_Strict):
+class Images(Strict):
     """How many images each stage sees. From scratch sees both together."""
 
     pretrain: Positive = 16384
     transfer: Positive = 2048
 
 
-class RecipeNames(_Strict):
+class RecipeNames(Strict):
     """The recipe of each stage. From scratch trains with the pretraining recipe."""
 
     pretrain: str = "small"
     transfer: str = "small"
 
 
-class Ablation(_Strict):
+class Ablation(Strict):
     """Arms that differ in one thing, each pretrained on the largest subset, and the arm they are compared with."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -145,7 +77,7 @@ class Ablation(_Strict):
     @field_validator("arms")
     @classmethod
     def _grid(cls, value: dict[str, str]) -> dict[str, str]:
-        _distinct(tuple(value.values()))
+        distinct(tuple(value.values()))
         for arm, model in value.items():
             if parse_spec(model).has_outside_weights:
                 raise ValueError(
@@ -161,7 +93,7 @@ class Ablation(_Strict):
         return self
 
 
-class Budgets(_Strict):
+class Budgets(Strict):
     """Multiples of the images that pretraining sees, for every model at one rung of the first ladder."""
 
     subset: Subset
@@ -172,10 +104,10 @@ class Budgets(_Strict):
     def _grid(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if 1 not in value:
             raise ValueError("the factor 1, which the others are compared with, is missing")
-        return _distinct(value)
+        return distinct(value)
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """A suite file as written, with its defaults."""
 
     description: str = ""
@@ -225,7 +157,7 @@ class Suite(_Strict):
     @classmethod
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
-        _distinct(names, may_be_empty=info.field_name == "ablations")
+        distinct(names, may_be_empty=info.field_name == "ablations")
         return value
 
     @model_validator(mode="after")
@@ -255,33 +187,7 @@ class ResolvedTarget(TargetChoice):
     identity: dict[str, Any]
 
 
-class ResolvedLadder(Ladder):
-    """A ladder with what identifies its corpus, wherever it lies, and the sizes of its named rungs."""
-
-    identity: dict[str, Any]
-    named: dict[RungName, Rung] = {}
-
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """Every subset, by size."""
-        return tuple(sorted(map(self.rung, self.subsets), key=lambda rung: rung.images))
-
-    def rung(self, subset: int | RungName) -> Rung:
-        """A subset's images and classes: of a number of images, the corpus' own classes."""
-        if isinstance(subset, int):
-            return Rung(images=subset, classes=self.corpus.classes)
-        return self.named[subset]
-
-    def corpus_of(self, rung: Rung) -> CorpusRef:
-        """The corpus with a rung's classes."""
-        return self.corpus.model_copy(update={"classes": rung.classes})
-
-    def identity_of(self, rung: Rung) -> dict[str, Any]:
-        """What a run's key holds of the corpus: classes only where the suite gives their number, or names a rung."""
-        return self.identity | ({} if rung.classes is None else {"classes": rung.classes})
-
-
-class ResolvedSuite(_Strict):
+class ResolvedSuite(Strict):
     """A suite with nothing left to defaults, files or the machine."""
 
     name: str
@@ -354,7 +260,7 @@ def resolve(
         **suite.model_dump(include={"description", "limits", "image_size", "models", "transfers", "from_scratch"}),
         name=name,
         protocol=PROTOCOL_VERSION,
-        corpora=tuple(_resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
+        corpora=tuple(resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
         targets=tuple(_resolve_target(choice, data_dir) for choice in suite.targets),
         seeds=tuple(seed + seed_offset for seed in suite.seeds),
         recipes=recipes,
@@ -397,32 +303,6 @@ def _suite_path(name: str) -> Path:
     return SUITES / f"{name}.yaml"
 
 
-def _resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
-    rungs = resolve_rungs(ladder.corpus, ladder.largest, data_dir) if ladder.names else {}
-    named = {name: rungs[name] for name in ladder.names}
-    resolved = ResolvedLadder(**dict(ladder), identity=corpus_identity(ladder.corpus, data_dir), named=named)
-    for subset in resolved.subsets:
-        _check_rung(resolved, resolved.rung(subset), data_dir)
-    given = {resolved.rung(subset): subset for subset in resolved.subsets}
-    for subset in resolved.subsets:
-        if (other := given[resolved.rung(subset)]) != subset:
-            raise InputError(f"subsets: {subset} and {other} are the same subset of {ladder.corpus.name}; keep one")
-    return resolved
-
-
-def _check_rung(ladder: ResolvedLadder, rung: Rung, data_dir: Path) -> None:
-    """Refuse a subset that its corpus is too small for, that has fewer images than classes, or too uneven ones."""
-    corpus = ladder.corpus_of(rung)
-    check_corpus(corpus, rung.images, data_dir)
-    if rung.classes is not None and rung.images < rung.classes:
-        raise InputError(
-            f"subsets: given {rung.images:,} images of corpus {corpus.name!r}, "
-            f"which has {rung.classes:,} classes; a subset holds at least one image a class"
-        )
-    if ladder.balance == "strict":
-        check_balance(corpus, rung.images, data_dir)
-
-
 def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:
     ref = parse_target(choice.target)
     if not choice.optional:
@@ -435,16 +315,6 @@ def _check_model(spec: str, image_size: int) -> None:
         check(parse_spec(spec), image_size)
     except SpecError as error:
         raise ValueError(f"model {spec}: {error}") from None
-
-
-def _distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
-    """The values, if there are any and none stands twice."""
-    if not values and not may_be_empty:
-        raise ValueError("an empty list compares nothing; at least one entry is needed")
-    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
-    if twice is not None:
-        raise ValueError(f"{twice} stands twice; each entry may stand once")
-    return values
 
 
 class _UniqueKeys(yaml.SafeLoader):

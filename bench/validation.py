@@ -2,14 +2,30 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import did_you_mean
+
+
+class Strict(BaseModel):
+    """A part of a file that people write: an unknown field is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
     """One line a mistake: file, field, what was given, what is allowed."""
     return "\n".join(_explain_one(mistake, source, model) for mistake in error.errors())
+
+
+def distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
+    """The values, if there are any and none stands twice."""
+    if not values and not may_be_empty:
+        raise ValueError("an empty list compares nothing; at least one entry is needed")
+    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
+    if twice is not None:
+        raise ValueError(f"{twice} stands twice; each entry may stand once")
+    return values
 
 
 def _explain_one(mistake: Any, source: str, model: type[BaseModel]) -> str:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from bench.errors import InputError
 from bench.store import Outcome, Store, open_store
+from bench.tables import build_tables
 
 KEY = "0123456789abcdef"
 
@@ -104,6 +105,22 @@ def test_a_suite_may_ask_for_a_size_class_later(store, resolve_suite):
     open_store(store.root.parent, resolve_suite(size_class="parameters"))
     assert store.suite().size_class == "parameters"
     open_store(store.root.parent, resolve_suite())
+
+
+def test_a_suite_may_ask_for_even_classes_later_but_not_for_other_rungs(store, resolve_suite):
+    again = open_store(store.root.parent, resolve_suite(balance="strict"))
+    assert again.suite().corpora[0].balance == "strict"
+    with pytest.raises(InputError, match="differs in: corpora"):
+        open_store(store.root.parent, resolve_suite(subsets=[16, "big"], largest=4000))
+
+
+def test_cells_say_how_many_classes_a_rung_has_before_anything_ran(tmp_path, resolve_suite):
+    suite = resolve_suite(corpus={"name": "digits", "classes": 9}, subsets=[60, "small", "medium", "big"])
+    cells = build_tables(open_store(tmp_path / "named", suite))["cells"]
+    sizes = cells[["subset_images", "subset_classes"]].drop_duplicates()
+    rungs = {(rung.images, rung.classes) for rung in suite.corpora[0].rungs}
+    assert {(row.subset_images, row.subset_classes) for row in sizes.dropna().itertuples()} == rungs
+    assert sizes["subset_classes"].isna().sum() == 1  # from scratch
 
 
 def test_a_moved_file_of_weights_is_the_same_suite_and_another_scaling_is_not(tmp_path, resolve_suite):

@@ -54,7 +54,7 @@ def write_index(ref: CorpusRef, num_images: int, data_dir: Path, out: Path) -> S
     temporary = out.with_name(f".tmp-{out.name}-{os.getpid()}")
     try:
         try:
-            _write(index, summary, temporary)
+            write_rows(index, summary.model_dump_json(), temporary)
             temporary.replace(out)
         finally:
             temporary.unlink(missing_ok=True)
@@ -62,6 +62,22 @@ def write_index(ref: CorpusRef, num_images: int, data_dir: Path, out: Path) -> S
         reason = error.strerror or error
         raise InputError(f"--out {out}: cannot be written ({reason}); name a file in a folder that is there") from error
     return summary
+
+
+def write_rows(index: SubsetIndex, summary: str, path: Path) -> None:
+    """Write a list with its summary in JSON, a group of rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = pa.array(index.class_names, pa.string())
+    types: list[Any] = [pa.int64(), pa.int64(), pa.int32(), pa.dictionary(pa.int32(), pa.string())]
+    schema = pa.schema(list(zip(COLUMNS, types, strict=True)), {METADATA: summary})
+    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for start in range(0, len(index.ids), ROWS):
+            ids, labels = index.ids[start : start + ROWS], index.labels[start : start + ROWS].astype(np.int32)
+            classes = pa.DictionaryArray.from_arrays(pa.array(labels), names)
+            columns = [pa.array(np.arange(start, start + len(ids))), pa.array(ids), pa.array(labels), classes]
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=ROWS)
 
 
 def check_index(path: Path, corpus: str | None, data_dir: Path) -> tuple[Summary, str]:
@@ -99,22 +115,6 @@ def _summary(ref: CorpusRef, index: SubsetIndex, data_dir: Path) -> Summary:
         largest_class_images=largest,
         sha256=index.sha256,
     )
-
-
-def _write(index: SubsetIndex, summary: Summary, path: Path) -> None:
-    """Write the rows, a group at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = pa.array(index.class_names, pa.string())
-    types: list[Any] = [pa.int64(), pa.int64(), pa.int32(), pa.dictionary(pa.int32(), pa.string())]
-    schema = pa.schema(list(zip(COLUMNS, types, strict=True)), {METADATA: summary.model_dump_json()})
-    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for start in range(0, len(index.ids), ROWS):
-            ids, labels = index.ids[start : start + ROWS], index.labels[start : start + ROWS].astype(np.int32)
-            classes = pa.DictionaryArray.from_arrays(pa.array(labels), names)
-            columns = [pa.array(np.arange(start, start + len(ids))), pa.array(ids), pa.array(labels), classes]
-            writer.write_table(pa.table(columns, schema=schema), row_group_size=ROWS)
 
 
 def _read_summary(path: Path) -> Summary:

@@ -1,5 +1,6 @@
 """What a subset holds: nested, balanced, going on where classes run out, apart from test; and the same for ever."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bench.data.ladder import Selection, class_counts, class_order, class_range,
 from bench.data.subsets import balanced_order
 from bench.data.targets import check_target, parse_target
 from bench.errors import InputError
+from bench.throughput.indexer import indexed, uneven_labels
 
 NOWHERE = Path("nowhere")
 DIGITS = CorpusRef(name="digits")
@@ -175,3 +177,18 @@ def test_more_than_there_is_is_refused_with_what_was_asked_and_what_is_there() -
         check_corpus(CorpusRef(name="digits", classes=11), 100, NOWHERE)
     with pytest.raises(InputError, match=r'"digits@786" asks for 786 training images, but 785 are available'):
         check_target(parse_target("digits@786"), NOWHERE)
+
+
+@pytest.mark.parametrize("classes", [None, 2_500])
+def test_an_order_takes_little_memory_for_each_image(classes: int | None) -> None:
+    """Of 2^30 bytes for fourteen million images, 76 each: labels take 8, and what follows has to fit as well."""
+    labels = uneven_labels(3_000_000, 3_000)
+    tracemalloc.start()
+    try:
+        index = indexed(labels, classes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / len(labels) < 48
+    assert index.class_range[0] < index.class_range[1] / 10
+    assert len(index.ids) == np.isin(labels, class_order(labels, "made")[:classes]).sum()

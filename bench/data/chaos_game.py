@@ -8,8 +8,9 @@ rotations, so that they contract by construction; which singular values give goo
 
 Numbers are fixed-point with 14 fractional bits. A rotation is a point of the circle's rational parametrisation,
 ((1 - t^2) / (1 + t^2), 2t / (1 + t^2)), every random number a hash of a key and a counter, a division rounds down.
-There is no float and no state, so any machine makes the same bytes, and a GPU can. Sixteen orbits run side by side,
-which fills vector units. Whoever changes a pixel here raises `fractals.VERSION`.
+There is no float and no state, so any machine makes the same bytes. Sixteen orbits run side by side, which fills vector
+units. What is particular to an image is 36 numbers, its outline, found here for CUDA too, where `chaos_game_cuda` draws
+from them. Whoever changes a pixel here raises `fractals.VERSION`.
 """
 
 from typing import NamedTuple
@@ -44,6 +45,12 @@ GOLDEN_32 = np.uint32(0x9E3779B9)
 # Counters of an instance's draws; maps take 8 each from 0.
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
+NUM_ENDS = MAX_MAPS - 1
+ENDS, SEED, DOWN, RIGHTWARDS, INKS = 24, 27, 28, 29, 30
+"""Where an outline holds what lies behind its maps: the shares that choose a map, the seed of the choices (the bits of
+a uint32), the picture's shift in pixels, and ink and ground of each channel."""
+OUTLINE = 36
+
 
 class Settings(NamedTuple):
     """`fractals.Difficulty`, and the points of an image, as numbers."""
@@ -69,22 +76,31 @@ def render_images(
     size = out.shape[2]
     margin = size // 16
     frame = size - 2 * margin
-    length = _steps(settings.points) * ORBITS
+    length = steps_of_orbit(settings.points) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     hits = np.zeros((frame, frame), np.int32)
-    brightness = _brightness(max(1, settings.points // size**2))
+    brightness = _brightness(typical_hits(settings.points, size))
     palette = np.zeros((3, 256), np.uint8)
+    outline = np.zeros(OUTLINE, np.int32)
     for i in range(len(rows)):
-        key = keys[i]
-        maps = _affine(_jittered(systems[rows[i]], key, settings.jitter_percent))
-        if settings.rotated:
-            _rotate(maps, key)
-        _play(maps, np.uint32(_hash(key, POINTS) >> np.uint64(32)), xs, ys, hits)
-        left = margin + _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
-        top = margin + _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
-        _fill_palette(key, brightness, settings, palette)
+        _outline(systems[rows[i]], keys[i], settings, outline)
+        _play(outline, xs, ys, hits)
+        _fill_palette(outline[INKS:], brightness, palette)
         for channel in range(3):
-            _paint(hits, palette[channel], top, left, out[i, channel])
+            _paint(hits, palette[channel], margin + outline[DOWN], margin + outline[RIGHTWARDS], out[i, channel])
+
+
+@njit(cache=True, nogil=True)
+def outline_images(systems: Longs, rows: Longs, keys: NDArray[np.uint64], settings: Settings, out: Ints) -> None:
+    """Fill `out` (n, 36) with the outlines of the images that `render_images` would draw."""
+    for i in range(len(rows)):
+        _outline(systems[rows[i]], keys[i], settings, out[i])
+
+
+@njit(cache=True, nogil=True)
+def typical_hits(points: int, image_size: int) -> int:
+    """Return how many hits of a pixel make it half as bright as can be."""
+    return max(1, points // image_size**2)
 
 
 @njit(cache=True, nogil=True)
@@ -129,12 +145,13 @@ def _has_good_values(system: Longs) -> bool:
 @njit(cache=True, nogil=True)
 def _has_good_picture(system: Longs, key: np.uint64) -> bool:
     """Draw the class at 32 px and 3,000 points: 15 to 60 % of its frame hit, its shorter side half its longer."""
-    length = _steps(REFERENCE_POINTS) * ORBITS
+    length = steps_of_orbit(REFERENCE_POINTS) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
     hits = np.zeros((frame, frame), np.int32)
-    maps = _affine(system)
-    _play(maps, np.uint32(_hash(key, POINTS + 1) >> np.uint64(32)), xs, ys, hits)
+    outline = np.zeros(OUTLINE, np.int32)
+    _outline_points(_affine(system), _hash(key, POINTS + 1), outline)
+    _play(outline, xs, ys, hits)
     filled, rows, columns = 0, 0, 0
     for i in range(frame):
         row, column = 0, 0
@@ -146,6 +163,34 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
         columns += column > 0
     percent = 100 * filled // frame**2
     return bool(15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns))
+
+
+@njit(cache=True, nogil=True)
+def _outline(system: Longs, key: np.uint64, settings: Settings, outline: Ints) -> None:
+    """Fill `outline` (36,) with what is particular to the instance: its maps, its shift and its colours."""
+    maps = _affine(_jittered(system, key, settings.jitter_percent))
+    if settings.rotated:
+        _rotate(maps, key)
+    _outline_points(maps, _hash(key, POINTS), outline)
+    outline[DOWN] = _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
+    outline[RIGHTWARDS] = _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
+    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
+    for channel in range(3):
+        ink, ground = 255, 0
+        if settings.coloured:
+            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
+            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
+        if swapped:
+            ink, ground = ground, ink
+        outline[INKS + 2 * channel], outline[INKS + 2 * channel + 1] = ink, ground
+
+
+@njit(cache=True, nogil=True)
+def _outline_points(maps: Longs, seed: np.uint64, outline: Ints) -> None:
+    """Fill the part of `outline` (36,) that its points come from; of the seed the upper 32 bits count."""
+    outline[:ENDS] = maps.astype(np.int32).reshape(ENDS)
+    outline[ENDS:SEED] = _thresholds(maps)[:NUM_ENDS].astype(np.int32)
+    outline[SEED] = np.int32(np.uint32(seed >> np.uint64(32)))
 
 
 @njit(cache=True, nogil=True)
@@ -207,13 +252,6 @@ def _rotate(maps: Longs, key: np.uint64) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _play(maps: Longs, seed: np.uint32, xs: Ints, ys: Ints, hits: Ints) -> None:
-    """Trace the maps' points into `xs` and `ys`, and count those after the warm-up in `hits` (frame, frame)."""
-    _trace(maps.astype(np.int32), _thresholds(maps).astype(np.int32), seed, xs, ys)
-    _count(xs[WARM_UP_STEPS * ORBITS :], ys[WARM_UP_STEPS * ORBITS :], hits)
-
-
-@njit(cache=True, nogil=True)
 def _thresholds(maps: Longs) -> Longs:
     """Return the (4,) cumulative shares of |det|, in 2^24ths: a 24-bit draw below the first chooses map 0, …"""
     ends = np.zeros(MAX_MAPS, np.int64)
@@ -227,7 +265,15 @@ def _thresholds(maps: Longs) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _trace(maps: Ints, thresholds: Ints, seed: np.uint32, xs: Ints, ys: Ints) -> None:
+def _play(outline: Ints, xs: Ints, ys: Ints, hits: Ints) -> None:
+    """Trace the points of an outline into `xs` and `ys`, and count those after the warm-up in `hits` (frame, frame)."""
+    maps, ends = outline[:ENDS].reshape(MAX_MAPS, 6), outline[ENDS:SEED]
+    _trace(maps, ends, np.uint32(outline[SEED]), xs, ys)
+    _count(xs[WARM_UP_STEPS * ORBITS :], ys[WARM_UP_STEPS * ORBITS :], hits)
+
+
+@njit(cache=True, nogil=True)
+def _trace(maps: Ints, ends: Ints, seed: np.uint32, xs: Ints, ys: Ints) -> None:
     """Fill `xs` and `ys` with the points of 16 orbits, interleaved, which start at the origin.
 
     The loop body has no branch and no 64-bit number, and reads only what was written 16 points before: so it
@@ -237,7 +283,7 @@ def _trace(maps: Ints, thresholds: Ints, seed: np.uint32, xs: Ints, ys: Ints) ->
     a1, b1, c1, d1, e1, f1 = maps[1]
     a2, b2, c2, d2, e2, f2 = maps[2]
     a3, b3, c3, d3, e3, f3 = maps[3]
-    end0, end1, end2, _ = thresholds
+    end0, end1, end2 = ends
     half, bits = np.int32(ONE // 2), np.int32(ONE_BITS)
     xs[:ORBITS].fill(0)
     ys[:ORBITS].fill(0)
@@ -291,16 +337,10 @@ def _brightness(typical: int) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _fill_palette(key: np.uint64, brightness: Longs, settings: Settings, palette: NDArray[np.uint8]) -> None:
-    """Fill `palette` (3, 256) with the value of each channel by hits: bright on dark, unless the instance swaps."""
-    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
+def _fill_palette(inks: Ints, brightness: Longs, palette: NDArray[np.uint8]) -> None:
+    """Fill `palette` (3, 256) with the value of each channel by hits, between its ground and its ink."""
     for channel in range(3):
-        ink, ground = 255, 0
-        if settings.coloured:
-            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
-            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
-        if swapped:
-            ink, ground = ground, ink
+        ink, ground = inks[2 * channel], inks[2 * channel + 1]
         for i in range(256):
             palette[channel, i] = (brightness[i] * ink + (255 - brightness[i]) * ground) // 255
 
@@ -318,7 +358,7 @@ def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: ND
 
 
 @njit(cache=True, nogil=True)
-def _steps(points: int) -> int:
+def steps_of_orbit(points: int) -> int:
     """Return the steps of each orbit, with the first ones, which are not drawn."""
     return WARM_UP_STEPS + -(-points // ORBITS)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.data.bad_images import Reasons
+from bench.data.fractals import FractalSource
 from bench.data.sets import ImageSet
 
 if TYPE_CHECKING:
@@ -33,4 +34,5 @@ def pictures(images: ImageSet, orders: "Orders", device: torch.device) -> Iterat
 
 
 def _draw(images: ImageSet, order: NDArray[np.int64], device: torch.device) -> Tensor:
-    return torch.from_numpy(images.source.read(images.ids[order], images.image_size)).to(device)
+    assert isinstance(images.source, FractalSource), images.source
+    return images.source.read_on(device, images.ids[order], images.image_size)

@@ -1,29 +1,14 @@
-"""Images per second of the data: the fractal renderer, and batches with augmentation. One thread."""
+"""Images per second of batches with augmentation. One thread."""
 
-import numpy as np
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.data.batches import training_batches
-from bench.data.fractals import Difficulty, Domain, render
 from bench.data.pipelines import Feed
 from bench.data.plans import Augmentation, Stream
 from bench.throughput.images import IMAGE_SIZE, random_images
 from bench.throughput.measure import measure
-
-
-@pytest.mark.core
-@pytest.mark.benchmark(group="data")
-def test_fractals(benchmark: BenchmarkFixture) -> None:
-    """Always on the CPU, with 32 classes, whose systems are found in the warm-up."""
-    num_images = 4096
-    instances, classes = np.divmod(np.arange(num_images), 32)
-
-    def draw() -> None:
-        render(classes, instances, image_size=IMAGE_SIZE, difficulty=Difficulty(), domain=Domain.PRETRAIN)
-
-    measure(benchmark, draw, num_images=num_images, device="cpu", notes={"threads": 1})
 
 
 @pytest.mark.core

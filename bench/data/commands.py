@@ -7,11 +7,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bench.data import catalogue, corpora, fractals
 from bench.data.corpora import CorpusRef, load_subset
+from bench.data.fractals import Difficulty
 from bench.data.targets import TargetRef, check_target, parse_target, target_identity
 from bench.errors import InputError
+from bench.validation import explain
 
 data_app = typer.Typer(help="Corpora to pretrain on and targets to transfer to.", no_args_is_help=True)
 
@@ -49,11 +52,17 @@ def sample(
     image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels a side.")] = 32,
     classes: Annotated[int, typer.Option(min=1, help="Rows: one for each of the first classes.")] = 8,
     per_class: Annotated[int, typer.Option(min=1, help="Columns: images a class.")] = 12,
+    difficulty: Annotated[list[str] | None, typer.Option(help="Of fractals: FIELD=VALUE; give one each time.")] = None,
 ) -> None:
     """Write a grid of training images, one class a row, as PNG."""
     from PIL import Image
 
-    images = _grid(name, data, image_size, classes, per_class)
+    if name == corpora.FRACTALS:
+        images = _fractal_grid(_difficulty(difficulty or []), image_size, classes, per_class)
+    elif difficulty:
+        raise InputError(f"--difficulty {difficulty[0]}: {name} has none; only {corpora.FRACTALS} does")
+    else:
+        images = _grid(name, data, image_size, classes, per_class)
     sheet = np.pad(images, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=64)
     rows, columns, channels, height, width = sheet.shape
     pixels = sheet.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
@@ -149,13 +158,31 @@ def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     }
 
 
+def _difficulty(fields: list[str]) -> Difficulty:
+    """Return the difficulty that `FIELD=VALUE` texts ask for."""
+    given = {}
+    for field in fields:
+        key, separator, value = field.partition("=")
+        if not separator:
+            raise InputError(f"--difficulty {field}: no value; write FIELD=VALUE, such as rotation=any")
+        given[key] = value
+    try:
+        return Difficulty.model_validate(given)
+    except ValidationError as error:
+        raise InputError(explain(error, "--difficulty", Difficulty)) from error
+
+
+def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
+    """Return training images (classes, per_class, 3, size, size) of the corpus' first classes."""
+    num_drawn = max(2, num_classes)
+    ref = CorpusRef(classes=num_drawn, difficulty=difficulty)
+    subset = load_subset(ref, num_drawn * per_class, image_size, DATA_DIR)
+    by_class = subset.train.images.reshape(per_class, num_drawn, 3, image_size, image_size).swapaxes(0, 1)
+    return by_class[:num_classes]
+
+
 def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
     """Return training images (classes, per_class, 3, size, size) of the first classes; black where there are none."""
-    if name == corpora.FRACTALS:
-        num_drawn = max(2, num_classes)
-        subset = load_subset(CorpusRef(classes=num_drawn), num_drawn * per_class, image_size, data_dir)
-        by_class = subset.train.images.reshape(per_class, num_drawn, 3, image_size, image_size).swapaxes(0, 1)
-        return by_class[:num_classes]
     target = parse_target(name)
     check_target(target, data_dir)
     data = catalogue.open_data(target.name, target.path, data_dir)

@@ -88,6 +88,30 @@ def test_sample_draws_a_class_a_row(name: str, tmp_path: Path) -> None:
     assert len(np.unique(cells.reshape(15, -1), axis=0)) == 15
 
 
+def test_a_sample_of_fractals_shows_a_difficulty(tmp_path: Path) -> None:
+    sheets = []
+    for options in ((), ("--difficulty", "colour=instance", "--difficulty", "shift_pixels=3")):
+        out = tmp_path / "grid.png"
+        run("sample", "fractals", "--out", str(out), "--image-size", "16", "--classes", "2", *options)
+        sheets.append(np.asarray(Image.open(out)))
+    assert (sheets[0] == sheets[0][..., :1]).all()
+    assert not (sheets[1] == sheets[1][..., :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "complaint"),
+    [
+        ("fractals", "colur=instance", 'colur: unknown field, did you mean "colour"'),
+        ("fractals", "jitter_percent=90", "jitter_percent: given '90'.* 50"),
+        ("fractals", "rotation", "no value; write FIELD=VALUE"),
+        ("digits", "rotation=any", "digits has none; only fractals does"),
+    ],
+)
+def test_a_wrong_difficulty_is_explained(tmp_path: Path, name: str, given: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        run("sample", name, "--out", str(tmp_path / "grid.png"), "--difficulty", given)
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='"digist" is not known, did you mean "digits"'):
         run("show", "digist")

@@ -29,12 +29,21 @@ class Ratio:
         return f"{self.ratio:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
-def side_by_side(benchmark: BenchmarkFixture, one: Job, other: Job, *, device: str, pairs: int) -> Ratio:
+def side_by_side(
+    benchmark: BenchmarkFixture,
+    one: Job,
+    other: Job,
+    *,
+    device: str,
+    pairs: int,
+    clock: Callable[[], float] | None = None,
+) -> Ratio:
     """Time two jobs in turns, after two pairs to warm up; a pair is a round of the benchmark.
 
-    On a CPU by the processor time of this process, which other processes lengthen less than the time of day.
+    On a CPU by the processor time of this process, which other processes lengthen less than the time of day; jobs that
+    have processes of their own need the clock on the wall.
     """
-    clock = time.process_time if device == "cpu" else time.perf_counter
+    clock = clock or (time.process_time if device == "cpu" else time.perf_counter)
     seconds: list[tuple[float, float]] = []
 
     def timed(job: Job) -> float:

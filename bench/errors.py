@@ -5,6 +5,10 @@ class InputError(ValueError):
     """Wrong input. The message names the file and field, what was given, and what is allowed."""
 
 
+class BadImage(InputError):
+    """One picture that cannot be read. A caller that may leave pictures out catches this, and no other wrong input."""
+
+
 def did_you_mean(given: str, known: list[str]) -> str:
     """A hint such as `, did you mean "digits"?`, or nothing when no known name is close."""
     from difflib import get_close_matches

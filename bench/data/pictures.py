@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bench.errors import InputError
+from bench.errors import BadImage
 
 CHUNK = 64
 """Pictures that a thread decodes at once."""

@@ -3,7 +3,7 @@
 Refused: labels that name no class, a class in validation or test that train lacks, and classes that differ by part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -53,6 +53,33 @@ def assemble(
     return DataSet(labels, pool, validated, test_ids, train.class_names, flip, _joined(list(parts.values())))
 
 
+def assemble_named(parts: Mapping[str, Part], *, carving: Carving, place: str) -> DataSet:
+    """As `assemble`, of the parts that files' names told: validation is the test split where there is none.
+
+    Nothing says that mirrored images keep their class, so `flip` is off.
+
+    Raises:
+        InputError: also where a class has too few images in train for the parts that are carved from it.
+    """
+    train, validation, test = (parts.get(name) for name in ("train", "validation", "test"))
+    assert train is not None
+    if test is None:
+        validation, test = None, validation
+    dataset = assemble(train, test, validation, carving=carving, place=place, flip=False)
+    _check_every_class(train, 1 + (test is None) + (validation is None), place)
+    return dataset
+
+
+def _check_every_class(train: Part, needed: int, place: str) -> None:
+    """Refuse a class with too few images to split."""
+    counts = np.bincount(train.labels, minlength=len(train.class_names))
+    if (smallest := int(counts.min())) < needed:
+        raise InputError(
+            f'{place}: class "{train.class_names[int(counts.argmin())]}" has {smallest} images in train; '
+            f"it needs at least {needed}, one for each part that is carved; add images, or take the class out"
+        )
+
+
 def _validation(labels: NDArray[np.int64], pool: Indices, carving: Carving) -> Cut:
     """Set aside the images that validate."""
     if carving.validation_a_class is None:
@@ -88,7 +115,8 @@ def _check(parts: dict[str, Part], place: str) -> None:
         for known, found in zip(train.class_names, part.class_names, strict=False):
             if known != found:
                 raise InputError(f'{place}: a class is "{known}" in train and "{found}" in {name}; both need the same')
-        if lacking := sorted(set(part.labels.tolist()) - set(train.labels.tolist())):
+        lacking = np.setdiff1d(part.labels, train.labels)
+        if len(lacking):
             raise InputError(
                 f'{place}: {name} has images of class "{part.class_names[lacking[0]]}", and train has none; '
                 "add some to train, or take the class out"

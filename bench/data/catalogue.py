@@ -1,4 +1,4 @@
-"""What can be a target, or a corpus of real images: the known data sets by name, `folder:PATH` and `parquet:PATH`."""
+"""What can be a target, or a corpus of real images: the known data sets by name, and the kinds of `places`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.places import FORMS, PLACES
 from bench.data.sets import DataSet, ImageSet
 from bench.errors import InputError, did_you_mean
 
-PLACES = ("folder", "parquet")
-"""What stands before the path of data that is no name of the catalogue."""
 MAX_KEPT_BYTES = 2**30
 """Of decoded images that an open data set keeps in memory at one size."""
 
@@ -55,7 +54,7 @@ CATALOGUE = {
 
 
 def parse_place(text: str) -> tuple[str, str | None]:
-    """Return a name of the catalogue and None, or `folder` or `parquet` with the path behind it."""
+    """Return a name of the catalogue and None, or a kind of place with what stands behind its colon."""
     name, _, path = text.partition(":")
     return (name, path) if name in PLACES and path else (text, None)
 
@@ -65,9 +64,7 @@ def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
     known = [*also, *CATALOGUE]
     if name not in known:
         hint = did_you_mean(name, known)
-        raise InputError(
-            f'{field}: "{name}" is not known{hint}; known are {", ".join(known)}, folder:PATH and parquet:PATH'
-        )
+        raise InputError(f'{field}: "{name}" is not known{hint}; known are {", ".join(known)}, {FORMS}')
 
 
 def check_present(name: str, path: str | None, data_dir: Path) -> None:
@@ -94,26 +91,25 @@ def num_pool(name: str, path: str | None, data_dir: Path) -> int:
     return CATALOGUE[name].num_pool if path is None else len(open_data(name, path, data_dir).pool)
 
 
-def identity(name: str, path: str | None) -> dict[str, object]:
-    """Return what a run's key holds of a data set: a path's content, None where there is nothing, but no path."""
+def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
+    """Return what a run's key holds of a data set: a place's content, None where there is nothing, but no path."""
     if path is None:
         return {"name": name, "version": CATALOGUE[name].version}
-    content = _fingerprint(name, Path(path), _state_of(Path(path))) if is_place(name, path) else None
+    is_there = is_place(name, path, data_dir)
+    content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
     return {"name": name, "version": 1, "fingerprint": content}
 
 
-def is_place(name: str, path: str) -> bool:
-    """Return whether a folder lies at a path, or a file where that will do."""
-    return Path(path).is_dir() or (name == "parquet" and Path(path).is_file())
+def is_place(name: str, path: str, data_dir: Path) -> bool:
+    """Return whether something lies at a place."""
+    return PLACES[name].is_there(path, data_dir)
 
 
 @lru_cache(maxsize=16)
-def _fingerprint(name: str, path: Path, state: str) -> str:
-    """Hash what lies at a path, once for as long as its `state` stays the same."""
-    from bench.data import folders, parquets
-
+def _fingerprint(name: str, path: str, data_dir: Path, state: str) -> str:
+    """Hash what lies at a place, once for as long as its `state` stays the same."""
     try:
-        return folders.fingerprint(path) if name == "folder" else parquets.fingerprint(path)
+        return PLACES[name].fingerprint(path, data_dir)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
@@ -161,19 +157,17 @@ class OpenData:
 
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
     """Open a data set; the last few stay open in this process."""
-    return _opened(name, path, data_dir, _state_of(Path(path)) if path is not None else "")
+    return _opened(name, path, data_dir, _state_of(name, path, data_dir) if path is not None else "")
 
 
 @lru_cache(maxsize=4)
 def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     """Open a data set for as long as its `state` stays the same."""
     from bench.data.embedded import open_digits, open_heldout
-    from bench.data.folders import open_folder
-    from bench.data.parquets import open_parquet
     from bench.data.published import open_published
 
     if path is not None:
-        data = open_folder(Path(path)) if name == "folder" else open_parquet(Path(path))
+        data = PLACES[name].open(path, data_dir)
     elif name == "digits":
         data = open_digits()
     elif name == "fractals-heldout":
@@ -199,9 +193,10 @@ def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
         )
 
 
-def _state_of(path: Path) -> str:
-    """Return a hash of the names, sizes and times of a file, or of all below a folder."""
-    files = [*path.rglob("*")] if path.is_dir() else []
-    states = [(file, file.lstat()) for file in files] + ([(path, path.stat())] if path.is_file() else [])
+def _state_of(name: str, path: str, data_dir: Path) -> str:
+    """Return a hash of the names, sizes and times of a place's files, and of all below its folders."""
+    watched = PLACES[name].watched(path, data_dir)
+    below = [file for root in watched if root.is_dir() for file in root.rglob("*")]
+    states = [(file, file.lstat()) for file in below] + [(file, file.stat()) for file in watched if file.is_file()]
     listed = sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in states)
-    return hashlib.sha256(repr(listed).encode()).hexdigest()
+    return hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bench.data import catalogue, corpora, fractals
 from bench.data.corpora import CorpusRef, load_subset
 from bench.data.fractals import Difficulty
+from bench.data.places import PLACES
 from bench.data.targets import TargetRef, check_target, parse_target, target_identity
 from bench.errors import InputError
 from bench.validation import explain
@@ -33,13 +34,13 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     for row in rows:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
         typer.echo(f"{row['name']:<17} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
-    typer.echo(f"{'folder:PATH':<17} {'corpus and target':<18} your images: one subfolder for each class")
-    typer.echo(f"{'parquet:PATH':<17} {'corpus and target':<18} a file or folder in the Hugging Face hub's layout")
+    for name, place in PLACES.items():
+        typer.echo(f"{name + ':' + place.form:<17} {'corpus and target':<18} {place.summary}")
 
 
 @data_app.command()
 def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """Show a corpus or target: classes, splits, identity. NAME may be `digits@100`, `folder:PATH` or `parquet:PATH`."""
+    """Show a corpus or target: classes, splits, identity. NAME may be `digits@100` or a place: `folder:PATH`."""
     facts = _facts(name, data)
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
 
@@ -146,11 +147,11 @@ def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
 
 
 def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
-    """Return what a folder's names, or the labels of parquet files, say."""
+    """Return what the names or labels at a place say."""
     data = catalogue.open_data(target.name, target.path, data_dir)
     return {
         "use": "corpus and target",
-        "summary": "a folder of images" if target.name == "folder" else "parquet files of images",
+        "summary": PLACES[target.name].found,
         "classes": len(data.class_names),
         "class_names": data.class_names,
         "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},

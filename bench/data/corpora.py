@@ -1,7 +1,7 @@
 """Data to pretrain on: a class list and an order that never changes, of which a subset is the first n images.
 
-`fractals` is drawn by formula; the training part of any data set of the catalogue, of a folder or of parquet
-files is a corpus too.
+`fractals` is drawn by formula; the training part of any data set of the catalogue, or of a place such as `folder:PATH`,
+is a corpus too.
 """
 
 from dataclasses import replace
@@ -35,7 +35,7 @@ class CorpusRef(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = FRACTALS
-    """`fractals`, a name of the catalogue, `folder:PATH` or `parquet:PATH`"""
+    """`fractals`, a name of the catalogue, or a place such as `folder:PATH`"""
     classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
     difficulty: Difficulty | None = None
 
@@ -54,7 +54,7 @@ class CorpusRef(BaseModel):
 
     @property
     def place(self) -> tuple[str, str | None]:
-        """The catalogue's name and None, or `folder` or `parquet` and a path."""
+        """The catalogue's name and None, or a kind of place and what stands behind its colon."""
         return catalogue.parse_place(self.name)
 
 
@@ -142,7 +142,7 @@ def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of its corpus: all that decides an image, never a path."""
     if ref.name == FRACTALS:
         return {"version": fractals.VERSION, **ref.model_dump()}
-    return catalogue.identity(*ref.place) | ({} if ref.classes is None else {"classes": ref.classes})
+    return catalogue.identity(*ref.place, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:

@@ -29,9 +29,9 @@ class TargetRef:
     """A target by name, with the images to train on; `str` gives what `parse_target` reads."""
 
     name: str
-    """of the catalogue, or "folder" or "parquet" """
+    """of the catalogue, or of a kind of place, such as "folder" """
     path: str | None = None
-    """of a folder of images, or of parquet files"""
+    """or pattern, or name on the hub: what stands behind a place's colon"""
     num_images: int | None = None
     """to train on; None is the target's default"""
 
@@ -42,7 +42,7 @@ class TargetRef:
 
 
 def parse_target(text: str) -> TargetRef:
-    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of `parquet:PATH`."""
+    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of another kind of place."""
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
         raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
@@ -85,9 +85,9 @@ def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
         from bench.data import embedded, fractals
 
         extra = {"corpus_version": fractals.VERSION, "difficulty": embedded.HELDOUT_DIFFICULTY.model_dump()}
-    is_known = ref.path is None or is_place(ref.name, ref.path)
+    is_known = ref.path is None or is_place(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir) if is_known else ref.num_images
-    return {**identity(ref.name, ref.path), **extra, "images": images}
+    return {**identity(ref.name, ref.path, data_dir), **extra, "images": images}
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:

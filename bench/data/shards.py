@@ -1,0 +1,285 @@
+"""What lies where in a tar shard of images: one pass over the file, which reads every byte once and hashes it.
+
+Members are grouped by key, as WebDataset does: all up to the first dot of the base name, neighbours together. An
+image's label is the whole number in KEY.cls; or else `label` in KEY.json; or else the folder that KEY lies in, whose
+name is its class. One kind of label holds for a whole shard.
+
+Refused: shards that are compressed, cut off or empty; members whose names lead out; links and devices; a key that
+comes twice, or has two images or two labels; an image without a label.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tarfile
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import RawIOBase
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+
+IMAGE_FIELDS = frozenset({"bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
+COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
+"""First bytes, and the command that unpacks."""
+BLOCK_BYTES = 2**20
+MAX_LABEL_BYTES = 2**20
+"""Of a member that holds a label; a larger one holds something else."""
+MAX_LABEL = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class ShardIndex:
+    """The images of one shard, in its order: 24 bytes for each, and no Python object."""
+
+    offsets: NDArray[np.int64]
+    """(n,), of an image's first byte in the file"""
+    sizes: NDArray[np.int64]
+    """(n,), in bytes"""
+    leads: NDArray[np.int32]
+    """(n,), from the image's header, where its name stands, to its first byte"""
+    labels: NDArray[np.int32]
+    """(n,), as the shard numbers classes, or the numbers of `folders`"""
+    folders: tuple[str, ...]
+    """the classes' names where folders are labels, in the order of their coming; else empty"""
+    sha256: str
+    """of the whole file"""
+
+
+def index_shard(shard: Path) -> ShardIndex:
+    """Read a shard from end to end.
+
+    Raises:
+        InputError: what the module refuses, with the shard and the member.
+    """
+    with shard.open("rb", buffering=0) as file:
+        _refuse_compressed(shard, os.pread(file.fileno(), 8, 0))
+        hashed = _Hashed(file)
+        rows = _Rows(shard)
+        try:
+            with tarfile.open(fileobj=hashed, mode="r:") as tar:
+                for member in _members(tar, shard):
+                    rows.add(tar, member)
+                rows.end_group()
+                end = tar.offset
+        except InputError:
+            raise
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+            raise InputError(f"{shard}: not a readable tar file ({error}); fetch it again") from error
+        if os.pread(file.fileno(), tarfile.BLOCKSIZE, end) != bytes(tarfile.BLOCKSIZE):
+            raise InputError(f"{shard}: cut off or damaged at byte {end:,}, where no end is marked; fetch it again")
+        return rows.index(hashed.hexdigest())
+
+
+def member_name(shard: Path, header_offset: int) -> str:
+    """Return the name of the member whose header, long name included, begins at an offset."""
+    with shard.open("rb") as file:
+        file.seek(header_offset)
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            member = tar.next()
+    assert member is not None
+    return member.name
+
+
+class _Hashed(RawIOBase):
+    """A file that is read forwards in large blocks, each hashed once, with seeking inside them for `tarfile`."""
+
+    def __init__(self, file: RawIOBase) -> None:
+        """Start at the file's first byte."""
+        self._file, self._digest = file, hashlib.sha256()
+        self._block, self._start, self._position = b"", 0, 0
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._position
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place that is not before the present block."""
+        assert whence == os.SEEK_SET, whence
+        self._position = position
+        return position
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on from the present place; fewer bytes where the file ends."""
+        assert size >= 0, size
+        assert self._position >= self._start, (self._position, self._start)
+        pieces = []
+        while size > 0 and self._reach():
+            first = self._position - self._start
+            piece = self._block[first : first + size]
+            pieces.append(piece)
+            self._position += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def hexdigest(self) -> str:
+        """Read to the end, and return the hash of all."""
+        while self._next_block():
+            pass
+        return self._digest.hexdigest()
+
+    def _reach(self) -> bool:
+        """Read blocks until one holds the present place; return whether there is one."""
+        while self._position >= self._start + len(self._block):
+            if not self._next_block():
+                return False
+        return True
+
+    def _next_block(self) -> bool:
+        """Read and hash a block; return whether there is one."""
+        block = self._file.read(BLOCK_BYTES) or b""
+        if block:
+            self._digest.update(block)
+            self._start += len(self._block)
+            self._block = block
+        return bool(block)
+
+
+def _refuse_compressed(shard: Path, start: bytes) -> None:
+    """Tell a shard that is empty or compressed by its first bytes."""
+    if not start:
+        raise InputError(f"{shard}: is empty; fetch it again")
+    for magic, command in COMPRESSED.items():
+        if start.startswith(magic):
+            raise InputError(
+                f"{shard}: is compressed, and images are read from anywhere in it; unpack it to a .tar file with "
+                f"{command}, which hardly makes it larger"
+            )
+
+
+def _members(tar: tarfile.TarFile, shard: Path) -> Iterator[tarfile.TarInfo]:
+    """Yield the files of a tar, without keeping them; refuse what is neither file nor folder, and leads out."""
+    while (member := tar.next()) is not None:
+        tar.members.clear()  # type: ignore[attr-defined]
+        if member.name.startswith("/") or ".." in member.name.split("/"):
+            raise _wrong(shard, member.name, "its name leads out of the archive; pack the shard again without it")
+        if member.isdir():
+            continue
+        if not member.isreg() or member.issparse() or member.size < 0:
+            raise _wrong(shard, member.name, "is a link, a device or sparse, and no plain file; pack the file itself")
+        yield member
+
+
+@dataclass
+class _Group:
+    """The neighbouring members of one key, as far as they have come."""
+
+    key: str
+    image: tarfile.TarInfo | None = None
+    labels: dict[str, int] = field(default_factory=dict)
+    """by the field that held them"""
+
+
+class _Rows:
+    """Collects the images of a shard, a group at a time."""
+
+    def __init__(self, shard: Path) -> None:
+        """Start without images."""
+        self._shard, self._group, self._keys = shard, _Group(""), set[str]()
+        self._offsets, self._sizes, self._leads, self._labels = array("q"), array("q"), array("i"), array("i")
+        self._folders: dict[str, int] = {}
+
+    def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Take a member into its group, ending the one before where the key is another."""
+        folder, _, base = member.name.rpartition("/")
+        stem, dot, kind = base.partition(".")
+        if not stem or not dot:
+            return
+        key, kind = f"{folder}/{stem}", kind.lower()
+        if key != self._group.key:
+            self.end_group()
+            self._group = _Group(key)
+        if kind in IMAGE_FIELDS:
+            self._take_image(member)
+        elif kind in ("cls", "json"):
+            self._take_label(tar, member, kind)
+
+    def end_group(self) -> None:
+        """Add a row for the group's image, with its label."""
+        group = self._group
+        if group.image is None:
+            if "cls" in group.labels:
+                raise _wrong(self._shard, f"{group.key}.cls", "is a label without an image; pack both, or neither")
+            return
+        if group.key in self._keys:
+            reason = "its key came before; pack the members of a key together, and each key once"
+            raise _wrong(self._shard, group.image.name, reason)
+        self._keys.add(group.key)
+        self._labels.append(self._label(group, group.image.name))
+        self._offsets.append(group.image.offset_data)
+        self._sizes.append(group.image.size)
+        self._leads.append(group.image.offset_data - group.image.offset)
+
+    def index(self, sha256: str) -> ShardIndex:
+        """Return all rows."""
+        if not self._offsets:
+            known = ", ".join(sorted(IMAGE_FIELDS))
+            raise InputError(f"{self._shard}: holds no image named KEY.{{{known}}}; pack some, or take the shard away")
+        return ShardIndex(
+            np.array(self._offsets, np.int64),
+            np.array(self._sizes, np.int64),
+            np.array(self._leads, np.int32),
+            np.array(self._labels, np.int32),
+            tuple(self._folders),
+            sha256,
+        )
+
+    def _take_image(self, member: tarfile.TarInfo) -> None:
+        """Keep the image of the group."""
+        if self._group.image is not None:
+            reason = f"its key has the image {self._group.image.name} already; pack one image a key"
+            raise _wrong(self._shard, member.name, reason)
+        self._group.image = member
+
+    def _take_label(self, tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str) -> None:
+        """Keep the number that a member holds; a JSON without a number is no label."""
+        stream = tar.extractfile(member)
+        content = stream.read(MAX_LABEL_BYTES) if stream is not None else b""
+        number = _of_text(content) if kind == "cls" else _of_json(content)
+        if number is None and kind == "cls":
+            reason = f"holds {content[:40]!r}, not the number of a class"
+            raise _wrong(self._shard, member.name, f"{reason}; number the classes from 0")
+        if number is None:
+            return
+        if not 0 <= number <= MAX_LABEL:
+            raise _wrong(self._shard, member.name, f"label {number} is out of range; number the classes from 0")
+        if kind in self._group.labels or {*self._group.labels.values()} - {number}:
+            raise _wrong(self._shard, member.name, "its key has another label already; pack one label a key")
+        self._group.labels[kind] = number
+
+    def _label(self, group: _Group, name: str) -> int:
+        """Return a group's number, or its folder's."""
+        number = group.labels.get("cls", group.labels.get("json"))
+        folder = group.key.rpartition("/")[0].rpartition("/")[2]
+        is_by_folder = number is None and folder not in ("", ".")
+        is_mixed = len(self._offsets) > 0 and is_by_folder != bool(self._folders)
+        if is_mixed or (number is None and not is_by_folder):
+            remedy = "add KEY.cls, or `label` to KEY.json, or a folder for each class"
+            raise _wrong(self._shard, name, f"has no label as the other images have; {remedy}")
+        return self._folders.setdefault(folder, len(self._folders)) if number is None else number
+
+
+def _of_text(content: bytes) -> int | None:
+    """Return the whole number that a text is."""
+    text = content.strip()
+    return int(text) if re.fullmatch(rb"-?\d{1,18}", text) else None
+
+
+def _of_json(content: bytes) -> int | None:
+    """Return the whole number that is `label` in a JSON object."""
+    try:
+        described = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    label = described.get("label") if isinstance(described, dict) else None
+    return label if isinstance(label, int) and not isinstance(label, bool) else None
+
+
+def _wrong(shard: Path, member: str, reason: str) -> InputError:
+    """Return what a member gets."""
+    return InputError(f"{shard}, member {member}: {reason}")

@@ -1,6 +1,8 @@
-"""`bench data`: list, show, sample, index and fetch corpora and targets."""
+"""`bench data`: list, show, sample, index, verify and fetch corpora and targets."""
 
 import json
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,12 +10,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
 
 from bench.data import catalogue, corpora, fractals
 from bench.data.corpora import CorpusRef, load_subset
 from bench.data.fractals import Difficulty
 from bench.data.places import PLACES
 from bench.data.targets import TargetRef, check_target, parse_target, target_identity
+from bench.data.verify import Verdict
+from bench.data.verify import verify as read_all
 from bench.errors import InputError
 from bench.validation import explain
 
@@ -75,15 +81,36 @@ def sample(
 
 
 @data_app.command()
-def fetch(name: str, data: DataDir = DATA_DIR) -> None:
-    """Download a published data set into the data folder, and check its sums; unpack what can't be downloaded."""
-    from bench.data import published
+def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """Decode every image and check the sums that are known: exit code 0 where all is well, 1 where something is bad."""
+    if name == corpora.FRACTALS:
+        typer.echo(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
+        return
+    target = parse_target(name)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"reading {name}", total=None)
+        verdict = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        typer.echo(json.dumps({"name": str(target), **_verdict_facts(verdict)}, indent=2))
+    else:
+        typer.echo(_verdict_text(str(target), verdict))
+    raise typer.Exit(0 if verdict.is_good else 1)
 
-    if name not in published.PUBLISHED:
+
+@data_app.command()
+def fetch(name: str, data: DataDir = DATA_DIR) -> None:
+    """Download a data set, by name or as `hf:NAME`, into the data folder; unpack what can't be downloaded."""
+    from bench.data import hf, published
+
+    kind, place = catalogue.parse_place(name)
+    if kind == "hf" and place is not None:
+        hf.fetch_hf(place, data)
+    elif name in published.PUBLISHED:
+        published.fetch(name, data)
+    else:
         catalogue.check_name("data set", name, also=(corpora.FRACTALS,))
         typer.echo(f"{name} needs no files")
         return
-    published.fetch(name, data)
     typer.echo(f"{name} is in {data}")
 
 
@@ -193,3 +220,24 @@ def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_clas
         chosen = data.pool[labels == label][:per_class]
         row[: len(chosen)] = data.read(chosen, image_size)
     return grid
+
+
+def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON has it."""
+    return {
+        "images": verdict.num_images,
+        "classes": verdict.class_counts,
+        "bad_images": [{"id": number, "reason": reason} for number, reason in verdict.bad.items()],
+        "wrong_sums": verdict.wrong_sums,
+    }
+
+
+def _verdict_text(name: str, verdict: Verdict) -> str:
+    """Return a verdict to read: a line for each class, each bad file, and the sum of it."""
+    lines = [
+        f"{label}: " + ", ".join(f"{n:,} {p}" for p, n in row.items()) for label, row in verdict.class_counts.items()
+    ]
+    for reason, count in Counter(verdict.bad.values()).items():
+        lines.append(f"bad: {reason}" + (f" ({count:,} images)" if count > 1 else ""))
+    lines += [f"bad: {wrong}" for wrong in verdict.wrong_sums]
+    return "\n".join([*lines, f"{name}: {verdict.num_images:,} images, {len(verdict.bad):,} of them bad"])

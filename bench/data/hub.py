@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.data.parts import check_labels
 from bench.data.pictures import read_pictures
 from bench.data.sets import Part, Reader
-from bench.errors import InputError
+from bench.errors import BadImage, InputError
 
 IMAGE_COLUMNS = ("img", "image", "images", "picture", "pixel_values", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "fine_label", "labels", "class", "target", "category", "cls")
@@ -75,7 +75,7 @@ def _encoded(shard: Shard, group: int, rows: NDArray[np.int64]) -> tuple[list[by
         with pyarrow.parquet.ParquetFile(shard.file) as file:
             column = file.read_row_group(group, columns=[shard.image_column])[shard.image_column]
     except (pyarrow.ArrowException, OSError) as error:
-        raise _unreadable(shard.file, error) from error
+        raise BadImage(_unreadable(shard.file, error)) from error
     cells = column.combine_chunks().field("bytes").take(pyarrow.array(rows)).to_pylist()
     return [cell or b"" for cell in cells], lambda index: f"{shard.file}, row {first + rows[index]}"
 
@@ -94,7 +94,7 @@ def _open_shard(file: Path) -> Shard:
             _check_types(file, schema, image, label)
             labels = shard.read(columns=[label])[label]
     except (pyarrow.ArrowException, OSError) as error:
-        raise _unreadable(file, error) from error
+        raise InputError(_unreadable(file, error)) from error
     if labels.null_count:
         raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
     sizes = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
@@ -102,9 +102,9 @@ def _open_shard(file: Path) -> Shard:
     return Shard(file, image, labels.to_numpy().astype(np.int64), sizes, tuple(names) if names else None)
 
 
-def _unreadable(file: Path, error: Exception) -> InputError:
-    """Return what a file that is cut off, or no parquet, gets."""
-    return InputError(f"{file}: not a readable parquet file of images ({error}); fetch it again")
+def _unreadable(file: Path, error: Exception) -> str:
+    """Say that a file is cut off, or no parquet."""
+    return f"{file}: not a readable parquet file of images ({error}); fetch it again"
 
 
 def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
@@ -150,4 +150,8 @@ def _class_names(shards: Sequence[Shard]) -> tuple[str, ...]:
     if named and (names := named[0].class_names) is not None:
         return names
     highest = max((int(shard.labels.max()) for shard in shards if len(shard.labels)), default=0)
+    if highest >= (num_images := sum(len(shard.labels) for shard in shards)) > 0:
+        raise InputError(
+            f"{shards[0].file}: label {highest} of {num_images:,} images is out of range; number the classes from 0"
+        )
     return tuple(str(label) for label in range(highest + 1))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data import layouts
+from bench.data import checksums, layouts
+from bench.data.checksums import WrongSum
 from bench.data.hub import open_parts
 from bench.data.parts import Carving, assemble
 from bench.data.sets import DataSet, Part
@@ -140,10 +141,23 @@ def fetch(name: str, data_dir: Path) -> None:
         for arguments in publication.arguments.values():
             reader(root, **arguments, **download)
     except layouts.DAMAGE as error:
+        if wrong := wrong_sums(name, data_dir):
+            raise InputError(
+                f"{'; '.join(map(str, wrong))}; remove it, then: bench data fetch {name} --data {data_dir}"
+            ) from error
         raise InputError(
             f"{name}: could not be fetched into {data_dir} ({_one_line(error)}); check the network and that the "
             f"folder can be written, or put the publisher's files at {data_dir / publication.markers[0]} yourself"
         ) from error
+
+
+def wrong_sums(name: str, data_dir: Path) -> list[WrongSum]:
+    """Return the files, archives among them, that are not what the publisher gave; what is absent is not wrong."""
+    import torchvision
+
+    publication = PUBLISHED[name]
+    reader = getattr(torchvision.datasets, publication.torchvision_class)
+    return checksums.wrong_sums(reader, data_dir / publication.root)
 
 
 def _check_archives(name: str, root: Path) -> None:

@@ -23,7 +23,7 @@ VERSION = 1
 """Raised when an index holds something else, or labels are found by another rule."""
 NUM_THREADS = 4
 """That hash shards side by side."""
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
@@ -63,7 +63,7 @@ def _make(shard: Path) -> ShardIndex:
 def _kept(shard: Path) -> ShardIndex | None:
     """Return the index that is kept of a shard as it is now."""
     try:
-        with np.load(_file(shard), allow_pickle=False) as held:
+        with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as held:
             sha256, *folders = held["names"].tolist()
             columns = {name: held[name] for name in ("offsets", "sizes", "leads", "labels")}
         return ShardIndex(**columns, folders=tuple(folders), sha256=sha256)

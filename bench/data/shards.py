@@ -65,7 +65,6 @@ def index_shard(shard: Path) -> ShardIndex:
             with tarfile.open(fileobj=hashed, mode="r:") as tar:
                 for member in _members(tar, shard):
                     rows.add(tar, member)
-                rows.end_group()
                 end = tar.offset
         except InputError:
             raise
@@ -73,6 +72,7 @@ def index_shard(shard: Path) -> ShardIndex:
             raise InputError(f"{shard}: not a readable tar file ({error}); fetch it again") from error
         if os.pread(file.fileno(), tarfile.BLOCKSIZE, end) != bytes(tarfile.BLOCKSIZE):
             raise InputError(f"{shard}: cut off or damaged at byte {end:,}, where no end is marked; fetch it again")
+        rows.end_group()
         return rows.index(hashed.hexdigest())
 
 

@@ -1,0 +1,66 @@
+"""The MD5 sums that publishers gave, as torchvision's classes hold them, against the files that lie in the data folder.
+
+torchvision compares them as it downloads and unpacks, but says neither which sum it expected nor which it found.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+
+@dataclass(frozen=True)
+class WrongSum:
+    """A file that is not the published one."""
+
+    file: Path
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """Return both sums, and the size, which shows what was merely cut off."""
+        size = self.file.stat().st_size
+        return f"{self.file} ({size:,} bytes): its MD5 is {self.found}, but {self.expected} was published"
+
+
+def wrong_sums(reader: Any, root: Path) -> list[WrongSum]:
+    """Return the files below `root` whose sums are not those that torchvision's class holds; what is absent is not."""
+    there = [(root / path, expected) for path, expected in _published(reader) if (root / path).is_file()]
+    sums = [WrongSum(file, expected, _md5(file)) for file, expected in there]
+    return [wrong for wrong in sums if wrong.found != wrong.expected]
+
+
+def _published(reader: Any) -> Iterator[tuple[Path, str]]:
+    """Yield paths below the root that a class of torchvision is given, with their sums."""
+    from torchvision.datasets import imagenet
+
+    if hasattr(reader, "tgz_md5"):  # CIFAR and STL-10: an archive, and the files in it
+        yield Path(reader.filename), reader.tgz_md5
+        for name, expected in (*reader.train_list, *reader.test_list):
+            yield Path(reader.base_folder, name), expected
+    elif hasattr(reader, "resources"):  # MNIST and its kin
+        for name, expected in reader.resources:
+            yield Path(reader.__name__, "raw", name), expected
+    elif hasattr(reader, "split_list"):  # SVHN
+        for part in ("train", "test"):
+            _, name, expected = reader.split_list[part]
+            yield Path(name), expected
+    elif hasattr(reader, "_file_dict"):  # Flowers-102
+        for name, expected in reader._file_dict.values():
+            yield Path("flowers-102", name), expected
+    elif hasattr(reader, "_RESOURCES"):  # Oxford-IIIT Pet
+        for url, expected in reader._RESOURCES:
+            yield Path("oxford-iiit-pet", Path(urlparse(url).path).name), expected
+    elif hasattr(reader, "_MD5"):  # Food-101
+        yield Path(Path(urlparse(reader._URL).path).name), reader._MD5
+    elif reader.__name__ == "ImageNet":
+        for name, expected in imagenet.ARCHIVE_META.values():
+            yield Path(name), expected
+
+
+def _md5(file: Path) -> str:
+    """Hash a file as its publisher did."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

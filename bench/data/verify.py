@@ -1,0 +1,86 @@
+"""Decode every image of a data set, and list what cannot be read: `bench data verify`.
+
+Where a publisher's archives, or files whose sums are known, are there, the sums are compared too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data import catalogue
+from bench.data.sets import DataSet, Reader
+from bench.data.targets import TargetRef
+from bench.errors import BadImage, InputError
+
+CHUNK = 1_024
+"""Images that are decoded at once, on threads; enough to read a row group of parquet rarely twice."""
+IMAGE_SIZE = 8
+"""Pixels a side: decoding is whole all the same."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found."""
+
+    num_images: int
+    class_counts: dict[str, dict[str, int]]
+    """by class, then part: train, validation and test"""
+    bad: dict[int, str]
+    """the reason by the image's id"""
+    wrong_sums: list[str]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every image was read, and every sum is right."""
+        return not self.bad and not self.wrong_sums
+
+
+def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) -> Verdict:
+    """Read all of a data set; `tell` is given the images done, and all, after each chunk.
+
+    Raises:
+        InputError: the data set cannot be opened.
+    """
+    catalogue.check_present(target.name, target.path, data_dir)
+    sums = _wrong_sums(target, data_dir)
+    try:
+        data = catalogue.open_data(target.name, target.path, data_dir)
+    except InputError as error:
+        raise InputError("; ".join([str(error), *sums])) from error
+    bad: dict[int, str] = {}
+    for start in range(0, len(data.labels), CHUNK):
+        indices = np.arange(start, min(start + CHUNK, len(data.labels)))
+        bad |= _bad_images(data.read, indices)
+        tell(int(indices[-1]) + 1, len(data.labels))
+    return Verdict(len(data.labels), _class_counts(data), bad, sums)
+
+
+def _bad_images(read: Reader, indices: NDArray[np.int64]) -> dict[int, str]:
+    """Find the images that are not read, halving what holds one until it is found."""
+    try:
+        read(indices, IMAGE_SIZE)
+    except BadImage as error:
+        if len(indices) == 1:
+            return {int(indices[0]): str(error)}
+        middle = len(indices) // 2
+        return _bad_images(read, indices[:middle]) | _bad_images(read, indices[middle:])
+    return {}
+
+
+def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:
+    """Count the images of each class in each part."""
+    parts = {"train": data.pool, "validation": data.validation, "test": data.test}
+    counts = {part: np.bincount(data.labels[ids], minlength=len(data.class_names)) for part, ids in parts.items()}
+    return {name: {part: int(counts[part][label]) for part in parts} for label, name in enumerate(data.class_names)}
+
+
+def _wrong_sums(target: TargetRef, data_dir: Path) -> list[str]:
+    """Compare the sums of a published data set's files, as far as they are there."""
+    if target.path is not None or not catalogue.CATALOGUE[target.name].is_published:
+        return []
+    from bench.data.published import wrong_sums
+
+    return [str(wrong) for wrong in wrong_sums(target.name, data_dir)]

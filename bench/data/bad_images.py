@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data.pictures import BadImage
 from bench.data.sets import ImageSet, OnBadImage, Source
+from bench.errors import BadImage
 
 Indices = NDArray[np.int64]
 Reasons = dict[int, str]

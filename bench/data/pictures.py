@@ -33,10 +33,6 @@ UNREADABLE = (
 """What Pillow raises where a file is empty, cut off, damaged, too large, or no image."""
 
 
-class BadImage(InputError):
-    """One image that cannot be read; the message names it and says why."""
-
-
 def use_threads(number: int) -> None:
     """Let this process decode on so many threads; otherwise it uses the cores that it finds."""
     global _num_threads

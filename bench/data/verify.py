@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.data import catalogue
-from bench.data.sets import DataSet, Reader
+from bench.data.sets import DataSet
 from bench.data.targets import TargetRef
-from bench.errors import BadImage, InputError
+from bench.errors import InputError
 
 CHUNK = 1_024
 """Images that are decoded at once, on threads; enough to read a row group of parquet rarely twice."""
@@ -44,30 +43,22 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
     Raises:
         InputError: the data set cannot be opened.
     """
+    from bench.data.bad_images import read_leniently
+
     catalogue.check_present(target.name, target.path, data_dir)
     sums = _wrong_sums(target, data_dir)
     try:
-        data = catalogue.open_data(target.name, target.path, data_dir)
+        source = catalogue.OpenData(target.name, target.path, data_dir)
+        data = source.data
     except InputError as error:
         raise InputError("; ".join([str(error), *sums])) from error
     bad: dict[int, str] = {}
     for start in range(0, len(data.labels), CHUNK):
         indices = np.arange(start, min(start + CHUNK, len(data.labels)))
-        bad |= _bad_images(data.read, indices)
+        _, reasons = read_leniently(source, indices, IMAGE_SIZE)
+        bad |= {int(indices[place]): reason for place, reason in reasons.items()}
         tell(int(indices[-1]) + 1, len(data.labels))
     return Verdict(len(data.labels), _class_counts(data), bad, sums)
-
-
-def _bad_images(read: Reader, indices: NDArray[np.int64]) -> dict[int, str]:
-    """Find the images that are not read, halving what holds one until it is found."""
-    try:
-        read(indices, IMAGE_SIZE)
-    except BadImage as error:
-        if len(indices) == 1:
-            return {int(indices[0]): str(error)}
-        middle = len(indices) // 2
-        return _bad_images(read, indices[:middle]) | _bad_images(read, indices[middle:])
-    return {}
 
 
 def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:

@@ -18,10 +18,10 @@ from bench.data.bad_images import BadImages
 from bench.data.batches import evaluation_batches, training_batches
 from bench.data.catalogue import OpenData
 from bench.data.corpora import CorpusRef, load_subset
-from bench.data.pictures import BadImage
 from bench.data.pipelines import Feed
 from bench.data.plans import Augmentation, Stream
 from bench.data.sets import ImageSet, OnBadImage, Pipeline
+from bench.errors import BadImage
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -173,7 +173,7 @@ from bench.train.recipe import Settings
 
 def memory():
     everyone = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(process.memory_full_info().pss for process in everyone)
+    return sum(process.memory_info().rss for process in everyone)
 
 def watched(batches):
     for batch in batches:

@@ -22,6 +22,8 @@ from bench.errors import InputError
 NAME = re.compile(r"(?P<repository>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
 CONVERTED = "refs/convert/parquet"
 """The revision in which the hub keeps parquet of data sets that were published in another format."""
+TIMEOUT_S = 10
+"""Of asking whether the hub is there; where nothing answers, as behind a firewall that drops packets."""
 PARTIAL = "partial-"
 """Begins the folders of a conversion that the hub ended at its first gigabytes."""
 
@@ -80,8 +82,9 @@ def fetch_hf(name: str, data_dir: Path) -> None:
             f'{ref}: fetching needs huggingface_hub; install it with: pip install "vit-cnn-hybrid-bench[hf]"'
         ) from error
     try:
-        commit, files = _listed(huggingface_hub.HfApi(), ref)
-        huggingface_hub.snapshot_download(
+        api = huggingface_hub.HfApi()
+        commit, files = _listed(api, ref)
+        api.snapshot_download(
             ref.repository,
             repo_type="dataset",
             revision=commit,
@@ -110,7 +113,7 @@ def _parse(name: str) -> _Ref:
 def _listed(api: Any, ref: _Ref) -> tuple[str, list[_File]]:
     """Return a commit and its files: what was published as parquet, else what the hub converted."""
     for revision in ("main", CONVERTED):
-        commit = api.dataset_info(ref.repository, revision=revision).sha
+        commit = api.dataset_info(ref.repository, revision=revision, timeout=TIMEOUT_S).sha
         entries = api.list_repo_tree(ref.repository, recursive=True, repo_type="dataset", revision=commit)
         files = [_File(e.path, e.lfs.sha256 if e.lfs else None) for e in entries if e.path.endswith(".parquet")]
         if files:

@@ -27,12 +27,12 @@ class WrongSum:
 
 def wrong_sums(reader: Any, root: Path) -> list[WrongSum]:
     """Return the files below `root` whose sums are not those that torchvision's class holds; what is absent is not."""
-    there = [(root / path, expected) for path, expected in _published(reader) if (root / path).is_file()]
+    there = [(root / path, expected) for path, expected in published_sums(reader) if (root / path).is_file()]
     sums = [WrongSum(file, expected, _md5(file)) for file, expected in there]
     return [wrong for wrong in sums if wrong.found != wrong.expected]
 
 
-def _published(reader: Any) -> Iterator[tuple[Path, str]]:
+def published_sums(reader: Any) -> Iterator[tuple[Path, str]]:
     """Yield paths below the root that a class of torchvision is given, with their sums."""
     from torchvision.datasets import imagenet
 

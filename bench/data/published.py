@@ -143,7 +143,8 @@ def fetch(name: str, data_dir: Path) -> None:
     except layouts.DAMAGE as error:
         if wrong := wrong_sums(name, data_dir):
             raise InputError(
-                f"{'; '.join(map(str, wrong))}; remove it, then: bench data fetch {name} --data {data_dir}"
+                f"{'; '.join(map(str, wrong))} ({_one_line(error)}); "
+                f"remove it, then: bench data fetch {name} --data {data_dir}"
             ) from error
         raise InputError(
             f"{name}: could not be fetched into {data_dir} ({_one_line(error)}); check the network and that the "

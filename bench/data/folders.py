@@ -28,7 +28,10 @@ def open_folder(path: Path) -> DataSet:
     class_names = _class_names(parts[0])
     if len(parts) == 2 and (unknown := sorted(set(_class_names(parts[1])) - set(class_names))):
         raise InputError(f"{parts[1]}: class {unknown[0]} is not in {parts[0]}; both need the same subfolders")
-    listed = [[_files(part / name) for name in class_names if (part / name).is_dir()] for part in parts]
+    listed = [
+        [_files(part / name, minimum) for name in class_names if (part / name).is_dir()]
+        for part, minimum in zip(parts, (MIN_IMAGES, 1), strict=False)
+    ]
     files = [file for part in listed for class_files in part for file in class_files]
     check_inside(path, files)
     labels = np.array([class_names.index(file.parent.name) for file in files])
@@ -66,12 +69,12 @@ def _class_names(part: Path) -> tuple[str, ...]:
     return names
 
 
-def _files(class_folder: Path) -> list[Path]:
+def _files(class_folder: Path, minimum: int) -> list[Path]:
     """Return a class's images, sorted by name; refuse a folder with too few to split."""
     files = sorted(_images(class_folder))
-    if len(files) < MIN_IMAGES and class_folder.parent.name != "test":
+    if len(files) < minimum:
         raise InputError(
-            f"{class_folder}: {len(files)} images found; a class needs at least {MIN_IMAGES}, "
+            f"{class_folder}: {len(files)} images found; a class needs at least {minimum}, "
             f"with one of the suffixes {', '.join(sorted(SUFFIXES))}"
         )
     return files

@@ -121,7 +121,10 @@ def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: t
     named = [name for name in allowed if name in columns]
     typed = [name for name in columns if features.get(name, {}).get("_type") == kind]
     if named or len(typed) == 1:
-        return (named or typed)[0]
+        chosen = (named or typed)[0]
+        if columns.count(chosen) > 1:
+            raise InputError(f"{file}: has {columns.count(chosen)} columns named {chosen}; leave one of them")
+        return chosen
     raise InputError(
         f"{file}: has the columns {', '.join(columns)}, but none named {' or '.join(allowed)}; rename a column, "
         f"or describe one as {kind} in the features' metadata"
@@ -133,12 +136,22 @@ def _check_types(file: Path, schema: Any, image: str, label: str) -> None:
     import pyarrow
 
     held = schema.field(image).type
-    if not pyarrow.types.is_struct(held) or "bytes" not in held.names:
+    if not (pyarrow.types.is_struct(held) and "bytes" in held.names and _is_binary(held.field("bytes").type)):
         raise InputError(f"{file}: column {image} holds {held}, not structs with the images' bytes")
     if not pyarrow.types.is_integer(schema.field(label).type):
         raise InputError(
             f"{file}: column {label} holds {schema.field(label).type}, not whole numbers; number the classes from 0"
         )
+
+
+def _is_binary(held: Any) -> bool:
+    """Return whether a column holds bytes, in any of Arrow's ways."""
+    import pyarrow
+
+    return any(
+        is_kind(held)
+        for is_kind in (pyarrow.types.is_binary, pyarrow.types.is_large_binary, pyarrow.types.is_binary_view)
+    )
 
 
 def _class_names(shards: Sequence[Shard]) -> tuple[str, ...]:

@@ -71,7 +71,9 @@ def assemble_named(parts: Mapping[str, Part], *, carving: Carving, place: str) -
 
 
 def _check_every_class(train: Part, needed: int, place: str) -> None:
-    """Refuse a class with too few images to split."""
+    """Refuse one class alone, and a class with too few images to split."""
+    if len(train.class_names) < 2:
+        raise InputError(f"{place}: {len(train.class_names)} class found; it needs at least two")
     counts = np.bincount(train.labels, minlength=len(train.class_names))
     if (smallest := int(counts.min())) < needed:
         raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bench.errors import BadImage
 
@@ -70,10 +70,20 @@ def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8
 
 def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
     """Read one picture, upright as its EXIF data has it."""
-    with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+    with _opened(source) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are more than {MAX_PIXELS:,}")
         return _fitted(ImageOps.exif_transpose(picture), image_size)
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    """Read a picture's header, and say plainly where there is none."""
+    if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
+        raise ValueError("it is empty")
+    try:
+        return Image.open(source if isinstance(source, Path) else io.BytesIO(source))
+    except UnidentifiedImageError as error:
+        raise ValueError("its bytes are of no known format") from error
 
 
 def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:

@@ -143,6 +143,16 @@ def test_an_empty_class_folder_is_named(folder: Path) -> None:
         check_target(parse_target(f"folder:{folder}"), Path("x"))
 
 
+def test_an_empty_class_folder_of_the_test_part_is_named(tmp_path: Path) -> None:
+    write_folder(tmp_path / "test" / "train", {"cat": 10, "dog": 10})
+    write_folder(tmp_path / "test" / "test", {"cat": 3, "dog": 0})
+    with pytest.raises(InputError, match=r"test/dog: 0 images found; a class needs at least 1"):
+        load(tmp_path / "test")
+    write_folder(tmp_path / "flat" / "test", {"cat": 10, "dog": 2})
+    with pytest.raises(InputError, match=r"test/dog: 2 images found; a class needs at least 3"):
+        load(tmp_path / "flat" / "test")
+
+
 def test_a_missing_or_flat_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: there is no such folder"):
         check_target(parse_target(f"folder:{tmp_path / 'nowhere'}"), Path("x"))

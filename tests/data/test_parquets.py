@@ -185,6 +185,11 @@ def test_wrong_columns_are_named(tmp_path: Path) -> None:
     refuse(file, r"has the columns id, image, breed, but none named label or .*as ClassLabel")
     pq.write_table(pa.table({"image": [{"bytes": picture(1)}], "label": ["ant"]}), file)
     refuse(file, r"column label holds string, not whole numbers; number the classes from 0")
+    pq.write_table(pa.table({"image": [{"bytes": "text"}], "label": [1]}), file)
+    refuse(file, r"column image holds struct<bytes: string>, not structs with the images' bytes")
+    columns = [pa.array([{"bytes": picture(1)}]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["image", "label", "label"]), file)
+    refuse(file, r"x\.parquet: has 2 columns named label; leave one of them")
     table = pa.table({"image": [{"bytes": picture(1)}] * 2, "label": [1, None]})
     pq.write_table(table.replace_schema_metadata({"huggingface": "{"}), file)
     refuse(file, r"x\.parquet: its huggingface metadata is damaged .*; fetch it again")
@@ -195,6 +200,10 @@ def test_wrong_columns_are_named(tmp_path: Path) -> None:
 def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
     file = write(tmp_path / "train.parquet", [0, 1, 3] * 10)
     refuse(tmp_path, r"train\.parquet: image 2 has label 3, but there are 3 classes, 0 to 2; correct the labels")
+    write(file, [0, 10**12] * 10, names=None)
+    refuse(tmp_path, r"train\.parquet: label 1000000000000 of 20 images is out of range; number the classes from 0")
+    write(file, [0] * 20, names=None)
+    refuse(tmp_path, r"1 class found; it needs at least two")
     write(file, [0, 1] * 10)
     write(tmp_path / "test.parquet", [-1] * 9)
     refuse(tmp_path, r"test\.parquet: image 0 has label -1, but there are 3 classes")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.pictures import read_pictures
-from bench.errors import InputError
+from bench.errors import BadImage, InputError
 
 
 def decode(source: Path | bytes, image_size: int = 8) -> NDArray[np.uint8]:
@@ -48,6 +48,15 @@ def test_what_is_no_image_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(InputError, match="not a readable image"):
         decode(tmp_path / "x.png")
+
+
+def test_the_reason_is_said_in_words_that_stay_the_same(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"")
+    for source in (b"", tmp_path / "x.png"):
+        with pytest.raises(BadImage, match=r"picture 0: not a readable image \(it is empty\); replace or remove it"):
+            decode(source)
+    with pytest.raises(BadImage, match=r"\(its bytes are of no known format\)"):
+        decode(b"not an image")
 
 
 @pytest.mark.parametrize("form", WHOLE)

@@ -170,12 +170,20 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
             for target in suite.targets:
                 yield Cell(None, _transfer_from_outside(suite, outside, target, seed), kind)
     for ablation in suite.ablations:
-        ladder = suite.corpora[0]
         for arm, model in ablation.arms.items():
-            pretrain = _pretrain(suite, model, ladder, ladder.rungs[-1], seed)
-            yield from _transfers(suite, pretrain, ablation.name, arm)
+            yield from _arm_cells(suite, model, seed, ablation.name, arm)
     if suite.budgets is not None:
         yield from _budget_cells(suite, suite.budgets, seed)
+
+
+def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: str) -> Iterator[Cell]:
+    """On the largest subset of the first ladder, or from scratch where there is no ladder."""
+    if suite.corpora:
+        ladder = suite.corpora[0]
+        yield from _transfers(suite, _pretrain(suite, model, ladder, ladder.rungs[-1], seed), ablation, arm)
+        return
+    for target in suite.targets:
+        yield Cell(None, _scratch(suite, model, target, seed), "fine-tune", ablation, arm)
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from bench import PROTOCOL_VERSION
+from bench.data.arrangement import check_arrangement_size
 from bench.data.corpora import FRACTALS
 from bench.data.fractals import check_image_size
 from bench.data.sets import OnBadImage, WantedPipeline
@@ -68,7 +69,10 @@ class RecipeNames(Strict):
 
 
 class Ablation(Strict):
-    """Arms that differ in one thing, each pretrained on the largest subset, and the arm they are compared with."""
+    """Arms that differ in one thing, and the arm they are compared with.
+
+    Each is pretrained on the largest subset of the first ladder, or trained from scratch where there is no ladder.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     reference: str
@@ -115,6 +119,7 @@ class Suite(Strict):
     """What the report's paragraph on limits says of this suite's difficulty and budget."""
     image_size: Positive = 32
     corpus: tuple[Ladder, ...]
+    """Empty where nothing is to be pretrained."""
     models: tuple[ModelName, ...]
     targets: tuple[TargetChoice, ...]
     seeds: tuple[Seed, ...] = (0, 1, 2)
@@ -157,7 +162,7 @@ class Suite(Strict):
     @classmethod
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
-        distinct(names, may_be_empty=info.field_name == "ablations")
+        distinct(names, may_be_empty=info.field_name in ("ablations", "corpus"))
         return value
 
     @model_validator(mode="after")
@@ -174,10 +179,17 @@ class Suite(Strict):
         return self
 
     @model_validator(mode="after")
+    def _something_is_trained(self) -> "Suite":
+        if not self.corpus and not self.from_scratch:
+            raise ValueError("corpus is empty and from_scratch false, so nothing is trained; one has to be asked for")
+        return self
+
+    @model_validator(mode="after")
     def _budgets_are_on_a_rung(self) -> "Suite":
-        rungs = self.corpus[0].subsets
+        rungs = self.corpus[0].subsets if self.corpus else ()
         if self.budgets is not None and self.budgets.subset not in rungs:
-            raise ValueError(f"budgets.subset {self.budgets.subset} is no rung; allowed: {', '.join(map(str, rungs))}")
+            allowed = ", ".join(map(str, rungs)) or "none, since nothing is pretrained"
+            raise ValueError(f"budgets.subset {self.budgets.subset} is no rung; allowed: {allowed}")
         return self
 
 
@@ -279,12 +291,14 @@ def resolve(
 
 
 def check_fractal_size(suite: Suite) -> None:
-    """Refuse an image size that fractals can't be drawn at, where a suite has any."""
+    """Refuse an image size that fractals, or sixteen of them, can't be drawn at, where a suite has any."""
     names = {ladder.corpus.name for ladder in suite.corpus} | {
         choice.target.partition("@")[0] for choice in suite.targets
     }
     if names & {"fractals", "fractals-heldout"}:
         check_image_size(suite.image_size)
+    if "arrangement" in names:
+        check_arrangement_size(suite.image_size)
 
 
 def default_data_dir() -> Path:

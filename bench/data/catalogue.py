@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.arrangement import arrangement_identity, open_arrangement
 from bench.data.places import FORMS, PLACES
 from bench.data.sets import DataSet, ImageSet
 from bench.errors import InputError, did_you_mean
@@ -40,6 +41,7 @@ CATALOGUE = {
     "fractals-heldout": Entry(
         "fractals of classes that no corpus holds", 20, 10_000, 500, 2_000, default_images=200, is_published=False
     ),
+    "arrangement": Entry("the same sixteen fractals, in ten arrangements", 10, 10_000, 500, 2_000, is_published=False),
     "cifar10": Entry("photographs of 10 kinds of things, 32 px", 10, 45_000, 5_000, 10_000),
     "cifar100": Entry("photographs of 100 kinds of things, 32 px", 100, 45_000, 5_000, 10_000),
     "fashion-mnist": Entry("grey pictures of clothing, 28 px", 10, 54_000, 6_000, 10_000),
@@ -94,7 +96,8 @@ def num_pool(name: str, path: str | None, data_dir: Path) -> int:
 def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of a data set: a place's content, None where there is nothing, but no path."""
     if path is None:
-        return {"name": name, "version": CATALOGUE[name].version}
+        drawn = arrangement_identity() if name == "arrangement" else {}
+        return {"name": name, "version": CATALOGUE[name].version, **drawn}
     is_there = is_place(name, path, data_dir)
     content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
     return {"name": name, "version": 1, "fingerprint": content}
@@ -172,6 +175,8 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
         data = open_digits()
     elif name == "fractals-heldout":
         data = open_heldout()
+    elif name == "arrangement":
+        data = open_arrangement()
     else:
         data = open_published(name, data_dir)
         _check_counts(name, data, data_dir)

@@ -176,6 +176,7 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
         class_names=data.class_names,
         flip=data.flip,
         subset_hash=sha256_of(ref.place[0], train),
+        augmentable=data.augmentable,
     )
 
 

@@ -46,6 +46,9 @@ class Domain(Enum):
     HELDOUT_TRAIN = (1, 0)
     HELDOUT_VALIDATION = (1, 1)
     HELDOUT_TEST = (1, 2)
+    ARRANGEMENT_TRAIN = (2, 0)
+    ARRANGEMENT_VALIDATION = (2, 1)
+    ARRANGEMENT_TEST = (2, 2)
 
 
 class Difficulty(BaseModel):

@@ -100,6 +100,8 @@ class Subset:
     """whether a mirrored image is still of its class"""
     subset_hash: str
     """SHA-256 of the ids of `train` in order"""
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,8 @@ class Splits:
     """whether a mirrored image is still of its class"""
     split_hash: str
     """SHA-256 of the ids of the three parts, as used by this run"""
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
 
 
 Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]
@@ -143,5 +147,7 @@ class DataSet:
     flip: bool
     """whether a mirrored image is still of its class"""
     read: Reader
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
     kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
     """what this process has decoded: by image size, the images and which of them are there"""

@@ -105,4 +105,5 @@ def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -
         class_names=data.class_names,
         flip=data.flip,
         split_hash=sha256_of(ref.name, train, data.validation, data.test),
+        augmentable=data.augmentable,
     )

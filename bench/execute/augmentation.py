@@ -8,8 +8,10 @@ from bench.data.plans import Augmentation
 from bench.train.recipe import Settings
 
 
-def augmentation_of(settings: Settings, *, flip: bool) -> Augmentation:
-    """What a recipe asks for; `flip` says whether the data set allows mirrored images."""
+def augmentation_of(settings: Settings, *, flip: bool, augmentable: bool = True) -> Augmentation:
+    """What a recipe asks for, as far as the data set allows it: mirrored images (`flip`), or any change at all."""
+    if not augmentable:
+        return Augmentation()
     crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing
     chosen = RandAugment(policy.num_ops, policy.magnitude) if policy else None
     mixes = settings.mixup is not None or settings.cutmix is not None

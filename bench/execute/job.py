@@ -72,7 +72,7 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
     counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
 
     measures_memory = _reset_peak(accelerator)
-    augmentation = augmentation_of(run.settings, flip=material.flip)
+    augmentation = augmentation_of(run.settings, flip=material.flip, augmentable=material.augmentable)
     stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation, num_classes)
     feeds = {name: feed_for(part, run, accelerator.device) for name, part in material.parts.items()}
     batches = training_batches(material.train, stream, feeds["train"])

@@ -20,6 +20,7 @@ class Material:
     test: ImageSet | None
     class_names: tuple[str, ...]
     flip: bool
+    augmentable: bool
     subset_hash: str | None
     split_hash: str | None
 
@@ -46,7 +47,14 @@ def load_material(run: Run, data_dir: Path) -> Material:
     if run.corpus is not None:
         subset = subset_of(run, data_dir)
         return Material(
-            subset.train, subset.validation, None, subset.class_names, subset.flip, subset.subset_hash, None
+            subset.train,
+            subset.validation,
+            None,
+            subset.class_names,
+            subset.flip,
+            subset.augmentable,
+            subset.subset_hash,
+            None,
         )
     if run.target is None:
         raise AssertionError("a run has a corpus or a target")
@@ -57,6 +65,7 @@ def load_material(run: Run, data_dir: Path) -> Material:
         splits.test,
         splits.class_names,
         splits.flip,
+        splits.augmentable,
         None,
         splits.split_hash,
     )

@@ -18,9 +18,8 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
     stated = suite.get("limits") or "The suite states no limits of its own."
     seeds = (
         f"The independent unit is the seed: each interval is Student's t at {LEVEL:.0%} over seeds, uncorrected "
-        "for the number of comparisons on this page. All seeds pretrain on the same subset and are tested on the "
-        "same images, so an interval is conditional on both: it says what another seed would do, not another draw "
-        "of either. Which training images a target such as digits@100 is cut to varies with the seed, and is in it."
+        f"for the number of comparisons on this page. {_conditions(suite)} Which training images a target such as "
+        "digits@100 is cut to varies with the seed, and is in it."
     )
     missing = "A number that was not measured is a dash. One seed, or seeds that all agree, give no interval."
     heldout = (
@@ -44,7 +43,8 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
     """The suite's facts and the size of every model."""
     images = suite.get("images", {})
     together = sum(images.values()) if images else None
-    scratch, pretrains = suite.get("from_scratch") and _has_own_models(suite), "pretrain" in set(runs["kind"])
+    scratch = suite.get("from_scratch") and _has_own_models(suite)
+    pretrains, transfers = (kind in set(runs["kind"]) for kind in ("pretrain", "transfer"))
     facts = {
         "suite": suite["name"],
         "protocol version": suite["protocol"],
@@ -53,7 +53,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
         "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
         "images seen in pretraining": count(images.get("pretrain")) if pretrains else "no model is pretrained",
-        "images seen in transfer": count(images.get("transfer")),
+        "images seen in transfer": count(images.get("transfer")) if transfers else "no model is fine-tuned",
         "images seen from scratch": count(together) if scratch else "not run from scratch",
         "budgets matched by": suite.get("match"),
         "families matched in": suite.get("size_class"),
@@ -80,11 +80,12 @@ def recipes(suite: Mapping[str, Any]) -> Section:
     outside = (*_scalings(suite), *_outside_weights(suite))
     own = ("Networks of timm and torchvision train without their library's own dropout and stochastic depth.",)
     from_libraries = own if any(":" in model.partition("/")[0] for model in suite.get("models", ())) else ()
+    said = (*_not_augmented(suite), *from_libraries)
     if not exceptions:
         none = "Exceptions: none. Every family trains with the same settings."
-        return Section("Recipes", (none, *from_libraries), tables=(table, *outside))
+        return Section("Recipes", (none, *said), tables=(table, *outside))
     listed = Table("Exceptions to them.", header, exceptions, 4)
-    return Section("Recipes", from_libraries, tables=(table, listed, *outside))
+    return Section("Recipes", said, tables=(table, listed, *outside))
 
 
 def resolved_suite(suite: Mapping[str, Any]) -> Section:
@@ -92,6 +93,19 @@ def resolved_suite(suite: Mapping[str, Any]) -> Section:
     plain = json.loads(json.dumps(suite))  # without the anchors that YAML gives to what stands twice
     return Section(
         "Resolved suite", code=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110).rstrip()
+    )
+
+
+def _conditions(suite: Mapping[str, Any]) -> str:
+    """What all seeds have in common, so that no interval says anything of it."""
+    if not suite["corpora"]:
+        return (
+            "All seeds are tested on the same images, so an interval is conditional on them: it says what another seed "
+            "would do, not another draw of images."
+        )
+    return (
+        "All seeds pretrain on the same subset and are tested on the same images, so an interval is conditional on "
+        "both: it says what another seed would do, not another draw of either."
     )
 
 
@@ -133,6 +147,15 @@ def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _flatten(value, "" if name == "settings" else f"{prefix}{name}.")
         else:
             yield prefix + name, ABSENT if value is None else str(value)
+
+
+def _not_augmented(suite: Mapping[str, Any]) -> tuple[str, ...]:
+    """The data sets whose images stand as they are, whatever the recipe says, if there are any."""
+    known_as = [(ladder["corpus"]["name"], ladder.get("identity", {})) for ladder in suite["corpora"]]
+    known_as += [(choice["target"], choice.get("identity", {})) for choice in suite["targets"]]
+    names = dict.fromkeys(name for name, identity in known_as if not identity.get("augmentable", True))
+    why = "never augmented, whatever the recipe says, since that could change its class or give it away"
+    return (f"An image of {' or '.join(names)} is {why}.",) if names else ()
 
 
 def _has_own_models(suite: Mapping[str, Any]) -> bool:

@@ -40,6 +40,8 @@ def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, 
 def gains(comparison: pd.DataFrame) -> Section:
     """What pretraining is worth: each row over the same model from scratch."""
     pretrained = comparison[comparison["corpus"] != SCRATCH]
+    if pretrained.empty:
+        return Section("Gain over training from scratch", ("The suite pretrains nothing.",))
     if len(pretrained) == len(comparison):
         return Section("Gain over training from scratch", (_why_no_scratch(comparison),))
     caption = (
@@ -148,8 +150,9 @@ def _arms(table: pd.DataFrame) -> Table:
         cells = [cell for panel in drawn for cell in _arm_cells(panel.rows[panel.rows["arm"] == arm])]
         rows.append((arm, model, _distinct(found["tokens"]), _distinct(found["parameters"]), *cells))
     pretrained_on = " and ".join(dict.fromkeys(table.apply(pretraining_name(table), axis=1)))
+    trained = f"Pretrained on {pretrained_on}" if (table["corpus"] != SCRATCH).all() else "Trained from scratch"
     caption = (
-        f"Pretrained on {pretrained_on}. Accuracy as above, and its difference to {reference} in percentage points "
+        f"{trained}. Accuracy as above, and its difference to {reference} in percentage points "
         f"± half of its {LEVEL:.0%} interval, paired by seed."
     )
     return Table(caption, ("Arm", "Model", "Tokens", "Parameters", *titles), tuple(rows), 2)

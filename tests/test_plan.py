@@ -90,6 +90,15 @@ def test_all_rungs_and_families_see_as_many_images(plan_suite):
     assert {run.family for run in runs} == {"vit", "cnn", "hybrid"}
 
 
+def test_without_a_corpus_models_and_arms_train_from_scratch_alone(plan_suite):
+    plan = plan_suite(corpus=[], subsets=None, ablations=[POSITION])
+    assert [run.stage for run in plan.runs] == ["scratch"] * 4
+    assert [(cell.arm, cell.transfer.model) for cell in plan.cells if cell.ablation] == [*POSITION["arms"].items()]
+    assert {cell.pretrain for cell in plan.cells} == {None}
+    alike = plan_suite().runs
+    assert {run.key for run in plan.runs if run.model == "vit_pico/8"} < {run.key for run in alike}
+
+
 def test_budgets_are_arms_of_one_model(plan_suite):
     plan = plan_suite(budgets={"subset": 16, "factors": [0.25, 1, 4]})
     cells = [cell for cell in plan.cells if cell.ablation == "budget bit_resnet_pico"]

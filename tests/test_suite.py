@@ -67,6 +67,11 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"targets": ["digit"]}, ["targets", "digit", "digits", "fashion-mnist"]),
         ({"targets": ["digits", "digits"]}, ["targets", "twice"]),
         ({"corpus": "fractal"}, ["corpus", "fractal", "fractals"]),
+        ({"corpus": [], "subsets": None, "from_scratch": False}, ["corpus is empty", "from_scratch", "nothing"]),
+        (
+            {"corpus": [], "subsets": None, "budgets": {"subset": 7, "factors": [1]}},
+            ["subset 7", "nothing is pretrained"],
+        ),
         ({"corpus": {"name": "fractals", "difficulty": {"jiter": 3}}}, ["jiter", "jitter_percent"]),
         ({"sedes": [0]}, ["sedes", 'did you mean "seeds"', "image_size"]),
         ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
@@ -107,6 +112,8 @@ def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(wri
         ({"targets": ["cifar10"]}, ["cifar10", "nowhere", "bench data fetch cifar10"]),
         ({"targets": ["digits@5000"]}, ["digits", "5,000"]),
         ({"targets": ["folder:nothing/here"]}, ["nothing/here"]),
+        ({"targets": ["arrangement@20"], "image_size": 16}, ["image_size: given 16", "multiple of 4 from 32"]),
+        ({"corpus": "arrangement", "image_size": 16}, ["image_size: given 16", "arrangement has 4 x 4 cells"]),
     ],
 )
 def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):

@@ -205,3 +205,17 @@ def test_a_run_trains_with_everything_at_once(store, run_of, tmp_path):
     record = job.execute(run, store, tmp_path)
     assert record["status"] == "ok", record["reason"]
     assert run.key != run_of("scratch").key
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "scratch"])
+def test_a_data_set_that_takes_no_augmentation_gets_none(store, run_of, tmp_path, stage):
+    """Bit for bit what a recipe without any trains, as a corpus and as a target."""
+    corpus = {"name": "arrangement"}
+    plain = replace(run_of(stage, corpus=corpus, targets=["arrangement@20"]), settings=Settings())
+    augmented = replace(plain, settings=Settings.model_validate(ALL))
+    records = [job.execute(run, store, tmp_path) for run in (plain, augmented)]
+    assert [record["status"] for record in records] == ["ok", "ok"], records
+    assert records[0]["run"]["data"]["augmentable"] is False
+    first, second = (store.weights(run.key) for run in (plain, augmented))
+    assert plain.key != augmented.key
+    assert first == second

@@ -232,6 +232,26 @@ def test_code_cannot_close_its_fence(make_cells: MakeCells, pages: Any) -> None:
     assert "\n````yaml\n" in markdown
 
 
+def test_a_suite_that_pretrains_nothing(make_cells: MakeCells, pages: Any) -> None:
+    """Its pages speak of no pretraining, and say which images stand as they are."""
+    cells = make_cells(targets=("arrangement",))
+    cells = cells[(cells["subset_images"] == 0) | (cells["ablation"] != "")]
+    scratch = {"corpus": "none", "subset_images": 0, "pretrain_recipe": "", "pretrain_key": ""}
+    target = {"target": "arrangement", "optional": False, "identity": {"name": "arrangement", "augmentable": False}}
+    for page in pages(cells.assign(**scratch), corpora=[], targets=[target]):
+        for said in (
+            "The suite pretrains nothing.",
+            "Trained from scratch. Accuracy as above",
+            "no model is pretrained",
+            "no model is fine-tuned",
+            "An image of arrangement is never augmented",
+            "All seeds are tested on the same images",
+        ):
+            assert said in page
+        assert "Pretrained on 0" not in page
+        assert "pretrain on the same subset" not in page
+
+
 def test_nothing_ran(make_cells: MakeCells, pages: Any) -> None:
     """Still a report: every row, no figure, and why."""
     cells = make_cells().assign(status="not_run", reason="not run yet", accuracy=float("nan"))

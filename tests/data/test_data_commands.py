@@ -23,7 +23,7 @@ def run(*arguments: str) -> str:
 
 def test_list_names_everything_and_says_what_is_missing(tmp_path: Path) -> None:
     text = run("list", "--data", str(tmp_path))
-    for name in ("fractals", *CATALOGUE, "folder:PATH", "parquet:PATH"):
+    for name in ("fractals", *CATALOGUE, "folder:PATH", "parquet:PATH", "webdataset:PATTERN", "hf:NAME"):
         assert name in text
     assert f"bench data fetch cifar100 --data {tmp_path}" in text
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--data", str(tmp_path)))}

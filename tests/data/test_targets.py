@@ -30,7 +30,8 @@ def load(text: str, seed: int = 0, image_size: int = 16) -> Splits:
 
 
 @given(
-    st.sampled_from([*CATALOGUE, "folder:some/where", "folder:/a@b/c", "folder:C:\\data", "parquet:x/y.parquet"]),
+    st.sampled_from([*CATALOGUE, "folder:some/where", "folder:/a@b/c", "folder:C:\\data", "parquet:x/y.parquet"])
+    | st.sampled_from(["webdataset:a/{train,val}-{000..012}.tar", "hf:ann/pets", "hf:ann/pets:cats"]),
     st.none() | st.integers(1, 10**6),
 )
 def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
@@ -51,6 +52,8 @@ def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
         ("folder:", "folder:PATH"),
         ("folder", "folder:PATH"),
         ("parquet:", "parquet:PATH"),
+        ("webdataset:", "webdataset:PATTERN"),
+        ("hf:", "hf:NAME"),
         ("digits:here", "is not known"),
         ("digits@", "number of training images, 1 or more"),
         ("digits@0", "1 or more"),

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import threading
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -133,6 +134,7 @@ def svhn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path
         url = f"http://127.0.0.1:{server.server_port}/{source.name}"
         parts = {part: [url, f"{part}_32x32.mat", "0" * 32] for part in ("train", "test")}
         monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", parts)
+        monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxy of the first call
         yield tmp_path, hashlib.md5(source.read_bytes()).hexdigest()
         server.shutdown()
         thread.join()

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -459,6 +460,7 @@ def test_a_file_with_code_in_it_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with empty caches and without a network."""
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxy of the first call
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     for no_proxy in ("no_proxy", "NO_PROXY"):

@@ -39,9 +39,9 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
         return
     for row in rows:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
-        typer.echo(f"{row['name']:<17} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
+        typer.echo(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
     for name, place in PLACES.items():
-        typer.echo(f"{name + ':' + place.form:<17} {'corpus and target':<18} {place.summary}")
+        typer.echo(f"{name + ':' + place.form:<18} {'corpus and target':<18} {place.summary}")
 
 
 @data_app.command()

@@ -96,11 +96,18 @@ def num_pool(name: str, path: str | None, data_dir: Path) -> int:
 def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of a data set: a place's content, None where there is nothing, but no path."""
     if path is None:
-        drawn = arrangement_identity() if name == "arrangement" else {}
-        return {"name": name, "version": CATALOGUE[name].version, **drawn}
+        return {"name": name, "version": CATALOGUE[name].version, **_formula_of(name)}
     is_there = is_place(name, path, data_dir)
     content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
     return {"name": name, "version": 1, "fingerprint": content}
+
+
+def _formula_of(name: str) -> dict[str, object]:
+    """Return what decides the pixels of a data set that is drawn by formula."""
+    from bench.data.embedded import heldout_identity
+
+    formulas = {"arrangement": arrangement_identity, "fractals-heldout": heldout_identity}
+    return formulas[name]() if name in formulas else {}
 
 
 def is_place(name: str, path: str, data_dir: Path) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.fractals import Difficulty, Domain, render
+from bench.data.fractals import VERSION, Difficulty, Domain, render
 from bench.data.pictures import fit_pictures
 from bench.data.sets import DataSet
 from bench.data.subsets import stratified_cut
@@ -33,6 +33,11 @@ def open_digits() -> DataSet:
         flip=False,
         read=lambda indices, image_size: fit_pictures(pixels[indices], image_size),
     )
+
+
+def heldout_identity() -> dict[str, object]:
+    """Return what a run's key holds of the held-out fractals beside their name and version."""
+    return {"corpus_version": VERSION, "difficulty": HELDOUT_DIFFICULTY.model_dump()}
 
 
 def open_heldout() -> DataSet:

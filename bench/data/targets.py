@@ -80,14 +80,9 @@ def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
 
     The files of a published data set need not be there; those at a path, for its content and size to be known.
     """
-    extra: dict[str, object] = {}
-    if ref.name == "fractals-heldout":
-        from bench.data import embedded, fractals
-
-        extra = {"corpus_version": fractals.VERSION, "difficulty": embedded.HELDOUT_DIFFICULTY.model_dump()}
     is_known = ref.path is None or is_place(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir) if is_known else ref.num_images
-    return {**identity(ref.name, ref.path, data_dir), **extra, "images": images}
+    return {**identity(ref.name, ref.path, data_dir), "images": images}
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:

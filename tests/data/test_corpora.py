@@ -84,6 +84,9 @@ def test_the_identity_holds_what_decides_an_image() -> None:
         "difficulty": Difficulty().model_dump(),
     }
     assert corpus_identity(CorpusRef(name="cifar10"), NOWHERE) == {"name": "cifar10", "version": 1}
+    heldout = corpus_identity(CorpusRef(name="fractals-heldout"), NOWHERE)
+    assert heldout["corpus_version"] == 1
+    assert heldout["difficulty"] == Difficulty(jitter_percent=25, shift_pixels=2).model_dump()
 
 
 def test_a_subset_larger_than_the_corpus_is_refused_with_both_sizes() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.data import catalogue
 from bench.data.sets import DataSet
-from bench.data.targets import TargetRef
+from bench.data.targets import TargetRef, check_target
 from bench.errors import InputError
 
 CHUNK = 1_024
@@ -41,11 +41,11 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
     """Read all of a data set; `tell` is given the images done, and all, after each chunk.
 
     Raises:
-        InputError: the data set cannot be opened.
+        InputError: the data set cannot be opened, or has fewer training images than `target` asks for.
     """
     from bench.data.bad_images import read_leniently
 
-    catalogue.check_present(target.name, target.path, data_dir)
+    check_target(target, data_dir)
     sums = _wrong_sums(target, data_dir)
     try:
         source = catalogue.OpenData(target.name, target.path, data_dir)

@@ -113,6 +113,8 @@ def test_what_cannot_be_opened_is_wrong_input(tmp_path: Path) -> None:
         verify("cifar10", data_dir=tmp_path)
     with pytest.raises(InputError, match="there is no such folder"):
         verify(f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(InputError, match="785 are available"):
+        verify("digits@786")
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,89 @@
+"""How deep in a model each of its parameters lies: what layer-wise learning rates go by.
+
+Depth 0 is the stem: what makes tokens or maps of an image, a hybrid's trunk included, with prefix tokens and positions.
+Each block is one deeper than the one before it, the positions of a layer of its own with it. The deepest are the last
+norm, a learned pool and the head. That is BEiT's count (Bao et al. 2022, arXiv 2106.08254, as its code has it).
+
+timm's networks are counted as their own `group_matcher` groups them, which leaves some last norms with the last block.
+"""
+
+import re
+from collections.abc import Callable
+
+from timm.models import group_parameters
+from torch import nn
+from torchvision.models.resnet import ResNet
+
+from models.contract import Classifier
+from models.errors import SpecError
+from models.resnet import BitResNet
+from models.vit import VisionTransformer
+from models.wrapped import Wrapped
+
+_LAST = re.compile(r"(norm|attn_pool|head)\.")
+_OWN_POSITION = re.compile(r"position\.\w+\.(\d+)")
+_BLOCKS: tuple[tuple[Callable[[nn.Module], bool], re.Pattern[str]], ...] = (
+    (lambda model: isinstance(model, VisionTransformer), re.compile(r"blocks\.(\d+)\.")),
+    (lambda model: isinstance(model, BitResNet), re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")),
+    (
+        lambda model: isinstance(model, Wrapped) and isinstance(model.body, ResNet),
+        re.compile(r"body\.layer(\d+)\.(\d+)\."),
+    ),
+)
+"""How a model numbers its blocks in the names of their parameters."""
+_OUR_HEAD = "?"
+"""A name that no matcher of timm's knows, as they know no heads."""
+
+
+def layer_depths(model: Classifier) -> dict[str, int]:
+    """The depth of every parameter, by name: 0 for the stem's, the largest for the head's, none left out between.
+
+    Raises SpecError for a network of which nobody has said how its layers follow each other.
+    """
+    blocks = next((pattern for is_one, pattern in _BLOCKS if is_one(model)), None)
+    if blocks is not None:
+        return _ranked({name: _place(name, blocks, model) for name, _ in model.named_parameters()})
+    if isinstance(model, Wrapped) and hasattr(model.body, "group_matcher"):
+        return _depths_of_timm(model, model.body)
+    network = model.body if isinstance(model, Wrapped) else model
+    raise SpecError(
+        f"layer_decay: the order of the layers of {type(network).__name__} is not known; that of every model that "
+        "`bench models` lists is, of torchvision's ResNets, and of timm's networks with a group_matcher"
+    )
+
+
+def _place(name: str, blocks: re.Pattern[str], model: nn.Module) -> tuple[int, ...]:
+    """Where a parameter stands among the others: tuples that sort from the stem to the head."""
+    block = blocks.match(name)
+    if block is None and name.startswith("position."):
+        block = _of_own_position(name, model)
+    if block is not None:
+        return (1, *map(int, block.groups()))
+    return (2,) if _LAST.match(name) else (0,)
+
+
+def _of_own_position(name: str, model: nn.Module) -> re.Match[str] | None:
+    """The number of the layer that alone has this encoding; None for one encoding of all layers."""
+    match = _OWN_POSITION.match(name)
+    if match is None:
+        return None
+    all_of_them = model.get_submodule(name[: match.start(1) - 1])
+    is_shared = len(list(all_of_them.parameters(recurse=False)) or list(all_of_them.children())) == 1
+    return None if is_shared else match
+
+
+def _depths_of_timm(model: Wrapped, body: nn.Module) -> dict[str, int]:
+    """As timm groups the body; our head goes with what it leaves ungrouped, or comes after all."""
+    together = nn.Module()
+    for name, parameter in body.named_parameters(recurse=False):
+        together.register_parameter(name, parameter)
+    for name, part in [*body.named_children(), (_OUR_HEAD, model.head)]:
+        together.add_module(name, part)
+    depths: dict[str, int] = group_parameters(together, body.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]
+    names = {id(parameter): name for name, parameter in together.named_parameters()}
+    return {name: depths[names[id(parameter)]] for name, parameter in model.named_parameters()}
+
+
+def _ranked(places: dict[str, tuple[int, ...]]) -> dict[str, int]:
+    ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
+    return {name: ranks[place] for name, place in places.items()}

@@ -7,8 +7,8 @@ the number of workers or the commit. Runs that several cells need are planned on
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from bench.data.corpora import CorpusRef
@@ -17,18 +17,59 @@ from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import TargetRef, parse_target
 from bench.ladders import ResolvedLadder
 from bench.outside import OutsideModel
-from bench.suite import Budgets, ResolvedSuite, ResolvedTarget
-from bench.train.recipe import Settings
+from bench.suite import Budgets, Match, ResolvedSuite, ResolvedTarget
+from bench.train.recipe import Recipe, Settings
 from models.spec import parse_spec
 
-Stage = Literal["pretrain", "transfer", "scratch"]
+Stage = Literal["pretrain", "transfer", "scratch", "probe"]
+ProbeKind = Literal["linear", "k-shot"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains: for so many images, training FLOPs, or seconds on its device."""
+
+    match: Match
+    amount: float
+
+    def resolved(self) -> dict[str, Any]:
+        """The part of a key that it is."""
+        return {"match": self.match, self.match: int(self.amount) if self.match == "images" else self.amount}
+
+    def __add__(self, other: "Budget") -> "Budget":
+        """Both, one after the other."""
+        assert self.match == other.match, (self, other)
+        return Budget(self.match, self.amount + other.amount)
+
+    def __mul__(self, factor: float) -> "Budget":
+        """So many times as much."""
+        amount = self.amount * factor
+        return Budget(self.match, round(amount) if self.match == "images" else amount)
+
+
+NOTHING = Budget("images", 0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear classifier on frozen features, in place of training the network."""
+
+    kind: ProbeKind
+    shots: int | None = None
+    """images of each class that it is fitted to; None for all of the target's"""
+    draw: int | None = None
+    """which of a seed's draws of these"""
+
+
+PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}
+"""How each is fitted; what stands in place of a recipe's name."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training job: pretraining on a subset, a transfer that starts from one, or training from scratch.
+    """One job: pretraining on a subset, a transfer or a probe that starts from one, or training from scratch.
 
-    A transfer may start from weights made elsewhere, too.
+    A transfer or probe may start from weights made elsewhere, too.
     """
 
     stage: Stage
@@ -43,9 +84,8 @@ class Run:
     recipe: str
     """Its name, for people; the key holds the settings."""
     settings: Settings
-    images: int
-    """Images seen."""
-    match: str
+    budget: Budget
+    """Nothing for a probe, which trains no network."""
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
@@ -60,6 +100,11 @@ class Run:
     """How images reach the device: it changes no result."""
     on_bad_image: OnBadImage = "fail"
     """What happens to an image that cannot be read."""
+    probe: Probe | None = None
+    carved: bool = True
+    """Whether the target keeps images for validation out of its training."""
+    deterministic: bool = False
+    """Whether CUDA, too, repeats itself bit for bit."""
 
     @cached_property
     def key(self) -> str:
@@ -99,8 +144,7 @@ class Run:
             "model": self.model,
             "image_size": self.image_size,
             "data": self._data(),
-            "settings": self.settings.model_dump(mode="json"),
-            "budget": {"match": self.match, "images": self.images},
+            **self._training(),
             "precision": self.precision,
             "device": self.device,
             "threads": self.threads,
@@ -108,10 +152,18 @@ class Run:
             "starts_from": self.starts_from,
         }
 
+    def _training(self) -> dict[str, Any]:
+        """How the network is trained, or probed; determinism only where it has to be asked for."""
+        if self.probe is not None:
+            return {"probe": vars(self.probe)}
+        asked = {"deterministic": True} if self.deterministic and self.device == "cuda" else {}
+        return {"settings": self.settings.model_dump(mode="json"), "budget": self.budget.resolved(), **asked}
+
     def _data(self) -> dict[str, Any]:
         """What decides the images: their number where a corpus has more; skipped ones only where they may be."""
         number = {"images": self.subset_images} if self.corpus else {}
-        return json.loads(self.identity) | number | ({"on_bad_image": "skip"} if self.on_bad_image == "skip" else {})
+        skipping = {"on_bad_image": "skip"} if self.on_bad_image == "skip" else {}
+        return json.loads(self.identity) | number | skipping | ({} if self.carved else {"carved": False})
 
 
 @dataclass(frozen=True)
@@ -123,6 +175,16 @@ class Cell:
     transfer_kind: str
     ablation: str = ""
     arm: str = ""
+
+    @property
+    def shots(self) -> int | None:
+        """Training images of each class; None where all of the target's are used."""
+        return self.transfer.probe.shots if self.transfer.probe else None
+
+    @property
+    def draw(self) -> int | None:
+        """Which draw of a seed's shots."""
+        return self.transfer.probe.draw if self.transfer.probe else None
 
 
 @dataclass(frozen=True)
@@ -164,11 +226,9 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
     for ladder in suite.corpora:
         for rung in ladder.rungs:
             for model in models:
-                yield from _transfers(suite, _pretrain(suite, model, ladder, rung, seed))
+                yield from _transfers(suite, _pretrained(_pretrain(suite, model, ladder, rung, seed)))
     for outside in suite.outside_weights:
-        for kind in suite.transfers:
-            for target in suite.targets:
-                yield Cell(None, _transfer_from_outside(suite, outside, target, seed), kind)
+        yield from _transfers(suite, Start(outside.bare_model, seed, outside=outside))
     for ablation in suite.ablations:
         for arm, model in ablation.arms.items():
             yield from _arm_cells(suite, model, seed, ablation.name, arm)
@@ -180,20 +240,20 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
     """On the largest subset of the first ladder, or from scratch where there is no ladder."""
     if suite.corpora:
         ladder = suite.corpora[0]
-        yield from _transfers(suite, _pretrain(suite, model, ladder, ladder.rungs[-1], seed), ablation, arm)
+        pretrain = _pretrain(suite, model, ladder, ladder.rungs[-1], seed)
+        yield from _transfers(suite, _pretrained(pretrain), ablation, arm)
         return
     for target in suite.targets:
         yield Cell(None, _scratch(suite, model, target, seed), "fine-tune", ablation, arm)
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:
-    """For each model an ablation of its own, whose arms differ in the images that pretraining sees."""
+    """For each model an ablation of its own, whose arms differ in how long they are pretrained."""
     ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
-            images = round(suite.images.pretrain * factor)
-            pretrain = _pretrain(suite, model, ladder, ladder.rung(budgets.subset), seed, images)
-            yield from _transfers(suite, pretrain, f"budget {model}", f"{factor:g}")
+            pretrain = _pretrain(suite, model, ladder, ladder.rung(budgets.subset), seed, factor)
+            yield from _transfers(suite, _pretrained(pretrain), f"budget {model}", f"{factor:g}")
 
 
 def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
@@ -202,106 +262,117 @@ def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
     return [model for model in suite.models if model not in outside]
 
 
-def _transfers(suite: ResolvedSuite, pretrain: Run, ablation: str = "", arm: str = "") -> Iterator[Cell]:
+@dataclass(frozen=True)
+class Start:
+    """What transfers and probes start from: a pretraining, or weights made elsewhere."""
+
+    model: str
+    seed: int
+    pretraining: Run | None = None
+    outside: OutsideModel | None = None
+
+
+def _pretrained(run: Run) -> Start:
+    return Start(run.model, run.seed, pretraining=run)
+
+
+def _transfers(suite: ResolvedSuite, start: Start, ablation: str = "", arm: str = "") -> Iterator[Cell]:
     for kind in suite.transfers:
-        for target in suite.targets:
-            yield Cell(pretrain, _transfer(suite, pretrain, target), kind, ablation, arm)
+        for run in _of_kind(suite, start, kind):
+            yield Cell(start.pretraining, run, kind, ablation, arm)
+
+
+def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
+    """The runs of one kind of transfer; shots are drawn from all that a target may train on, whatever its size."""
+    if kind == "fine-tune":
+        yield from (_transfer(suite, start, target) for target in suite.targets)
+    elif kind == "linear":
+        yield from (_probe(suite, start, target, Probe("linear")) for target in suite.targets)
+    else:
+        for target in _whole(suite.targets):
+            for shots in suite.shots:
+                yield from (_probe(suite, start, target, Probe("k-shot", shots, draw)) for draw in range(suite.draws))
+
+
+def _whole(targets: tuple[ResolvedTarget, ...]) -> list[ResolvedTarget]:
+    """Each target once, without the number of its training images."""
+    whole = {str(replace(parse_target(target.target), num_images=None)): target for target in targets}
+    return [
+        target.model_copy(update={"target": name, "identity": target.identity | {"images": None}})
+        for name, target in whole.items()
+    ]
 
 
 def _pretrain(
-    suite: ResolvedSuite, model: str, ladder: ResolvedLadder, rung: Rung, seed: int, images: int | None = None
+    suite: ResolvedSuite, model: str, ladder: ResolvedLadder, rung: Rung, seed: int, factor: float = 1
 ) -> Run:
     return _run(
         suite,
         "pretrain",
-        model,
-        seed,
-        recipe="pretrain",
-        images=images or suite.images.pretrain,
-        corpus=ladder.corpus_of(rung),
-        subset_images=rung.images,
-        identity=canonical_json(ladder.identity_of(rung)),
+        Start(model, seed),
+        budget=_budget(suite, "pretrain") * factor,
+        data=OnCorpus(ladder.corpus_of(rung), rung.images, canonical_json(ladder.identity_of(rung))),
     )
 
 
-def _transfer(suite: ResolvedSuite, pretrain: Run, target: ResolvedTarget) -> Run:
-    return _run(
-        suite,
-        "transfer",
-        pretrain.model,
-        pretrain.seed,
-        recipe="transfer",
-        images=suite.images.transfer,
-        target=parse_target(target.target),
-        identity=canonical_json(target.identity),
-        pretraining=pretrain,
-    )
+def _transfer(suite: ResolvedSuite, start: Start, target: ResolvedTarget) -> Run:
+    return _run(suite, "transfer", start, budget=_budget(suite, "transfer"), data=target)
 
 
-def _transfer_from_outside(suite: ResolvedSuite, outside: OutsideModel, target: ResolvedTarget, seed: int) -> Run:
-    return _run(
-        suite,
-        "transfer",
-        outside.bare_model,
-        seed,
-        recipe="transfer",
-        images=suite.images.transfer,
-        target=parse_target(target.target),
-        identity=canonical_json(target.identity),
-        outside=outside,
-    )
+def _probe(suite: ResolvedSuite, start: Start, target: ResolvedTarget, probe: Probe) -> Run:
+    return replace(_run(suite, "probe", start, budget=NOTHING, data=target), probe=probe, recipe=PROBES[probe.kind])
 
 
 def _scratch(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int) -> Run:
-    """As many images as both stages together, with the pretraining recipe: else pretraining wins by compute alone."""
-    return _run(
-        suite,
-        "scratch",
-        model,
-        seed,
-        recipe="pretrain",
-        images=suite.images.pretrain + suite.images.transfer,
-        target=parse_target(target.target),
-        identity=canonical_json(target.identity),
-    )
+    """As much as both stages together, with the pretraining recipe: else pretraining wins by compute alone."""
+    budget = _budget(suite, "pretrain") + _budget(suite, "transfer")
+    return _run(suite, "scratch", Start(model, seed), budget=budget, data=target)
 
 
-def _run(
-    suite: ResolvedSuite,
-    stage: Stage,
-    model: str,
-    seed: int,
-    *,
-    recipe: Literal["pretrain", "transfer"],
-    images: int,
-    identity: str,
-    corpus: CorpusRef | None = None,
-    subset_images: int | None = None,
-    target: TargetRef | None = None,
-    pretraining: Run | None = None,
-    outside: OutsideModel | None = None,
-) -> Run:
-    chosen = suite.recipes[recipe]
+def _budget(suite: ResolvedSuite, stage: Literal["pretrain", "transfer"]) -> Budget:
+    amounts = getattr(suite, suite.match)
+    return Budget(suite.match, getattr(amounts, stage))
+
+
+@dataclass(frozen=True)
+class OnCorpus:
+    """The subset that a run pretrains on."""
+
+    corpus: CorpusRef
+    images: int
+    identity: str
+
+
+def _run(suite: ResolvedSuite, stage: Stage, start: Start, *, budget: Budget, data: OnCorpus | ResolvedTarget) -> Run:
+    on_corpus = data if isinstance(data, OnCorpus) else None
+    recipe = suite.recipe_of(start.model, "pretrain" if stage in ("pretrain", "scratch") else "transfer")
+    settings = _settings(recipe, start.model, suite.device)
     return Run(
         stage=stage,
-        model=model,
-        image_size=suite.image_size,
-        corpus=corpus,
-        subset_images=subset_images,
-        target=target,
-        identity=identity,
-        recipe=chosen.name,
-        settings=chosen.for_family(parse_spec(model).family),
-        images=images,
-        match=suite.match,
+        model=start.model,
+        image_size=(settings.image_size if stage != "probe" else None) or suite.image_size,
+        corpus=on_corpus.corpus if on_corpus else None,
+        subset_images=on_corpus.images if on_corpus else None,
+        target=parse_target(data.target) if isinstance(data, ResolvedTarget) else None,
+        identity=data.identity if isinstance(data, OnCorpus) else canonical_json(data.identity),
+        recipe=recipe.name,
+        settings=settings,
+        budget=budget,
         precision=suite.precision,
         device=suite.device,
         threads=suite.threads,
-        seed=seed,
-        starts_from=pretraining.key if pretraining else None,
+        seed=start.seed,
+        starts_from=start.pretraining.key if start.pretraining else None,
         protocol=suite.protocol,
-        outside=outside,
-        pretraining=pretraining,
+        outside=start.outside,
+        pretraining=start.pretraining,
         pipeline=suite.pipeline,
         on_bad_image=suite.on_bad_image,
+        carved=suite.carve or on_corpus is not None,
+        deterministic=suite.deterministic,
     )
+
+
+@lru_cache(maxsize=1024)
+def _settings(recipe: Recipe, model: str, device: Literal["cpu", "cuda"]) -> Settings:
+    return recipe.for_family(parse_spec(model).family).on(device)

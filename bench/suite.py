@@ -27,9 +27,19 @@ from models.size_classes import Measure
 from models.spec import SpecError, parse_spec
 
 SUITES = Path(__file__).parent / "suites"
+EXAMPLES = {"flops": "1e12, transfer: 1e11", "seconds": "60, transfer: 10", "images": "16384, transfer: 2048"}
+AS_WRITTEN = (
+    *("description", "limits", "image_size", "models", "transfers", "shots", "draws", "from_scratch", "carve"),
+    *("images", "match", "flops", "seconds", "ablations", "budgets", "threads", "deterministic"),
+    *("pipeline", "on_bad_image", "size_class"),
+)
+"""The fields of a suite file that resolving leaves as they are."""
 
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Match = Literal["images", "flops", "seconds"]
+"""What all models get equally much of in training."""
+Transfer = Literal["fine-tune", "linear", "k-shot"]
 
 
 def _canonical_model(text: str) -> str:
@@ -58,7 +68,23 @@ class Images(Strict):
     """How many images each stage sees. From scratch sees both together."""
 
     pretrain: Positive = 16384
-    transfer: Positive = 2048
+    transfer: Annotated[int, Field(ge=0)] = 2048
+
+
+class Amounts(Strict):
+    """How many training FLOPs, or seconds, each stage gets. From scratch gets both together."""
+
+    pretrain: Annotated[float, Field(gt=0)]
+    transfer: Annotated[float, Field(ge=0)]
+
+
+class RecipeException(Strict):
+    """The recipes of one model that differ from all others', and why."""
+
+    model: ModelName
+    pretrain: str | None = None
+    transfer: str | None = None
+    reason: Annotated[str, Field(min_length=10)]
 
 
 class RecipeNames(Strict):
@@ -66,6 +92,13 @@ class RecipeNames(Strict):
 
     pretrain: str = "small"
     transfer: str = "small"
+    exceptions: tuple[RecipeException, ...] = ()
+
+    @field_validator("exceptions")
+    @classmethod
+    def _one_a_model(cls, value: tuple[RecipeException, ...]) -> tuple[RecipeException, ...]:
+        distinct(tuple(exception.model for exception in value), may_be_empty=True)
+        return value
 
 
 class Ablation(Strict):
@@ -98,7 +131,7 @@ class Ablation(Strict):
 
 
 class Budgets(Strict):
-    """Multiples of the images that pretraining sees, for every model at one rung of the first ladder."""
+    """Multiples of pretraining's budget, for every model at one rung of the first ladder."""
 
     subset: Subset
     factors: tuple[Annotated[float, Field(gt=0)], ...]
@@ -125,8 +158,19 @@ class Suite(Strict):
     seeds: tuple[Seed, ...] = (0, 1, 2)
     recipes: RecipeNames = RecipeNames()
     images: Images = Images()
-    match: Literal["images"] = "images"
-    transfers: tuple[Literal["fine-tune"], ...] = ("fine-tune",)
+    match: Match = "images"
+    """What is equal for all models; the field of this name says how much of it there is."""
+    flops: Amounts | None = None
+    seconds: Amounts | None = None
+    transfers: tuple[Transfer, ...] = ("fine-tune",)
+    shots: tuple[Positive, ...] = (1, 5, 10, 25)
+    """Training images of each class, of k-shot probes."""
+    draws: Positive = 3
+    """Of each number of shots, for a seed."""
+    carve: bool = True
+    """Whether targets keep images for validation out of their training; only where nothing is chosen by them."""
+    deterministic: bool = False
+    """Whether CUDA repeats itself bit for bit, which costs speed; a CPU always does."""
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
     budgets: Budgets | None = None
@@ -158,7 +202,7 @@ class Suite(Strict):
             return value
         return [{"target": item} if isinstance(item, str) else item for item in value]
 
-    @field_validator("corpus", "models", "targets", "seeds", "transfers", "ablations")
+    @field_validator("corpus", "models", "targets", "seeds", "transfers", "shots", "ablations")
     @classmethod
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
@@ -176,6 +220,42 @@ class Suite(Strict):
     def _only_formulas_are_generated(self) -> "Suite":
         if self.pipeline == "generated" and all(ladder.corpus.name != FRACTALS for ladder in self.corpus):
             raise ValueError(f"pipeline generated draws the corpus {FRACTALS}, which this suite lacks; use streaming")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_of_what_is_matched(self) -> "Suite":
+        given = [name for name in ("images", "flops", "seconds") if name in self.model_fields_set]
+        if others := [name for name in given if name != self.match]:
+            raise ValueError(f"match: {self.match} takes its budget from `{self.match}`; leave out {', '.join(others)}")
+        if getattr(self, self.match) is None:
+            raise ValueError(
+                f"match: {self.match} needs a budget, such as {self.match}: {{pretrain: {EXAMPLES[self.match]}}}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _transfers_have_a_budget(self) -> "Suite":
+        starts = bool(self.corpus) or any(parse_spec(model).has_outside_weights for model in self.models)
+        if starts and "fine-tune" in self.transfers and getattr(self, self.match).transfer == 0:
+            raise ValueError(f"{self.match}.transfer is 0, but models are fine-tuned; give it a number above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _probes_have_a_validation_split(self) -> "Suite":
+        if not self.carve and (probes := [kind for kind in self.transfers if kind != "fine-tune"]):
+            raise ValueError(
+                f"carve: false leaves no validation images, by which {' and '.join(probes)} probes choose their strength"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _exceptions_are_of_models(self) -> "Suite":
+        known = {*self.models, *(model for ablation in self.ablations for model in ablation.arms.values())}
+        for exception in self.recipes.exceptions:
+            if exception.model not in known:
+                raise ValueError(
+                    f"recipes.exceptions: {exception.model} is no model of this suite; allowed: {', '.join(sorted(known))}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -199,6 +279,14 @@ class ResolvedTarget(TargetChoice):
     identity: dict[str, Any]
 
 
+class ResolvedException(Strict):
+    """The recipes of one model that differ from all others', with nothing left to files."""
+
+    model: str
+    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    reason: str
+
+
 class ResolvedSuite(Strict):
     """A suite with nothing left to defaults, files or the machine."""
 
@@ -213,8 +301,8 @@ class ResolvedSuite(Strict):
     seeds: tuple[int, ...]
     recipes: dict[Literal["pretrain", "transfer"], Recipe]
     images: Images
-    match: str
-    transfers: tuple[str, ...]
+    match: Match
+    transfers: tuple[Transfer, ...]
     from_scratch: bool
     ablations: tuple[Ablation, ...]
     budgets: Budgets | None
@@ -226,6 +314,18 @@ class ResolvedSuite(Strict):
     size_class: Measure | None = None
     outside_weights: tuple[OutsideModel, ...] = ()
     """The models that start from weights made elsewhere, and what identifies these."""
+    recipe_exceptions: tuple[ResolvedException, ...] = ()
+    flops: Amounts | None = None
+    seconds: Amounts | None = None
+    shots: tuple[int, ...] = (1, 5, 10, 25)
+    draws: int = 3
+    carve: bool = True
+    deterministic: bool = False
+
+    def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
+        """The recipe that a model trains with in a stage."""
+        own = next((one.recipes for one in self.recipe_exceptions if one.model == model), {})
+        return own.get(stage, self.recipes[stage])
 
 
 def known_suites() -> list[str]:
@@ -266,28 +366,22 @@ def resolve(
     check_fractal_size(suite)
     arms = [model for ablation in suite.ablations for model in ablation.arms.values()]
     check_external((*suite.models, *arms), suite.image_size)
-    recipes = {"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)}
     automatic: Literal["fp32", "bf16"] = "bf16" if device == "cuda" else "fp32"
-    return ResolvedSuite(
-        **suite.model_dump(include={"description", "limits", "image_size", "models", "transfers", "from_scratch"}),
+    resolved = ResolvedSuite(
+        **{field: getattr(suite, field) for field in AS_WRITTEN},
         name=name,
         protocol=PROTOCOL_VERSION,
         corpora=tuple(resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
         targets=tuple(_resolve_target(choice, data_dir) for choice in suite.targets),
         seeds=tuple(seed + seed_offset for seed in suite.seeds),
-        recipes=recipes,
-        images=suite.images,
-        match=suite.match,
-        ablations=suite.ablations,
-        budgets=suite.budgets,
+        recipes={"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)},
+        recipe_exceptions=tuple(map(_resolve_exception, suite.recipes.exceptions)),
         precision=automatic if suite.precision == "auto" else suite.precision,
         device=device,
-        threads=suite.threads,
-        pipeline=suite.pipeline,
-        on_bad_image=suite.on_bad_image,
-        size_class=suite.size_class,
         outside_weights=outside_models(suite.models, suite.image_size),
     )
+    _check_sizes_of_recipes(resolved)
+    return resolved
 
 
 def check_fractal_size(suite: Suite) -> None:
@@ -322,6 +416,25 @@ def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:
     if not choice.optional:
         check_target(ref, data_dir)
     return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir))
+
+
+def _resolve_exception(exception: RecipeException) -> ResolvedException:
+    names = {"pretrain": exception.pretrain, "transfer": exception.transfer}
+    recipes = {stage: load_recipe(name) for stage, name in names.items() if name is not None}
+    return ResolvedException(model=exception.model, recipes=recipes, reason=exception.reason)
+
+
+def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
+    """Refuse a recipe's own image size that a model can't be built for."""
+    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
+    for model in (*suite.models, *arms):
+        for stage in suite.recipes:
+            recipe = suite.recipe_of(model, stage)
+            image_size = recipe.for_family(parse_spec(model).family).image_size
+            try:
+                check(parse_spec(model), image_size or suite.image_size)
+            except SpecError as error:
+                raise InputError(f"recipe {recipe.name}: image_size {image_size}: model {model}: {error}") from None
 
 
 def _check_model(spec: str, image_size: int) -> None:

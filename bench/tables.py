@@ -85,7 +85,7 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "draw": transfer.seed if is_drawn(target) else None,
         "pretrain_recipe": pretrain.recipe if pretrain else "",
         "transfer_recipe": transfer.recipe,
-        "match": transfer.match,
+        "match": transfer.budget.match,
         "ablation": cell.ablation,
         "arm": cell.arm,
         "seed": transfer.seed,

@@ -58,7 +58,7 @@ def load_material(run: Run, data_dir: Path) -> Material:
         )
     if run.target is None:
         raise AssertionError("a run has a corpus or a target")
-    splits = load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir)
+    splits = load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir, carved=run.carved)
     return Material(
         splits.train,
         splits.validation,

@@ -1,6 +1,6 @@
 """Evaluation: what a model answers for each image of a split, and the figures that follow from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+Batches = Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]]
+"""Images, or what a model made of them, with their labels (batch,) and ids (batch,)."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,17 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]], accelerator: Accelerator
-) -> Evaluation:
+def evaluate(model: nn.Module, batches: Batches, accelerator: Accelerator) -> Evaluation:
     """Classify a whole split once, in its order: batches of images, labels and ids."""
     model.eval()
+    return evaluation_of(_classified(model, batches, accelerator))
+
+
+def evaluation_of(batches: Batches) -> Evaluation:
+    """Judge log-probabilities (batch, classes), given with labels and ids, whatever they come from."""
     parts, ids = [], []
-    for images, labels, batch_ids in batches:
-        with accelerator.autocast():
-            logits = model(images)
-        parts.append(_answers(logits.float(), labels))
+    for log_probabilities, labels, batch_ids in batches:
+        parts.append(_answers(log_probabilities, labels))
         ids.append(batch_ids)
     columns = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
     log_probability = columns.pop("label_log_probability")
@@ -40,15 +44,23 @@ def evaluate(
     return Evaluation(table, float(-log_probability.mean(dtype=np.float64)), float(right.mean()))
 
 
-def _answers(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    log_probabilities = logits.log_softmax(dim=1)
+def _classified(
+    model: nn.Module, batches: Batches, accelerator: Accelerator
+) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
+    for images, labels, ids in batches:
+        with accelerator.autocast():
+            logits = model(images)
+        yield logits.float().log_softmax(dim=1), labels, ids
+
+
+def _answers(log_probabilities: Tensor, labels: Tensor) -> dict[str, Tensor]:
     confidence, prediction = log_probabilities.max(dim=1)
     of_label = log_probabilities.gather(1, labels[:, None])
     return {
         "label": labels,
         "prediction": prediction,
-        "confidence": confidence.exp(),
-        "label_probability": of_label[:, 0].exp(),
+        "confidence": confidence.exp().float(),
+        "label_probability": of_label[:, 0].exp().float(),
         "label_rank": (log_probabilities > of_label).sum(dim=1),
         "label_log_probability": of_label[:, 0],
     }

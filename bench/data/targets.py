@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.data.catalogue import (
     CATALOGUE,
     OpenData,
@@ -92,13 +95,18 @@ def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -
     data = source.data
     draw = stream_seed(seed, "draw")
     order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
-    train = order[: num_train_images(ref, data_dir)]
+    return splits_of(source, order[: num_train_images(ref, data_dir)], image_size)
+
+
+def splits_of(source: OpenData, train: NDArray[np.int64], image_size: int) -> Splits:
+    """Return a target's images at a size, with those of its pool to train on; none is decoded yet."""
+    data = source.data
     return Splits(
         train=source.some(train, image_size),
         validation=source.some(data.validation, image_size),
         test=source.some(data.test, image_size),
         class_names=data.class_names,
         flip=data.flip,
-        split_hash=sha256_of(ref.name, train, data.validation, data.test),
+        split_hash=sha256_of(source.name, train, data.validation, data.test),
         augmentable=data.augmentable,
     )

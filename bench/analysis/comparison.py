@@ -10,6 +10,9 @@ from bench.analysis.seeds import Key, Seeds, difference, expected_seeds, read_se
 
 SCRATCH = "none"
 """The corpus of a row that was not pretrained."""
+FINE_TUNE = "fine-tune"
+"""The transfer that trains a network; any other is a probe."""
+NO_BASELINE = "no baseline: a probe trains no network, so there is none from scratch"
 
 _PRETRAINING = ["model", "family", "corpus", "subset_images", "subset_classes"]
 _TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_recipe", "transfer_recipe"]
@@ -30,7 +33,8 @@ def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1. `status`: `complete`, or
         which seeds did not finish and how; `reason`: why. `gain`, `gain_low`, `gain_high`, `num_pairs`: over
         the from-scratch row of the same model and target, paired by seed. `gain_status`: `complete`, empty on
-        the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an interval.
+        the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an interval; on a
+        probe's row `no baseline: …`, and no gain.
 
     Raises:
         MissingColumnError, DuplicateRowError: the table is not one of cells.
@@ -52,6 +56,8 @@ def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
 def _gain(key: Key, row: Seeds, scratch: dict[Key, Seeds], level: float) -> dict[str, Any]:
     if _is_scratch(key):
         return {"gain_status": ""}
+    if key[_ROW.index("transfer")] != FINE_TUNE:
+        return {"gain_status": NO_BASELINE}
     if _baseline(key) not in scratch:
         return {"gain_status": "undecided: no from-scratch row"}
     return difference_numbers("gain", difference(row, scratch[_baseline(key)], "from scratch", level))

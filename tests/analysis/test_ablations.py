@@ -58,6 +58,26 @@ def test_a_failed_reference_undecides_the_arms(
     assert pd.isna(arm["difference"])
 
 
+def test_draws_of_a_seed_are_averaged_and_shots_are_apart(make_cells: MakeCells, runs: pd.DataFrame) -> None:
+    """Two draws of two seeds are two pairs, for each number of shots and beside fine-tuning."""
+    cells = [
+        arm | {"transfer": "k-shot", "shots": shots, "seed": seed, "draw": draw, "accuracy": base + (draw + seed) / 10}
+        for shots, lead in ((1, 0.1), (5, 0.2))
+        for arm, base in ((SINCOS, 0.3 + lead), (NONE, 0.3))
+        for seed in (0, 1)
+        for draw in (0, 1)
+    ]
+    cells.append(NONE | {"transfer": "k-shot", "shots": 5, "seed": 1, "draw": 2, "accuracy": 0.55})
+    fine_tuned = [arm | {"seed": seed, "accuracy": 0.9} for arm in (SINCOS, NONE) for seed in (0, 1)]
+    table = ablations(make_cells(cells + fine_tuned), runs, REFERENCES)
+    assert table["shots"].fillna(0).tolist() == [1, 1, 5, 5, 0, 0]
+    assert table["num_seeds"].tolist() == [2] * 6
+    by_seed = (0.35 + (0.4 + 0.5 + 0.55) / 3) / 2
+    assert table["accuracy"].tolist() == pytest.approx([0.5, 0.4, 0.6, by_seed, 0.9, 0.9])
+    assert table["num_pairs"].dropna().tolist() == [2, 2, 2]
+    assert table["difference"].dropna().tolist() == pytest.approx([-0.1, by_seed - 0.6, 0])
+
+
 def test_targets_are_apart(make_cells: MakeCells, make_seeds: MakeSeeds, runs: pd.DataFrame) -> None:
     """Each target pairs with its own reference; the ladder's rows are not arms."""
     cells = make_cells(

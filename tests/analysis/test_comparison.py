@@ -96,6 +96,20 @@ def test_without_from_scratch_the_gain_is_undecided(make_cells: MakeCells, make_
     assert comparison(make_cells(make_seeds(PRETRAINED)))["gain_status"].tolist() == ["undecided: no from-scratch row"]
 
 
+@pytest.mark.parametrize("probe", [{"transfer": "linear"}, {"transfer": "k-shot", "shots": 5}])
+def test_a_probe_has_no_gain_and_says_why(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row, probe: Row
+) -> None:
+    """Although the same model was trained from scratch and tested on the same target."""
+    cells = make_cells(make_seeds(FROM_SCRATCH, **scratch) + make_seeds(PRETRAINED) + make_seeds(PRETRAINED, **probe))
+    table = comparison(cells).set_index(["corpus", "transfer"])
+    assert table.loc[("fractals", "fine-tune"), "gain_status"] == "complete"
+    row = table.loc[("fractals", probe["transfer"])]
+    assert row["gain_status"] == "no baseline: a probe trains no network, so there is none from scratch"
+    assert row[["gain", "gain_low", "gain_high", "num_pairs"]].isna().all()
+    assert row["num_seeds"] == 3
+
+
 def test_draws_of_a_seed_are_averaged(make_cells: MakeCells) -> None:
     """Draws share their seed's pretraining, so they add no seed; one that failed takes its seed along."""
     draws = [{"seed": seed, "draw": draw, "accuracy": 0.5 + 0.1 * draw} for seed in (0, 1) for draw in (0, 1)]

@@ -1,20 +1,28 @@
 """The comparison in the terminal."""
 
 import pandas as pd
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import COMPLETE
-from bench.report.layout import lines, panels
+from bench.report.layout import by_transfer, heading, lines, panels
 from bench.report.wording import percent
 
 
-def comparison_text(comparison: pd.DataFrame) -> Table:
-    """Models by pretraining in rows, targets in columns; a cell that lacks a seed is yellow and says why."""
+def comparison_text(comparison: pd.DataFrame) -> Group:
+    """A table a transfer: models by pretraining in rows, targets in columns.
+
+    A cell that lacks a seed is yellow and says why.
+    """
+    return Group(*(_table(heading("Test accuracy", transfer), rows) for transfer, rows in by_transfer(comparison)))
+
+
+def _table(title: str, comparison: pd.DataFrame) -> Table:
     titles = [panel.title for panel in panels(comparison)]
     shown = lines(comparison)
-    table = Table(title=f"Test accuracy: mean and {LEVEL:.0%} interval over seeds", title_justify="left")
+    table = Table(title=f"{title}: mean and {LEVEL:.0%} interval over seeds", title_justify="left")
     table.add_column("model", no_wrap=True)
     table.add_column("pretrained on")
     for title in titles:

@@ -1,22 +1,26 @@
-"""Which rows and columns a comparison has on a page: columns are targets, rows are models by pretraining."""
+"""Which rows and columns a comparison has on a page: columns are targets, rows are models by pretraining.
+
+Each way of transfer has tables and figures of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.comparison import SCRATCH
+from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.seeds import split
-from bench.report.wording import count, is_in_domain, known
+from bench.report.wording import count, is_in_domain, known, plural
 
-_PANEL = ["target", "transfer", "shots", "image_size"]
+_PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
 """Said of a row only where the rows of a table differ in them."""
+_PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One target and way of transfer: a column of a table, a panel of a figure."""
+    """One target, and number of shots where there are any: a column of a table, a panel of a figure."""
 
     title: str
     rows: pd.DataFrame
@@ -37,10 +41,27 @@ class Line:
     """Panel's title -> row."""
 
 
+def by_transfer(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each way of transfer, fine-tuning first."""
+    found = [(transfer, rows) for (transfer,), rows in split(table, ["transfer"])]
+    return sorted(found, key=lambda one: one[0] != FINE_TUNE)
+
+
+def heading(title: str, transfer: str) -> str:
+    """A title of what came out of a transfer: as it is for fine-tuning, with the kind of probe for a probe."""
+    return title if transfer == FINE_TUNE else f"{title}, {_PROBES.get(transfer, transfer)}"
+
+
+def target_name(row: pd.Series) -> str:
+    """A row's target, and the way of transfer where it is a probe: `digits, k-shot, 5 shots`."""
+    probe = [] if row["transfer"] == FINE_TUNE else [row["transfer"]]
+    return ", ".join([row["target"], *probe, *_shots(row)])
+
+
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """The targets of a table in its order; those of the corpus's own making last, and marked."""
-    varying = [column for column in _PANEL[1:] if table[column].nunique(dropna=False) > 1]
-    found = [Panel(_panel_title(rows.iloc[0], varying), rows) for _, rows in split(table, _PANEL)]
+    """The targets of a table of one transfer in its order; those of the corpus's own making last, and marked."""
+    shows_size = table["image_size"].nunique() > 1
+    found = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
     return sorted(found, key=lambda panel: is_in_domain(panel.target))
 
 
@@ -73,7 +94,10 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     return name
 
 
-def _panel_title(row: pd.Series, varying: list[str]) -> str:
+def _panel_title(row: pd.Series, shows_size: bool) -> str:
     title = f"{row['target']} (in-domain)" if is_in_domain(row["target"]) else str(row["target"])
-    words = {"transfer": "{}", "shots": "{} shots", "image_size": "{} px"}
-    return ", ".join([title, *(words[column].format(row[column]) for column in varying if known(row[column]))])
+    return ", ".join([title, *_shots(row), *([f"{row['image_size']} px"] if shows_size else [])])
+
+
+def _shots(row: pd.Series) -> list[str]:
+    return [plural(int(row["shots"]), "shot")] if known(row["shots"]) else []

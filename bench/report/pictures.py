@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analysis.comparison import SCRATCH
+from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
 from bench.report.ablation_figure import ablation_figure
 from bench.report.accuracy_figure import accuracy_figure
 from bench.report.drawing import save
+from bench.report.layout import by_transfer, heading
 from bench.report.page import Picture
 
 FOLDER = "figures"
@@ -21,8 +22,10 @@ FOLDER = "figures"
 class Pictures:
     """The figures drawn; what had nothing to draw is absent."""
 
-    accuracy: Picture | None
-    ablations: dict[str, Picture]
+    accuracy: dict[str, Picture]
+    """By transfer."""
+    ablations: dict[tuple[str, str], Picture]
+    """By ablation and transfer."""
 
 
 def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str, float], out: Path) -> Pictures:
@@ -36,17 +39,16 @@ def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str,
     """
     for old in (out / FOLDER).glob("*"):
         old.unlink()
-    accuracy = None
-    if _has_ladder(comparison):
-        accuracy = _picture(
-            "accuracy", _accuracy_caption(comparison), "Test accuracy against the number of pretraining images"
-        )
-        save(accuracy_figure(comparison, chance), out / accuracy.path)
-    arms: dict[str, Picture] = {}
-    for number, ((name,), rows) in enumerate(split(ablations, ["ablation"]), start=1):
-        if rows["accuracy"].notna().any():
-            arms[name] = _picture(f"ablation-{number}", _ablation_caption(name), f"Test accuracy by arm of {name}")
-            save(ablation_figure(rows, chance), out / arms[name].path)
+    ladders = {transfer: rows for transfer, rows in by_transfer(comparison) if _has_ladder(rows)}
+    accuracy = {transfer: _accuracy_picture(transfer, rows) for transfer, rows in ladders.items()}
+    for transfer, picture in accuracy.items():
+        save(accuracy_figure(ladders[transfer], chance), out / picture.path)
+    arms: dict[tuple[str, str], Picture] = {}
+    for number, ((name,), of_ablation) in enumerate(split(ablations, ["ablation"]), start=1):
+        for transfer, rows in by_transfer(of_ablation):
+            if rows["accuracy"].notna().any():
+                picture = arms[name, transfer] = _ablation_picture(number, name, transfer)
+                save(ablation_figure(rows, chance), out / picture.path)
     return Pictures(accuracy, arms)
 
 
@@ -55,24 +57,36 @@ def _has_ladder(comparison: pd.DataFrame) -> bool:
     return bool((drawable & (comparison["corpus"] != SCRATCH)).any())
 
 
-def _picture(name: str, caption: str, alternative: str) -> Picture:
-    return Picture(f"{FOLDER}/{name}", caption, alternative)
+def _accuracy_picture(transfer: str, comparison: pd.DataFrame) -> Picture:
+    shown = heading("Test accuracy against the number of pretraining images", transfer)
+    return Picture(_path("accuracy", transfer), _accuracy_caption(shown, comparison), shown)
 
 
-def _accuracy_caption(comparison: pd.DataFrame) -> str:
-    caption = (
-        f"Test accuracy against the number of pretraining images: means over seeds with {LEVEL:.0%} intervals. "
-        "From scratch has no logarithm and stands apart at the left, trained on as many images as pretraining and "
-        "transfer together. Points of one size are set apart sideways, so that their intervals can be seen."
-    )
+def _ablation_picture(number: int, name: str, transfer: str) -> Picture:
+    shown = heading(f"Test accuracy by arm of ablation {name}", transfer)
+    return Picture(_path(f"ablation-{number}", transfer), _ablation_caption(shown), shown)
+
+
+def _path(name: str, transfer: str) -> str:
+    return f"{FOLDER}/{name}" + (f"-{transfer}" if transfer != FINE_TUNE else "")
+
+
+def _accuracy_caption(shown: str, comparison: pd.DataFrame) -> str:
+    caption = f"{shown}: means over seeds with {LEVEL:.0%} intervals. "
+    if (comparison["corpus"] == SCRATCH).any():
+        caption += (
+            "From scratch has no logarithm and stands apart at the left, trained on as many images as pretraining and "
+            "transfer together. "
+        )
+    caption += "Points of one size are set apart sideways, so that their intervals can be seen."
     if comparison["subset_images"].isna().any():
         caption += " Rows of unknown size have no place on this axis: they stand in the table alone."
     return caption
 
 
-def _ablation_caption(name: str) -> str:
+def _ablation_caption(shown: str) -> str:
     return (
-        f"Test accuracy by arm of ablation {name}: means over seeds with {LEVEL:.0%} intervals. Above each bar its "
+        f"{shown}: means over seeds with {LEVEL:.0%} intervals. Above each bar its "
         "paired difference to the reference arm (in full colour) in percentage points; under it its tokens, "
         "without the class token, and its parameters. Hatched: a seed is missing. Dotted: chance."
     )

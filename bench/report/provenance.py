@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.analysis.runs import costs
 from bench.analysis.seeds import split
-from bench.report.layout import pretraining_name
+from bench.report.layout import pretraining_name, target_name
 from bench.report.page import Cell, Section, Table
 from bench.report.wording import ABSENT, count, known, plural, seconds, short_count, text
 
@@ -73,9 +73,16 @@ def not_run(cells: pd.DataFrame) -> Section:
         return Section("Rows not run", ("None.",))
     name = pretraining_name(cells)
     rows = tuple(
-        (model, name(found.iloc[0]), target, f"{ablation}: {arm}" if ablation else ABSENT, _seeds(found), text(reason))
-        for (model, _, _, target, ablation, arm, reason), found in split(
-            missing, ["model", "corpus", "subset_images", "target", "ablation", "arm", "reason"]
+        (
+            model,
+            name(found.iloc[0]),
+            target_name(found.iloc[0]),
+            f"{ablation}: {arm}" if ablation else ABSENT,
+            _seeds(found),
+            text(reason),
+        )
+        for (model, ablation, arm, reason, *_), found in split(
+            missing, ["model", "ablation", "arm", "reason", "corpus", "subset_images", "target", "transfer", "shots"]
         )
     )
     header = ("Model", "Pretrained on", "Target", "Ablation", "Seeds", "Reason")

@@ -1,44 +1,58 @@
 """The sections on what came out. Every number is worded from a table's; none is computed here."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
-from bench.analysis.comparison import SCRATCH
+from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.intervals import LEVEL
 from bench.analysis.runs import pretraining as pretraining_table
 from bench.analysis.seeds import COMPLETE, split
-from bench.report.layout import lines, panels, pretraining_name
+from bench.report.layout import by_transfer, heading, lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import Pictures
 from bench.report.wording import ABSENT, count, decimal, known, percent, plural, points, text
 
 _UNDECIDED = "undecided: "
+_NO_GAIN = "Probes train no network, so they have no row from scratch, and no gain over one."
+_PROBED = {
+    "linear": (
+        "The network stays as it was pretrained. A linear classifier is fitted on its features of all the target's "
+        "training images."
+    ),
+    "k-shot": (
+        "The network stays as it was pretrained. A linear classifier is fitted on its features of so many training "
+        "images of every class. A seed's accuracy is the mean over its draws of them."
+    ),
+}
+"""What a probe is, by transfer."""
 
 
-def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, float]) -> Section:
-    """The comparison: its figure and its table.
+def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, float]) -> tuple[Section, ...]:
+    """The comparison: for each transfer a section with its figure and its table.
 
     Args:
         comparison: as from `bench.analysis.comparison`.
         pictures: the report's figures.
         chance: target -> accuracy of guessing, 0 to 1.
     """
-    caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval (number of seeds)."
-    guessing = ", ".join(f"{percent(level)} on {target}" for target, level in chance.items())
-    paragraphs = [f"Guessing reaches {guessing}."] if guessing else []
-    if pictures.accuracy is None:
-        paragraphs.append("No figure: no pretrained row of known size has a result.")
-    return Section(
-        "Accuracy",
-        paragraphs=tuple(paragraphs),
-        pictures=(pictures.accuracy,) if pictures.accuracy else (),
-        tables=(_by_target(comparison, caption, accuracy_cell),),
+    return tuple(
+        _accuracy(transfer, rows, pictures.accuracy.get(transfer), chance) for transfer, rows in by_transfer(comparison)
     )
 
 
 def gains(comparison: pd.DataFrame) -> Section:
-    """What pretraining is worth: each row over the same model from scratch."""
+    """What pretraining is worth: each fine-tuned row over the same model from scratch."""
+    fine_tuned = comparison[comparison["transfer"] == FINE_TUNE]
+    if fine_tuned.empty:
+        return Section("Gain over training from scratch", (_NO_GAIN,))
+    section = _gains(fine_tuned)
+    probed = len(fine_tuned) < len(comparison)
+    return replace(section, paragraphs=(*section.paragraphs, _NO_GAIN)) if probed else section
+
+
+def _gains(comparison: pd.DataFrame) -> Section:
     pretrained = comparison[comparison["corpus"] != SCRATCH]
     if pretrained.empty:
         return Section("Gain over training from scratch", ("The suite pretrains nothing.",))
@@ -62,7 +76,11 @@ def ablations(table: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
     """A section an ablation, with its figure and its table."""
     if table.empty:
         return (Section("Ablations", ("The suite has none.",)),)
-    return tuple(_ablation(name, rows, pictures.ablations.get(name)) for (name,), rows in split(table, ["ablation"]))
+    return tuple(
+        _ablation(heading(f"Ablation: {name}", transfer), rows, pictures.ablations.get((name, transfer)))
+        for (name,), of_ablation in split(table, ["ablation"])
+        for transfer, rows in by_transfer(of_ablation)
+    )
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, float]) -> tuple[Section, ...]:
@@ -121,6 +139,23 @@ def _paired_cell(row: pd.Series, name: str) -> Cell:
     return Cell(difference, pairs if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
 
 
+def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, chance: Mapping[str, float]) -> Section:
+    """One transfer's."""
+    targets = set(rows["target"])
+    guessing = ", ".join(f"{percent(level)} on {target}" for target, level in chance.items() if target in targets)
+    paragraphs = [_PROBED[transfer]] if transfer in _PROBED else []
+    paragraphs += [f"Guessing reaches {guessing}."] if guessing else []
+    if picture is None:
+        paragraphs.append("No figure: no pretrained row of known size has a result.")
+    caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval (number of seeds)."
+    return Section(
+        heading("Accuracy", transfer),
+        paragraphs=tuple(paragraphs),
+        pictures=(picture,) if picture else (),
+        tables=(_by_target(rows, caption, accuracy_cell),),
+    )
+
+
 def _by_target(comparison: pd.DataFrame, caption: str, cell: Callable[[pd.Series], Cell]) -> Table:
     titles = [panel.title for panel in panels(comparison)]
     rows = []
@@ -130,10 +165,10 @@ def _by_target(comparison: pd.DataFrame, caption: str, cell: Callable[[pd.Series
     return Table(caption, ("Model", "Pretrained on", *titles), tuple(rows), 2)
 
 
-def _ablation(name: str, table: pd.DataFrame, picture: Picture | None) -> Section:
+def _ablation(title: str, table: pd.DataFrame, picture: Picture | None) -> Section:
     missing = "No figure: no arm has a result."
     return Section(
-        f"Ablation: {name}",
+        title,
         paragraphs=() if picture else (missing,),
         pictures=(picture,) if picture else (),
         tables=(_arms(table),),

@@ -41,7 +41,7 @@ def build_page(
     """Everything on the page, in its order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
-        results.accuracy(comparison, pictures, _chance(runs)),
+        *results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
         *results.ablations(ablations, pictures),
         design.limits(suite, cells),

@@ -85,6 +85,12 @@ def make_cells() -> Callable[..., pd.DataFrame]:
 
 
 @pytest.fixture
+def add_probes() -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Cells, and after them those of probes on their pretrained rows: linear, and two draws of 1 and of 5 shots."""
+    return add_probes_
+
+
+@pytest.fixture
 def make_tables() -> Callable[[pd.DataFrame], Tables]:
     """All tables that follow from cells."""
     return make_tables_
@@ -151,6 +157,26 @@ def make_cells_(
                     accuracy = 0.61 + worse + noise.normal(0, 0.01)
                     rows.append(_cell(model, "vit", 4096, target, seed, accuracy) | {"ablation": ablation, "arm": arm})
     return pd.DataFrame(rows).astype(CELL_TYPES)
+
+
+def add_probes_(cells: pd.DataFrame) -> pd.DataFrame:
+    pretrained = cells[cells["corpus"] != "none"].assign(transfer_recipe="")
+    probes = [
+        (None, None, -0.05),
+        *((shots, draw, 0.02 * shots - 0.3 + 0.01 * draw) for shots in (1, 5) for draw in (0, 1)),
+    ]
+    found = [
+        pretrained.assign(
+            target=pretrained["target"].str.partition("@")[0] if shots else pretrained["target"],
+            transfer="k-shot" if shots else "linear",
+            shots=shots,
+            draw=draw,
+            accuracy=pretrained["accuracy"] + better,
+            transfer_key=pretrained["transfer_key"] + f"-{shots}-{draw}-" + pretrained["arm"],
+        )
+        for shots, draw, better in probes
+    ]
+    return pd.concat([cells, *(rows.astype(CELL_TYPES) for rows in found)], ignore_index=True)
 
 
 def make_tables_(cells: pd.DataFrame) -> Tables:

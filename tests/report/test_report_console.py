@@ -31,6 +31,19 @@ def test_rows_columns_and_problems(make_cells: MakeCells, make_tables: MakeTable
         assert f"{100 * accuracy:.1f} ± " in text
 
 
+def test_each_transfer_has_a_table_of_its_own(make_cells: MakeCells, make_tables: MakeTables, add_probes: Any) -> None:
+    """Fine-tuning with from scratch, and probes without; shots stand beside the target."""
+    cells = add_probes(make_cells(targets=("digits@100",), arms=False))
+    text = _print(comparison_text(make_tables(cells)["comparison"]))
+    fine_tuned, linear, shots = text.split("Test accuracy")[1:]
+    assert linear.startswith(", linear probes: mean")
+    assert shots.startswith(", k-shot probes: mean")
+    assert [part.count("from scratch") for part in (fine_tuned, linear, shots)] == [3, 0, 0]
+    assert "digits, 1 shot " in shots
+    assert "digits, 5 shots" in shots
+    assert "shot" not in fine_tuned + linear.removeprefix(", linear probes")
+
+
 def test_markup_in_a_name_is_text(make_cells: MakeCells, make_tables: MakeTables) -> None:
     """A folder may be called anything."""
     cells = make_cells(targets=("folder:[red]x[/red]",), arms=False)

@@ -28,7 +28,7 @@ def pages(make_suite: MakeSuite, make_tables: MakeTables) -> Callable[..., tuple
         tables = make_tables(cells)
         for name, value in (runs or {}).items():
             tables["runs"].loc[3, name] = value
-        page = build_page(make_suite(**suite), tables, Pictures(None, {}))
+        page = build_page(make_suite(**suite), tables, Pictures({}, {}))
         return as_html(page), as_markdown(page)
 
     return build
@@ -76,20 +76,59 @@ def test_the_pages_say_what_was_run(make_cells: MakeCells, pages: Any) -> None:
 
 
 def test_figures_lie_beside_the_page(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, tmp_path: Path
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any, tmp_path: Path
 ) -> None:
     """Every file that a page names is there, nothing of an earlier report is; the same input gives the same bytes."""
     cells = make_cells(targets=("digits@100",))
-    fewer = cells[cells["ablation"] != "overlap"]
+    fewer = add_probes(cells[cells["ablation"] != "overlap"])
+    fewer = fewer[(fewer["transfer"] == "fine-tune") | ((fewer["shots"] == 1) & (fewer["ablation"] == ""))]
     for folder, shown in (("one", cells), ("one", fewer), ("two", fewer)):
         index = write_report(make_suite(), make_tables(shown), tmp_path / folder)
         assert index == tmp_path / folder / "index.html"
     one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
     assert one == two
+    assert {path.stem for path in one if path.suffix == ".svg"} == {"accuracy", "accuracy-k-shot", "ablation-1"}
     html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))
     named = re.findall(r'(?:src|href)="([^"#]+)"', html) + re.findall(r"\]\(([^)]+)\)", markdown)
     assert {Path(name) for name in named} == one.keys() - {Path("index.html"), Path("report.md")}
     assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf"}
+
+
+def test_transfers_are_never_mixed(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any
+) -> None:
+    """Each has sections, with tables, of its own; a draw adds no seed, and a probe has no gain."""
+    tables = make_tables(add_probes(make_cells()))
+    page = build_page(make_suite(), tables, Pictures({}, {}))
+    sections = {section.title: section for section in page.sections}
+    titles = [title for title in sections if title.startswith(("Accuracy", "Gain", "Ablation: position"))]
+    accuracies, arms = (
+        [title, f"{title}, linear probes", f"{title}, k-shot probes"] for title in ("Accuracy", "Ablation: position")
+    )
+    assert titles == [*accuracies, "Gain over training from scratch", *arms]
+    shown = [sections[title].tables[0] for title in accuracies]
+    targets = ("digits@100", "fractals-heldout (in-domain)")
+    shots = ("digits, 1 shot", "digits, 5 shots", "fractals-heldout (in-domain), 1 shot", f"{targets[1]}, 5 shots")
+    assert [table.header[2:] for table in shown] == [targets, targets, shots]
+    assert [len(table.rows) for table in shown] == [12, 9, 9]
+    assert {cell.note for row in shown[2].cells for cell in row[2:]} == {"3 seeds"}
+    gains = sections["Gain over training from scratch"]
+    assert "Probes train no network" in gains.paragraphs[-1]
+    assert (gains.tables[0].header[2:], len(gains.tables[0].rows)) == (targets, 9)
+    assert "no baseline" not in as_html(page)
+
+
+def test_a_page_of_probes_alone_says_why_it_has_no_gain(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any
+) -> None:
+    """And lists what was not run by its number of shots."""
+    cells = add_probes(make_cells(targets=("digits",), arms=False))
+    probes = cells[cells["transfer"] != "fine-tune"].reset_index(drop=True)
+    probes.loc[probes["shots"] == 5, ["status", "reason", "accuracy"]] = ["not_run", "too few", float("nan")]
+    page = as_markdown(build_page(make_suite(), make_tables(probes), Pictures({}, {})))
+    assert "Probes train no network, so they have no row from scratch" in page
+    assert "| digits, k-shot, 5 shots | – | 0, 1, 2 | too few |" in page  # noqa: RUF001
+    assert "| digits, k-shot, 1 shot |" not in page
 
 
 def test_a_failed_seed_is_named_everywhere(make_cells: MakeCells, break_seed: Any, pages: Any) -> None:
@@ -128,9 +167,9 @@ def test_runs_outside_the_suite_are_listed(
 ) -> None:
     """By their keys, and only where there are any."""
     tables = make_tables(make_cells(arms=False))
-    page = build_page(make_suite(), tables, Pictures(None, {}), outside=["0123456789abcdef"])
+    page = build_page(make_suite(), tables, Pictures({}, {}), outside=["0123456789abcdef"])
     assert "1 run in the store, of which no number is on this page: 0123456789abcdef." in as_html(page)
-    assert "outside" not in as_html(build_page(make_suite(), tables, Pictures(None, {})))
+    assert "outside" not in as_html(build_page(make_suite(), tables, Pictures({}, {})))
 
 
 def test_without_from_scratch_there_is_no_gain(make_cells: MakeCells, pages: Any) -> None:

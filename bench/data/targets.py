@@ -5,7 +5,7 @@ Validation and test are fixed lists of images, carved from train where the publi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from bench.data.catalogue import (
     parse_place,
 )
 from bench.data.hashing import sha256_of, stream_seed
-from bench.data.sets import Splits
+from bench.data.sets import DataSet, Splits
 from bench.data.subsets import balanced_order
 from bench.errors import InputError
 
@@ -88,25 +88,37 @@ def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
     return {**identity(ref.name, ref.path, data_dir), "images": images}
 
 
-def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path) -> Splits:
-    """Return the target's images at a size, its training part cut to the draw of `seed`; none is decoded yet."""
+def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, carved: bool = True) -> Splits:
+    """Return the target's images at a size, its training part cut to the draw of `seed`; none is decoded yet.
+
+    Where nothing is `carved`, validation is empty, and its images are among those to train on.
+    """
     check_target(ref, data_dir)
     source = OpenData(ref.name, ref.path, data_dir)
-    data = source.data
+    data = source.data if carved else _uncarved(source.data)
     draw = stream_seed(seed, "draw")
     order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
-    return splits_of(source, order[: num_train_images(ref, data_dir)], image_size)
+    wanted = num_train_images(ref, data_dir) if carved or is_drawn(ref) else len(order)
+    return splits_of(source, order[:wanted], image_size, data.validation)
 
 
-def splits_of(source: OpenData, train: NDArray[np.int64], image_size: int) -> Splits:
+def splits_of(
+    source: OpenData, train: NDArray[np.int64], image_size: int, validation: NDArray[np.int64] | None = None
+) -> Splits:
     """Return a target's images at a size, with those of its pool to train on; none is decoded yet."""
     data = source.data
+    validation = data.validation if validation is None else validation
     return Splits(
         train=source.some(train, image_size),
-        validation=source.some(data.validation, image_size),
+        validation=source.some(validation, image_size),
         test=source.some(data.test, image_size),
         class_names=data.class_names,
         flip=data.flip,
-        split_hash=sha256_of(source.name, train, data.validation, data.test),
+        split_hash=sha256_of(source.name, train, validation, data.test),
         augmentable=data.augmentable,
     )
+
+
+def _uncarved(data: DataSet) -> DataSet:
+    """Put the images for validation back to those that may be trained on."""
+    return replace(data, pool=np.union1d(data.pool, data.validation), validation=data.validation[:0])

@@ -1,33 +1,30 @@
-"""The one training loop: every family, stage and device goes through `fit`.
+"""The one training loop: every family, stage and device goes through `train`.
 
-The same settings and seeds give the same weights, on the same machine and versions. The last weights count: there
-is no early stopping, and no checkpoint is picked.
+The same settings and seeds give the same weights, on the same machine and versions, whether or not the training was
+interrupted and resumed in between. The last weights count, or their average where the recipe asks for one: there is
+no early stopping, and no checkpoint is picked.
 """
 
 import math
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import pandas as pd
-import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from bench.train.optimizer import build_optimizer, learning_rates
+from bench.train.optimizer import learning_rates
 from bench.train.recipe import Settings
+from bench.train.training import Training
 
 Batch = tuple[Tensor, Tensor]
 """Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
 
-NUM_HISTORY_ROWS = 100
-
-
-class Diverged(ArithmeticError):
-    """The loss stopped being finite."""
+Watch = Callable[[Training], None]
+"""Called after each step: it may show the training, keep it in a checkpoint, or end it by an exception."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Fit:
     """Columns step, images_seen, learning_rate, train_loss (the mean since the row before)."""
     images_seen: int
     train_seconds: float
-    """Of the steps alone: neither evaluation nor reading data from disk."""
+    """Of the steps alone: neither evaluation nor checkpoints nor reading data from disk."""
 
     @property
     def train_loss(self) -> float:
@@ -58,59 +55,26 @@ def num_steps(num_images: int, batch_size: int) -> int:
 
 
 def fit(model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator) -> Fit:
-    """Train a model in place.
+    """Train a model in place from the first step to the last, unwatched; raises as `train` does."""
+    return train(Training(model, steps, settings, accelerator), batches)
+
+
+def train(training: Training, batches: Iterable[Batch], watch: Watch | None = None) -> Fit:
+    """Take a training from the step that it is at to its last, and leave its model with the weights that count.
+
+    Args:
+        training: new, or restored from a checkpoint.
+        batches: those that are still to come, exactly.
+        watch: called after each step.
 
     Raises:
         Diverged: the loss is not finite; the message names the step.
     """
-    model, optimizer = accelerator.prepare(model, build_optimizer(model, settings))
-    model.train()
-    log = _Log(max(1, steps // NUM_HISTORY_ROWS))
-    start = _now(accelerator)
-    for step, ((images, labels), learning_rate) in enumerate(
-        zip(batches, learning_rates(settings, steps), strict=True), start=1
-    ):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate
-        with accelerator.autocast():
-            loss = cross_entropy(model(images), labels, label_smoothing=settings.label_smoothing)
-        accelerator.backward(loss)
-        if settings.clip_norm is not None:
-            accelerator.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        log.add(step, len(labels), learning_rate, loss.detach(), is_last=step == steps)
-    return Fit(log.table(), log.images_seen, _now(accelerator) - start)
-
-
-class _Log:
-    """Collects losses on the device and reads them now and then: reading each would stall a GPU."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-        self.images_seen = 0
-        self.rows: list[tuple[int, int, float, float]] = []
-        self.pending: list[Tensor] = []
-
-    def add(self, step: int, num_images: int, learning_rate: float, loss: Tensor, *, is_last: bool) -> None:
-        self.images_seen += num_images
-        self.pending.append(loss)
-        if len(self.pending) < self.every and not is_last:
-            return
-        losses = torch.stack(self.pending).float().cpu()
-        finite = losses.isfinite()
-        if not finite.all():
-            first = step - len(losses) + 1 + int((~finite).int().argmax())
-            raise Diverged(f"the loss was {losses[~finite][0].item()} at step {first}")
-        self.rows.append((step, self.images_seen, learning_rate, losses.mean().item()))
-        self.pending = []
-
-    def table(self) -> pd.DataFrame:
-        return pd.DataFrame(self.rows, columns=["step", "images_seen", "learning_rate", "train_loss"])
-
-
-def _now(accelerator: Accelerator) -> float:
-    """The clock in seconds, read when the device has done all its work."""
-    if accelerator.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    training.begin()
+    rates = islice(learning_rates(training.settings, training.num_steps), training.step, None)
+    for (images, labels), learning_rate in zip(batches, rates, strict=True):
+        training.take_step(images, labels, learning_rate)
+        if watch is not None:
+            watch(training)
+    training.end()
+    return Fit(training.history.table(), training.history.images_seen, training.seconds)

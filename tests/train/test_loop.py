@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import models
-from bench.train.loop import Diverged, accelerator_for, fit, num_steps
+from bench.train.history import Diverged
+from bench.train.loop import accelerator_for, fit, num_steps
 from bench.train.recipe import Settings
 
 SETTINGS = Settings(learning_rate=3e-3, batch_size=16)

@@ -21,7 +21,9 @@ from models.vit import VisionTransformer
 from models.wrapped import Wrapped
 
 _LAST = re.compile(r"(norm|attn_pool|head)\.")
-_OWN_POSITION = re.compile(r"position\.\w+\.(\d+)")
+_POSITIONS = re.compile(r"position\.\w+\.(\d+)")
+_SECOND_POSITION = re.compile(r"position\.\w+\.1\b")
+"""Where there is one, each layer has an encoding of its own; else the first is of all layers."""
 _BLOCKS: tuple[tuple[Callable[[nn.Module], bool], re.Pattern[str]], ...] = (
     (lambda model: isinstance(model, VisionTransformer), re.compile(r"blocks\.(\d+)\.")),
     (lambda model: isinstance(model, BitResNet), re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")),
@@ -42,7 +44,9 @@ def layer_depths(model: Classifier) -> dict[str, int]:
     """
     blocks = next((pattern for is_one, pattern in _BLOCKS if is_one(model)), None)
     if blocks is not None:
-        return _ranked({name: _place(name, blocks, model) for name, _ in model.named_parameters()})
+        names = [name for name, _ in model.named_parameters()]
+        numbered = [blocks, _POSITIONS] if any(map(_SECOND_POSITION.match, names)) else [blocks]
+        return _ranked({name: _place(name, numbered) for name in names})
     if isinstance(model, Wrapped) and hasattr(model.body, "group_matcher"):
         return _depths_of_timm(model, model.body)
     network = model.body if isinstance(model, Wrapped) else model
@@ -52,24 +56,12 @@ def layer_depths(model: Classifier) -> dict[str, int]:
     )
 
 
-def _place(name: str, blocks: re.Pattern[str], model: nn.Module) -> tuple[int, ...]:
+def _place(name: str, numbered: list[re.Pattern[str]]) -> tuple[int, ...]:
     """Where a parameter stands among the others: tuples that sort from the stem to the head."""
-    block = blocks.match(name)
-    if block is None and name.startswith("position."):
-        block = _of_own_position(name, model)
+    block = next(filter(None, (pattern.match(name) for pattern in numbered)), None)
     if block is not None:
         return (1, *map(int, block.groups()))
     return (2,) if _LAST.match(name) else (0,)
-
-
-def _of_own_position(name: str, model: nn.Module) -> re.Match[str] | None:
-    """The number of the layer that alone has this encoding; None for one encoding of all layers."""
-    match = _OWN_POSITION.match(name)
-    if match is None:
-        return None
-    all_of_them = model.get_submodule(name[: match.start(1) - 1])
-    is_shared = len(list(all_of_them.parameters(recurse=False)) or list(all_of_them.children())) == 1
-    return None if is_shared else match
 
 
 def _depths_of_timm(model: Wrapped, body: nn.Module) -> dict[str, int]:

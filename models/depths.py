@@ -8,7 +8,6 @@ timm's networks are counted as their own `group_matcher` groups them, which leav
 """
 
 import re
-from collections.abc import Callable
 
 from timm.models import group_parameters
 from torch import nn
@@ -24,15 +23,6 @@ _LAST = re.compile(r"(norm|attn_pool|head)\.")
 _POSITIONS = re.compile(r"position\.\w+\.(\d+)")
 _SECOND_POSITION = re.compile(r"position\.\w+\.1\b")
 """Where there is one, each layer has an encoding of its own; else the first is of all layers."""
-_BLOCKS: tuple[tuple[Callable[[nn.Module], bool], re.Pattern[str]], ...] = (
-    (lambda model: isinstance(model, VisionTransformer), re.compile(r"blocks\.(\d+)\.")),
-    (lambda model: isinstance(model, BitResNet), re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")),
-    (
-        lambda model: isinstance(model, Wrapped) and isinstance(model.body, ResNet),
-        re.compile(r"body\.layer(\d+)\.(\d+)\."),
-    ),
-)
-"""How a model numbers its blocks in the names of their parameters."""
 _OUR_HEAD = "?"
 """A name that no matcher of timm's knows, as they know no heads."""
 
@@ -42,7 +32,7 @@ def layer_depths(model: Classifier) -> dict[str, int]:
 
     Raises SpecError for a network of which nobody has said how its layers follow each other.
     """
-    blocks = next((pattern for is_one, pattern in _BLOCKS if is_one(model)), None)
+    blocks = _numbered_blocks(model)
     if blocks is not None:
         names = [name for name, _ in model.named_parameters()]
         numbered = [blocks, _POSITIONS] if any(map(_SECOND_POSITION.match, names)) else [blocks]
@@ -54,6 +44,18 @@ def layer_depths(model: Classifier) -> dict[str, int]:
         f"layer_decay: the order of the layers of {type(network).__name__} is not known; that of every model that "
         "`bench models` lists is, of torchvision's ResNets, and of timm's networks with a group_matcher"
     )
+
+
+def _numbered_blocks(model: Classifier) -> re.Pattern[str] | None:
+    """How a model of ours, or torchvision's ResNet, numbers its blocks in the names of their parameters."""
+    match model:
+        case VisionTransformer():
+            return re.compile(r"blocks\.(\d+)\.")
+        case BitResNet():
+            return re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")
+        case Wrapped(body=ResNet()):
+            return re.compile(r"body\.layer(\d+)\.(\d+)\.")
+    return None
 
 
 def _place(name: str, numbered: list[re.Pattern[str]]) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The command line: parse, call, exit code. 0 done; 1 some run did not end ok; 2 wrong input. Imports no torch."""
 
 import json
+import signal
 import sys
 from collections import Counter
 from enum import StrEnum
@@ -36,6 +37,13 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class TrackerChoice(StrEnum):
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+    mlflow = "mlflow"
+    none = "none"
+
+
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A shipped suite's name, or a path to one.")]
 Results = Annotated[Path, typer.Option("--results", help="The folder that holds a store for each suite.")]
 Reports = Annotated[Path, typer.Option("--reports", help="The folder that holds a report for each suite.")]
@@ -46,6 +54,10 @@ NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Defaul
 Only = Annotated[
     str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: that row and what it needs.")
 ]
+CheckpointEvery = Annotated[
+    float, typer.Option("--checkpoint-every", min=0, help="Seconds from one checkpoint of a run to the next.")
+]
+Tracker = Annotated[TrackerChoice, typer.Option("--tracker", help="Where curves go while runs train.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -67,12 +79,19 @@ def run(
     device: DeviceName = None,
     workers: NumWorkers = None,
     only: Only = None,
+    checkpoint_every: CheckpointEvery = 60.0,
+    tracker: Tracker = TrackerChoice.tensorboard,
 ) -> None:
-    """Do a suite's runs and write its tables; finished runs are skipped."""
-    from bench.commands.session import run_suite
+    """Do a suite's runs and write its tables; finished runs are skipped, and interrupted ones go on."""
+    from bench.commands.session import Place, Terminated, run_suite
+    from bench.execute.conduct import Conduct
 
     resolved, plan = _planned(suite, device, data, seed_offset, only)
-    failed = run_suite(resolved, plan, results, data or default_data_dir(), workers, console)
+    place = Place(results, data or default_data_dir(), workers, Conduct(checkpoint_every, tracker.value))
+    try:
+        failed = run_suite(resolved, plan, place, console)
+    except Terminated:
+        raise typer.Exit(128 + signal.SIGTERM) from None
     raise typer.Exit(1 if failed else 0)
 
 

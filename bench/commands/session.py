@@ -1,6 +1,12 @@
 """One call of `bench run`: say what will be done, do it with progress, write the tables, list what went wrong."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +16,8 @@ from bench.commands.progress import SuiteProgress, duration
 from bench.commands.size_class import check_size_class
 from bench.data.targets import check_target
 from bench.errors import InputError
+from bench.execute.conduct import Conduct
+from bench.execute.curves import check_tracker
 from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
@@ -17,61 +25,97 @@ from bench.suite import ResolvedSuite
 from bench.tables import build_tables
 
 
-def run_suite(
-    suite: ResolvedSuite, plan: Plan, results: Path, data_dir: Path, num_workers: int | None, console: Console
-) -> bool:
+class Terminated(BaseException):
+    """This process was told to end, by SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a suite's results and data lie, and how its runs are carried out."""
+
+    results: Path
+    data_dir: Path
+    num_workers: int | None = None
+    conduct: Conduct = Conduct()
+
+
+def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) -> bool:
     """Do a plan's unfinished runs; returns whether some run that was attempted did not end ok.
 
     Raises:
         InputError: a model lacks the partner of its size that the suite asks for, or the store can't be had.
+        KeyboardInterrupt, Terminated: what was under way lies in checkpoints, and what is done in the tables.
     """
-    if suite.size_class is not None and not _is_finished(plan, results / suite.name):
+    check_tracker(place.conduct.tracker)
+    if suite.size_class is not None and not _is_finished(plan, place.results / suite.name):
         check_size_class(suite)
-    store = open_store(results, suite)
-    num_workers = num_workers or default_workers(suite.device)
-    missing = _missing_targets(plan, data_dir)
+    store = open_store(place.results, suite)
+    missing = _missing_targets(plan, place.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
-    todo = tuple(run for run in plan.runs if not store.is_finished(run.key))
-    if len(todo) < len(plan.runs):
-        console.print(f"{len(plan.runs) - len(todo)} runs are finished and will be skipped")
+    todo = _todo(plan, store, console)
     try:
-        ended = _execute(plan, todo, store, data_dir, min(num_workers, max(1, len(todo))), missing, console)
-    except KeyboardInterrupt:
-        console.print("\ninterrupted: finished runs are kept; the same command goes on from here")
+        with _told_by_sigterm():
+            ended = _execute(plan, todo, store, place, missing, console)
+    except (KeyboardInterrupt, Terminated):
+        console.print("\ninterrupted: finished runs are kept, and those under way lie in checkpoints; the same command goes on from here", soft_wrap=True)
         raise
     finally:
         store.write_tables(build_tables(store))
     return _conclude(ended, missing, store, console)
 
 
+def _todo(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
+    """The runs that are not finished; of damaged ones it is said what becomes of them."""
+    for message in store.set_aside_damaged():
+        console.print(f"[yellow]damaged[/]: {escape(message)}", highlight=False, soft_wrap=True)
+    finished = store.finished(run.key for run in plan.runs)
+    if finished:
+        console.print(f"{len(finished)} runs are finished and will be skipped")
+    return tuple(run for run in plan.runs if run.key not in finished)
+
+
 def _execute(
     plan: Plan,
     todo: tuple[Run, ...],
     store: Store,
-    data_dir: Path,
-    num_workers: int,
+    place: Place,
     missing: dict[str, str],
     console: Console,
 ) -> list[Ended]:
     if not todo:
         return []
+    num_workers = min(place.num_workers or default_workers(todo[0].device), len(todo))
     with Workers(num_workers, threads=todo[0].threads) as workers:
         console.print("timing a few steps of each model …")
-        seconds_per_image = workers.time_models(todo)
-        total = sum(estimated_seconds(run, seconds_per_image) for run in todo) / num_workers
+        timings = workers.time_models(todo)
+        total = sum(estimated_seconds(run, timings) for run in todo) / num_workers
         workers_text = f"{num_workers} worker{'s' if num_workers > 1 else ''}"
         console.print(f"about {duration(total)} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
-        with SuiteProgress(console, todo, seconds_per_image, num_workers) as progress:
-            for event in workers.execute(plan, store, data_dir, seconds_per_image, missing):
+        with SuiteProgress(console, todo, timings, num_workers) as progress:
+            for event in workers.execute(plan, store, place.data_dir, timings, missing, place.conduct):
                 progress.show(event)
                 if isinstance(event, Ended):
                     ended.append(event)
     return ended
 
 
+@contextmanager
+def _told_by_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that it ends the work as Ctrl-C does."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _is_finished(plan: Plan, folder: Path) -> bool:
-    return all(Store(folder).is_finished(run.key) for run in plan.runs)
+    return len(Store(folder).finished(run.key for run in plan.runs)) == len({run.key for run in plan.runs})
 
 
 def _missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.data.bad_images import read_leniently
 from bench.data.sets import ImageSet
+from bench.data.targets import load_target
 from bench.execute.material import Material, subset_of
 from bench.plan import Run
 from bench.store import Store, write_atomically
@@ -31,9 +32,16 @@ def num_contaminated(run: Run, material: Material, store: Store, data_dir: Path)
     if material.test is None or run.pretraining is None:
         return None
     pretrained_on = subset_of(run.pretraining, data_dir)
-    test = kept_hashes(material.test, run.identity, store.contents)
+    test = kept_hashes(_at_size_of(run.pretraining, run, material.test, data_dir), run.identity, store.contents)
     subset = kept_hashes(pretrained_on.train, run.pretraining.identity, store.contents)
     return int(np.isin(test, subset).sum())
+
+
+def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> ImageSet:
+    """The test images as pretraining would have seen them, where the transfer sees larger ones."""
+    if pretraining.image_size == run.image_size or run.target is None:
+        return test
+    return load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
 
 
 def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:

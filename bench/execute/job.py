@@ -1,10 +1,12 @@
-"""One run, from its description to its outcome: build, train, evaluate. Every attempt ends in a record."""
+"""One run, from its description to its outcome: load, train or probe, evaluate. Every attempt ends in a record."""
 
 import datetime
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -12,149 +14,198 @@ import torch
 from accelerate import Accelerator
 
 import models
-from bench.data.batches import evaluation_batches, training_batches
-from bench.data.hashing import stream_seed
+from bench.data.batches import evaluation_batches
 from bench.data.pipelines import Feed
-from bench.data.plans import Stream
 from bench.data.sets import ImageSet
-from bench.execute.augmentation import augmentation_of
+from bench.execute.budgets import FLOPS_PER_MAC
+from bench.execute.conduct import Conduct, Interrupted
 from bench.execute.contamination import num_contaminated
-from bench.execute.environment import peak_memory_bytes, reset_peak_memory
 from bench.execute.feeding import delivery, feed_for
+from bench.execute.fitting import Fitted, fit_run
 from bench.execute.material import load_material
+from bench.execute.memory import free_memory, is_out_of_memory, peak, reset_peak
 from bench.execute.record import build_record, failure
-from bench.outside import OutsideModel
+from bench.execute.sitting import Sitting
+from bench.locks import acquire
 from bench.plan import Run
 from bench.store import Outcome, Record, Store
 from bench.train.evaluate import Evaluation, evaluate
-from bench.train.loop import Diverged, Fit, accelerator_for, fit, num_steps
-from models.outside import outside_weights
-from models.weights import load_weights
+from bench.train.history import Diverged
+from bench.train.loop import Fit, accelerator_for
+from bench.writing import StoreError
 
 EVALUATION_BATCH = 250
 """Images at once; it changes no answer beyond the last bits."""
 
 
-def execute(run: Run, store: Store, data_dir: Path) -> Record:
-    """Do a run and keep its outcome, whatever it is; returns the record."""
-    outcome = attempt(lambda: _train_and_evaluate(run, store, data_dir), run)
+def never() -> bool:
+    """Nobody asks the run to stop."""
+    return False
+
+
+def execute(
+    run: Run,
+    store: Store,
+    data_dir: Path,
+    conduct: Conduct = Conduct(),
+    *,
+    known: str | None = None,
+    sit: Callable[[Run, Store, Conduct], Sitting] | None = None,
+) -> Record | None:
+    """Do a run and keep its outcome, whatever it is, unless another process does it or has done it meanwhile.
+
+    Args:
+        known: when the failed attempt was started that the store is known to hold; any other outcome counts.
+        sit: makes the run's sitting; without it nobody asks the run to stop.
+
+    Returns:
+        The record; None while another process does the run.
+
+    Raises:
+        Interrupted: the process was asked to stop; a checkpoint has what there is.
+        StoreError: the outcome cannot be written.
+    """
+    lock = acquire(store.running_folder(run.key))
+    if lock is None:
+        return None
+    with lock:
+        record = store.read(run.key)
+        if record is None or (record["status"] != "ok" and record.get("started_at", "") == (known or "")):
+            sitting = sit(run, store, conduct) if sit else Sitting(run, store, conduct, never)
+            record = _done(run, store, data_dir, sitting)
+        lock.release(finished=True)
+    return record
+
+
+def _done(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Record:
+    outcome = attempt(lambda: _outcome(run, store, data_dir, sitting), run)
+    sitting.say("writing")
+    outcome = outcome.with_record(
+        notes=sitting.notes, num_resumes=len(sitting.resumed_at), resumed_at_step=sitting.resumed_at
+    )
     store.write(outcome)
+    sitting.close(outcome.record["metrics"], outcome.record["cost"].get("images_seen", 0))
     return outcome.record
 
 
 def attempt(job: Callable[[], Outcome], run: Run) -> Outcome:
     """The job's outcome, or the record of how it failed."""
-    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     clock = time.perf_counter()
     try:
         outcome = job()
+    except (Interrupted, StoreError):
+        raise
     except Exception as error:
         status, reason = _diagnose(error)
         outcome = Outcome(failure(run, status, reason), traceback=traceback.format_exc())
     outcome.record["cost"]["total_seconds"] = time.perf_counter() - clock
-    return Outcome(**(vars(outcome) | {"record": outcome.record | {"started_at": started}}))
+    return outcome.with_record(started_at=started)
 
 
 def _diagnose(error: Exception) -> tuple[str, str]:
     if isinstance(error, Diverged):
         return "diverged", str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if is_out_of_memory(error):
         return "out_of_memory", str(error).partition("\n")[0] or "the machine's memory ran out"
     return "failed", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-def _train_and_evaluate(run: Run, store: Store, data_dir: Path) -> Outcome:
+def _outcome(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Outcome:
     torch.set_num_threads(run.threads)
+    with _repeatable(run):
+        return _train_and_evaluate(run, store, data_dir, sitting)
+
+
+def _train_and_evaluate(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Outcome:
     accelerator = accelerator_for(run.device, run.precision)
     material = load_material(run, data_dir)
-    num_classes = len(material.class_names)
-    model = _model(run, store, num_classes).to(accelerator.device)
-    counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
-
-    measures_memory = _reset_peak(accelerator)
-    augmentation = augmentation_of(run.settings, flip=material.flip, augmentable=material.augmentable)
-    stream = Stream(run.seed, run.stage, run.images, run.settings.batch_size, augmentation, num_classes)
     feeds = {name: feed_for(part, run, accelerator.device) for name, part in material.parts.items()}
-    batches = training_batches(material.train, stream, feeds["train"])
-    torch.manual_seed(stream_seed(run.seed, f"drop {run.stage}"))  # for layers that draw while training
-    fitted = fit(model, batches, num_steps(run.images, run.settings.batch_size), run.settings, accelerator)
-    peak = _peak(accelerator) if measures_memory else None
-    validation = _evaluate(model, material.validation, feeds["validation"], accelerator)
-    test = _evaluate(model, material.test, feeds["test"], accelerator) if material.test else None
-
+    measures_memory = reset_peak(accelerator.device)
+    fitted = fit_run(run, material, feeds["train"], store, accelerator, sitting)
+    peak_memory = peak(accelerator.device) if measures_memory else None
+    sitting.say("evaluating")
+    found = {
+        name: _evaluate(fitted.model, part, feeds[name], accelerator)
+        for name, part in material.parts.items()
+        if name != "train"
+    }
     record = build_record(
         run,
         status="ok",
         device_name=_device_name(run),
         data={
-            "subset_hash": material.subset_hash,
-            "split_hash": material.split_hash,
-            **material.subset_classes(),
-            "num_images": len(material.train),
-            "num_classes": num_classes,
-            "class_names": list(material.class_names),
+            **material.facts(),
             "num_contaminated": num_contaminated(run, material, store, data_dir),
             **delivery(feeds),
         },
-        metrics=_metrics(fitted, validation, test),
-        counts={"parameters": counts.parameters, "macs": counts.macs, "tokens": counts.tokens},
-        cost={
-            "images_seen": fitted.images_seen,
-            "training_flops": 6 * counts.macs * fitted.images_seen,
-            "train_seconds": fitted.train_seconds,
-            "images_per_second": fitted.images_seen / fitted.train_seconds,
-            "peak_memory_bytes": peak,
-        },
+        metrics=_metrics(fitted.fit, found),
+        counts={"parameters": fitted.counts.parameters, "macs": fitted.counts.macs, "tokens": fitted.counts.tokens},
+        cost=_cost(fitted, peak_memory),
     )
-    # clones, since a network may have one tensor under two names
-    weights = {
-        name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
-    }
-    return Outcome(record, fitted.history, test.predictions if test else None, safetensors.torch.save(weights))
+    predictions = found["test"].predictions if "test" in found else None
+    return Outcome(record, fitted.fit.history, predictions, weights_bytes(fitted.model))
 
 
-def _model(run: Run, store: Store, num_classes: int) -> models.Classifier:
-    """A model with initial weights from the seed, or with the weights that the run starts from and a new head."""
-    init, head = stream_seed(run.seed, "init"), stream_seed(run.seed, "head")
-    if run.outside is not None:
-        model = _from_outside(run.outside, num_classes, run.image_size, init)
-    elif run.starts_from is not None:
-        model = _from_run(run, run.starts_from, store, init)
-    else:
-        return models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=init)
-    model.replace_head(num_classes, seed=head)
-    return model
-
-
-def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
-    """The model with the weights that another run left, its head included."""
-    weights = safetensors.torch.load(store.weights(key))
-    num_classes = len(weights["head.weight"])
-    model = models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=seed)
-    load_weights(model, weights, f"run {key}, weights of {run.model}")
-    return model
-
-
-def _from_outside(outside: OutsideModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
-    """The model with weights made elsewhere, if they are still those that the suite was resolved with."""
-    spec = models.parse_spec(outside.model)
-    if outside_weights(spec).sha256 != outside.sha256:
-        raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {outside.sha256}")
-    return models.build(spec, num_classes=num_classes, image_size=image_size, seed=seed)
+def weights_bytes(model: models.Classifier) -> bytes:
+    """A model's state dict as safetensors; clones, since a network may have one tensor under two names."""
+    return safetensors.torch.save(
+        {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
+    )
 
 
 def _evaluate(model: models.Classifier, images: ImageSet, feed: Feed, accelerator: Accelerator) -> Evaluation:
-    return evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), accelerator)
+    """Answer for a split, with fewer images at once where memory is short."""
+    size = EVALUATION_BATCH
+    while (evaluation := _evaluated(model, images, feed, accelerator, size)) is None:
+        size = -(-size // 2)
+        free_memory()
+    return evaluation
 
 
-def _metrics(fitted: Fit, validation: Evaluation, test: Evaluation | None) -> dict[str, float | None]:
+def _evaluated(
+    model: models.Classifier, images: ImageSet, feed: Feed, accelerator: Accelerator, size: int
+) -> Evaluation | None:
+    """None where memory ran out, unless that was at one image at a time."""
+    try:
+        return evaluate(model, evaluation_batches(images, size, feed), accelerator)
+    except Exception as error:
+        if not is_out_of_memory(error) or size == 1:
+            raise
+        return None
+
+
+def _metrics(fitted: Fit, found: dict[str, Evaluation]) -> dict[str, float | None]:
+    metrics: dict[str, float | None] = {"train_loss": fitted.train_loss}
+    for name in ("validation", "test"):
+        evaluation = found.get(name)
+        metrics[f"{name}_loss"] = _finite(evaluation.loss) if evaluation else None
+        metrics[f"{name}_accuracy"] = evaluation.accuracy if evaluation else None
+    return metrics
+
+
+def _cost(fitted: Fitted, peak_memory: int | None) -> dict[str, Any]:
+    """What the run took by each of the measures that budgets may be matched by, whichever this one's is."""
+    fit = fitted.fit
     return {
-        "train_loss": fitted.train_loss,
-        "validation_loss": _finite(validation.loss),
-        "validation_accuracy": validation.accuracy,
-        "test_loss": _finite(test.loss) if test else None,
-        "test_accuracy": test.accuracy if test else None,
+        "images_seen": fit.images_seen,
+        "training_flops": FLOPS_PER_MAC * fitted.counts.macs * fit.images_seen,
+        "train_seconds": fit.train_seconds,
+        "images_per_second": fit.images_seen / fit.train_seconds,
+        "peak_memory_bytes": peak_memory,
+        "micro_batch": fitted.micro_batch,
     }
+
+
+@contextmanager
+def _repeatable(run: Run) -> Iterator[None]:
+    """Let CUDA use only kernels that repeat themselves, where the suite asks for that."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(run.deterministic and run.device == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _finite(value: float) -> float | None:
@@ -165,14 +216,3 @@ def _device_name(run: Run) -> str:
     if run.device == "cuda" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return run.device
-
-
-def _reset_peak(accelerator: Accelerator) -> bool:
-    if accelerator.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        return True
-    return reset_peak_memory()
-
-
-def _peak(accelerator: Accelerator) -> int:
-    return torch.cuda.max_memory_allocated() if accelerator.device.type == "cuda" else peak_memory_bytes()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.data.corpora import load_subset
 from bench.data.ladder import class_range
@@ -28,7 +29,18 @@ class Material:
     def parts(self) -> dict[str, ImageSet]:
         """The splits that there are, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: part for name, part in parts.items() if part is not None}
+        return {name: part for name, part in parts.items() if part is not None and len(part)}
+
+    def facts(self) -> dict[str, Any]:
+        """What a record holds of the images."""
+        return {
+            "subset_hash": self.subset_hash,
+            "split_hash": self.split_hash,
+            **self.subset_classes(),
+            "num_images": len(self.train),
+            "num_classes": len(self.class_names),
+            "class_names": list(self.class_names),
+        }
 
     def subset_classes(self) -> dict[str, int | None]:
         """How even a subset's classes are; nothing of a target's images."""

@@ -17,7 +17,7 @@ from bench.train.progress import Progress
 
 NAME = "progress.json"
 
-Phase = Literal["loading", "training", "evaluating"]
+Phase = Literal["loading", "training", "evaluating", "writing"]
 
 
 @dataclass(frozen=True)

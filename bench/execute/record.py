@@ -36,8 +36,18 @@ def build_record(
         "cost": cost or {},
         "environment": environment() | {"device": device_name or run.device},
         "sources_hash": sources_hash(),
+        "repeats": repeats(run),
+        "notes": [],
         "num_resumes": 0,
+        "resumed_at_step": [],
     }
+
+
+def repeats(run: Run) -> str:
+    """How close the same run comes to this one on the same machine and versions, interrupted or not."""
+    if run.device == "cpu" or run.deterministic:
+        return "bit for bit"
+    return "within the spread from run to run"
 
 
 def failure(run: Run, status: str, reason: str) -> Record:

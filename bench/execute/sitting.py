@@ -4,16 +4,17 @@ All of it is for the loop to call after each step, where it costs a look at the 
 run results in.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.execute.curves import Curves, TrackerName, curves
+from bench.execute.conduct import Conduct, Interrupted
+from bench.execute.curves import Curves
 from bench.execute.environment import sources_hash
 from bench.execute.progress_file import Phase, write_progress
 from bench.plan import Run
@@ -25,19 +26,6 @@ from bench.train.training import State, Training
 REPORT_EVERY = 1.0
 WORTH_KEEPING = 5.0
 """Seconds of training that are kept at its end, so that they are not lost with a process that dies in evaluation."""
-
-
-class Interrupted(Exception):
-    """The process was asked to stop; what there is of its run lies in a checkpoint."""
-
-
-@dataclass(frozen=True)
-class Conduct:
-    """How runs are carried out, which changes no result."""
-
-    checkpoint_every: float = 60.0
-    """seconds"""
-    tracker: TrackerName = "tensorboard"
 
 
 class Sitting:
@@ -110,7 +98,8 @@ class Sitting:
     def say(self, phase: Phase, progress: Progress | None = None) -> None:
         """Tell other processes what this one does."""
         self.phase = phase
-        write_progress(self.folder, self.run.key, progress, phase, num_resumes=len(self.resumed_at))
+        with contextlib.suppress(OSError):  # a full disk, which what decides something will meet too
+            write_progress(self.folder, self.run.key, progress, phase, num_resumes=len(self.resumed_at))
 
     def close(self, metrics: dict[str, Any], images_seen: int) -> None:
         """End the curves with what the run came to."""

@@ -2,31 +2,62 @@
 
 import logging
 import multiprocessing
+import os
 import signal
-import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
-
-import torch
+from types import FrameType
 
 import models
+from bench.execute.conduct import Conduct, Interrupted
 from bench.execute.job import execute
+from bench.execute.sitting import Sitting
+from bench.execute.timing import Timing, time_run
 from bench.plan import Run
 from bench.store import Record, Store
-from bench.train.loop import accelerator_for, fit
-
-TIMED_STEPS = 6
 
 
-def start() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers itself."""
+class _Process:
+    """What this process is doing, and whether it was asked to stop: by its parent for all, or by a signal of its own."""
+
+    def __init__(self) -> None:
+        self.stopping: Event | None = None
+        self.is_asked = False
+        self.sitting: Sitting | None = None
+
+    def asked_to_stop(self) -> bool:
+        return self.is_asked or (self.stopping is not None and self.stopping.is_set())
+
+    def sit(self, run: Run, store: Store, conduct: Conduct) -> Sitting:
+        self.sitting = Sitting(run, store, conduct, self.asked_to_stop)
+        return self.sitting
+
+
+_process = _Process()
+
+
+def start(stopping: Event | None = None) -> None:
+    """Leave Ctrl-C to the parent, which ends its workers itself; be asked to stop by SIGTERM or by `stopping`."""
+    _process.stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _terminate)
     multiprocessing.current_process().daemon = False  # so that a run may have processes that decode for it
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products on CUDA need
     logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 
-def do_run(run: Run, store: Store, data_dir: Path) -> Record:
-    """Do a run and keep its outcome; returns its record."""
-    return execute(run, store, data_dir)
+def do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct = Conduct(), known: str | None = None) -> Record | None:
+    """Do a run and keep its outcome; returns its record, or None while another process does it.
+
+    Raises:
+        Interrupted: this process was asked to stop.
+        StoreError: the store cannot be written.
+    """
+    _process.is_asked = False
+    try:
+        return execute(run, store, data_dir, conduct, known=known, sit=_process.sit)
+    finally:
+        _process.sitting = None
 
 
 def count(model: str, num_classes: int, image_size: int) -> models.Counts:
@@ -34,16 +65,16 @@ def count(model: str, num_classes: int, image_size: int) -> models.Counts:
     return models.count(model, num_classes=num_classes, image_size=image_size)
 
 
-def seconds_per_image(run: Run, num_classes: int = 10) -> float:
-    """Time a few training steps of a run's model on random images, after one to warm up."""
-    torch.set_num_threads(run.threads)
-    accelerator = accelerator_for(run.device, run.precision)
-    model = models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=0)
-    model.to(accelerator.device)
-    size = run.settings.batch_size
-    images = torch.randn(size, 3, run.image_size, run.image_size, device=accelerator.device)
-    labels = torch.arange(size, device=accelerator.device) % num_classes
-    fit(model, [(images, labels)], 1, run.settings, accelerator)
-    start = time.perf_counter()
-    fit(model, [(images, labels)] * TIMED_STEPS, TIMED_STEPS, run.settings, accelerator)
-    return (time.perf_counter() - start) / (TIMED_STEPS * size)
+def timing(run: Run) -> Timing:
+    """A few training steps of a run's model, timed."""
+    return time_run(run)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Stop at the next step of a training, at once elsewhere, but never in the middle of keeping a result."""
+    _process.is_asked = True
+    sitting = _process.sitting
+    if sitting is None:
+        raise SystemExit(128 + number)
+    if sitting.phase in ("loading", "evaluating"):
+        raise Interrupted(f"run {sitting.run.key} was stopped while {sitting.phase}")

@@ -5,13 +5,16 @@ core (`docs/performance.md`). Seeds run outermost, so that whatever is done when
 within a seed the longest run goes first, so that no core idles at the end. Imports no torch itself.
 """
 
+import datetime
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -20,14 +23,25 @@ from pebble import ProcessExpired, ProcessPool
 
 from bench.execute.environment import num_cores
 from bench.execute.record import failure
+from bench.execute.conduct import Conduct, Interrupted
+from bench.locks import acquire
 from bench.plan import Plan, Run
 from bench.store import Outcome, Record, Store
 
 if TYPE_CHECKING:
+    from bench.execute.timing import Timing
     from models.counts import Counts
 
 EVALUATION_SHARE = 0.08
 """Evaluation, set-up and writing, as a share of a run's training time; measured on the `cpu` suite."""
+TICK_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 1.0
+"""Until a run that another process does is asked after again."""
+GRACE_SECONDS = 5.0
+"""For runs to be kept in checkpoints before their processes are ended."""
+
+Timings = Mapping[str, "Timing"]
+"""By `timing_key` of a run."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +59,30 @@ class Ended:
     record: Record
 
 
+@dataclass(frozen=True)
+class Tick:
+    """Some time has passed; runs go on."""
+
+
 @dataclass
 class Workers:
-    """A pool of worker processes; a context manager, since they have to end with it."""
+    """A pool of worker processes; a context manager, since they have to end with it.
+
+    Left by an exception, such as Ctrl-C, it lets them keep their runs in checkpoints first, for some seconds.
+    """
 
     count: int
     threads: int = 1
     pool: ProcessPool = field(init=False)
+    stopping: Event = field(init=False)
+    running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
 
     def __enter__(self) -> "Workers":
         context = _context(self.threads)
-        self.pool = ProcessPool(max_workers=self.count, initializer=_start_worker, context=context)
+        self.stopping = context.Event()
+        self.pool = ProcessPool(
+            max_workers=self.count, initializer=_start_worker, initargs=[self.stopping], context=context
+        )
         return self
 
     def __exit__(
@@ -64,15 +91,16 @@ class Workers:
         if kind is None:
             self.pool.close()
         else:
+            self.stopping.set()
+            wait(self.running, timeout=GRACE_SECONDS)
             self.pool.stop()
         self.pool.join()
 
-    def time_models(self, runs: tuple[Run, ...]) -> dict[str, float]:
-        """Seconds that each model trains on an image, measured on a few steps in the workers."""
-        one_of_each = {run.model: run for run in runs}
-        futures = {model: self.pool.schedule(_seconds_per_image, args=[run]) for model, run in one_of_each.items()}
-        timings = {model: _timing(future) for model, future in futures.items()}
-        return {model: seconds for model, seconds in timings.items() if seconds is not None}
+    def time_models(self, runs: tuple[Run, ...]) -> Timings:
+        """What each model costs in training, measured on a few steps in the workers."""
+        one_of_each = {timing_key(run): run for run in runs if run.probe is None}
+        futures = {key: self.pool.schedule(_timing, args=[run]) for key, run in one_of_each.items()}
+        return {key: future.result() for key, future in futures.items() if future.exception() is None}
 
     def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
         """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
@@ -80,41 +108,112 @@ class Workers:
         return {model: future.result() for model, future in futures.items()}
 
     def execute(
-        self, plan: Plan, store: Store, data_dir: Path, seconds_per_image: dict[str, float], missing: dict[str, str]
-    ) -> Iterator[Started | Ended]:
-        """Do a plan's unfinished runs; yields as they start and end.
+        self,
+        plan: Plan,
+        store: Store,
+        data_dir: Path,
+        timings: Timings,
+        missing: dict[str, str],
+        conduct: Conduct = Conduct(),
+    ) -> Iterator[Started | Ended | Tick]:
+        """Do a plan's unfinished runs; yields as they start and end, and now and then.
 
-        `missing` maps targets whose data is not there to the reason: their runs are recorded as `not_run`.
+        Runs that another process on the same store does are waited for. `missing` maps targets whose data is not there
+        to the reason: their runs are recorded as `not_run`.
+
+        Raises:
+            StoreError: the store cannot be written.
         """
-        order = {run.key: position for position, run in enumerate(by_priority(plan, seconds_per_image))}
-        waiting = {run.key: run for run in plan.runs if not store.is_finished(run.key)}
-        running: dict[Future[Record], Run] = {}
-        while waiting or running:
-            for key in sorted(waiting, key=order.__getitem__):
-                run = waiting[key]
-                if reason := _obstacle(run, waiting, running, store, missing):
-                    del waiting[key]
-                    yield Ended(run, _keep_failure(run, store, "not_run", reason))
-                elif len(running) < self.count and _is_ready(run, waiting, running):
-                    del waiting[key]
-                    running[self.pool.schedule(_do_run, args=[run, store, data_dir])] = run
+        queue = _Queue(plan, store, timings, missing)
+        while queue.waiting or self.running:
+            for run in queue.due():
+                if reason := queue.obstacle(run, self.running.values()):
+                    if (record := _keep_failure(run, store, "not_run", reason)) is not None:
+                        yield queue.ended(run, record)
+                elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
+                    queue.take(run)
+                    arguments = [run, store, data_dir, conduct, queue.known[run.key]]
+                    self.running[self.pool.schedule(_do_run, args=arguments)] = run
                     yield Started(run)
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
+            if not self.running and queue.waiting:
+                time.sleep(TICK_SECONDS)
             for future in done:
-                run = running.pop(future)
-                yield Ended(run, _record_of(future, run, store))
+                run = self.running.pop(future)
+                record = _record_of(future, run, store)
+                yield queue.ended(run, record) if record is not None else queue.put_back(run)
+            yield Tick()
 
 
-def estimated_seconds(run: Run, seconds_per_image: dict[str, float]) -> float:
+class _Queue:
+    """The runs that are still to be done: those that may be tried now, by priority."""
+
+    def __init__(self, plan: Plan, store: Store, timings: Timings, missing: dict[str, str]) -> None:
+        self.store, self.missing = store, missing
+        finished = store.finished(run.key for run in plan.runs)
+        todo = [run for run in by_priority(plan, timings) if run.key not in finished]
+        self.waiting = {run.key: run for run in todo}
+        self.order = {run.key: place for place, run in enumerate(todo)}
+        self.known = {run.key: _started_at(store, run.key) for run in todo}
+        self.look_again = dict.fromkeys(self.waiting, 0.0)
+
+    def due(self) -> list[Run]:
+        """Those that are to be looked at now."""
+        now = time.monotonic()
+        return [self.waiting[key] for key in sorted(self.waiting, key=self.order.__getitem__) if self.look_again[key] <= now]
+
+    def is_ready(self, run: Run, running: Iterable[Run]) -> bool:
+        """Whether what it starts from is done."""
+        return run.starts_from not in self.waiting and run.starts_from not in {other.key for other in running}
+
+    def obstacle(self, run: Run, running: Iterable[Run]) -> str:
+        """Why a run can't be attempted, or nothing."""
+        if str(run.target) in self.missing:
+            return self.missing[str(run.target)]
+        if run.starts_from is None or not self.is_ready(run, running):
+            return ""
+        parent = self.store.read(run.starts_from)
+        status = parent["status"] if parent else "not_run"
+        return "" if status == "ok" else f"it starts from run {run.starts_from}, which ended as {status}"
+
+    def take(self, run: Run) -> None:
+        """A worker has it."""
+        del self.waiting[run.key]
+
+    def put_back(self, run: Run) -> Tick:
+        """Another process does it, or its worker was stopped: ask after it again."""
+        self.waiting[run.key] = run
+        self.look_again[run.key] = time.monotonic() + LOOK_AGAIN_SECONDS
+        return Tick()
+
+    def ended(self, run: Run, record: Record) -> Ended:
+        """It is done, by whomever."""
+        self.waiting.pop(run.key, None)
+        return Ended(run, record)
+
+
+def timing_key(run: Run) -> str:
+    """What runs have in common that cost as much an image."""
+    return f"{run.model} {run.image_size} {run.settings.model_dump_json()}"
+
+
+def estimated_seconds(run: Run, timings: Timings) -> float:
     """About how long one worker takes for a run."""
-    slowest = max(seconds_per_image.values(), default=0.0)
-    return run.images * seconds_per_image.get(run.model, slowest) * (1 + EVALUATION_SHARE)
+    if run.probe is not None:
+        return 0.0
+    timing = timings.get(timing_key(run))
+    if timing is None:
+        return max((estimated_seconds(run, {timing_key(run): other}) for other in timings.values()), default=0.0)
+    if run.budget.match == "seconds":
+        return run.budget.amount * (1 + EVALUATION_SHARE)
+    per_unit = timing.seconds_per_image / (timing.flops_per_image if run.budget.match == "flops" else 1)
+    return run.budget.amount * per_unit * (1 + EVALUATION_SHARE)
 
 
-def by_priority(plan: Plan, seconds_per_image: dict[str, float]) -> list[Run]:
+def by_priority(plan: Plan, timings: Timings) -> list[Run]:
     """Seeds outermost; within a seed the run with the longest chain behind it first."""
     seeds = list(dict.fromkeys(run.seed for run in plan.runs))
-    own = {run.key: estimated_seconds(run, seconds_per_image) for run in plan.runs}
+    own = {run.key: estimated_seconds(run, timings) for run in plan.runs}
     chain = dict(own)
     for run in reversed(plan.runs):
         if run.starts_from is not None:
@@ -140,28 +239,12 @@ def _context(threads: int) -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _is_ready(run: Run, waiting: dict[str, Run], running: dict[Future[Record], Run]) -> bool:
-    unfinished = waiting.keys() | {other.key for other in running.values()}
-    return run.starts_from not in unfinished
-
-
-def _obstacle(
-    run: Run, waiting: dict[str, Run], running: dict[Future[Record], Run], store: Store, missing: dict[str, str]
-) -> str:
-    """Why a run can't be attempted, or nothing."""
-    if str(run.target) in missing:
-        return missing[str(run.target)]
-    if run.starts_from is None or not _is_ready(run, waiting, running):
-        return ""
-    parent = store.read(run.starts_from)
-    status = parent["status"] if parent else "not_run"
-    return "" if status == "ok" else f"it starts from run {run.starts_from}, which ended as {status}"
-
-
-def _record_of(future: Future[Record], run: Run, store: Store) -> Record:
-    """The record that a worker left, or the one of its sudden death."""
+def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record | None:
+    """The record that a worker left, or the one of its sudden death; None where the run is to be tried again."""
     try:
         return future.result()
+    except Interrupted:
+        return None
     except ProcessExpired as error:
         reason = f"its worker died with exit code {error.exitcode}"
         if error.exitcode == -signal.SIGKILL:
@@ -169,27 +252,37 @@ def _record_of(future: Future[Record], run: Run, store: Store) -> Record:
         return _keep_failure(run, store, "failed", reason)
 
 
-def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record:
-    record = failure(run, status, reason)
-    store.write(Outcome(record))
-    return record
+def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | None:
+    """The record of a run that nobody does; None where another process has taken it, or has done it."""
+    lock = acquire(store.running_folder(run.key))
+    if lock is None:
+        return None
+    with lock:
+        record = store.read(run.key)
+        if record is not None and record["status"] == "ok":
+            return record
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+        outcome = Outcome(failure(run, status, reason) | {"started_at": now})
+        store.write(outcome)
+        return outcome.record
 
 
-def _timing(future: Future[float]) -> float | None:
-    """A timing, or none for a model that can't be timed: the record of its runs will tell why."""
-    return None if future.exception() is not None else future.result()
+def _started_at(store: Store, key: str) -> str:
+    """When the attempt was started that the store holds of a run; nothing where there is none."""
+    record = store.read(key)
+    return record.get("started_at", "") if record else ""
 
 
-def _start_worker() -> None:
+def _start_worker(stopping: Event) -> None:
     from bench.execute import worker
 
-    worker.start()
+    worker.start(stopping)
 
 
-def _do_run(run: Run, store: Store, data_dir: Path) -> Record:
+def _do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str) -> Record | None:
     from bench.execute import worker
 
-    return worker.do_run(run, store, data_dir)
+    return worker.do_run(run, store, data_dir, conduct, known)
 
 
 def _count(model: str, num_classes: int, image_size: int) -> "Counts":
@@ -198,7 +291,7 @@ def _count(model: str, num_classes: int, image_size: int) -> "Counts":
     return worker.count(model, num_classes, image_size)
 
 
-def _seconds_per_image(run: Run) -> float:
+def _timing(run: Run) -> "Timing":
     from bench.execute import worker
 
-    return worker.seconds_per_image(run)
+    return worker.timing(run)

@@ -16,6 +16,8 @@ GPU_SHARE = 0.5
 CPU_SHARE = 0.5
 """Of the memory that is available, a core's share of which images may take: a run a core is trained at once."""
 MAX_DECODERS = 16
+EVALUATION_BATCH = 250
+"""Images at once; it changes no answer beyond the last bits."""
 MAX_LISTED = 20
 """Skipped images that a record tells the reason of."""
 

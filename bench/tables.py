@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
-from bench.data.targets import is_drawn
+from bench.data.targets import TargetRef, is_drawn
 from bench.plan import Cell, Run, expand
 from bench.store import Record, Store
 
@@ -30,7 +30,8 @@ RUN_TYPES = {
     **dict.fromkeys(
         ("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"
     ),
-    **dict.fromkeys(("peak_memory_bytes", "num_resumes"), "Int64"),
+    **dict.fromkeys(("peak_memory_bytes", "num_resumes", "shots", "draw"), "Int64"),
+    "strength": "float64",
     **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
     **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
     **dict.fromkeys(("images_per_second", "train_seconds", "total_seconds"), "float64"),
@@ -78,11 +79,11 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "subset_classes": _subset_classes(pretrain, before),
         "subset_hash": before["data"].get("subset_hash", "") if before else "",
         "target": str(target),
-        "target_images": json.loads(transfer.identity)["images"],
+        "target_images": _target_images(cell, records[transfer.key]),
         "image_size": transfer.image_size,
         "transfer": cell.transfer_kind,
-        "shots": None,
-        "draw": transfer.seed if is_drawn(target) else None,
+        "shots": cell.shots,
+        "draw": _draw(cell, target),
         "pretrain_recipe": pretrain.recipe if pretrain else "",
         "transfer_recipe": transfer.recipe,
         "match": transfer.budget.match,
@@ -95,6 +96,20 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "pretrain_key": pretrain.key if pretrain else "",
         "transfer_key": transfer.key,
     }
+
+
+def _draw(cell: Cell, target: TargetRef) -> int | None:
+    """Which draw of its seed's shots; the seed itself where a target is cut to a number of images."""
+    if cell.shots is not None:
+        return cell.draw
+    return cell.transfer.seed if is_drawn(target) else None
+
+
+def _target_images(cell: Cell, record: Record | None) -> int | None:
+    """As planned; of so many shots, as the run found them, since only the data says how many classes there are."""
+    if cell.shots is not None:
+        return record["data"].get("num_images") if record else None
+    return json.loads(cell.transfer.identity)["images"]
 
 
 def _subset_images(cell: Cell) -> int | None:
@@ -120,6 +135,7 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
     found: Record = record or NOT_RUN
     metrics, cost = found.get("metrics", {}), found.get("cost", {})
     counts, environment = found.get("model", {}), found.get("environment", {})
+    probe = found.get("probe", {})
     return {
         "key": run.key,
         "kind": run.stage,
@@ -131,6 +147,8 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "subset_images": run.subset_images,
         "target": str(run.target) if run.target else "",
         "image_size": run.image_size,
+        "shots": run.probe.shots if run.probe else None,
+        "draw": run.probe.draw if run.probe else None,
         "recipe": run.recipe,
         "seed": run.seed,
         "starts_from": run.starts_from or "",
@@ -142,6 +160,8 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "training_flops": cost.get("training_flops"),
         **{name: metrics.get(name) for name in METRICS},
         **{name: cost.get(name) for name in COSTS},
+        "strength": probe.get("strength"),
+        "notes": "; ".join(probe.get("notes", ())),
         "threads": run.threads,
         "num_resumes": found.get("num_resumes"),
         "device": environment.get("device", ""),

@@ -86,6 +86,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
         raise SpecError(f"{folder} holds no run: {path.name} is missing") from None
     except (ValueError, KeyError, TypeError) as error:
         raise SpecError(f"{path} is no run's record: {error!r}") from None
+    if record["run"].get("stage") == "probe":
+        raise SpecError(f"the run in {folder} is a probe, which trained no network: load the run that it starts from")
     if status != "ok":
         raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
     return record

@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.data.corpora import load_subset
 from bench.data.ladder import class_range
-from bench.data.sets import ImageSet, Subset
+from bench.data.sets import ImageSet, Splits, Subset
+from bench.data.shots import load_shots
 from bench.data.targets import load_target
 from bench.execute.environment import num_cores
 from bench.plan import Run
@@ -68,9 +69,7 @@ def load_material(run: Run, data_dir: Path) -> Material:
             subset.subset_hash,
             None,
         )
-    if run.target is None:
-        raise AssertionError("a run has a corpus or a target")
-    splits = load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir, carved=run.carved)
+    splits = _splits(run, data_dir)
     return Material(
         splits.train,
         splits.validation,
@@ -81,6 +80,23 @@ def load_material(run: Run, data_dir: Path) -> Material:
         None,
         splits.split_hash,
     )
+
+
+def _splits(run: Run, data_dir: Path) -> Splits:
+    """The target of a run, its training part drawn by the run's seed, or by a probe's number of shots and its draw."""
+    if run.target is None:
+        raise AssertionError("a run has a corpus or a target")
+    if run.probe is not None and run.probe.shots is not None:
+        assert run.probe.draw is not None, "shots are drawn"
+        return load_shots(
+            run.target,
+            seed=run.seed,
+            shots=run.probe.shots,
+            draw=run.probe.draw,
+            image_size=run.image_size,
+            data_dir=data_dir,
+        )
+    return load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir, carved=run.carved)
 
 
 def subset_of(run: Run, data_dir: Path) -> Subset:

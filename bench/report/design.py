@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
 from bench.report.page import Section, Table
@@ -51,6 +52,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "image size": f"{suite['image_size']} px",
         "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]),
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
+        "transfers": _transfers(suite) if suite["corpora"] or suite.get("outside_weights") else "none",
         "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
         "images seen in pretraining": count(images.get("pretrain")) if pretrains else "no model is pretrained",
         "images seen in transfer": count(images.get("transfer")) if transfers else "no model is fine-tuned",
@@ -107,6 +109,13 @@ def _conditions(suite: Mapping[str, Any]) -> str:
         "All seeds pretrain on the same subset and are tested on the same images, so an interval is conditional on "
         "both: it says what another seed would do, not another draw of either."
     )
+
+
+def _transfers(suite: Mapping[str, Any]) -> str:
+    """What is done with pretrained models, and of k-shot probes how many shots and draws."""
+    shots = ", ".join(str(number) for number in suite.get("shots", ()))
+    words = {"k-shot": f"k-shot ({shots} images a class, {suite.get('draws')} draws a seed)"}
+    return ", ".join(words.get(kind, kind) for kind in suite.get("transfers", (FINE_TUNE,)))
 
 
 def _models(runs: pd.DataFrame) -> Table:

@@ -5,6 +5,7 @@ Each way of transfer has tables and figures of its own.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -52,10 +53,10 @@ def heading(title: str, transfer: str) -> str:
     return title if transfer == FINE_TUNE else f"{title}, {_PROBES.get(transfer, transfer)}"
 
 
-def target_name(row: pd.Series) -> str:
-    """A row's target, and the way of transfer where it is a probe: `digits, k-shot, 5 shots`."""
-    probe = [] if row["transfer"] == FINE_TUNE else [row["transfer"]]
-    return ", ".join([row["target"], *probe, *_shots(row)])
+def target_name(target: str, transfer: str, shots: Any) -> str:
+    """A target, and the way of transfer where it is a probe: `digits, k-shot, 5 shots`."""
+    probe = [] if transfer == FINE_TUNE else [transfer]
+    return ", ".join([target, *probe, *_shots(shots)])
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
@@ -96,8 +97,8 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
 
 def _panel_title(row: pd.Series, shows_size: bool) -> str:
     title = f"{row['target']} (in-domain)" if is_in_domain(row["target"]) else str(row["target"])
-    return ", ".join([title, *_shots(row), *([f"{row['image_size']} px"] if shows_size else [])])
+    return ", ".join([title, *_shots(row["shots"]), *([f"{row['image_size']} px"] if shows_size else [])])
 
 
-def _shots(row: pd.Series) -> list[str]:
-    return [plural(int(row["shots"]), "shot")] if known(row["shots"]) else []
+def _shots(shots: Any) -> list[str]:
+    return [plural(int(shots), "shot")] if known(shots) else []

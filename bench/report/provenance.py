@@ -54,7 +54,7 @@ def failures(runs: pd.DataFrame) -> Section:
             row["kind"],
             row["model"],
             name(row),
-            text(row["target"]),
+            _run_target(row),
             str(row["seed"]),
             row["status"].replace("_", " "),
             text(row["reason"]),
@@ -64,6 +64,19 @@ def failures(runs: pd.DataFrame) -> Section:
     )
     header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "Status", "Reason", "Key")
     return Section("Runs that did not end ok", tables=(Table("In the order of the plan.", header, rows, len(header)),))
+
+
+def probe_notes(runs: pd.DataFrame) -> tuple[Section, ...]:
+    """What a reader of some probes' figures should know, such as that a fit did not converge; nothing without any."""
+    noted = runs[runs["notes"] != ""] if "notes" in runs else runs[:0]
+    if noted.empty:
+        return ()
+    name = _run_pretraining(runs)
+    rows = tuple(
+        (row["model"], name(row), _run_target(row), str(row["seed"]), row["notes"]) for _, row in noted.iterrows()
+    )
+    header = ("Model", "Pretrained on", "Target", "Seed", "Notes")
+    return (Section("Notes on probes", tables=(Table("In the order of the plan.", header, rows, len(header)),)),)
 
 
 def not_run(cells: pd.DataFrame) -> Section:
@@ -76,13 +89,13 @@ def not_run(cells: pd.DataFrame) -> Section:
         (
             model,
             name(found.iloc[0]),
-            target_name(found.iloc[0]),
+            target_name(target, transfer, shots),
             f"{ablation}: {arm}" if ablation else ABSENT,
             _seeds(found),
             text(reason),
         )
-        for (model, ablation, arm, reason, *_), found in split(
-            missing, ["model", "ablation", "arm", "reason", "corpus", "subset_images", "target", "transfer", "shots"]
+        for (model, ablation, arm, reason, target, transfer, shots, *_), found in split(
+            missing, ["model", "ablation", "arm", "reason", "target", "transfer", "shots", "corpus", "subset_images"]
         )
     )
     header = ("Model", "Pretrained on", "Target", "Ablation", "Seeds", "Reason")
@@ -135,6 +148,13 @@ def _run_pretraining(runs: pd.DataFrame) -> Callable[[pd.Series], str]:
     name = pretraining_name(runs)
     by_key = {row["key"]: row for _, row in runs.iterrows()}
     return lambda row: name(by_key.get(row["starts_from"], row))
+
+
+def _run_target(row: pd.Series) -> str:
+    """A run's target, with the shots of a probe."""
+    if row["kind"] != "probe":
+        return text(row["target"])
+    return target_name(row["target"], "k-shot" if known(row["shots"]) else "linear", row["shots"])
 
 
 def _seeds(cells: pd.DataFrame) -> str:

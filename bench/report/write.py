@@ -50,6 +50,7 @@ def build_page(
         design.recipes(suite),
         provenance.failures(runs),
         provenance.not_run(cells),
+        *provenance.probe_notes(runs),
         *provenance.outside(outside),
         provenance.cost(runs),
         provenance.environment(runs),

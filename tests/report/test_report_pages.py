@@ -125,7 +125,13 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain(
     cells = add_probes(make_cells(targets=("digits",), arms=False))
     probes = cells[cells["transfer"] != "fine-tune"].reset_index(drop=True)
     probes.loc[probes["shots"] == 5, ["status", "reason", "accuracy"]] = ["not_run", "too few", float("nan")]
-    page = as_markdown(build_page(make_suite(), make_tables(probes), Pictures({}, {})))
+    tables = make_tables(probes)
+    tables["runs"]["notes"] = ["not converged", *[""] * (len(tables["runs"]) - 1)]
+    suite = make_suite(transfers=["linear", "k-shot"], shots=[1, 5], draws=2)
+    page = as_markdown(build_page(suite, tables, Pictures({}, {})))
+    assert "| transfers | linear, k-shot (1, 5 images a class, 2 draws a seed) |" in page
+    assert "## Notes on probes" in page
+    assert "| not converged |" in page
     assert "Probes train no network, so they have no row from scratch" in page
     assert "| digits, k-shot, 5 shots | – | 0, 1, 2 | too few |" in page  # noqa: RUF001
     assert "| digits, k-shot, 1 shot |" not in page

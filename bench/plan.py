@@ -36,6 +36,15 @@ class Budget:
         """The part of a key that it is."""
         return {"match": self.match, self.match: int(self.amount) if self.match == "images" else self.amount}
 
+    def __str__(self) -> str:
+        """With its unit, for people."""
+        match self.match:
+            case "images":
+                return f"{self.amount:,} images"
+            case "flops":
+                return f"{self.amount:.3g} FLOPs"
+        return f"{self.amount:,g} s"
+
     def __add__(self, other: "Budget") -> "Budget":
         """Both, one after the other."""
         assert self.match == other.match, (self, other)
@@ -59,6 +68,10 @@ class Probe:
     """images of each class that it is fitted to; None for all of the target's"""
     draw: int | None = None
     """which of a seed's draws of these"""
+
+    def __str__(self) -> str:
+        """In a few words: `linear probe`, `5-shot probe (draw 2)`."""
+        return "linear probe" if self.shots is None else f"{self.shots}-shot probe (draw {self.draw})"
 
 
 PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}

@@ -243,9 +243,8 @@ class Suite(Strict):
     @model_validator(mode="after")
     def _probes_have_a_validation_split(self) -> "Suite":
         if not self.carve and (probes := [kind for kind in self.transfers if kind != "fine-tune"]):
-            raise ValueError(
-                f"carve: false leaves no validation images, by which {' and '.join(probes)} probes choose their strength"
-            )
+            asked = " and ".join(probes)
+            raise ValueError(f"carve: false leaves no validation images, by which {asked} probes choose their strength")
         return self
 
     @model_validator(mode="after")
@@ -253,9 +252,8 @@ class Suite(Strict):
         known = {*self.models, *(model for ablation in self.ablations for model in ablation.arms.values())}
         for exception in self.recipes.exceptions:
             if exception.model not in known:
-                raise ValueError(
-                    f"recipes.exceptions: {exception.model} is no model of this suite; allowed: {', '.join(sorted(known))}"
-                )
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"recipes.exceptions: {exception.model} is no model of this suite; allowed: {allowed}")
         return self
 
     @model_validator(mode="after")

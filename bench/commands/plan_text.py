@@ -1,6 +1,9 @@
 """A plan in words and tables, for the terminal."""
 
 from collections import Counter
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,7 +15,7 @@ from bench.plan import Plan, Run
 from bench.store import Record
 from bench.suite import ResolvedSuite
 
-STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "scratch": "scratch"}
+STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "scratch": "scratch"}
 
 
 def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:
@@ -31,11 +34,10 @@ def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool =
 
 def summary(suite: ResolvedSuite, plan: Plan) -> str:
     """One sentence: models, seeds, runs and images."""
-    images = sum(run.images for run in plan.runs)
     return (
         f"{len({run.model for run in plan.runs})} models x {len({run.seed for run in plan.runs})} seeds on "
         f"{suite.device} ({suite.precision}): {len(plan.runs)} runs for {len(plan.cells)} cells, "
-        f"{images:,} images seen"
+        f"{_budget(plan.runs)} of training"
     )
 
 
@@ -52,7 +54,7 @@ def sharing(plan: Plan) -> str:
 
 def describe(run: Run) -> str:
     """A run in a few words: `pretrain vit_pico/8 on fractals 4,096 in 32 classes, seed 0`."""
-    return f"{run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
+    return f"{run.probe or run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
 
 
 def failure_line(run: Run, record: Record) -> str:
@@ -86,12 +88,12 @@ def _grouped(plan: Plan) -> Table:
         groups.setdefault((run.stage, run.data_name), []).append(run)
     served = Counter(run.starts_from for run in plan.runs if run.starts_from)
     words = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
-    table = Table(*words, *map(_right, ("runs", "images", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(*words, *map(_right, ("runs", "budget", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for (stage, data), runs in groups.items():
         models = "\n".join(dict.fromkeys(escape(_start(run)) for run in runs))
         serving = sum(served[run.key] for run in runs)
-        images = f"{sum(run.images for run in runs):,}"
-        table.add_row(STAGES[stage], data, models, str(len(runs)), images, str(serving or ""), end_section=True)
+        budget = _budget(runs) if stage != "probe" else ""
+        table.add_row(STAGES[stage], data, models, str(len(runs)), budget, str(serving or ""), end_section=True)
     return table
 
 
@@ -100,13 +102,19 @@ def _start(run: Run) -> str:
     return f"{run.model} from {run.outside.corpus}" if run.outside else run.model
 
 
+def _budget(runs: Iterable[Run]) -> str:
+    """What runs train for in all."""
+    budgets = [run.budget for run in runs if run.probe is None]
+    return str(reduce(add, budgets)) if budgets else "nothing"
+
+
 def _right(heading: str) -> Column:
     return Column(heading, justify="right")
 
 
 def _each_run(plan: Plan) -> str:
     lines = (
-        f"{run.key}  {escape(describe(run))}: {run.images:,} images"
+        f"{run.key}  {escape(describe(run))}: {run.probe or run.budget}"
         + (f", starts from {run.starts_from}" if run.starts_from else "")
         for run in plan.runs
     )

@@ -16,7 +16,7 @@ from bench.commands.progress import SuiteProgress, duration
 from bench.commands.size_class import check_size_class
 from bench.data.targets import check_target
 from bench.errors import InputError
-from bench.execute.conduct import Conduct
+from bench.execute.conduct import AS_USUAL, Conduct
 from bench.execute.curves import check_tracker
 from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
 from bench.plan import Plan, Run
@@ -36,7 +36,7 @@ class Place:
     results: Path
     data_dir: Path
     num_workers: int | None = None
-    conduct: Conduct = Conduct()
+    conduct: Conduct = AS_USUAL
 
 
 def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) -> bool:
@@ -57,7 +57,10 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
         with _told_by_sigterm():
             ended = _execute(plan, todo, store, place, missing, console)
     except (KeyboardInterrupt, Terminated):
-        console.print("\ninterrupted: finished runs are kept, and those under way lie in checkpoints; the same command goes on from here", soft_wrap=True)
+        console.print(
+            "\ninterrupted: finished runs are kept, and those under way lie in checkpoints; the same command goes on from here",
+            soft_wrap=True,
+        )
         raise
     finally:
         store.write_tables(build_tables(store))

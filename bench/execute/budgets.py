@@ -55,7 +55,9 @@ def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -
 
 def calibration_path(run: Run, store: Store) -> Path:
     """Where the rate of a run's model lies, or will: one for all its seeds, data sets and subsets."""
-    parts = {name: run.resolved()[name] for name in ("model", "image_size", "settings", "precision", "device", "threads")}
+    parts = {
+        name: run.resolved()[name] for name in ("model", "image_size", "settings", "precision", "device", "threads")
+    }
     return store.root / "calibrations" / f"{hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:16]}.json"
 
 

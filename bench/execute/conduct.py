@@ -16,3 +16,6 @@ class Conduct:
     checkpoint_every: float = 60.0
     """seconds"""
     tracker: TrackerName = "tensorboard"
+
+
+AS_USUAL = Conduct()

@@ -18,12 +18,14 @@ from bench.data.batches import evaluation_batches
 from bench.data.pipelines import Feed
 from bench.data.sets import ImageSet
 from bench.execute.budgets import FLOPS_PER_MAC
-from bench.execute.conduct import Conduct, Interrupted
+from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.contamination import num_contaminated
-from bench.execute.feeding import delivery, feed_for
+from bench.execute.device import device_name
+from bench.execute.feeding import EVALUATION_BATCH, delivery, feed_for
 from bench.execute.fitting import Fitted, fit_run
 from bench.execute.material import load_material
 from bench.execute.memory import free_memory, is_out_of_memory, peak, reset_peak
+from bench.execute.probing import probe
 from bench.execute.record import build_record, failure
 from bench.execute.sitting import Sitting
 from bench.locks import acquire
@@ -33,9 +35,6 @@ from bench.train.evaluate import Evaluation, evaluate
 from bench.train.history import Diverged
 from bench.train.loop import Fit, accelerator_for
 from bench.writing import StoreError
-
-EVALUATION_BATCH = 250
-"""Images at once; it changes no answer beyond the last bits."""
 
 
 def never() -> bool:
@@ -47,7 +46,7 @@ def execute(
     run: Run,
     store: Store,
     data_dir: Path,
-    conduct: Conduct = Conduct(),
+    conduct: Conduct = AS_USUAL,
     *,
     known: str | None = None,
     sit: Callable[[Run, Store, Conduct], Sitting] | None = None,
@@ -114,6 +113,8 @@ def _diagnose(error: Exception) -> tuple[str, str]:
 def _outcome(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Outcome:
     torch.set_num_threads(run.threads)
     with _repeatable(run):
+        if run.probe is not None:
+            return probe(run, store, data_dir)
         return _train_and_evaluate(run, store, data_dir, sitting)
 
 
@@ -133,7 +134,7 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path, sitting: Sitting
     record = build_record(
         run,
         status="ok",
-        device_name=_device_name(run),
+        device_name=device_name(run.device),
         data={
             **material.facts(),
             "num_contaminated": num_contaminated(run, material, store, data_dir),
@@ -210,9 +211,3 @@ def _repeatable(run: Run) -> Iterator[None]:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _device_name(run: Run) -> str:
-    if run.device == "cuda" and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return run.device

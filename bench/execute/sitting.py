@@ -8,7 +8,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,7 +81,9 @@ class Sitting:
             self.save(training)
             raise Interrupted(f"run {self.run.key} is kept at step {training.step}")
         is_last = training.step == training.num_steps
-        if now - self.saved_at >= (min(WORTH_KEEPING, self.conduct.checkpoint_every) if is_last else self.conduct.checkpoint_every):
+        if now - self.saved_at >= (
+            min(WORTH_KEEPING, self.conduct.checkpoint_every) if is_last else self.conduct.checkpoint_every
+        ):
             self.save(training)
         if is_last or now - self.reported_at >= REPORT_EVERY:
             self._report(training, now)
@@ -119,9 +120,7 @@ class Sitting:
             latest = rows[-1] if rows else None
             loss = latest[3] if latest else None
             rate_now = training.optimizer.param_groups[-1]["lr"]
-            self.say(
-                "training", Progress(training.step, training.num_steps, seen, rate_now, loss, seconds, rate)
-            )
+            self.say("training", Progress(training.step, training.num_steps, seen, rate_now, loss, seconds, rate))
 
     def _makers(self) -> dict[str, str]:
         return {"key": self.run.key, "sources": sources_hash(), "torch": torch.__version__}

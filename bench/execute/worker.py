@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import models
-from bench.execute.conduct import Conduct, Interrupted
+from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.job import execute
 from bench.execute.sitting import Sitting
 from bench.execute.timing import Timing, time_run
@@ -46,7 +46,9 @@ def start(stopping: Event | None = None) -> None:
     logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 
-def do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct = Conduct(), known: str | None = None) -> Record | None:
+def do_run(
+    run: Run, store: Store, data_dir: Path, conduct: Conduct = AS_USUAL, known: str | None = None
+) -> Record | None:
     """Do a run and keep its outcome; returns its record, or None while another process does it.
 
     Raises:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pebble import ProcessExpired, ProcessPool
 
+from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.environment import num_cores
 from bench.execute.record import failure
-from bench.execute.conduct import Conduct, Interrupted
 from bench.locks import acquire
 from bench.plan import Plan, Run
 from bench.store import Outcome, Record, Store
@@ -114,7 +114,7 @@ class Workers:
         data_dir: Path,
         timings: Timings,
         missing: dict[str, str],
-        conduct: Conduct = Conduct(),
+        conduct: Conduct = AS_USUAL,
     ) -> Iterator[Started | Ended | Tick]:
         """Do a plan's unfinished runs; yields as they start and end, and now and then.
 
@@ -160,7 +160,9 @@ class _Queue:
     def due(self) -> list[Run]:
         """Those that are to be looked at now."""
         now = time.monotonic()
-        return [self.waiting[key] for key in sorted(self.waiting, key=self.order.__getitem__) if self.look_again[key] <= now]
+        return [
+            self.waiting[key] for key in sorted(self.waiting, key=self.order.__getitem__) if self.look_again[key] <= now
+        ]
 
     def is_ready(self, run: Run, running: Iterable[Run]) -> bool:
         """Whether what it starts from is done."""

@@ -33,7 +33,8 @@ class Training:
         assert isinstance(settings.channels_last, bool), "the recipe's settings are not yet those of a device"
         self.settings, self.num_steps, self.accelerator = settings, num_steps, accelerator
         self.format = torch.channels_last if settings.channels_last and _convolves(model) else torch.preserve_format
-        self.model = model.to(accelerator.device, memory_format=self.format)
+        self.model = model.to(accelerator.device)
+        self.model.to(memory_format=self.format)
         self.optimizer = build_optimizer(self.model, settings)
         self.stepping = accelerator.prepare(self.optimizer)
         self.parameters = list(self.model.parameters())
@@ -156,11 +157,12 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
 def _random_state(device: torch.device) -> State:
     """Every generator that a layer or a library may draw from while a model trains."""
     _, numbers, place, has_gauss, gauss = np.random.get_state(legacy=True)
-    tensors = {"random.torch": torch.get_rng_state(), "random.numpy": torch.from_numpy(numbers.astype(np.int64))}
+    words = torch.from_numpy(np.asarray(numbers, dtype=np.int64))
+    tensors = {"random.torch": torch.get_rng_state(), "random.numpy": words}
     if device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    version, words, next_gauss = random.getstate()
-    return tensors, {"numpy": [place, has_gauss, gauss], "python": [version, list(words), next_gauss]}
+    version, own, next_gauss = random.getstate()
+    return tensors, {"numpy": [place, has_gauss, gauss], "python": [version, list(own), next_gauss]}
 
 
 def _set_random_state(tensors: dict[str, Tensor], facts: dict[str, Any], device: torch.device) -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from bench.commands.only import select
 from bench.errors import InputError
 from bench.outside import OutsideModel
-from bench.plan import Run, expand
+from bench.plan import Budget, Probe, Run, expand
 from bench.train.recipe import Settings
 
 POSITION = {
@@ -24,8 +24,7 @@ DIFFERENT = {
     "image_size": 48,
     "subset_images": 64,
     "identity": '{"corpus":"other"}',
-    "images": 65,
-    "match": "flops",
+    "budget": Budget("images", 65),
     "precision": "bf16",
     "device": "cuda",
     "threads": 2,
@@ -34,12 +33,14 @@ DIFFERENT = {
     "protocol": 0,
     "stage": "scratch",
     "on_bad_image": "skip",
+    "probe": Probe("linear"),
+    "carved": False,
     "outside": OutsideModel(
         model="timm:x:family=cnn,pretrained=true", sha256="ab" * 32, source="hub:x", mean=(0, 0, 0), std=(1, 1, 1)
     ),
 }
 GOLDEN_KEY = "bfca01c213e0c194"
-NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings", "pretraining", "pipeline"}
+NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings", "pretraining", "pipeline", "deterministic"}
 
 
 def test_the_counts_of_a_suite(plan_suite):
@@ -80,13 +81,13 @@ def test_seeds_run_outermost_and_each_run_after_the_one_it_starts_from(plan_suit
 def test_from_scratch_sees_both_stages_images_with_the_pretraining_recipe(plan_suite):
     plan = plan_suite(recipes={"pretrain": "small", "transfer": "medium-finetune"})
     by_stage = {run.stage: run for run in plan.runs}
-    assert by_stage["scratch"].images == by_stage["pretrain"].images + by_stage["transfer"].images
+    assert by_stage["scratch"].budget == by_stage["pretrain"].budget + by_stage["transfer"].budget
     assert by_stage["scratch"].settings == by_stage["pretrain"].settings != by_stage["transfer"].settings
 
 
 def test_all_rungs_and_families_see_as_many_images(plan_suite):
     runs = [run for run in plan_suite().runs if run.stage == "pretrain"]
-    assert {run.images for run in runs} == {64}
+    assert {run.budget for run in runs} == {Budget("images", 64)}
     assert {run.family for run in runs} == {"vit", "cnn", "hybrid"}
 
 
@@ -102,7 +103,7 @@ def test_without_a_corpus_models_and_arms_train_from_scratch_alone(plan_suite):
 def test_budgets_are_arms_of_one_model(plan_suite):
     plan = plan_suite(budgets={"subset": 16, "factors": [0.25, 1, 4]})
     cells = [cell for cell in plan.cells if cell.ablation == "budget bit_resnet_pico"]
-    assert [(cell.arm, cell.pretrain.images) for cell in cells] == [("0.25", 16), ("1", 64), ("4", 256)]
+    assert [(cell.arm, cell.pretrain.budget.amount) for cell in cells] == [("0.25", 16), ("1", 64), ("4", 256)]
     assert {cell.pretrain.subset_images for cell in cells} == {16}
 
 
@@ -160,7 +161,7 @@ def test_a_model_with_outside_weights_has_a_transfer_of_its_own_and_no_place_on_
     assert str(outside_file) not in str(resolved)
     alike = next(cell.transfer for cell in plan.cells if cell.pretrain)
     assert outside[0].transfer.settings == alike.settings
-    assert outside[0].transfer.images == alike.images
+    assert outside[0].transfer.budget == alike.budget
     others = [run for run in plan.runs if not run.outside]
     assert [
         run.key
@@ -203,6 +204,77 @@ def test_the_key_depends_on_settings_but_not_on_the_recipes_name(pretrain_run):
     assert replace(pretrain_run, recipe="renamed").key == pretrain_run.key
     faster = pretrain_run.settings.model_copy(update={"learning_rate": 1.0})
     assert replace(pretrain_run, settings=faster).key != pretrain_run.key
+
+
+def test_determinism_is_in_the_key_only_where_it_has_to_be_asked_for(pretrain_run):
+    asked = replace(pretrain_run, deterministic=True)
+    assert asked.key == pretrain_run.key
+    on_cuda = replace(asked, device="cuda")
+    assert on_cuda.resolved()["deterministic"] is True
+    assert on_cuda.key != replace(pretrain_run, device="cuda").key
+
+
+@pytest.mark.parametrize(("match", "amount"), [("flops", 1.5e12), ("seconds", 30.0)])
+def test_other_budgets_are_the_same_for_all_and_stand_in_the_key(plan_suite, match, amount):
+    plan = plan_suite(images=None, match=match, **{match: {"pretrain": amount, "transfer": 2.0}})
+    by_stage = {run.stage: run for run in plan.runs}
+    assert {run.budget for run in plan.runs if run.stage == "pretrain"} == {Budget(match, amount)}
+    assert by_stage["scratch"].budget == Budget(match, amount + 2)
+    assert by_stage["pretrain"].resolved()["budget"] == {"match": match, match: amount}
+    assert {cell.transfer.budget.match for cell in plan.cells} == {match}
+
+
+def test_probes_are_runs_and_cells_of_their_own(plan_suite):
+    """k-shot probes draw from all that a target may train on, so two sizes of it share them."""
+    plan = plan_suite(
+        models=["bit_resnet_pico"],
+        subsets=[16],
+        targets=["digits@20", "digits@40"],
+        transfers=["fine-tune", "linear", "k-shot"],
+        shots=[1, 5],
+        draws=2,
+        from_scratch=False,
+    )
+    kinds = [(cell.transfer_kind, str(cell.transfer.target), cell.shots, cell.draw) for cell in plan.cells]
+    assert kinds == [
+        ("fine-tune", "digits@20", None, None),
+        ("fine-tune", "digits@40", None, None),
+        ("linear", "digits@20", None, None),
+        ("linear", "digits@40", None, None),
+        *(("k-shot", "digits", shots, draw) for shots in (1, 5) for draw in (0, 1)),
+    ]
+    assert len({run.key for run in plan.runs}) == 1 + len(kinds)
+    assert {run.starts_from for run in plan.runs[1:]} == {plan.runs[0].key}
+    probe = plan.runs[-1].resolved()
+    assert probe["probe"] == {"kind": "k-shot", "shots": 5, "draw": 1}
+    assert "settings" not in probe
+
+
+def test_a_model_may_have_recipes_of_its_own_with_a_reason(plan_suite):
+    exception = {"model": "bit_resnet_pico", "pretrain": "medium", "reason": "its published recipe is this one"}
+    plan = plan_suite(recipes={"exceptions": [exception]})
+    recipes = {(run.model, run.stage): run.recipe for run in plan.runs}
+    assert recipes["bit_resnet_pico", "pretrain"] == recipes["bit_resnet_pico", "scratch"] == "medium"
+    assert recipes["bit_resnet_pico", "transfer"] == recipes["vit_pico/8", "pretrain"] == "small"
+    others = {run.key for run in plan_suite().runs if run.model != "bit_resnet_pico"}
+    assert {run.key for run in plan.runs if run.model != "bit_resnet_pico"} == others
+
+
+def test_a_recipe_may_fine_tune_at_a_higher_resolution(plan_suite, tmp_path):
+    recipe = tmp_path / "higher.yaml"
+    recipe.write_text("image_size: 64\nbatch_size: 16\n", encoding="utf-8")
+    plan = plan_suite(models=["vit_pico/8"], recipes={"transfer": str(recipe)})
+    sizes = {run.stage: run.image_size for run in plan.runs}
+    assert sizes == {"pretrain": 32, "transfer": 64, "scratch": 32}
+    recipe.write_text("image_size: 36\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"recipe higher: image_size 36: model vit_pico/8"):
+        plan_suite(models=["vit_pico/8"], recipes={"transfer": str(recipe)})
+
+
+def test_nothing_is_carved_where_nothing_is_chosen(plan_suite):
+    whole = plan_suite(carve=False, corpus=[], subsets=None)
+    assert {run.resolved()["data"]["carved"] for run in whole.runs} == {False}
+    assert not {run.key for run in whole.runs} & {run.key for run in plan_suite().runs}
 
 
 def test_a_key_is_the_same_on_every_machine(pretrain_run):

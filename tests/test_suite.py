@@ -18,6 +18,9 @@ ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
 ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
 
 
+EXCEPTION = {"model": "vit_pico/8", "pretrain": "medium", "reason": "a reason of some length"}
+
+
 @pytest.mark.parametrize("name", known_suites())
 def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
     from bench.suite import SUITES
@@ -26,7 +29,7 @@ def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
     opening = (SUITES / f"{name}.yaml").read_text(encoding="utf-8").split("\ndescription:")[0]
     assert f"make bench SUITE={name}" in opening
     assert "Expected:" in opening
-    assert {spec.partition("_")[0] for spec in suite.models} >= {"vit", "bit", "r"}
+    assert {spec.partition("_")[0] for spec in suite.models} >= ({"vit", "bit", "r"} if name != "cifar10-scratch" else {"vit", "cct", "resnet18:stem=cifar"})
 
 
 def test_a_short_corpus_is_a_list_of_one_ladder(write_suite):
@@ -54,6 +57,16 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"models": ["vit_pico/8", "vit_pico/8"]}, ["models", "twice"]),
         ({"models": ONE_MODEL_TWO_WAYS}, ["models", "vit_pico/8 stands twice"]),
         ({"seeds": []}, ["seeds", "at least one"]),
+        ({"match": "flops"}, ["match: flops takes its budget from `flops`; leave out images"]),
+        ({"match": "flops", "images": None}, ["match: flops needs a budget, such as flops: {pretrain: 1e12"]),
+        ({"flops": {"pretrain": 1e9, "transfer": 1e9}}, ["match: images", "leave out flops"]),
+        ({"match": "epochs"}, ["match", "'epochs'", "'images', 'flops' or 'seconds'"]),
+        ({"images": {"pretrain": 64, "transfer": 0}}, ["images.transfer is 0, but models are fine-tuned"]),
+        ({"transfers": ["linear"], "carve": False}, ["carve: false leaves no validation images", "linear probes"]),
+        ({"transfers": ["k-shot"], "shots": [0]}, ["shots", "greater than 0"]),
+        ({"recipes": {"exceptions": [EXCEPTION | {"model": "resnet18"}]}}, ["resnet18 is no model of this suite"]),
+        ({"recipes": {"exceptions": [EXCEPTION | {"reason": ""}]}}, ["recipes.exceptions", "reason"]),
+        ({"recipes": {"exceptions": [EXCEPTION, EXCEPTION]}}, ["vit_pico/8 stands twice"]),
         ({"seeds": [1, 1]}, ["seeds", "1 stands twice"]),
         ({"seeds": [-1]}, ["seeds.0", "-1"]),
         ({"subsets": [16, 16]}, ["subsets", "16 stands twice"]),

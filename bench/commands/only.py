@@ -7,7 +7,7 @@ from bench.errors import InputError
 from bench.plan import Cell, Plan
 from models.spec import parse_spec
 
-FIELDS = ("model", "target", "seed", "subset", "ablation", "arm")
+FIELDS = ("model", "target", "seed", "subset", "ablation", "arm", "transfer", "shots", "draw")
 _FIELD = re.compile(rf"(?:^|,)({'|'.join(FIELDS)})=")
 
 
@@ -60,6 +60,9 @@ def _values(cell: Cell, name: str) -> tuple[str, ...]:
         "subset": (_subset(cell),),
         "ablation": (cell.ablation,),
         "arm": (cell.arm,),
+        "transfer": (cell.transfer_kind,),
+        "shots": (str(cell.shots),),
+        "draw": (str(cell.draw),),
     }
     return values[name]
 

@@ -58,7 +58,8 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
             ended = _execute(plan, todo, store, place, missing, console)
     except (KeyboardInterrupt, Terminated):
         console.print(
-            "\ninterrupted: finished runs are kept, and those under way lie in checkpoints; the same command goes on from here",
+            "\ninterrupted: finished runs are kept, and those under way lie in checkpoints; "
+            "the same command goes on from here",
             soft_wrap=True,
         )
         raise

@@ -18,7 +18,7 @@ from bench.store import Record, Store
 
 
 class _Process:
-    """What this process is doing, and whether it was asked to stop: by its parent for all, or by a signal of its own."""
+    """What this process does, and whether it was asked to stop: with all by their parent, or by a signal of its own."""
 
     def __init__(self) -> None:
         self.stopping: Event | None = None

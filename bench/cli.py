@@ -136,7 +136,7 @@ def status(suite: SuiteName = "auto", results: Results = Path("results")) -> Non
     """Say how far a suite has come."""
     store = _existing_store(suite, results)
     plan = expand(store.suite())
-    records = {run.key: store.read(run.key) for run in plan.runs}
+    records = {run.key: store.look(run.key) for run in plan.runs}
     counts = Counter(record["status"] if record else "to do" for record in records.values())
     console.print(f"{store.root}: {len(plan.runs)} runs: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     for run in plan.runs:

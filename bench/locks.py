@@ -65,14 +65,14 @@ class RunLock:
     """Device and inode."""
 
     def release(self, *, finished: bool) -> None:
-        """Let the run go: finished, with its whole folder; interrupted, with all that is needed to resume it there.
+        """Let the run go: finished, with its whole folder removed; interrupted, with all that it is resumed from kept.
 
         Does nothing a second time, or in a process forked from the holder.
         """
         if not _is_held_here(self.file):
             return
         try:
-            if finished:
+            if finished or os.listdir(self.folder) == [NAME]:
                 remove_folder(self.folder)
         finally:
             del _held[self.file]

@@ -2,26 +2,31 @@
 
 A run's folder is written under a temporary name, flushed, and renamed into place, so that a reader, or a process
 killed at any moment, never meets half of one. Only a run that ended `ok` counts as finished: a failure is kept as a
-record until a later attempt replaces it, and is never taken for a result. Imports no torch.
+record until a later attempt replaces it, is never taken for a result, and never takes the place of one. A damaged
+record counts as none, and only `bench run` moves it (`bench.mending`). Any number of processes may work on a store at
+once: the lock of a run (`bench.locks`) gives it to one of them. Imports no torch.
 """
 
 import io
+import itertools
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from bench.errors import InputError
+from bench.locks import acquire
+from bench.records import SCHEMA_VERSION as SCHEMA_VERSION
+from bench.records import DamagedRun, Record, hashes_of, read_file, read_record
 from bench.suite import ResolvedSuite
+from bench.writing import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 
-SCHEMA_VERSION = 1
-
-Record = dict[str, Any]
+WEIGHTS = "weights.safetensors"
+"""Beside a record; the file that other runs start from."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,20 @@ class Outcome:
     predictions: pd.DataFrame | None = None
     weights: bytes | None = None
     traceback: str | None = None
+
+    def with_record(self, **fields: Any) -> "Outcome":
+        """The same with more fields in its record, or with other values."""
+        return replace(self, record=self.record | fields)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How far runs have come."""
+
+    finished: set[str]
+    """Keys of those that ended `ok`."""
+    damaged: dict[str, DamagedRun]
+    """What is wrong with the records that count as none, by key."""
 
 
 @dataclass(frozen=True)
@@ -55,102 +74,135 @@ class Store:
         """Where a run's record lies, or will."""
         return self.root / "runs" / key
 
+    def running_folder(self, key: str) -> Path:
+        """Where a run that is under way has its lock and its checkpoint."""
+        return self.root / "running" / key
+
     def suite(self) -> ResolvedSuite:
         """The suite that this store belongs to."""
         path = self.root / "suite.json"
         if not path.is_file():
             raise InputError(f"{self.root}: no results here ({path.name} is missing); `bench run` makes them")
-        return ResolvedSuite.model_validate_json(path.read_text(encoding="utf-8"))
+        try:
+            return ResolvedSuite.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise InputError(
+                f"{path}: damaged, or of another version ({error.errors()[0]['msg']}); move it away, and `bench run` "
+                "writes it again: runs that the suite asks for stay finished"
+            ) from None
 
     def read(self, key: str) -> Record | None:
-        """A run's record, if it was ever attempted."""
-        path = self.run_folder(key) / "record.json"
+        """A run's record, if it was ever attempted.
+
+        Raises:
+            DamagedRun: it is not whole, or not of this run.
+        """
+        return read_record(self.run_folder(key))
+
+    def look(self, key: str) -> Record | None:
+        """The same for those who report and change nothing: a damaged record is that of a run that was not run."""
         try:
-            record: Record = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise InputError(f"{path}: damaged ({error}); delete its folder and run the suite again") from None
-        if record.get("schema_version") != SCHEMA_VERSION:
-            raise InputError(
-                f"{path}: schema version {record.get('schema_version')!r}; this version reads {SCHEMA_VERSION}"
-            )
-        return record
+            return self.read(key)
+        except DamagedRun as error:
+            return {"key": key, "status": "not_run", "reason": str(error), "data": {}, "run": {}}
 
     def is_finished(self, key: str) -> bool:
         """Whether a run ended `ok`, so that it need not be done again."""
-        record = self.read(key)
-        return record is not None and record["status"] == "ok"
+        return key in self.finished([key])
+
+    def finished(self, keys: Iterable[str]) -> set[str]:
+        """The runs that ended `ok`, so that they need not be done again."""
+        return self.scan(keys).finished
+
+    def scan(self, keys: Iterable[str]) -> Scan:
+        """Read the records of runs, each to its end: 10,000 in less than a second."""
+        scan = Scan(set(), {})
+        for key in keys:
+            try:
+                record = self.read(key)
+            except DamagedRun as error:
+                scan.damaged[key] = error
+            else:
+                if record is not None and record["status"] == "ok":
+                    scan.finished.add(key)
+        return scan
 
     def records(self) -> Iterator[Record]:
-        """Every record, in the order of the keys."""
+        """Every record that is whole, in the order of the keys."""
         for folder in sorted((self.root / "runs").glob("[0-9a-f]*")):
-            record = self.read(folder.name)
-            if record is not None:
+            record = self.look(folder.name)
+            if record is not None and record["run"]:
                 yield record
 
     def predictions(self, key: str) -> pd.DataFrame:
-        """What a run answered for each test image."""
-        return pd.read_parquet(self.run_folder(key) / "predictions.parquet")
+        """What a run answered for each test image; DamagedRun where that is missing or altered."""
+        return pd.read_parquet(io.BytesIO(self._file(key, "predictions.parquet")))
 
     def weights(self, key: str) -> bytes:
-        """A finished run's weights as safetensors bytes."""
-        return (self.run_folder(key) / "weights.safetensors").read_bytes()
+        """A finished run's weights as safetensors bytes; DamagedRun where they are missing or altered."""
+        return self._file(key, WEIGHTS)
 
     def write(self, outcome: Outcome) -> None:
-        """Keep a run's outcome in place of an earlier attempt's."""
+        """Keep a run's outcome in place of an earlier attempt's, with the hashes of its files in the record.
+
+        A failure leaves a finished run as it is: another process did that run while this one gave up.
+
+        Raises:
+            StoreError: the disk is full, or the folder cannot be written; the earlier outcome is intact.
+        """
         key = outcome.record["key"]
-        files: dict[str, bytes | None] = {
+        if outcome.record["status"] != "ok" and self.is_finished(key):
+            return
+        possible = {
             "history.parquet": _parquet(outcome.history),
             "predictions.parquet": _parquet(outcome.predictions),
-            "weights.safetensors": outcome.weights,
+            WEIGHTS: outcome.weights,
             "traceback.txt": outcome.traceback.encode() if outcome.traceback else None,
-            "record.json": _json(outcome.record),
         }
-        temporary = self.root / "runs" / f".tmp-{key}-{os.getpid()}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for name, content in files.items():
-            if content is not None:
-                _write_flushed(temporary / name, content)
-        _replace_folder(temporary, self.run_folder(key))
+        files = {name: content for name, content in possible.items() if content is not None}
+        record = _json(outcome.record | {"files": hashes_of(files)})
+        write_folder(self.run_folder(key), files | {"record.json": record})
 
     def write_tables(self, tables: dict[str, pd.DataFrame]) -> None:
         """Keep derived tables, each in Parquet and CSV."""
-        self.tables.mkdir(exist_ok=True)
+        with clear_errors(self.root):
+            self.tables.mkdir(exist_ok=True)
         for name, table in tables.items():
             write_atomically(self.tables / f"{name}.parquet", _parquet(table) or b"")
             csv = table.to_csv(index=False, lineterminator="\n")
             write_atomically(self.tables / f"{name}.csv", csv.encode())
+
+    def set_aside(self, path: Path, name: str) -> Path:
+        """Move a damaged file or folder of a run out of the way, and say where it lies now.
+
+        The caller has the run's lock.
+        """
+        folder = self.root / "damaged"
+        places = (folder / f"{name}-{number}" for number in itertools.count(1))
+        with clear_errors(folder):
+            folder.mkdir(exist_ok=True)
+            return path.rename(next(place for place in places if not place.exists()))
+
+    def _file(self, key: str, name: str) -> bytes:
+        return read_file(self.run_folder(key), self.read(key) or {}, name)
 
 
 def open_store(results: Path, suite: ResolvedSuite) -> Store:
     """The store for a suite, made if need be.
 
     Raises:
-        InputError: the folder cannot be written, or holds another suite of that name.
+        StoreError: the folder cannot be written.
+        InputError: it holds another suite of that name.
     """
     store = Store(results / suite.name)
-    try:
+    with clear_errors(store.root):
         (store.root / "runs").mkdir(parents=True, exist_ok=True)
-        write_atomically(store.root / ".writable", b"")
-        (store.root / ".writable").unlink()
-    except OSError as error:
-        raise InputError(
-            f"--results {results}: cannot be written ({error.strerror}); name a folder that can, with --results DIR"
-        ) from None
-    _remove_leftovers(store)
-    if (store.root / "suite.json").exists():
+    content = _json(suite.model_dump(mode="json"))
+    if not write_new(store.root / "suite.json", content):
         _refuse_another_suite(store, suite)
-    write_atomically(store.root / "suite.json", _json(suite.model_dump(mode="json")))
+        write_atomically(store.root / "suite.json", content)
+    _remove_leftovers(store)
     return store
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what was there."""
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    _write_flushed(temporary, content)
-    temporary.replace(path)
 
 
 def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
@@ -185,49 +237,13 @@ def _only_arrived(kept: list[Record], given: list[Record]) -> bool:
 
 
 def _remove_leftovers(store: Store) -> None:
-    """Remove what killed processes left half written; a living process' files stay."""
-    for path in [*store.root.glob(".tmp-*"), *(store.root / "runs").glob(".*")]:
-        process = path.name.rpartition("-")[2]
-        if process.isdecimal() and not _is_alive(int(process)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _replace_folder(temporary: Path, final: Path) -> None:
-    """Rename a folder into place; one that stood there is moved aside first, since folders can't be overwritten."""
-    _sync_folder(temporary)
-    if final.exists():
-        old = final.with_name(f".old-{final.name}-{os.getpid()}")
-        final.rename(old)
-        temporary.rename(final)
-        shutil.rmtree(old)
-    else:
-        temporary.rename(final)
-    _sync_folder(final.parent)
-
-
-def _write_flushed(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Remove what killed processes left: half-written files, and folders of running runs that are finished."""
+    running = list((store.root / "running").glob("[0-9a-f]*"))
+    for folder in (store.root, store.tables, store.contents, store.root / "runs", store.root / "running", *running):
+        remove_leftovers(folder)
+    for key in store.finished(folder.name for folder in running):
+        if lock := acquire(store.running_folder(key)):
+            lock.release(finished=True)
 
 
 def _parquet(table: pd.DataFrame | None) -> bytes | None:

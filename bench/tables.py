@@ -45,7 +45,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     """All tables of a store, for exactly the cells of its suite."""
     suite = store.suite()
     plan = expand(suite)
-    records = {run.key: store.read(run.key) for run in plan.runs}
+    records = {run.key: store.look(run.key) for run in plan.runs}
     cells = pd.DataFrame([_cell_row(cell, records) for cell in plan.cells]).astype(CELL_TYPES)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
     references = {ablation.name: ablation.reference for ablation in suite.ablations}

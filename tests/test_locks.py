@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import os
 import platform
 import signal
@@ -66,7 +67,7 @@ def test_processes_that_race_for_the_same_runs_do_each_once(tmp_path, num_proces
     go(processes)
     done = [process.communicate()[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0] * num_processes
-    assert sorted(sum(done, [])) == sorted(f"run{number}" for number in range(30))
+    assert sorted(itertools.chain(*done)) == sorted(f"run{number}" for number in range(30))
     assert sum(map(bool, done)) > 1, "one process did all, so there was no race"
     assert list((tmp_path / "running").iterdir()) == []
 
@@ -74,7 +75,7 @@ def test_processes_that_race_for_the_same_runs_do_each_once(tmp_path, num_proces
 def test_no_two_hold_a_lock_whose_folder_is_removed_all_the_time(folder):
     script = """
         folder, alone, had = Path(sys.argv[1]), Path(sys.argv[2]), 0
-        for turn in range(400):
+        for turn in range(300):
             if lock := acquire(folder):
                 had += 1
                 os.close(os.open(alone, os.O_CREAT | os.O_EXCL))
@@ -88,6 +89,28 @@ def test_no_two_hold_a_lock_whose_folder_is_removed_all_the_time(folder):
     assert [process.returncode for process in processes] == [0] * 4
     assert min(had) > 0
     assert acquire(folder) is not None
+
+
+def test_a_lock_on_a_file_that_was_removed_between_opening_and_locking_is_none(folder, monkeypatch):
+    script = """
+        lock = acquire(Path(sys.argv[1]))
+        print("had", flush=True)
+        sys.stdin.readline()
+        lock.release(finished=True)
+    """
+    process = start(script, folder)
+    go([process])
+    process.stdout.readline()
+    lockf = fcntl.lockf
+
+    def lock_after_the_other_finished(handle: int, operation: int) -> None:
+        if process.poll() is None:
+            process.communicate("\n")
+        lockf(handle, operation)
+
+    monkeypatch.setattr(fcntl, "lockf", lock_after_the_other_finished)
+    with acquire(folder):
+        assert take_elsewhere(folder) == "refused"
 
 
 def test_a_killed_holder_is_followed_at_once_though_its_child_lives_on(folder):
@@ -144,8 +167,8 @@ def test_a_second_asking_in_the_same_process_leaves_the_lock_alone(folder):
 
 def test_an_interrupted_run_keeps_its_checkpoint_and_a_finished_one_nothing(folder):
     with acquire(folder):
-        (folder / "checkpoint.safetensors").write_bytes(b"weights")
-    assert (folder / "checkpoint.safetensors").read_bytes() == b"weights"
+        (folder / "checkpoint").write_bytes(b"weights")
+    assert (folder / "checkpoint").read_bytes() == b"weights"
     with acquire(folder) as lock:
         lock.release(finished=True)
     assert list(folder.parent.iterdir()) == []

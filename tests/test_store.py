@@ -12,14 +12,18 @@ import timm
 from safetensors.torch import save_file
 
 from bench.errors import InputError
+from bench.locks import acquire
+from bench.records import DamagedRun
 from bench.store import Outcome, Store, open_store
 from bench.tables import build_tables
+from bench.writing import StoreError
 
-KEY = "0123456789abcdef"
+KEY, OTHER = "0123456789abcdef", "1123456789abcdef"
 
 
 def record(status: str = "ok", key: str = KEY) -> dict[str, object]:
-    return {"schema_version": 1, "key": key, "status": status, "reason": "" if status == "ok" else "why"}
+    reason = "" if status == "ok" else "why"
+    return {"schema_version": 1, "key": key, "status": status, "reason": reason, "run": {"seed": 0}, "data": {}}
 
 
 @pytest.fixture
@@ -66,12 +70,13 @@ def test_a_process_killed_while_writing_leaves_no_run(store, resolve_suite):
         import os, signal
         from pathlib import Path
         import bench.store as store
-        write = store._write_flushed
+        import bench.writing as writing
+        write = writing.write_flushed
         def write_and_die(path, content):
             write(path, content)
             if path.name == "weights.safetensors":
                 os.kill(os.getpid(), signal.SIGKILL)
-        store._write_flushed = write_and_die
+        writing.write_flushed = write_and_die
         store.Store(Path({str(store.root)!r})).write(store.Outcome({record()!r}, weights=b"half"))
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
@@ -81,13 +86,6 @@ def test_a_process_killed_while_writing_leaves_no_run(store, resolve_suite):
     assert len(leftovers) == 1
     open_store(store.root.parent, resolve_suite())
     assert list((store.root / "runs").iterdir()) == []
-
-
-def test_what_a_living_process_is_writing_stays(store, resolve_suite):
-    folder = store.root / "runs" / f".tmp-{KEY}-{os.getpid()}"
-    folder.mkdir()
-    open_store(store.root.parent, resolve_suite())
-    assert folder.is_dir()
 
 
 def test_another_suite_of_the_same_name_is_refused(store, resolve_suite):
@@ -137,16 +135,127 @@ def test_a_moved_file_of_weights_is_the_same_suite_and_another_scaling_is_not(tm
 
 def test_a_results_folder_that_cannot_be_made_is_named(tmp_path, resolve_suite):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    with pytest.raises(InputError, match=r"--results .*file.*cannot be written"):
+    with pytest.raises(StoreError, match=r"file/tiny: cannot be written .*--results DIR"):
         open_store(tmp_path / "file", resolve_suite())
 
 
-def test_a_damaged_record_is_named(store):
-    store.write(Outcome(record()))
-    path = store.run_folder(KEY) / "record.json"
-    path.write_text(path.read_text(encoding="utf-8")[:20], encoding="utf-8")
-    with pytest.raises(InputError, match=r"record.json: damaged"):
+WHOLE = json.dumps(record())
+DAMAGES = {
+    "empty": ("", "it is empty"),
+    "cut short": (WHOLE[:40], "no JSON"),
+    "cut between fields": (WHOLE[: WHOLE.index(', "run"')] + "}", "field run is missing"),
+    "no JSON": ("status: ok", "no JSON"),
+    "no text": (b"\xff\xfe\x00".decode("latin-1"), "no JSON"),
+    "too deep": ("[" * 100_000, "no JSON"),
+    "a list": (f"[{WHOLE}]", "a list, where a record has fields"),
+    "no status": (json.dumps({**record(), "status": None}), "field status is wrong"),
+    "another run's": (json.dumps(record(key="fedcba9876543210")), "it is of run fedcba9876543210"),
+}
+
+
+@pytest.fixture(params=DAMAGES)
+def damage(store, request) -> str:
+    """A finished run whose record is damaged, and what is said of that."""
+    store.write(Outcome(record(), weights=b"weights"))
+    content, said = DAMAGES[request.param]
+    (store.run_folder(KEY) / "record.json").write_text(content, encoding="latin-1")
+    return said
+
+
+def test_a_damaged_record_is_named_and_counts_as_none(store, damage):
+    with pytest.raises(DamagedRun, match=rf"runs/{KEY}/record.json: damaged \({damage}.*`bench run` does it again"):
         store.read(KEY)
+    assert store.finished([KEY]) == set()
+    assert list(store.records()) == []
+    assert store.look(KEY)["status"] == "not_run"
+    assert damage in store.look(KEY)["reason"]
+
+
+def test_a_record_that_is_a_folder_is_damaged_too(store):
+    (store.run_folder(KEY) / "record.json").mkdir(parents=True)
+    with pytest.raises(DamagedRun, match="no file"):
+        store.read(KEY)
+
+
+def test_a_damaged_suite_is_named(store):
+    (store.root / "suite.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"suite.json: damaged.*move it away"):
+        store.suite()
+
+
+@pytest.mark.parametrize("content", [b"weigh", b"weighTs", b""], ids=["cut short", "altered", "empty"])
+def test_weights_that_are_not_those_of_the_record_are_refused(store, content):
+    store.write(Outcome(record(), weights=b"weights"))
+    (store.run_folder(KEY) / "weights.safetensors").write_bytes(content)
+    with pytest.raises(DamagedRun, match=rf"{KEY}/weights.safetensors: damaged.*`bench run` does it again"):
+        store.weights(KEY)
+    assert store.is_finished(KEY)
+
+
+def test_missing_files_are_named_and_the_run_stays_finished(store):
+    store.write(Outcome(record()))
+    with pytest.raises(DamagedRun, match=r"weights.safetensors: damaged \(it is missing"):
+        store.weights(KEY)
+    with pytest.raises(DamagedRun, match=r"predictions.parquet: damaged \(it is missing"):
+        store.predictions(KEY)
+    assert store.is_finished(KEY)
+
+
+def test_a_record_from_before_there_were_hashes_vouches_for_nothing(store):
+    store.write(Outcome(record(), weights=b"weights"))
+    (store.run_folder(KEY) / "record.json").write_text(json.dumps(record()), encoding="utf-8")
+    (store.run_folder(KEY) / "weights.safetensors").write_bytes(b"others")
+    assert store.weights(KEY) == b"others"
+
+
+def test_a_failure_never_takes_the_place_of_a_result(store):
+    store.write(Outcome(record(), weights=b"weights"))
+    store.write(Outcome(record("failed"), traceback="late"))
+    assert store.is_finished(KEY)
+    assert store.weights(KEY) == b"weights"
+
+
+def test_a_run_killed_after_its_record_was_written_leaves_nothing_running(store, resolve_suite):
+    for key in (KEY, OTHER):
+        with acquire(store.running_folder(key)):
+            (store.running_folder(key) / "checkpoint").touch()
+    store.write(Outcome(record()))
+    open_store(store.root.parent, resolve_suite())
+    assert [folder.name for folder in (store.root / "running").iterdir()] == [OTHER]
+
+
+def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve_suite):
+    """Half-written files of dead processes lie about, which all four want to remove."""
+    script = """
+        import os, sys
+        from pathlib import Path
+        import pandas as pd
+        from bench.store import Outcome, open_store
+        from bench.suite import ResolvedSuite
+        results, number = Path(sys.argv[1]), int(sys.argv[2])
+        suite = ResolvedSuite.model_validate_json(Path(sys.argv[3]).read_bytes())
+        record = {"schema_version": 1, "status": "not_run", "reason": "", "run": {}, "data": {}}
+        for turn in range(12):
+            store = open_store(results, suite)
+            (store.root / "runs" / f".tmp-{turn:016x}-{2**22 + number}").mkdir(exist_ok=True)
+            (store.root / f".tmp-suite.json-{2**22 + turn}").touch()
+            store.write(Outcome(record | {"key": f"{turn:016x}"}))
+            store.write_tables({"cells": pd.DataFrame({"a": range(100)})})
+            assert store.read(f"{turn:016x}")["status"] == "not_run"
+    """
+    suite = tmp_path / "suite.json"
+    suite.write_text(resolve_suite().model_dump_json(), encoding="utf-8")
+    results = tmp_path / "results"
+    command = [sys.executable, "-c", textwrap.dedent(script), str(results)]
+    processes = [
+        subprocess.Popen([*command, str(number), str(suite)], stderr=subprocess.PIPE, text=True) for number in range(4)
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    assert errors == [""] * 4
+    store = open_store(results, resolve_suite())
+    assert sorted(path.name for path in (store.root / "runs").iterdir()) == [f"{turn:016x}" for turn in range(12)]
+    assert [path.name for path in results.rglob(".*")] == []
+    assert len(pd.read_parquet(store.tables / "cells.parquet")) == 100
 
 
 def test_a_record_of_another_schema_is_refused(store):

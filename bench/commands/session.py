@@ -19,6 +19,7 @@ from bench.errors import InputError
 from bench.execute.conduct import AS_USUAL, Conduct
 from bench.execute.curves import check_tracker
 from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
+from bench.mending import mend
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
 from bench.suite import ResolvedSuite
@@ -70,7 +71,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
 
 def _todo(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
     """The runs that are not finished; of damaged ones it is said what becomes of them."""
-    for message in store.set_aside_damaged():
+    for message in mend(store, plan.runs):
         console.print(f"[yellow]damaged[/]: {escape(message)}", highlight=False, soft_wrap=True)
     finished = store.finished(run.key for run in plan.runs)
     if finished:

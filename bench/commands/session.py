@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.commands import plan_text
-from bench.commands.progress import SuiteProgress, duration
+from bench.commands.progress import SuiteProgress
 from bench.commands.size_class import check_size_class
+from bench.commands.under_way import duration
 from bench.data.targets import check_target
 from bench.errors import InputError
 from bench.execute.conduct import AS_USUAL, Conduct
@@ -97,7 +98,7 @@ def _execute(
         workers_text = f"{num_workers} worker{'s' if num_workers > 1 else ''}"
         console.print(f"about {duration(total)} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
-        with SuiteProgress(console, todo, timings, num_workers) as progress:
+        with SuiteProgress(console, store, todo, timings, num_workers) as progress:
             for event in workers.execute(plan, store, place.data_dir, timings, missing, place.conduct):
                 progress.show(event)
                 if isinstance(event, Ended):

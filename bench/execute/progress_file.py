@@ -37,7 +37,9 @@ class RunProgress:
 
     @property
     def share_done(self) -> float:
-        """Of the training's steps, from 0 to 1."""
+        """Of the training's steps, from 0 to 1; all of them where it is being evaluated."""
+        if self.phase == "evaluating":
+            return 1.0
         return self.progress.step / self.progress.num_steps if self.progress and self.progress.num_steps else 0.0
 
     @property

@@ -140,5 +140,5 @@ def test_names_are_one_folder_and_settings_are_flat(plan_suite):
         assert "/" not in curve_name(run)
         values = hyper_parameters(run)
         assert values["settings.learning_rate"] == run.settings.learning_rate
-        assert values["budget.images"] == run.images
+        assert values["budget.images"] == run.budget.amount
         assert all(isinstance(value, bool | int | float | str) for value in values.values())

@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,17 +131,16 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
 
 
 @app.command()
-def status(suite: SuiteName = "auto", results: Results = Path("results")) -> None:
-    """Say how far a suite has come."""
-    store = _existing_store(suite, results)
-    plan = expand(store.suite())
-    records = {run.key: store.look(run.key) for run in plan.runs}
-    counts = Counter(record["status"] if record else "to do" for record in records.values())
-    console.print(f"{store.root}: {len(plan.runs)} runs: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
-    for run in plan.runs:
-        record = records[run.key]
-        if record and record["status"] != "ok":
-            console.print(plan_text.failure_line(run, record), highlight=False, soft_wrap=True)
+def status(
+    suite: SuiteName = "auto",
+    results: Results = Path("results"),
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 s, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how far a suite has come, from any shell, while it runs or not."""
+    from bench.commands.status import show_status
+
+    show_status(console, _existing_store(suite, results), watch=watch, as_json=as_json)
 
 
 @app.command()

@@ -40,6 +40,10 @@ class Outcome:
     traceback: str | None = None
 
     def with_record(self, **fields: Any) -> "Outcome":
+        """The same with other or more fields in its record."""
+        return replace(self, record=self.record | fields)
+
+    def with_record(self, **fields: Any) -> "Outcome":
         """The same with more fields in its record, or with other values."""
         return replace(self, record=self.record | fields)
 
@@ -173,14 +177,10 @@ class Store:
             write_atomically(self.tables / f"{name}.csv", csv.encode())
 
     def set_aside(self, path: Path, name: str) -> Path:
-        """Move a damaged file or folder of a run out of the way, and say where it lies now.
-
-        The caller has the run's lock.
-        """
-        folder = self.root / "damaged"
-        places = (folder / f"{name}-{number}" for number in itertools.count(1))
-        with clear_errors(folder):
-            folder.mkdir(exist_ok=True)
+        """Move a damaged file or folder out of the way, and say where it lies now; the caller has the run's lock."""
+        places = (self.root / "damaged" / f"{name}-{number}" for number in itertools.count(1))
+        with clear_errors(self.root):
+            (self.root / "damaged").mkdir(exist_ok=True)
             return path.rename(next(place for place in places if not place.exists()))
 
     def _file(self, key: str, name: str) -> bytes:

@@ -1,7 +1,6 @@
 """The store: written whole or not at all, never mixed up, and a failure is never taken for a result."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap

@@ -29,7 +29,9 @@ def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
     opening = (SUITES / f"{name}.yaml").read_text(encoding="utf-8").split("\ndescription:")[0]
     assert f"make bench SUITE={name}" in opening
     assert "Expected:" in opening
-    assert {spec.partition("_")[0] for spec in suite.models} >= ({"vit", "bit", "r"} if name != "cifar10-scratch" else {"vit", "cct", "resnet18:stem=cifar"})
+    assert {spec.partition("_")[0] for spec in suite.models} >= (
+        {"vit", "bit", "r"} if name != "cifar10-scratch" else {"vit", "cct", "resnet18:stem=cifar"}
+    )
 
 
 def test_a_short_corpus_is_a_list_of_one_ladder(write_suite):

@@ -77,7 +77,7 @@ def suite_status(store: Store) -> SuiteStatus:
     runs = {run.key: run for run in expand(suite).runs}
     begun = {one.run.key: one for one in runs_under_way(store, runs)}
     running = [one for one in begun.values() if one.is_held]
-    records = {key: record for key in runs if key not in begun and (record := store.read(key)) is not None}
+    records = {key: record for key in runs if key not in begun and (record := store.look(key)) is not None}
     counts = Counter(record["status"] for record in records.values())
     counts |= Counter({"running": len(running), "interrupted": len(begun) - len(running)})
     counts["to do"] = len(runs) - counts.total()

@@ -140,6 +140,7 @@ def _fit(job: _Job, size: int, state: State | None, sitting: Sitting) -> Fitted:
         training.restore(state)
     sitting.begin(training, resumed=state is not None)
     fit = train(training, job.batches(images, training.history.images_seen), sitting.watch)
+    assert isinstance(training.model, models.Classifier), "a run trains a classifier"
     return Fitted(training.model, fit, counts, size)
 
 

@@ -170,7 +170,7 @@ class Run:
         if self.probe is not None:
             return {"probe": vars(self.probe)}
         asked = {"deterministic": True} if self.deterministic and self.device == "cuda" else {}
-        return {"settings": self.settings.model_dump(mode="json"), "budget": self.budget.resolved(), **asked}
+        return {"settings": dict(_dumped(self.settings)), "budget": self.budget.resolved(), **asked}
 
     def _data(self) -> dict[str, Any]:
         """What decides the images: their number where a corpus has more; skipped ones only where they may be."""
@@ -389,3 +389,9 @@ def _run(suite: ResolvedSuite, stage: Stage, start: Start, *, budget: Budget, da
 @lru_cache(maxsize=1024)
 def _settings(recipe: Recipe, model: str, device: Literal["cpu", "cuda"]) -> Settings:
     return recipe.for_family(parse_spec(model).family).on(device)
+
+
+@lru_cache(maxsize=1024)
+def _dumped(settings: Settings) -> dict[str, Any]:
+    """Settings as a key holds them; once for all runs that share them, since it takes as long as the rest of a key."""
+    return settings.model_dump(mode="json")

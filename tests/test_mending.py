@@ -2,10 +2,14 @@
 
 import pytest
 
+from bench.commands.verify import find
+from bench.execute.record import build_record
 from bench.locks import acquire
 from bench.mending import mend
 from bench.plan import Run, expand
+from bench.records import DamagedRun
 from bench.store import Outcome, Store, open_store
+from bench.tables import build_tables
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def transfer(runs) -> Run:
 
 def finish(store: Store, *runs: Run) -> None:
     for run in runs:
-        record = {"schema_version": 1, "key": run.key, "status": "ok", "reason": "", "run": run.resolved(), "data": {}}
+        record = build_record(run, status="ok", metrics={"test_accuracy": 0.5})
         store.write(Outcome(record, weights=b"weights"))
 
 
@@ -46,6 +50,18 @@ def test_a_damaged_record_is_set_aside_and_the_others_are_untouched(store, runs)
     assert store.finished(run.key for run in runs) == {run.key for run in runs[1:]}
     assert before == {path: path.read_bytes() for run in runs[1:] for path in store.run_folder(run.key).iterdir()}
     assert mend(store, runs) == []
+
+
+def test_those_who_only_read_say_what_is_damaged_and_change_nothing(store, runs, transfer):
+    finish(store, *runs)
+    damage(store, transfer.key)
+    before = sorted(store.root.rglob("*"))
+    cells = build_tables(store)["cells"]
+    assert cells.set_index("transfer_key")["status"][transfer.key] == "not_run"
+    assert "record.json: damaged" in cells.set_index("transfer_key")["reason"][transfer.key]
+    with pytest.raises(DamagedRun, match=r"record.json: damaged"):
+        find(store.root.parent, transfer.key)
+    assert sorted(store.root.rglob("*")) == before
 
 
 def test_what_is_damaged_again_is_set_aside_beside_it(store, runs):

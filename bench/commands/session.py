@@ -73,7 +73,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
 def _todo(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
     """The runs that are not finished; of damaged ones it is said what becomes of them."""
     for message in mend(store, plan.runs):
-        console.print(f"[yellow]damaged[/]: {escape(message)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
     finished = store.finished(run.key for run in plan.runs)
     if finished:
         console.print(f"{len(finished)} runs are finished and will be skipped")

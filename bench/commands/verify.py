@@ -33,7 +33,7 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     """The store and the run with such a key.
 
     Raises:
-        InputError: none, several, not finished, or outside its store's suite.
+        InputError: none, several, not finished, damaged, or outside its store's suite.
     """
     folders = sorted(results.glob(f"*/runs/{prefix}*")) if prefix.isalnum() else []
     if len(folders) != 1:
@@ -43,7 +43,8 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     run = expand(store.suite()).run(folders[0].name)
     if run is None:
         raise InputError(f"{prefix}: its run is outside the suite that {store.root} keeps, so it can't be repeated")
-    if not store.is_finished(run.key):
+    record = store.read(run.key)
+    if record is None or record["status"] != "ok":
         raise InputError(f"{prefix}: its run did not end ok, so there is nothing to compare with")
     return store, run
 

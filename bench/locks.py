@@ -65,14 +65,14 @@ class RunLock:
     """Device and inode."""
 
     def release(self, *, finished: bool) -> None:
-        """Let the run go: finished, with its whole folder removed; interrupted, with all that it is resumed from kept.
+        """Let the run go: finished, its whole folder is removed; interrupted, what it may be resumed from is kept.
 
         Does nothing a second time, or in a process forked from the holder.
         """
         if not _is_held_here(self.file):
             return
         try:
-            if finished or os.listdir(self.folder) == [NAME]:
+            if finished or [path.name for path in self.folder.glob("*")] == [NAME]:
                 remove_folder(self.folder)
         finally:
             del _held[self.file]

@@ -172,11 +172,15 @@ def test_an_interrupted_run_keeps_its_checkpoint_and_a_finished_one_nothing(fold
     with acquire(folder) as lock:
         lock.release(finished=True)
     assert list(folder.parent.iterdir()) == []
+    with acquire(folder):
+        pass  # interrupted before there was anything to keep
+    assert list(folder.parent.iterdir()) == []
 
 
 def test_who_holds_a_lock_is_told(folder):
     assert holder(folder) is None
     with acquire(folder):
+        (folder / "checkpoint").touch()
         found = holder(folder)
     assert found == Holder(os.getpid(), platform.node(), found.since)
     assert found.since.endswith("+00:00")

@@ -43,10 +43,6 @@ class Outcome:
         """The same with other or more fields in its record."""
         return replace(self, record=self.record | fields)
 
-    def with_record(self, **fields: Any) -> "Outcome":
-        """The same with more fields in its record, or with other values."""
-        return replace(self, record=self.record | fields)
-
 
 @dataclass(frozen=True)
 class Scan:
@@ -239,7 +235,7 @@ def _only_arrived(kept: list[Record], given: list[Record]) -> bool:
 def _remove_leftovers(store: Store) -> None:
     """Remove what killed processes left: half-written files, and folders of running runs that are finished."""
     running = list((store.root / "running").glob("[0-9a-f]*"))
-    for folder in (store.root, store.tables, store.contents, store.root / "runs", store.root / "running", *running):
+    for folder in (store.root, *(path for path in store.root.iterdir() if path.is_dir()), *running):
         remove_leftovers(folder)
     for key in store.finished(folder.name for folder in running):
         if lock := acquire(store.running_folder(key)):

@@ -234,7 +234,7 @@ def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve
         results, number = Path(sys.argv[1]), int(sys.argv[2])
         suite = ResolvedSuite.model_validate_json(Path(sys.argv[3]).read_bytes())
         record = {"schema_version": 1, "status": "not_run", "reason": "", "run": {}, "data": {}}
-        for turn in range(12):
+        for turn in range(8):
             store = open_store(results, suite)
             (store.root / "runs" / f".tmp-{turn:016x}-{2**22 + number}").mkdir(exist_ok=True)
             (store.root / f".tmp-suite.json-{2**22 + turn}").touch()
@@ -252,7 +252,7 @@ def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve
     errors = [process.communicate()[1] for process in processes]
     assert errors == [""] * 4
     store = open_store(results, resolve_suite())
-    assert sorted(path.name for path in (store.root / "runs").iterdir()) == [f"{turn:016x}" for turn in range(12)]
+    assert sorted(path.name for path in (store.root / "runs").iterdir()) == [f"{turn:016x}" for turn in range(8)]
     assert [path.name for path in results.rglob(".*")] == []
     assert len(pd.read_parquet(store.tables / "cells.parquet")) == 100
 

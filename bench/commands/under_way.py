@@ -25,9 +25,8 @@ class UnderWay:
 
     @property
     def pace(self) -> float:
-        """What it gets through of its budget in a second of training, at its average so far; 0 before there is any."""
-        progress = self.said.progress if self.said else None
-        return self.run.budget.amount * self.share_done / progress.seconds if progress and progress.seconds else 0.0
+        """What it gets through of its budget in a second."""
+        return self.run.budget.amount * self.said.share_per_second if self.said else 0.0
 
 
 def runs_under_way(store: Store, runs: dict[str, Run]) -> list[UnderWay]:

@@ -43,11 +43,16 @@ class RunProgress:
         return self.progress.step / self.progress.num_steps if self.progress and self.progress.num_steps else 0.0
 
     @property
+    def share_per_second(self) -> float:
+        """Of the training's steps, at the rate of the last moments: its first batches may have taken far longer."""
+        if self.progress is None or not self.progress.images_seen:
+            return 0.0
+        return self.share_done / self.progress.images_seen * self.progress.images_per_second
+
+    @property
     def seconds_left(self) -> float | None:
-        """Of training, at the pace of this training so far; None where there is none yet."""
-        if self.progress is None or not self.progress.step:
-            return None
-        return self.progress.seconds * (self.progress.num_steps / self.progress.step - 1)
+        """Of training, at that rate; None where there is none yet."""
+        return (1 - self.share_done) / self.share_per_second if self.share_per_second else None
 
 
 def write_progress(

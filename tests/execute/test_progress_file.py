@@ -16,8 +16,8 @@ PROGRESS = Progress(
     images_seen=960,
     learning_rate=1e-3,
     train_loss=1.5,
-    seconds=6.0,
-    images_per_second=170.0,
+    seconds=60.0,
+    images_per_second=160.0,
 )
 
 
@@ -26,6 +26,7 @@ def test_what_was_said_comes_back(tmp_path):
     loading = read_progress(tmp_path)
     assert loading.progress is None
     assert loading.seconds_left is None
+    assert loading.share_done == 0
     write_progress(tmp_path, "ab12", PROGRESS, "training", num_resumes=2)
     said = read_progress(tmp_path)
     assert (said.key, said.phase, said.progress, said.num_resumes) == ("ab12", "training", PROGRESS, 2)
@@ -33,7 +34,9 @@ def test_what_was_said_comes_back(tmp_path):
     assert said.started_at == loading.started_at
     assert said.updated_at >= loading.updated_at
     assert said.share_done == 0.25
-    assert said.seconds_left == pytest.approx(18.0)  # three quarters are left, and a quarter took 6 s
+    assert said.seconds_left == pytest.approx(18.0)  # three quarters are left, 2,880 images
+    write_progress(tmp_path, "ab12", None, "evaluating")
+    assert read_progress(tmp_path).share_done == 1
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 

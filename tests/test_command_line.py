@@ -172,7 +172,7 @@ def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
         (["models", "--family", "mlp"], ["mlp", "vit, cnn, hybrid"]),
         (["models", "vit_pico/8", "--family", "cnn"], ["none of vit_pico/8 is of that family"]),
         (["plan", "smoke", "--only", "seed=9"], ["--only seed=9"]),
-        (["run", "smoke", "--results", "/proc/nothing"], ["--results /proc/nothing", "cannot be written"]),
+        (["run", "smoke", "--results", "/proc/nothing"], ["/proc/nothing/smoke: cannot be written", "--results DIR"]),
         (["run", "smoke", "--device", "tpu"], ["tpu", "cpu"]),
     ],
 )

@@ -20,6 +20,8 @@ from bench.data.corpora import subset_index
 from bench.data.plans import Augmentation
 from bench.data.targets import load_target, parse_target
 from bench.execute import job
+from bench.execute.augmentation import augmentation_of
+from bench.execute.initial import initial_model
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
 from bench.train.recipe import Settings
@@ -82,13 +84,13 @@ def test_a_transfer_starts_from_the_pretrained_weights_with_a_new_head(store, ru
     pretrain, transfer = run_of("pretrain"), run_of("transfer")
     job.execute(pretrain, store, tmp_path)
     pretrained = safetensors.torch.load(store.weights(pretrain.key))
-    model = job._model(transfer, store, num_classes=10)
+    model = initial_model(transfer, store, num_classes=10)
     for name, tensor in model.state_dict().items():
         if name.startswith("head."):
             assert len(tensor) == 10
         else:
             assert torch.equal(tensor, pretrained[name]), name
-    again = job._model(transfer, store, num_classes=10)
+    again = initial_model(transfer, store, num_classes=10)
     assert torch.equal(model.head.weight, again.head.weight)
 
 
@@ -126,7 +128,7 @@ def test_outside_weights_get_a_new_head_and_have_to_be_those_of_the_plan(store, 
     network = timm.create_model("test_resnet", num_classes=10)
     safetensors.torch.save_file(network.state_dict(), path)
     (run,) = (run for run in plan_suite(models=["vit_pico/8", f"timm:test_resnet:weights={path}"]).runs if run.outside)
-    model = job._model(run, store, num_classes=10)
+    model = initial_model(run, store, num_classes=10)
     state = model.state_dict()
     for name, tensor in network.state_dict().items():
         if not name.startswith("fc."):
@@ -194,11 +196,11 @@ ALL = {"flip": True, "resized_crop": {}, "randaugment": {}, "erasing": {}, "mixu
 
 
 def test_a_recipe_gets_the_augmentation_that_it_asks_for():
-    asked = job.augmentation_of(Settings.model_validate(ALL), flip=False)
+    asked = augmentation_of(Settings.model_validate(ALL), flip=False)
     assert not asked.flip
     assert (asked.resized_crop, asked.policy, asked.mixing) == (ResizedCrop(), RandAugment(), Mixing(0.8, 1.0))
-    assert job.augmentation_of(Settings(autoaugment="cifar10"), flip=True).policy == AutoAugment()
-    assert job.augmentation_of(Settings(shift=2, flip=True), flip=True) == Augmentation(2, True)
+    assert augmentation_of(Settings(autoaugment="cifar10"), flip=True).policy == AutoAugment()
+    assert augmentation_of(Settings(shift=2, flip=True), flip=True) == Augmentation(2, True)
 
 
 def test_a_run_trains_with_everything_at_once(store, run_of, tmp_path):

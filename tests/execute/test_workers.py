@@ -9,11 +9,20 @@ import pytest
 
 import models
 from bench.execute import workers as workers_module
-from bench.execute.workers import Ended, Started, Workers, by_priority
+from bench.execute.conduct import Conduct
+from bench.execute.timing import Timing
+from bench.execute.workers import Ended, Started, Workers, by_priority, timing_key
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
 
-PER_IMAGE = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}
+SECONDS = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}
+"""An image."""
+
+
+def timings(plan: Plan) -> dict[str, Timing]:
+    """As if the models had been timed."""
+    runs = {timing_key(run): run for run in plan.runs}
+    return {key: Timing(SECONDS.get(run.model, 1.0), macs=1000, parameters=10) for key, run in runs.items()}
 
 
 @pytest.fixture
@@ -23,7 +32,7 @@ def store(tmp_path, resolve_suite) -> Store:
 
 def test_seeds_are_outermost_and_the_longest_chain_goes_first(plan_suite: Callable[..., Plan]):
     plan = plan_suite(seeds=[0, 1])
-    order = by_priority(plan, PER_IMAGE)
+    order = by_priority(plan, timings(plan))
     assert [run.seed for run in order] == sorted(run.seed for run in order)
     first = [run for run in order if run.seed == 0]
     positions = {run.key: position for position, run in enumerate(first)}
@@ -42,7 +51,7 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
     broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
     plan = _with_a_run_that_fails(plan, broken)
     with Workers(2) as workers:
-        events = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {"cifar10": "no data here"}))
+        events = list(workers.execute(plan, store, tmp_path, timings(plan), {"cifar10": "no data here"}))
     statuses = {event.run.key: event.record for event in events if isinstance(event, Ended)}
     assert len(statuses) == len(plan.runs)
     for run in plan.runs:
@@ -59,7 +68,7 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
         assert store.read(run.key)["status"] == record["status"]
 
     with Workers(1) as workers:
-        again = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {}))
+        again = list(workers.execute(plan, store, tmp_path, timings(plan), {}))
     started = [event.run for event in again if isinstance(event, Started)]
     assert {run.key for run in started} == {
         run.key for run in plan.runs if not store.is_finished(run.key) and run.starts_from != broken.key
@@ -71,7 +80,7 @@ def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite
     victim = next(run for run in plan.runs if run.stage == "scratch")
     monkeypatch.setattr(workers_module, "_do_run", _KillFor(victim.key))
     with Workers(1) as workers:
-        events = list(workers.execute(plan, store, tmp_path, PER_IMAGE, {}))
+        events = list(workers.execute(plan, store, tmp_path, timings(plan), {}))
     statuses = {event.run.stage: event.record for event in events if isinstance(event, Ended)}
     assert statuses["scratch"]["status"] == "failed"
     assert "exit code -9 (killed" in statuses["scratch"]["reason"]
@@ -81,9 +90,9 @@ def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite
 def test_models_are_timed(plan_suite):
     plan = plan_suite()
     with Workers(2) as workers:
-        timings = workers.time_models(plan.runs)
-    assert timings.keys() == PER_IMAGE.keys()
-    assert all(1e-5 < seconds < 1 for seconds in timings.values())
+        found = workers.time_models(plan.runs)
+    assert found.keys() == {timing_key(run) for run in plan.runs}
+    assert all(1e-5 < timing.seconds_per_image < 1 for timing in found.values())
 
 
 def test_models_are_counted_and_an_unknown_one_says_so():
@@ -100,12 +109,12 @@ class _KillFor:
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __call__(self, run: Run, store: Store, data_dir: Path):
+    def __call__(self, run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str):
         from bench.execute import worker
 
         if run.key == self.key:
             os.kill(os.getpid(), signal.SIGKILL)
-        return worker.do_run(run, store, data_dir)
+        return worker.do_run(run, store, data_dir, conduct, known)
 
 
 def _with_a_run_that_fails(plan: Plan, broken: Run) -> Plan:

@@ -1,5 +1,6 @@
 """Repeat one finished row in a temporary store and compare: what a reviewer wants."""
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ def repeat(store: Store, run: Run, data_dir: Path) -> Comparison:
     plan = select(expand(store.suite()), run.key)
     with tempfile.TemporaryDirectory(prefix="bench-verify-") as folder:
         again = open_store(Path(folder), store.suite())
+        if (calibrations := store.root / "calibrations").is_dir():  # a budget of seconds is of as many images again
+            shutil.copytree(calibrations, again.root / "calibrations")
         with Workers(1, threads=run.threads) as workers:
             for event in workers.execute(plan, again, data_dir, {}, {}):
                 if isinstance(event, Ended):

@@ -6,12 +6,12 @@ store keeps what was found, so that a run that is resumed or repeated is the sam
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.plan import Budget, Run, canonical_json
-from bench.store import Store, write_atomically
+from bench.store import Store
+from bench.writing import write_new
 
 FLOPS_PER_MAC = 6
 """Of training: forward once, backward twice, two operations each."""
@@ -34,22 +34,14 @@ def images_without_timing(budget: Budget, macs: int) -> int:
 
 
 def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -> float:
-    """The rate that seconds are turned into images by: the store's, or a new one that the store keeps."""
+    """The rate that seconds are turned into images by: the store's, or a new one, which the store keeps."""
     path = calibration_path(run, store)
     kept = _read(path)
-    if kept is not None:
-        return kept
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mine = path.with_name(f"{path.stem}-{os.getpid()}.tmp")
-    write_atomically(mine, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
-    try:
-        os.link(mine, path)  # whoever comes first, since another process may time the same model
-    except FileExistsError:
-        pass
-    finally:
-        mine.unlink()
-    kept = _read(path)
-    assert kept is not None, f"{path} was written, and cannot be read"
+    if kept is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_new(path, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
+        kept = _read(path)  # that of whoever came first, since another process may time the same model
+        assert kept is not None, f"{path} was written, and cannot be read"
     return kept
 
 

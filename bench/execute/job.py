@@ -4,7 +4,7 @@ import datetime
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def execute(
         record = store.read(run.key)
         if record is None or (record["status"] != "ok" and record.get("started_at", "") == (known or "")):
             sitting = sit(run, store, conduct) if sit else Sitting(run, store, conduct, never)
-            record = _done(run, store, data_dir, sitting)
+            with closing(sitting):
+                record = _done(run, store, data_dir, sitting)
         lock.release(finished=True)
     return record
 
@@ -80,10 +81,12 @@ def _done(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Record:
     outcome = attempt(lambda: _outcome(run, store, data_dir, sitting), run)
     sitting.say("writing")
     outcome = outcome.with_record(
-        notes=sitting.notes, num_resumes=len(sitting.resumed_at), resumed_at_step=sitting.resumed_at
+        notes=[*outcome.record["notes"], *sitting.notes],
+        num_resumes=len(sitting.resumed_at),
+        resumed_at_step=sitting.resumed_at,
     )
     store.write(outcome)
-    sitting.close(outcome.record["metrics"], outcome.record["cost"].get("images_seen", 0))
+    sitting.show_result(outcome.record["metrics"], outcome.record["cost"].get("images_seen", 0))
     return outcome.record
 
 

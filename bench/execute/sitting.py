@@ -44,7 +44,7 @@ class Sitting:
         """The steps that the run was resumed from so far, in this process and in those before."""
         try:
             steps: list[int] = json.loads((self.folder / "resumes.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return []
         return steps
 
@@ -63,7 +63,8 @@ class Sitting:
         return None
 
     def begin(self, training: Training, *, resumed: bool) -> None:
-        """Take note of where the run starts in this process."""
+        """Take note of where the run starts in this process, or starts anew."""
+        self.close()
         if resumed:
             steps = [*self.resumed_at, training.step]
             write_atomically(self.folder / "resumes.json", json.dumps(steps).encode())
@@ -80,10 +81,8 @@ class Sitting:
         if self.asked_to_stop():
             self.save(training)
             raise Interrupted(f"run {self.run.key} is kept at step {training.step}")
-        is_last = training.step == training.num_steps
-        if now - self.saved_at >= (
-            min(WORTH_KEEPING, self.conduct.checkpoint_every) if is_last else self.conduct.checkpoint_every
-        ):
+        is_last, every = training.step == training.num_steps, self.conduct.checkpoint_every
+        if now - self.saved_at >= (min(WORTH_KEEPING, every) if is_last else every):
             self.save(training)
         if is_last or now - self.reported_at >= REPORT_EVERY:
             self._report(training, now)
@@ -102,10 +101,14 @@ class Sitting:
         with contextlib.suppress(OSError):  # a full disk, which what decides something will meet too
             write_progress(self.folder, self.run.key, progress, phase, num_resumes=len(self.resumed_at))
 
-    def close(self, metrics: dict[str, Any], images_seen: int) -> None:
-        """End the curves with what the run came to."""
+    def show_result(self, metrics: dict[str, Any], images_seen: int) -> None:
+        """Draw what the run came to at the end of its curves."""
         if self.curves is not None:
             self.curves.log_result(metrics, images_seen)
+
+    def close(self) -> None:
+        """End the curves, however the run ended."""
+        if self.curves is not None:
             self.curves.close()
 
     def _report(self, training: Training, now: float) -> None:
@@ -113,19 +116,15 @@ class Sitting:
             seen, seconds = training.history.images_seen, training.seconds
             rate = (seen - self.reported_images) / max(now - self.reported_at, 1e-9)
             rows = training.history.rows
-            for row in rows[self.shown_rows :]:
+            for step, images, learning_rate, loss in rows[self.shown_rows :]:
                 if self.curves is not None:
-                    self.curves.log(_progress(row, training, seconds, rate))
+                    self.curves.log(Progress(step, training.num_steps, images, learning_rate, loss, seconds, rate))
             self.shown_rows, self.reported_images, self.reported_at = len(rows), seen, now
-            latest = rows[-1] if rows else None
-            loss = latest[3] if latest else None
-            rate_now = training.optimizer.param_groups[-1]["lr"]
-            self.say("training", Progress(training.step, training.num_steps, seen, rate_now, loss, seconds, rate))
+            latest = rows[-1][3] if rows else None
+            self.say(
+                "training",
+                Progress(training.step, training.num_steps, seen, training.learning_rate, latest, seconds, rate),
+            )
 
     def _makers(self) -> dict[str, str]:
         return {"key": self.run.key, "sources": sources_hash(), "torch": torch.__version__}
-
-
-def _progress(row: tuple[int, int, float, float], training: Training, seconds: float, rate: float) -> Progress:
-    step, seen, learning_rate, loss = row
-    return Progress(step, training.num_steps, seen, learning_rate, loss, seconds, rate)

@@ -41,7 +41,7 @@ class Training:
         self.compiled = torch.compile(self.model, dynamic=False) if settings.compile else self.model
         self.ema = Ema(self.model, settings.ema) if settings.ema is not None else None
         self.history = History(num_steps)
-        self.step = 0
+        self.step, self.learning_rate = 0, 0.0
         self.earlier_seconds = self.paused_seconds = self.began = 0.0
 
     def begin(self) -> None:
@@ -51,6 +51,7 @@ class Training:
 
     def take_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> None:
         """Learn from one batch."""
+        self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group["lr_scale"]
         loss = self._backward(images, labels)

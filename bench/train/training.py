@@ -21,6 +21,9 @@ from bench.train.history import History
 from bench.train.optimizer import build_optimizer
 from bench.train.recipe import Settings
 
+MOST_COMPILED = 200
+"""Models that one process compiles for."""
+
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and the rest as JSON values."""
 
@@ -38,7 +41,7 @@ class Training:
         self.optimizer = build_optimizer(self.model, settings)
         self.stepping = accelerator.prepare(self.optimizer)
         self.parameters = list(self.model.parameters())
-        self.compiled = torch.compile(self.model, dynamic=False) if settings.compile else self.model
+        self.compiled = _compiled(self.model) if settings.compile else self.model
         self.ema = Ema(self.model, settings.ema) if settings.ema is not None else None
         self.history = History(num_steps)
         self.step, self.learning_rate = 0, 0.0
@@ -145,6 +148,18 @@ class Training:
         if self.accelerator.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
+
+
+def _compiled(model: nn.Module) -> nn.Module:
+    """The model with compiled steps; another seed's model of the same description takes what was compiled for it.
+
+    A worker meets many models, and torch would go back to uncompiled steps at the ninth, in silence.
+    """
+    import torch._dynamo.config as dynamo
+
+    dynamo.recompile_limit, dynamo.fail_on_recompile_limit_hit = MOST_COMPILED, True
+    compiled: nn.Module = torch.compile(model, dynamic=False)
+    return compiled
 
 
 def _convolves(model: nn.Module) -> bool:

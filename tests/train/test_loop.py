@@ -1,5 +1,7 @@
 """The training loop: it learns, repeats itself exactly, and notices a loss that is not finite."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -88,3 +90,75 @@ def test_gradients_are_clipped_as_a_whole():
 @pytest.mark.parametrize(("images", "batch", "steps"), [(64, 32, 2), (65, 32, 3), (1, 32, 1)])
 def test_the_steps_of_a_budget(images, batch, steps):
     assert num_steps(images, batch) == steps
+
+
+def test_one_compilation_serves_all_seeds_of_a_model(monkeypatch):
+    """And takes the same steps; the last batch, which is smaller, is not compiled for."""
+    from torch._dynamo.utils import counters
+
+    torch.compiler.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    found = []
+    for name in ("vit_pico/8:depth=1", "bit_resnet_pico"):
+        before = counters["stats"]["unique_graphs"]
+        for seed in (0, 1, 2):
+            weights = []
+            for settings in (SETTINGS, SETTINGS.model_copy(update={"compile": True})):
+                model = models.build(name, num_classes=3, seed=seed)
+                data = batches(3, seed)
+                data[-1] = tuple(part[:5] for part in data[-1])
+                fit(model, data, 3, settings, accelerator_for("cpu", "fp32"))
+                weights.append(model.state_dict())
+            assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+        found.append(counters["stats"]["unique_graphs"] - before)
+    assert found == [1, 1]
+
+
+def test_more_models_than_torch_s_limit_are_compiled_for(monkeypatch):
+    torch.compiler.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    compiled = SETTINGS.model_copy(update={"compile": True})
+    for depth in range(1, 11):
+        model = models.build(f"vit_pico/16:depth={depth}", num_classes=3, seed=0)
+        fit(model, batches(1), 1, compiled, accelerator_for("cpu", "fp32"))
+
+
+@pytest.mark.parametrize("name", ["vit_pico/8", "bit_resnet_pico"])
+def test_parts_of_a_batch_add_up_to_its_gradient(name):
+    """Uneven parts too; there is no BatchNorm in either, and SGD makes no large step of a small difference."""
+    settings = SETTINGS.model_copy(update={"optimizer": "sgd", "learning_rate": 0.1})
+    whole, _ = train(name, steps=2, settings=settings)
+    parts, fitted = train(name, steps=2, settings=settings.model_copy(update={"micro_batch": 5}))
+    assert fitted.images_seen == 32
+    for key, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[key], value, atol=2e-5, rtol=1e-4)
+
+
+def test_channels_last_is_another_layout_of_the_same_network():
+    plain, _ = train("bit_resnet_pico", steps=2)
+    other, _ = train("bit_resnet_pico", steps=2, settings=SETTINGS.model_copy(update={"channels_last": True}))
+    kernels = [weight for weight in other.parameters() if weight.ndim == 4 and min(weight.shape[1:]) > 1]
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+    for key, value in plain.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[key], value, atol=2e-4, rtol=1e-3)
+
+
+def test_an_average_counts_in_place_of_the_last_weights():
+    last, _ = train("vit_pico/8", steps=6)
+    averaged, _ = train("vit_pico/8", steps=6, settings=SETTINGS.model_copy(update={"ema": 0.9}))
+    start = models.build("vit_pico/8", num_classes=3, seed=0).state_dict()
+    far, near = (
+        sum(float((model.state_dict()[key] - start[key]).norm()) for key in start) for model in (last, averaged)
+    )
+    assert 0 < near < far
+
+
+def test_runs_of_different_precision_share_a_process():
+    """bfloat16 leaves no trace in the run after it."""
+    model = models.build("vit_pico/8", num_classes=3, seed=0)
+    first, _ = train("vit_pico/8", steps=2)
+    fit(model, batches(2), 2, SETTINGS, accelerator_for("cpu", "bf16"))
+    again, _ = train("vit_pico/8", steps=2)
+    rounded = model.state_dict()
+    assert any(not torch.equal(rounded[key], value) for key, value in first.state_dict().items())
+    assert all(torch.equal(again.state_dict()[key], value) for key, value in first.state_dict().items())

@@ -370,7 +370,7 @@ def resolve(
         name=name,
         protocol=PROTOCOL_VERSION,
         corpora=tuple(resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
-        targets=tuple(_resolve_target(choice, data_dir) for choice in suite.targets),
+        targets=tuple(_resolve_target(choice, data_dir, carved=suite.carve) for choice in suite.targets),
         seeds=tuple(seed + seed_offset for seed in suite.seeds),
         recipes={"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)},
         recipe_exceptions=tuple(map(_resolve_exception, suite.recipes.exceptions)),
@@ -409,11 +409,11 @@ def _suite_path(name: str) -> Path:
     return SUITES / f"{name}.yaml"
 
 
-def _resolve_target(choice: TargetChoice, data_dir: Path) -> ResolvedTarget:
+def _resolve_target(choice: TargetChoice, data_dir: Path, *, carved: bool) -> ResolvedTarget:
     ref = parse_target(choice.target)
     if not choice.optional:
         check_target(ref, data_dir)
-    return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir))
+    return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir, carved=carved))
 
 
 def _resolve_exception(exception: RecipeException) -> ResolvedException:

@@ -88,9 +88,15 @@ def is_present(name: str, path: str | None, data_dir: Path) -> bool:
     return True
 
 
-def num_pool(name: str, path: str | None, data_dir: Path) -> int:
-    """Return how many images of a data set may be trained on; only a path is looked into."""
-    return CATALOGUE[name].num_pool if path is None else len(open_data(name, path, data_dir).pool)
+def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True) -> int:
+    """Return how many images of a data set may be trained on; only a path is looked into.
+
+    Those for validation are among them where nothing is `carved`.
+    """
+    if path is None:
+        return CATALOGUE[name].num_pool + (0 if carved else CATALOGUE[name].num_validation)
+    data = open_data(name, path, data_dir)
+    return len(data.pool) + (0 if carved else len(data.validation))
 
 
 def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:

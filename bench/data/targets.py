@@ -55,10 +55,10 @@ def parse_target(text: str) -> TargetRef:
     return TargetRef(name, path, int(number) if at else None)
 
 
-def num_train_images(ref: TargetRef, data_dir: Path) -> int:
-    """Return how many images the target trains on."""
+def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
+    """Return how many images the target trains on; with those for validation where nothing is `carved`."""
     default = CATALOGUE[ref.name].default_images if ref.path is None else None
-    return ref.num_images or default or num_pool(ref.name, ref.path, data_dir)
+    return ref.num_images or default or num_pool(ref.name, ref.path, data_dir, carved=carved)
 
 
 def is_drawn(ref: TargetRef) -> bool:
@@ -78,13 +78,13 @@ def check_target(ref: TargetRef, data_dir: Path) -> None:
         )
 
 
-def target_identity(ref: TargetRef, data_dir: Path) -> dict[str, object]:
+def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> dict[str, object]:
     """Return what a run's key holds of its target: name, version and training images, never a path.
 
     The files of a published data set need not be there; those at a path, for its content and size to be known.
     """
     is_known = ref.path is None or is_place(ref.name, ref.path, data_dir)
-    images = num_train_images(ref, data_dir) if is_known else ref.num_images
+    images = num_train_images(ref, data_dir, carved=carved) if is_known else ref.num_images
     return {**identity(ref.name, ref.path, data_dir), "images": images}
 
 
@@ -98,8 +98,8 @@ def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, c
     data = source.data if carved else _uncarved(source.data)
     draw = stream_seed(seed, "draw")
     order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
-    wanted = num_train_images(ref, data_dir) if carved or is_drawn(ref) else len(order)
-    return splits_of(source, order[:wanted], image_size, data.validation)
+    train = order[: num_train_images(ref, data_dir, carved=carved)]
+    return splits_of(source, train, image_size, data.validation)
 
 
 def splits_of(

@@ -26,6 +26,10 @@ class FamilyException(BaseModel):
     set: dict[str, Any]
     reason: Annotated[str, Field(min_length=10)]
 
+    def __hash__(self) -> int:
+        """Of all but `set`, since a dict has none."""
+        return hash((self.family, self.reason))
+
 
 class Recipe(BaseModel):
     """A named set of settings with its exceptions."""

@@ -4,36 +4,24 @@ The reason why the runner gives each core a worker of one thread. ViT of width 6
 and augmentation included; all processes are warm before the clock starts.
 """
 
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.throughput.measure import measure
+from bench.throughput.orders import Worker, order, workers
 from bench.throughput.trainer import BATCH_SIZE
 
 STEPS = 32
 """In a round, over all processes."""
 
-Trainer = subprocess.Popen[str]
-
 
 @pytest.fixture(scope="module")
-def trainers(pytestconfig: pytest.Config) -> Iterator[list[Trainer]]:
-    """Two processes that train when told to; they are gone afterwards, in whatever way it ends."""
-    command = [sys.executable, "-m", "bench.throughput.trainer"]
-    processes = [
-        subprocess.Popen(command, cwd=pytestconfig.rootpath, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    try:
+def trainers() -> Iterator[list[Worker]]:
+    """Two processes that train when told to."""
+    with workers(2, "bench.throughput.trainer") as processes:
         yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 @pytest.mark.core
@@ -41,7 +29,7 @@ def trainers(pytestconfig: pytest.Config) -> Iterator[list[Trainer]]:
 @pytest.mark.parametrize(("processes", "threads"), [(2, 1), (1, 2)])
 @pytest.mark.parametrize(("name", "tokens"), [("vit_pico/8", 16), ("vit_pico/4", 64)])
 def test_two_cores(
-    benchmark: BenchmarkFixture, trainers: list[Trainer], name: str, tokens: int, processes: int, threads: int
+    benchmark: BenchmarkFixture, trainers: list[Worker], name: str, tokens: int, processes: int, threads: int
 ) -> None:
     working = trainers[:processes]
     order(working, f"prepare {name} {threads}")
@@ -53,13 +41,3 @@ def test_two_cores(
         device="cpu",
         notes=notes,
     )
-
-
-def order(trainers: Sequence[Trainer], what: str) -> None:
-    """Tell all of them to begin, then wait for all."""
-    for trainer in trainers:
-        assert trainer.stdin
-        print(what, file=trainer.stdin, flush=True)
-    for trainer in trainers:
-        assert trainer.stdout
-        assert trainer.stdout.readline() == "done\n", "a trainer ended before it was done"

@@ -19,7 +19,7 @@ def barely_trained(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], steps: int, settings: Settings
 ) -> Iterator[None]:
     """Train a model in place, a step for each `next`, in float32, or in bfloat16 on CUDA."""
-    parameters = list(model.parameters())
+    parameters: list[Tensor] = list(model.parameters())
     optimizer = torch.optim.AdamW(_groups(model, settings), betas=settings.betas, fused=True)
     averages = [parameter.detach().clone() for parameter in parameters]
     device = parameters[0].device.type

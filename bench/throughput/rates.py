@@ -101,9 +101,9 @@ def profile_table(training: Training, batch: Batch, steps: int = 5) -> str:
 def _seconds(job: Callable[[], None], device: torch.device) -> float:
     """How long a job takes, on a GPU by its own clock."""
     if device.type == "cpu":
-        start = time.perf_counter()
+        began = time.perf_counter()
         job()
-        return time.perf_counter() - start
+        return time.perf_counter() - began
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
     job()

@@ -83,10 +83,14 @@ def test_training_rate(
     benchmark.extra_info |= {"floor": target.floor, "goal": target.goal, "goal_reached": reached >= target.goal}
     print(f"{name}: {rate:,.0f} images/s, MFU {benchmark.extra_info['mfu']:.1%}, batch {batch_size}")
     if reached < target.floor:
-        path = (pytestconfig.getoption("benchmark_json") or tmp_path / "speed.json").with_suffix("")
-        profile = path.with_name(f"{path.name}-{name.replace('/', '-')}.profile.txt")
-        profile.write_text(profile_table(training, batch))
+        profile = profile_path(pytestconfig.getoption("benchmark_json") or tmp_path / "speed.json", name)
+        profile.write_text(profile_table(training, batch), encoding="utf-8")
         benchmark.extra_info["profile"] = str(profile)
         message = f"{name}: {target.figure} is {reached:.3g}, below {target.floor:.3g}; where the time went: {profile}"
         print(message)
         assert device_rate < DATA_CENTRE_FLOPS, message
+
+
+def profile_path(results: Path, name: str) -> Path:
+    """Beside the JSON, under its name and the model's."""
+    return results.with_name(f"{results.stem}-{name.replace('/', '-')}.profile.txt")

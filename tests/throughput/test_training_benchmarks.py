@@ -1,0 +1,111 @@
+"""The parties of the speed benchmarks of training do the work that they are compared by, at toy size on a CPU."""
+
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+import models
+from bench.data.targets import TargetRef, load_target
+from bench.throughput.bare_loop import barely_trained
+from bench.throughput.epochs import BATCH_SIZE, our_epoch, their_epoch
+from bench.throughput.images import random_batch
+from bench.throughput.jobs import go_on
+from bench.throughput.rates import Subject, best_batch, eager_rate, matrix_rate, prepare, profile_table
+from bench.throughput.test_timm_loop import write_images
+from bench.throughput.timm_loop import build_model, open_loader
+from bench.train.loop import accelerator_for, fit
+from bench.train.recipe import Settings
+
+CPU = torch.device("cpu")
+TOY = Subject("vit_pico/16", image_size=32, num_classes=10)
+
+
+@pytest.mark.parametrize("name", ["vit_pico/16", "bit_resnet_pico"])
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_the_bare_loop_comes_to_the_weights_of_ours(name: str, ema: float | None) -> None:
+    settings, batch, steps = Settings(batch_size=4, ema=ema, learning_rate=0.01), random_batch(4, "cpu"), 12
+    ours, bare = (models.build(name, num_classes=10, image_size=32, seed=0) for _ in range(2))
+    fit(ours, [batch] * steps, steps, settings, accelerator_for("cpu", "fp32"))
+    assert len(list(barely_trained(bare, repeat(batch, steps), steps, settings))) == steps
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(bare.get_parameter(name), parameter, rtol=0, atol=0)
+
+
+def test_a_training_goes_on_in_rounds_as_it_would_in_one() -> None:
+    settings, batch = Settings(batch_size=4), random_batch(4, "cpu")
+    in_rounds, in_one = (prepare(TOY, settings, CPU)[0] for _ in range(2))
+    for _ in range(3):
+        go_on(in_rounds, batch, 2)
+    go_on(in_one, batch, 6)
+    assert in_rounds.step == in_one.step == 6
+    for part, whole in zip(in_rounds.model.parameters(), in_one.model.parameters(), strict=True):
+        assert torch.equal(part, whole)
+
+
+@pytest.mark.parametrize("patch", [8, 4])
+def test_both_parties_train_models_of_one_size(patch: int) -> None:
+    ours = models.build(f"vit_pico/{patch}", num_classes=10, image_size=32, seed=0)
+    assert num_parameters(ours) == num_parameters(build_model(patch, 10))
+
+
+def test_both_parties_train_on_as_many_images_of_one_folder(tmp_path: Path, counted: Callable[[], int]) -> None:
+    write_images(tmp_path, 40)
+    assert len(load_target(TargetRef("folder", str(tmp_path)), seed=0, image_size=32, data_dir=tmp_path).train) == 40
+    loader = open_loader(tmp_path / "train", 40, BATCH_SIZE, 0)
+    assert [images.shape for images, _ in loader] == [(32, 3, 32, 32), (8, 3, 32, 32)]
+    our, their = our_epoch(tmp_path, 40, 8), their_epoch(tmp_path, 40, 8, 0)
+    before = counted()
+    our()
+    between = counted()
+    their()
+    assert (between - before, counted() - between) == (2, 2)
+
+
+@pytest.fixture
+def counted() -> Iterator[Callable[[], int]]:
+    """How many steps optimizers have taken, whoever's they are."""
+    steps: list[torch.optim.Optimizer] = []
+    handle = register_optimizer_step_post_hook(lambda optimizer, *_: steps.append(optimizer))
+    yield lambda: len(steps)
+    handle.remove()
+
+
+def test_the_model_s_share_of_the_matrix_rate() -> None:
+    assert TOY.training_flops == 6 * models.count("vit_pico/16", num_classes=10, image_size=32).macs
+    assert TOY.mfu(images_per_second=10.0, matrix_rate=40.0 * TOY.training_flops) == 0.25
+    rate = eager_rate(TOY, 4, CPU, steps=3)
+    assert 0 < TOY.mfu(rate, matrix_rate(CPU, size=512, tries=5)) < 1
+
+
+def test_a_batch_is_doubled_while_that_gains_anything() -> None:
+    asked = []
+
+    def rate(batch: int) -> float:
+        asked.append(batch)
+        return min(batch, 100) * 1.0
+
+    assert best_batch(rate, 16, 4096) == 128
+    assert asked == [16, 32, 64, 128, 256]
+    assert best_batch(lambda batch: float(batch), 16, 100) == 64
+
+
+def test_a_batch_stays_below_one_that_memory_is_too_small_for() -> None:
+    def rate(batch: int) -> float:
+        if batch > 64:
+            raise torch.OutOfMemoryError
+        return float(batch)
+
+    assert best_batch(rate, 16, 4096) == 64
+
+
+def test_a_profile_tells_where_the_time_went() -> None:
+    assert "aten::addmm" in profile_table(*prepare(TOY, Settings(batch_size=4), CPU), steps=2)
+
+
+def num_parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

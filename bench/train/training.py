@@ -6,7 +6,7 @@ takes it back, bit for bit.
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ class Training:
         self.optimizer = build_optimizer(self.model, settings)
         self.stepping = accelerator.prepare(self.optimizer)
         self.parameters = list(self.model.parameters())
-        self.compiled = _compiled(self.model) if settings.compile else self.model
+        self.compiled: Callable[[Tensor], Tensor] = _compiled(self.model) if settings.compile else self.model
         self.ema = Ema(self.model, settings.ema) if settings.ema is not None else None
         self.history = History(num_steps)
         self.step, self.learning_rate = 0, 0.0
@@ -150,7 +150,7 @@ class Training:
         return time.perf_counter()
 
 
-def _compiled(model: nn.Module) -> nn.Module:
+def _compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The model with compiled steps; another seed's model of the same description takes what was compiled for it.
 
     A worker meets many models, and torch would go back to uncompiled steps at the ninth, in silence.
@@ -158,8 +158,7 @@ def _compiled(model: nn.Module) -> nn.Module:
     import torch._dynamo.config as dynamo
 
     dynamo.recompile_limit, dynamo.fail_on_recompile_limit_hit = MOST_COMPILED, True
-    compiled: nn.Module = torch.compile(model, dynamic=False)
-    return compiled
+    return torch.compile(model, dynamic=False)
 
 
 def _convolves(model: nn.Module) -> bool:

@@ -23,11 +23,11 @@ TEST_WORKERS = 2
 option = $(if $(strip $(2)),$(1) "$(strip $(2))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report test throughput check lint types pins clean
+.PHONY: help setup bench report test test-faults throughput check lint types pins clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo 'bench and report take SUITE=auto|NAME|PATH, RESULTS=DIR and REPORTS=DIR; bench also DATA=DIR,'
 	@echo 'DEVICE=cpu|cuda and WORKERS=N; throughput takes DEVICE; every target takes PYTHON and VENV.'
@@ -50,6 +50,9 @@ report: $(READY) ## rebuild tables, figures and pages from results/; trains noth
 
 test: $(READY) ## run the tests
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(TEST_WORKERS) --dist loadfile --benchmark-disable
+
+test-faults: $(READY) ## kill and stop runs in every way and see that they end in the same bytes
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "" -v -n $(TEST_WORKERS) tests/faults
 
 throughput: $(READY) ## run the speed benchmarks and keep their JSON under results/throughput/
 	@mkdir -p "$(RESULTS)/throughput"

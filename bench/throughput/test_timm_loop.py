@@ -30,7 +30,7 @@ from bench.throughput.images import IMAGE_SIZE, NUM_CLASSES
 from bench.throughput.orders import Worker, order, workers
 from bench.throughput.side_by_side import side_by_side
 
-PAIRS = 3
+PAIRS = 4
 
 
 @dataclass(frozen=True)

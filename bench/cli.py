@@ -102,11 +102,23 @@ def show_plan(
     device: DeviceName = None,
     only: Only = None,
     runs: Annotated[bool, typer.Option("--runs", help="A line for each run, with its key.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Time a few steps of each model; say what the suite will take.")
+    ] = False,
+    workers: NumWorkers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a suite's runs, the images they will see and what they share; trains nothing."""
+    """Print a suite's runs, the images they will see and what they share, or what they will take."""
     resolved, plan = _planned(suite, device, data, seed_offset, only)
-    if as_json:
+    if estimate:
+        from bench.commands.estimate import estimate_suite, show_estimate
+
+        found = estimate_suite(resolved, plan, data or default_data_dir(), workers)
+        if as_json:
+            print(json.dumps(found.as_json(), indent=1))
+        else:
+            show_estimate(console, found)
+    elif as_json:
         print(json.dumps({"suite": resolved.model_dump(mode="json"), "runs": _runs_as_json(plan)}, indent=1))
     else:
         plan_text.show(console, resolved, plan, each_run=runs)

@@ -17,7 +17,8 @@ from rich.table import Column, Table
 from bench.commands.plan_text import describe
 from bench.commands.time_left import TimeLeft
 from bench.commands.under_way import UnderWay, duration, figures, how_far, runs_under_way
-from bench.execute.workers import Ended, Started, Tick, Timings, estimated_seconds
+from bench.execute.estimate import Timings, estimated_seconds
+from bench.execute.workers import Ended, Started, Tick
 from bench.plan import Run
 from bench.store import Store
 

@@ -19,7 +19,9 @@ from bench.data.targets import check_target
 from bench.errors import InputError
 from bench.execute.conduct import AS_USUAL, Conduct
 from bench.execute.curves import check_tracker
-from bench.execute.workers import Ended, Workers, default_workers, estimated_seconds
+from bench.execute.estimate import estimated_seconds
+from bench.execute.order import by_priority, most_at_once, seconds_in_all
+from bench.execute.workers import Ended, Workers, default_workers
 from bench.mending import mend
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
@@ -52,7 +54,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
     if suite.size_class is not None and not _is_finished(plan, place.results / suite.name):
         check_size_class(suite)
     store = open_store(place.results, suite)
-    missing = _missing_targets(plan, place.data_dir)
+    missing = missing_targets(plan, place.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
     todo = _todo(plan, store, console)
     try:
@@ -90,13 +92,16 @@ def _execute(
 ) -> list[Ended]:
     if not todo:
         return []
-    num_workers = min(place.num_workers or default_workers(todo[0].device), len(todo))
+    possible = [run for run in todo if str(run.target) not in missing]
+    num_workers = max(1, min(place.num_workers or default_workers(todo[0].device), most_at_once(possible)))
     with Workers(num_workers, threads=todo[0].threads) as workers:
         console.print("timing a few steps of each model …")
-        timings = workers.time_models(todo)
-        total = sum(estimated_seconds(run, timings) for run in todo) / num_workers
+        timings = workers.time_models(possible, place.data_dir).timings
+        seconds = {run.key: estimated_seconds(run, timings) for run in possible}
+        order = [run for run in by_priority(plan, timings) if run.key in seconds]
+        total = duration(seconds_in_all(order, seconds, num_workers))
         workers_text = f"{num_workers} worker{'s' if num_workers > 1 else ''}"
-        console.print(f"about {duration(total)} with {workers_text}; results in {store.root}", highlight=False)
+        console.print(f"about {total} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
         with SuiteProgress(console, store, todo, timings, num_workers) as progress:
             for event in workers.execute(plan, store, place.data_dir, timings, missing, place.conduct):
@@ -124,7 +129,7 @@ def _is_finished(plan: Plan, folder: Path) -> bool:
     return len(Store(folder).finished(run.key for run in plan.runs)) == len({run.key for run in plan.runs})
 
 
-def _missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
+def missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
     """Optional targets whose data is not there, with the reason."""
     missing = {}
     for target in {str(run.target): run.target for run in plan.runs if run.target}.values():

@@ -10,9 +10,12 @@ from types import FrameType
 
 import models
 from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
+from bench.execute.data_timing import time_data as time_data
+from bench.execute.estimate import Timing
 from bench.execute.job import execute
+from bench.execute.probe_timing import time_probe
 from bench.execute.sitting import Sitting
-from bench.execute.timing import Timing, time_run
+from bench.execute.timing import time_training
 from bench.plan import Run
 from bench.store import Record, Store
 
@@ -67,9 +70,9 @@ def count(model: str, num_classes: int, image_size: int) -> models.Counts:
     return models.count(model, num_classes=num_classes, image_size=image_size)
 
 
-def timing(run: Run) -> Timing:
-    """A few training steps of a run's model, timed."""
-    return time_run(run)
+def time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
+    """A run's model by the clock, in training for so many seconds or in a probe."""
+    return time_training(run, data_dir, seconds) if run.probe is None else time_probe(run, data_dir)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

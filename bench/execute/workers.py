@@ -11,37 +11,48 @@ import multiprocessing.forkserver
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pebble import ProcessExpired, ProcessPool
 
 from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.environment import num_cores
+from bench.execute.estimate import DataTiming, Timed, Timing, Timings, data_key, model_key
+from bench.execute.order import by_priority
 from bench.execute.record import failure
+from bench.execute.trials import Tried, timed
 from bench.locks import acquire
 from bench.plan import Plan, Run
 from bench.store import Outcome, Record, Store
 
 if TYPE_CHECKING:
-    from bench.execute.timing import Timing
     from models.counts import Counts
 
-EVALUATION_SHARE = 0.08
-"""Evaluation, set-up and writing, as a share of a run's training time; measured on the `cpu` suite."""
+LONGEST_TRIAL_SECONDS = 120.0
+"""For one model, before it counts as one that cannot be timed."""
 TICK_SECONDS = 0.5
 LOOK_AGAIN_SECONDS = 1.0
 """Until a run that another process does is asked after again."""
 GRACE_SECONDS = 5.0
 """For runs to be kept in checkpoints before their processes are ended."""
 
-Timings = Mapping[str, "Timing"]
-"""By `timing_key` of a run."""
+
+@dataclass(frozen=True)
+class Trial:
+    """How long models are timed: each so often, for so many seconds of training."""
+
+    rounds: int
+    seconds: float
+
+
+QUICK, THOROUGH = Trial(1, 0.3), Trial(2, 0.6)
+"""Before a suite's runs, and for an estimate that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +107,30 @@ class Workers:
             self.pool.stop()
         self.pool.join()
 
-    def time_models(self, runs: tuple[Run, ...]) -> Timings:
-        """What each model costs in training, measured on a few steps in the workers."""
-        one_of_each = {timing_key(run): run for run in runs if run.probe is None}
-        futures = {key: self.pool.schedule(_timing, args=[run]) for key, run in one_of_each.items()}
-        return {key: future.result() for key, future in futures.items() if future.exception() is None}
+    def time_models(self, runs: Sequence[Run], data_dir: Path, trial: Trial = QUICK) -> Timed:
+        """What models and data cost, measured in the workers, all of which are busy meanwhile, as they will be."""
+        data = self._tried(_time_data, {data_key(run): run for run in runs}, [data_dir], 1)
+        models = {model_key(run): run for run in runs}
+        rounds = max(trial.rounds, -(-self.count // max(1, len(models))))
+        timings = self._tried(_time_model, models, [data_dir, trial.seconds], rounds)
+        return timed(runs, timings, data, self.count)
+
+    def _tried(self, act: Callable[..., Any], runs: Mapping[str, Run], arguments: list[Any], rounds: int) -> Tried:
+        """What workers found out about each of some runs, in turns, round after round; or why they could not."""
+        turns = [(key, run) for _ in range(rounds) for key, run in runs.items()]
+        futures = [
+            (key, self.pool.schedule(act, args=[run, *arguments], timeout=LONGEST_TRIAL_SECONDS)) for key, run in turns
+        ]
+        found: dict[str, list[Any]] = {}
+        reasons: dict[str, str] = {}
+        for key, future in futures:
+            try:
+                result = future.result()
+            except Exception as error:
+                reasons[key] = _why(error)
+            else:
+                found.setdefault(key, []).append(result)
+        return Tried(found, reasons)
 
     def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
         """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
@@ -194,35 +224,6 @@ class _Queue:
         return Ended(run, record)
 
 
-def timing_key(run: Run) -> str:
-    """What runs have in common that cost as much an image."""
-    return f"{run.model} {run.image_size} {run.settings.model_dump_json()}"
-
-
-def estimated_seconds(run: Run, timings: Timings) -> float:
-    """About how long one worker takes for a run."""
-    if run.probe is not None:
-        return 0.0
-    timing = timings.get(timing_key(run))
-    if timing is None:
-        return max((estimated_seconds(run, {timing_key(run): other}) for other in timings.values()), default=0.0)
-    if run.budget.match == "seconds":
-        return run.budget.amount * (1 + EVALUATION_SHARE)
-    per_unit = timing.seconds_per_image / (timing.flops_per_image if run.budget.match == "flops" else 1)
-    return run.budget.amount * per_unit * (1 + EVALUATION_SHARE)
-
-
-def by_priority(plan: Plan, timings: Timings) -> list[Run]:
-    """Seeds outermost; within a seed the run with the longest chain behind it first."""
-    seeds = list(dict.fromkeys(run.seed for run in plan.runs))
-    own = {run.key: estimated_seconds(run, timings) for run in plan.runs}
-    chain = dict(own)
-    for run in reversed(plan.runs):
-        if run.starts_from is not None:
-            chain[run.starts_from] = max(chain[run.starts_from], own[run.starts_from] + chain[run.key])
-    return sorted(plan.runs, key=lambda run: (seeds.index(run.seed), -chain[run.key]))
-
-
 def default_workers(device: Literal["cpu", "cuda"]) -> int:
     """One a core on a CPU, one for a GPU."""
     return 1 if device == "cuda" else num_cores()
@@ -239,6 +240,15 @@ def _context(threads: int) -> multiprocessing.context.ForkServerContext:
     finally:
         signal.signal(signal.SIGINT, before)
     return context
+
+
+def _why(error: Exception) -> str:
+    """Why something could not be timed."""
+    if isinstance(error, TimeoutError):
+        return f"it could not be timed within {LONGEST_TRIAL_SECONDS:.0f} s"
+    if isinstance(error, ProcessExpired):
+        return f"its process died while it was timed, with exit code {error.exitcode}: memory may have run out"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record | None:
@@ -293,7 +303,13 @@ def _count(model: str, num_classes: int, image_size: int) -> "Counts":
     return worker.count(model, num_classes, image_size)
 
 
-def _timing(run: Run) -> "Timing":
+def _time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
     from bench.execute import worker
 
-    return worker.timing(run)
+    return worker.time_model(run, data_dir, seconds)
+
+
+def _time_data(run: Run, data_dir: Path) -> DataTiming:
+    from bench.execute import worker
+
+    return worker.time_data(run, data_dir)

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from bench.commands.plan_text import describe
 from bench.commands.progress import SuiteProgress
+from bench.execute.estimate import Timing, timing_key
 from bench.execute.record import failure
-from bench.execute.timing import Timing
-from bench.execute.workers import Ended, Started, Tick, timing_key
+from bench.execute.workers import Ended, Started, Tick
 from bench.plan import Run, expand
 
 

@@ -10,8 +10,9 @@ import pytest
 import models
 from bench.execute import workers as workers_module
 from bench.execute.conduct import Conduct
-from bench.execute.timing import Timing
-from bench.execute.workers import Ended, Started, Workers, by_priority, timing_key
+from bench.execute.estimate import Timing, timing_key
+from bench.execute.order import by_priority
+from bench.execute.workers import Ended, Started, Workers
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
 
@@ -87,10 +88,10 @@ def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite
     assert {statuses["pretrain"]["status"], statuses["transfer"]["status"]} == {"ok"}
 
 
-def test_models_are_timed(plan_suite):
+def test_models_are_timed(plan_suite, tmp_path):
     plan = plan_suite()
     with Workers(2) as workers:
-        found = workers.time_models(plan.runs)
+        found = workers.time_models(plan.runs, tmp_path).timings
     assert found.keys() == {timing_key(run) for run in plan.runs}
     assert all(1e-5 < timing.seconds_per_image < 1 for timing in found.values())
 

@@ -89,11 +89,16 @@ def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite
 
 
 def test_models_are_timed(plan_suite, tmp_path):
+    """All but those of data that is not there."""
     plan = plan_suite()
+    broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
+    plan = _with_a_run_that_fails(plan, broken)
     with Workers(2) as workers:
-        found = workers.time_models(plan.runs, tmp_path).timings
-    assert found.keys() == {timing_key(run) for run in plan.runs}
-    assert all(1e-5 < timing.seconds_per_image < 1 for timing in found.values())
+        found = workers.time_models(plan.runs, tmp_path)
+    assert found.reasons.keys() == {timing_key(run) for run in plan.runs if run.corpus and run.corpus.name == "gone"}
+    assert all("gone" in reason for reason in found.reasons.values())
+    assert found.timings.keys() == {timing_key(run) for run in plan.runs} - found.reasons.keys()
+    assert all(1e-5 < timing.seconds_per_image < 1 for timing in found.timings.values())
 
 
 def test_models_are_counted_and_an_unknown_one_says_so():

@@ -143,11 +143,7 @@ def seconds_of(run: Run, timing: Timing) -> float:
         timing.evaluation_seconds_per_image + timing.shares.readings * data.read_seconds_per_image
     )
     around = data.open_seconds + timing.fixed_seconds + timing.shares.search_seconds
-    return (
-        around
-        + _training_seconds(run, timing)
-        + (evaluated if run.probe is None else timing.shares.held_out * evaluated)
-    )
+    return around + _training_seconds(run, timing) + timing.shares.held_out * evaluated
 
 
 def images_of(run: Run, timing: Timing) -> int:
@@ -163,9 +159,9 @@ def images_of(run: Run, timing: Timing) -> int:
 
 
 def model_key(run: Run) -> str:
-    """What runs have in common whose steps cost as much an image, and whose networks begin in the same way."""
+    """What runs have in common whose steps cost as much an image."""
     kind = f"{run.probe.kind} probe" if run.probe is not None else run.settings.model_dump_json()
-    return f"{run.model} {run.image_size} {run.starts_from is not None} {run.outside is not None} {kind}"
+    return f"{run.model} {run.image_size} {kind}"
 
 
 def data_key(run: Run) -> str:
@@ -175,8 +171,8 @@ def data_key(run: Run) -> str:
 
 
 def timing_key(run: Run) -> str:
-    """Both."""
-    return f"{model_key(run)} {data_key(run)}"
+    """Both, in one stage: a transfer is searched for duplicates, and training from scratch is not."""
+    return f"{run.stage} {model_key(run)} {data_key(run)}"
 
 
 def data_set(run: Run) -> str:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil
@@ -53,6 +52,7 @@ LONG_IMAGE_SECONDS = 0.3
 """Of which it is not tried how long several take at once."""
 ENDLESS = 10**9
 """Images; a stream of which nobody sees the end."""
+COSTS = ("images_seen", "training_flops", "train_seconds", "images_per_second", "peak_memory_bytes", "micro_batch")
 COPIES = 5
 """Of the weights that training takes memory for: themselves, gradients, two moments and an average."""
 
@@ -99,42 +99,46 @@ class _Trial:
     store: Store
 
     def timing(self, seconds: float) -> Timing:
-        fixed, run = Clock(), self.run
+        fixed = Clock()
+        counts, model = self._built(fixed)
+        inference = self._inference_seconds(model)
+        settings = self._settings(inference)
+        is_whole = settings is self.run.settings
+        measures_memory = reset_peak(self.accelerator.device) and is_whole
+        with fixed.running():
+            sitting = Sitting(self.run, self.store, AS_USUAL, never)
+            training = Training(model, ENDLESS, settings, self.accelerator)
+            sitting.begin(training, resumed=False)
+        pace = _pace(training, self._batches(settings), sitting, seconds)
+        peak_memory = peak(self.accelerator.device) if measures_memory else None
+        found, evaluation_seconds = self._answered(model, min(EVALUATION_BATCH, int(2 + seconds / inference)))
+        with fixed.running():
+            weights = self._written(model, found, counts, sitting)
+        empty, each = predictions_bytes(found.predictions)
+        return Timing(
+            pace.seconds_per_image,
+            counts.macs,
+            counts.parameters,
+            evaluation_seconds_per_image=evaluation_seconds,
+            fixed_seconds=fixed.seconds,
+            warm_up_seconds=pace.warm_up_seconds if settings.compile else 0.0,
+            peak_memory_bytes=peak_memory,
+            weights_bytes=len(weights),
+            checkpoint_bytes=sum(tensor.nbytes for tensor in training.state()[0].values()),
+            files_bytes=self._bytes_beside_weights(),
+            predictions_bytes=empty,
+            prediction_bytes_per_image=each,
+        )
+
+    def _built(self, fixed: Clock) -> tuple[models.Counts, models.Classifier]:
+        """The model on its device, if there is memory enough for training it."""
+        run = self.run
         with fixed.running():
             counts = models.count(run.model, num_classes=self.num_classes, image_size=run.image_size)
         check_size(counts, self.accelerator.device)
         with fixed.running():
             model = models.build(run.model, num_classes=self.num_classes, image_size=run.image_size, seed=0)
-            sitting = Sitting(run, self.store, AS_USUAL, never)
-        inference = self._inference_seconds(model.to(self.accelerator.device))
-        settings = self._settings(inference)
-        measures_memory = reset_peak(self.accelerator.device) and settings is run.settings
-        with fixed.running():
-            training = Training(model, ENDLESS, settings, self.accelerator)
-            sitting.begin(training, resumed=False)
-        pace = _pace(training, self._batches(settings), sitting, seconds)
-        peak_memory = peak(self.accelerator.device) if measures_memory else None
-        evaluation, evaluation_seconds = self._answered(model, min(EVALUATION_BATCH, int(2 + seconds / inference)))
-        checkpoint = sum(tensor.nbytes for tensor in training.state()[0].values())
-        with fixed.running():
-            self._write(model, evaluation, counts, sitting)
-        weights = self.store.weights(run.key)
-        if run.starts_from is not None:
-            with fixed.running():
-                safetensors.torch.load(self.store.weights(run.key))
-        return Timing(
-            pace.seconds_per_image,
-            counts.macs,
-            counts.parameters,
-            evaluation_seconds,
-            fixed.seconds,
-            pace.warm_up_seconds if settings.compile else 0.0,
-            peak_memory,
-            len(weights),
-            checkpoint,
-            self._size_beside(weights),
-            *predictions_bytes(evaluation.predictions),
-        )
+            return counts, model.to(self.accelerator.device)
 
     @property
     def num_classes(self) -> int:
@@ -174,31 +178,28 @@ class _Trial:
         evaluation = evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), self.accelerator)
         return evaluation, (time.perf_counter() - start) / len(images)
 
-    def _size_beside(self, weights: bytes) -> int:
-        """Bytes of what a run leaves beside its weights and predictions."""
-        folders = (self.store.run_folder(self.run.key), self.store.root / "curves")
-        sizes = {path: path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()}
-        return sum(size for path, size in sizes.items() if path.name not in (WEIGHTS, "predictions.parquet"))
-
-    def _write(self, model: models.Classifier, found: Evaluation, counts: models.Counts, sitting: Sitting) -> None:
-        """What a run leaves, with made-up losses."""
+    def _written(self, model: models.Classifier, found: Evaluation, counts: models.Counts, sitting: Sitting) -> bytes:
+        """Write what a run leaves, with made-up losses; returns the weights as who starts from them reads them."""
         losses = History(NUM_ROWS)
         for step in range(1, NUM_ROWS + 1):
             losses.add(step, 1, 1 / step, torch.tensor(1 / step))
             if sitting.curves is not None:
                 sitting.curves.log(Progress(step, NUM_ROWS, step, 1 / step, 1 / step, float(step), 1 / step))
         metrics: dict[str, float | None] = dict.fromkeys(("validation_accuracy", "test_accuracy"), found.accuracy)
-        record = build_record(
-            self.run,
-            status="ok",
-            data=self.material.facts(),
-            metrics=metrics,
-            counts=vars(counts),
-            cost=_made_up_cost(),
-        )
+        facts, cost = self.material.facts(), dict.fromkeys(COSTS, 1.0)
+        record = build_record(self.run, status="ok", data=facts, metrics=metrics, counts=vars(counts), cost=cost)
         self.store.write(Outcome(record, losses.table(), found.predictions, weights_bytes(model)))
         sitting.show_result(metrics, NUM_ROWS)
         sitting.close()
+        weights = self.store.weights(self.run.key)
+        safetensors.torch.load(weights)
+        return weights
+
+    def _bytes_beside_weights(self) -> int:
+        """Of what a run leaves beside its weights and predictions."""
+        folders = (self.store.run_folder(self.run.key), self.store.root / "curves")
+        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in files if path.name not in (WEIGHTS, "predictions.parquet"))
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,10 @@ class _Pace:
 def _pace(training: Training, batches: Iterator[Batch], sitting: Sitting, seconds: float) -> _Pace:
     """Take steps for so many seconds, watched as in a run, after some to warm up; at a rate of 0 nothing diverges.
 
-    The clock, which waits for a GPU, is read ever less often.
+    The clock waits for a GPU, and is read ever less often there.
     """
     taken, more = 0, 1
+    growth = 2 if training.accelerator.device.type == "cuda" else 1
 
     def step() -> None:
         images, labels = next(batches)
@@ -227,7 +229,7 @@ def _pace(training: Training, batches: Iterator[Batch], sitting: Sitting, second
     while training.seconds - start < seconds:
         for _ in range(more):
             step()
-        taken, more = taken + more, 2 * more
+        taken, more = taken + more, growth * more
     each = (training.seconds - start) / taken
     return _Pace(each / training.settings.batch_size, max(0.0, start - WARM_UP_STEPS * each))
 
@@ -258,8 +260,3 @@ def _parquet_bytes(table: pd.DataFrame) -> int:
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.tell()
-
-
-def _made_up_cost() -> dict[str, Any]:
-    names = ("images_seen", "training_flops", "train_seconds", "images_per_second", "peak_memory_bytes", "micro_batch")
-    return dict.fromkeys(names, 1.0)

@@ -110,7 +110,7 @@ class Workers:
     def time_models(self, runs: Sequence[Run], data_dir: Path, trial: Trial = QUICK) -> Timed:
         """What models and data cost, measured in the workers, all of which are busy meanwhile, as they will be."""
         data = self._tried(_time_data, {data_key(run): run for run in runs}, [data_dir], 1)
-        models = {model_key(run): run for run in runs}
+        models = {model_key(run): run for run in runs if data_key(run) not in data.reasons}
         rounds = max(trial.rounds, -(-self.count // max(1, len(models))))
         timings = self._tried(_time_model, models, [data_dir, trial.seconds], rounds)
         return timed(runs, timings, data, self.count)

@@ -90,7 +90,7 @@ def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite
 
 def test_models_are_timed(plan_suite, tmp_path):
     """All but those of data that is not there."""
-    plan = plan_suite()
+    plan = plan_suite(models=["vit_pico/8", "bit_resnet_pico"], subsets=[16])
     broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
     plan = _with_a_run_that_fails(plan, broken)
     with Workers(2) as workers:

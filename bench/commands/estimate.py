@@ -16,7 +16,7 @@ from bench.commands.session import missing_targets
 from bench.commands.under_way import duration
 from bench.execute.estimate import RunEstimate, estimates, hash_lists_bytes
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
-from bench.execute.workers import THOROUGH, Trial, Workers, default_workers
+from bench.execute.workers import THOROUGH, Workers, default_workers
 from bench.plan import Plan, Run
 from bench.suite import ResolvedSuite
 
@@ -60,17 +60,15 @@ class SuiteEstimate:
         return head | {"runs": [_run_as_json(one) for one in self.runs], "total": self.totals()}
 
 
-def estimate_suite(
-    suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers: int | None = None, trial: Trial = THOROUGH
-) -> SuiteEstimate:
+def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers: int | None = None) -> SuiteEstimate:
     """Time a plan's models and data in as many workers as will be busy, and add up; writes nothing that stays."""
     missing = missing_targets(plan, data_dir)
     runs = [run for run in plan.runs if str(run.target) not in missing]
     count = max(1, min(num_workers or default_workers(suite.device), most_at_once(runs)))
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
-        timed = workers.time_models(runs, data_dir, trial)
-    preparation = (time.perf_counter() - start) / trial.rounds
+        timed = workers.time_models(runs, data_dir, THOROUGH)
+    preparation = (time.perf_counter() - start) / THOROUGH.rounds
     found = {one.run.key: one for one in estimates(runs, timed)}
     seconds = {key: one.seconds for key, one in found.items()}
     order = [run for run in by_priority(plan, timed.timings) if run.key in seconds]

@@ -1,76 +1,86 @@
-"""An estimate that is really measured, of a tiny suite."""
+"""`bench plan --estimate`: a tiny suite that is really measured, and an estimate in words."""
 
 import io
 import json
-from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from bench.commands.estimate import SuiteEstimate, estimate_suite, show_estimate
+from bench.cli import app
+from bench.commands.estimate import SuiteEstimate, show_estimate
 from bench.execute.environment import num_cores
-from bench.execute.workers import Trial
-from bench.plan import expand
-from bench.suite import load_suite, resolve
+from bench.execute.estimate import RunEstimate
+
+TINY = {
+    "corpus": {"name": "fractals", "classes": 4},
+    "subsets": [16],
+    "models": ["vit_pico/8", "vit_nano/8"],
+    "targets": ["digits@20", {"target": "cifar10", "optional": True}],
+    "seeds": [0],
+    "from_scratch": False,
+    "images": {"pretrain": 20480, "transfer": 2048},
+}
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory):
-    """Of two models, one of which is six times as large, on a target that is there and one that is not."""
-    path = tmp_path_factory.mktemp("suite") / "tiny.yaml"
-    content = {
-        "corpus": {"name": "fractals", "classes": 4},
-        "subsets": [16],
-        "models": ["vit_pico/8", "vit_nano/8"],
-        "targets": ["digits@20", {"target": "cifar10", "optional": True}],
-        "seeds": [0],
-        "from_scratch": False,
-        "images": {"pretrain": 20480, "transfer": 2048},
-    }
-    path.write_text(json.dumps(content), encoding="utf-8")
-    name, loaded = load_suite(str(path))
-    return resolve(name, loaded, device="cpu", data_dir=Path("nowhere"), seed_offset=0)
+def measured(tmp_path_factory) -> dict[str, Any]:
+    """What the command prints for two models, one six times as large, on a target that is there and one that is not."""
+    folder = tmp_path_factory.mktemp("suite")
+    (folder / "tiny.yaml").write_text(json.dumps(TINY), encoding="utf-8")
+    words = ["plan", str(folder / "tiny.yaml"), "--data", str(folder), "--device", "cpu", "--json"]
+    planned, estimated = (CliRunner().invoke(app, [*words, *more]) for more in ([], ["--estimate"]))
+    assert estimated.exit_code == 0, estimated.output
+    return json.loads(estimated.stdout) | {"keys": [run["key"] for run in json.loads(planned.stdout)["runs"]]}
 
 
-@pytest.fixture(scope="module")
-def found(suite) -> SuiteEstimate:
-    return estimate_suite(suite, expand(suite), Path("nowhere"), trial=Trial(1, 0.05))
+def test_every_run_has_its_row_and_the_total_is_their_sum(measured):
+    rows, total = measured["runs"], measured["total"]
+    assert [row["key"] for row in rows] == measured["keys"]
+    assert total["runs"] == len(rows) == 6
+    assert total["worker_seconds"] == pytest.approx(sum(row["seconds"] for row in rows))
+    assert total["training_flops"] == pytest.approx(sum(row["training_flops"] for row in rows))
+    assert measured["workers"] == min(num_cores(), 2)
+    assert total["wall_seconds"] >= total["worker_seconds"] / measured["workers"]
 
 
-def test_every_run_has_its_row_and_the_total_is_their_sum(suite, found):
-    value = json.loads(json.dumps(found.as_json()))
-    assert [row["key"] for row in value["runs"]] == [run.key for run in expand(suite).runs]
-    assert value["total"]["worker_seconds"] == pytest.approx(sum(row["seconds"] for row in value["runs"]))
-    assert value["total"]["training_flops"] == pytest.approx(sum(row["training_flops"] for row in value["runs"]))
-    assert value["workers"] == min(num_cores(), 2)
-    assert value["total"]["wall_seconds"] >= max(row["seconds"] for row in value["runs"])
+def test_a_larger_model_takes_longer_and_more_of_all(measured):
+    pretrained = [row for row in measured["runs"] if row["stage"] == "pretrain"]
+    small, large = sorted(pretrained, key=lambda row: row["model"] == "vit_nano/8")
+    assert small["images"] == large["images"] == 20480
+    for measure in ("seconds", "training_flops", "disk_bytes", "checkpoint_bytes"):
+        assert small[measure] < large[measure], measure
+    assert large["disk_bytes"] > 4 * 1_200_000  # the weights of 1.2 million parameters
+    assert large["checkpoint_bytes"] > 3 * 4 * 1_200_000  # with the optimizer's two moments
+    assert large["memory_bytes"] > large["checkpoint_bytes"]
 
 
-def test_a_larger_model_takes_longer_and_more_of_all(found):
-    small, large = (
-        next(one for one in found.runs if one.run.stage == "pretrain" and one.run.model == model)
-        for model in ("vit_pico/8", "vit_nano/8")
+def test_runs_whose_data_is_missing_say_so(measured):
+    missing = {row["key"]: row for row in measured["runs"] if row["data"] == "cifar10"}
+    assert len(missing) == 2
+    for row in measured["runs"]:
+        assert ("cifar10" in row["reason"]) == (row["key"] in missing)
+        assert (row["seconds"] == 0) == (row["key"] in missing)
+
+
+def test_in_words_each_model_has_its_row_and_what_cannot_be_estimated_its_reason(plan_suite):
+    """Without a figure for memory that was not measured, and with the mean of a model's runs."""
+    runs = [run for run in plan_suite(seeds=[0, 1], subsets=[16]).runs if run.stage == "scratch"]
+    known = {"vit_pico/8": (20.0, 300_000_000), "bit_resnet_pico": (40.0, None)}
+    estimated = [
+        RunEstimate(run, known[run.model][0] + 10 * run.seed, 96, 1e9, known[run.model][1], 1_000_000, 2_000_000)
+        if run.model in known
+        else RunEstimate(run, reason="[too] large")
+        for run in runs
+    ]
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show_estimate(console, SuiteEstimate("tiny", "cpu", 2, tuple(estimated), 5.0, 75.0, 1_000))
+    text = " ".join(console.file.getvalue().split())
+    assert (
+        "scratch digits@20 vit_pico/8 2 25 s 50 s 1e+09 300 MB 1 MB bit_resnet_pico 2 45 s 2 min 1e+09 - 1 MB" in text
     )
-    assert small.images == large.images == 20480
-    assert small.seconds < large.seconds
-    assert small.flops < large.flops
-    assert small.disk_bytes < large.disk_bytes
-    assert large.checkpoint_bytes > 2.9 * 4 * 1_000_000  # weights and two moments of more than a million parameters
-    assert large.memory_bytes > 50_000_000
-
-
-def test_runs_whose_data_is_missing_say_so(found):
-    missing = [one for one in found.runs if str(one.run.target) == "cifar10"]
-    assert missing
-    assert all("cifar10" in one.reason and one.seconds == 0 for one in missing)
-    assert not any(one.reason for one in found.runs if one not in missing)
-
-
-def test_the_text_has_a_row_for_each_model_and_the_total(found):
-    console = Console(file=io.StringIO(), width=100, color_system=None)
-    show_estimate(console, found)
-    text = console.file.getvalue()
-    assert "pretrain fractals 16" in text
-    assert "fine-tune digits@20" in text
-    assert f"with {found.num_workers} worker" in text
-    assert "not estimated: 1 run of vit_nano/8" in text
+    assert "r_pico+vit_pico/8 2 - - - - - in all 6 2 min 4e+09 600 MB 4 MB" in text
+    assert "about 80 s with 2 workers on cpu, of which 5 s" in text
+    assert "up to 4 MB for checkpoints" in text
+    assert "not estimated: 2 runs of r_pico+vit_pico/8: [too] large" in text

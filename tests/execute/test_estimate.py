@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from bench.execute.estimate import (
     DataTiming,
@@ -16,8 +17,10 @@ from bench.execute.estimate import (
     timing_key,
 )
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
+from bench.execute.timing import TooLarge, check_size
 from bench.execute.trials import Tried, timed
 from bench.plan import Plan, Run
+from models import Counts
 
 MACS = {"vit_pico/8": 1_000, "bit_resnet_pico": 4_000}
 PROBED = {"transfers": ["linear", "k-shot"], "shots": [1, 5], "draws": 3, "subsets": [16], "from_scratch": False}
@@ -103,3 +106,8 @@ def test_workers_wait_for_what_a_run_starts_from(plan):
     chain = [run for run in order if run.stage != "scratch" and run.model == "vit_pico/8"]
     assert seconds_in_all(chain, seconds, 2) == pytest.approx(0.096)
     assert (most_at_once(chain), most_at_once(plan.runs)) == (1, 4)
+
+
+def test_a_model_beyond_memory_is_refused_before_it_is_built():
+    with pytest.raises(TooLarge, match=r"1,000,000,000,000 parameters need 20000\.0 GB"):
+        check_size(Counts(parameters=10**12, macs=1, tokens=None), torch.device("cpu"))

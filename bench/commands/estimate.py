@@ -30,7 +30,7 @@ class SuiteEstimate:
     num_workers: int
     runs: tuple[RunEstimate, ...]
     preparation_seconds: float
-    """to start the workers, and to time the models as `bench run` does"""
+    """to start the workers and to time the models, as long as it took here; `bench run` does it, too, more briefly"""
     runs_seconds: float
     """from the start of the first run to the end of the last"""
     hash_lists_bytes: int
@@ -68,7 +68,7 @@ def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
         timed = workers.time_models(runs, data_dir, THOROUGH)
-    preparation = (time.perf_counter() - start) / THOROUGH.rounds
+    preparation = time.perf_counter() - start
     found = {one.run.key: one for one in estimates(runs, timed)}
     seconds = {key: one.seconds for key, one in found.items()}
     order = [run for run in by_priority(plan, timed.timings) if run.key in seconds]

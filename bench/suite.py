@@ -412,7 +412,7 @@ def _suite_path(name: str) -> Path:
 def _resolve_target(choice: TargetChoice, data_dir: Path, *, carved: bool) -> ResolvedTarget:
     ref = parse_target(choice.target)
     if not choice.optional:
-        check_target(ref, data_dir)
+        check_target(ref, data_dir, carved=carved)
     return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir, carved=carved))
 
 

@@ -57,25 +57,18 @@ def parse_target(text: str) -> TargetRef:
 
 def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
     """Return how many images the target trains on; with those for validation where nothing is `carved`."""
-    default = CATALOGUE[ref.name].default_images if ref.path is None else None
-    return ref.num_images or default or num_pool(ref.name, ref.path, data_dir, carved=carved)
+    return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, carved=carved)
 
 
 def is_drawn(ref: TargetRef) -> bool:
     """Return whether the target trains on a draw of its pool, which each seed makes anew."""
-    default = CATALOGUE[ref.name].default_images if ref.path is None else None
-    return (ref.num_images or default) is not None
+    return _drawn(ref) is not None
 
 
-def check_target(ref: TargetRef, data_dir: Path) -> None:
+def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None:
     """Refuse a target whose files are missing, or that has fewer training images than asked for."""
     check_present(ref.name, ref.path, data_dir)
-    available = num_pool(ref.name, ref.path, data_dir)
-    if ref.num_images is not None and ref.num_images > available:
-        raise InputError(
-            f'target: "{ref}" asks for {ref.num_images:,} training images, but {available:,} are available '
-            "after validation and test are set aside"
-        )
+    _check_enough(ref, num_pool(ref.name, ref.path, data_dir, carved=carved))
 
 
 def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> dict[str, object]:
@@ -93,13 +86,13 @@ def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, c
 
     Where nothing is `carved`, validation is empty, and its images are among those to train on.
     """
-    check_target(ref, data_dir)
+    check_present(ref.name, ref.path, data_dir)
     source = OpenData(ref.name, ref.path, data_dir)
     data = source.data if carved else _uncarved(source.data)
+    _check_enough(ref, len(data.pool))
     draw = stream_seed(seed, "draw")
     order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
-    train = order[: num_train_images(ref, data_dir, carved=carved)]
-    return splits_of(source, train, image_size, data.validation)
+    return splits_of(source, order[: _drawn(ref)], image_size, data.validation)
 
 
 def splits_of(
@@ -117,6 +110,19 @@ def splits_of(
         split_hash=sha256_of(source.name, train, validation, data.test),
         augmentable=data.augmentable,
     )
+
+
+def _drawn(ref: TargetRef) -> int | None:
+    """The number of training images that is drawn; None where all are taken."""
+    return ref.num_images or (CATALOGUE[ref.name].default_images if ref.path is None else None)
+
+
+def _check_enough(ref: TargetRef, available: int) -> None:
+    if ref.num_images is not None and ref.num_images > available:
+        raise InputError(
+            f'target: "{ref}" asks for {ref.num_images:,} training images, but {available:,} are available '
+            "after validation and test are set aside"
+        )
 
 
 def _uncarved(data: DataSet) -> DataSet:

@@ -73,7 +73,8 @@ def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
     with _opened(source) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are more than {MAX_PIXELS:,}")
-        return _fitted(ImageOps.exif_transpose(picture), image_size)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _fitted(picture, image_size)
 
 
 def _opened(source: Path | bytes) -> Image.Image:
@@ -95,7 +96,8 @@ def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if "transparency" in picture.info and picture.mode == "P":
         picture = picture.convert("RGBA")
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
     if picture.size != (image_size, image_size):
         picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)
     return np.asarray(picture).transpose(2, 0, 1)

@@ -260,6 +260,12 @@ def test_a_model_may_have_recipes_of_its_own_with_a_reason(plan_suite):
     assert {run.key for run in plan.runs if run.model != "bit_resnet_pico"} == others
 
 
+def test_a_recipe_may_have_exceptions_for_a_family(plan_suite):
+    plan = plan_suite(recipes={"pretrain": "cifar-a"})
+    warmups = {run.family: run.settings.warmup for run in plan.runs if run.stage == "pretrain"}
+    assert warmups == {"vit": 0.025, "cnn": 0.025, "hybrid": 0.05}
+
+
 def test_a_recipe_may_fine_tune_at_a_higher_resolution(plan_suite, tmp_path):
     recipe = tmp_path / "higher.yaml"
     recipe.write_text("image_size: 64\nbatch_size: 16\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from bench.analysis.comparison import comparison
 from bench.data.targets import TargetRef, is_drawn
 from bench.plan import Cell, Run, expand
 from bench.store import Record, Store
+from bench.suite import Match
 
 NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
@@ -30,14 +31,14 @@ RUN_TYPES = {
     **dict.fromkeys(
         ("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"
     ),
-    **dict.fromkeys(("peak_memory_bytes", "num_resumes", "shots", "draw"), "Int64"),
+    **dict.fromkeys(("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"), "Int64"),
     "strength": "float64",
     **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
     **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
     **dict.fromkeys(("images_per_second", "train_seconds", "total_seconds"), "float64"),
 }
 METRICS = ("train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss")
-COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes")
+COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes", "micro_batch")
 ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
 
 
@@ -46,7 +47,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     suite = store.suite()
     plan = expand(suite)
     records = {run.key: store.look(run.key) for run in plan.runs}
-    cells = pd.DataFrame([_cell_row(cell, records) for cell in plan.cells]).astype(CELL_TYPES)
+    cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
     references = {ablation.name: ablation.reference for ablation in suite.ablations}
     references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
@@ -64,7 +65,7 @@ def outside(store: Store) -> list[str]:
     return [record["key"] for record in store.records() if record["key"] not in asked]
 
 
-def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
+def _cell_row(cell: Cell, records: dict[str, Record | None], match: Match) -> dict[str, Any]:
     pretrain, transfer = cell.pretrain, cell.transfer
     before = records[pretrain.key] if pretrain else None
     record = _decisive(records[transfer.key] or NOT_RUN, before)
@@ -86,12 +87,13 @@ def _cell_row(cell: Cell, records: dict[str, Record | None]) -> dict[str, Any]:
         "draw": _draw(cell, target),
         "pretrain_recipe": pretrain.recipe if pretrain else "",
         "transfer_recipe": transfer.recipe,
-        "match": transfer.budget.match,
+        "match": match,
         "ablation": cell.ablation,
         "arm": cell.arm,
         "seed": transfer.seed,
         "status": record["status"],
         "reason": record["reason"],
+        "notes": _cell_notes(before, records[transfer.key]),
         "accuracy": record["metrics"]["test_accuracy"] if record["status"] == "ok" else None,
         "pretrain_key": pretrain.key if pretrain else "",
         "transfer_key": transfer.key,
@@ -131,6 +133,16 @@ def _decisive(record: Record, before: Record | None) -> Record:
     return before if before is not None and failed_before and record["status"] != "ok" else record
 
 
+def _cell_notes(before: Record | None, record: Record | None) -> str:
+    """What its runs noted: those of its pretraining said to be so."""
+    return "; ".join([*(f"in pretraining: {note}" for note in _notes(before)), *_notes(record)])
+
+
+def _notes(record: Record | None) -> list[str]:
+    """What a run noted, and what the fit of its probe did."""
+    return [*record.get("notes", ()), *record.get("probe", {}).get("notes", ())] if record else []
+
+
 def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
     found: Record = record or NOT_RUN
     metrics, cost = found.get("metrics", {}), found.get("cost", {})
@@ -161,9 +173,11 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         **{name: metrics.get(name) for name in METRICS},
         **{name: cost.get(name) for name in COSTS},
         "strength": probe.get("strength"),
-        "notes": "; ".join(probe.get("notes", ())),
+        "notes": "; ".join(_notes(record)),
         "threads": run.threads,
         "num_resumes": found.get("num_resumes"),
+        "resumed_at_step": ", ".join(map(str, found.get("resumed_at_step", ()))),
+        "repeats": found.get("repeats", ""),
         "device": environment.get("device", ""),
         "precision": run.precision,
         **{name: environment.get(name, "") for name in ENVIRONMENT},

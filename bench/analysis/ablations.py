@@ -13,7 +13,7 @@ from bench.analysis.seeds import Seeds, difference, expected_seeds, read_seeds, 
 _SETTING = ["ablation", "target", "corpus", "subset_images", "image_size", "transfer", "shots", "match"]
 _ARM = ["arm", "model", "family"]
 _SIZE = ["parameters", "macs", "tokens"]
-_READ = [*_SETTING, *_ARM, "draw", "seed", "status", "reason", "accuracy", "transfer_key"]
+_READ = [*_SETTING, *_ARM, "draw", "seed", "status", "reason", "accuracy", "notes", "transfer_key"]
 
 
 def ablations(

@@ -7,7 +7,7 @@ import pandas as pd
 from bench.analysis.intervals import Interval
 from bench.analysis.seeds import Difference, Seeds
 
-NUMBERS = ["num_seeds", "accuracy", "low", "high", "status", "reason"]
+NUMBERS = ["num_seeds", "accuracy", "low", "high", "status", "reason", "notes"]
 
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
 _INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs"})
@@ -20,8 +20,9 @@ def difference_columns(name: str) -> list[str]:
 
 
 def numbers(row: Seeds, level: float) -> dict[str, Any]:
-    """A row's accuracy over the seeds that finished, and what became of the others."""
-    return dict(zip(NUMBERS, (*_accuracy(row.interval(level)), row.status, row.reason), strict=True))
+    """A row's accuracy over the seeds that finished, what became of the others, and what their runs noted."""
+    values = (*_accuracy(row.interval(level)), row.status, row.reason, row.notes)
+    return dict(zip(NUMBERS, values, strict=True))
 
 
 def difference_numbers(name: str, difference: Difference) -> dict[str, Any]:

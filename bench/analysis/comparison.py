@@ -31,15 +31,15 @@ def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     Returns:
         One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
         `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1. `status`: `complete`, or
-        which seeds did not finish and how; `reason`: why. `gain`, `gain_low`, `gain_high`, `num_pairs`: over
-        the from-scratch row of the same model and target, paired by seed. `gain_status`: `complete`, empty on
-        the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an interval; on a
-        probe's row `no baseline: …`, and no gain.
+        which seeds did not finish and how; `reason`: why; `notes`: what the runs behind it noted. `gain`,
+        `gain_low`, `gain_high`, `num_pairs`: over the from-scratch row of the same model and target, paired by
+        seed. `gain_status`: `complete`, empty on the from-scratch row itself, or `undecided: …`, where there is
+        no gain, or one without an interval; on a probe's row `no baseline: …`, and no gain.
 
     Raises:
         MissingColumnError, DuplicateRowError: the table is not one of cells.
     """
-    require_columns(cells, [*_ROW, "ablation", "draw", "seed", "status", "reason", "accuracy"], "cells")
+    require_columns(cells, [*_ROW, "ablation", "draw", "seed", "status", "reason", "accuracy", "notes"], "cells")
     ladder = cells[cells["ablation"] == ""]
     expected = expected_seeds(ladder)
     seeds = {key: read_seeds(rows, expected) for key, rows in split(ladder, _ROW)}

@@ -9,7 +9,7 @@ from bench.analysis.seeds import expected_seeds, read_seeds, require_columns, sp
 _RUN = ["model", "family", "corpus", "subset_images", "image_size", "recipe"]
 _PRETRAINING = [*_RUN, "arm"]
 _LOSSES = ["images_seen", "train_loss", "validation_loss"]
-_COSTS = ["images_per_second", "train_seconds", "training_flops", "peak_memory_bytes"]
+_COSTS = ["images_seen", "images_per_second", "train_seconds", "training_flops", "peak_memory_bytes"]
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -23,10 +23,11 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
     Returns:
         One row per model, subset and arm; `arm` is such as `position: none`, or empty on the ladder. `accuracy`,
         `low`, `high`: on the corpus's validation split, 0 to 1, over the seeds that finished; `images_seen`,
-        `train_loss`, `validation_loss`: their means. `num_seeds`, `status`, `reason` as in `comparison`.
+        `train_loss`, `validation_loss`: their means. `num_seeds`, `status`, `reason`, `notes` as in `comparison`.
     """
     require_columns(cells, ["pretrain_key", "ablation", "arm"], "cells")
-    require_columns(runs, ["key", *_RUN, *_LOSSES, "kind", "seed", "status", "reason", "validation_accuracy"], "runs")
+    told = ["kind", "seed", "status", "reason", "notes", "validation_accuracy"]
+    require_columns(runs, ["key", *_RUN, *_LOSSES, *told], "runs")
     pretrained = runs[runs["kind"] == "pretrain"]
     pretrained = pretrained.assign(
         arm=pretrained["key"].map(_arms(cells)).fillna(""),
@@ -46,7 +47,7 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
     """What the finished runs of each kind and model cost.
 
     Returns:
-        One row per kind and model: `num_runs`; `images_per_second`, the median; `train_seconds` and
+        One row per kind and model: `num_runs`; `images_seen` and `images_per_second`, the medians; `train_seconds` and
         `training_flops`, their sums; `peak_memory_bytes`, the largest.
     """
     require_columns(runs, [*_COSTS, "kind", "model", "status"], "runs")
@@ -56,6 +57,7 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
             "kind": kind,
             "model": model,
             "num_runs": len(found),
+            "images_seen": found["images_seen"].median(),
             "images_per_second": found["images_per_second"].median(),
             "train_seconds": found["train_seconds"].sum(min_count=1),
             "training_flops": found["training_flops"].sum(min_count=1),

@@ -32,6 +32,8 @@ class Seeds:
     """What became of each seed that did not."""
     reason: str
     """Why, in the records' words; empty if all finished."""
+    notes: str = ""
+    """What a reader of the accuracies should know, in the records' words; empty if nothing."""
 
     @property
     def status(self) -> str:
@@ -94,13 +96,15 @@ def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
     accuracy: dict[int, float] = {}
     problems: dict[int, str] = {}
     reasons: dict[str, None] = {}
+    notes: dict[str, None] = {}
     for seed in expected:
+        notes |= {draw.notes: None for draw in draws.get(seed, []) if draw.notes}
         if problem := _problem(draws.get(seed, [])):
             problems[seed] = problem
             reasons |= {draw.reason: None for draw in draws.get(seed, []) if draw.status != "ok" and draw.reason}
         else:
             accuracy[seed] = fmean(draw.accuracy for draw in draws[seed])
-    return Seeds(accuracy, problems, "; ".join(reasons))
+    return Seeds(accuracy, problems, "; ".join(reasons), "; ".join(notes))
 
 
 def difference(row: Seeds, reference: Seeds, reference_name: str, level: float = LEVEL) -> Difference:
@@ -128,13 +132,14 @@ class _Draw:
     status: str
     reason: str
     accuracy: float
+    notes: str
 
 
 def _draws(rows: pd.DataFrame) -> dict[int, list[_Draw]]:
     """The cells of each seed."""
     seen: set[Key] = set()
     draws: dict[int, list[_Draw]] = {}
-    columns = ["seed", "draw", "status", "reason", "accuracy"]
+    columns = ["seed", "draw", "status", "reason", "accuracy", "notes"]
     for row in zip(*(rows[column].tolist() for column in columns), strict=True):
         key = as_key(row[:2])
         if key in seen:

@@ -59,7 +59,9 @@ class Sitting:
         except (DamagedCheckpoint, KeyError) as error:
             why = str(error)
         aside = self.store.set_aside(path, f"{self.run.key}-checkpoint")
-        self.notes.append(f"began anew, since its checkpoint could not be used: {why}; it now lies at {aside}")
+        self.notes.append(
+            f"began anew, since its checkpoint could not be used: {why}; it lies in {aside.parent.name}/{aside.name}"
+        )
         return None
 
     def begin(self, training: Training, *, resumed: bool) -> None:

@@ -14,6 +14,7 @@ from bench.report.accuracy_figure import accuracy_figure
 from bench.report.drawing import save
 from bench.report.layout import by_transfer, heading
 from bench.report.page import Picture
+from bench.report.wording import AS_MUCH
 
 FOLDER = "figures"
 
@@ -75,8 +76,8 @@ def _accuracy_caption(shown: str, comparison: pd.DataFrame) -> str:
     caption = f"{shown}: means over seeds with {LEVEL:.0%} intervals. "
     if (comparison["corpus"] == SCRATCH).any():
         caption += (
-            "From scratch has no logarithm and stands apart at the left, trained on as many images as pretraining and "
-            "transfer together. "
+            "From scratch has no logarithm and stands apart at the left, trained "
+            f"{AS_MUCH[comparison['match'].iloc[0]]} as pretraining and transfer together. "
         )
     caption += "Points of one size are set apart sideways, so that their intervals can be seen."
     if comparison["subset_images"].isna().any():

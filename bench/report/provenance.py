@@ -11,7 +11,7 @@ from bench.report.page import Cell, Section, Table
 from bench.report.wording import ABSENT, count, known, plural, seconds, short_count, text
 
 _VERSIONS = ["python", "torch", "torchvision", "timm", "numpy", "pandas"]
-_MACHINE = ["device", "precision", "threads", "processor", "platform"]
+_MACHINE = ["device", "precision", "threads", "repeats", "processor", "platform"]
 _SOURCES = ["git_commit", "sources_hash"]
 _MUST_AGREE = [*_VERSIONS, "device", "precision", "threads", "processor", "sources_hash"]
 
@@ -66,17 +66,33 @@ def failures(runs: pd.DataFrame) -> Section:
     return Section("Runs that did not end ok", tables=(Table("In the order of the plan.", header, rows, len(header)),))
 
 
-def probe_notes(runs: pd.DataFrame) -> tuple[Section, ...]:
-    """What a reader of some probes' figures should know, such as that a fit did not converge; nothing without any."""
-    noted = runs[runs["notes"] != ""] if "notes" in runs else runs[:0]
+def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
+    """What a reader of some runs' figures should know, such as batches in parts, and where runs were resumed."""
+    noted = runs[(runs["notes"] != "") | (runs["resumed_at_step"] != "")]
     if noted.empty:
         return ()
     name = _run_pretraining(runs)
+    named = noted.assign(pretraining=noted.apply(name, axis=1), data=noted.apply(_run_target, axis=1))
     rows = tuple(
-        (row["model"], name(row), _run_target(row), str(row["seed"]), row["notes"]) for _, row in noted.iterrows()
+        (kind, model, pretraining, target, _seeds(found), text(note), text(steps))
+        for (kind, model, pretraining, target, note, steps), found in split(
+            named, ["kind", "model", "pretraining", "data", "notes", "resumed_at_step"]
+        )
     )
-    header = ("Model", "Pretrained on", "Target", "Seed", "Notes")
-    return (Section("Notes on probes", tables=(Table("In the order of the plan.", header, rows, len(header)),)),)
+    header = ("Kind", "Model", "Pretrained on", "Target", "Seeds", "Notes", "Resumed at step")
+    table = Table("In the order of the plan.", header, rows, len(header))
+    return (Section("Notes on runs", _resuming(noted), tables=(table,)),)
+
+
+def _resuming(noted: pd.DataFrame) -> tuple[str, ...]:
+    """How close runs that were interrupted and resumed are to what they would have been."""
+    resumed = noted[noted["resumed_at_step"] != ""]
+    if resumed.empty:
+        return ()
+    repeats = " or ".join(resumed["repeats"].unique())
+    times = plural(int(resumed["num_resumes"].sum()), "time")
+    said = f"{plural(len(resumed), 'run')} went on from checkpoints, {times} in all; a run that does so comes to"
+    return (f"{said} what it would have come to uninterrupted, {repeats}.",)
 
 
 def not_run(cells: pd.DataFrame) -> Section:
@@ -117,6 +133,7 @@ def cost(runs: pd.DataFrame) -> Section:
             row["kind"],
             row["model"],
             count(row["num_runs"]),
+            count(row["images_seen"]),
             short_count(row["images_per_second"]),
             seconds(row["train_seconds"]),
             short_count(row["training_flops"]),
@@ -124,7 +141,16 @@ def cost(runs: pd.DataFrame) -> Section:
         )
         for _, row in costs(runs).iterrows()
     )
-    header = ("Kind", "Model", "Runs", "Images/s, median", "Training, sum", "FLOPs, sum", "Peak memory, largest")
+    header = (
+        "Kind",
+        "Model",
+        "Runs",
+        "Images seen, median",
+        "Images/s, median",
+        "Training, sum",
+        "FLOPs, sum",
+        "Peak memory, largest",
+    )
     shared = "Rates are those of runs that shared the machine with others; the throughput benchmarks measure speed."
     return Section("Cost", (shared,), tables=(Table("Runs that ended ok.", header, rows, 2),))
 

@@ -12,7 +12,7 @@ from bench.analysis.seeds import COMPLETE, split
 from bench.report.layout import by_transfer, heading, lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import Pictures
-from bench.report.wording import ABSENT, count, decimal, known, percent, plural, points, text
+from bench.report.wording import ABSENT, AS_MUCH, count, decimal, known, percent, plural, points, text
 
 _UNDECIDED = "undecided: "
 _NO_GAIN = "Probes train no network, so they have no row from scratch, and no gain over one."
@@ -62,7 +62,8 @@ def _gains(comparison: pd.DataFrame) -> Section:
         f"Gain in percentage points ± half of its {LEVEL:.0%} interval, paired by seed (number of pairs). "
         "A gain is undecided where a seed of either side is missing."
     )
-    scratch = "The from-scratch model saw as many images as pretraining and transfer together."
+    as_much = AS_MUCH[comparison["match"].iloc[0]]
+    scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."
     return Section("Gain over training from scratch", (scratch,), tables=(_by_target(pretrained, caption, gain_cell),))
 
 
@@ -115,12 +116,14 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, flo
 
 
 def accuracy_cell(row: pd.Series) -> Cell:
-    """`92.3 ± 1.2 %` with the number of seeds, and what is missing."""
+    """`92.3 ± 1.2 %` with the number of seeds, what is missing, and whether its runs noted something."""
     notes = [plural(int(row["num_seeds"]), "seed")] if row["num_seeds"] else []
     if row["num_seeds"] and not known(row["low"]):
         notes.append("no interval")
     if row["status"] != COMPLETE:
         notes.append(row["status"])
+    if known(row["notes"]):
+        notes.append("see the notes on runs")
     accuracy = percent(row["accuracy"], row["low"], row["high"])
     return Cell(accuracy, "; ".join(notes), doubtful=row["status"] != COMPLETE)
 

@@ -11,6 +11,16 @@ IN_DOMAIN = "fractals-heldout"
 """Held-out classes of the pretraining corpus itself: a target that stands apart from the real ones."""
 
 
+MATCHED = {
+    "images": "images seen",
+    "flops": "training FLOPs, so that a cheaper model sees more images",
+    "seconds": "seconds of training, so that a faster model sees more images",
+}
+"""What is equal for all models, by `match`."""
+AS_MUCH = {"images": "on as many images", "flops": "with as many FLOPs", "seconds": "for as many seconds"}
+"""How long one training is beside others, by `match`."""
+
+
 def known(value: Any) -> bool:
     """Whether a table's value was measured: neither NA, NaN, nor an empty text."""
     return not (value is None or pd.isna(value) or value == "")
@@ -30,7 +40,7 @@ def short_count(value: Any) -> str:
     """A whole number to three digits: `1,024`, `207 k`, `3.31 M`."""
     if not known(value):
         return ABSENT
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= max(size, 1e4):
             return f"{value / size:.3g} {unit}"
     return count(value)

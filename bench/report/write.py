@@ -10,6 +10,7 @@ import pandas as pd
 from bench.report import design, provenance, results
 from bench.report.page import Page, as_html, as_markdown
 from bench.report.pictures import Pictures, draw
+from bench.report.recipes import recipes
 
 
 def write_report(
@@ -47,10 +48,10 @@ def build_page(
         design.limits(suite, cells),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
-        design.recipes(suite),
+        recipes(suite),
         provenance.failures(runs),
         provenance.not_run(cells),
-        *provenance.probe_notes(runs),
+        *provenance.notes(runs),
         *provenance.outside(outside),
         provenance.cost(runs),
         provenance.environment(runs),

@@ -27,6 +27,7 @@ CELL = {
     "seed": 0,
     "status": "ok",
     "reason": "",
+    "notes": "",
     "accuracy": 0.5,
     "pretrain_key": "p0",
     "transfer_key": "t0",

@@ -15,6 +15,7 @@ RUN = {
     "kind": "pretrain",
     "status": "ok",
     "reason": "",
+    "notes": "",
     "model": "vit_pico/8",
     "family": "vit",
     "corpus": "fractals",

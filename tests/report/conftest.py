@@ -57,6 +57,7 @@ ENVIRONMENT = {
     "started_at": "2026-01-01T00:00:00Z",
     "threads": 1,
     "num_resumes": 0,
+    "repeats": "bit for bit",
 }
 CELL_TYPES = dict.fromkeys(["subset_images", "subset_classes", "target_images", "shots", "draw"], "Int64")
 RUN_INTEGERS = [
@@ -213,6 +214,7 @@ def _cell(model: str, family: str, images: int, target: str, seed: int, accuracy
         "seed": seed,
         "status": "ok",
         "reason": "",
+        "notes": "",
         "accuracy": accuracy,
         "pretrain_key": pretrain,
         "transfer_key": f"t-{model}-{images}-{target}-{seed}",
@@ -247,6 +249,8 @@ def _run(cell: pd.Series, kind: str, status: str) -> Row:
         "target": "" if pretrains else cell["target"],
         "image_size": cell["image_size"],
         "recipe": "small",
+        "notes": "",
+        "resumed_at_step": "",
         "seed": cell["seed"],
         "starts_from": cell["pretrain_key"] if kind == "transfer" else "",
         "images_seen": {"pretrain": 16384, "transfer": 2048, "scratch": 18432}[kind] if finished else None,

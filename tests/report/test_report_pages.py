@@ -10,6 +10,7 @@ import pytest
 
 from bench.report.page import as_html, as_markdown
 from bench.report.pictures import Pictures
+from bench.report.recipes import recipes
 from bench.report.write import build_page, write_report
 
 Suite = dict[str, Any]
@@ -130,8 +131,8 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain(
     suite = make_suite(transfers=["linear", "k-shot"], shots=[1, 5], draws=2)
     page = as_markdown(build_page(suite, tables, Pictures({}, {})))
     assert "| transfers | linear, k-shot (1, 5 images a class, 2 draws a seed) |" in page
-    assert "## Notes on probes" in page
-    assert "| not converged |" in page
+    assert "## Notes on runs" in page
+    assert "| not converged | – |" in page  # noqa: RUF001
     assert "Probes train no network, so they have no row from scratch" in page
     assert "| digits, k-shot, 5 shots | – | 0, 1, 2 | too few |" in page  # noqa: RUF001
     assert "| digits, k-shot, 1 shot |" not in page
@@ -201,6 +202,83 @@ def test_exceptions_are_a_table(make_suite: MakeSuite, make_cells: MakeCells, pa
     _, markdown = pages(make_cells(), recipes={"pretrain": recipe, "transfer": recipe | {"exceptions": []}})
     assert "| pretrain | CNN | weight_decay: 0.0005 | as its paper has it |" in markdown
     assert "Exceptions: none" not in markdown
+
+
+def test_a_model_with_recipes_of_its_own_is_an_exception(make_suite: MakeSuite) -> None:
+    """Named with its reason; its recipe has a column, and only for a stage in which a network is trained."""
+    small, sgd = (
+        {"name": name, "description": f"As {name} has it.", "settings": settings, "exceptions": []}
+        for name, settings in (("small", {"optimizer": "adamw"}), ("sgd", {"optimizer": "sgd", "momentum": 0.9}))
+    )
+    exception = {"model": "resnet18", "recipes": {"pretrain": sgd, "transfer": sgd}, "reason": "as it was published"}
+    suite = make_suite(recipes={"pretrain": small, "transfer": small}, recipe_exceptions=[exception], corpora=[])
+    section = recipes(suite)
+    settings, exceptions = section.tables
+    assert settings.header == ("Setting", "pretrain", "pretrain: sgd")
+    assert settings.rows == (
+        ("name", "small", "sgd"),
+        ("optimizer", "adamw", "sgd"),
+        ("momentum", "–", "0.9"),  # noqa: RUF001
+    )
+    assert exceptions.rows == (("pretrain", "resnet18", "recipe sgd", "as it was published"),)
+    assert section.paragraphs == ("small: As small has it.", "sgd: As sgd has it.")
+    both = recipes(suite | {"corpora": make_suite()["corpora"]}).tables[0]
+    assert both.header == ("Setting", "pretrain", "transfer", "pretrain: sgd", "transfer: sgd")
+
+
+def test_options_of_our_own_models_are_no_library(make_suite: MakeSuite) -> None:
+    """Only timm's and torchvision's names are."""
+    said = "Networks of timm and torchvision train without"
+    for model, is_library in (("resnet18:stem=cifar", False), ("timm:resnet18", True)):
+        text = " ".join(recipes(make_suite(models=[model])).paragraphs)
+        assert (said in text) is is_library
+
+
+@pytest.mark.parametrize(
+    ("budget", "stages", "as_much"),
+    [
+        ({"match": "flops", "flops": {"pretrain": 3e15, "transfer": 1e12}}, ("3 P", "1 T"), "with as many FLOPs as"),
+        ({"match": "seconds", "seconds": {"pretrain": 60, "transfer": 600}}, ("60 s", "10.0 min"), "for as many sec"),
+        ({"match": "images", "images": {"pretrain": 5000, "transfer": 70}}, ("5,000", "70"), "on as many images as"),
+    ],
+)
+def test_budgets_are_in_what_they_match_by(
+    make_cells: MakeCells, pages: Any, budget: Suite, stages: tuple[str, str], as_much: str
+) -> None:
+    """Of each stage; another measure's amounts, which decide nothing, are nowhere."""
+    match = budget["match"]
+    unused = {"images": {"pretrain": 16384, "transfer": 2048}}
+    html, markdown = pages(make_cells(arms=False).assign(match=match), **(unused | budget))
+    for amount, stage in zip(stages, ("pretraining", "transfer"), strict=True):
+        assert re.search(rf"\| [\w ]+ in {stage} \| {amount} \|", markdown)
+    assert f"trained {as_much}" in html
+    assert ("16384" in markdown) is False
+
+
+def test_what_runs_noted_is_said_in_their_rows(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
+) -> None:
+    """In accuracies, by a word, and in a table of its own with the seeds that share it."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    of_row = (cells["model"] == "bit_resnet_pico") & (cells["subset_images"] == 0)
+    cells.loc[of_row & (cells["seed"] < 2), "notes"] = note = "BatchNorm took its statistics over 16 images, not 32"
+    tables = make_tables(cells)
+    runs = tables["runs"].set_index("key", drop=False)
+    runs.loc[cells.loc[of_row & (cells["seed"] < 2), "transfer_key"], "notes"] = note
+    runs.loc[cells.loc[of_row & (cells["seed"] == 2), "transfer_key"], ["num_resumes", "resumed_at_step"]] = 2, "3, 7"
+    page = build_page(make_suite(), tables | {"runs": runs.reset_index(drop=True)}, Pictures({}, {}))
+    sections = {section.title: section for section in page.sections}
+    noted = sections["Notes on runs"]
+    named = ("scratch", "bit_resnet_pico", "from scratch", "digits@100")
+    assert noted.tables[0].rows == ((*named, "0, 1", note, "–"), (*named, "2", "–", "3, 7"))  # noqa: RUF001
+    assert "1 run went on from checkpoints, 2 times in all" in noted.paragraphs[0]
+    assert noted.paragraphs[0].endswith("bit for bit.")
+    marked = [row for row in sections["Accuracy"].tables[0].cells if "see the notes" in row[2].note]
+    assert [(row[0].text, row[1].text) for row in marked] == [("bit_resnet_pico", "from scratch")]
+    assert "Notes on runs" not in {
+        section.title
+        for section in build_page(make_suite(), make_tables(make_cells(arms=False)), Pictures({}, {})).sections
+    }
 
 
 def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pages: Any) -> None:

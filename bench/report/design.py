@@ -27,12 +27,12 @@ from bench.report.wording import (
 _AMOUNTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "images": ("images seen", count),
     "flops": ("training FLOPs", short_count),
-    "seconds": ("time of training", seconds),
+    "seconds": ("training time", seconds),
 }
 """What budgets are of, and how their amounts read, by `match`."""
 _VALIDATION = {
     True: "carved from training images, or the publisher's",
-    False: "none: all training images are trained on",
+    False: "none: they are trained on, too",
 }
 """By `carve`."""
 
@@ -68,7 +68,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "suite": suite["name"],
         "protocol version": suite["protocol"],
         "image size": f"{suite['image_size']} px",
-        "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]),
+        "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]) or "none",
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
         "validation images of targets": _VALIDATION[suite.get("carve", True)],
         "transfers": _transfers(suite) if starts_somewhere(suite) else "none",

@@ -15,7 +15,7 @@ from bench.report.wording import count, is_in_domain, known, plural
 
 _PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
-"""Said of a row only where the rows of a table differ in them."""
+"""Said of a row only where the rows of one model differ in them."""
 _PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
 
 
@@ -81,7 +81,8 @@ def lines(comparison: pd.DataFrame) -> list[Line]:
 def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     """What to call the pretraining of a row of this table: as short as tells its rows apart."""
     pretrained = table[(table["corpus"] != SCRATCH) & table["subset_images"].notna()]
-    conditions = [column for column in _CONDITIONS if column in table and pretrained[column].nunique(dropna=False) > 1]
+    by_model = pretrained.groupby("model")
+    conditions = [name for name in _CONDITIONS if name in table and (by_model[name].nunique(dropna=False) > 1).any()]
     show_corpus = pretrained["corpus"].nunique() > 1
 
     def name(row: pd.Series) -> str:

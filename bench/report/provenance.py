@@ -1,6 +1,6 @@
 """The sections on what was done: what failed, what is not there, what it cost and what it ran on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
@@ -67,32 +67,49 @@ def failures(runs: pd.DataFrame) -> Section:
 
 
 def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
-    """What a reader of some runs' figures should know, such as batches in parts, and where runs were resumed."""
-    noted = runs[(runs["notes"] != "") | (runs["resumed_at_step"] != "")]
-    if noted.empty:
-        return ()
+    """What a reader of some runs' figures should know, such as batches in parts, and which runs were resumed."""
     name = _run_pretraining(runs)
-    named = noted.assign(pretraining=noted.apply(name, axis=1), data=noted.apply(_run_target, axis=1))
-    rows = tuple(
-        (kind, model, pretraining, target, _seeds(found), text(note), text(steps))
-        for (kind, model, pretraining, target, note, steps), found in split(
-            named, ["kind", "model", "pretraining", "data", "notes", "resumed_at_step"]
-        )
+    named = runs.assign(
+        pretraining=[name(row) for _, row in runs.iterrows()],
+        data=[_run_target(row) for _, row in runs.iterrows()],
     )
-    header = ("Kind", "Model", "Pretrained on", "Target", "Seeds", "Notes", "Resumed at step")
-    table = Table("In the order of the plan.", header, rows, len(header))
-    return (Section("Notes on runs", _resuming(noted), tables=(table,)),)
+    noted, resumed = named[named["notes"] != ""], named[named["resumed_at_step"] != ""]
+    tables = tuple(_noted(noted)) + tuple(_resumed(resumed))
+    return (Section("Notes on runs", _resuming(resumed), tables=tables),) if tables else ()
 
 
-def _resuming(noted: pd.DataFrame) -> tuple[str, ...]:
-    """How close runs that were interrupted and resumed are to what they would have been."""
-    resumed = noted[noted["resumed_at_step"] != ""]
+def _noted(noted: pd.DataFrame) -> Iterator[Table]:
+    """A row for all runs of a model that noted the same."""
+    rows = tuple(
+        (kind, model, _all(found, "pretraining"), _all(found, "data"), _seeds(found), count(len(found)), note)
+        for (kind, model, note), found in split(noted, ["kind", "model", "notes"])
+    )
+    header = ("Kind", "Model", "Pretrained on", "Target", "Seeds", "Runs", "Notes")
+    if rows:
+        yield Table("What runs noted; the tables say it of each.", header, rows, len(header))
+
+
+def _resumed(resumed: pd.DataFrame) -> Iterator[Table]:
+    """A row a run."""
+    rows = tuple(
+        (row["kind"], row["model"], row["pretraining"], row["data"], str(row["seed"]), row["resumed_at_step"])
+        for _, row in resumed.iterrows()
+    )
+    header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "At step")
+    if rows:
+        yield Table("Runs that were interrupted, and the steps from which they went on.", header, rows, len(header))
+
+
+def _resuming(resumed: pd.DataFrame) -> tuple[str, ...]:
+    """How close runs that were interrupted come to what they would have been."""
     if resumed.empty:
         return ()
     repeats = " or ".join(resumed["repeats"].unique())
-    times = plural(int(resumed["num_resumes"].sum()), "time")
-    said = f"{plural(len(resumed), 'run')} went on from checkpoints, {times} in all; a run that does so comes to"
-    return (f"{said} what it would have come to uninterrupted, {repeats}.",)
+    return (f"A run that goes on from a checkpoint is the same as an uninterrupted one, {repeats}.",)
+
+
+def _all(runs: pd.DataFrame, name: str) -> str:
+    return "; ".join(runs[name].unique())
 
 
 def not_run(cells: pd.DataFrame) -> Section:

@@ -27,6 +27,12 @@ def recipes(suite: Mapping[str, Any]) -> Section:
     return Section("Recipes", said, tables=(table, listed, *outside))
 
 
+def trained_apart(suite: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence on the models that have recipes of their own, for whoever compares their rows; none without any."""
+    models = ", ".join(exception["model"] for exception in suite.get("recipe_exceptions", ()))
+    return (f"Trained by recipes of their own, for reasons given under Recipes: {models}.",) if models else ()
+
+
 @dataclass(frozen=True)
 class _Trained:
     """A recipe that some models train with in a stage: all, or those that are an exception."""
@@ -58,7 +64,8 @@ def _settings(trained: list[_Trained], of_whom: str) -> Table:
     names = dict.fromkeys(name for column in columns for name in column)
     rows = tuple((name, *(column.get(name, ABSENT) for column in columns)) for name in names)
     header = ("Setting", *(one.title for one in trained))
-    return Table(f"Resolved settings, {of_whom}.", header, rows, len(header))
+    dashes = "A dash: none, or the default of a setting that only others ask for."
+    return Table(f"Resolved settings, {of_whom}. {dashes}", header, rows, len(header))
 
 
 def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

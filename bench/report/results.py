@@ -92,10 +92,10 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, flo
         runs: one row a run.
         guessing: corpus -> the validation loss of guessing.
     """
-    table = pretraining_table(cells, runs)
+    table = pretraining_table(cells, runs).rename(columns={"recipe": "pretrain_recipe"})
     if table.empty:
         return ()
-    name = pretraining_name(table.assign(pretrain_recipe=table["recipe"]))
+    name = pretraining_name(table)
     rows = tuple(
         (
             row["model"],
@@ -123,7 +123,7 @@ def accuracy_cell(row: pd.Series) -> Cell:
     if row["status"] != COMPLETE:
         notes.append(row["status"])
     if known(row["notes"]):
-        notes.append("see the notes on runs")
+        notes.append("see notes")
     accuracy = percent(row["accuracy"], row["low"], row["high"])
     return Cell(accuracy, "; ".join(notes), doubtful=row["status"] != COMPLETE)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.report import design, provenance, results
 from bench.report.page import Page, as_html, as_markdown
 from bench.report.pictures import Pictures, draw
-from bench.report.recipes import recipes
+from bench.report.recipes import recipes, trained_apart
 
 
 def write_report(
@@ -59,7 +59,7 @@ def build_page(
     )
     return Page(
         title=f"ViT, CNN and hybrid compared: {suite['name']}",
-        summary=(provenance.summary(cells),),
+        summary=(provenance.summary(cells), *trained_apart(suite)),
         warnings=provenance.shortcomings(cells, runs),
         sections=sections,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from bench.report.page import as_html, as_markdown
 from bench.report.pictures import Pictures
-from bench.report.recipes import recipes
+from bench.report.recipes import recipes, trained_apart
 from bench.report.write import build_page, write_report
 
 Suite = dict[str, Any]
@@ -132,7 +132,7 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain(
     page = as_markdown(build_page(suite, tables, Pictures({}, {})))
     assert "| transfers | linear, k-shot (1, 5 images a class, 2 draws a seed) |" in page
     assert "## Notes on runs" in page
-    assert "| not converged | – |" in page  # noqa: RUF001
+    assert "| 1 | not converged |" in page
     assert "Probes train no network, so they have no row from scratch" in page
     assert "| digits, k-shot, 5 shots | – | 0, 1, 2 | too few |" in page  # noqa: RUF001
     assert "| digits, k-shot, 1 shot |" not in page
@@ -222,6 +222,9 @@ def test_a_model_with_recipes_of_its_own_is_an_exception(make_suite: MakeSuite) 
     )
     assert exceptions.rows == (("pretrain", "resnet18", "recipe sgd", "as it was published"),)
     assert section.paragraphs == ("small: As small has it.", "sgd: As sgd has it.")
+    (said,) = trained_apart(suite)
+    assert said.endswith("under Recipes: resnet18.")
+    assert trained_apart(make_suite()) == ()
     both = recipes(suite | {"corpora": make_suite()["corpora"]}).tables[0]
     assert both.header == ("Setting", "pretrain", "transfer", "pretrain: sgd", "transfer: sgd")
 
@@ -270,10 +273,9 @@ def test_what_runs_noted_is_said_in_their_rows(
     sections = {section.title: section for section in page.sections}
     noted = sections["Notes on runs"]
     named = ("scratch", "bit_resnet_pico", "from scratch", "digits@100")
-    assert noted.tables[0].rows == ((*named, "0, 1", note, "–"), (*named, "2", "–", "3, 7"))  # noqa: RUF001
-    assert "1 run went on from checkpoints, 2 times in all" in noted.paragraphs[0]
+    assert [table.rows for table in noted.tables] == [((*named, "0, 1", "2", note),), ((*named, "2", "3, 7"),)]
     assert noted.paragraphs[0].endswith("bit for bit.")
-    marked = [row for row in sections["Accuracy"].tables[0].cells if "see the notes" in row[2].note]
+    marked = [row for row in sections["Accuracy"].tables[0].cells if "see notes" in row[2].note]
     assert [(row[0].text, row[1].text) for row in marked] == [("bit_resnet_pico", "from scratch")]
     assert "Notes on runs" not in {
         section.title

@@ -64,8 +64,9 @@ def _settings(trained: list[_Trained], of_whom: str) -> Table:
     names = dict.fromkeys(name for column in columns for name in column)
     rows = tuple((name, *(column.get(name, ABSENT) for column in columns)) for name in names)
     header = ("Setting", *(one.title for one in trained))
-    dashes = "A dash: none, or the default of a setting that only others ask for."
-    return Table(f"Resolved settings, {of_whom}. {dashes}", header, rows, len(header))
+    dashes = " A dash: none, or the default of a setting that only others ask for."
+    said = dashes if any(ABSENT in row for row in rows) else ""
+    return Table(f"Resolved settings, {of_whom}.{said}", header, rows, len(header))
 
 
 def _flatten(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

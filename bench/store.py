@@ -27,6 +27,8 @@ from bench.writing import clear_errors, remove_leftovers, write_atomically, writ
 
 WEIGHTS = "weights.safetensors"
 """Beside a record; the file that other runs start from."""
+RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
+"""What of a recipe changes no run."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,9 @@ def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
 def _deciding(suite: ResolvedSuite) -> Record:
     """What decides a suite's runs: no words, limits or pipeline; outside weights by content, wherever they lie."""
     words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline"), True)
-    record = suite.model_dump(mode="json", exclude=words | {"corpora": {"__all__": {"balance"}}})
+    words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
+    words |= {"recipe_exceptions": {"__all__": {"reason": True, "recipes": {"__all__": RECIPE_WORDS}}}}
+    record = suite.model_dump(mode="json", exclude=words)
     outside = {one.model: [one.bare_model, one.identity] for one in suite.outside_weights}
     return record | {
         "models": [outside.get(model, model) for model in suite.models],

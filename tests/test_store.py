@@ -98,6 +98,24 @@ def test_a_suite_may_change_its_words(store, resolve_suite):
     assert store.suite().description == "said better"
 
 
+def test_recipes_and_exceptions_may_change_their_words_but_no_setting(tmp_path, resolve_suite):
+    def suite(words, rate=0.01, model="vit_pico/8"):
+        recipe = tmp_path / "mine.yaml"
+        exception = f"{{family: cnn, set: {{warmup: 0.2}}, reason: {words} for a CNN}}"
+        recipe.write_text(f"description: {words}\nlearning_rate: {rate}\nexceptions: [{exception}]\n", encoding="utf-8")
+        own = {"model": model, "pretrain": str(recipe), "reason": f"{words} for a model"}
+        return resolve_suite(recipes={"pretrain": str(recipe), "exceptions": [own]})
+
+    results = tmp_path / "results"
+    open_store(results, suite("said one way"))
+    store = open_store(results, suite("said another way"))
+    assert store.suite().recipe_exceptions[0].reason == "said another way for a model"
+    with pytest.raises(InputError, match=r"differs in: recipes, recipe_exceptions\)"):
+        open_store(results, suite("said another way", rate=0.02))
+    with pytest.raises(InputError, match=r"differs in: recipe_exceptions\)"):
+        open_store(results, suite("said another way", model="bit_resnet_pico"))
+
+
 def test_a_suite_may_ask_for_a_size_class_later(store, resolve_suite):
     open_store(store.root.parent, resolve_suite(size_class="parameters"))
     assert store.suite().size_class == "parameters"

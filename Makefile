@@ -49,7 +49,7 @@ report: $(READY) ## rebuild tables, figures and pages from results/; trains noth
 	@$(BENCH) report "$(SUITE)" --results "$(RESULTS)" --reports "$(REPORTS)"
 
 test: $(READY) ## run the tests
-	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(TEST_WORKERS) --dist loadfile --benchmark-disable
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --benchmark-disable
 
 test-faults: $(READY) ## kill and stop runs in every way and see that they end in the same bytes
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "" -v -n $(TEST_WORKERS) tests/faults

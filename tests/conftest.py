@@ -22,6 +22,14 @@ TINY: dict[str, Any] = {
 
 WriteSuite = Callable[..., Path]
 
+LONGEST = ("test_command_line", "test_outside_weights", "test_kills", "test_model_contract", "test_families")
+"""Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; workers take files in this order (`--no-loadscope-reorder`)."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture
 def interruptible() -> list[str]:

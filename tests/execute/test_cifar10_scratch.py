@@ -15,7 +15,7 @@ from bench.plan import Budget, expand
 from bench.store import open_store
 from bench.suite import load_suite, resolve
 
-PARTS = {"train": 4, "test": 1}
+PARTS = {"train": 3, "test": 1}
 """Images of each class in the slice."""
 
 
@@ -59,11 +59,11 @@ def test_its_models_train_on_a_slice_with_nothing_carved(slice_of_cifar, tmp_pat
     )
     store = open_store(tmp_path / "results", resolved)
     for run in expand(resolved).runs:
-        assert run.resolved()["data"]["images"] == 40
-        record = job.execute(replace(run, budget=Budget("images", 40)), store, tmp_path)
+        assert run.resolved()["data"]["images"] == 30
+        record = job.execute(replace(run, budget=Budget("images", 30)), store, tmp_path)
         assert record["status"] == "ok", record["reason"]
-        assert record["data"]["num_images"] == 40
-        assert record["cost"]["images_seen"] == 40
+        assert record["data"]["num_images"] == 30
+        assert record["cost"]["images_seen"] == 30
         assert record["metrics"]["validation_accuracy"] is None
         assert 0 <= record["metrics"]["test_accuracy"] <= 1
 

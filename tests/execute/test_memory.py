@@ -65,7 +65,7 @@ CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: c
 @pytest.mark.parametrize("error", [CUDA, CPU])
 def test_a_batch_that_does_not_fit_is_seen_in_parts(store, run_of, fits, tmp_path, resolve_suite, error):
     """As if the recipe had said so: the same bytes, and the record tells."""
-    run = run_of("vit_pico/8")
+    run = run_of("vit_pico/8:depth=1")
     asked = replace(run, settings=run.settings.model_copy(update={"micro_batch": 8}))
     job.execute(asked, store, tmp_path)
     fits(11, error)
@@ -84,7 +84,7 @@ def test_a_model_with_batchnorm_says_over_how_many_images_it_took_its_statistics
     record = job.execute(run_of(BATCH_NORM), store, tmp_path)
     assert record["status"] == "ok", record["reason"]
     assert record["notes"][1] == "BatchNorm took its statistics over 16 images, not 32"
-    assert job.execute(run_of("vit_pico/8"), store, tmp_path)["notes"][1:] == []
+    assert job.execute(run_of("vit_pico/8:depth=1"), store, tmp_path)["notes"][1:] == []
 
 
 def test_what_fits_at_once_has_nothing_to_tell(store, run_of, tmp_path):
@@ -94,14 +94,14 @@ def test_what_fits_at_once_has_nothing_to_tell(store, run_of, tmp_path):
 
 def test_not_even_one_image_is_a_record(store, run_of, fits, tmp_path):
     fits(0, CUDA)
-    record = job.execute(run_of("vit_pico/8"), store, tmp_path)
+    record = job.execute(run_of("vit_pico/8:depth=1"), store, tmp_path)
     assert record["status"] == "out_of_memory"
     assert "training on one image at a time" in record["reason"]
     assert not list((store.root / "running").iterdir())
 
 
 def test_evaluation_takes_fewer_images_at_once_where_memory_is_short(store, run_of, tmp_path, monkeypatch):
-    whole = job.execute(run_of("vit_pico/8"), open_store(tmp_path / "other", store.suite()), tmp_path)
+    whole = job.execute(run_of("vit_pico/8:depth=1"), open_store(tmp_path / "other", store.suite()), tmp_path)
     real = job.evaluation_batches
 
     def limited(images, size, feed):
@@ -111,7 +111,7 @@ def test_evaluation_takes_fewer_images_at_once_where_memory_is_short(store, run_
             yield batch
 
     monkeypatch.setattr(job, "evaluation_batches", limited)
-    record = job.execute(run_of("vit_pico/8"), store, tmp_path)
+    record = job.execute(run_of("vit_pico/8:depth=1"), store, tmp_path)
     assert record["status"] == "ok", record["reason"]
     assert record["metrics"]["test_accuracy"] == whole["metrics"]["test_accuracy"]
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from bench.execute.conduct import Conduct
 from bench.plan import Run, expand
 from bench.store import Store, open_store
 from bench.suite import load_suite, resolve
-from tests.faults import deaths
+from tests.faults import deaths, moments
+from tests.faults.moments import Moment
 
 RECIPE = """
 batch_size: 16
@@ -26,14 +28,13 @@ schedule: linear
 SUITE = """
 corpus: {name: fractals, classes: 4}
 subsets: [32]
-models: ["vit_pico/8:depth=1,drop_path=0.3", "timm:test_resnet"]
+models: ["vit_pico/8:depth=1,drop_path=0.3", "timm:test_resnet", "r_pico+vit_pico/8:depth=1,drop_path=0.2"]
 targets: [digits@40]
 seeds: [0]
 images: {pretrain: 160, transfer: 96}
 recipes: {pretrain: averaged.yaml, transfer: averaged.yaml}
 transfers: [fine-tune, linear]
 """
-Prepare = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,26 @@ class Kill:
     kind: str
     stage: str
     model: int
-    prepare: Prepare
+    moment: Moment | None
     resumes_at: int | None
     """The step of the checkpoint that there is; None where there is none yet."""
     conduct: Conduct = deaths.ALWAYS
 
 
 def training(stage: str, model: int, step: int) -> Kill:
-    return Kill("training", stage, model, deaths.dies_in_training(step), step - 1 or None)
+    return Kill("training", stage, model, moments.in_training(step), step - 1 or None)
 
 
 def evaluation(stage: str, model: int, batch: int, last: int) -> Kill:
-    return Kill("evaluation", stage, model, deaths.dies_in_evaluation(batch), last)
+    return Kill("evaluation", stage, model, moments.in_evaluation(batch), last)
 
 
-def checkpoint(stage: str, model: int, prepare: Prepare, resumes_at: int | None) -> Kill:
-    return Kill("checkpoint", stage, model, prepare, resumes_at)
+def checkpoint(stage: str, model: int, moment: Moment, resumes_at: int | None) -> Kill:
+    return Kill("checkpoint", stage, model, moment, resumes_at)
 
 
 def record(stage: str, model: int, name: str, last: int | None) -> Kill:
-    return Kill("record", stage, model, deaths.dies_writing(name, 1), last)
+    return Kill("record", stage, model, moments.writing(name, 1), last)
 
 
 P, T, S = 10, 6, 16
@@ -70,7 +71,7 @@ P, T, S = 10, 6, 16
 KILLS = [
     training("pretrain", 0, 7),
     evaluation("transfer", 1, 2, T),
-    checkpoint("scratch", 0, deaths.dies_writing("checkpoint", 5), 4),
+    checkpoint("scratch", 0, moments.writing("checkpoint", 5), 4),
     record("transfer", 0, "weights.safetensors", T),
     training("pretrain", 1, 1),
     training("pretrain", 1, P),
@@ -82,16 +83,20 @@ KILLS = [
     evaluation("scratch", 0, 1, S),
     evaluation("scratch", 1, 3, S),
     evaluation("transfer", 0, 1, T),
-    checkpoint("pretrain", 0, deaths.dies_writing("checkpoint", 1), None),
-    checkpoint("pretrain", 1, deaths.dies_renaming("checkpoint", 4, after=False), 3),
-    checkpoint("transfer", 1, deaths.dies_renaming("checkpoint", 4, after=True), 4),
-    checkpoint("transfer", 0, deaths.dies_writing("checkpoint", T), T - 1),
-    checkpoint("scratch", 1, deaths.dies_writing("checkpoint", 2), 1),
+    checkpoint("pretrain", 0, moments.writing("checkpoint", 1), None),
+    checkpoint("pretrain", 1, moments.renaming("checkpoint", 4, after=False), 3),
+    checkpoint("transfer", 1, moments.renaming("checkpoint", 4, after=True), 4),
+    checkpoint("transfer", 0, moments.writing("checkpoint", T), T - 1),
+    checkpoint("scratch", 1, moments.writing("checkpoint", 2), 1),
     record("pretrain", 0, "record.json", P),
     record("pretrain", 1, "history.parquet", P),
     record("scratch", 0, "predictions.parquet", S),
     record("probe", 0, "record.json", None),
-    Kill("training", "scratch", 0, deaths.dies_in_training(9), None, deaths.NEVER),
+    training("pretrain", 2, 6),
+    evaluation("transfer", 2, 1, T),
+    checkpoint("scratch", 2, moments.writing("checkpoint", 9), 8),
+    record("transfer", 2, "record.json", T),
+    Kill("training", "scratch", 0, moments.in_training(9), None, deaths.NEVER),
 ]
 FEW = KILLS[:4]
 
@@ -118,57 +123,64 @@ def suite(folder):
 
 
 @pytest.fixture(scope="module")
-def untouched(folder, suite) -> Store:
-    """A store in which every run was done without anything befalling it."""
+def untouched(folder, suite) -> Callable[[Run], Store]:
+    """A store in which a run, and what it starts from, was done without anything befalling it."""
     store = open_store(folder / "untouched", suite)
-    for run in expand(suite).runs:
-        assert deaths.do_run(run, store, folder, deaths.NEVER, deaths.live) == deaths.DONE
-        assert store.is_finished(run.key), store.read(run.key)["reason"]
-    return store
+
+    def with_run(run: Run) -> Store:
+        for needed in filter(None, (run.pretraining, run)):
+            if not store.is_finished(needed.key):
+                assert deaths.do_run(needed, store, folder, deaths.NEVER) == deaths.DONE
+                assert store.is_finished(needed.key), store.read(needed.key)["reason"]
+        return store
+
+    return with_run
 
 
 @pytest.mark.parametrize("kill", cases())
 def test_a_killed_run_ends_in_the_same_bytes(kill: Kill, folder, suite, untouched, tmp_path):
     run = chosen(suite, kill)
-    store = open_store(tmp_path, suite)
+    store, other = open_store(tmp_path, suite), untouched(run)
     if run.pretraining is not None:
-        bring(untouched, store, run.pretraining.key)
-    assert deaths.do_run(run, store, folder, kill.conduct, kill.prepare) == -9
+        bring(other, store, run.pretraining.key)
+    assert deaths.do_run(run, store, folder, kill.conduct, kill.moment) == -9
     assert store.read(run.key) is None, "half a run counts as one"
-    assert deaths.do_run(run, store, folder, kill.conduct, deaths.live) == deaths.DONE
+    assert deaths.do_run(run, store, folder, kill.conduct) == deaths.DONE
     again = store.read(run.key)
     resumed = [kill.resumes_at] if kill.resumes_at else []
     assert (again["num_resumes"], again["resumed_at_step"]) == (len(resumed), resumed)
-    assert_same(store, untouched, run.key)
+    assert_same(store, other, run.key)
     assert_nothing_is_left(open_store(tmp_path, suite))
     print(f"killed in {kill.kind} of {run.stage} {run.model}: the same bytes, resumed at {resumed or 'the beginning'}")
 
 
+@pytest.mark.faults
 def test_a_run_that_is_killed_again_and_again_ends_in_the_same_bytes(folder, suite, untouched, tmp_path):
     """Five times, each time a little further."""
-    run = chosen(suite, Kill("", "scratch", 0, deaths.live, None))
+    run = chosen(suite, Kill("", "scratch", 0, None, None))
     store = open_store(tmp_path, suite)
     ways = [
-        deaths.dies_in_training(3),
-        deaths.dies_writing("checkpoint", 4),
-        deaths.dies_renaming("checkpoint", 3, after=True),
-        deaths.dies_in_evaluation(2),
-        deaths.dies_renaming(run.key, 1, after=False),
+        moments.in_training(3),
+        moments.writing("checkpoint", 4),
+        moments.renaming("checkpoint", 3, after=True),
+        moments.in_evaluation(2),
+        moments.renaming(run.key, 1, after=False),
     ]
-    for prepare in ways:
-        assert deaths.do_run(run, store, folder, deaths.ALWAYS, prepare) == -9
-    assert deaths.do_run(run, store, folder, deaths.ALWAYS, deaths.live) == deaths.DONE
+    for moment in ways:
+        assert deaths.do_run(run, store, folder, deaths.ALWAYS, moment) == -9
+    assert deaths.do_run(run, store, folder, deaths.ALWAYS) == deaths.DONE
     record = store.read(run.key)
     assert record["num_resumes"] == 5
     assert record["resumed_at_step"] == [2, 5, 8, S, S]
-    assert_same(store, untouched, run.key)
+    assert_same(store, untouched(run), run.key)
 
 
 def test_a_finished_run_is_not_done_again(folder, suite, untouched):
     run = expand(suite).runs[0]
-    before = untouched.read(run.key)
-    assert deaths.do_run(run, untouched, folder, deaths.NEVER, deaths.dies_in_training(1)) == deaths.DONE
-    assert untouched.read(run.key) == before
+    store = untouched(run)
+    before = store.read(run.key)
+    assert deaths.do_run(run, store, folder, deaths.NEVER, moments.in_training(1)) == deaths.DONE
+    assert store.read(run.key) == before
 
 
 def chosen(suite, kill: Kill) -> Run:
@@ -178,8 +190,6 @@ def chosen(suite, kill: Kill) -> Run:
 
 def bring(source: Store, store: Store, key: str) -> None:
     """Take over what a run starts from."""
-    import shutil
-
     shutil.copytree(source.run_folder(key), store.run_folder(key))
 
 

@@ -1,0 +1,159 @@
+"""Moments of a run, at which a test has something happen: a death, a pause, an error.
+
+All of it is patched into the process that does the run; the harness knows nothing of it. Imports nothing of the
+harness beforehand, so that Python may import this as it starts.
+"""
+
+import importlib.util
+import os
+import pkgutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+Act = Callable[[], None]
+"""What happens."""
+Moment = Callable[[], None]
+"""Called in the process that does the run, before that begins: it has the act happen when its moment comes."""
+
+
+def kill() -> None:
+    """End this process as no handler can."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_leader() -> None:
+    """End the process that the group of this one is named for: the call of `bench run`."""
+    os.kill(os.getpgrp(), signal.SIGKILL)
+
+
+def kill_group() -> None:
+    """End the call and all of its processes at once."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def pause(mark: Path, seconds: float) -> None:
+    """Let the test know that the moment has come, and wait, whatever signals arrive in between."""
+    mark.touch()
+    time.sleep(seconds)
+
+
+def fail(error: Exception) -> None:
+    """Raise an error."""
+    raise error
+
+
+def in_training(step: int, act: Act = kill) -> Moment:
+    """After a step, before anything is kept of it."""
+    return partial(_patch, "bench.train.training.Training", "take_step", step, act, after=True)
+
+
+def in_evaluation(batch: int, act: Act = kill) -> Moment:
+    """Before a batch of images is answered for, of validation or test."""
+    return partial(_patch, "bench.train.evaluate", "_answers", batch, act, after=False)
+
+
+def writing(name: str, count: int, act: Act = kill) -> Moment:
+    """While the file of a name is written for the `count`-th time: half of it is on the disk."""
+    return partial(_act_half_way, name, count, act)
+
+
+def renaming(name: str, count: int, act: Act = kill, *, after: bool) -> Moment:
+    """Just before, or just after, a file or folder of a name is put in its place for the `count`-th time."""
+    return partial(_act_at_rename, name, count, act, after=after)
+
+
+def replacing(name: str, act: Act = kill) -> Moment:
+    """Between the two renames that put a folder in the place of another: that is moved aside, this is not there yet."""
+    return partial(_act_at_rename, f".old-{name}", 1, act, after=True)
+
+
+def await_run(key: str, moment: Moment) -> None:
+    """Set a moment in whichever process begins a run; called as Python starts, before the harness is imported."""
+    sys.meta_path.insert(0, _Finder(partial(_set_at_sitting, key, moment)))
+
+
+class _Finder:
+    """Has something done as soon as the sittings of runs have been imported."""
+
+    def __init__(self, act: Callable[[type], None]) -> None:
+        self.act = act
+
+    def find_spec(self, name: str, path: object = None, target: object = None):
+        if name != "bench.execute.sitting" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        real = spec.loader.exec_module
+
+        def exec_module(module) -> None:
+            real(module)
+            self.act(module.Sitting)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def _set_at_sitting(key: str, moment: Moment, sitting: type) -> None:
+    real = sitting.__init__
+
+    def begin(self, run, *words) -> None:
+        if run.key == key:
+            moment()
+        real(self, run, *words)
+
+    sitting.__init__ = begin
+
+
+def _patch(owner: str, name: str, count: int, act: Act, *, after: bool) -> None:
+    """Have something happen at the `count`-th call of a function."""
+    place = pkgutil.resolve_name(owner)
+    real, calls = getattr(place, name), iter(range(1, 10**6))
+
+    def patched(*args, **words):
+        is_now = next(calls) == count
+        if is_now and not after:
+            act()
+        result = real(*args, **words)
+        if is_now and after:
+            act()
+        return result
+
+    setattr(place, name, patched)
+
+
+def _act_half_way(name: str, count: int, act: Act) -> None:
+    from bench import writing
+
+    real, calls = writing.write_flushed, iter(range(1, 10**6))
+
+    def patched(path: Path, content: bytes) -> None:
+        if name in path.name and next(calls) == count:
+            real(path, content[: len(content) // 2])
+            act()
+        real(path, content)
+
+    writing.write_flushed = patched
+
+
+def _act_at_rename(name: str, count: int, act: Act, *, after: bool) -> None:
+    calls = iter(range(1, 10**6))
+    for method in ("rename", "replace"):
+        setattr(Path, method, _acting_rename(getattr(Path, method), name, calls, count, act, after=after))
+
+
+def _acting_rename(real, name: str, calls, count: int, act: Act, *, after: bool):
+    def patched(path: Path, target: Path) -> Path:
+        final = Path(target).name
+        is_now = (final == name or (name.startswith(".old-") and final.startswith(name))) and next(calls) == count
+        if is_now and not after:
+            act()
+        result = real(path, target)
+        if is_now and after:
+            act()
+        return result
+
+    return patched

@@ -177,13 +177,15 @@ def _removed_on_failure(temporary: Path) -> Iterator[None]:
 
 
 def _is_alive(process: int) -> bool:
+    """Whether a process runs; one that was killed, and that nobody has asked after yet, does not."""
+    import psutil
+
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except (PermissionError, OverflowError):
+    except psutil.Error:
         return True
-    return True
 
 
 def _sync_folder(path: Path) -> None:

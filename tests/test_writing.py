@@ -7,8 +7,10 @@ import resource
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from bench.writing import (
@@ -122,6 +124,18 @@ def test_what_the_dead_of_this_host_left_is_removed_and_nothing_else(tmp_path, d
     assert temporary_path(tmp_path / "a.csv").name in stay
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
+
+
+def test_a_dead_process_that_nobody_has_asked_after_is_dead(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout.read() == b""  # it has ended, and is still listed
+    path = tmp_path / f".tmp-a.csv-{process.pid}@{platform.node()}"
+    path.touch()
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    remove_leftovers(tmp_path)
+    assert not path.exists()
+    process.communicate()
 
 
 def test_a_folder_whose_replacing_was_cut_short_is_put_back(tmp_path, dead):

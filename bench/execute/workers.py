@@ -6,25 +6,23 @@ within a seed the longest run goes first, so that no core idles at the end. Impo
 """
 
 import datetime
-import multiprocessing
-import multiprocessing.forkserver
-import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
 from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.environment import num_cores
 from bench.execute.estimate import DataTiming, Timed, Timing, Timings, data_key, model_key
 from bench.execute.order import by_priority
+from bench.execute.processes import Processes, was_told_to_end
 from bench.execute.record import failure
 from bench.execute.trials import Tried, timed
 from bench.locks import acquire
@@ -39,8 +37,6 @@ LONGEST_TRIAL_SECONDS = 120.0
 TICK_SECONDS = 0.5
 LOOK_AGAIN_SECONDS = 1.0
 """Until a run that another process does is asked after again."""
-GRACE_SECONDS = 5.0
-"""For runs to be kept in checkpoints before their processes are ended."""
 
 
 @dataclass(frozen=True)
@@ -84,28 +80,20 @@ class Workers:
 
     count: int
     threads: int = 1
-    pool: ProcessPool = field(init=False)
-    stopping: Event = field(init=False)
+    processes: Processes = field(init=False)
     running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
 
     def __enter__(self) -> "Workers":
-        context = _context(self.threads)
-        self.stopping = context.Event()
-        self.pool = ProcessPool(
-            max_workers=self.count, initializer=_start_worker, initargs=[self.stopping], context=context
-        )
+        self.processes = Processes(self.count, self.threads)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.pool.close()
+            self.processes.close()
         else:
-            self.stopping.set()
-            wait(self.running, timeout=GRACE_SECONDS)
-            self.pool.stop()
-        self.pool.join()
+            self.processes.stop(self.running)
 
     def time_models(self, runs: Sequence[Run], data_dir: Path, trial: Trial = QUICK) -> Timed:
         """What models and data cost, measured in the workers, all of which are busy meanwhile, as they will be."""
@@ -118,15 +106,13 @@ class Workers:
     def _tried(self, act: Callable[..., Any], runs: Mapping[str, Run], arguments: list[Any], rounds: int) -> Tried:
         """What workers found out about each of some runs, in turns, round after round; or why they could not."""
         turns = [(key, run) for _ in range(rounds) for key, run in runs.items()]
-        futures = [
-            (key, self.pool.schedule(act, args=[run, *arguments], timeout=LONGEST_TRIAL_SECONDS)) for key, run in turns
-        ]
+        futures = [(key, self.processes.schedule(act, [run, *arguments], LONGEST_TRIAL_SECONDS)) for key, run in turns]
         found: dict[str, list[Any]] = {}
         reasons: dict[str, str] = {}
         for key, future in futures:
             try:
                 result = future.result()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 reasons[key] = _why(error)
             else:
                 found.setdefault(key, []).append(result)
@@ -134,7 +120,7 @@ class Workers:
 
     def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
         """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
-        futures = {model: self.pool.schedule(_count, args=[model, num_classes, image_size]) for model in models}
+        futures = {model: self.processes.schedule(_count, [model, num_classes, image_size]) for model in models}
         return {model: future.result() for model, future in futures.items()}
 
     def execute(
@@ -163,7 +149,7 @@ class Workers:
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
                     arguments = [run, store, data_dir, conduct, queue.known[run.key]]
-                    self.running[self.pool.schedule(_do_run, args=arguments)] = run
+                    self.running[self.processes.schedule(_do_run, arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
             if not self.running and queue.waiting:
@@ -229,21 +215,10 @@ def default_workers(device: Literal["cpu", "cuda"]) -> int:
     return 1 if device == "cuda" else num_cores()
 
 
-def _context(threads: int) -> multiprocessing.context.ForkServerContext:
-    """Start the fork server: it takes its environment, and its deafness to Ctrl-C, from this process."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.execute.worker"])
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        multiprocessing.forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return context
-
-
-def _why(error: Exception) -> str:
+def _why(error: Exception | SystemExit) -> str:
     """Why something could not be timed."""
+    if was_told_to_end(error):
+        return "its process was told to end while it was timed"
     if isinstance(error, TimeoutError):
         return f"it could not be timed within {LONGEST_TRIAL_SECONDS:.0f} s"
     if isinstance(error, ProcessExpired):
@@ -257,7 +232,9 @@ def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record 
         return future.result()
     except Interrupted:
         return None
-    except ProcessExpired as error:
+    except (ProcessExpired, BrokenProcessPool, SystemExit) as error:
+        if not isinstance(error, ProcessExpired) or was_told_to_end(error):
+            return None
         reason = f"its worker died with exit code {error.exitcode}"
         if error.exitcode == -signal.SIGKILL:
             reason += " (killed: the machine may have run out of memory)"
@@ -283,12 +260,6 @@ def _started_at(store: Store, key: str) -> str:
     """When the attempt was started that the store holds of a run; nothing where there is none."""
     record = store.read(key)
     return record.get("started_at", "") if record else ""
-
-
-def _start_worker(stopping: Event) -> None:
-    from bench.execute import worker
-
-    worker.start(stopping)
 
 
 def _do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str) -> Record | None:

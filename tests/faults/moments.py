@@ -56,6 +56,16 @@ def in_evaluation(batch: int, act: Act = kill) -> Moment:
     return partial(_patch, "bench.train.evaluate", "_answers", batch, act, after=False)
 
 
+def each_step(act: Act) -> Moment:
+    """Before each step of training."""
+    return partial(_patch, "bench.train.training.Training", "take_step", None, act, after=False)
+
+
+def loses_its_numbers(step: int) -> Moment:
+    """From a step on the loss is no number any more."""
+    return partial(_spoil_losses, step)
+
+
 def writing(name: str, count: int, act: Act = kill) -> Moment:
     """While the file of a name is written for the `count`-th time: half of it is on the disk."""
     return partial(_act_half_way, name, count, act)
@@ -71,9 +81,9 @@ def replacing(name: str, act: Act = kill) -> Moment:
     return partial(_act_at_rename, f".old-{name}", 1, act, after=True)
 
 
-def await_run(key: str, moment: Moment) -> None:
-    """Set a moment in whichever process begins a run; called as Python starts, before the harness is imported."""
-    sys.meta_path.insert(0, _Finder(partial(_set_at_sitting, key, moment)))
+def await_run(key: str, store: str, moment: Moment) -> None:
+    """Set a moment in whichever process begins a run of a store; called as Python starts, before any import."""
+    sys.meta_path.insert(0, _Finder(partial(_set_at_sitting, key, store, moment)))
 
 
 class _Finder:
@@ -97,24 +107,25 @@ class _Finder:
         return spec
 
 
-def _set_at_sitting(key: str, moment: Moment, sitting: type) -> None:
+def _set_at_sitting(key: str, root: str, moment: Moment, sitting: type) -> None:
+    """Models are timed in sittings too, on a store of their own."""
     real = sitting.__init__
 
-    def begin(self, run, *words) -> None:
-        if run.key == key:
+    def begin(self, run, store, *words) -> None:
+        if run.key == key and str(store.root.absolute()) == root:
             moment()
-        real(self, run, *words)
+        real(self, run, store, *words)
 
     sitting.__init__ = begin
 
 
-def _patch(owner: str, name: str, count: int, act: Act, *, after: bool) -> None:
-    """Have something happen at the `count`-th call of a function."""
+def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -> None:
+    """Have something happen at the `count`-th call of a function, or at each."""
     place = pkgutil.resolve_name(owner)
     real, calls = getattr(place, name), iter(range(1, 10**6))
 
     def patched(*args, **words):
-        is_now = next(calls) == count
+        is_now = count in (None, next(calls))
         if is_now and not after:
             act()
         result = real(*args, **words)
@@ -123,6 +134,18 @@ def _patch(owner: str, name: str, count: int, act: Act, *, after: bool) -> None:
         return result
 
     setattr(place, name, patched)
+
+
+def _spoil_losses(step: int) -> None:
+    from bench.train.training import Training
+
+    real = Training._backward
+
+    def spoiled(self: Training, *batch):
+        loss = real(self, *batch)
+        return loss * float("nan") if self.step + 1 >= step else loss
+
+    Training._backward = spoiled
 
 
 def _act_half_way(name: str, count: int, act: Act) -> None:
@@ -157,3 +180,17 @@ def _acting_rename(real, name: str, calls, count: int, act: Act, *, after: bool)
         return result
 
     return patched
+
+
+def count_outcomes(log: str, store: str) -> None:
+    """Note in a file each outcome that is put into a store; called as Python starts."""
+    rename = os.rename
+
+    def counted(source, target, **words) -> None:
+        rename(source, target, **words)
+        folder, _, key = os.fspath(target).rpartition("/")
+        if os.path.abspath(folder) == os.path.join(store, "runs") and not key.startswith("."):
+            with open(log, "a", encoding="utf-8") as lines:
+                lines.write(key + "\n")
+
+    os.rename = counted

@@ -2,75 +2,66 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bench.plan import expand
-from bench.store import Store
+from bench.execute.record import failure
+from bench.plan import Run, expand
+from bench.store import Outcome, Store, open_store
+from tests.faults import moments
+from tests.faults.calls import Call, wait_until
+from tests.faults.moments import Act, Moment
 
+RECIPE = """
+batch_size: 16
+ema: 0.9
+mixup: 0.5
+label_smoothing: 0.1
+schedule: linear
+"""
 SUITE = """
 corpus: {name: fractals, classes: 4}
 subsets: [16]
-models: ["vit_pico/8:depth=1", bit_resnet_pico]
-targets: [digits@20]
-seeds: [0, 1]
-images: {pretrain: 640, transfer: 64}
+models: ["vit_pico/8:depth=1,drop_path=0.3", bit_resnet_pico, "r_pico+vit_pico/8:depth=1"]
+targets: [digits@40]
+seeds: [0]
+images: {pretrain: 160, transfer: 96}
+recipes: {pretrain: averaged.yaml, transfer: averaged.yaml}
 transfers: [fine-tune, linear]
 """
-ONE_LONG = ("--only", "model=bit_resnet_pico,subset=16,seed=0,transfer=fine-tune")
+LAST_STEP = 16
+"""Of training from scratch."""
 
-COUNTER = """
-import os
-rename = os.rename
+Start = Callable[..., Call]
 
-def counted(source, target, **words):
-    rename(source, target, **words)
-    folder, _, key = str(target).rpartition("/")
-    if folder.endswith("/runs"):
-        with open({log!r}, "a") as log:
-            log.write(key + "\\n")
 
-os.rename = counted
-"""
-"""What Python imports as it starts: it notes each outcome that is put into a store, in whatever process."""
+def written(folder: Path) -> Path:
+    (folder / "averaged.yaml").write_text(RECIPE, encoding="utf-8")
+    (folder / "suite.yaml").write_text(SUITE, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a call of `bench run` in a process group of its own, which is gone afterwards in any case."""
-    (tmp_path / "suite.yaml").write_text(SUITE, encoding="utf-8")
-    hooks, log = tmp_path / "hooks", tmp_path / "outcomes"
-    hooks.mkdir()
-    (hooks / "sitecustomize.py").write_text(COUNTER.format(log=str(log)), encoding="utf-8")
-    path = os.pathsep.join([str(hooks), os.getcwd()])
-    started: list[subprocess.Popen[str]] = []
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a call, none of whose processes outlives the test."""
+    written(tmp_path)
+    started: list[Call] = []
 
-    def started_with(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "bench", "run", "suite.yaml", "--tracker", "none", *options]
-        environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "200", "BENCH_DATA": "", "PYTHONPATH": path}
-        process = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+    def started_with(*options: str, at: dict[str, Moment] | None = None) -> Call:
+        started.append(Call(tmp_path, options, at or {}))
+        return started[-1]
 
     yield started_with
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    for call in started:
+        if not call.is_gone():
+            call.tell_all(signal.SIGKILL)
 
 
 @pytest.fixture
@@ -78,99 +69,315 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results" / "suite")
 
 
-@pytest.mark.faults
-def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, tmp_path):
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The store of a call that nothing befell."""
+    folder = written(tmp_path_factory.mktemp("untouched"))
+    Call(folder, ("--workers", "2"), {}).finish()
+    return Store(folder / "results" / "suite")
+
+
+def runs_of(store: Store) -> tuple[Run, ...]:
+    return expand(store.suite()).runs
+
+
+def chosen(store: Store, stage: str, family: str = "vit") -> Run:
+    return next(run for run in runs_of(store) if (run.stage, run.family) == (stage, family))
+
+
+@pytest.fixture
+def scratch(untouched: Store, store: Store) -> Run:
+    """A run to befall something, the only one that is left to do in the store."""
+    run = chosen(untouched, "scratch")
+    shutil.copytree(untouched.root, store.root)
+    shutil.rmtree(store.run_folder(run.key))
+    return run
+
+
+def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, scratch, untouched, tmp_path):
     """With no checkpoint due for an hour: the one that there is, is of the end."""
-    (tmp_path / "suite.yaml").write_text(SUITE.replace("640", "9600"), encoding="utf-8")
-    first = start("--checkpoint-every", "3600", "--workers", "1", *ONE_LONG)
-    wait_until(lambda: 3 <= steps_under_way(store) < 290)
-    told = time.monotonic()
-    first.send_signal(signal.SIGTERM)
-    said, _ = first.communicate(timeout=30)
-    assert time.monotonic() - told < 10
-    assert first.returncode == 128 + signal.SIGTERM
-    assert "interrupted: finished runs are kept, and those under way lie in checkpoints" in said
-    assert len(list((store.root / "running").glob("*/checkpoint"))) == 1
-    said = finish(start("--workers", "1", *ONE_LONG))
-    records = list(store.records())
-    assert [record["status"] for record in records] == ["ok"] * 2, said
-    resumed = [record for record in records if record["num_resumes"]]
-    assert len(resumed) == 1
-    assert resumed[0]["resumed_at_step"][0] >= 3
+    mark = tmp_path / "mark"
+    at = {scratch.key: moments.in_training(5, partial(moments.pause, mark, 1.0))}
+    call = start("--checkpoint-every", "3600", at=at)
+    wait_until(mark.exists)
+    call.tell(signal.SIGTERM)
+    assert wait_until(call.is_gone, 10) < 10
+    assert call.wait() == 128 + signal.SIGTERM
+    assert "interrupted: finished runs are kept, and those under way lie in checkpoints" in call.said
+    assert (store.running_folder(scratch.key) / "checkpoint").is_file()
+    start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[5])
+
+
+def in_training(act: Act) -> Moment:
+    return moments.in_training(9, act)
+
+
+def in_evaluation(act: Act) -> Moment:
+    return moments.in_evaluation(2, act)
+
+
+def in_a_checkpoint(act: Act) -> Moment:
+    return moments.writing("checkpoint", 9, act)
+
+
+def in_a_record(act: Act) -> Moment:
+    return moments.writing("record.json", 1, act)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("whom", [moments.kill, moments.kill_leader, moments.kill_group])
+@pytest.mark.parametrize(
+    ("moment", "resumed_at"),
+    [(in_training, 8), (in_evaluation, LAST_STEP), (in_a_checkpoint, 8), (in_a_record, LAST_STEP)],
+)
+def test_a_killed_call_ends_in_the_same_bytes(start, store, scratch, untouched, moment, resumed_at, whom):
+    """A worker whose call was killed goes on with its run, and the next call waits for it."""
+    call = start("--checkpoint-every", "0", at={scratch.key: moment(whom)})
+    is_worker = whom is moments.kill
+    assert call.wait() == (1 if is_worker else -signal.SIGKILL), call.said
+    assert not is_worker or store.read(scratch.key)["status"] == "failed"
+    start("--checkpoint-every", "0").finish()
+    assert_done(store, untouched, scratch, resumed_at=[] if whom is moments.kill_leader else [resumed_at])
+    wait_until(call.is_gone, 10)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_between_the_renames_that_replace_a_failure(start, store, scratch, untouched, after):
+    store.write(Outcome(failure(scratch, "failed", "for the test") | {"started_at": "then"}))
+    moment = (
+        moments.renaming(scratch.key, 2, moments.kill_group, after=True)
+        if after
+        else moments.replacing(scratch.key, moments.kill_group)
+    )
+    call = start("--checkpoint-every", "0", at={scratch.key: moment})
+    assert call.wait() == -signal.SIGKILL
+    assert list(store.root.glob("runs/.old-*"))
+    start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[] if after else [LAST_STEP])
+
+
+@pytest.mark.faults
+def test_a_suite_that_is_killed_again_and_again_is_done_once(start, store, untouched, tmp_path):
+    """Each run's outcome is put into the store once, with the bytes that it has where nothing befell it."""
+    for stage, family, moment in [
+        ("pretrain", "vit", in_training),
+        ("transfer", "cnn", in_evaluation),
+        ("scratch", "hybrid", in_a_checkpoint),
+        ("probe", "vit", in_a_record),
+    ]:
+        run = chosen(untouched, stage, family)
+        call = start("--checkpoint-every", "0.2", "--workers", "2", at={run.key: moment(moments.kill_group)})
+        if run.probe is not None or moment is not in_a_checkpoint:
+            assert call.wait() == -signal.SIGKILL, call.said
+        call.wait()
+    start("--workers", "2").finish()
+    for run in runs_of(untouched):
+        assert_same(store, untouched, run)
+    assert_done_once(tmp_path, untouched)
+    assert_nothing_is_left(store)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("whom", ["call", "all", "worker"])
+def test_a_signal_in_training_loses_nothing(start, store, scratch, untouched, tmp_path, whom):
+    """A worker that is told to end alone leaves its run to the call, which goes on with it."""
+    mark = tmp_path / "mark"
+    at = {scratch.key: moments.in_training(5, partial(moments.pause, mark, 1.0))}
+    call = start("--checkpoint-every", "3600", at=at)
+    wait_until(mark.exists)
+    if whom == "worker":
+        os.kill(pid_of(store, scratch), signal.SIGTERM)
+        call.finish()
+    else:
+        (call.tell if whom == "call" else call.tell_all)(signal.SIGTERM)
+        assert wait_until(call.is_gone, 10) < 10
+        assert call.wait() == 128 + signal.SIGTERM
+        assert "interrupted" in call.said
+        start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[5])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", [in_training, in_evaluation, in_a_record])
+def test_what_does_not_listen_is_ended_all_the_same(start, store, scratch, untouched, tmp_path, moment, number):
+    """A step, an evaluation or a disk that takes a minute: all of its processes are gone within ten seconds."""
+    mark = tmp_path / "mark"
+    call = start("--checkpoint-every", "0", at={scratch.key: moment(partial(moments.pause, mark, 60.0))})
+    wait_until(mark.exists)
+    call.tell(number)
+    assert wait_until(call.is_gone, 10) < 10
+    assert "interrupted" in call.said
+    start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[8 if moment is in_training else LAST_STEP])
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("workers", [(1, 2), (1, 1, 1, 1)])
-def test_several_calls_on_one_store_do_each_run_once(start, store, tmp_path, workers):
+def test_several_calls_on_one_store_do_each_run_once(start, store, untouched, tmp_path, workers):
     for call in [start("--workers", str(number)) for number in workers]:
-        finish(call)
-    done = (tmp_path / "outcomes").read_text(encoding="utf-8").split()
-    assert sorted(done) == sorted(run.key for run in expand(store.suite()).runs)
-    assert {record["status"] for record in store.records()} == {"ok"}
+        call.finish()
+    for run in runs_of(untouched):
+        assert_same(store, untouched, run)
+    assert_done_once(tmp_path, untouched)
+    assert_nothing_is_left(store)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("whom", ["group", "parent"])
-def test_a_call_that_is_killed_is_taken_over_by_the_one_beside_it(start, store, whom):
-    first = start("--workers", "2", "--checkpoint-every", "0")
-    wait_until(lambda: steps_under_way(store) >= 3)
-    second = start("--workers", "2")
-    if whom == "group":
-        os.killpg(first.pid, signal.SIGKILL)
+def test_a_run_that_fails_is_tried_once_by_two_calls(start, store, scratch, tmp_path):
+    at = {scratch.key: moments.in_training(3, partial(moments.fail, RuntimeError("on purpose")))}
+    calls = [start("--workers", "1", at=at), start("--workers", "2", at=at)]
+    assert [call.wait() for call in calls] == [1, 1]
+    assert (tmp_path / "outcomes").read_text().split() == [scratch.key]
+    assert store.read(scratch.key)["status"] == "failed"
+    assert all(f"failed {scratch.key}" in call.said for call in calls)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("whom", [moments.kill_group, moments.kill])
+def test_a_call_that_is_killed_is_taken_over_by_the_one_beside_it(start, store, scratch, untouched, tmp_path, whom):
+    mark = tmp_path / "mark"
+    first = start("--checkpoint-every", "0", at={scratch.key: moments.in_training(9, partial(moments.pause, mark, 60))})
+    wait_until(mark.exists)
+    second = start()
+    wait_until(lambda: "1 worker;" in second.said)
+    time.sleep(3)
+    if whom is moments.kill_group:
+        first.tell_all(signal.SIGKILL)
     else:
-        first.kill()
-    finish(second)
-    assert {record["status"] for record in store.records()} == {"ok"}
-    assert len(list(store.records())) == len(expand(store.suite()).runs)
+        os.kill(pid_of(store, scratch), signal.SIGKILL)
+    assert second.wait() in (0, 1), second.said
+    start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[8])
 
 
 @pytest.mark.faults
-def test_a_worker_that_is_killed_leaves_a_failure_that_the_next_call_makes_good(start, store):
-    first = start("--workers", "1", "--checkpoint-every", "0")
-    wait_until(lambda: steps_under_way(store) >= 3)
-    (lock,) = (store.root / "running").glob("*/lock")
-    key = lock.parent.name
-    os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
-    said, _ = first.communicate(timeout=100)
-    assert first.returncode == 1
-    assert store.read(key)["status"] == "failed"
-    assert f"failed {key}" in said
-    finish(start("--workers", "2"))
-    assert store.read(key)["status"] == "ok"
-    assert store.read(key)["num_resumes"] == 1
+def test_an_idle_worker_that_is_killed_is_replaced(start, store, scratch, untouched, tmp_path):
+    """While its call waits for a run that another call does."""
+    mark = tmp_path / "mark"
+    first = start("--checkpoint-every", "0", at={scratch.key: moments.in_training(9, partial(moments.pause, mark, 60))})
+    wait_until(mark.exists)
+    second = start()
+    wait_until(lambda: "1 worker;" in second.said)
+    time.sleep(2)
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        for worker in workers_of(second):
+            os.kill(worker, number)
+        time.sleep(2)
+    first.tell_all(signal.SIGKILL)
+    second.finish()
+    assert_done(store, untouched, scratch, resumed_at=[8])
 
 
 @pytest.mark.faults
-def test_a_signal_to_all_processes_at_once_keeps_what_they_have(start, store):
-    """As a batch system sends it."""
-    first = start("--checkpoint-every", "3600", "--workers", "2")
-    wait_until(lambda: steps_under_way(store) >= 3)
-    os.killpg(first.pid, signal.SIGTERM)
-    first.communicate(timeout=30)
-    assert list((store.root / "running").glob("*/checkpoint"))
-    finish(start("--workers", "2"))
-    assert {record["status"] for record in store.records()} == {"ok"}
+def test_runs_that_fail_each_in_its_own_way_stop_nothing(start, store, untouched):
+    by_way = {
+        "failed": (chosen(untouched, "scratch", "cnn"), ValueError("on purpose")),
+        "out_of_memory": (chosen(untouched, "scratch", "hybrid"), MemoryError("on purpose")),
+        "diverged": (chosen(untouched, "pretrain", "vit"), None),
+    }
+    at = {
+        run.key: moments.each_step(partial(moments.fail, error)) if error else moments.loses_its_numbers(3)
+        for run, error in by_way.values()
+    }
+    call = start("--workers", "2", at=at)
+    assert call.wait() == 1, call.said
+    for status, (run, _) in by_way.items():
+        record = store.read(run.key)
+        assert record["status"] == status
+        assert f"{status} {run.key}" in call.said
+        assert "Traceback" in (store.run_folder(run.key) / "traceback.txt").read_text()
+    assert "at step 3" in store.read(by_way["diverged"][0].key)["reason"]
+    statuses = [record["status"] for record in store.records()]
+    assert sorted(set(statuses)) == ["diverged", "failed", "not_run", "ok", "out_of_memory"]
+    assert len(statuses) == len(runs_of(untouched))
+    start("--workers", "2").finish()
+    for run in runs_of(untouched):
+        assert_same(store, untouched, run)
 
 
-def finish(call: subprocess.Popen[str]) -> str:
-    said, _ = call.communicate(timeout=100)
-    assert call.returncode == 0, said
-    return said
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", [b"", b"half", b"cos\nsystem\n(S'touch ran'\ntR."])
+def test_a_damaged_checkpoint_is_set_aside_and_its_run_done_anew(start, store, scratch, untouched, tmp_path, damage):
+    at = {scratch.key: moments.in_training(9, moments.kill_group)}
+    assert start("--checkpoint-every", "0", at=at).wait() == -signal.SIGKILL
+    (store.running_folder(scratch.key) / "checkpoint").write_bytes(damage)
+    start().finish()
+    assert_done(store, untouched, scratch, resumed_at=[])
+    (note,) = store.read(scratch.key)["notes"]
+    assert f"damaged/{scratch.key}-checkpoint-1" in note
+    assert (store.root / "damaged" / f"{scratch.key}-checkpoint-1").read_bytes() == damage
+    assert not (tmp_path / "ran").exists()
 
 
-def steps_under_way(store: Store) -> int:
-    """The most that any run under way has said that it has done."""
-    steps = [0]
-    for path in (store.root / "running").glob("*/progress.json"):
-        try:
-            steps.append((json.loads(path.read_text()).get("progress") or {"step": 0})["step"])
-        except (OSError, ValueError):
-            continue
-    return max(steps)
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes for the results."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
+@pytest.mark.faults
+@pytest.mark.parametrize("room", [100, 300])
+def test_a_full_disk_ends_the_call_with_a_clear_message_and_no_loss(start, small_disk, store, untouched, room):
+    """So many kilobytes: not enough for a checkpoint, and for some, but not for a record beside it."""
+    folder = open_store(small_disk, untouched.suite())
+    done = chosen(untouched, "scratch", "vit")
+    shutil.copytree(untouched.run_folder(done.key), store.run_folder(done.key))
+    fill = folder.root.parent / "fill"
+    fill.write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - room * 1024))
+    call = start("--checkpoint-every", "0")
+    assert call.wait() == 2, call.said
+    assert "the disk is full: free some space, and give the same command again" in " ".join(call.said.split())
+    assert "Traceback" not in call.said
+    assert_same(store, untouched, done)
+    fill.unlink()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    start("--checkpoint-every", "0").finish()
+    for run in runs_of(untouched):
+        assert_same(store, untouched, run)
+    assert_nothing_is_left(store)
+
+
+def pid_of(store: Store, run: Run) -> int:
+    return json.loads((store.running_folder(run.key) / "lock").read_text())["pid"]
+
+
+def workers_of(call: Call) -> list[int]:
+    """The processes that the call's fork server has forked: it has the call's group, and is no leader itself."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True).stdout
+    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    own = {pid: parent for pid, parent, group in rows if group == call.process.pid}
+    return [pid for pid, parent in own.items() if own.get(parent) == call.process.pid]
+
+
+def assert_done(store: Store, untouched: Store, run: Run, resumed_at: list[int]) -> None:
+    record = store.read(run.key)
+    assert (record["num_resumes"], record["resumed_at_step"]) == (len(resumed_at), resumed_at)
+    assert_same(store, untouched, run)
+    assert_nothing_is_left(store)
+
+
+def assert_same(store: Store, untouched: Store, run: Run) -> None:
+    ours, theirs = store.read(run.key), untouched.read(run.key)
+    for field in ("status", "run", "data", "metrics", "model", "files", "repeats"):
+        assert ours[field] == theirs[field], field
+    for name in theirs["files"]:
+        assert (store.run_folder(run.key) / name).read_bytes() == (untouched.run_folder(run.key) / name).read_bytes()
+
+
+def assert_done_once(folder: Path, untouched: Store) -> None:
+    """No run was done twice."""
+    assert sorted((folder / "outcomes").read_text().split()) == sorted(run.key for run in runs_of(untouched))
+
+
+def assert_nothing_is_left(store: Store) -> None:
+    """Neither temporary files nor folders of runs under way."""
+    assert not [path for path in store.root.rglob("*") if path.name.startswith((".tmp-", ".old-"))]
+    assert not list((store.root / "running").iterdir())

@@ -69,7 +69,9 @@ def execute(
         return None
     with lock:
         record = store.read(run.key)
-        if record is None or (record["status"] != "ok" and record.get("started_at", "") == (known or "")):
+        if record is not None and record["status"] != "ok" and record.get("started_at", "") != (known or ""):
+            return record  # another process' attempt, which may have left a checkpoint
+        if record is None or record["status"] != "ok":
             sitting = sit(run, store, conduct) if sit else Sitting(run, store, conduct, never)
             with closing(sitting):
                 record = _done(run, store, data_dir, sitting)

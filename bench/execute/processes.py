@@ -18,7 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 GRACE_SECONDS = 5.0
 """For runs to be kept in checkpoints before their processes are ended."""
-LAST_SECONDS = 2.0
+LAST_SECONDS = 1.0
 """For processes to end by themselves once they are told to; then they are killed."""
 
 

@@ -21,7 +21,7 @@ from bench.execute.conduct import AS_USUAL, Conduct
 from bench.execute.curves import check_tracker
 from bench.execute.estimate import estimated_seconds
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
-from bench.execute.workers import Ended, Workers, default_workers
+from bench.execute.workers import Ended, Workers, attempts, default_workers
 from bench.mending import mend
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
@@ -94,7 +94,7 @@ def _execute(
         return []
     possible = [run for run in todo if str(run.target) not in missing]
     num_workers = max(1, min(place.num_workers or default_workers(todo[0].device), most_at_once(possible)))
-    with Workers(num_workers, threads=todo[0].threads) as workers:
+    with Workers(num_workers, todo[0].threads, attempts(store, todo)) as workers:
         console.print("timing a few steps of each model …")
         timings = workers.time_models(possible, place.data_dir).timings
         seconds = {run.key: estimated_seconds(run, timings) for run in possible}

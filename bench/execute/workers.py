@@ -80,6 +80,8 @@ class Workers:
 
     count: int
     threads: int = 1
+    known: Mapping[str, str] | None = None
+    """The attempts (see `attempts`) that the store held when the call began; by default, when runs are first done."""
     processes: Processes = field(init=False)
     running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
 
@@ -140,6 +142,7 @@ class Workers:
         Raises:
             StoreError: the store cannot be written.
         """
+        known = attempts(store, plan.runs) if self.known is None else self.known
         queue = _Queue(plan, store, timings, missing)
         while queue.waiting or self.running:
             for run in queue.due():
@@ -148,7 +151,7 @@ class Workers:
                         yield queue.ended(run, record)
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
-                    arguments = [run, store, data_dir, conduct, queue.known[run.key]]
+                    arguments = [run, store, data_dir, conduct, known.get(run.key, "")]
                     self.running[self.processes.schedule(_do_run, arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
@@ -170,7 +173,6 @@ class _Queue:
         todo = [run for run in by_priority(plan, timings) if run.key not in finished]
         self.waiting = {run.key: run for run in todo}
         self.order = {run.key: place for place, run in enumerate(todo)}
-        self.known = {run.key: _started_at(store, run.key) for run in todo}
         self.look_again = dict.fromkeys(self.waiting, 0.0)
 
     def due(self) -> list[Run]:
@@ -208,6 +210,12 @@ class _Queue:
         """It is done, by whomever."""
         self.waiting.pop(run.key, None)
         return Ended(run, record)
+
+
+def attempts(store: Store, runs: Iterable[Run]) -> dict[str, str]:
+    """When the attempt was started that the store holds of each run, by key; a later one is another process'."""
+    records = {run.key: store.read(run.key) for run in runs}
+    return {key: record.get("started_at", "") for key, record in records.items() if record}
 
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:
@@ -254,12 +262,6 @@ def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | 
         outcome = Outcome(failure(run, status, reason) | {"started_at": now})
         store.write(outcome)
         return outcome.record
-
-
-def _started_at(store: Store, key: str) -> str:
-    """When the attempt was started that the store holds of a run; nothing where there is none."""
-    record = store.read(key)
-    return record.get("started_at", "") if record else ""
 
 
 def _do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str) -> Record | None:

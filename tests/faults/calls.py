@@ -67,14 +67,17 @@ class Call:
         """Send it and all of its processes a signal."""
         os.killpg(self.process.pid, number)
 
-    def is_gone(self) -> bool:
-        """Whether none of its processes is there any more."""
-        self.process.poll()
-        try:
-            os.killpg(self.process.pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
+    def processes(self) -> dict[int, int]:
+        """The parents of its processes that run, by process."""
+        listed = subprocess.run(["ps", "-eo", "pid=,ppid=,pgid=,stat="], capture_output=True, text=True, check=True)
+        rows = [line.split() for line in listed.stdout.splitlines()]
+        own = [row for row in rows if int(row[2]) == self.process.pid and not row[3].startswith("Z")]
+        return {int(row[0]): int(row[1]) for row in own}
+
+    def workers(self) -> list[int]:
+        """Those that its fork server has forked."""
+        own = self.processes()
+        return [process for process, parent in own.items() if own.get(parent) == self.process.pid]
 
 
 def interruptible() -> list[str]:

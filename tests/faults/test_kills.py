@@ -138,7 +138,8 @@ def untouched(folder, suite) -> Callable[[Run], Store]:
 
 
 @pytest.mark.parametrize("kill", cases())
-def test_a_killed_run_ends_in_the_same_bytes(kill: Kill, folder, suite, untouched, tmp_path):
+def test_a_killed_run_ends_in_the_same_bytes(kill: Kill, folder, suite, untouched, tmp_path, record_property):
+    record_property("killed in", kill.kind)
     run = chosen(suite, kill)
     store, other = open_store(tmp_path, suite), untouched(run)
     if run.pretraining is not None:
@@ -151,22 +152,24 @@ def test_a_killed_run_ends_in_the_same_bytes(kill: Kill, folder, suite, untouche
     assert (again["num_resumes"], again["resumed_at_step"]) == (len(resumed), resumed)
     assert_same(store, other, run.key)
     assert_nothing_is_left(open_store(tmp_path, suite))
-    print(f"killed in {kill.kind} of {run.stage} {run.model}: the same bytes, resumed at {resumed or 'the beginning'}")
 
 
 @pytest.mark.faults
-def test_a_run_that_is_killed_again_and_again_ends_in_the_same_bytes(folder, suite, untouched, tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_in_the_same_bytes(
+    folder, suite, untouched, tmp_path, record_property
+):
     """Five times, each time a little further."""
     run = chosen(suite, Kill("", "scratch", 0, None, None))
     store = open_store(tmp_path, suite)
-    ways = [
-        moments.in_training(3),
-        moments.writing("checkpoint", 4),
-        moments.renaming("checkpoint", 3, after=True),
-        moments.in_evaluation(2),
-        moments.renaming(run.key, 1, after=False),
-    ]
-    for moment in ways:
+    ways = {
+        moments.in_training(3): "training",
+        moments.writing("checkpoint", 4): "checkpoint",
+        moments.renaming("checkpoint", 3, after=True): "checkpoint",
+        moments.in_evaluation(2): "evaluation",
+        moments.renaming(run.key, 1, after=False): "record",
+    }
+    for moment, kind in ways.items():
+        record_property("killed in", kind)
         assert deaths.do_run(run, store, folder, deaths.ALWAYS, moment) == -9
     assert deaths.do_run(run, store, folder, deaths.ALWAYS) == deaths.DONE
     record = store.read(run.key)

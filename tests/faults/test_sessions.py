@@ -60,8 +60,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield started_with
     for call in started:
-        if not call.is_gone():
+        if call.processes():
             call.tell_all(signal.SIGKILL)
+        call.wait()
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, scratc
     call = start("--checkpoint-every", "3600", at=at)
     wait_until(mark.exists)
     call.tell(signal.SIGTERM)
-    assert wait_until(call.is_gone, 10) < 10
+    assert seconds_to_end(call) < 10
     assert call.wait() == 128 + signal.SIGTERM
     assert "interrupted: finished runs are kept, and those under way lie in checkpoints" in call.said
     assert (store.running_folder(scratch.key) / "checkpoint").is_file()
@@ -128,23 +129,32 @@ def in_a_record(act: Act) -> Moment:
 @pytest.mark.faults
 @pytest.mark.parametrize("whom", [moments.kill, moments.kill_leader, moments.kill_group])
 @pytest.mark.parametrize(
-    ("moment", "resumed_at"),
-    [(in_training, 8), (in_evaluation, LAST_STEP), (in_a_checkpoint, 8), (in_a_record, LAST_STEP)],
+    ("kind", "moment", "resumed_at"),
+    [
+        ("training", in_training, 8),
+        ("evaluation", in_evaluation, LAST_STEP),
+        ("checkpoint", in_a_checkpoint, 8),
+        ("record", in_a_record, LAST_STEP),
+    ],
 )
-def test_a_killed_call_ends_in_the_same_bytes(start, store, scratch, untouched, moment, resumed_at, whom):
+def test_a_killed_call_ends_in_the_same_bytes(
+    start, store, scratch, untouched, kind, moment, resumed_at, whom, record_property
+):
     """A worker whose call was killed goes on with its run, and the next call waits for it."""
+    record_property("killed in", kind)
     call = start("--checkpoint-every", "0", at={scratch.key: moment(whom)})
     is_worker = whom is moments.kill
     assert call.wait() == (1 if is_worker else -signal.SIGKILL), call.said
     assert not is_worker or store.read(scratch.key)["status"] == "failed"
     start("--checkpoint-every", "0").finish()
     assert_done(store, untouched, scratch, resumed_at=[] if whom is moments.kill_leader else [resumed_at])
-    wait_until(call.is_gone, 10)
+    wait_until(lambda: not call.processes())
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("after", [False, True])
-def test_killed_between_the_renames_that_replace_a_failure(start, store, scratch, untouched, after):
+def test_killed_between_the_renames_that_replace_a_failure(start, store, scratch, untouched, after, record_property):
+    record_property("killed in", "record")
     store.write(Outcome(failure(scratch, "failed", "for the test") | {"started_at": "then"}))
     moment = (
         moments.renaming(scratch.key, 2, moments.kill_group, after=True)
@@ -161,17 +171,15 @@ def test_killed_between_the_renames_that_replace_a_failure(start, store, scratch
 @pytest.mark.faults
 def test_a_suite_that_is_killed_again_and_again_is_done_once(start, store, untouched, tmp_path):
     """Each run's outcome is put into the store once, with the bytes that it has where nothing befell it."""
-    for stage, family, moment in [
-        ("pretrain", "vit", in_training),
-        ("transfer", "cnn", in_evaluation),
-        ("scratch", "hybrid", in_a_checkpoint),
-        ("probe", "vit", in_a_record),
+    for moment in [
+        moments.in_training(4, moments.kill_group),
+        moments.in_evaluation(1, moments.kill_group),
+        moments.writing("checkpoint", 3, moments.kill_group),
+        moments.writing("record.json", 1, moments.kill_group),
     ]:
-        run = chosen(untouched, stage, family)
-        call = start("--checkpoint-every", "0.2", "--workers", "2", at={run.key: moment(moments.kill_group)})
-        if run.probe is not None or moment is not in_a_checkpoint:
-            assert call.wait() == -signal.SIGKILL, call.said
-        call.wait()
+        run = next(run for run in runs_of(untouched) if run.probe is None and is_untried(store, run))
+        call = start("--checkpoint-every", "0", "--workers", "2", at={run.key: moment})
+        assert call.wait() == -signal.SIGKILL, call.said
     start("--workers", "2").finish()
     for run in runs_of(untouched):
         assert_same(store, untouched, run)
@@ -192,7 +200,7 @@ def test_a_signal_in_training_loses_nothing(start, store, scratch, untouched, tm
         call.finish()
     else:
         (call.tell if whom == "call" else call.tell_all)(signal.SIGTERM)
-        assert wait_until(call.is_gone, 10) < 10
+        assert seconds_to_end(call) < 10
         assert call.wait() == 128 + signal.SIGTERM
         assert "interrupted" in call.said
         start().finish()
@@ -208,8 +216,9 @@ def test_what_does_not_listen_is_ended_all_the_same(start, store, scratch, untou
     call = start("--checkpoint-every", "0", at={scratch.key: moment(partial(moments.pause, mark, 60.0))})
     wait_until(mark.exists)
     call.tell(number)
-    assert wait_until(call.is_gone, 10) < 10
+    assert seconds_to_end(call) < 10
     assert "interrupted" in call.said
+    wait_until(lambda: not call.processes())
     start().finish()
     assert_done(store, untouched, scratch, resumed_at=[8 if moment is in_training else LAST_STEP])
 
@@ -263,7 +272,7 @@ def test_an_idle_worker_that_is_killed_is_replaced(start, store, scratch, untouc
     wait_until(lambda: "1 worker;" in second.said)
     time.sleep(2)
     for number in (signal.SIGKILL, signal.SIGTERM):
-        for worker in workers_of(second):
+        for worker in second.workers():
             os.kill(worker, number)
         time.sleep(2)
     first.tell_all(signal.SIGKILL)
@@ -345,16 +354,16 @@ def test_a_full_disk_ends_the_call_with_a_clear_message_and_no_loss(start, small
     assert_nothing_is_left(store)
 
 
+def is_untried(store: Store, run: Run) -> bool:
+    return not store.is_finished(run.key) and not (store.running_folder(run.key) / "checkpoint").exists()
+
+
+def seconds_to_end(call: Call) -> float:
+    return wait_until(lambda: call.process.poll() is not None)
+
+
 def pid_of(store: Store, run: Run) -> int:
     return json.loads((store.running_folder(run.key) / "lock").read_text())["pid"]
-
-
-def workers_of(call: Call) -> list[int]:
-    """The processes that the call's fork server has forked: it has the call's group, and is no leader itself."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True).stdout
-    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
-    own = {pid: parent for pid, parent, group in rows if group == call.process.pid}
-    return [pid for pid, parent in own.items() if own.get(parent) == call.process.pid]
 
 
 def assert_done(store: Store, untouched: Store, run: Run, resumed_at: list[int]) -> None:

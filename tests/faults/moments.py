@@ -20,6 +20,10 @@ Moment = Callable[[], None]
 """Called in the process that does the run, before that begins: it has the act happen when its moment comes."""
 
 
+ANY = "any"
+"""In place of a run's key: whichever comes to the moment first."""
+
+
 def kill() -> None:
     """End this process as no handler can."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -112,7 +116,7 @@ def _set_at_sitting(key: str, root: str, moment: Moment, sitting: type) -> None:
     real = sitting.__init__
 
     def begin(self, run, store, *words) -> None:
-        if run.key == key and str(store.root.absolute()) == root:
+        if key in (run.key, ANY) and str(store.root.absolute()) == root:
             moment()
         real(self, run, store, *words)
 

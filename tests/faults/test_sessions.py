@@ -15,6 +15,7 @@ import pytest
 from bench.execute.record import failure
 from bench.plan import Run, expand
 from bench.store import Outcome, Store, open_store
+from bench.suite import load_suite, resolve
 from tests.faults import moments
 from tests.faults.calls import Call, wait_until
 from tests.faults.moments import Act, Moment
@@ -95,19 +96,24 @@ def scratch(untouched: Store, store: Store) -> Run:
     return run
 
 
-def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, scratch, untouched, tmp_path):
+def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, tmp_path, monkeypatch):
     """With no checkpoint due for an hour: the one that there is, is of the end."""
-    mark = tmp_path / "mark"
-    at = {scratch.key: moments.in_training(5, partial(moments.pause, mark, 1.0))}
-    call = start("--checkpoint-every", "3600", at=at)
+    monkeypatch.chdir(tmp_path)
+    suite = resolve(*load_suite("suite.yaml"), device="cpu", data_dir=tmp_path)
+    run = next(run for run in expand(suite).runs if run.stage == "scratch")
+    (tmp_path / "untouched").mkdir()
+    mark, other = tmp_path / "mark", Call(written(tmp_path / "untouched"), ("--only", run.key), {})
+    at = {run.key: moments.in_training(5, partial(moments.pause, mark, 1.0))}
+    call = start("--checkpoint-every", "3600", "--only", run.key, at=at)
     wait_until(mark.exists)
     call.tell(signal.SIGTERM)
     assert seconds_to_end(call) < 10
     assert call.wait() == 128 + signal.SIGTERM
     assert "interrupted: finished runs are kept, and those under way lie in checkpoints" in call.said
-    assert (store.running_folder(scratch.key) / "checkpoint").is_file()
-    start().finish()
-    assert_done(store, untouched, scratch, resumed_at=[5])
+    assert (store.running_folder(run.key) / "checkpoint").is_file()
+    start("--only", run.key).finish()
+    other.finish()
+    assert_done(store, Store(tmp_path / "untouched" / "results" / "suite"), run, resumed_at=[5])
 
 
 def in_training(act: Act) -> Moment:
@@ -177,8 +183,7 @@ def test_a_suite_that_is_killed_again_and_again_is_done_once(start, store, untou
         moments.writing("checkpoint", 3, moments.kill_group),
         moments.writing("record.json", 1, moments.kill_group),
     ]:
-        run = next(run for run in runs_of(untouched) if run.probe is None and is_untried(store, run))
-        call = start("--checkpoint-every", "0", "--workers", "2", at={run.key: moment})
+        call = start("--checkpoint-every", "0", "--workers", "2", at={moments.ANY: moment})
         assert call.wait() == -signal.SIGKILL, call.said
     start("--workers", "2").finish()
     for run in runs_of(untouched):
@@ -188,7 +193,7 @@ def test_a_suite_that_is_killed_again_and_again_is_done_once(start, store, untou
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("whom", ["call", "all", "worker"])
+@pytest.mark.parametrize("whom", ["all", "worker"])
 def test_a_signal_in_training_loses_nothing(start, store, scratch, untouched, tmp_path, whom):
     """A worker that is told to end alone leaves its run to the call, which goes on with it."""
     mark = tmp_path / "mark"
@@ -199,7 +204,7 @@ def test_a_signal_in_training_loses_nothing(start, store, scratch, untouched, tm
         os.kill(pid_of(store, scratch), signal.SIGTERM)
         call.finish()
     else:
-        (call.tell if whom == "call" else call.tell_all)(signal.SIGTERM)
+        call.tell_all(signal.SIGTERM)
         assert seconds_to_end(call) < 10
         assert call.wait() == 128 + signal.SIGTERM
         assert "interrupted" in call.said
@@ -352,10 +357,6 @@ def test_a_full_disk_ends_the_call_with_a_clear_message_and_no_loss(start, small
     for run in runs_of(untouched):
         assert_same(store, untouched, run)
     assert_nothing_is_left(store)
-
-
-def is_untried(store: Store, run: Run) -> bool:
-    return not store.is_finished(run.key) and not (store.running_folder(run.key) / "checkpoint").exists()
 
 
 def seconds_to_end(call: Call) -> float:

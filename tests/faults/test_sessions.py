@@ -42,6 +42,8 @@ LAST_STEP = 16
 
 Start = Callable[..., Call]
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def written(folder: Path) -> Path:
     (folder / "averaged.yaml").write_text(RECIPE, encoding="utf-8")

@@ -6,6 +6,7 @@ are told by an id of their own which run goes on; it is kept in the curves' fold
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> tuple["Gener
     from torch.utils.tensorboard.summary import hparams
 
     purge = None if resumed_at is None else resumed_at + 1
+    _wait_for_a_later_name(folder / curve_name(run))
     tracker = TensorBoardTracker(curve_name(run), folder, purge_step=purge)
     tracker.start()
     if resumed_at is None:
@@ -67,6 +69,16 @@ def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> tuple["Gener
         for summary in hparams(hyper_parameters(run), metrics):
             tracker.writer.file_writer.add_summary(summary)
     return tracker, resumed_at or 0
+
+
+def _wait_for_a_later_name(folder: Path) -> None:
+    """Let the second pass in which the last event file was made: readers take files by name, which begins with it.
+
+    Within one second a process number or a counter would decide, as text, and points of before a kill come last.
+    """
+    seconds = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
+    while seconds and time.time() < max(seconds) + 1 <= time.time() + 1:
+        time.sleep(0.02)
 
 
 def _wandb(run: Run, folder: Path, resumed_at: int | None) -> tuple["GeneralTracker", int]:

@@ -78,10 +78,16 @@ def test_reports_between_two_rows_of_the_history_repeat_no_loss(run, tmp_path):
 
 
 def test_a_resumed_run_has_each_step_once(run, tmp_path):
-    """The process dies at step 7, and the checkpoint was of step 5: what was drawn after it is drawn again."""
+    """The process dies at step 7, and the checkpoint was of step 5: what was drawn after it is drawn again.
+
+    Also where the dead process has the name that sorts last among those of one second.
+    """
     with curves(run, tmp_path, "tensorboard") as drawn:
         for step in range(1, 8):
             drawn.log(progress(step))
+    (file,) = (tmp_path / "curves" / run.key).rglob("events.out.tfevents.*")
+    second = file.name.split(".")[3]
+    file.rename(file.with_name(f"events.out.tfevents.{second}.~"))
     with curves(run, tmp_path, "tensorboard", resumed_at=32 * 5) as drawn:
         for step in range(6, 11):
             drawn.log(progress(step, images_per_second=64.0))

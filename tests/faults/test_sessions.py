@@ -98,6 +98,7 @@ def scratch(untouched: Store, store: Store) -> Run:
     return run
 
 
+@pytest.mark.faults
 def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, tmp_path, monkeypatch):
     """With no checkpoint due for an hour: the one that there is, is of the end."""
     monkeypatch.chdir(tmp_path)

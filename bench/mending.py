@@ -6,6 +6,7 @@ only reads a store changes nothing there. Imports no torch.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bench.locks import acquire
 from bench.plan import Run
@@ -13,13 +14,24 @@ from bench.records import DamagedRun, check_file
 from bench.store import WEIGHTS, Store
 
 
-def mend(store: Store, runs: Iterable[Run]) -> list[str]:
-    """Set aside what is damaged among the runs to be done; returns a sentence for each, saying where it lies now."""
+@dataclass(frozen=True)
+class Mended:
+    """A store in which nothing that is to be done rests on damage."""
+
+    finished: set[str]
+    """Keys of the runs that need not be done again."""
+    messages: list[str]
+    """What was set aside, and where it lies now."""
+
+
+def mend(store: Store, runs: Iterable[Run]) -> Mended:
+    """Set aside what is damaged among the runs to be done."""
     runs = tuple(runs)
     scan = store.scan(run.key for run in runs)
     starts = {run.starts_from for run in runs if run.starts_from and run.key not in scan.finished}
-    messages = (_mend(store, key) for key in (*scan.damaged, *sorted(starts & scan.finished)))
-    return [message for message in messages if message]
+    found = {key: _mend(store, key) for key in (*scan.damaged, *sorted(starts & scan.finished))}
+    messages = {key: message for key, message in found.items() if message}
+    return Mended(scan.finished - messages.keys(), list(messages.values()))
 
 
 def _mend(store: Store, key: str) -> str:

@@ -53,8 +53,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    temporary = temporary_path(path)
-    with clear_errors(path.parent), _removed_on_failure(temporary):
+    with _written_beside(path) as temporary:
         write_flushed(temporary, content)
         temporary.replace(path)
 
@@ -65,8 +64,7 @@ def write_new(path: Path, content: bytes) -> bool:
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    temporary = temporary_path(path)
-    with clear_errors(path.parent), _removed_on_failure(temporary):
+    with _written_beside(path) as temporary:
         write_flushed(temporary, content)
         try:
             os.link(temporary, path)
@@ -85,8 +83,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    temporary = temporary_path(folder)
-    with clear_errors(folder.parent), _removed_on_failure(temporary):
+    with _written_beside(folder) as temporary:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         for name, content in files.items():
@@ -164,16 +161,19 @@ def _renamed(temporary: Path, final: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(temporary: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        raise
+def _written_beside(path: Path) -> Iterator[Path]:
+    """Where to write what shall become `path`; removed where that fails, and the failure is a StoreError."""
+    temporary = temporary_path(path)
+    with clear_errors(path.parent):
+        try:
+            yield temporary
+        except BaseException:
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+            raise
 
 
 def _is_alive(process: int) -> bool:

@@ -21,7 +21,8 @@ from bench.execute.conduct import AS_USUAL, Conduct
 from bench.execute.curves import check_tracker
 from bench.execute.estimate import estimated_seconds
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
-from bench.execute.workers import Ended, Workers, attempts, default_workers
+from bench.execute.queue import attempts
+from bench.execute.workers import Ended, Workers, default_workers
 from bench.mending import mend
 from bench.plan import Plan, Run
 from bench.store import Store, open_store
@@ -74,12 +75,12 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
 
 def _todo(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
     """The runs that are not finished; of damaged ones it is said what becomes of them."""
-    for message in mend(store, plan.runs):
+    mended = mend(store, plan.runs)
+    for message in mended.messages:
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
-    finished = store.finished(run.key for run in plan.runs)
-    if finished:
-        console.print(f"{len(finished)} runs are finished and will be skipped")
-    return tuple(run for run in plan.runs if run.key not in finished)
+    if mended.finished:
+        console.print(f"{len(mended.finished)} runs are finished and will be skipped")
+    return tuple(run for run in plan.runs if run.key not in mended.finished)
 
 
 def _execute(

@@ -4,8 +4,16 @@ from bench.data.augment.erasing import Erasing
 from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
-from bench.data.plans import Augmentation
+from bench.data.plans import Augmentation, Stream
+from bench.execute.material import Material
+from bench.plan import Run
 from bench.train.recipe import Settings
+
+
+def stream_of(run: Run, material: Material, settings: Settings, images: int) -> Stream:
+    """The order of a run's training images, so many of them in all, and what happens to each."""
+    augmentation = augmentation_of(settings, flip=material.flip, augmentable=material.augmentable)
+    return Stream(run.seed, run.stage, images, settings.batch_size, augmentation, len(material.class_names))
 
 
 def augmentation_of(settings: Settings, *, flip: bool, augmentable: bool = True) -> Augmentation:

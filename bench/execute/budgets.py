@@ -9,36 +9,50 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.errors import InputError
 from bench.plan import Budget, Run, canonical_json
 from bench.store import Store
-from bench.writing import write_new
+from bench.writing import clear_errors, write_new
 
 FLOPS_PER_MAC = 6
 """Of training: forward once, backward twice, two operations each."""
 
 
 def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[], float]) -> int:
-    """How many images a run sees; `images_per_second` times its model, and is called only where nobody has yet."""
+    """How many images a run sees; `images_per_second` times its model, and is called only where nobody has yet.
+
+    Raises:
+        ValueError: the budget is not enough for one image, which would pass as a result.
+    """
     budget = run.budget
-    if budget.match == "seconds":
-        return _at_least_one(budget, calibrated(run, store, images_per_second) * budget.amount)
-    return images_without_timing(budget, macs)
+    rate = calibrated(run, store, images_per_second) if budget.match == "seconds" else 0.0
+    images = images_in(budget, macs, rate)
+    if images < 1:
+        raise ValueError(f"a budget of {budget.amount:g} {budget.match} is not enough for one image")
+    return round(images)
 
 
-def images_without_timing(budget: Budget, macs: int) -> int:
-    """The same for a budget of images or of training FLOPs."""
-    assert budget.match != "seconds", "seconds have to be calibrated"
-    if budget.match == "images":
-        return int(budget.amount)
-    return _at_least_one(budget, budget.amount / (FLOPS_PER_MAC * macs))
+def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
+    """How many images a budget holds, of a model with so many multiply-accumulates and at such a rate."""
+    match budget.match:
+        case "images":
+            return budget.amount
+        case "flops":
+            return budget.amount / (FLOPS_PER_MAC * macs)
+    return budget.amount * images_per_second
 
 
 def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -> float:
-    """The rate that seconds are turned into images by: the store's, or a new one, which the store keeps."""
+    """The rate that seconds are turned into images by: the store's, or a new one, which the store keeps.
+
+    Raises:
+        InputError: the store's is damaged. It is not made anew in silence: other seeds have seen images by it.
+    """
     path = calibration_path(run, store)
     kept = _read(path)
     if kept is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with clear_errors(store.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
         kept = _read(path)  # that of whoever came first, since another process may time the same model
         assert kept is not None, f"{path} was written, and cannot be read"
@@ -53,15 +67,13 @@ def calibration_path(run: Run, store: Store) -> Path:
     return store.root / "calibrations" / f"{hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:16]}.json"
 
 
-def _at_least_one(budget: Budget, images: float) -> int:
-    """A budget that is too small for an image is a mistake that would pass as a result."""
-    if images < 1:
-        raise ValueError(f"a budget of {budget.amount:g} {budget.match} is not enough for one image")
-    return round(images)
-
-
 def _read(path: Path) -> float | None:
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))["images_per_second"])
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: damaged ({error}), and the number of images that this model's runs see depends on it; restore "
+            "it, or move the store away and do all of its runs anew"
+        ) from None

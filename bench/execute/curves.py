@@ -8,8 +8,7 @@ was, so that a curve has each of its points once; a run that starts anew starts 
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -43,21 +42,11 @@ def check_tracker(name: str) -> None:
         )
 
 
-@contextmanager
-def curves(run: Run, store_root: Path, tracker: TrackerName, resumed_at: int | None = None) -> Iterator["Curves"]:
-    """Open a run's curves and close them at the end, however it ends.
+class Curves:
+    """The open curves of one run, until they are closed; with tracker `none` they take everything and keep nothing.
 
     `resumed_at` is the number of images seen at the checkpoint that the run goes on from; None where it starts anew.
     """
-    drawn = Curves(run, store_root / "curves" / run.key, tracker, resumed_at)
-    try:
-        yield drawn
-    finally:
-        drawn.close()
-
-
-class Curves:
-    """The open curves of one run; with tracker `none` they take everything and keep nothing."""
 
     def __init__(self, run: Run, folder: Path, name: TrackerName, resumed_at: int | None) -> None:
         self.run = run

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.data.sets import Pipeline
-from bench.execute.budgets import FLOPS_PER_MAC
+from bench.execute.budgets import FLOPS_PER_MAC, images_in
 from bench.plan import Run
 
 FLOPS_PER_MAC_OF_FEATURES = 2
@@ -150,12 +150,7 @@ def images_of(run: Run, timing: Timing) -> int:
     """How many images a run trains on; a probe trains its network on none."""
     if run.probe is not None:
         return 0
-    match run.budget.match:
-        case "images":
-            return int(run.budget.amount)
-        case "flops":
-            return round(run.budget.amount / timing.flops_per_image)
-    return round(run.budget.amount / _step_seconds(run, timing))
+    return round(images_in(run.budget, timing.macs, 1 / _step_seconds(run, timing)))
 
 
 def model_key(run: Run) -> str:

@@ -17,8 +17,7 @@ import models
 from bench.data.batches import training_batches
 from bench.data.hashing import stream_seed
 from bench.data.pipelines import Feed
-from bench.data.plans import Stream
-from bench.execute.augmentation import augmentation_of
+from bench.execute.augmentation import stream_of
 from bench.execute.budgets import images_of
 from bench.execute.initial import initial_model
 from bench.execute.material import Material
@@ -100,10 +99,8 @@ class _Job:
 
     def batches(self, images: int, start: int = 0) -> Iterator[Batch]:
         """The run's batches after its first `start` images."""
-        run, material = self.run, self.material
-        augmentation = augmentation_of(run.settings, flip=material.flip, augmentable=material.augmentable)
-        stream = Stream(run.seed, run.stage, images, run.settings.batch_size, augmentation, self.num_classes)
-        return training_batches(material.train, stream, self.feed, start=start)
+        stream = stream_of(self.run, self.material, self.run.settings, images)
+        return training_batches(self.material.train, stream, self.feed, start=start)
 
     def images_per_second(self, settings: Settings) -> float:
         """Train a copy for some seconds, to be thrown away; its steps cost what the run's will."""

@@ -146,7 +146,7 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path, sitting: Sitting
             **delivery(feeds),
         },
         metrics=_metrics(fitted.fit, found),
-        counts={"parameters": fitted.counts.parameters, "macs": fitted.counts.macs, "tokens": fitted.counts.tokens},
+        counts=vars(fitted.counts),
         cost=_cost(fitted, peak_memory),
     )
     predictions = found["test"].predictions if "test" in found else None

@@ -10,13 +10,13 @@ from bench.plan import Plan, Run
 
 def by_priority(plan: Plan, timings: Timings) -> list[Run]:
     """Seeds outermost; within a seed the run with the longest chain behind it first."""
-    seeds = list(dict.fromkeys(run.seed for run in plan.runs))
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(run.seed for run in plan.runs))}
     own = {run.key: estimated_seconds(run, timings) for run in plan.runs}
     chain = dict(own)
     for run in reversed(plan.runs):
         if run.starts_from is not None:
             chain[run.starts_from] = max(chain[run.starts_from], own[run.starts_from] + chain[run.key])
-    return sorted(plan.runs, key=lambda run: (seeds.index(run.seed), -chain[run.key]))
+    return sorted(plan.runs, key=lambda run: (seeds[run.seed], -chain[run.key]))
 
 
 def most_at_once(runs: Sequence[Run]) -> int:

@@ -35,7 +35,6 @@ SOLVERS = {"logistic": logistic, "ridge": ridge}
 
 def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
     """Fit a probe on the features of its training images, and judge it by validation and test images."""
-    torch.set_num_threads(run.threads)
     accelerator = accelerator_for(run.device, run.precision)
     material = load_material(run, data_dir)
     num_classes = len(material.class_names)
@@ -51,15 +50,12 @@ def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
         status="ok",
         device_name=device_name(run.device),
         data={
-            "split_hash": material.split_hash,
-            "num_images": len(material.train),
-            "num_classes": num_classes,
-            "class_names": list(material.class_names),
+            **material.facts(),
             "num_contaminated": num_contaminated(run, material, store, data_dir),
             **delivery({"train": train_feed, **held.feeds}),
         },
         metrics=_metrics(fitted, fitted.evaluate(held.validation), test),
-        counts={"parameters": counts.parameters, "macs": counts.macs, "tokens": counts.tokens},
+        counts=vars(counts),
         cost={"images_seen": 0, "training_flops": 2 * counts.macs * len(train.labels)},
     )
     return Outcome(record | {"probe": _described(run, fitted)}, None, test.predictions, _weights(fitted))

@@ -17,10 +17,11 @@ from bench.execute.curves import Curves
 from bench.execute.environment import sources_hash
 from bench.execute.progress_file import Phase, write_progress
 from bench.plan import Run
-from bench.store import Store, write_atomically
+from bench.store import Store
 from bench.train.checkpoint import DamagedCheckpoint, checkpoint_bytes, read_checkpoint
 from bench.train.progress import Progress
 from bench.train.training import State, Training
+from bench.writing import write_atomically
 
 REPORT_EVERY = 1.0
 WORTH_KEEPING = 5.0

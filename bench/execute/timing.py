@@ -21,9 +21,8 @@ from accelerate import Accelerator
 import models
 from bench.data.batches import evaluation_batches, training_batches
 from bench.data.pipelines import Feed
-from bench.data.plans import Stream
 from bench.data.sets import ImageSet, in_memory
-from bench.execute.augmentation import augmentation_of
+from bench.execute.augmentation import stream_of
 from bench.execute.conduct import AS_USUAL
 from bench.execute.estimate import Timing
 from bench.execute.feeding import EVALUATION_BATCH
@@ -162,12 +161,9 @@ class _Trial:
         return own.model_copy(update={"batch_size": size, "micro_batch": micro})
 
     def _batches(self, settings: Settings) -> Iterator[Batch]:
-        run, material = self.run, self.material
-        augmentation = augmentation_of(settings, flip=material.flip, augmentable=material.augmentable)
-        stream = Stream(run.seed, run.stage, ENDLESS, settings.batch_size, augmentation, self.num_classes)
-        return training_batches(
-            first_images(material.train, MAX_IMAGES), stream, Feed("resident", self.accelerator.device)
-        )
+        images = first_images(self.material.train, MAX_IMAGES)
+        stream = stream_of(self.run, self.material, settings, ENDLESS)
+        return training_batches(images, stream, Feed("resident", self.accelerator.device))
 
     def _answered(self, model: models.Classifier, count: int) -> tuple[Evaluation, float]:
         """What the model answers for images of the test, or of validation, and the seconds that each takes."""

@@ -8,7 +8,7 @@ within a seed the longest run goes first, so that no core idles at the end. Impo
 import datetime
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ from pebble import ProcessExpired
 from bench.execute.conduct import AS_USUAL, Conduct, Interrupted
 from bench.execute.environment import num_cores
 from bench.execute.estimate import DataTiming, Timed, Timing, Timings, data_key, model_key
-from bench.execute.order import by_priority
 from bench.execute.processes import Processes, was_told_to_end
+from bench.execute.queue import Queue, attempts
 from bench.execute.record import failure
 from bench.execute.trials import Tried, timed
 from bench.locks import acquire
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 LONGEST_TRIAL_SECONDS = 120.0
 """For one model, before it counts as one that cannot be timed."""
 TICK_SECONDS = 0.5
-LOOK_AGAIN_SECONDS = 1.0
-"""Until a run that another process does is asked after again."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +141,13 @@ class Workers:
             StoreError: the store cannot be written.
         """
         known = attempts(store, plan.runs) if self.known is None else self.known
-        queue = _Queue(plan, store, timings, missing)
+        queue = Queue(plan, store, timings, missing)
         while queue.waiting or self.running:
             for run in queue.due():
                 if reason := queue.obstacle(run, self.running.values()):
                     if (record := _keep_failure(run, store, "not_run", reason)) is not None:
-                        yield queue.ended(run, record)
+                        queue.end(run)
+                        yield Ended(run, record)
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
                     arguments = [run, store, data_dir, conduct, known.get(run.key, "")]
@@ -160,62 +159,12 @@ class Workers:
             for future in done:
                 run = self.running.pop(future)
                 record = _record_of(future, run, store)
-                yield queue.ended(run, record) if record is not None else queue.put_back(run)
+                if record is None:
+                    queue.put_back(run)
+                else:
+                    queue.end(run)
+                    yield Ended(run, record)
             yield Tick()
-
-
-class _Queue:
-    """The runs that are still to be done: those that may be tried now, by priority."""
-
-    def __init__(self, plan: Plan, store: Store, timings: Timings, missing: dict[str, str]) -> None:
-        self.store, self.missing = store, missing
-        finished = store.finished(run.key for run in plan.runs)
-        todo = [run for run in by_priority(plan, timings) if run.key not in finished]
-        self.waiting = {run.key: run for run in todo}
-        self.order = {run.key: place for place, run in enumerate(todo)}
-        self.look_again = dict.fromkeys(self.waiting, 0.0)
-
-    def due(self) -> list[Run]:
-        """Those that are to be looked at now."""
-        now = time.monotonic()
-        return [
-            self.waiting[key] for key in sorted(self.waiting, key=self.order.__getitem__) if self.look_again[key] <= now
-        ]
-
-    def is_ready(self, run: Run, running: Iterable[Run]) -> bool:
-        """Whether what it starts from is done."""
-        return run.starts_from not in self.waiting and run.starts_from not in {other.key for other in running}
-
-    def obstacle(self, run: Run, running: Iterable[Run]) -> str:
-        """Why a run can't be attempted, or nothing."""
-        if str(run.target) in self.missing:
-            return self.missing[str(run.target)]
-        if run.starts_from is None or not self.is_ready(run, running):
-            return ""
-        parent = self.store.read(run.starts_from)
-        status = parent["status"] if parent else "not_run"
-        return "" if status == "ok" else f"it starts from run {run.starts_from}, which ended as {status}"
-
-    def take(self, run: Run) -> None:
-        """A worker has it."""
-        del self.waiting[run.key]
-
-    def put_back(self, run: Run) -> Tick:
-        """Another process does it, or its worker was stopped: ask after it again."""
-        self.waiting[run.key] = run
-        self.look_again[run.key] = time.monotonic() + LOOK_AGAIN_SECONDS
-        return Tick()
-
-    def ended(self, run: Run, record: Record) -> Ended:
-        """It is done, by whomever."""
-        self.waiting.pop(run.key, None)
-        return Ended(run, record)
-
-
-def attempts(store: Store, runs: Iterable[Run]) -> dict[str, str]:
-    """When the attempt was started that the store holds of each run, by key; a later one is another process'."""
-    records = {run.key: store.read(run.key) for run in runs}
-    return {key: record.get("started_at", "") for key, record in records.items() if record}
 
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:

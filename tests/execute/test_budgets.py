@@ -7,8 +7,9 @@ import pytest
 
 import models
 from bench.commands.verify import repeat
+from bench.errors import InputError
 from bench.execute import job
-from bench.execute.budgets import calibrated, images_of
+from bench.execute.budgets import calibrated, calibration_path, images_of
 from bench.plan import Budget, expand
 from bench.store import open_store
 
@@ -75,6 +76,19 @@ def test_a_budget_below_one_image_says_so(store, plan_suite, tmp_path, match):
     record = job.execute(run, store, tmp_path)
     assert record["status"] == "failed"
     assert f"a budget of 1e-09 {match} is not enough for one image" in record["reason"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"images_per_second": null}'])
+def test_a_damaged_calibration_is_named_and_not_made_anew(store, plan_suite, tmp_path, content):
+    run = next(run for run in plan_suite(**SECONDS).runs if run.stage == "scratch")
+    path = calibration_path(run, store)
+    calibrated(run, store, lambda: 10.0)
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{path.name}: damaged .*restore it, or move the store away"):
+        calibrated(run, store, _never)
+    record = job.execute(run, store, tmp_path)
+    assert record["status"] == "failed"
+    assert f"{path.name}: damaged" in record["reason"]
 
 
 def _never() -> float:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from bench.errors import InputError
-from bench.execute.curves import check_tracker, curves
+from bench.execute.curves import Curves, TrackerName, check_tracker
 from bench.execute.trackers import curve_name, hyper_parameters
 from bench.plan import Run
 from bench.train.progress import Progress
@@ -18,6 +19,11 @@ from bench.train.progress import Progress
 @pytest.fixture
 def run(plan_suite) -> Run:
     return plan_suite().runs[0]
+
+
+def curves(run: Run, root: Path, tracker: TrackerName, resumed_at: int | None = None) -> closing[Curves]:
+    """A run's curves, closed at the end."""
+    return closing(Curves(run, root / "curves" / run.key, tracker, resumed_at))
 
 
 def progress(step: int, **changes: object) -> Progress:
@@ -112,7 +118,7 @@ def test_none_writes_nothing_and_imports_nothing(run, tmp_path):
         drawn.log_result({"test_accuracy": 0.5}, 32)
     assert not (tmp_path / "curves").exists()
     script = (
-        "import sys; from bench.execute.curves import check_tracker, curves\n"
+        "import sys; from bench.execute.curves import check_tracker\n"
         "check_tracker('none'); check_tracker('tensorboard')\n"
         "loaded = {'torch', 'accelerate', 'tensorboard'} & sys.modules.keys(); assert not loaded, loaded"
     )

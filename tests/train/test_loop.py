@@ -115,12 +115,16 @@ def test_one_compilation_serves_all_seeds_of_a_model(monkeypatch):
 
 
 def test_more_models_than_torch_s_limit_are_compiled_for(monkeypatch):
+    from torch._dynamo.utils import counters
+
     torch.compiler.reset()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     compiled = SETTINGS.model_copy(update={"compile": True})
+    before = counters["stats"]["unique_graphs"]
     for depth in range(1, 11):
         model = models.build(f"vit_pico/16:depth={depth}", num_classes=3, seed=0)
         fit(model, batches(1), 1, compiled, accelerator_for("cpu", "fp32"))
+    assert counters["stats"]["unique_graphs"] - before == 10
 
 
 @pytest.mark.parametrize("name", ["vit_pico/8", "bit_resnet_pico"])

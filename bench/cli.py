@@ -16,8 +16,9 @@ from bench.data.commands import data_app
 from bench.errors import InputError
 from bench.execute.device import choose_device
 from bench.plan import Plan, expand
+from bench.resolved import ResolvedSuite, resolve
 from bench.store import Store
-from bench.suite import ResolvedSuite, default_data_dir, load_suite, resolve
+from bench.suite import default_data_dir, load_suite
 from models.spec import SpecError
 
 app = typer.Typer(

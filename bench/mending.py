@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.locks import acquire
-from bench.plan import Run
 from bench.records import DamagedRun, check_file
+from bench.runs import Run
 from bench.store import WEIGHTS, Store
 
 

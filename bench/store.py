@@ -22,7 +22,7 @@ from bench.errors import InputError
 from bench.locks import acquire
 from bench.records import SCHEMA_VERSION as SCHEMA_VERSION
 from bench.records import DamagedRun, Record, hashes_of, read_file, read_record
-from bench.suite import ResolvedSuite
+from bench.resolved import ResolvedSuite
 from bench.writing import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 
 WEIGHTS = "weights.safetensors"

@@ -13,7 +13,8 @@ import pandas as pd
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
 from bench.data.targets import TargetRef, is_drawn
-from bench.plan import Cell, Run, expand
+from bench.plan import Cell, expand
+from bench.runs import Run
 from bench.store import Record, Store
 from bench.suite import Match
 

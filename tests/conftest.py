@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from bench.plan import Plan, expand
-from bench.suite import ResolvedSuite, load_suite, resolve
+from bench.resolved import ResolvedSuite, resolve
+from bench.suite import load_suite
 
 TINY: dict[str, Any] = {
     "corpus": {"name": "fractals", "classes": 4},

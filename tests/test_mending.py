@@ -6,8 +6,9 @@ from bench.commands.verify import find
 from bench.execute.record import build_record
 from bench.locks import acquire
 from bench.mending import mend
-from bench.plan import Run, expand
+from bench.plan import expand
 from bench.records import DamagedRun
+from bench.runs import Run
 from bench.store import Outcome, Store, open_store
 from bench.tables import build_tables
 

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from bench.commands.only import select
 from bench.errors import InputError
 from bench.outside import OutsideModel
-from bench.plan import Budget, Probe, Run, expand
+from bench.plan import expand
+from bench.runs import Budget, Probe, Run
 from bench.train.recipe import Settings
 
 POSITION = {

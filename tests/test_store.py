@@ -248,7 +248,7 @@ def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve
         from pathlib import Path
         import pandas as pd
         from bench.store import Outcome, open_store
-        from bench.suite import ResolvedSuite
+        from bench.resolved import ResolvedSuite
         results, number = Path(sys.argv[1]), int(sys.argv[2])
         suite = ResolvedSuite.model_validate_json(Path(sys.argv[3]).read_bytes())
         record = {"schema_version": 1, "status": "not_run", "reason": "", "run": {}, "data": {}}

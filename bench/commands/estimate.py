@@ -17,8 +17,9 @@ from bench.commands.under_way import duration
 from bench.execute.estimate import RunEstimate, estimates, hash_lists_bytes
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
 from bench.execute.workers import THOROUGH, Workers, default_workers
-from bench.plan import Plan, Run
-from bench.suite import ResolvedSuite
+from bench.plan import Plan
+from bench.resolved import ResolvedSuite
+from bench.runs import Run
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.commands.verify import Comparison
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.resolved import ResolvedSuite
+from bench.runs import Run
 from bench.store import Record
-from bench.suite import ResolvedSuite
 
 STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "scratch": "scratch"}
 

@@ -19,7 +19,7 @@ from bench.commands.time_left import TimeLeft
 from bench.commands.under_way import UnderWay, duration, figures, how_far, runs_under_way
 from bench.execute.estimate import Timings, estimated_seconds
 from bench.execute.workers import Ended, Started, Tick
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 
 COLOURS = {"ok": "green", "not_run": "yellow"}

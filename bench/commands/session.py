@@ -24,9 +24,10 @@ from bench.execute.order import by_priority, most_at_once, seconds_in_all
 from bench.execute.queue import attempts
 from bench.execute.workers import Ended, Workers, default_workers
 from bench.mending import mend
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.resolved import ResolvedSuite
+from bench.runs import Run
 from bench.store import Store, open_store
-from bench.suite import ResolvedSuite
 from bench.tables import build_tables
 
 

@@ -3,7 +3,7 @@
 from bench.errors import InputError
 from bench.execute.workers import Workers
 from bench.outside import SOURCES
-from bench.suite import ResolvedSuite
+from bench.resolved import ResolvedSuite
 from models.size_classes import TOLERANCE, Measure, Sized, Unmatched, unmatched
 from models.spec import parse_spec
 

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from bench.commands.plan_text import describe, failure_line
 from bench.commands.under_way import UnderWay, duration, how_far, runs_under_way
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.runs import Run
 from bench.store import Record, Store
 from bench.suite import Match
 

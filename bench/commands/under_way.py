@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bench.execute.progress_file import RunProgress, read_progress
 from bench.locks import holder
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 
 

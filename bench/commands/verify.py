@@ -8,7 +8,8 @@ from pathlib import Path
 from bench.commands.only import select
 from bench.errors import InputError
 from bench.execute.workers import Ended, Workers
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.runs import Run
 from bench.store import Record, Store, open_store
 
 

@@ -6,7 +6,7 @@ from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.plans import Augmentation, Stream
 from bench.execute.material import Material
-from bench.plan import Run
+from bench.runs import Run
 from bench.train.recipe import Settings
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.plan import Budget, Run, canonical_json
+from bench.runs import Budget, Run, canonical_json
 from bench.store import Store
 from bench.writing import clear_errors, write_new
 

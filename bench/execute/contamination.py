@@ -15,7 +15,7 @@ from bench.data.bad_images import read_leniently
 from bench.data.sets import ImageSet
 from bench.data.targets import load_target
 from bench.execute.material import Material, subset_of
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store, write_atomically
 
 CHUNK_BYTES = 2**26

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from bench.errors import InputError
 from bench.execute.trackers import start_tracker
-from bench.plan import Run
+from bench.runs import Run
 from bench.train.progress import Progress
 
 if TYPE_CHECKING:

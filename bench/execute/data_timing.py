@@ -18,7 +18,7 @@ from bench.execute.contamination import content_hashes
 from bench.execute.estimate import DataTiming
 from bench.execute.feeding import choose, num_decoders
 from bench.execute.material import load_material
-from bench.plan import Run
+from bench.runs import Run
 
 READ_SECONDS = 0.1
 MAX_IMAGES = 1024

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.data.sets import Pipeline
 from bench.execute.budgets import FLOPS_PER_MAC, images_in
-from bench.plan import Run
+from bench.runs import Run
 
 FLOPS_PER_MAC_OF_FEATURES = 2
 HASH_BYTES = 8

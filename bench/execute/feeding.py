@@ -9,7 +9,7 @@ from bench.data.bad_images import BadImages
 from bench.data.pipelines import Feed
 from bench.data.sets import ImageSet, Pipeline, WantedPipeline
 from bench.execute.environment import num_cores
-from bench.plan import Run
+from bench.runs import Run
 
 GPU_SHARE = 0.5
 """Of a GPU's free memory that images may take; the rest is for the model."""

@@ -23,7 +23,7 @@ from bench.execute.initial import initial_model
 from bench.execute.material import Material
 from bench.execute.memory import free_memory, is_out_of_memory
 from bench.execute.sitting import Sitting
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 from bench.train.loop import Batch, Fit, num_steps, train
 from bench.train.settings import Settings

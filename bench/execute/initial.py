@@ -5,7 +5,7 @@ import safetensors.torch
 import models
 from bench.data.hashing import stream_seed
 from bench.outside import OutsideModel
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 from models.outside import outside_weights
 from models.weights import load_weights

@@ -29,7 +29,7 @@ from bench.execute.probing import probe
 from bench.execute.record import build_record, failure
 from bench.execute.sitting import Sitting
 from bench.locks import acquire
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Outcome, Record, Store
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.history import Diverged

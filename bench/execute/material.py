@@ -10,7 +10,7 @@ from bench.data.sets import ImageSet, Splits, Subset
 from bench.data.shots import load_shots
 from bench.data.targets import load_target
 from bench.execute.environment import num_cores
-from bench.plan import Run
+from bench.runs import Run
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from bench.execute.estimate import Timings, estimated_seconds
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 
 
 def by_priority(plan: Plan, timings: Timings) -> list[Run]:

@@ -20,7 +20,7 @@ from bench.execute.memory import peak, reset_peak
 from bench.execute.probing import SOLVERS
 from bench.execute.record import build_record
 from bench.execute.timing import Clock, check_size, first_images, predictions_bytes
-from bench.plan import PROBES, Run
+from bench.runs import PROBES, Run
 from bench.store import Outcome, Store
 from bench.train.loop import accelerator_for
 from bench.train.probes import Features, LinearProbe, features

@@ -24,7 +24,7 @@ from bench.execute.feeding import EVALUATION_BATCH, delivery, feed_for
 from bench.execute.initial import pretrained_model
 from bench.execute.material import Material, load_material
 from bench.execute.record import build_record
-from bench.plan import PROBES, Run
+from bench.runs import PROBES, Run
 from bench.store import Outcome, Store
 from bench.train.evaluate import Evaluation
 from bench.train.loop import accelerator_for

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from bench.execute.estimate import Timings
 from bench.execute.order import by_priority
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 from bench.store import Store
 
 LOOK_AGAIN_SECONDS = 1.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.data.sets import MEAN, STD
 from bench.execute.environment import environment, sources_hash
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import SCHEMA_VERSION, Record
 
 

@@ -16,7 +16,7 @@ from bench.execute.conduct import Conduct, Interrupted
 from bench.execute.curves import Curves
 from bench.execute.environment import sources_hash
 from bench.execute.progress_file import Phase, write_progress
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 from bench.train.checkpoint import DamagedCheckpoint, checkpoint_bytes, read_checkpoint
 from bench.train.progress import Progress

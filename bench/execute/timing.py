@@ -31,7 +31,7 @@ from bench.execute.material import Material, load_material
 from bench.execute.memory import peak, reset_peak
 from bench.execute.record import build_record
 from bench.execute.sitting import Sitting
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import WEIGHTS, Outcome, Store
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.history import NUM_ROWS, History

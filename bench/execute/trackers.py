@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.plan import Run
+from bench.runs import Run
 
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker

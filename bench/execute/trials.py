@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.execute.estimate import DataTiming, Shares, Timed, Timing, data_key, data_set, model_key, timing_key
-from bench.plan import Run
+from bench.runs import Run
 
 
 @dataclass(frozen=True)

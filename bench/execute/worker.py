@@ -16,7 +16,7 @@ from bench.execute.job import execute
 from bench.execute.probe_timing import time_probe
 from bench.execute.sitting import Sitting
 from bench.execute.timing import time_training
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Record, Store
 
 

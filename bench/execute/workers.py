@@ -26,7 +26,8 @@ from bench.execute.queue import Queue, attempts
 from bench.execute.record import failure
 from bench.execute.trials import Tried, timed
 from bench.locks import acquire
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 from bench.store import Outcome, Record, Store
 
 if TYPE_CHECKING:

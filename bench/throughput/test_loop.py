@@ -17,8 +17,9 @@ import models
 from bench.execute.conduct import AS_USUAL
 from bench.execute.sitting import Sitting
 from bench.plan import expand
+from bench.resolved import resolve
 from bench.store import open_store
-from bench.suite import load_suite, resolve
+from bench.suite import load_suite
 from bench.throughput.bare_loop import barely_trained
 from bench.throughput.images import IMAGE_SIZE, NUM_CLASSES, random_batch
 from bench.throughput.jobs import device_and_precision, go_on

@@ -9,8 +9,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.execute.record import build_record
 from bench.plan import expand
+from bench.resolved import ResolvedSuite, resolve
 from bench.store import Store
-from bench.suite import ResolvedSuite, Suite, resolve
+from bench.suite import Suite
 
 NUM_RUNS = 10_000
 LIMIT_S = 2.0

@@ -8,7 +8,7 @@ import pytest
 from bench.execute.progress_file import write_progress
 from bench.execute.record import failure
 from bench.locks import acquire
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Outcome, Store, open_store
 from bench.train.progress import Progress
 

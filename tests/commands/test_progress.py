@@ -11,7 +11,8 @@ from bench.commands.progress import SuiteProgress
 from bench.execute.estimate import Timing, timing_key
 from bench.execute.record import failure
 from bench.execute.workers import Ended, Started, Tick
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.runs import Run
 
 
 class Screen:

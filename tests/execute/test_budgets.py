@@ -10,7 +10,8 @@ from bench.commands.verify import repeat
 from bench.errors import InputError
 from bench.execute import job
 from bench.execute.budgets import calibrated, calibration_path, images_of
-from bench.plan import Budget, expand
+from bench.plan import expand
+from bench.runs import Budget
 from bench.store import open_store
 
 FLOPS = {"images": None, "match": "flops", "flops": {"pretrain": 2e10, "transfer": 1e10}}

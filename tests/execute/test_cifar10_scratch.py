@@ -11,9 +11,11 @@ from PIL import Image
 
 from bench.data.targets import load_target, parse_target
 from bench.execute import job
-from bench.plan import Budget, expand
+from bench.plan import expand
+from bench.resolved import resolve
+from bench.runs import Budget
 from bench.store import open_store
-from bench.suite import load_suite, resolve
+from bench.suite import load_suite
 
 PARTS = {"train": 3, "test": 1}
 """Images of each class in the slice."""

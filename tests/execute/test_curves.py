@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from bench.errors import InputError
 from bench.execute.curves import Curves, TrackerName, check_tracker
 from bench.execute.trackers import curve_name, hyper_parameters
-from bench.plan import Run
+from bench.runs import Run
 from bench.train.progress import Progress
 
 

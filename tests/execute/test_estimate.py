@@ -19,7 +19,8 @@ from bench.execute.estimate import (
 from bench.execute.order import by_priority, most_at_once, seconds_in_all
 from bench.execute.timing import TooLarge, check_size
 from bench.execute.trials import Tried, timed
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 from models import Counts
 
 MACS = {"vit_pico/8": 1_000, "bit_resnet_pico": 4_000}

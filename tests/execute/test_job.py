@@ -22,7 +22,8 @@ from bench.data.targets import load_target, parse_target
 from bench.execute import job
 from bench.execute.augmentation import augmentation_of
 from bench.execute.initial import initial_model
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 from bench.store import Store, open_store
 from bench.train.recipe import Settings
 

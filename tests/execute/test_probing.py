@@ -16,7 +16,8 @@ from bench.data.targets import load_target, parse_target
 from bench.errors import InputError
 from bench.execute import probing
 from bench.execute.record import build_record
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.runs import Run
 from bench.store import Outcome, Store, open_store
 from bench.tables import build_tables
 

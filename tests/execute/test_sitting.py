@@ -11,7 +11,7 @@ from bench.execute import job
 from bench.execute.conduct import Conduct, Interrupted
 from bench.execute.progress_file import read_progress
 from bench.execute.sitting import Sitting
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store, open_store
 from bench.writing import StoreError
 from models.errors import SpecError

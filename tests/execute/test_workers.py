@@ -13,7 +13,8 @@ from bench.execute.conduct import Conduct
 from bench.execute.estimate import Timing, timing_key
 from bench.execute.order import by_priority
 from bench.execute.workers import Ended, Started, Workers
-from bench.plan import Plan, Run
+from bench.plan import Plan
+from bench.runs import Run
 from bench.store import Store, open_store
 
 SECONDS = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}

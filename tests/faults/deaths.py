@@ -4,7 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 from bench.execute.conduct import Conduct
-from bench.plan import Run
+from bench.runs import Run
 from bench.store import Store
 from tests.faults.moments import Moment
 

@@ -12,29 +12,16 @@ from pathlib import Path
 import pytest
 
 from bench.execute.conduct import Conduct
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.resolved import resolve
+from bench.runs import Run
 from bench.store import Store, open_store
-from bench.suite import load_suite, resolve
+from bench.suite import load_suite
 from tests.faults import deaths, moments
 from tests.faults.moments import Moment
+from tests.faults.suites import write_suite
 
-RECIPE = """
-batch_size: 16
-ema: 0.9
-mixup: 0.5
-label_smoothing: 0.1
-schedule: linear
-"""
-SUITE = """
-corpus: {name: fractals, classes: 4}
-subsets: [32]
-models: ["vit_pico/8:depth=1,drop_path=0.3", "timm:test_resnet", "r_pico+vit_pico/8:depth=1,drop_path=0.2"]
-targets: [digits@40]
-seeds: [0]
-images: {pretrain: 160, transfer: 96}
-recipes: {pretrain: averaged.yaml, transfer: averaged.yaml}
-transfers: [fine-tune, linear]
-"""
+MODELS = ["vit_pico/8:depth=1,drop_path=0.3", "timm:test_resnet", "r_pico+vit_pico/8:depth=1,drop_path=0.2"]
 
 
 @dataclass(frozen=True)
@@ -111,15 +98,13 @@ def cases() -> list:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
-    (folder / "averaged.yaml").write_text(RECIPE, encoding="utf-8")
-    suite = SUITE.replace("averaged.yaml", str(folder / "averaged.yaml"))
-    (folder / "faults.yaml").write_text(suite, encoding="utf-8")
+    write_suite(folder, MODELS, subset=32)
     return folder
 
 
 @pytest.fixture(scope="module")
 def suite(folder):
-    return resolve(*load_suite(str(folder / "faults.yaml")), device="cpu", data_dir=folder)
+    return resolve(*load_suite(str(folder / "suite.yaml")), device="cpu", data_dir=folder)
 
 
 @pytest.fixture(scope="module")

@@ -13,32 +13,17 @@ from pathlib import Path
 import pytest
 
 from bench.execute.record import failure
-from bench.plan import Run, expand
+from bench.plan import expand
+from bench.resolved import resolve
+from bench.runs import Run
 from bench.store import Outcome, Store, open_store
-from bench.suite import load_suite, resolve
+from bench.suite import load_suite
 from tests.faults import moments
 from tests.faults.calls import Call, wait_until
 from tests.faults.moments import Act, Moment
+from tests.faults.suites import LAST_STEP, write_suite
 
-RECIPE = """
-batch_size: 16
-ema: 0.9
-mixup: 0.5
-label_smoothing: 0.1
-schedule: linear
-"""
-SUITE = """
-corpus: {name: fractals, classes: 4}
-subsets: [16]
-models: ["vit_pico/8:depth=1,drop_path=0.3", bit_resnet_pico, "r_pico+vit_pico/8:depth=1"]
-targets: [digits@40]
-seeds: [0]
-images: {pretrain: 160, transfer: 96}
-recipes: {pretrain: averaged.yaml, transfer: averaged.yaml}
-transfers: [fine-tune, linear]
-"""
-LAST_STEP = 16
-"""Of training from scratch."""
+MODELS = ["vit_pico/8:depth=1,drop_path=0.3", "bit_resnet_pico", "r_pico+vit_pico/8:depth=1"]
 
 Start = Callable[..., Call]
 
@@ -46,8 +31,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def written(folder: Path) -> Path:
-    (folder / "averaged.yaml").write_text(RECIPE, encoding="utf-8")
-    (folder / "suite.yaml").write_text(SUITE, encoding="utf-8")
+    write_suite(folder, MODELS, subset=16)
     return folder
 
 
@@ -255,11 +239,7 @@ def test_a_run_that_fails_is_tried_once_by_two_calls(start, store, scratch, tmp_
 @pytest.mark.faults
 @pytest.mark.parametrize("whom", [moments.kill_group, moments.kill])
 def test_a_call_that_is_killed_is_taken_over_by_the_one_beside_it(start, store, scratch, untouched, tmp_path, whom):
-    mark = tmp_path / "mark"
-    first = start("--checkpoint-every", "0", at={scratch.key: moments.in_training(9, partial(moments.pause, mark, 60))})
-    wait_until(mark.exists)
-    second = start()
-    wait_until(lambda: "1 worker;" in second.said)
+    first, second = one_beside_another(start, scratch, tmp_path / "mark")
     time.sleep(3)
     if whom is moments.kill_group:
         first.tell_all(signal.SIGKILL)
@@ -273,11 +253,7 @@ def test_a_call_that_is_killed_is_taken_over_by_the_one_beside_it(start, store, 
 @pytest.mark.faults
 def test_an_idle_worker_that_is_killed_is_replaced(start, store, scratch, untouched, tmp_path):
     """While its call waits for a run that another call does."""
-    mark = tmp_path / "mark"
-    first = start("--checkpoint-every", "0", at={scratch.key: moments.in_training(9, partial(moments.pause, mark, 60))})
-    wait_until(mark.exists)
-    second = start()
-    wait_until(lambda: "1 worker;" in second.said)
+    first, second = one_beside_another(start, scratch, tmp_path / "mark")
     time.sleep(2)
     for number in (signal.SIGKILL, signal.SIGTERM):
         for worker in second.workers():
@@ -360,6 +336,15 @@ def test_a_full_disk_ends_the_call_with_a_clear_message_and_no_loss(start, small
     for run in runs_of(untouched):
         assert_same(store, untouched, run)
     assert_nothing_is_left(store)
+
+
+def one_beside_another(start: Start, run: Run, mark: Path) -> tuple[Call, Call]:
+    """A call that stands still in a run, kept at its eighth step, and one that waits for it."""
+    first = start("--checkpoint-every", "0", at={run.key: moments.in_training(9, partial(moments.pause, mark, 60))})
+    wait_until(mark.exists)
+    second = start()
+    wait_until(lambda: "1 worker;" in second.said)
+    return first, second
 
 
 def seconds_to_end(call: Call) -> float:

@@ -31,3 +31,7 @@ class DuplicateRowError(AnalysisError):
 
 class UnknownReferenceError(AnalysisError):
     """An ablation without a reference arm, or with one that is not among its arms."""
+
+
+class NotPositiveError(AnalysisError):
+    """A time, rate or ratio that is not a finite number above zero."""

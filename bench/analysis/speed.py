@@ -1,0 +1,111 @@
+"""What the rounds of a speed measurement show: rates, latencies, and ratios to the reference of the heat.
+
+The rows of a heat were measured in turns, so their ratios are taken round by round: whatever slows the machine for a
+while slows both sides of a pair. Rates of different heats are never divided by one another.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.errors import DuplicateRowError, UnknownReferenceError
+from bench.analysis.intervals import LEVEL
+from bench.analysis.ratios import Ratio, paired_ratio
+from bench.analysis.seeds import require_columns, split
+from bench.speeds import FIGURES, HEAT
+
+HEAT_KEY = ["measurement", *HEAT]
+_ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
+_READ = [*HEAT_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
+_UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
+
+
+def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+    """Add what follows from the rounds to the rows of some heats.
+
+    Args:
+        rows: one row a network and setting, as in `bench.speeds.MEASURED`.
+        level: of the intervals.
+
+    Returns:
+        The same rows with `images_per_second` (over the median round), `p50_ms`, `p95_ms`, `p99_ms` (of single calls,
+        milliseconds), `reference_ratio` with `_low` and `_high` (how many times the images per second of the heat's
+        reference), `num_rounds`, and `seconds_a_million_images` (of training rows). NaN where a row did not run;
+        the reference itself has the ratio 1 without an interval.
+
+    Raises:
+        UnknownReferenceError: a heat has no reference.
+        DuplicateRowError: it has two, or a row stands twice.
+        UnpairedError, NotPositiveError: the rounds of a heat are not what was described.
+    """
+    require_columns(rows, _READ, "speeds")
+    found: dict[int, dict[str, Any]] = {}
+    numbered = rows.reset_index(drop=True)
+    for heat, of_heat in split(numbered, HEAT_KEY):
+        reference = _reference(of_heat, heat)
+        for number, row in of_heat.iterrows():
+            found[int(str(number))] = _rate(row) | _latency(row) | _to_reference(row, reference, level)
+    figures = pd.DataFrame([found[number] for number in sorted(found)], columns=list(FIGURES), index=rows.index)
+    return rows.drop(columns=list(FIGURES), errors="ignore").join(figures.astype(FIGURES))
+
+
+def rates(row: pd.Series) -> np.ndarray:
+    """Images per second in each round of a row; empty where it did not run."""
+    seconds = np.asarray(row["round_seconds"], dtype=np.float64)
+    return float(row["batch_size"]) / seconds if len(seconds) else seconds
+
+
+def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
+    """How many times the images per second of another row of its heat a row has, round by round.
+
+    NaN where one of them did not run.
+
+    Raises:
+        UnpairedError: one has more rounds.
+    """
+    ours, theirs = rates(row), rates(other)
+    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else _UNKNOWN
+
+
+def _reference(heat: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:
+    """The one row that the others are compared with."""
+    name = ", ".join(str(value) for value in key)
+    if (twice := heat[_ROW].duplicated()).any():
+        raise DuplicateRowError(f"heat {name}: {heat.loc[twice, 'model'].iloc[0]} stands twice under one setting")
+    references = heat[heat["is_reference"]]
+    if references.empty:
+        raise UnknownReferenceError(f"heat {name}: none of its {len(heat)} rows is the reference")
+    if len(references) > 1:
+        raise DuplicateRowError(f"heat {name}: {len(references)} references: {', '.join(references['model'])}")
+    return references.iloc[0]
+
+
+def _rate(row: pd.Series) -> dict[str, Any]:
+    seconds = np.asarray(row["round_seconds"], dtype=np.float64)
+    rate = float(row["batch_size"]) / float(np.median(seconds)) if len(seconds) else math.nan
+    of_training = row["task"] == "training"
+    return {
+        "images_per_second": rate,
+        "num_rounds": len(seconds),
+        "seconds_a_million_images": 1e6 / rate if of_training else math.nan,
+    }
+
+
+def _latency(row: pd.Series) -> dict[str, float]:
+    calls = np.asarray(row["call_seconds"], dtype=np.float64)
+    shares = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+    return {name: 1000 * float(np.quantile(calls, share)) if len(calls) else math.nan for name, share in shares.items()}
+
+
+def _to_reference(row: pd.Series, reference: pd.Series, level: float) -> dict[str, float]:
+    if row["is_reference"]:
+        ratio = Ratio(1.0 if len(row["round_seconds"]) else math.nan, math.nan, math.nan, 0)
+    else:
+        ratio = rate_ratio(row, reference, level)
+    return {
+        "reference_ratio": ratio.ratio,
+        "reference_ratio_low": ratio.low,
+        "reference_ratio_high": ratio.high,
+    }

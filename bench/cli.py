@@ -83,7 +83,8 @@ def run(
     tracker: Tracker = TrackerChoice.tensorboard,
 ) -> None:
     """Do a suite's runs and write its tables; finished runs are skipped, and interrupted ones go on."""
-    from bench.commands.session import Place, Terminated, run_suite
+    from bench.commands.session import Place, run_suite
+    from bench.commands.sigterm import Terminated
     from bench.execute.conduct import Conduct
 
     resolved, plan = _planned(suite, device, data, seed_offset, only)
@@ -170,6 +171,28 @@ def verify(
     comparison = repeat(store, found, data or default_data_dir())
     plan_text.show_verification(console, comparison)
     raise typer.Exit(0 if comparison.is_same else 1)
+
+
+@app.command()
+def compare(
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="A file of speeds, or a store.")] = None,
+    new: Annotated[str | None, typer.Argument(metavar="NEW", help="A later one; FILE@COMMIT picks of a file.")] = None,
+    fail_over: Annotated[
+        str | None, typer.Option("--fail-over", metavar="5%", help="Exit 1 where something is worse by more.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compare other machines or protocols, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two measurements of speed, or two stores of accuracies, with intervals."""
+    from bench.commands.compare import compare_paths, judge, parse_limit, show
+
+    limit = parse_limit(fail_over) if fail_over is not None else None
+    if old is None or new is None:
+        raise InputError("compare takes two paths, OLD and NEW: two files of speeds, or two stores")
+    found = compare_paths(old, new, force=force)
+    verdict = judge(found, limit) if limit is not None else None
+    show(console, found, verdict, as_json=as_json)
+    raise typer.Exit(1 if verdict and verdict.worse else 0)
 
 
 @app.command(name="models")

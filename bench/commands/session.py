@@ -1,18 +1,14 @@
 """One call of `bench run`: say what will be done, do it with progress, write the tables, list what went wrong."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 
 from bench.commands import plan_text
 from bench.commands.progress import SuiteProgress
+from bench.commands.sigterm import Terminated, told_by_sigterm
 from bench.commands.size_class import check_size_class
 from bench.commands.under_way import duration
 from bench.data.targets import check_target
@@ -29,10 +25,6 @@ from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Store, open_store
 from bench.tables import build_tables
-
-
-class Terminated(BaseException):
-    """This process was told to end, by SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
     console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
     todo = _todo(plan, store, console)
     try:
-        with _told_by_sigterm():
+        with told_by_sigterm():
             ended = _execute(plan, todo, store, place, missing, console)
     except (KeyboardInterrupt, Terminated):
         console.print(
@@ -111,20 +103,6 @@ def _execute(
                 if isinstance(event, Ended):
                     ended.append(event)
     return ended
-
-
-@contextmanager
-def _told_by_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that it ends the work as Ctrl-C does."""
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _is_finished(plan: Plan, folder: Path) -> bool:

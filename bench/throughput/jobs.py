@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.throughput.images import Batch
 from bench.train.loop import Watch, accelerator_for, train
@@ -59,24 +59,6 @@ def inference_job(model: nn.Module, batch: Batch) -> Job:
             model(images)
 
     return classify
-
-
-def peak_memory_bytes(step: Job, device: str) -> int:
-    """Of a training step: on CUDA what torch allocates at most, on a CPU what forward keeps for backward."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        step()
-        return torch.cuda.max_memory_allocated()
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        step()
-    return sum(kept.values())
 
 
 def device_and_precision(device: torch.device) -> tuple[Literal["cpu", "cuda"], Literal["fp32", "bf16"]]:

@@ -14,7 +14,8 @@ from torch import nn
 
 import models
 from bench.throughput.images import random_batch
-from bench.throughput.jobs import inference_job, peak_memory_bytes, training_job
+from bench.throughput.jobs import inference_job, training_job
+from bench.throughput.memory import memory_of_step
 from bench.throughput.side_by_side import side_by_side
 
 IMAGE_SIZE = 224
@@ -34,12 +35,13 @@ def test_as_fast_as_timm_s(benchmark: BenchmarkFixture, device: torch.device, na
     job = training_job if stage == "training" else inference_job
     ours, theirs = (job(model.to(device), batch) for model in pair(name))
     found = side_by_side(benchmark, ours, theirs, device=device.type, pairs=PAIRS)
-    memory = [peak_memory_bytes(work, device.type) for work in (ours, theirs)] if stage == "training" else []
+    our_memory, their_memory = (memory_of_step(work, device) for work in (ours, theirs))
     benchmark.extra_info |= {"model": name, "peer": PEERS[name], "batch_size": len(batch[0]), "device": device.type}
-    benchmark.extra_info |= asdict(found) | {"memory_bytes": memory}
-    print(f"{name} in {stage}: {found} of timm's rate; memory {memory}")
+    benchmark.extra_info |= asdict(found) | {"memory": asdict(our_memory), "peer_memory": asdict(their_memory)}
+    print(f"{name} in {stage}: {found} of timm's rate; {our_memory} beside timm's {their_memory}")
     assert found.low > LIMIT
-    assert not memory or memory[0] <= memory[1]
+    assert our_memory.activation_memory_bytes <= their_memory.activation_memory_bytes
+    assert our_memory.peak_memory_bytes <= their_memory.peak_memory_bytes
 
 
 def pair(name: str) -> tuple[nn.Module, nn.Module]:

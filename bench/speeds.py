@@ -124,6 +124,7 @@ def latest(frame: pd.DataFrame) -> pd.DataFrame:
     """Of each heat of a suite on a machine the rows that were measured last; the order of the rows stays."""
     if frame.empty:
         return frame
+    frame = frame.reset_index(drop=True)
     heats = frame.groupby(["machine", "suite", *HEAT], sort=False)
     last = heats["measured_at"].transform("idxmax").map(frame["measurement"])
     return frame[frame["measurement"] == last].reset_index(drop=True)

@@ -39,7 +39,7 @@ def test_a_file_only_grows(tmp_path: Path) -> None:
     path = append(tmp_path, speeds(*(row | LATER for row in (reference(2000.0), measured(1400.0)))))
     found = read(path)
     assert found["measurement"].tolist() == ["m1"] * 4 + ["m2"] * 2
-    last = latest(found)
+    last = latest(pd.concat([found.iloc[2:], found.iloc[:2]]))
     assert (
         list(zip(last["task"], last["measurement"], strict=True))
         == [("training", "m1")] * 2 + [("inference", "m2")] * 2

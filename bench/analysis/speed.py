@@ -5,6 +5,7 @@ while slows both sides of a pair. Rates of different heats are never divided by 
 """
 
 import math
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from bench.analysis.seeds import require_columns, split
 from bench.speeds import FIGURES, HEAT
 
 HEAT_KEY = ["measurement", *HEAT]
+OURS = "ours"
+"""The implementation that is not another library's."""
+_PLACE = ["machine", "suite"]
 _ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
 _READ = [*HEAT_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
 _UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
@@ -67,6 +71,64 @@ def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
     """
     ours, theirs = rates(row), rates(other)
     return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else _UNKNOWN
+
+
+def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+    """How our own models stand to one another in each heat; peers are left out.
+
+    Args:
+        rows: rows of some heats, with their figures.
+        level: of the intervals.
+
+    Returns:
+        One row per heat and ordered pair of models: `rank` and `other_rank` (1 has the most images per second; missing
+        where the model did not run), and `ratio` with `_low` and `_high`: how many times the images per second of
+        `other` the model has, paired by round.
+    """
+    require_columns(rows, [*_PLACE, *HEAT_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
+    found: list[dict[str, Any]] = []
+    for heat, of_heat in split(rows[rows["implementation"] == OURS], [*_PLACE, *HEAT_KEY]):
+        ranked = of_heat.assign(rank=of_heat["images_per_second"].rank(ascending=False, method="min"))
+        pairs = permutations((row for _, row in ranked.iterrows()), 2)
+        found += [dict(zip([*_PLACE, *HEAT_KEY], heat, strict=True)) | _pair(*pair, level) for pair in pairs]
+    pair = ["model", "other", "rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
+    table = pd.DataFrame(found, columns=[*_PLACE, *HEAT_KEY, *pair])
+    return table.astype(dict.fromkeys(("rank", "other_rank"), "Int64") | dict.fromkeys(pair[4:], "float64"))
+
+
+def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of models of which one is faster at equal settings and the other where each has its best.
+
+    Args:
+        table: as from `standings`.
+
+    Returns:
+        One row a pair of the same machine, suite, task, precision and image size: `model` is the faster one at equal
+        settings, `other` at best ones. `equal_ratio` (above 1) and `best_ratio` (below 1), each with `_low` and
+        `_high`, are the model's images per second over the other's; `certain` says that both intervals exclude 1.
+    """
+    same = [*_PLACE, *(name for name in HEAT if name != "kind"), "model", "other"]
+    ratios = ["ratio", "ratio_low", "ratio_high"]
+    equal, best = (
+        table.loc[table["kind"] == kind, [*same, *ratios]].rename(columns={name: f"{kind}_{name}" for name in ratios})
+        for kind in ("equal", "best")
+    )
+    both = equal.merge(best, on=same)
+    changed = both[(both["equal_ratio"] > 1) & (both["best_ratio"] < 1)].reset_index(drop=True)
+    return changed.assign(certain=(changed["equal_ratio_low"] > 1) & (changed["best_ratio_high"] < 1))
+
+
+def _pair(row: pd.Series, other: pd.Series, level: float) -> dict[str, Any]:
+    ratio = rate_ratio(row, other, level)
+    return {
+        "model": row["model"],
+        "other": other["model"],
+        "rank": row["rank"],
+        "other_rank": other["rank"],
+        "ratio": ratio.ratio,
+        "ratio_low": ratio.low,
+        "ratio_high": ratio.high,
+    }
 
 
 def _reference(heat: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.analysis.errors import DuplicateRowError, MissingColumnError, UnknownReferenceError, UnpairedError
 from bench.analysis.ratios import paired_ratio
-from bench.analysis.speed import with_figures
+from bench.analysis.speed import ranking_changes, standings, with_figures
 from tests.speed_rows import FAILED, ROW, measured, reference, speeds
 
 LATENCY = {"kind": "latency", "batch_size": 1}
@@ -98,3 +98,83 @@ def test_a_heat_that_cannot_be_is_refused(rows: list[dict[str, object]], error: 
 def test_a_table_that_lacks_a_column_is_refused() -> None:
     with pytest.raises(MissingColumnError, match="call_seconds"):
         with_figures(pd.DataFrame([ROW]).drop(columns="call_seconds"))
+
+
+SETTINGS = {"layout": "channels_last", "mode": "compiled"}
+
+
+def _two_heats(equal: tuple[float, float], best: tuple[float, float], **same: object) -> pd.DataFrame:
+    """The rates of two models at equal and at best settings."""
+    rows = []
+    for kind, rates in (("equal", equal), ("best", best)):
+        heat = {"kind": kind} | same
+        rows.append(reference(1000.0, **heat))
+        for model, rate in zip(("vit_pico/8", "bit_resnet_pico"), rates, strict=True):
+            rows.append(measured(rate, model=model, **heat, **(SETTINGS if kind == "best" else {})))
+    return speeds(*rows)
+
+
+def test_standings_rank_our_models_and_pair_them_by_round() -> None:
+    """Peers and the reference have no place; each pair stands in both directions, with inverse ratios."""
+    ours = [measured(rate, model=model) for model, rate in (("a", 900.0), ("b", 1200.0), ("c", 1000.0))]
+    table = standings(speeds(reference(2000.0), *ours, measured(5000.0, model="a", implementation="torchvision")))
+    assert len(table) == 6
+    assert dict(zip(table["model"], table["rank"], strict=True)) == {"a": 3, "b": 1, "c": 2}
+    assert dict(zip(table["other"], table["other_rank"], strict=True)) == {"a": 3, "b": 1, "c": 2}
+    by_pair = table.set_index(["model", "other"])[["ratio", "ratio_low", "ratio_high"]]
+    found = paired_ratio(32 / np.array(ours[1]["round_seconds"]), 32 / np.array(ours[0]["round_seconds"]))
+    assert tuple(by_pair.loc["b", "a"]) == (found.ratio, found.low, found.high)
+    inverse = by_pair.loc["a", "b"]
+    assert (1 / inverse["ratio"], 1 / inverse["ratio_high"]) == pytest.approx((found.ratio, found.low))
+
+
+def test_a_model_that_did_not_run_has_no_place() -> None:
+    rows = [reference(1000.0), measured(900.0), measured(1.0, model="bit_resnet_pico", **FAILED)]
+    table = standings(speeds(*rows)).set_index("model")
+    assert table["rank"]["vit_pico/8"] == 1
+    assert pd.isna(table["rank"]["bit_resnet_pico"])
+    assert table["ratio"].isna().all()
+    assert standings(speeds(reference(1000.0))).empty
+
+
+def test_a_change_of_places_is_found_once_and_is_certain_outside_the_noise() -> None:
+    """The pair stands with the one that leads at equal settings first."""
+    (change,) = ranking_changes(standings(_two_heats((1000.0, 800.0), (1000.0, 1300.0)))).to_dict("records")
+    assert (change["model"], change["other"], change["certain"]) == ("vit_pico/8", "bit_resnet_pico", True)
+    assert change["equal_ratio_low"] > 1 > change["best_ratio_high"]
+    assert (change["task"], change["precision"], change["image_size"]) == ("inference", "fp32", 32)
+    (change,) = ranking_changes(standings(_two_heats((800.0, 1000.0), (1300.0, 1000.0)))).to_dict("records")
+    assert (change["model"], change["other"]) == ("bit_resnet_pico", "vit_pico/8")
+
+
+@pytest.mark.parametrize(("equal", "best"), [((1000.0, 985.0), (1000.0, 1300.0)), ((1000.0, 800.0), (1000.0, 1015.0))])
+def test_a_change_within_the_noise_is_not_certain(equal: tuple[float, float], best: tuple[float, float]) -> None:
+    """Whichever of the two heats it is that cannot tell."""
+    (change,) = ranking_changes(standings(_two_heats(equal, best, noise=0.03))).to_dict("records")
+    assert not change["certain"]
+
+
+def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
+    """Nor between tasks, sizes, suites or machines."""
+    assert ranking_changes(standings(_two_heats((1000.0, 800.0), (1400.0, 1300.0)))).empty
+    one, other = _two_heats((1000.0, 800.0), (1.0, 2.0)), _two_heats((1.0, 2.0), (1000.0, 1300.0))
+    for name, value in (
+        ("task", "training"),
+        ("precision", "bf16"),
+        ("image_size", 64),
+        ("suite", "b"),
+        ("machine", "b"),
+    ):
+        apart = pd.concat([one[one["kind"] == "equal"], other[other["kind"] == "best"].assign(**{name: value})])
+        assert ranking_changes(standings(apart)).empty
+    assert (
+        len(ranking_changes(standings(pd.concat([one[one["kind"] == "equal"], other[other["kind"] == "best"]])))) == 1
+    )
+    broken = _two_heats((1000.0, 800.0), (1000.0, 1300.0))
+    broken.at[5, "round_seconds"] = []
+    assert ranking_changes(standings(broken)).empty
+
+
+def test_few_rounds_are_never_certain() -> None:
+    (change,) = ranking_changes(standings(_two_heats((1000.0, 500.0), (1000.0, 2000.0), rounds=5))).to_dict("records")
+    assert not change["certain"]

@@ -16,7 +16,8 @@ NO_BASELINE = "no baseline: a probe trains no network, so there is none from scr
 
 _PRETRAINING = ["model", "family", "corpus", "subset_images", "subset_classes"]
 _TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_recipe", "transfer_recipe"]
-_ROW = [*_PRETRAINING, *_TRANSFER]
+ROW = [*_PRETRAINING, *_TRANSFER]
+"""What identifies a row of the comparison."""
 _BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
 """Where a row and its from-scratch row agree."""
 
@@ -39,16 +40,16 @@ def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     Raises:
         MissingColumnError, DuplicateRowError: the table is not one of cells.
     """
-    require_columns(cells, [*_ROW, "ablation", "draw", "seed", "status", "reason", "accuracy", "notes"], "cells")
+    require_columns(cells, [*ROW, "ablation", "draw", "seed", "status", "reason", "accuracy", "notes"], "cells")
     ladder = cells[cells["ablation"] == ""]
     expected = expected_seeds(ladder)
-    seeds = {key: read_seeds(rows, expected) for key, rows in split(ladder, _ROW)}
+    seeds = {key: read_seeds(rows, expected) for key, rows in split(ladder, ROW)}
     scratch = {_baseline(key): row for key, row in seeds.items() if _is_scratch(key)}
     rows = [
-        dict(zip(_ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
+        dict(zip(ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
         for key, row in seeds.items()
     ]
-    table = pd.DataFrame(rows, columns=[*_ROW, *NUMBERS, *difference_columns("gain")])
+    table = pd.DataFrame(rows, columns=[*ROW, *NUMBERS, *difference_columns("gain")])
     order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
     return with_types(table, "gain").sort_values(order, key=_place, ignore_index=True)
 
@@ -56,7 +57,7 @@ def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
 def _gain(key: Key, row: Seeds, scratch: dict[Key, Seeds], level: float) -> dict[str, Any]:
     if _is_scratch(key):
         return {"gain_status": ""}
-    if key[_ROW.index("transfer")] != FINE_TUNE:
+    if key[ROW.index("transfer")] != FINE_TUNE:
         return {"gain_status": NO_BASELINE}
     if _baseline(key) not in scratch:
         return {"gain_status": "undecided: no from-scratch row"}
@@ -64,11 +65,11 @@ def _gain(key: Key, row: Seeds, scratch: dict[Key, Seeds], level: float) -> dict
 
 
 def _baseline(key: Key) -> Key:
-    return tuple(value for column, value in zip(_ROW, key, strict=True) if column in _BASELINE)
+    return tuple(value for column, value in zip(ROW, key, strict=True) if column in _BASELINE)
 
 
 def _is_scratch(key: Key) -> bool:
-    return bool(key[_ROW.index("corpus")] == SCRATCH)
+    return bool(key[ROW.index("corpus")] == SCRATCH)
 
 
 def _place(column: pd.Series) -> pd.Series:

@@ -131,13 +131,15 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
     """Rebuild tables, figures and pages from a store alone, and print the comparison."""
     from bench.report.console import comparison_text
     from bench.report.write import write_report
+    from bench.speeds import all_machines
     from bench.tables import build_tables, outside
 
     store = _existing_store(suite, results)
     tables = build_tables(store)
     store.write_tables(tables)
     others = outside(store)
-    page = write_report(store.suite().model_dump(mode="json"), tables, reports / store.root.name, others)
+    suite_fields, speeds = store.suite().model_dump(mode="json"), all_machines(results)
+    page = write_report(suite_fields, tables, reports / store.root.name, others, speeds)
     console.print(comparison_text(tables["comparison"]))
     if others:
         console.print(f"{len(others)} finished runs in {store.root} are outside this suite: {', '.join(others)}")

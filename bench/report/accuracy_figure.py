@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log10
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,10 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.seeds import COMPLETE, split
-from bench.report.drawing import chance_handle, colour, columns, draw_chance, grid, marker, style
+from bench.report.drawing import DASHES, Dashes, chance_handle, colour, columns, draw_chance, grid, marker, style
 from bench.report.layout import Panel, panels
 from bench.report.wording import family_name, short_count
 
-_Dashes = Literal["-", "--", ":", "-."]
-_DASHES: tuple[_Dashes, ...] = ("-", "--", ":", "-.")
 _SCRATCH_FILL, _MISSING_FILL = "left", "white"
 """Half filled, and hollow."""
 
@@ -53,13 +51,13 @@ class _Series:
     family: str
     model: str
     corpus: str
-    dashes: _Dashes
+    dashes: Dashes
 
 
 def _series(comparison: pd.DataFrame) -> list[_Series]:
     pretrained = comparison[comparison["corpus"] != SCRATCH]
     return [
-        _Series(family, model, corpus, _DASHES[number % len(_DASHES)])
+        _Series(family, model, corpus, DASHES[number % len(DASHES)])
         for (family,), rows in split(pretrained, ["family"])
         for number, ((model, corpus), _) in enumerate(split(rows, ["model", "corpus"]))
     ]

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+Dashes = Literal["-", "--", ":", "-."]
+DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
+"""What the lines of one family differ in."""
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}

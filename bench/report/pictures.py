@@ -1,7 +1,7 @@
 """Which figures a report has, and what stands under each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +12,10 @@ from bench.analysis.seeds import split
 from bench.report.ablation_figure import ablation_figure
 from bench.report.accuracy_figure import accuracy_figure
 from bench.report.drawing import save
-from bench.report.layout import by_transfer, heading
+from bench.report.layout import by_transfer, heading, panels
 from bench.report.page import Picture
+from bench.report.pareto_figure import pareto_figure
+from bench.report.speed_machines import Machine
 from bench.report.wording import AS_MUCH
 
 FOLDER = "figures"
@@ -27,9 +29,17 @@ class Pictures:
     """By transfer."""
     ablations: dict[tuple[str, str], Picture]
     """By ablation and transfer."""
+    costs: dict[str, dict[str, Picture]] = field(default_factory=dict)
+    """By machine, and by the target's title."""
 
 
-def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str, float], out: Path) -> Pictures:
+def draw(
+    comparison: pd.DataFrame,
+    ablations: pd.DataFrame,
+    chance: Mapping[str, float],
+    out: Path,
+    machines: Sequence[Machine] = (),
+) -> Pictures:
     """Draw all figures into `out/figures`, in place of those of an earlier report.
 
     Args:
@@ -37,6 +47,7 @@ def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str,
         ablations: as from `bench.analysis.ablations`.
         chance: target -> accuracy of guessing, 0 to 1.
         out: the report's folder.
+        machines: those whose speeds the report shows.
     """
     for old in (out / FOLDER).glob("*"):
         old.unlink()
@@ -50,7 +61,19 @@ def draw(comparison: pd.DataFrame, ablations: pd.DataFrame, chance: Mapping[str,
             if rows["accuracy"].notna().any():
                 picture = arms[name, transfer] = _ablation_picture(number, name, transfer)
                 save(ablation_figure(rows, chance), out / picture.path)
-    return Pictures(accuracy, arms)
+    return Pictures(accuracy, arms, _draw_costs(machines, out))
+
+
+def _draw_costs(machines: Sequence[Machine], out: Path) -> dict[str, dict[str, Picture]]:
+    drawn: dict[str, dict[str, Picture]] = {}
+    for number, machine in enumerate(machines, start=1):
+        for of_target, panel in enumerate(panels(machine.costs), start=1):
+            if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
+                path = f"{FOLDER}/cost-{of_target}" + ("" if machine.is_only else f"-machine-{number}")
+                shown = f"{machine.title('Test accuracy against cost')}, {panel.title}"
+                drawn.setdefault(machine.name, {})[panel.title] = Picture(path, _cost_caption(shown), shown)
+                save(pareto_figure(panel.rows), out / path)
+    return drawn
 
 
 def _has_ladder(comparison: pd.DataFrame) -> bool:
@@ -90,4 +113,12 @@ def _ablation_caption(shown: str) -> str:
         f"{shown}: means over seeds with {LEVEL:.0%} intervals. Above each bar its "
         "paired difference to the reference arm (in full colour) in percentage points; under it its tokens, "
         "without the class token, and its parameters. Hatched: a seed is missing. Dotted: chance."
+    )
+
+
+def _cost_caption(shown: str) -> str:
+    return (
+        f"{shown}: means over seeds with {LEVEL:.0%} intervals. The line is the front: the accuracy to be had for each "
+        "cost or less. Pale: behind, another row is better for no more. The larger a marker, the more images it was "
+        "pretrained on; rows of one model are set apart sideways, so that their intervals can be seen."
     )

@@ -71,6 +71,20 @@ def seconds(value: Any) -> str:
     return f"{value:.3g} s"
 
 
+def three_digits(value: Any) -> str:
+    """A measured number to three digits or a whole one: `0.900`, `1.24`, `2,400`."""
+    if not known(value):
+        return ABSENT
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
+
+
+def mebibytes(value: Any) -> str:
+    """A size of memory: `5.7 MiB`, `1,024 MiB`."""
+    if not known(value):
+        return ABSENT
+    return f"{three_digits(value / 2**20)} MiB"
+
+
 def plural(number: int, noun: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

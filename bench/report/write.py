@@ -7,14 +7,20 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report import design, provenance, results
-from bench.report.page import Page, as_html, as_markdown
+from bench.report import design, provenance, results, speed
+from bench.report.page import Page, Section, as_html, as_markdown
+from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures, draw
 from bench.report.recipes import recipes, trained_apart
+from bench.report.speed_machines import Machine, machines
 
 
 def write_report(
-    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], out: Path, outside: Sequence[str] = ()
+    suite: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    out: Path,
+    outside: Sequence[str] = (),
+    speeds: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
     """Write the report of one suite; the same input gives the same bytes.
 
@@ -23,13 +29,16 @@ def write_report(
         tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.
+        speeds: machine -> its records, as from `bench.speeds.all_machines`; without any of the suite's models the
+            report is the same as without speeds.
 
     Returns:
         The path of `index.html`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out)
-    page = build_page(suite, tables, pictures, outside)
+    measured = machines(suite, tables, speeds or {})
+    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured)
+    page = build_page(suite, tables, pictures, outside, measured)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
     index.write_text(as_html(page), encoding="utf-8", newline="\n")
@@ -37,7 +46,11 @@ def write_report(
 
 
 def build_page(
-    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pictures: Pictures, outside: Sequence[str] = ()
+    suite: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Pictures,
+    outside: Sequence[str] = (),
+    measured: Sequence[Machine] = (),
 ) -> Page:
     """Everything on the page, in its order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
@@ -45,6 +58,7 @@ def build_page(
         *results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
         *results.ablations(ablations, pictures),
+        *(section for machine in measured for section in _speed(machine, pictures)),
         design.limits(suite, cells),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
@@ -63,6 +77,12 @@ def build_page(
         warnings=provenance.shortcomings(cells, runs),
         sections=sections,
     )
+
+
+def _speed(machine: Machine, pictures: Pictures) -> tuple[Section, ...]:
+    """What was measured on one machine, and what the accuracies cost there."""
+    against_cost = accuracy_against_cost(machine, pictures.costs.get(machine.name, {}))
+    return (speed.equal(machine), speed.best(machine), speed.ranking(machine), against_cost)
 
 
 def _chance(runs: pd.DataFrame) -> dict[str, float]:

@@ -1,0 +1,315 @@
+"""The sections on speed say what the speed files say; without any there is no section, and no byte is other."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.report.page import Section, Table, as_html, as_markdown
+from bench.report.pictures import Pictures
+from bench.report.speed_machines import machines
+from bench.report.write import build_page, write_report
+from tests.speed_rows import FAILED, RATES, measured, measurement, reference, speeds
+
+Suite = dict[str, Any]
+Sections = dict[str, Section]
+TITLES = ["Speed at equal settings", "Speed at best settings", "Where the ranking changes", "Accuracy against cost"]
+MACHINE = "cpu-amd-epyc-9b45"
+GPU = {
+    "machine": "cuda-nvidia-h100",
+    "device": "cuda",
+    "device_name": "NVIDIA H100",
+    "precision": "bf16",
+    "joules_a_thousand_images": 0.25,
+}
+
+
+@pytest.fixture
+def tables(make_cells: Any, make_tables: Any) -> dict[str, pd.DataFrame]:
+    """Of a suite with two targets and two ablations."""
+    return make_tables(make_cells())
+
+
+@pytest.fixture
+def few_tables(make_cells: Any, make_tables: Any) -> dict[str, pd.DataFrame]:
+    """Of one target without ablations."""
+    return make_tables(make_cells(targets=("digits@100",), arms=False))
+
+
+@pytest.fixture
+def sections(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> Callable[..., Sections]:
+    """The sections that a page has beside those it has without speeds, by title."""
+
+    def build(files: dict[str, pd.DataFrame], **suite: Any) -> Sections:
+        chosen = make_suite(**suite)
+        without = {section.title for section in build_page(chosen, tables, Pictures({}, {})).sections}
+        page = build_page(chosen, tables, Pictures({}, {}), measured=machines(chosen, tables, files))
+        return {section.title: section for section in page.sections if section.title not in without}
+
+    return build
+
+
+def _rows(table: Table) -> dict[tuple[str, str], dict[str, str]]:
+    """By model and implementation: column -> text and note."""
+    return {
+        (row[0].text, f"{row[1].text} {row[1].note}".strip()): {
+            name: f"{cell.text} ({cell.note})" if cell.note else cell.text
+            for name, cell in zip(table.header, row, strict=True)
+        }
+        for row in table.cells
+    }
+
+
+def _plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_without_speeds_the_report_is_the_same_to_the_byte(
+    make_suite: Callable[..., Suite], few_tables: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    """As without files, or with files that hold other models or another image size only."""
+    others = {
+        MACHINE: measurement().assign(image_size=224),
+        "cuda-nvidia-h100": speeds(reference(1.0, model="vit_base/16"), measured(2.0, model="vit_base/16")),
+        "empty": measurement().iloc[:0],
+    }
+    for folder, given in (("none", []), ("others", [others])):
+        write_report(make_suite(), few_tables, tmp_path / folder, (), *given)
+    found = [{p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir())]
+    assert found[0] == found[1]
+    assert b"Speed at" not in found[0][Path("index.html")]
+    assert not [path for path in found[0] if path.name.startswith("cost")]
+
+
+def test_the_same_speeds_give_the_same_bytes(
+    make_suite: Callable[..., Suite], few_tables: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    """Pages and figures, and every file that a page names is there."""
+    for folder in ("one", "two"):
+        write_report(make_suite(), few_tables, tmp_path / folder, (), {MACHINE: measurement()})
+    one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
+    assert one == two
+    html = one[Path("index.html")].decode()
+    named = {Path(name) for name in re.findall(r'(?:src|href)="([^"#]+)"', html)}
+    assert {path for path in one if path.name.startswith("cost-")} <= named <= one.keys()
+    assert {path.stem for path in one} >= {"cost-1"}
+
+
+def test_equal_settings(sections: Any) -> None:
+    """A table a task, a row a network: rate, ratio with its interval, needs; the reference first and marked."""
+    frame = measurement()
+    found = sections({MACHINE: frame})
+    assert list(found) == TITLES
+    section = found[TITLES[0]]
+    inference, training, latency = section.tables
+    assert inference.caption == "Inference in fp32 on 1 thread, batch 32, contiguous, eager."
+    assert list(_rows(inference)) == [
+        ("vit_pico/8", "timm reference"),
+        ("vit_pico/8", "ours"),
+        ("bit_resnet_pico", "ours"),
+        ("bit_resnet_pico", "torchvision"),
+        ("r_pico+vit_pico/8", "ours"),
+    ]
+    equal = frame[(frame["kind"] == "equal") & (frame["task"] == "inference")].set_index(["model", "implementation"])
+    for (model, implementation), row in _rows(inference).items():
+        told = equal.loc[model, implementation.split()[0]]
+        assert row["Images/s"] == f"{told['images_per_second']:,.0f} (12 rounds)"
+        ends = f"{told['reference_ratio_low']:#.3g} to {told['reference_ratio_high']:#.3g}"
+        ratio = "reference" if "reference" in implementation else f"{told['reference_ratio']:#.3g} ({ends})"
+        assert _plain(row["Times the reference"]) == ratio
+        assert row["Parameters"] == "207,146 (3.31 M MACs)"
+        assert row["Peak memory"] == "5.72 MiB (activations 1.43 MiB)"
+        assert row["Share of matrix rate"] == "20.0 %"
+    assert "A million images" not in inference.header
+    assert _rows(training)["vit_pico/8", "ours"]["A million images"] == "19.4 min"
+    call = frame[(frame["kind"] == "latency") & frame["is_reference"]].iloc[0]
+    row = _rows(latency)["vit_pico/8", "timm reference"]
+    assert [row[name] for name in ("Median", "95th percentile", "99th percentile", "Calls")] == [
+        *(f"{call[name]:#.3g} ms" for name in ("p50_ms", "p95_ms", "p99_ms")),
+        "600",
+    ]
+    assert section.warnings == ()
+    assert "AMD EPYC 9B45, 1 thread, 2026-01-01 at commit 0123abc, with python 3.11.2" in section.paragraphs[0]
+    assert "Energy was not measured." in section.paragraphs
+
+
+def test_a_row_that_failed_says_why(sections: Any) -> None:
+    """In place of a rate; nothing that it has no number of is a zero."""
+    table = sections({MACHINE: measurement()})[TITLES[0]].tables[1]
+    row = _rows(table)["bit_resnet_pico", "torchvision"]
+    assert row["Images/s"] == "out of memory (batch 512 does not fit)"
+    absent = {row[name] for name in ("Times the reference", "A million images", "Peak memory", "Share of matrix rate")}
+    assert absent == {"\N{EN DASH}"}
+    assert [cell.doubtful for cell in table.cells[3]].count(True) == 1
+
+
+def test_a_reference_that_failed_leaves_no_ratio(sections: Any) -> None:
+    frame = speeds(reference(1.0, **FAILED), measured(3000.0))
+    (table,) = sections({MACHINE: frame})[TITLES[0]].tables
+    assert _rows(table)["vit_pico/8", "ours"]["Times the reference"] == "\N{EN DASH}"
+    assert _rows(table)["vit_pico/8", "timm reference"]["Images/s"].startswith("out of memory")
+
+
+def test_few_rounds_have_no_interval(sections: Any) -> None:
+    frame = speeds(reference(1000.0, rounds=4), measured(3000.0, rounds=4))
+    (table,) = sections({MACHINE: frame})[TITLES[0]].tables
+    assert _rows(table)["vit_pico/8", "ours"]["Times the reference"].endswith("(no interval)")
+
+
+def test_best_settings_are_named(sections: Any) -> None:
+    """Batch, layout and mode of each row; what could not be tried stands with its reason."""
+    section = sections({MACHINE: measurement()})[TITLES[1]]
+    inference, training, untried = section.tables
+    assert _rows(inference)["vit_pico/8", "ours"]["Settings"] == "batch 64 (channels last, compiled)"
+    assert _rows(inference)["vit_pico/8", "timm reference"]["Settings"] == "batch 32 (contiguous, eager)"
+    assert training.caption == "Training in fp32 on 1 thread, each at its best settings."
+    assert len(untried.rows) == 6
+    assert untried.rows[0] == (
+        "inference",
+        "fp32",
+        "vit_pico/8",
+        "ours",
+        "batch 512, contiguous, eager",
+        "out of memory",
+    )
+
+
+def test_a_search_without_failures_has_no_table(sections: Any) -> None:
+    frame = measurement().assign(tried=json.dumps([]))
+    assert len(sections({MACHINE: frame})[TITLES[1]].tables) == 2
+
+
+def test_where_the_ranking_changes(sections: Any) -> None:
+    """Places in each heat, and pairs that change them, with both ratios."""
+    section = sections({MACHINE: measurement()})[TITLES[2]]
+    places, changes = section.tables
+    assert places.header[1:] == tuple(
+        f"{task} in fp32, {kind}" for task in ("Inference", "Training") for kind in ("equal", "best")
+    )
+    assert [[cell.text for cell in row] for row in places.cells] == [
+        ["vit_pico/8", "1", "2", "1", "2"],
+        ["bit_resnet_pico", "3", "1", "3", "1"],
+        ["r_pico+vit_pico/8", "2", "3", "2", "3"],
+    ]
+    assert [[cell.text for cell in row[:4]] for row in changes.cells] == [
+        [f"{task} in fp32", model, "bit_resnet_pico", "certain"]
+        for task in ("inference", "training")
+        for model in ("vit_pico/8", "r_pico+vit_pico/8")
+    ]
+    assert _plain(changes.cells[0][4].note).startswith("1.2")
+
+
+def test_an_uncertain_change_says_so(sections: Any) -> None:
+    rows, layouts = [], {"equal": "contiguous", "best": "channels_last"}
+    for kind, rates in (("equal", (1000.0, 970.0)), ("best", (1000.0, 1500.0))):
+        rows.append(reference(1000.0, kind=kind))
+        for model, rate in zip(("vit_pico/8", "bit_resnet_pico"), rates, strict=True):
+            rows.append(measured(rate, model=model, kind=kind, layout=layouts[kind], noise=0.05))
+    section = sections({MACHINE: speeds(*rows)})[TITLES[2]]
+    (cell,) = [row[3] for row in section.tables[1].cells]
+    assert (cell.text, cell.doubtful) == ("not certain", True)
+
+
+def test_the_same_order_says_so(sections: Any) -> None:
+    """And so does a page that lacks one of the two."""
+    frame = measurement()
+    equal = frame[frame["kind"] == "equal"]
+    order = pd.concat([equal, equal[equal["implementation"] == "ours"].assign(kind="best", is_reference=False)])
+    order = pd.concat([order, frame[(frame["kind"] == "best") & frame["is_reference"]]])
+    section = sections({MACHINE: order})[TITLES[2]]
+    assert section.paragraphs[-1].startswith("No pair of models changes places")
+    assert len(section.tables) == 1
+    found = sections({MACHINE: equal})
+    assert found[TITLES[2]].paragraphs == ("It takes both equal and best settings to tell.",)
+    assert found[TITLES[1]].paragraphs == ("Not measured.",)
+    assert sections({MACHINE: frame[frame["kind"] == "best"]})[TITLES[0]].paragraphs[-1] == "Not measured."
+
+
+def test_accuracy_against_cost(sections: Any, tables: dict[str, pd.DataFrame]) -> None:
+    """A table a target with the place of each row by each cost, and what was not measured left out."""
+    section = sections({MACHINE: measurement()})[TITLES[3]]
+    digits, heldout = section.tables
+    assert heldout.caption.startswith("fractals-heldout (in-domain)")
+    assert digits.header == (
+        *("Model", "Pretrained on", "Accuracy", "Images/s", "Latency, ms"),
+        *("Parameters", "Multiply-accumulates", "Training FLOPs"),
+    )
+    assert len(digits.rows) == 12
+    notes = {(row[0].text, row[1].text): [cell.note for cell in row[3:]] for row in digits.cells}
+    assert notes["bit_resnet_pico", "4,096 images"] == ["front"] * 5
+    assert notes["vit_pico/8", "from scratch"][0] == "behind"
+    without = measurement()
+    found = sections({MACHINE: without[without["kind"] == "equal"]})[TITLES[3]]
+    assert "Images/s" not in found.tables[0].header
+    assert "Not measured, and left out: Images/s, Latency, ms." in found.paragraphs
+
+
+def test_each_machine_has_sections_of_its_own(sections: Any) -> None:
+    """Named by it; energy stands where it was measured."""
+    found = sections({MACHINE: measurement(), "cuda-nvidia-h100": measurement(**GPU)})
+    assert list(found) == [f"{title}: {name}" for name in (MACHINE, "cuda-nvidia-h100") for title in TITLES]
+    gpu = found["Speed at equal settings: cuda-nvidia-h100"]
+    assert gpu.paragraphs[0].startswith("Measured on NVIDIA H100, AMD EPYC 9B45")
+    assert _rows(gpu.tables[0])["vit_pico/8", "ours"]["J a thousand images"] == "0.250"
+    assert "bf16" in gpu.tables[0].caption
+    assert "J a thousand images" in found["Accuracy against cost: cuda-nvidia-h100"].tables[0].header
+    assert "J a thousand images" not in found[f"Speed at equal settings: {MACHINE}"].tables[0].header
+    assert len({section.anchor for section in found.values()}) == len(found)
+
+
+def test_the_latest_measurement_of_the_suite_counts(sections: Any) -> None:
+    """Not an earlier one, nor a later one of another suite; another suite's where there is none of its own."""
+    earlier = measurement(measurement="m0", measured_at="2025-12-31T00:00:00Z", commit="old")
+    other = measurement(measurement="m9", measured_at="2026-03-01T00:00:00Z", commit="other", suite="other")
+    frame = pd.concat([measurement(), earlier, other], ignore_index=True)
+    assert "at commit 0123abc," in sections({MACHINE: frame})[TITLES[0]].paragraphs[0]
+    assert "at commit other," in sections({MACHINE: other})[TITLES[0]].paragraphs[0]
+
+
+def test_a_model_that_the_suite_lacks_is_left_out(sections: Any) -> None:
+    """But for the reference, which the ratios are to; an ablation's arm is of the suite."""
+    rows = [
+        reference(1000.0, model="vit_tiny/8"),
+        measured(900.0, model="resnet18", family="cnn"),
+        measured(800.0, model="vit_pico/16"),
+        measured(700.0),
+    ]
+    (table,) = sections({MACHINE: speeds(*rows)})[TITLES[0]].tables
+    assert [row[0].text for row in table.cells] == ["vit_tiny/8", "vit_pico/8", "vit_pico/16"]
+
+
+def test_measurements_that_differ_warn(sections: Any) -> None:
+    """In versions, threads or commit; and rows of another version of the protocol."""
+    frame = measurement()
+    frame.loc[frame["task"] == "training", ["torch", "protocol"]] = ["2.14.0", 0]
+    warnings = sections({MACHINE: frame})[TITLES[0]].warnings
+    assert [warning.split(":")[0] for warning in warnings[:2]] == [
+        "The measurements differ in protocol",
+        "The measurements differ in torch",
+    ]
+    assert "version 0 of the speed protocol" in warnings[2]
+
+
+def test_whatever_it_is_given_is_escaped(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> None:
+    """A reason, a version and a machine's name are text in both pages."""
+    evil = '<script>alert("x")</script> | `rm`'
+    frame = measurement(commit=evil, processor=evil)
+    frame.loc[frame["status"] != "ok", "reason"] = evil
+    suite = make_suite()
+    page = build_page(suite, tables, Pictures({}, {}), measured=machines(suite, tables, {MACHINE: frame, evil: frame}))
+    assert "<script" not in as_html(page)
+    assert "<script" not in as_markdown(page).split("```yaml")[0]
+
+
+def test_every_rate_is_on_both_pages(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> None:
+    suite, frame = make_suite(), measurement()
+    page = build_page(suite, tables, Pictures({}, {}), measured=machines(suite, tables, {MACHINE: frame}))
+    for text in (as_html(page), as_markdown(page)):
+        for rate in frame.loc[frame["kind"] != "latency", "images_per_second"].dropna():
+            assert f"{rate:,.0f}" in text
+        assert not re.search(r"\b(nan|<na>)\b", text, re.IGNORECASE)
+    assert set(RATES) <= set(frame["model"])

@@ -103,19 +103,23 @@ def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
         table: as from `standings`.
 
     Returns:
-        One row a pair of the same machine, suite, task, precision and image size: `model` is the faster one at equal
-        settings, `other` at best ones. `equal_ratio` (above 1) and `best_ratio` (below 1), each with `_low` and
-        `_high`, are the model's images per second over the other's; `certain` says that both intervals exclude 1.
+        One row a pair of the same machine, suite, task, precision and image size: `model` has the better rank at equal
+        settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the model's
+        images per second over the other's, paired by round, which on a noisy machine need not agree with the ranks;
+        `certain` says that the one interval lies above 1 and the other below.
     """
     same = [*_PLACE, *(name for name in HEAT if name != "kind"), "model", "other"]
-    ratios = ["ratio", "ratio_low", "ratio_high"]
+    told = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
     equal, best = (
-        table.loc[table["kind"] == kind, [*same, *ratios]].rename(columns={name: f"{kind}_{name}" for name in ratios})
+        table.loc[table["kind"] == kind, [*same, *told]].rename(columns={name: f"{kind}_{name}" for name in told})
         for kind in ("equal", "best")
     )
     both = equal.merge(best, on=same)
-    changed = both[(both["equal_ratio"] > 1) & (both["best_ratio"] < 1)].reset_index(drop=True)
-    return changed.assign(certain=(changed["equal_ratio_low"] > 1) & (changed["best_ratio_high"] < 1))
+    certain = (both["equal_ratio_low"] > 1) & (both["best_ratio_high"] < 1)
+    turned = (both["equal_rank"] < both["equal_other_rank"]) & (both["best_rank"] > both["best_other_rank"])
+    ranks = [f"{kind}_{name}" for kind in ("equal", "best") for name in told[:2]]
+    changed = both.assign(certain=certain)[certain | turned.fillna(False).astype(bool)]
+    return changed.drop(columns=ranks).reset_index(drop=True)
 
 
 def _pair(row: pd.Series, other: pd.Series, level: float) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def ranking(machine: Machine) -> Section:
         return Section(title, ("It takes both equal and best settings to tell.",))
     changes = ranking_changes(standings(machine.rows))
     said = (
-        "Places by images per second among our own models. A change of places is certain where both "
+        "Places by images per second, in the median round, among our own models; ratios are taken round by round, and "
+        "on a noisy machine may point the other way. A change of places is certain where both "
         f"{LEVEL:.0%} intervals, uncorrected for the number of pairs, exclude 1."
     )
     none = "No pair of models changes places: the order is the same at equal and at best settings."

@@ -172,9 +172,20 @@ def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
     )
     broken = _two_heats((1000.0, 800.0), (1000.0, 1300.0))
     broken.at[5, "round_seconds"] = []
-    assert ranking_changes(standings(broken)).empty
+    assert ranking_changes(standings(with_figures(broken))).empty
 
 
 def test_few_rounds_are_never_certain() -> None:
     (change,) = ranking_changes(standings(_two_heats((1000.0, 500.0), (1000.0, 2000.0), rounds=5))).to_dict("records")
+    assert not change["certain"]
+
+
+def test_a_change_of_ranks_that_the_rounds_do_not_bear_out_is_not_certain() -> None:
+    """Ranks are by the median round; a pair whose ratios point the other way, round by round, is listed, too."""
+    frame = _two_heats((1000.0, 800.0), (1300.0, 1000.0))
+    slow_rounds = np.where(np.arange(12) < 4, 3.0, 0.99)
+    frame.at[2, "round_seconds"] = list(slow_rounds * np.sort(frame.at[1, "round_seconds"])[::-1])
+    (change,) = ranking_changes(standings(with_figures(frame))).to_dict("records")
+    assert (change["model"], change["other"]) == ("bit_resnet_pico", "vit_pico/8")
+    assert change["equal_ratio"] < 1
     assert not change["certain"]

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Literal
 
 import pandas as pd
+import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
@@ -44,7 +45,11 @@ class Fit:
 
 
 def accelerator_for(device: Literal["cpu", "cuda"], precision: Literal["fp32", "bf16"]) -> Accelerator:
-    """A fresh Accelerator: its state is process-wide, and runs of different precision may share a process."""
+    """A fresh Accelerator: its state is process-wide, and runs of different precision may share a process.
+
+    Float32 means float32 for all: by default torch would let convolutions alone, and so CNNs alone, use TF32 on CUDA.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
 

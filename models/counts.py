@@ -8,6 +8,7 @@ and additions are not counted, as is the custom.
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.geometry import num_tokens
@@ -27,9 +28,15 @@ class Counts:
 def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> Counts:
     """Count on the meta device: no memory, no time. Raises SpecError as `build` does."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
-    with torch.device("meta"), torch.no_grad():
-        model = build(spec, num_classes=num_classes, image_size=image_size).eval().requires_grad_(requires_grad=False)
-        with FlopCounterMode(display=False) as counter:
-            model(torch.empty(1, 3, image_size, image_size))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Counts(parameters, counter.get_total_flops() // 2, num_tokens(spec, image_size))
+    with torch.device("meta"):
+        model = build(spec, num_classes=num_classes, image_size=image_size)
+    parameters, macs = count_network(model, image_size)
+    return Counts(parameters, macs, num_tokens(spec, image_size))
+
+
+def count_network(model: nn.Module, image_size: int) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates per image, of any network on the meta device, which it is left on."""
+    model = model.eval().requires_grad_(requires_grad=False)
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.empty(1, 3, image_size, image_size))
+    return sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() // 2

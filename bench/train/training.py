@@ -43,7 +43,7 @@ class Training:
         self.model.to(memory_format=self.format)
         self.optimizer = build_optimizer(self.model, settings)
         self.parameters = list(self.model.parameters())
-        self.compiled: Callable[[Tensor], Tensor] = _compiled(self.model) if settings.compile else self.model
+        self.compiled: Callable[[Tensor], Tensor] = compiled(self.model) if settings.compile else self.model
         self.ema = Ema(self.model, settings.ema) if settings.ema is not None else None
         self.history = History(num_steps)
         self.step, self.learning_rate = 0, 0.0
@@ -152,7 +152,7 @@ class Training:
         return time.perf_counter()
 
 
-def _compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
+def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The model with compiled steps; another seed's model of the same description takes what was compiled for it.
 
     A worker meets many models, and torch would go back to uncompiled steps at the ninth, in silence.

@@ -1,94 +1,118 @@
-"""Training on a data-centre GPU beside what its matrix products could do: images per second and MFU, compiled, in bf16.
+"""Training on a data-centre GPU beside what its matrix products could do: images per second and MFU, in bf16.
 
 Floors and goals: ViT-S/16 at 224 pixels uses 30 % and 45 % of the rate of a product of 8192 x 8192 matrices that is
-measured beside it; ViT-Ti/4 at 32 pixels trains on 50,000 and 100,000 images/s. Floors are asserted on a GPU that is
-fast enough to be of a data centre, goals are recorded. Below a floor, a table of where the time went is kept beside
-the JSON. The batch is doubled, uncompiled, for as long as that gains anything. On a CPU there is nothing to measure:
+measured in turns with it; ViT-Ti/4 at 32 pixels trains on 50,000 and 100,000 images/s. Each is at its best setting
+(batch, layout, compiled or not). Floors are asserted on a GPU that is fast enough to be of a data centre, goals are
+recorded. Below a floor, a table of where the time went is kept beside the JSON. On a CPU there is nothing to measure:
 `make throughput DEVICE=cuda`.
 """
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.throughput.jobs import go_on
-from bench.throughput.measure import measure
-from bench.throughput.rates import Subject, best_batch, eager_rate, matrix_rate, prepare, profile_table
-from bench.train.recipe import Settings
+from bench.throughput.heats import Effort, Entrant, run_heat
+from bench.throughput.lanes import open_lane
+from bench.throughput.measurement import effort_of
+from bench.throughput.replay import recorded_time, replay
+from bench.throughput.rows import matrix_share, sizes_of
+from bench.throughput.settings import HeatKey, Network, Precision, Setting
 
 DATA_CENTRE_FLOPS = 2e14
 """The measured matrix rate, per second, from which on a GPU is asked for the floors."""
-STEPS = 30
-"""In a round."""
 
 
 @dataclass(frozen=True)
 class Target:
     """A model, and what is asked for and hoped for of one of its figures."""
 
-    subject: Subject
+    model: str
+    image_size: int
     figure: Literal["mfu", "images_per_second"]
     floor: float
     goal: float
     first_batch: int
-    largest_batch: int
 
 
 TARGETS = {
-    "vit_small/16": Target(Subject("vit_small/16", 224, 1000), "mfu", 0.30, 0.45, 64, 1024),
-    "vit_tiny/4": Target(Subject("vit_tiny/4", 32, 10), "images_per_second", 50_000, 100_000, 512, 8192),
+    target.model: target
+    for target in (
+        Target("vit_small/16", 224, "mfu", floor=0.30, goal=0.45, first_batch=64),
+        Target("vit_tiny/4", 32, "images_per_second", floor=50_000, goal=100_000, first_batch=512),
+    )
 }
 
 
-@pytest.fixture(scope="module")
-def device_rate(device: torch.device) -> float:
-    """FLOP/s of a large matrix product."""
-    if device.type != "cuda":
-        pytest.skip("about a GPU's share of its matrix rate: --bench-device cuda measures it")
-    return matrix_rate(device)
+@dataclass(frozen=True)
+class Rate:
+    """What a device trains a model at, at its best setting."""
+
+    entrant: Entrant
+    matrix_flops_per_second: float
+    mfu: float
+
+    @property
+    def images_per_second(self) -> float:
+        """By the median round."""
+        return self.entrant.setting.batch_size / median(self.entrant.round_seconds)
 
 
 @pytest.mark.core
-@pytest.mark.benchmark(group="training rate")
+@pytest.mark.benchmark(group="training rate", timer=recorded_time)
 @pytest.mark.parametrize("name", TARGETS)
 def test_training_rate(
-    benchmark: BenchmarkFixture,
-    device_rate: float,
-    device: torch.device,
-    name: str,
-    pytestconfig: pytest.Config,
-    tmp_path: Path,
+    benchmark: BenchmarkFixture, device: torch.device, name: str, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
+    if device.type != "cuda":
+        pytest.skip("about a GPU's share of its matrix rate: --bench-device cuda measures it")
     target = TARGETS[name]
-    subject = target.subject
-    batch_size = best_batch(lambda size: eager_rate(subject, size, device), target.first_batch, target.largest_batch)
-    training, batch = prepare(subject, Settings(batch_size=batch_size, compile=True), device)
-    notes = asdict(subject) | {"batch_size": batch_size, "matrix_flops_per_second": device_rate}
-    measure(
-        benchmark,
-        lambda: go_on(training, batch, STEPS),
-        num_images=STEPS * batch_size,
-        device=device.type,
-        notes=notes,
-    )
-    if benchmark.stats is None:
-        return
-    rate = benchmark.extra_info["images_per_second"]
-    benchmark.extra_info["mfu"] = subject.mfu(rate, device_rate)
-    reached = benchmark.extra_info[target.figure]
-    benchmark.extra_info |= {"floor": target.floor, "goal": target.goal, "goal_reached": reached >= target.goal}
-    print(f"{name}: {rate:,.0f} images/s, MFU {benchmark.extra_info['mfu']:.1%}, batch {batch_size}")
+    found = rate_of(target, device, "bf16", effort_of(pytestconfig))
+    if found.entrant.status != "ok":
+        pytest.skip(f"{found.entrant.status}: {found.entrant.reason}")
+    replay(benchmark, found.entrant.round_seconds)
+    figures = {"mfu": found.mfu, "images_per_second": found.images_per_second}
+    reached = figures[target.figure]
+    benchmark.extra_info |= figures | found.entrant.setting.as_json() | {"floor": target.floor, "goal": target.goal}
+    benchmark.extra_info |= {
+        "matrix_flops_per_second": found.matrix_flops_per_second,
+        "goal_reached": reached >= target.goal,
+    }
+    print(f"{name}: {figures['images_per_second']:,.0f} images/s, MFU {found.mfu:.1%}, {found.entrant.setting}")
     if reached < target.floor:
-        profile = profile_path(pytestconfig.getoption("benchmark_json") or tmp_path / "speed.json", name)
-        profile.write_text(profile_table(training, batch), encoding="utf-8")
-        benchmark.extra_info["profile"] = str(profile)
-        message = f"{name}: {target.figure} is {reached:.3g}, below {target.floor:.3g}; where the time went: {profile}"
+        path = profile_path(pytestconfig.getoption("benchmark_json") or tmp_path / "speed.json", name)
+        path.write_text(profile_table(found.entrant.setting, device), encoding="utf-8")
+        benchmark.extra_info["profile"] = str(path)
+        message = f"{name}: {target.figure} is {reached:.3g}, below {target.floor:.3g}; where the time went: {path}"
         print(message)
-        assert device_rate < DATA_CENTRE_FLOPS, message
+        assert found.matrix_flops_per_second < DATA_CENTRE_FLOPS, message
+
+
+def rate_of(target: Target, device: torch.device, precision: Precision, effort: Effort) -> Rate:
+    """Measure a model in turns with timm's of the same configuration and with the matrix product."""
+    network, reference = Network(target.model), Network(target.model, "timm")
+    key = HeatKey("training", "best", precision, target.image_size)
+    equal = Setting(target.model, "timm", "training", precision, target.image_size, target.first_batch)
+    heat = run_heat(key, [network], reference, equal=equal, device=device, effort=effort)
+    (entrant,) = (one for one in heat.entrants if not one.is_reference)
+    share = matrix_share(entrant, heat, sizes_of(network, target.image_size)[1])
+    return Rate(entrant, median(heat.matrix_flops_per_second), math.nan if share is None else share)
+
+
+def profile_table(setting: Setting, device: torch.device, steps: int = 5) -> str:
+    """The twenty operations that a few steps spend the most time of the device in."""
+    activities, order = [torch.profiler.ProfilerActivity.CPU], "self_cpu_time_total"
+    if device.type == "cuda":
+        activities, order = [*activities, torch.profiler.ProfilerActivity.CUDA], "self_device_time_total"
+    lane = open_lane(setting, device)
+    with torch.profiler.profile(activities=activities) as profile:
+        lane.seconds(steps)
+    return str(profile.key_averages().table(sort_by=order, row_limit=20))
 
 
 def profile_path(results: Path, name: str) -> Path:

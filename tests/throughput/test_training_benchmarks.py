@@ -13,16 +13,19 @@ import models
 from bench.data.targets import TargetRef, load_target
 from bench.throughput.bare_loop import barely_trained
 from bench.throughput.epochs import BATCH_SIZE, our_epoch, their_epoch
+from bench.throughput.heats import Effort
 from bench.throughput.images import random_batch
 from bench.throughput.jobs import go_on
-from bench.throughput.rates import Subject, best_batch, eager_rate, matrix_rate, prepare, profile_table
+from bench.throughput.search import Limits
+from bench.throughput.settings import Setting
 from bench.throughput.test_timm_loop import write_images
+from bench.throughput.test_training_rate import Target, profile_table, rate_of
 from bench.throughput.timm_loop import build_model, open_loader
 from bench.train.loop import accelerator_for, fit
 from bench.train.recipe import Settings
+from bench.train.training import Training
 
 CPU = torch.device("cpu")
-TOY = Subject("vit_pico/16", image_size=32, num_classes=10)
 
 
 @pytest.mark.parametrize("name", ["vit_pico/16", "bit_resnet_pico"])
@@ -38,7 +41,9 @@ def test_the_bare_loop_comes_to_the_weights_of_ours(name: str, ema: float | None
 
 def test_a_training_goes_on_in_rounds_as_it_would_in_one() -> None:
     settings, batch = Settings(batch_size=4), random_batch(4, "cpu")
-    in_rounds, in_one = (prepare(TOY, settings, CPU)[0] for _ in range(2))
+    accelerator = accelerator_for("cpu", "fp32")
+    networks = [models.build("vit_pico/16", num_classes=10, image_size=32, seed=0) for _ in range(2)]
+    in_rounds, in_one = (Training(network, 6, settings, accelerator) for network in networks)
     for _ in range(3):
         go_on(in_rounds, batch, 2)
     go_on(in_one, batch, 6)
@@ -75,36 +80,19 @@ def counted() -> Iterator[Callable[[], int]]:
     handle.remove()
 
 
-def test_the_model_s_share_of_the_matrix_rate() -> None:
-    assert TOY.training_flops == 6 * models.count("vit_pico/16", num_classes=10, image_size=32).macs
-    assert TOY.mfu(images_per_second=10.0, matrix_rate=40.0 * TOY.training_flops) == 0.25
-    rate = eager_rate(TOY, 4, CPU, steps=3)
-    assert 0 < TOY.mfu(rate, matrix_rate(CPU, size=512, tries=5)) < 1
-
-
-def test_a_batch_is_doubled_while_that_gains_anything() -> None:
-    asked = []
-
-    def rate(batch: int) -> float:
-        asked.append(batch)
-        return min(batch, 100) * 1.0
-
-    assert best_batch(rate, 16, 4096) == 128
-    assert asked == [16, 32, 64, 128, 256]
-    assert best_batch(lambda batch: float(batch), 16, 100) == 64
-
-
-def test_a_batch_stays_below_one_that_memory_is_too_small_for() -> None:
-    def rate(batch: int) -> float:
-        if batch > 64:
-            raise torch.OutOfMemoryError
-        return float(batch)
-
-    assert best_batch(rate, 16, 4096) == 64
+def test_the_share_of_the_matrix_rate_is_that_of_six_operations_for_each_multiply_accumulate() -> None:
+    target = Target("vit_pico/16", 32, "mfu", floor=0.3, goal=0.45, first_batch=4)
+    effort = Effort(rounds=3, turn_seconds=0.0, limits=Limits(8, 1.0), product_side=256)
+    found = rate_of(target, CPU, "fp32", effort)
+    operations = 6 * models.count("vit_pico/16", num_classes=10, image_size=32).macs * found.images_per_second
+    assert found.mfu == pytest.approx(operations / found.matrix_flops_per_second, rel=0.5), "medians of few rounds"
+    assert 0 < found.mfu < 1
+    assert found.entrant.setting.batch_size in {1, 2, 4, 8}
 
 
 def test_a_profile_tells_where_the_time_went() -> None:
-    assert "aten::addmm" in profile_table(*prepare(TOY, Settings(batch_size=4), CPU), steps=2)
+    setting = Setting("vit_pico/16", "ours", "training", "fp32", 32, 4)
+    assert "aten::addmm" in profile_table(setting, CPU, steps=2)
 
 
 def num_parameters(model: nn.Module) -> int:

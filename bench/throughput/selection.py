@@ -1,0 +1,131 @@
+"""Which speeds are measured of a suite: its models and their peers, under which settings. Imports no torch.
+
+The default selection times the ladder's models as the suite's runs on that device are: in their precision, and on a
+CPU uncompiled, since compiling takes longer there than all the rest. The full one adds the arms of ablations, the other
+precision, the latency of a training step, and on a CPU compiled networks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bench.errors import InputError
+from bench.outside import SOURCES
+from bench.suite import Suite, load_suite
+from bench.throughput.peers import peers_of, reference_of
+from bench.throughput.settings import Device, HeatKey, Kind, Network, Precision, Setting, Task
+from bench.train.recipe import load_recipe
+from models.presets import FAMILIES
+from models.spec import parse_spec
+
+if TYPE_CHECKING:
+    import pytest
+
+PRECISIONS: dict[Device, tuple[Precision, Precision]] = {"cpu": ("fp32", "bf16"), "cuda": ("bf16", "fp32")}
+"""That of a suite's runs there, and the other one."""
+HEATS: tuple[tuple[Task, Kind], ...] = (
+    ("inference", "latency"),
+    ("inference", "equal"),
+    ("inference", "best"),
+    ("training", "equal"),
+    ("training", "best"),
+)
+FULL_HEATS: tuple[tuple[Task, Kind], ...] = (*HEATS, ("training", "latency"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row to measure."""
+
+    heat: HeatKey
+    network: Network
+    is_core: bool
+
+    def __str__(self) -> str:
+        return f"{self.network.model}-{self.network.implementation}-{self.heat}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All that is measured of a suite."""
+
+    suite: str
+    equal: Setting
+    """The setting that all have in common; its network is the reference."""
+    threads: int
+    cases: tuple[Case, ...]
+
+    @property
+    def reference(self) -> Network:
+        """The network that every row is compared with."""
+        return self.equal.network
+
+
+def asked_for(config: "pytest.Config") -> tuple[str, Device, tuple[str, ...]]:
+    """What a session's options ask for: the arguments of `select`."""
+    names = ("bench_suite", "bench_device", "bench_model")
+    suite, device, models = (config.getoption(name) for name in names)
+    return suite, device, tuple(models)
+
+
+@cache
+def select(name: str, device: Device, models: tuple[str, ...] = ()) -> Selection:
+    """The rows of a suite, or of other models under the settings of that suite.
+
+    Args:
+        name: a shipped suite, or the path of a suite file; `auto` is `gpu` on CUDA, else `cpu`.
+        device: where they are measured.
+        models: their specs, in place of the suite's.
+
+    Raises:
+        InputError, SpecError: there is no such suite or model.
+    """
+    chosen, suite = load_suite({"cpu": "cpu", "cuda": "gpu"}[device] if name == "auto" else name)
+    ladder = _bare(models or suite.models)
+    arms = [] if models else _bare([model for ablation in suite.ablations for model in ablation.arms.values()])
+    if not ladder:
+        raise InputError(f"suite {chosen}: it has no models whose speed could be measured")
+    sizes = _image_sizes(suite)
+    recipe = load_recipe(suite.recipes.pretrain).settings.on(device)
+    equal = Setting(
+        model=reference_of(ladder, suite.image_size),
+        implementation="timm",
+        task="training",
+        precision=PRECISIONS[device][0],
+        image_size=suite.image_size,
+        batch_size=recipe.batch_size,
+        layout="channels_last" if recipe.channels_last else "contiguous",
+        mode="compiled" if recipe.compile else "eager",
+    )
+    networks = [(network, True) for network in _with_peers(ladder)]
+    networks += [(Network(arm), False) for arm in arms if arm not in ladder]
+    return Selection(chosen, equal, suite.threads, tuple(_cases(networks, device, sizes)))
+
+
+def _bare(models: Sequence[str]) -> list[str]:
+    """Specs in their canonical form, without weights: these take no part in the speed."""
+    return list(dict.fromkeys(str(parse_spec(model).without(*SOURCES)) for model in models))
+
+
+def _with_peers(models: Sequence[str]) -> list[Network]:
+    return [
+        network for model in models for network in (Network(model), *(Network(model, by) for by in peers_of(model)))
+    ]
+
+
+def _image_sizes(suite: Suite) -> list[int]:
+    """The suite's, and those that its recipes train at instead."""
+    names = (suite.recipes.pretrain, suite.recipes.transfer)
+    settings = [load_recipe(name).for_family(family) for name in names for family in FAMILIES]
+    return list(dict.fromkeys([suite.image_size, *(one.image_size for one in settings if one.image_size)]))
+
+
+def _cases(networks: list[tuple[Network, bool]], device: Device, sizes: list[int]) -> Iterator[Case]:
+    """Heat by heat, so that one heat's rows are asked for in a row."""
+    for precision in PRECISIONS[device]:
+        for image_size in sizes:
+            for task, kind in FULL_HEATS:
+                is_usual = precision == PRECISIONS[device][0] and (task, kind) in HEATS
+                heat = HeatKey(task, kind, precision, image_size)
+                yield from (Case(heat, network, is_usual and is_core) for network, is_core in networks)

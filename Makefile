@@ -29,8 +29,8 @@ option = $(if $(strip $(2)),$(1) "$(strip $(2))")
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'bench and report take SUITE=auto|NAME|PATH, RESULTS=DIR and REPORTS=DIR; bench also DATA=DIR,'
-	@echo 'DEVICE=cpu|cuda and WORKERS=N; throughput takes DEVICE; every target takes PYTHON and VENV.'
+	@echo 'bench, report and throughput take SUITE=auto|NAME|PATH and RESULTS=DIR; bench also DATA=DIR,'
+	@echo 'REPORTS=DIR, DEVICE=cpu|cuda and WORKERS=N; throughput DEVICE; every target PYTHON and VENV.'
 
 setup: $(READY) ## install the pinned environment into .venv, once
 
@@ -54,9 +54,10 @@ test: $(READY) ## run the tests
 test-faults: $(READY) ## kill and stop runs in every way and see that they end in the same bytes
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "" -v -n $(TEST_WORKERS) tests/faults
 
-throughput: $(READY) ## run the speed benchmarks and keep their JSON under results/throughput/
+throughput: $(READY) ## measure speeds; rows and pytest-benchmark's JSON go to results/throughput/
 	@mkdir -p "$(RESULTS)/throughput"
-	@"$(BIN)/python" -m pytest --benchmark $(call option,--bench-device,$(DEVICE)) \
+	@"$(BIN)/python" -m pytest --benchmark --bench-suite "$(SUITE)" --bench-results "$(RESULTS)" \
+	    $(call option,--bench-device,$(DEVICE)) \
 	    --benchmark-json "$(RESULTS)/throughput/$$(date +%Y%m%d-%H%M%S).json"
 
 check: lint types ## ruff, import directions and mypy

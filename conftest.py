@@ -22,6 +22,9 @@ SESSION_LIMIT_S = 150.0
 CUDA_SESSION_LIMIT_S = 900.0
 """The same on a GPU, for which models are compiled before they are measured."""
 
+FIRST = "test_speed.py"
+"""The speeds of the models: what most sessions are for."""
+
 NOT_ASKED_FOR = "a speed benchmark: pytest --benchmark runs it"
 NOT_CORE = "outside the default selection: --bench-full runs it"
 OUT_OF_TIME = "the default selection has had its {limit:.0f} s: --bench-full runs all, without a limit"
@@ -32,6 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--benchmark", action="store_true", help="run the speed benchmarks, and only them")
     group.addoption("--bench-full", action="store_true", help="run all of them, whatever time they take")
     group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="where they run")
+    group.addoption("--bench-suite", default="auto", help="whose models are timed: a suite's name, or a path to one")
+    group.addoption("--bench-model", action="append", default=[], help="a model to time instead of the suite's; again")
+    group.addoption("--bench-rounds", type=int, help="turns of each row: fewer are rougher, and quicker")
+    group.addoption("--bench-results", type=Path, default=Path("results"), help="the folder of throughput/*.parquet")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,7 +54,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if only_benchmarks(config):
         config.hook.pytest_deselected(items=[item for item in items if not is_benchmark(item)])
-        items[:] = filter(is_benchmark, items)
+        items[:] = sorted(filter(is_benchmark, items), key=lambda item: item.path.name != FIRST)
     for item in filter(is_benchmark, items):
         item.add_marker(pytest.mark.timeout(0))  # the session's clock serves instead
         if not benchmarks_wanted(config):

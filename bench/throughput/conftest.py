@@ -2,10 +2,16 @@
 
 import platform
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 import torch
+
+from bench.throughput.measurement import Measurement, effort_of
+from bench.throughput.selection import Case, asked_for, select
+from bench.throughput.summary import lines
+
+MEASUREMENT = pytest.StashKey[Measurement]()
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +32,39 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def measurement(request: pytest.FixtureRequest, device: torch.device) -> Iterator[Measurement]:
+    """The session's speeds: the rows of the tests that will run, and no others."""
+    config, before = request.config, torch.get_num_threads()
+    selection = select(*asked_for(config))
+    parameters = [item.callspec.params.get("case") for item in request.session.items if has_parameters(item)]
+    if device.type == "cpu":
+        torch.set_num_threads(selection.threads)
+    config.stash[MEASUREMENT] = measurement = Measurement(
+        selection,
+        "cuda" if device.type == "cuda" else "cpu",
+        effort_of(config),
+        frozenset(case for case in parameters if isinstance(case, Case)),
+        config.getoption("bench_results"),
+    )
+    yield measurement
+    torch.set_num_threads(before)
+
+
+def has_parameters(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Whether a test is one of several of its function, and not to be skipped."""
+    return isinstance(item, pytest.Function) and hasattr(item, "callspec") and not item.get_closest_marker("skip")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    measurement = config.stash.get(MEASUREMENT, None)
+    if measurement is not None and measurement.path is not None:
+        terminalreporter.section("speeds")
+        for line in lines(measurement.tables.values()):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"kept in {measurement.path}; bench report shows them beside the accuracies")
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

@@ -30,11 +30,8 @@ CONVNEXTS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 """Blocks and widths of the stages of those that torchvision's class can be; it has no ConvNeXt V2."""
 
 _OF_ONE_NAME = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2"),
-    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
-    *("convnext_tiny", "convnext_small", "convnext_base", "convnext_large"),
-    *("densenet121", "densenet169"),
-    *("efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4"),
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "resnext50_32x4d"),
+    *("convnext_tiny", "convnext_small", "convnext_base", "convnext_large", "efficientnet_b0"),
 )
 TIMM_TO_TORCHVISION: Mapping[str, str] = {
     **{name: name for name in _OF_ONE_NAME},
@@ -44,7 +41,6 @@ TIMM_TO_TORCHVISION: Mapping[str, str] = {
     "vit_base_patch16_224": "vit_b_16",
     "vit_base_patch32_224": "vit_b_32",
     "vit_large_patch16_224": "vit_l_16",
-    "vit_large_patch32_224": "vit_l_32",
     "vit_huge_patch14_224": "vit_h_14",
 }
 """Networks that both libraries have, at any image size; equal counts alone are no proof, so the list is by hand."""

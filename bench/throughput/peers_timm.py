@@ -33,7 +33,6 @@ from models.timm_library import create
 
 _POOLS = {"cls": "token", "gap": "avg", "map": "map"}
 
-# what timm's `vit_*_rope_224` say, and pairs in our order
 _ROTARY: dict[str, Any] = {
     "attn_type": "rope",
     "use_abs_pos_emb": False,
@@ -43,6 +42,7 @@ _ROTARY: dict[str, Any] = {
     "rope_temperature": 100.0,
     "rope_rotate_half": True,
 }
+"""What timm's `vit_*_rope_224` say, and the pairs in our order."""
 
 _Embed = Callable[..., nn.Module]
 """What timm's ViTs make of images: (batch, 3, size, size) -> (batch, tokens, width)."""

@@ -35,3 +35,27 @@ class UnknownReferenceError(AnalysisError):
 
 class NotPositiveError(AnalysisError):
     """A time, rate or ratio that is not a finite number above zero."""
+
+
+class SingleSeedError(AnalysisError):
+    """One seed, which shows no spread; an interval or a test needs two."""
+
+
+class ConstantError(AnalysisError):
+    """Values that never differ, over seeds or images: nothing tells how far they could lie from the truth."""
+
+
+class DifferentImagesError(AnalysisError):
+    """Answers to different test images, which nothing pairs."""
+
+
+class AnswersError(AnalysisError):
+    """Answers that are not shares of right ones for each seed and test image."""
+
+
+class MarginError(AnalysisError):
+    """A margin that is not a finite number, or below zero."""
+
+
+class FamilyError(AnalysisError):
+    """A family of comparisons without members, or p-values outside 0 to 1."""

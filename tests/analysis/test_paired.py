@@ -1,0 +1,70 @@
+"""Differences are paired by seed and image, and put together within each seed."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.analysis.answers import Answers
+from bench.analysis.crossed import crossed_mean
+from bench.analysis.errors import (
+    ConstantError,
+    DifferentImagesError,
+    EmptySampleError,
+    SingleSeedError,
+    UnpairedError,
+)
+from bench.analysis.paired import Pair, by_images, mean_difference, paired_difference, seed_differences
+
+GENERATOR = np.random.default_rng(0)
+
+
+def _answers(num_images: int = 6, images: str = "h", seeds: tuple[int, ...] = (0, 1, 2)) -> Answers:
+    correct = (GENERATOR.random((len(seeds), num_images)) < 0.6).astype(float)
+    return Answers(seeds, correct, images)
+
+
+def test_a_difference_is_that_of_the_matrices() -> None:
+    """Each seed and image with itself; backwards it is the same with the other sign."""
+    row, reference = _answers(), _answers()
+    found = paired_difference(row, reference)
+    assert found == crossed_mean([row.correct - reference.correct])
+    assert found.interval().low == pytest.approx(-paired_difference(reference, row).interval().high)
+
+
+def test_without_images_it_is_scipys_paired_test() -> None:
+    """Where every image answers as its seed does."""
+    first, second = (np.tile(np.array([values]).T, 4) for values in ([0.8, 0.9, 0.7], [0.7, 0.6, 0.65]))
+    ours = paired_difference(Answers((0, 1, 2), first, "h"), Answers((0, 1, 2), second, "h")).interval()
+    theirs = stats.ttest_rel(first[:, 0], second[:, 0]).confidence_interval()
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_rungs_share_images_and_targets_do_not() -> None:
+    """Two rungs on one target and one on another: rungs are averaged first, then each target weighs the same."""
+    rungs = [Pair(_answers(), _answers()) for _ in range(2)]
+    other = Pair(_answers(9, "i"), _answers(9, "i"))
+    found = mean_difference([rungs[0], other, rungs[1]])
+    of_first = (rungs[0].differences + rungs[1].differences) / 2
+    assert found == crossed_mean([of_first, other.differences])
+    assert found.mean == pytest.approx((of_first.mean() + other.differences.mean()) / 2)
+    by_seed = seed_differences([*rungs, other])
+    assert list(by_seed) == [0, 1, 2]
+    assert np.mean(list(by_seed.values())) == pytest.approx(found.mean)
+    assert {images: len(pairs) for images, pairs in by_images([*rungs, other]).items()} == {"h": 2, "i": 1}
+
+
+def test_what_does_not_pair_is_named() -> None:
+    """Other seeds, other images, other seeds between pairs, nothing, one seed, no difference."""
+    row = _answers()
+    with pytest.raises(UnpairedError, match=r"seeds \[2\]"):
+        paired_difference(row, _answers(seeds=(0, 1)))
+    with pytest.raises(DifferentImagesError):
+        paired_difference(row, _answers(images="i"))
+    with pytest.raises(UnpairedError, match="pairs of different seeds"):
+        mean_difference([Pair(row, row), Pair(*(_answers(seeds=(0, 1)),) * 2)])
+    with pytest.raises(EmptySampleError):
+        mean_difference([])
+    with pytest.raises(SingleSeedError):
+        paired_difference(_answers(seeds=(4,)), _answers(seeds=(4,)))
+    with pytest.raises(ConstantError):
+        paired_difference(row, row)

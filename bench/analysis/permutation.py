@@ -1,4 +1,4 @@
-"""A sign-flip permutation test of a paired difference: each seed's whole block of differences keeps or changes its sign.
+"""A sign-flip permutation test of a paired difference: a seed's whole block of differences keeps or changes its sign.
 
 If nothing differed, either sign of a seed's difference would be as likely, and whatever its images, rungs and targets
 share would change sign with it (protocol, "Conclusions"). The p-value is exact up to 16 pairs, where every way of

@@ -53,9 +53,7 @@ def over_seeds_and_images(statistic: OfSeedsAndImages, num_seeds: int, num_image
     return replace(crossed_mean([pseudo + (s - 1) * (g - 1) * found[1:, 1:]]), mean=float(found[0, 0]))
 
 
-def over_seeds(
-    statistic: OfSeeds, num_seeds: int, generator: np.random.Generator, level: float = LEVEL
-) -> Interval:
+def over_seeds(statistic: OfSeeds, num_seeds: int, generator: np.random.Generator, level: float = LEVEL) -> Interval:
     """A statistic of all seeds with its interval over them, the test images being taken as they are.
 
     Args:

@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from bench.analysis.answers import Answers
 from bench.analysis.crossed import CROSSED, SEEDS, accuracy, crossed_mean, seeds_mean
@@ -22,21 +25,31 @@ VALUES = np.array([[1.0, 0, 1, 1, 0], [1, 0, 0, 1, 1], [1, 1, 1, 1, 0]])
 
 
 def test_variance_is_the_two_way_analysis() -> None:
-    """Sums of squares by hand, in exact fractions, with Satterthwaite's degrees.
+    """Sums of squares by hand, in exact fractions.
 
     Row means 3/5, 3/5, 4/5; column means 1, 1/3, 2/3, 1, 1/3; grand mean 2/3.
     Seeds: 5 (2 (1/15)^2 + (2/15)^2) = 2/15 on 2 degrees, images: 3 (4/9) = 4/3 on 4, total 10/3, so the rest is
     28/15 on 8. Mean squares 1/15, 1/3, 7/30: variance (1/15 + 1/3 - 7/30) / 15 = 1/90.
     """
     found = crossed_mean([VALUES])
-    degrees = (1 / 6) ** 2 / ((1 / 15) ** 2 / 2 + (1 / 3) ** 2 / 4 + (7 / 30) ** 2 / 8)
     assert found.mean == pytest.approx(2 / 3)
     assert found.standard_error == pytest.approx(math.sqrt(1 / 90))
-    assert found.degrees_of_freedom == pytest.approx(degrees)
     assert (found.seeds_variance, found.images_variance) == (pytest.approx(1 / 225), pytest.approx(1 / 150))
+    assert (found.seeds_degrees, found.images_degrees) == (2, 4)
     assert (found.num_seeds, found.method) == (3, CROSSED)
-    half_width = stats.t.ppf(0.975, degrees) / math.sqrt(90)
-    assert found.interval().low == pytest.approx(2 / 3 - half_width)
+    quantile = 0.4 * stats.t.ppf(0.975, 2) + 0.6 * stats.t.ppf(0.975, 4)
+    assert found.interval().low == pytest.approx(2 / 3 - quantile / math.sqrt(90))
+
+
+def test_mean_squares_are_statsmodels() -> None:
+    """Its analysis of variance of two crossed factors."""
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(4, 1)) + generator.normal(size=(1, 30)) + generator.normal(size=(4, 30))
+    table = pd.DataFrame({"seed": np.repeat(range(4), 30), "image": list(range(30)) * 4, "value": values.ravel()})
+    squares = anova_lm(ols("value ~ C(seed) + C(image)", table).fit())["mean_sq"].to_numpy()
+    found = crossed_mean([values])
+    assert found.seeds_variance == pytest.approx(squares[0] / 120)
+    assert found.images_variance == pytest.approx((squares[1] - squares[2]) / 120)
 
 
 def test_images_that_all_behave_alike_leave_the_seeds_t_test() -> None:
@@ -80,7 +93,7 @@ def test_seeds_that_agree_by_chance_still_have_an_interval() -> None:
     """Three seeds of equal accuracy on different images: the rest speaks, and the interval is not zero wide."""
     found = crossed_mean([np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])])
     assert found.standard_error == pytest.approx(math.sqrt(1 / 2 / 9))
-    assert found.degrees_of_freedom == pytest.approx(2)
+    assert found.seeds_degrees == 2
 
 
 def test_a_wider_interval_of_fewer_degrees() -> None:
@@ -91,8 +104,16 @@ def test_a_wider_interval_of_fewer_degrees() -> None:
         found.interval(95)
 
 
-def test_accuracy_reads_answers() -> None:
-    assert accuracy(Answers((3, 5, 9), VALUES, "h")) == crossed_mean([VALUES])
+def test_an_accuracys_interval_is_one_of_log_odds() -> None:
+    """It ends before 1, where the plain one does not, and is longer towards the middle."""
+    correct = np.ones((3, 20))
+    correct[0, :3] = correct[1, 2] = correct[2, 5] = 0
+    found, plain = accuracy(Answers((3, 5, 9), correct, "h")).interval(), crossed_mean([correct]).interval()
+    assert plain.high > 1
+    slope = 1 / (found.mean * (1 - found.mean))
+    for ours, theirs in ((found.low, plain.low), (found.high, plain.high)):
+        assert special.logit(ours) - special.logit(found.mean) == pytest.approx(slope * (theirs - found.mean))
+    assert 0 < found.low < 2 * found.mean - found.high
 
 
 @pytest.mark.parametrize(

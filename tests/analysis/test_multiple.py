@@ -1,8 +1,9 @@
 """Holm's procedure and the level of a family."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from bench.analysis.errors import FamilyError, LevelError
 from bench.analysis.multiple import corrected_level, holm
@@ -18,6 +19,12 @@ def test_a_comparison_without_a_p_value_counts() -> None:
     """It has too few pairs to reject, so the others are corrected as if it did not."""
     assert holm([0.01, None, 0.02]) == [pytest.approx(0.03), None, pytest.approx(0.04)]
     assert holm([None]) == [None]
+
+
+@settings(max_examples=15)  # each of theirs collects garbage for a tenth of a second
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

@@ -13,7 +13,7 @@ from bench.analysis.verdicts import Sense, Word, judge, undecided
 def _estimate(mean: float, half_width: float, seeds: int = 6, degrees: float = 5.0) -> Estimate:
     """With a 95 % interval of mean ± half_width."""
     error = half_width / stats.t.ppf(0.975, degrees)
-    return Estimate(mean, error, degrees, seeds, error**2, 0.0, SEEDS)
+    return Estimate(mean, seeds, error**2, degrees, 0.0, math.inf, SEEDS)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,12 @@
 `resolve` makes one of what a person wrote. Imports no torch.
 """
 
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
 from bench.data.arrangement import check_arrangement_size
@@ -14,8 +18,10 @@ from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError
 from bench.ladders import ResolvedLadder, resolve_ladder
 from bench.outside import OutsideModel, check_external, outside_models
+from bench.search_space import Chosen, ResolvedTuning
 from bench.suite import Ablation, Amounts, Budgets, Images, Match, RecipeException, Suite, TargetChoice, Transfer
-from bench.train.recipe import Recipe, load_recipe
+from bench.train.recipe import FamilyException, Recipe, load_recipe
+from bench.train.settings import Settings
 from bench.validation import Strict
 from models.geometry import check
 from models.size_classes import Measure
@@ -77,11 +83,40 @@ class ResolvedSuite(Strict):
     draws: int = 3
     carve: bool = True
     deterministic: bool = False
+    tuning: ResolvedTuning | None = None
+    """What was chosen stands in the recipes, too."""
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
         """The recipe that a model trains with in a stage."""
         own = next((one.recipes for one in self.recipe_exceptions if one.model == model), {})
         return own.get(stage, self.recipes[stage])
+
+    def untuned(self) -> "ResolvedSuite":
+        """The suite with its recipes as written."""
+        if self.tuning is None:
+            return self
+        tuning = self.tuning
+        written = {
+            stage: recipe.exceptions[: len(recipe.exceptions) - len(tuning.exceptions(stage))]
+            for stage, recipe in self.recipes.items()
+        }
+        return self._with_exceptions(written, tuning.model_copy(update={"chosen": ()}))
+
+    def tuned(self, chosen: tuple[Chosen, ...]) -> "ResolvedSuite":
+        """The suite with what was chosen in its recipes: exceptions of families, after those that were written."""
+        assert self.tuning is not None, "the suite asks for no tuning"
+        tuning = self.tuning.model_copy(update={"chosen": chosen})
+        written = self.untuned().recipes
+        exceptions = {stage: (*recipe.exceptions, *tuning.exceptions(stage)) for stage, recipe in written.items()}
+        return self._with_exceptions(exceptions, tuning)
+
+    def _with_exceptions(
+        self, exceptions: Mapping[Literal["pretrain", "transfer"], tuple[FamilyException, ...]], tuning: ResolvedTuning
+    ) -> "ResolvedSuite":
+        recipes = {
+            stage: recipe.model_copy(update={"exceptions": exceptions[stage]}) for stage, recipe in self.recipes.items()
+        }
+        return self.model_copy(update={"recipes": recipes, "tuning": tuning})
 
 
 def resolve(
@@ -109,8 +144,11 @@ def resolve(
         precision=automatic if suite.precision == "auto" else suite.precision,
         device=device,
         outside_weights=outside_models(suite.models, suite.image_size),
+        tuning=ResolvedTuning(**dict(suite.tuning)) if suite.tuning is not None else None,
     )
     _check_sizes_of_recipes(resolved)
+    if resolved.tuning is not None:
+        _check_tuning(resolved, resolved.tuning)
     return resolved
 
 
@@ -149,3 +187,20 @@ def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
                 check(parse_spec(model), image_size or suite.image_size)
             except SpecError as error:
                 raise InputError(f"recipe {recipe.name}: image_size {image_size}: model {model}: {error}") from None
+
+
+def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
+    """Refuse a tuning with a seed of the suite's own, or values that a recipe doesn't take."""
+    if tuning.seed in suite.seeds:
+        raise InputError(
+            f"tuning.seed {tuning.seed} is one of the suite's seeds, whose results nothing may be chosen by; "
+            "give it another one"
+        )
+    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
+    families = dict.fromkeys(parse_spec(model).family for model in (*suite.models, *arms))
+    for recipe, family, (name, value) in product(suite.recipes.values(), families, tuning.examples()):
+        try:
+            Settings.model_validate(recipe.for_family(family).model_dump() | {name: value})
+        except ValidationError as error:
+            what = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise InputError(f"tuning.space.{name}: {value!r} does not go into recipe {recipe.name}: {what}") from None

@@ -15,6 +15,7 @@ from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import parse_target
 from bench.errors import InputError, did_you_mean
 from bench.ladders import Ladder, Subset
+from bench.search_space import Tuning
 from bench.validation import Strict, distinct, explain
 from models.geometry import check
 from models.size_classes import Measure
@@ -161,6 +162,8 @@ class Suite(Strict):
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
     budgets: Budgets | None = None
+    tuning: Tuning | None = None
+    """What is chosen for each family by its trials, instead of the recipes' own settings."""
     pipeline: WantedPipeline = "auto"
     """How images reach the device; `auto` goes by size and memory, and no result depends on it."""
     on_bad_image: OnBadImage = "fail"
@@ -247,6 +250,18 @@ class Suite(Strict):
     def _something_is_trained(self) -> "Suite":
         if not self.corpus and not self.from_scratch:
             raise ValueError("corpus is empty and from_scratch false, so nothing is trained; one has to be asked for")
+        return self
+
+    @model_validator(mode="after")
+    def _trials_can_be_judged(self) -> "Suite":
+        if self.tuning is None:
+            return self
+        if not self.carve:
+            raise ValueError("tuning: carve: false leaves no validation images, by which trials are judged")
+        if all(choice.optional for choice in self.targets):
+            raise ValueError("tuning: every target is optional; trials are judged on those that are not")
+        if self.recipes.exceptions:
+            raise ValueError("tuning: recipes.exceptions give a model what no trial chose; leave one of the two out")
         return self
 
     @model_validator(mode="after")

@@ -71,11 +71,11 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
     models = _models_to_pretrain(suite)
     for model in models if suite.from_scratch else ():
         for target in suite.targets:
-            yield Cell(None, _scratch(suite, model, target, seed), "fine-tune")
+            yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune")
     for ladder in suite.corpora:
         for rung in ladder.rungs:
             for model in models:
-                yield from _transfers(suite, _pretrained(_pretrain(suite, model, ladder, rung, seed)))
+                yield from _transfers(suite, _pretrained(pretrain_run(suite, model, ladder, rung, seed)))
     for outside in suite.outside_weights:
         yield from _transfers(suite, Start(outside.bare_model, seed, outside=outside))
     for ablation in suite.ablations:
@@ -89,11 +89,11 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
     """On the largest subset of the first ladder, or from scratch where there is no ladder."""
     if suite.corpora:
         ladder = suite.corpora[0]
-        pretrain = _pretrain(suite, model, ladder, ladder.rungs[-1], seed)
+        pretrain = pretrain_run(suite, model, ladder, ladder.rungs[-1], seed)
         yield from _transfers(suite, _pretrained(pretrain), ablation, arm)
         return
     for target in suite.targets:
-        yield Cell(None, _scratch(suite, model, target, seed), "fine-tune", ablation, arm)
+        yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune", ablation, arm)
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:
@@ -101,7 +101,7 @@ def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator
     ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
-            pretrain = _pretrain(suite, model, ladder, ladder.rung(budgets.subset), seed, factor)
+            pretrain = pretrain_run(suite, model, ladder, ladder.rung(budgets.subset), seed, factor)
             yield from _transfers(suite, _pretrained(pretrain), f"budget {model}", f"{factor:g}")
 
 
@@ -134,7 +134,7 @@ def _transfers(suite: ResolvedSuite, start: Start, ablation: str = "", arm: str 
 def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
     """The runs of one kind of transfer; shots are drawn from all that a target may train on, whatever its size."""
     if kind == "fine-tune":
-        yield from (_transfer(suite, start, target) for target in suite.targets)
+        yield from (transfer_run(suite, start, target) for target in suite.targets)
     elif kind == "linear":
         yield from (_probe(suite, start, target, Probe("linear")) for target in suite.targets)
     else:
@@ -152,9 +152,10 @@ def _whole(targets: tuple[ResolvedTarget, ...]) -> list[ResolvedTarget]:
     ]
 
 
-def _pretrain(
+def pretrain_run(
     suite: ResolvedSuite, model: str, ladder: ResolvedLadder, rung: Rung, seed: int, factor: float = 1
 ) -> Run:
+    """Pretraining on a rung, for so many times the suite's budget."""
     return _run(
         suite,
         "pretrain",
@@ -164,17 +165,18 @@ def _pretrain(
     )
 
 
-def _transfer(suite: ResolvedSuite, start: Start, target: ResolvedTarget) -> Run:
-    return _run(suite, "transfer", start, budget=_budget(suite, "transfer"), data=target)
+def transfer_run(suite: ResolvedSuite, start: Start, target: ResolvedTarget, factor: float = 1) -> Run:
+    """Fine-tuning to a target, for so many times the suite's budget."""
+    return _run(suite, "transfer", start, budget=_budget(suite, "transfer") * factor, data=target)
 
 
 def _probe(suite: ResolvedSuite, start: Start, target: ResolvedTarget, probe: Probe) -> Run:
     return replace(_run(suite, "probe", start, budget=NOTHING, data=target), probe=probe, recipe=PROBES[probe.kind])
 
 
-def _scratch(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int) -> Run:
+def scratch_run(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int, factor: float = 1) -> Run:
     """As much as both stages together, with the pretraining recipe: else pretraining wins by compute alone."""
-    budget = _budget(suite, "pretrain") + _budget(suite, "transfer")
+    budget = (_budget(suite, "pretrain") + _budget(suite, "transfer")) * factor
     return _run(suite, "scratch", Start(model, seed), budget=budget, data=target)
 
 

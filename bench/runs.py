@@ -115,6 +115,8 @@ class Run:
     """Whether the target keeps images for validation out of its training."""
     deterministic: bool = False
     """Whether CUDA, too, repeats itself bit for bit."""
+    tests: bool = True
+    """Whether it reads the target's test images; a trial of a tuning doesn't."""
 
     @cached_property
     def key(self) -> str:
@@ -170,10 +172,11 @@ class Run:
         return {"settings": dict(_dumped(self.settings)), "budget": self.budget.resolved(), **asked}
 
     def _data(self) -> dict[str, Any]:
-        """What decides the images: their number where a corpus has more; skipped ones only where they may be."""
+        """What decides the images: their number where a corpus has more; what is unusual only where it is asked for."""
         number = {"images": self.subset_images} if self.corpus else {}
         skipping = {"on_bad_image": "skip"} if self.on_bad_image == "skip" else {}
-        return json.loads(self.identity) | number | skipping | ({} if self.carved else {"carved": False})
+        carved, tests = ({} if self.carved else {"carved": False}), ({} if self.tests else {"tests": False})
+        return json.loads(self.identity) | number | skipping | carved | tests
 
 
 def canonical_json(value: Any) -> str:

@@ -36,6 +36,7 @@ DIFFERENT = {
     "on_bad_image": "skip",
     "probe": Probe("linear"),
     "carved": False,
+    "tests": False,
     "outside": OutsideModel(
         model="timm:x:family=cnn,pretrained=true", sha256="ab" * 32, source="hub:x", mean=(0, 0, 0), std=(1, 1, 1)
     ),

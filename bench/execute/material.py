@@ -56,7 +56,7 @@ class Material:
 
 
 def load_material(run: Run, data_dir: Path) -> Material:
-    """What a run trains on, validates on and, where it has a target, tests on."""
+    """What a run trains on, validates on and, where it has a target and is no trial, tests on."""
     if run.corpus is not None:
         subset = subset_of(run, data_dir)
         return Material(
@@ -73,7 +73,7 @@ def load_material(run: Run, data_dir: Path) -> Material:
     return Material(
         splits.train,
         splits.validation,
-        splits.test,
+        splits.test if run.tests else None,
         splits.class_names,
         splits.flip,
         splits.augmentable,

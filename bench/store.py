@@ -192,25 +192,49 @@ def open_store(results: Path, suite: ResolvedSuite) -> Store:
         StoreError: the folder cannot be written.
         InputError: it holds another suite of that name.
     """
-    store = Store(results / suite.name)
-    with clear_errors(store.root):
-        (store.root / "runs").mkdir(parents=True, exist_ok=True)
+    store = _made(results / suite.name)
     content = _json(suite.model_dump(mode="json"))
     if not write_new(store.root / "suite.json", content):
-        _refuse_another_suite(store, suite)
+        _refuse_another_suite(store.root, store.suite(), suite)
         write_atomically(store.root / "suite.json", content)
     _remove_leftovers(store)
     return store
 
 
-def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
-    kept, given = _deciding(store.suite()), _deciding(suite)
+def open_trials(root: Path) -> Store:
+    """The store of runs that are no suite's cells, made if need be; StoreError where it cannot be written."""
+    store = _made(root)
+    _remove_leftovers(store)
+    return store
+
+
+def _made(root: Path) -> Store:
+    """A store whose folder is there."""
+    with clear_errors(root):
+        (root / "runs").mkdir(parents=True, exist_ok=True)
+    return Store(root)
+
+
+def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:
+    """Refuse to tune a suite beside the results of another one of its name: it could not be run there afterwards.
+
+    Raises:
+        InputError: the folder holds another suite.
+    """
+    if (root / "suite.json").is_file():
+        _refuse_another_suite(root, Store(root).suite().untuned(), suite.untuned())
+
+
+def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: ResolvedSuite) -> None:
+    kept, given = _deciding(kept_suite), _deciding(suite)
     different = [name for name in given if given[name] != kept[name]]
     if different == ["targets"] and _only_arrived(kept["targets"], given["targets"]):
         return
+    if _deciding(suite.untuned()) == kept:  # tuned since; what was run before is left outside the suite
+        return
     if different:
         raise InputError(
-            f"{store.root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
+            f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
             "keep both with --results DIR, or move the old folder away"
         )
 
@@ -218,6 +242,7 @@ def _refuse_another_suite(store: Store, suite: ResolvedSuite) -> None:
 def _deciding(suite: ResolvedSuite) -> Record:
     """What decides a suite's runs: no words, limits or pipeline; outside weights by content, wherever they lie."""
     words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline"), True)
+    words |= {"tuning": {"required": True}}
     words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
     words |= {"recipe_exceptions": {"__all__": {"reason": True, "recipes": {"__all__": RECIPE_WORDS}}}}
     record = suite.model_dump(mode="json", exclude=words)

@@ -1,8 +1,8 @@
-"""From a store to its tables: `cells`, `runs`, `ablations` and `comparison`, as `docs/schema.md` describes them.
+"""From a store to its tables: `cells`, `runs`, `ablations`, `comparison`, and of a tuned suite its `trials`.
 
-The plan decides the rows, the records fill them in: a cell whose run is missing or failed is a row with its status
-and reason. `cells` depends on nothing but the records' results, so that the same code on the same machine gives the
-same bytes. Imports no torch.
+`docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
+failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
+on the same machine gives the same bytes. Imports no torch.
 """
 
 import json
@@ -14,9 +14,12 @@ from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
 from bench.data.targets import TargetRef, is_drawn
 from bench.plan import Cell, expand
+from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Record, Store
 from bench.suite import Match
+from bench.tuning.choice import survey, tuning_store
+from bench.tuning.table import trials_table
 
 NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
@@ -57,7 +60,15 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         "runs": runs,
         "comparison": comparison(cells),
         "ablations": ablations(cells, runs, references),
+        **_trials(store, suite),
     }
+
+
+def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
+    """The table of a tuning, where the suite asks for one."""
+    if suite.tuning is None:
+        return {}
+    return {"trials": trials_table(survey(suite, suite.tuning, tuning_store(store.root)))}
 
 
 def outside(store: Store) -> list[str]:

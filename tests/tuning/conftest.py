@@ -1,0 +1,48 @@
+"""What tests of a tuning share: a suite that asks for one, and invented records of its trials."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bench.resolved import ResolvedSuite
+from bench.runs import Run
+from bench.store import Record
+
+TUNING: dict[str, Any] = {
+    "trials": 4,
+    "space": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}},
+}
+
+
+@pytest.fixture
+def tunable(resolve_suite: Callable[..., ResolvedSuite]) -> Callable[..., ResolvedSuite]:
+    """A tiny suite that asks for four trials, with some of its fields changed, and of the tuning's."""
+
+    def suite(tuning: dict[str, Any] | None = None, **changes: Any) -> ResolvedSuite:
+        return resolve_suite(tuning=TUNING | (tuning or {}), **changes)
+
+    return suite
+
+
+@dataclass
+class Invented:
+    """Records of runs that nobody made: by default better the higher the rate is, and with a larger budget."""
+
+    changes: dict[tuple[str, float, float], dict[str, Any]] = field(default_factory=dict)
+    """By family, rate and budget: what a record has otherwise."""
+    records: dict[str, Record] = field(default_factory=dict)
+
+    def make(self, run: Run) -> None:
+        """Leave a run's record."""
+        rate, amount = run.settings.learning_rate, run.budget.amount
+        metrics = {"validation_accuracy": 50 * rate + amount / 1000, "validation_loss": 1.0}
+        cost = {"images_seen": int(amount), "training_flops": 6, "train_seconds": 0.5}
+        record = {"key": run.key, "status": "ok", "reason": "", "metrics": metrics, "cost": cost}
+        self.records[run.key] = record | self.changes.get((run.family, rate, amount), {})
+
+
+@pytest.fixture
+def invented() -> Invented:
+    return Invented()

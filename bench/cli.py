@@ -19,6 +19,7 @@ from bench.plan import Plan, expand
 from bench.resolved import ResolvedSuite, resolve
 from bench.store import Store
 from bench.suite import default_data_dir, load_suite
+from bench.tuning.choice import tuned
 from models.spec import SpecError
 
 app = typer.Typer(
@@ -87,7 +88,7 @@ def run(
     from bench.commands.sigterm import Terminated
     from bench.execute.conduct import Conduct
 
-    resolved, plan = _planned(suite, device, data, seed_offset, only)
+    resolved, plan = _planned(suite, device, data, seed_offset, only, results)
     place = Place(results, data or default_data_dir(), workers, Conduct(checkpoint_every, tracker.value))
     try:
         failed = run_suite(resolved, plan, place, console)
@@ -96,9 +97,35 @@ def run(
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command()
+def tune(
+    suite: SuiteName,
+    results: Results = Path("results"),
+    data: Data = None,
+    device: DeviceName = None,
+    workers: NumWorkers = None,
+    checkpoint_every: CheckpointEvery = 60.0,
+    tracker: Tracker = TrackerChoice.none,
+) -> None:
+    """Make the trials that a suite's `tuning` asks for; `bench run` then trains with what each family chose."""
+    from bench.commands.session import Place
+    from bench.commands.sigterm import Terminated
+    from bench.commands.tune import tune_suite
+    from bench.execute.conduct import Conduct
+
+    resolved = _resolved(suite, device, data, 0)
+    place = Place(results, data or default_data_dir(), workers, Conduct(checkpoint_every, tracker.value))
+    try:
+        lacking = tune_suite(resolved, place, console)
+    except Terminated:
+        raise typer.Exit(128 + signal.SIGTERM) from None
+    raise typer.Exit(1 if lacking else 0)
+
+
 @app.command(name="plan")
 def show_plan(
     suite: SuiteName = "auto",
+    results: Results = Path("results"),
     data: Data = None,
     seed_offset: SeedOffset = 0,
     device: DeviceName = None,
@@ -111,7 +138,7 @@ def show_plan(
     as_json: AsJson = False,
 ) -> None:
     """Print a suite's runs, the images they will see and what they share, or what they will take."""
-    resolved, plan = _planned(suite, device, data, seed_offset, only)
+    resolved, plan = _planned(suite, device, data, seed_offset, only, results)
     if estimate:
         from bench.commands.estimate import estimate_suite, show_estimate
 
@@ -218,13 +245,19 @@ def list_models(
 
 
 def _planned(
-    suite: str, device: Device | None, data: Path | None, seed_offset: int, only: str | None
+    suite: str, device: Device | None, data: Path | None, seed_offset: int, only: str | None, results: Path
 ) -> tuple[ResolvedSuite, Plan]:
-    chosen = choose_device(device.value if device else None)
-    name, content = load_suite(_automatic(suite, chosen))
-    resolved = resolve(name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset)
+    """The suite, with what its trials chose, and its runs."""
+    written = _resolved(suite, device, data, seed_offset)
+    resolved = tuned(written, results / written.name)
     plan = expand(resolved)
     return resolved, select(plan, only) if only else plan
+
+
+def _resolved(suite: str, device: Device | None, data: Path | None, seed_offset: int) -> ResolvedSuite:
+    chosen = choose_device(device.value if device else None)
+    name, content = load_suite(_automatic(suite, chosen))
+    return resolve(name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset)
 
 
 def _automatic(suite: str, device: str) -> str:

@@ -14,6 +14,7 @@ from bench.commands.verify import Comparison
 from bench.plan import Plan
 from bench.resolved import ResolvedSuite
 from bench.runs import Run
+from bench.search_space import ResolvedTuning
 from bench.store import Record
 
 STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "scratch": "scratch"}
@@ -28,6 +29,8 @@ def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool =
     else:
         console.print(_grouped(plan))
     console.print(sharing(plan), highlight=False, soft_wrap=True)
+    if suite.tuning is not None:
+        console.print(tuning(suite.tuning), highlight=False, soft_wrap=True)
     if suite.size_class is not None:
         partner = f"size_class: {suite.size_class} asks for a partner of each model's size in every other family"
         console.print(f"{partner}; `bench run` checks it first", highlight=False, soft_wrap=True)
@@ -51,6 +54,15 @@ def sharing(plan: Plan) -> str:
         f"sharing: {len(served)} pretraining runs serve {sum(served.values())} transfers; "
         f"{shared} transfers stand in more than one cell (an ablation's arm that the ladder has too)"
     )
+
+
+def tuning(asked: ResolvedTuning) -> str:
+    """Whether the recipes are tuned, and what that takes."""
+    each = f"{asked.trials} trials for each family and stage"
+    if asked.chosen:
+        return f"tuning: by {each}, and these keys are of runs with what was chosen"
+    then = "refuses to run before that" if asked.required else "trains with the recipes as written until then"
+    return f"tuning: {each} are to be made by `bench tune`; `bench run` {then}"
 
 
 def describe(run: Run) -> str:

@@ -44,7 +44,9 @@ class SuiteProgress:
         timings: Timings,
         num_workers: int,
         clock: Clock = time.monotonic,
+        name: Callable[[Run], str] = describe,
     ) -> None:
+        self.name = name
         self.console = console
         self.store = store
         self.runs = {run.key: run for run in runs}
@@ -104,14 +106,14 @@ class SuiteProgress:
         took = f"  {seconds:.0f} s" if seconds is not None else ""
         left = "" if self.console.is_terminal else f"  {self._left()}"
         self.console.print(
-            f"[{colour}]{record['status']:<8}[/] {self.ended:>4}/{self.total}  {escape(describe(event.run))}  "
+            f"[{colour}]{record['status']:<8}[/] {self.ended:>4}/{self.total}  {escape(self.name(event.run))}  "
             f"{figure}{took}{left}",
             highlight=False,
             soft_wrap=True,
         )
 
     def _say_plainly(self, under_way: list[UnderWay]) -> None:
-        runs = " | ".join(f"{describe(one.run)}: {how_far(one.said)}" for one in under_way) or "no run under way"
+        runs = " | ".join(f"{self.name(one.run)}: {how_far(one.said)}" for one in under_way) or "no run under way"
         line = f"{'running':<8} {self.ended:>4}/{self.total}  {runs}  {self._left()}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -130,7 +132,7 @@ class SuiteProgress:
         for one in under_way:
             bar = ProgressBar(total=1.0, completed=one.share_done, width=RUN_WIDTH)
             style = "" if one.run.key in self.ours else "dim"
-            table.add_row(escape(describe(one.run)), bar, f"{one.share_done:.0%}", *figures(one.said), style=style)
+            table.add_row(escape(self.name(one.run)), bar, f"{one.share_done:.0%}", *figures(one.said), style=style)
         return table
 
     def _left(self) -> str:

@@ -25,6 +25,7 @@ from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Store, open_store
 from bench.tables import build_tables
+from bench.tuning.choice import check_tuned
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
     """Do a plan's unfinished runs; returns whether some run that was attempted did not end ok.
 
     Raises:
-        InputError: a model lacks the partner of its size that the suite asks for, or the store can't be had.
+        InputError: the suite demands tuning or partners of one size, and lacks them; or the store can't be had.
         KeyboardInterrupt, Terminated: what was under way lies in checkpoints, and what is done in the tables.
     """
     check_tracker(place.conduct.tracker)
+    check_tuned(suite, place.results / suite.name)
     if suite.size_class is not None and not _is_finished(plan, place.results / suite.name):
         check_size_class(suite)
     store = open_store(place.results, suite)

@@ -1,0 +1,168 @@
+"""Trials as they are really made: without a test, by `bench tune` in a process of its own, killed and begun again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.errors import InputError
+from bench.execute import job, material
+from bench.plan import expand
+from bench.resolved import ResolvedSuite, resolve
+from bench.store import Store, open_trials
+from bench.suite import load_suite
+from bench.tuning.choice import tuned, tuning_store
+from bench.tuning.following import follow
+from bench.tuning.studies import studies_of, trial_runs
+
+SUITE = {
+    "corpus": {"name": "fractals", "classes": 4},
+    "subsets": [16],
+    "models": ["vit_pico/8:depth=1", "bit_resnet_pico"],
+    "targets": ["digits@20"],
+    "seeds": [0],
+    "images": {"pretrain": 32, "transfer": 32},
+    "from_scratch": False,
+    "tuning": {
+        "trials": 2,
+        "space": {"learning_rate": {"low": 0.001, "high": 0.01, "log": True}, "batch_size": [8, 16]},
+        "halvings": [0.5],
+        "required": True,
+    },
+}
+
+
+class Unread:
+    """A source of images that ends whoever asks it for anything."""
+
+    def __getattr__(self, name: str):
+        raise AssertionError("somebody reads the test images")
+
+
+def test_a_trial_leaves_the_test_images_unread_as_no_other_run_does(tunable, tmp_path, monkeypatch):
+    real = material.load_target
+
+    def load_target(*words, **named):
+        splits = real(*words, **named)
+        return replace(splits, test=replace(splits.test, source=Unread()))
+
+    monkeypatch.setattr(material, "load_target", load_target)
+    suite = tunable(models=["bit_resnet_pico"])
+    store = open_trials(tmp_path / "tuning")
+    pretrain, transfer = studies_of(suite)
+    (start,) = trial_runs(suite, pretrain, {"learning_rate": 0.002}, 0.5, None)
+    (run,) = trial_runs(suite, transfer, {"learning_rate": 0.002}, 0.5, start)
+    assert job.execute(start, store, tmp_path)["status"] == "ok"
+    record = job.execute(run, store, tmp_path)
+    assert record["status"] == "ok", record["reason"]
+    assert 0 < record["metrics"]["validation_accuracy"] < 1
+    assert record["metrics"]["test_accuracy"] is None
+    assert record["data"]["num_contaminated"] is None
+    assert not (store.run_folder(run.key) / "predictions.parquet").exists()
+    tested = job.execute(replace(run, tests=True), store, tmp_path)
+    assert "somebody reads the test images" in tested["reason"]
+
+
+def bench(folder: Path, *words: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "200", "BENCH_DATA": ""}
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(folder: Path, *words: str) -> tuple[int, str]:
+    process = bench(folder, *words)
+    said, _ = process.communicate(timeout=110)
+    return process.returncode, said
+
+
+def resolved(folder: Path) -> ResolvedSuite:
+    return resolve(*load_suite(str(folder / "tiny.yaml")), device="cpu", data_dir=folder)
+
+
+def made_here(folder: Path) -> Store:
+    """All trials, made one after another in this process from the points that a call has drawn."""
+    suite = resolved(folder)
+    store = open_trials(folder / "here")
+    (drawn,) = (folder / "results/tiny/tuning/points").iterdir()
+    points = json.loads(drawn.read_bytes())["points"]
+    while due := [due for one in follow(suite, points, store.look) for due in one.due]:
+        for one in due:
+            assert job.execute(one.run, store, folder)["status"] == "ok"
+    return store
+
+
+def records(store: Store) -> dict[str, tuple[str, dict]]:
+    return {record["key"]: (record["status"], record["metrics"]) for record in store.records()}
+
+
+def test_killed_at_any_time_it_goes_on_and_chooses_what_it_would_have_chosen(tmp_path):
+    """The whole group dies by SIGKILL once a first trial is done; what was done then is not done again."""
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
+    store = tuning_store(tmp_path / "results" / "tiny")
+    call = bench(tmp_path, "tune", "tiny.yaml", "--checkpoint-every", "0")
+    end = time.monotonic() + 100
+    while not list(store.root.glob("runs/[0-9a-f]*")):
+        assert call.poll() is None, call.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.killpg(call.pid, signal.SIGKILL)
+    call.communicate()
+    before = {path.parent.name: path.stat().st_mtime_ns for path in store.root.glob("runs/[0-9a-f]*/record.json")}
+    (drawn,) = (store.root / "points").iterdir()
+    points = drawn.read_bytes()
+    assert tuned(resolved(tmp_path), store.root.parent).tuning.chosen == ()
+
+    code, said = finish(tmp_path, "tune", "tiny.yaml")
+    assert code == 0, said
+    assert "chosen for vit transfer: trial" in said
+    assert "transfer bit_resnet_pico on digits@20, seed 1000, trial 1 (batch_size" in said
+    assert drawn.read_bytes() == points
+    for key, changed_at in before.items():
+        assert (store.run_folder(key) / "record.json").stat().st_mtime_ns == changed_at
+    assert records(store) == records(made_here(tmp_path))
+    trials = pd.read_parquet(store.tables / "trials.parquet")
+    assert trials.groupby(["stage", "family"]).size().tolist() == [2, 2, 2, 2]
+    assert trials.groupby(["stage", "family"])["status"].agg(lambda own: sorted(own)).tolist() == [["ok", "pruned"]] * 4
+
+    suite = tuned(resolved(tmp_path), store.root.parent)
+    assert len(suite.tuning.chosen) == 4
+    assert planned_keys(tmp_path) == [run.key for run in expand(suite).runs]
+
+
+def planned_keys(folder: Path) -> list[str]:
+    """The keys of the runs that the command line would do."""
+    where = ["--results", str(folder / "results"), "--data", str(folder)]
+    said = CliRunner().invoke(app, ["plan", str(folder / "tiny.yaml"), "--json", *where])
+    assert said.exit_code == 0, said.output
+    return [run["key"] for run in json.loads(said.output)["runs"]]
+
+
+def test_a_suite_that_demands_it_is_not_run_before(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
+    with pytest.raises(InputError, match="demands to be tuned"):
+        app(["run", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)], standalone_mode=False)
+    assert list(tmp_path.iterdir()) == [tmp_path / "tiny.yaml"], "nothing was begun"
+    assert len(planned_keys(tmp_path)) == 4
+
+
+def test_a_suite_that_asks_for_none_is_told_how_to(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE | {"tuning": None}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"asks for no tuning; it does with a field such as tuning: \{trials: 16"):
+        app(["tune", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)], standalone_mode=False)

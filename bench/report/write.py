@@ -13,6 +13,7 @@ from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures, draw
 from bench.report.recipes import recipes, trained_apart
 from bench.report.speed_machines import Machine, machines
+from bench.report.tuning import draw_tuning, tuned_alike, tuning
 
 
 def write_report(
@@ -26,7 +27,8 @@ def write_report(
 
     Args:
         suite: the resolved suite, as in `results/<suite>/suite.json`.
-        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`.
+        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, and `trials` where the
+            suite asks for a tuning.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.
         speeds: machine -> its records, as from `bench.speeds.all_machines`; without any of the suite's models the
@@ -38,6 +40,7 @@ def write_report(
     out.mkdir(parents=True, exist_ok=True)
     measured = machines(suite, tables, speeds or {})
     pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured)
+    draw_tuning(tables.get("trials"), out)
     page = build_page(suite, tables, pictures, outside, measured)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
@@ -63,6 +66,7 @@ def build_page(
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         recipes(suite),
+        *tuning(suite, tables.get("trials")),
         provenance.failures(runs),
         provenance.not_run(cells),
         *provenance.notes(runs),
@@ -73,7 +77,7 @@ def build_page(
     )
     return Page(
         title=f"ViT, CNN and hybrid compared: {suite['name']}",
-        summary=(provenance.summary(cells), *trained_apart(suite)),
+        summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
         warnings=provenance.shortcomings(cells, runs),
         sections=sections,
     )

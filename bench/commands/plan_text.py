@@ -60,7 +60,7 @@ def tuning(asked: ResolvedTuning) -> str:
     """Whether the recipes are tuned, and what that takes."""
     each = f"{asked.trials} trials for each family and stage"
     if asked.chosen:
-        return f"tuning: by {each}, and these keys are of runs with what was chosen"
+        return f"tuning: by {each}; every run trains with what its family chose"
     then = "refuses to run before that" if asked.required else "trains with the recipes as written until then"
     return f"tuning: {each} are to be made by `bench tune`; `bench run` {then}"
 

@@ -52,6 +52,8 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
     store = open_store(place.results, suite)
     missing = missing_targets(plan, place.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
+    if suite.tuning is not None:
+        console.print(plan_text.tuning(suite.tuning), highlight=False, soft_wrap=True)
     todo = _todo(plan, store, console)
     try:
         with told_by_sigterm():

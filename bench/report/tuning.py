@@ -87,7 +87,9 @@ def _chosen(asked: Mapping[str, Any]) -> Table:
             one["stage"],
             family_name(one["family"]),
             one["model"],
-            Cell(", ".join(f"{name} {value}" for name, value in one["values"].items()), f"trial {one['trial']}"),
+            Cell(
+                ", ".join(f"{name} {_value(value)}" for name, value in one["values"].items()), f"trial {one['trial']}"
+            ),
             percent(one["score"]),
         )
         for one in asked["chosen"]
@@ -130,4 +132,9 @@ def _values(values: Any) -> str:
     if isinstance(values, Mapping):
         how = "each ratio" if values["log"] else "each number"
         return f"{values['low']:g} to {values['high']:g}, {how} as likely as another"
-    return " or ".join("none" if value is None else str(value) for value in values)
+    return " or ".join(map(_value, values))
+
+
+def _value(value: Any) -> str:
+    """Of a setting; `null` in a recipe means that there is none."""
+    return "none" if value is None else str(value)

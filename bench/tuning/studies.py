@@ -71,7 +71,7 @@ def trial_runs(suite: ResolvedSuite, study: Study, point: Point, share: float, s
 
 def in_words(point: Point) -> str:
     """Such as `learning_rate 0.002, weight_decay 0.05`."""
-    return ", ".join(f"{name} {value}" for name, value in point.items())
+    return ", ".join(f"{name} {'none' if value is None else value}" for name, value in point.items())
 
 
 def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Run | None) -> Iterator[Run]:

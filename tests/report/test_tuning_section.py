@@ -10,7 +10,14 @@ from bench.report.tuning_figure import tuning_figure
 from bench.report.write import write_report
 
 CHOSEN = [
-    {"stage": stage, "family": family, "model": model, "values": {"learning_rate": 0.003}, "trial": 2, "score": 0.75}
+    {
+        "stage": stage,
+        "family": family,
+        "model": model,
+        "values": {"learning_rate": 0.003, "clip_norm": None},
+        "trial": 2,
+        "score": 0.75,
+    }
     for stage in ("pretrain", "transfer")
     for family, model in (("vit", "vit_pico/8"), ("cnn", "bit_resnet_pico"))
 ]
@@ -55,7 +62,7 @@ def test_it_tells_the_budget_the_choices_and_what_they_took():
     assert "the better half of those left going on after 25%" in said
     assert "Trials trained with seed 1000" in said
     assert "never read those of a test" in said
-    assert "| pretrain | ViT | vit_pico/8 | learning_rate 0.003 (trial 2) | 75.0 % |" in said
+    assert "| pretrain | ViT | vit_pico/8 | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
     assert "| Stage | Family | Trials | ok | pruned | diverged | Images seen | Training FLOPs |" in said
     assert "| transfer | CNN | 3 | 1 | 1 | 1 | 1,400 | 3 G | 4.5 min |" in said
     assert "| learning_rate | 0.0005 to 0.008, each ratio as likely as another |" in said
@@ -72,7 +79,7 @@ def test_an_untuned_suite_says_so():
 def test_choices_outlive_the_records_of_their_trials():
     said = section(TUNING, trials().head(0))
     assert "The records of the trials are not there any more" in said
-    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003 (trial 2) | 75.0 % |" in said
+    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
     assert "figures/tuning" not in said
 
 

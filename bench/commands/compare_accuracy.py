@@ -4,7 +4,6 @@ Runs are paired by all that their results depend on, which is their key. What is
 the means and listed; nothing is taken for a result that is none. Imports no torch.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,8 +17,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.analysis.changes import AccuracyChange, accuracy_change
-from bench.commands.compare_conditions import differences, refuse, some
+from bench.commands.compare_conditions import differences, refuse
 from bench.commands.compare_stores import Attempt, Side, read_side, row_key
+from bench.commands.compare_words import known, some
 from bench.commands.plan_text import describe
 from bench.report.wording import points
 from bench.runs import Run
@@ -71,9 +71,8 @@ class RowChange:
         """JSON values; accuracies are shares of 1."""
         found = self.change.difference
         numbers = {"difference": found.mean, "low": found.low, "high": found.high}
-        known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         counts = {"seeds": found.n, "runs": self.num_runs, "equal_runs": self.num_equal}
-        return vars(self.row) | known | counts | {"reason": self.change.reason}
+        return vars(self.row) | known(numbers) | counts | {"reason": self.change.reason}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Under which conditions two sides were measured, and what is refused because of them. Imports no torch."""
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from rich.markup import escape
+from collections.abc import Iterable, Mapping
 
 from bench.errors import InputError
 
@@ -27,11 +25,6 @@ def refuse(found: Iterable[str], *, force: bool) -> None:
     """
     if (listed := "; ".join(found)) and not force:
         raise InputError(f"OLD and NEW are not comparable: {listed}. --force compares them anyway, and says so")
-
-
-def some(names: Sequence[str], most: int = 3) -> str:
-    """How many there are, and the first of them, for the terminal."""
-    return f"{len(names)} ({escape('; '.join([*names[:most], *(['…'] if len(names) > most else [])]))})"
 
 
 def _listed(values: Iterable[str]) -> str:

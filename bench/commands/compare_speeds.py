@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.analysis.changes import SpeedChange, SpeedChanges, speed_changes
-from bench.analysis.ratios import Ratio
-from bench.commands.compare_conditions import Conditions, differences, refuse, some
+from bench.commands.compare_conditions import Conditions, differences, refuse
+from bench.commands.compare_words import known, slower, some
 from bench.errors import InputError
 from bench.speeds import latest, read
 
@@ -110,13 +110,6 @@ def read_speeds(path: str) -> pd.DataFrame:
     return latest(_picked(rows, file, which) if which else rows)
 
 
-def slower(time: Ratio, reason: str) -> str:
-    """A ratio of times as a change in percent with its interval: `+3.1 % (+2.0 to +4.2)`, or why there is none."""
-    if time.is_known:
-        return f"{_percent(time.ratio)} % ({_percent(time.low)} to {_percent(time.high)})"
-    return f"{_percent(time.ratio)} % ({escape(reason)})" if time.pairs else escape(reason)
-
-
 def _parted(path: str) -> tuple[str, str]:
     """The file, and what is picked of it, if anything is; folders may have an @ in their names."""
     file, _, which = path.rpartition("@")
@@ -154,18 +147,13 @@ def _network(change: SpeedChange) -> str:
     return f"{name}, {' -> '.join(dict.fromkeys(settings))}"
 
 
-def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _as_dict(change: SpeedChange) -> dict[str, Any]:
     """JSON values; `time` is a ratio, 1.05 being 5 % slower."""
     time = change.time
     numbers = {"time": time.ratio, "low": time.low, "high": time.high}
     ratios = {f"{side}_reference_ratio": one["reference_ratio"] for side, one in _sides(change)}
     settings = {side: {name: one[name] for name in ("batch_size", "layout", "mode")} for side, one in _sides(change)}
-    known = {name: value if value == value else None for name, value in (numbers | ratios).items()}
-    return vars(change.row) | known | settings | {"rounds": time.pairs, "reason": change.reason}
+    return vars(change.row) | known(numbers | ratios) | settings | {"rounds": time.pairs, "reason": change.reason}
 
 
 def _sides(change: SpeedChange) -> tuple[tuple[str, dict[str, Any]], ...]:

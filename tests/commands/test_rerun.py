@@ -26,7 +26,7 @@ SUITE: dict[str, Any] = {
     "corpus": [],
     "models": ["vit_pico/16", "vit_pico/8"],
     "targets": ["digits@100"],
-    "images": {"pretrain": 1024, "transfer": 0},
+    "images": {"pretrain": 1024, "transfer": 64},
 }
 NEW_PRESET = ('    "vit_pico": ', '    "vit_new": _vit(8, _PICO),\n    "vit_pico": ')
 

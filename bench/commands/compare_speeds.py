@@ -117,13 +117,21 @@ def _parted(path: str) -> tuple[str, str]:
 
 
 def _picked(rows: pd.DataFrame, file: str, which: str) -> pd.DataFrame:
-    of_commit = rows["commit"].str.startswith(which) if len(which) >= SHORTEST else rows["commit"] == which
-    picked = rows[(rows["measurement"] == which) | of_commit]
-    if picked.empty:
-        known = rows.drop_duplicates("measurement")[["measurement", "commit"]].itertuples(index=False)
-        listed = "; ".join(f"{measurement} (commit {commit})" for measurement, commit in known)
-        raise InputError(f"{file}@{which}: no such measurement or commit in it; there are: {listed}")
-    return picked
+    for is_it in (
+        (rows["measurement"] == which) | (rows["commit"] == which),
+        rows["commit"].map(lambda commit: _is_same_commit(which, commit)).astype(bool),
+    ):
+        if is_it.any():
+            return rows[is_it]
+    known = rows.drop_duplicates("measurement")[["measurement", "commit"]].itertuples(index=False)
+    listed = "; ".join(f"{measurement} (commit {commit})" for measurement, commit in known)
+    raise InputError(f"{file}@{which}: no such measurement or commit in it; there are: {listed}")
+
+
+def _is_same_commit(given: str, commit: str) -> bool:
+    """Whether digits of a commit, fewer or more than a file has, are those of one in it, changed since or not."""
+    kept = commit.removesuffix("+")
+    return len(given) >= SHORTEST and kept != "" and (kept.startswith(given) or given.startswith(kept))
 
 
 def _values(rows: pd.DataFrame, names: tuple[str, ...]) -> Conditions:

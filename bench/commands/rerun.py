@@ -18,7 +18,7 @@ from rich.table import Column, Table
 
 from bench.analysis.changes import UNKNOWN, ratio_over_restarts
 from bench.analysis.ratios import Ratio
-from bench.commands.compare_trees import checked_out, find_commit, working_tree
+from bench.commands.compare_trees import Tree, checked_out, find_commit, working_tree
 from bench.commands.compare_turns import Measured, Order, take_turns, workers
 from bench.commands.compare_words import known, slower
 from bench.errors import InputError
@@ -67,8 +67,9 @@ class RerunChange:
     def as_dict(self) -> dict[str, Any]:
         """JSON values; `time` is a ratio, 1.05 being 5 % slower."""
         numbers = known({"time": self.time.ratio, "low": self.time.low, "high": self.time.high})
-        counts = {"restarts": len(self.measured.restarts), "steps_a_turn": self.measured.steps}
-        return {**self.order.setting, **numbers, **counts, "step_ms": self.step_ms, "reason": self.measured.problem}
+        found = self.measured
+        counts = {"restarts": len(found.restarts), "turns_a_restart": found.turns, "steps_a_turn": found.steps}
+        return {**self.order.setting, **numbers, **counts, "step_ms": self.step_ms, "reason": found.problem}
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ def rerun(commit: str, suite: str, device: Device, only: str | None, progress: C
             time = ratio_over_restarts(measured.restarts) if not measured.problem else UNKNOWN
             changes.append(RerunChange(order, measured, time))
             progress.print(f"{escape(changes[-1].name)}: {slower(time, measured.problem)}", highlight=False)
-    warnings = ["packages: OLD has an environment of its own"] if old.has_own_packages else []
-    return RerunComparison(old.commit, new.commit, device, orders[0].threads, tuple(warnings), tuple(changes))
+    return RerunComparison(old.commit, new.commit, device, orders[0].threads, _warnings(old, new), tuple(changes))
 
 
 def orders_of(suite: Suite, device: Device, only: str | None) -> list[Order]:
@@ -147,6 +147,12 @@ def orders_of(suite: Suite, device: Device, only: str | None) -> list[Order]:
     if not chosen:
         raise InputError(f"--only {only}: not of the suite; models: {', '.join(bare)}; tasks: {', '.join(TASKS)}")
     return [Order(one | setting, device, suite.threads) for one in chosen]
+
+
+def _warnings(old: Tree, new: Tree) -> tuple[str, ...]:
+    """What is different beside the commits."""
+    packages = ["packages: OLD pins others, and has an environment of its own"] if old.has_own_packages else []
+    return (*packages, *(["sources: NEW has changes that are in no commit"] if new.commit.endswith("+") else []))
 
 
 def _conditions(text: str) -> dict[str, str]:

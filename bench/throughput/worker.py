@@ -18,10 +18,12 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, NoReturn
 
 import torch
 import torch._dynamo  # an optimizer imports it, which takes seconds
+from torch import Tensor
 
 from bench.execute.memory import is_out_of_memory
 from bench.throughput.lanes import Lane, build_network, open_lane
@@ -102,6 +104,7 @@ def _measure(order: Order, channel: Channel) -> NoReturn:
     """What a child does: open a setting, and take turns until it is closed."""
     try:
         torch.set_num_threads(order["threads"])
+        _kept = _memory_of_random_sizes()
         device = torch.device(order["device"])
         lane = open_lane(Setting.from_json(order["setting"]), device)
         channel.answer({"ok": True, "root": str(ROOT)})
@@ -112,6 +115,13 @@ def _measure(order: Order, channel: Channel) -> NoReturn:
         channel.answer(_failure(error))
         code = REFUSED
     os._exit(code)  # what is to be done at the end of the parent is not done here
+
+
+def _memory_of_random_sizes() -> list[Tensor]:
+    """With holes between, so that what is opened next lies elsewhere than in any other child."""
+    random = SystemRandom()
+    tensors = [torch.empty(random.randrange(1, 1 << random.randrange(1, 18))) for _ in range(200)]
+    return random.sample(tensors, 100)
 
 
 def _failure(error: Exception) -> Answer:

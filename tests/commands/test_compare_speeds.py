@@ -106,19 +106,20 @@ def test_rows_of_one_side_and_failed_ones_are_listed(old, tmp_path):
 
 def test_a_measurement_of_a_file_is_picked_by_its_name_or_its_commit(tmp_path):
     first = {"measurement": "aaa", "commit": "1234567", "measured_at": "2026-01-01T00:00:00Z"}
-    second = {"measurement": "bbb", "commit": "89abcde", "measured_at": "2026-02-01T00:00:00Z"}
+    second = {"measurement": "bbb", "commit": "89abcde+", "measured_at": "2026-02-01T00:00:00Z"}
     folder = tmp_path / "one@place"
     path = keep(folder, *heat({"vit_pico/8": 1000}, **first))
     assert keep(folder, *heat({"vit_pico/8": 500}, **second)) == path
     for old, new, expected in [
         (f"{path}@aaa", path, 2.0),
         (f"{path}@1234567", f"{path}@89ab", 2.0),
+        (f"{path}@1234567890abcdef", f"{path}@89abcde+", 2.0),
         (f"{path}@bbb", f"{path}@aaa", 0.5),
         (path, path, 1.0),
     ]:
         assert as_json(old, new)["rows"][0]["time"] == pytest.approx(expected, rel=0.02)
     with pytest.raises(
-        InputError, match=r"@ccc: no such measurement .* aaa \(commit 1234567\); bbb \(commit 89abcde\)"
+        InputError, match=r"@ccc: no such measurement .* aaa \(commit 1234567\); bbb \(commit 89abcde\+\)"
     ):
         compare(f"{path}@ccc", path)
 

@@ -23,7 +23,14 @@ TINY: dict[str, Any] = {
 
 WriteSuite = Callable[..., Path]
 
-LONGEST = ("test_command_line", "test_outside_weights", "test_kills", "test_model_contract", "test_families")
+LONGEST = (
+    "test_command_line",
+    "test_rerun",
+    "test_outside_weights",
+    "test_kills",
+    "test_model_contract",
+    "test_families",
+)
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 
 

@@ -207,10 +207,8 @@ def verify(
 
 @app.command()
 def compare(
-    old: Annotated[str | None, typer.Argument(metavar="[OLD]", help="A file of speeds, or a store.")] = None,
-    new: Annotated[
-        str | None, typer.Argument(metavar="[NEW]", help="A later one; FILE@COMMIT picks of a file.")
-    ] = None,
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="A file of speeds, or a store.")] = None,
+    new: Annotated[str | None, typer.Argument(metavar="NEW", help="A later one; FILE@COMMIT picks of a file.")] = None,
     rerun: Annotated[
         str | None, typer.Option("--rerun", metavar="COMMIT", help="Measure it and the working tree now, in turns.")
     ] = None,

@@ -21,6 +21,7 @@ from bench.commands.compare_conditions import differences, refuse
 from bench.commands.compare_stores import Attempt, Side, read_side, row_key
 from bench.commands.compare_words import known, some
 from bench.commands.plan_text import describe
+from bench.errors import InputError
 from bench.report.wording import points
 from bench.runs import Run
 
@@ -154,6 +155,8 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> AccuracyComparison:
     found = differences(before.conditions, after.conditions)
     refuse(found, force=force)
     pairs = [(one, after.attempts[key]) for key, one in before.attempts.items() if key in after.attempts]
+    if not pairs:
+        raise InputError(f"{old} and {new} have no run in common, so there is nothing to compare")
     return AccuracyComparison(
         old=str(old),
         new=str(new),

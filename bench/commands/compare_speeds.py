@@ -83,15 +83,18 @@ def compare_speeds(old: str, new: str, *, force: bool) -> SpeedComparison:
     """Compare two files of speeds; `FILE@WHICH` is one measurement of a file, or those of one commit.
 
     Raises:
-        InputError: no such file or measurement, or measured on another machine or under another protocol, unless
-            forced.
+        InputError: no such file or measurement, no row in common, or measured on another machine or under another
+            protocol, unless forced.
     """
     before, after = read_speeds(old), read_speeds(new)
     found = differences(_values(before, CONDITIONS), _values(after, CONDITIONS))
     refuse(found, force=force)
     software = differences(_references_software(before), _references_software(after))
     warnings = (f"{one}: the reference itself may be faster or slower" for one in software)
-    return SpeedComparison(old, new, found, tuple(warnings), speed_changes(before, after))
+    changes = speed_changes(before, after)
+    if not (changes.changes or changes.failed):
+        raise InputError(f"{old} and {new} have no row in common, so there is nothing to compare")
+    return SpeedComparison(old, new, found, tuple(warnings), changes)
 
 
 def is_speeds(path: str) -> bool:

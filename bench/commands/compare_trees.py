@@ -69,9 +69,9 @@ def find_commit(revision: str) -> str:
         if revision.startswith("-"):
             raise InputError("no revision begins with -")
         commit = _git("rev-parse", "--verify", f"{revision}^{{commit}}")
-    except InputError as error:
+    except InputError:
         raise InputError(
-            f"--rerun {revision}: no commit of {ROOT} ({error}); allowed: a hash, branch, tag, or such as HEAD~1"
+            f"--rerun {revision}: no commit of {ROOT}; allowed: a hash, branch, tag, or such as HEAD~1"
         ) from None
     if not _git("ls-tree", "--name-only", commit, WORKER):
         raise InputError(f"--rerun {revision}: commit {commit[:12]} is older than what measures: it lacks {WORKER}")

@@ -139,6 +139,12 @@ def test_runs_of_one_side_are_listed(copy):
     assert {row["seeds"] for row in found["rows"]} == {2}
 
 
+def test_without_a_run_in_common_there_is_nothing_to_compare(copy):
+    change_suite(copy, seeds=[7, 8])
+    with pytest.raises(InputError, match="no run in common"):
+        compare(copy, "--fail-over", "5%")
+
+
 @pytest.mark.parametrize(("name", "value"), [("processor", "Another CPU"), ("device", "NVIDIA H100")])
 def test_another_machine_is_refused_unless_forced(copy, name, value):
     change(copy, lambda run, record: record["environment"].update({name: value}))

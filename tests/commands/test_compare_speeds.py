@@ -130,3 +130,9 @@ def test_a_file_that_is_missing_or_damaged_is_refused(old, tmp_path):
         compare(old, str(tmp_path / "damaged.parquet"))
     with pytest.raises(InputError, match="no such file"):
         compare(old, str(tmp_path / "missing.parquet"))
+
+
+def test_without_a_row_in_common_there_is_nothing_to_compare(old, tmp_path):
+    new = keep(tmp_path / "new", *heat({"vit_nano/8": 500}))
+    with pytest.raises(InputError, match="no row in common"):
+        compare(old, new, "--fail-over", "5%")

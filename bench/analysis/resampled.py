@@ -25,30 +25,34 @@ _DRAWS = 10_000
 
 OfSeeds = Callable[[np.ndarray], float]
 """A statistic of some seeds: from their places, each any number of times."""
-OfSeedsAndImages = Callable[[np.ndarray, np.ndarray], float]
-"""A statistic of some seeds and images: from the places of both, each once."""
+OfMeans = Callable[[np.ndarray], np.ndarray]
+"""A statistic of each seed's means over some images: (quantities, seeds, choices) to (choices,)."""
 
 
-def over_seeds_and_images(statistic: OfSeedsAndImages, num_seeds: int, num_images: int) -> Estimate:
-    """A statistic of all seeds and images, and how well it is known.
+def over_seeds_and_images(values: np.ndarray, statistic: OfMeans) -> Estimate:
+    """A statistic of means over images, such as a ratio or a kappa, and how well it is known.
 
-    It has to be smooth: a mean, a slope, a kappa or a ratio, not a median. It is called 20 times for each seed, and
-    images are left out in 20 groups, which are drawn with a fixed seed.
+    It has to be smooth, and to take all of the seeds that it is given alike. Images are left out in 20 groups, which
+    are drawn with a fixed seed, and seeds one by one.
+
+    Args:
+        values: (quantities, seeds, images) finite numbers, such as the answers of two models.
+        statistic: of each quantity's and seed's mean over images; called once for each seed that is left out, with a
+            choice for each group of images that is.
 
     Raises:
         EmptySampleError, SingleSeedError: there are no images, or fewer than two seeds.
-        NotFiniteError: the statistic is not a number, or not without some seed or group of images.
+        NotFiniteError: a value is not a number, or the statistic is none without some seed or group of images.
         ConstantError: no seed and no image makes any difference to it.
     """
+    _, num_seeds, num_images = values.shape
     _require_seeds(num_seeds)
     if num_images < 2:
         raise EmptySampleError(f"{num_images} images: an interval over them needs two")
-    order = np.random.default_rng(0).permutation(num_images)
-    groups = [None, *(np.sort(np.setdiff1d(order, part)) for part in np.array_split(order, min(_GROUPS, num_images)))]
-    seeds = [np.arange(num_seeds), *(np.delete(np.arange(num_seeds), seed) for seed in range(num_seeds))]
-    kept = [np.arange(num_images) if group is None else group for group in groups]
-    found = _finite(np.array([[statistic(some, images) for images in kept] for some in seeds]))
-    s, g = num_seeds, len(groups) - 1
+    means = _without_groups(_finite(values))
+    kept = [np.arange(num_seeds), *(np.delete(np.arange(num_seeds), seed) for seed in range(num_seeds))]
+    found = _finite(np.array([statistic(means[:, seeds]) for seeds in kept]))
+    s, g = num_seeds, means.shape[2] - 1
     pseudo = s * g * found[0, 0] - (s - 1) * g * found[1:, :1] - s * (g - 1) * found[:1, 1:]
     return replace(crossed_mean([pseudo + (s - 1) * (g - 1) * found[1:, 1:]]), mean=float(found[0, 0]))
 
@@ -108,6 +112,17 @@ def bootstrap(
     ends = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(drawn, special.ndtr(bias + ends / (1 - acceleration * ends)))
     return Interval(whole, float(low), float(high), num_seeds)
+
+
+def _without_groups(values: np.ndarray) -> np.ndarray:
+    """(quantities, seeds, 1 + groups): means over all images, then without each group of them."""
+    num_images = values.shape[2]
+    order = np.random.default_rng(0).permutation(num_images)
+    starts = np.linspace(0, num_images, min(_GROUPS, num_images), endpoint=False).astype(int)
+    sums = np.add.reduceat(values[:, :, order], starts, axis=2)
+    whole = sums.sum(axis=2, keepdims=True)
+    others = num_images - np.diff(starts, append=num_images)
+    return np.concatenate([whole / num_images, (whole - sums) / others], axis=2)
 
 
 def _leave_one_out(statistic: OfSeeds, num_seeds: int) -> tuple[float, np.ndarray]:

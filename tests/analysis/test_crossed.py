@@ -37,8 +37,10 @@ def test_variance_is_the_two_way_analysis() -> None:
     assert (found.seeds_variance, found.images_variance) == (pytest.approx(1 / 225), pytest.approx(1 / 150))
     assert (found.seeds_degrees, found.images_degrees) == (2, 4)
     assert (found.num_seeds, found.method) == (3, CROSSED)
-    quantile = 0.4 * stats.t.ppf(0.975, 2) + 0.6 * stats.t.ppf(0.975, 4)
-    assert found.interval().low == pytest.approx(2 / 3 - quantile / math.sqrt(90))
+    cochran = 0.4 * stats.t.ppf(0.975, 2) + 0.6 * stats.t.ppf(0.975, 4)
+    satterthwaite = stats.t.ppf(0.975, 1 / (0.4**2 / 2 + 0.6**2 / 4))
+    half_width = (cochran + satterthwaite) / 2 / math.sqrt(90)
+    assert found.interval().low == pytest.approx(2 / 3 - half_width)
 
 
 def test_mean_squares_are_statsmodels() -> None:

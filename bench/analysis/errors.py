@@ -59,3 +59,19 @@ class MarginError(AnalysisError):
 
 class FamilyError(AnalysisError):
     """A family of comparisons without members, or p-values outside 0 to 1."""
+
+
+class ShapeError(AnalysisError):
+    """Arrays, sizes or names that do not belong together."""
+
+
+class TooFewRungsError(AnalysisError):
+    """Fewer rungs of a ladder than the curve, trend or crossing needs."""
+
+
+class NoLawError(AnalysisError):
+    """Errors that no power law with a floor describes."""
+
+
+class TooFewModelsError(AnalysisError):
+    """Fewer models than a comparison of several needs."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,6 +37,12 @@ SCRATCH = {"corpus": "none", "subset_images": 0, "subset_classes": None, "pretra
 TYPES = dict.fromkeys(["subset_images", "subset_classes", "target_images", "shots", "draw"], "Int64")
 
 Row = dict[str, Any]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Draws that are the same at every call."""
+    return np.random.default_rng(7)
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+"""Planted crossings and trends are found, and their intervals hold them, over 1,000 experiments at each setting.
+
+Each seed has an effect on both models alike, one on each model over all its rungs, and one on each single run.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from bench.analysis.crossings import Side, crossing, difference_at, sides
+from bench.analysis.intervals import Interval
+from bench.analysis.scaling import Law, LawCurve, estimate_at, parameters
+from bench.analysis.trends import difference_slope
+
+THREE = (256, 1024, 4096)
+FIVE = (256, 1024, 4096, 16384, 65536)
+VIT, CNN = Law(0.05, 0.5, 0.3, 256), Law(0.2, 0.2, 0.3, 256)
+LAWS_CROSS_AT = 256 * 2 ** (1 / 0.3)
+"""Where 0.05 + 0.5 x equals 0.2 + 0.2 x."""
+LINES_CROSS_AT = 2048
+EXPERIMENTS = 1000
+AROUND = {3: (0.91, 0.985), 5: (0.93, 0.975), 10: (0.93, 0.975), 20: (0.93, 0.975)}
+"""Seeds -> the least and the most that intervals of 95 % may cover."""
+SHARES = [(0.001, 0.008), (0.006, 0.006), (0.01, 0.002)]
+"""Spread of a model's effect on all its rungs, and of a single run's."""
+
+
+def _means(rungs: int) -> np.ndarray:
+    """(2 models, rungs): ViT and CNN as laws on five rungs; on three as lines that cross at 2,048 images."""
+    if rungs == 5:
+        return np.array([[1 - law.error(size) for size in FIVE] for law in (VIT, CNN)])
+    return np.array([[0.50, 0.60, 0.70], [0.62, 0.64, 0.66]])
+
+
+def _experiments(seeds: int, rungs: int, spread: tuple[float, float]) -> Iterator[tuple[Side, Side]]:
+    draws = np.random.default_rng(1000 * seeds + rungs)
+    shared, of_model, of_run = 0.02, *spread
+    for _ in range(EXPERIMENTS):
+        noise = draws.normal(0, shared, (1, seeds, 1)) + draws.normal(0, of_model, (2, seeds, 1))
+        vit, cnn = (_means(rungs)[:, None] + noise + draws.normal(0, of_run, (2, seeds, rungs)))[:, :, None]
+        yield sides(FIVE[:rungs], [vit], [cnn])
+
+
+def _holds(interval: Interval, truth: float) -> bool:
+    return interval.low <= truth <= interval.high
+
+
+def _require_coverage(seeds: int, held: Sequence[bool]) -> None:
+    least, most = AROUND[seeds]
+    assert least <= np.mean(held) <= most
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+@pytest.mark.parametrize("spread", SHARES)
+def test_intervals_hold_a_planted_crossing_of_lines(seeds: int, spread: tuple[float, float]) -> None:
+    """An interval holds a size where the difference's interval holds zero, so that is what is counted at the truth."""
+    pairs = _experiments(seeds, 3, spread)
+    _require_coverage(seeds, [_holds(difference_at(*pair, LINES_CROSS_AT).interval(), 0) for pair in pairs])
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+def test_intervals_hold_a_planted_crossing_of_laws_and_their_parameters(seeds: int) -> None:
+    """And the floor and exponent of a law that is bent enough to have them, and its value beyond the rungs."""
+    held = []
+    for vit, cnn in _experiments(seeds, 5, SHARES[seeds % 3]):
+        assert isinstance(vit.curve, LawCurve)
+        found, beyond = parameters(vit.curve, vit.parts), 4 * FIVE[-1]
+        held.append(
+            (
+                _holds(difference_at(vit, cnn, LAWS_CROSS_AT).interval(), 0),
+                _holds(found.floor, VIT.floor),
+                _holds(found.exponent, VIT.exponent),
+                _holds(estimate_at(vit.curve, vit.parts, beyond).interval(), 1 - VIT.error(beyond)),
+            )
+        )
+    for of_one in zip(*held, strict=True):
+        _require_coverage(seeds, of_one)
+
+
+@pytest.mark.parametrize("spread", SHARES)
+@pytest.mark.parametrize(("rungs", "truth"), [(3, LINES_CROSS_AT), (5, LAWS_CROSS_AT)])
+def test_planted_crossings_are_found(rungs: int, truth: float, spread: tuple[float, float]) -> None:
+    """In every experiment, in the right direction and about where they were planted; and the interval is as said."""
+    found = []
+    for number, (vit, cnn) in enumerate(_experiments(5, rungs, spread)):
+        if number == 60:
+            break
+        one = crossing(vit, cnn)
+        difference = difference_at(vit, cnn, truth).interval()
+        assert _holds(difference, 0) == ((one.low or 0) <= truth <= (one.high or math.inf))
+        found.append(one)
+    assert {one.outcome for one in found} == {"passes"}
+    assert {one.by_law for one in found} == {rungs == 5}
+    assert np.median([one.size for one in found if one.size]) == pytest.approx(truth, rel=0.1)
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+def test_models_that_are_alike_seldom_pass_one_another(seeds: int) -> None:
+    """Without a difference anywhere, at most 6.6 of 100 intervals tell the models apart at a size."""
+    draws = np.random.default_rng(seeds)
+    held = []
+    for _ in range(EXPERIMENTS):
+        vit, cnn = 0.5 + draws.normal(0, 0.02, (1, seeds, 1, 1)) + draws.normal(0, 0.01, (2, seeds, 1, 3))
+        held.append(_holds(difference_at(*sides(THREE, [vit], [cnn]), 2048).interval(), 0))
+    assert 1 - np.mean(held) <= 0.066
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+@pytest.mark.parametrize("images", [1, 300])
+def test_intervals_hold_a_planted_trend(seeds: int, images: int) -> None:
+    """From accuracies, and from answers to as many images, whose difficulty both models and all rungs share."""
+    draws = np.random.default_rng(10 * seeds + images)
+    planted, held = np.array([-0.04, 0.0, 0.04]), []
+    for _ in range(EXPERIMENTS):
+        vit, cnn = draws.normal(0, 0.02, (1, seeds, 1, 3)) + draws.normal(0, 0.01, (2, seeds, 1, 3))
+        if images == 1:
+            answers = [0.6 + planted / 2 + vit, 0.6 - planted / 2 + cnn]
+        else:
+            hard = draws.random((1, images, 1))
+            answers = [
+                (0.7 * hard + 0.3 * draws.random((seeds, images, 3)) < 0.5 + sign * planted / 2 + noise).astype(float)
+                for sign, noise in ((1, vit), (-1, cnn))
+            ]
+        truth = 0.04 / math.log10(4) / (1 if images == 1 else 0.7)
+        held.append(_holds(difference_slope(THREE, *([one] for one in answers)).interval(), truth))
+    _require_coverage(seeds, held)

@@ -91,7 +91,7 @@ def test_weights_are_what_the_curve_moves_by() -> None:
 
 
 def test_an_estimate_between_rungs_is_students(rng: np.random.Generator) -> None:
-    """Interpolated halfway in log n, of each seed's mean of the two rungs, targets averaged; on log odds, as a share."""
+    """Halfway in log n it is of each seed's mean of the two rungs, targets averaged; on log odds, as a share."""
     targets = [rng.random((5, 1, 3)) for _ in range(2)]
     curve = interpolate((256, 1024, 4096), mean_accuracy(targets))
     found = estimate_at(curve, targets, 2048)

@@ -5,7 +5,6 @@ What the statistics refuse becomes a reason: the model or the pair is undecided,
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
@@ -13,22 +12,9 @@ from bench.analysis.crossed import crossed_mean
 from bench.analysis.crossings import Crossing, crossing, extrapolated, sides
 from bench.analysis.errors import AnalysisError, NoLawError, TooFewRungsError
 from bench.analysis.intervals import LEVEL, Interval
-from bench.analysis.ladders import Ladder, OnLadder
+from bench.analysis.ladders import AtRung, Ladder, OnLadder, problems
 from bench.analysis.scaling import Curve, LawCurve, Parameters, Parts, fit_law, interpolate, mean_accuracy, parameters
 from bench.analysis.trends import difference_slope, slope
-
-_ORDER = ("vit", "hybrid", "cnn")
-"""Which family of two is asked whether it passes the other: the one that has the less built into it."""
-
-
-@dataclass(frozen=True)
-class AtRung:
-    """An accuracy, or a difference of two, at a rung."""
-
-    size: int
-    mean: float
-    interval: Interval | None
-    """None where it can't be told."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +58,10 @@ def growth(ladder: Ladder, level: float = LEVEL) -> tuple[Growth, ...]:
 
 
 def duels(ladder: Ladder, level: float = LEVEL) -> tuple[Duel, ...]:
-    """Each pair of models of different families, a ViT first, a CNN last; none on a ladder of one rung."""
+    """Each pair of rivals; none on a ladder of one rung."""
     if len(ladder.sizes) < 2:
         return ()
-    ordered = sorted(ladder.models, key=lambda model: _place(model.family))
-    pairs = [(one, other) for one, other in combinations(ordered, 2) if one.family != other.family]
-    return tuple(_duel(Duel(one, other), ladder.sizes, level) for one, other in pairs)
+    return tuple(_duel(Duel(one, other), ladder.sizes, level) for one, other in ladder.rivals)
 
 
 def _growth(model: OnLadder, sizes: Sequence[int], level: float) -> Growth:
@@ -107,8 +91,8 @@ def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
 
 def _duel(duel: Duel, sizes: Sequence[int], level: float) -> Duel:
     first, second = duel.first, duel.second
-    if problems := [f"{model.model}: {model.problem}" for model in (first, second) if model.problem]:
-        return replace(duel, reason="; ".join(problems))
+    if problem := problems(first, second):
+        return replace(duel, reason=problem)
     apart = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
     found = replace(duel, rungs=_at_rungs(apart, sizes, level, is_share=False))
     try:
@@ -132,7 +116,3 @@ def _interval(values: Sequence[np.ndarray], level: float, *, is_share: bool) -> 
         return replace(crossed_mean(values), is_share=is_share).interval(level)
     except AnalysisError:
         return None
-
-
-def _place(family: str) -> int:
-    return _ORDER.index(family) if family in _ORDER else len(_ORDER)

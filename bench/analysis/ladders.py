@@ -7,6 +7,7 @@ and says why: what finished alone is never used in silence.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ import pandas as pd
 from bench.analysis.answers import by_key, read_answers
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.crossed import CROSSED, SEEDS
+from bench.analysis.intervals import Interval
 from bench.analysis.seeds import COMPLETE, Key, expected_seeds, read_seeds, require_columns, split
 
 _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "shots", "match"]
 _CELL = ["ablation", "seed", "draw", "status", "reason", "accuracy", "notes"]
+_ORDER = ("vit", "hybrid", "cnn")
+"""Which family of two is asked whether it is ahead of the other: the one that has the less built into it."""
 
 Known = Mapping[str, Mapping[str, Any]]
 """Rows of the table `answers` by run."""
@@ -60,9 +64,25 @@ class Ladder:
         return tuple(model for model in self.models if not model.problem)
 
     @property
+    def rivals(self) -> tuple[tuple[OnLadder, OnLadder], ...]:
+        """Each pair of models of different families, a ViT first, a CNN last."""
+        ordered = sorted(self.models, key=lambda model: _ORDER.index(model.family) if model.family in _ORDER else 3)
+        return tuple((one, other) for one, other in combinations(ordered, 2) if one.family != other.family)
+
+    @property
     def method(self) -> str:
         """What intervals are over: seeds and images where every answer is kept, else seeds alone."""
         return CROSSED if self.complete and all(all(model.images) for model in self.complete) else SEEDS
+
+
+@dataclass(frozen=True)
+class AtRung:
+    """A number at a rung, such as an accuracy."""
+
+    size: int
+    mean: float
+    interval: Interval | None
+    """None where it can't be told."""
 
 
 def ladders(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> tuple[Ladder, ...]:
@@ -94,6 +114,11 @@ def over_targets(found: Iterable[Ladder]) -> tuple[Ladder, ...]:
         setting = (ladder.corpus, ladder.subset_classes, ladder.image_size, ladder.transfer, ladder.shots, ladder.match)
         groups.setdefault((*setting, ladder.sizes), []).append(ladder)
     return tuple(_put_together(group) for group in groups.values() if len(group) > 1)
+
+
+def problems(*models: OnLadder) -> str:
+    """What is missing of some models, by their names; empty if nothing."""
+    return "; ".join(f"{model.model}: {model.problem}" for model in models if model.problem)
 
 
 def _ladder(setting: Key, rows: pd.DataFrame, expected: list[int], known: Known) -> Ladder:

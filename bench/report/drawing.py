@@ -21,6 +21,7 @@ DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
+_OF_PAIRS = (4, 9, 5, 3, 7, 8, 6)
 _MARKERS = {"vit": "o", "cnn": "s", "hybrid": "D"}
 _CHANCE: dict[str, Any] = {"color": "0.45", "linewidth": 1, "linestyle": (0, (1, 2)), "label": "chance"}
 _FORMATS = {
@@ -84,6 +85,11 @@ def save(figure: Figure, stem: Path) -> None:
 def colour(family: str) -> str:
     """A family's colour; grey for a family of the user's own."""
     return str(_COLOURS.get(family, _PALETTE[7]))
+
+
+def pair_colour(number: int) -> str:
+    """The colour of a pair of models, which is that of no family; after seven they come again."""
+    return str(_PALETTE[_OF_PAIRS[number % len(_OF_PAIRS)]])
 
 
 def tint(colour: str) -> str:

@@ -12,6 +12,8 @@ from bench.analysis.seeds import split
 from bench.report.ablation_figure import ablation_figure
 from bench.report.accuracy_figure import accuracy_figure
 from bench.report.drawing import save
+from bench.report.findings import Findings
+from bench.report.ladder_pictures import LadderPictures, draw_ladders
 from bench.report.layout import by_transfer, heading, panels
 from bench.report.page import Picture
 from bench.report.pareto_figure import pareto_figure
@@ -31,6 +33,7 @@ class Pictures:
     """By ablation and transfer."""
     costs: dict[str, dict[str, Picture]] = field(default_factory=dict)
     """By machine, and by the target's title."""
+    ladders: LadderPictures = field(default_factory=dict)
 
 
 def draw(
@@ -39,6 +42,7 @@ def draw(
     chance: Mapping[str, float],
     out: Path,
     machines: Sequence[Machine] = (),
+    found: Sequence[Findings] = (),
 ) -> Pictures:
     """Draw all figures into `out/figures`, in place of those of an earlier report.
 
@@ -48,6 +52,7 @@ def draw(
         chance: target -> accuracy of guessing, 0 to 1.
         out: the report's folder.
         machines: those whose speeds the report shows.
+        found: what the ladders show, by transfer.
     """
     for old in (out / FOLDER).glob("*"):
         old.unlink()
@@ -61,7 +66,7 @@ def draw(
             if rows["accuracy"].notna().any():
                 picture = arms[name, transfer] = _ablation_picture(number, name, transfer)
                 save(ablation_figure(rows, chance), out / picture.path)
-    return Pictures(accuracy, arms, _draw_costs(machines, out))
+    return Pictures(accuracy, arms, _draw_costs(machines, out), draw_ladders(found, out, FOLDER))
 
 
 def _draw_costs(machines: Sequence[Machine], out: Path) -> dict[str, dict[str, Picture]]:

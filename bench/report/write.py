@@ -8,11 +8,15 @@ from typing import Any
 import pandas as pd
 
 from bench.report import design, provenance, results, speed
+from bench.report.consistency import consistency
+from bench.report.findings import Findings, findings
 from bench.report.page import Page, Section, as_html, as_markdown
 from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures, draw
 from bench.report.recipes import recipes, trained_apart
+from bench.report.scaling import crossings, scaling
 from bench.report.speed_machines import Machine, machines
+from bench.report.targets import across_targets
 from bench.report.tuning import draw_tuning, tuned_alike, tuning
 
 
@@ -27,8 +31,8 @@ def write_report(
 
     Args:
         suite: the resolved suite, as in `results/<suite>/suite.json`.
-        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, and `trials` where the
-            suite asks for a tuning.
+        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `answers` where they
+            are kept, and `trials` where the suite asks for a tuning.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.
         speeds: machine -> its records, as from `bench.speeds.all_machines`; without any of the suite's models the
@@ -39,9 +43,10 @@ def write_report(
     """
     out.mkdir(parents=True, exist_ok=True)
     measured = machines(suite, tables, speeds or {})
-    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured)
+    found = findings(tables)
+    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured, found)
     draw_tuning(tables.get("trials"), out)
-    page = build_page(suite, tables, pictures, outside, measured)
+    page = build_page(suite, tables, pictures, outside, measured, found)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
     index.write_text(as_html(page), encoding="utf-8", newline="\n")
@@ -54,12 +59,14 @@ def build_page(
     pictures: Pictures,
     outside: Sequence[str] = (),
     measured: Sequence[Machine] = (),
+    found: Sequence[Findings] = (),
 ) -> Page:
     """Everything on the page, in its order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
         *results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
+        *(section for one in found for section in _ladders(one, pictures)),
         *results.ablations(ablations, pictures),
         *(section for machine in measured for section in _speed(machine, pictures)),
         design.limits(suite, cells),
@@ -80,6 +87,13 @@ def build_page(
         summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
         warnings=provenance.shortcomings(cells, runs),
         sections=sections,
+    )
+
+
+def _ladders(found: Findings, pictures: Pictures) -> tuple[Section, ...]:
+    """What the ladders of one transfer show."""
+    return tuple(
+        of_ladders(found, pictures.ladders) for of_ladders in (scaling, crossings, across_targets, consistency)
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.ablations import ablations
+from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.comparison import comparison
 
 Row = dict[str, Any]
@@ -26,6 +27,8 @@ SIZES = {
 }
 ABILITY = {"vit": (0.22, 0.13), "cnn": (0.55, 0.05), "hybrid": (0.42, 0.09)}
 """Accuracy from scratch, and what each fourfold of pretraining adds."""
+LAWS = {"vit": (0.04, 0.55), "cnn": (0.16, 0.22), "hybrid": (0.10, 0.32)}
+"""Floor of the error, and what is above it at 256 images; the exponent is 0.35."""
 ARMS = {
     "position": {
         "none": ("vit_pico/8:pos=none", -0.06),
@@ -95,6 +98,18 @@ def add_probes() -> Callable[[pd.DataFrame], pd.DataFrame]:
 def make_tables() -> Callable[[pd.DataFrame], Tables]:
     """All tables that follow from cells."""
     return make_tables_
+
+
+@pytest.fixture
+def make_answers() -> Callable[..., pd.DataFrame]:
+    """The table `answers` of cells: each run right on its accuracy's share of the images, the easy ones mostly."""
+    return make_answers_
+
+
+@pytest.fixture
+def make_ladder_cells() -> Callable[..., pd.DataFrame]:
+    """Cells of the three families on rungs of 256 images and fourfold each: laws with floors that cross."""
+    return make_ladder_cells_
 
 
 @pytest.fixture
@@ -189,6 +204,33 @@ def make_tables_(cells: pd.DataFrame) -> Tables:
         "comparison": comparison(cells),
         "ablations": ablations(cells, runs, references),
     }
+
+
+def make_answers_(cells: pd.DataFrame, num_images: int = 400) -> pd.DataFrame:
+    noise = np.random.default_rng(1)
+    images = np.arange(num_images)
+    hard = {target: noise.random(num_images) for target in cells["target"].unique()}
+    rows = {}
+    for _, cell in cells[cells["status"] == "ok"].iterrows():
+        order = np.argsort(hard[cell["target"]] + noise.random(num_images))
+        wrong = np.isin(images, order[round(cell["accuracy"] * num_images) :]).astype(int)
+        rows[cell["transfer_key"]] = pack(cell["transfer_key"], images, np.zeros(num_images, int), wrong)
+    return pd.DataFrame(list(rows.values()), columns=list(COLUMNS))
+
+
+def make_ladder_cells_(
+    *, num_rungs: int = 5, targets: tuple[str, ...] = ("digits@100", "cifar10", "fractals-heldout"), seeds: int = 3
+) -> pd.DataFrame:
+    noise = np.random.default_rng(2)
+    rows = []
+    for seed in range(seeds):
+        for target in targets:
+            for model, family in FAMILIES.items():
+                floor, drop = LAWS[family]
+                for rung in range(num_rungs):
+                    error = floor + drop * 4 ** (-0.35 * rung) + 0.1 * (target == "cifar10") + noise.normal(0, 0.004)
+                    rows.append(_cell(model, family, 256 * 4**rung, target, seed, 1 - error))
+    return pd.DataFrame(rows).astype(CELL_TYPES)
 
 
 def _cell(model: str, family: str, images: int, target: str, seed: int, accuracy: float) -> Row:

@@ -88,7 +88,12 @@ def test_figures_lie_beside_the_page(
         assert index == tmp_path / folder / "index.html"
     one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
     assert one == two
-    assert {path.stem for path in one if path.suffix == ".svg"} == {"accuracy", "accuracy-k-shot", "ablation-1"}
+    of_ladders = {"scaling", "crossings", "improvement", "ranks"}
+    assert {path.stem for path in one if path.suffix == ".svg"} == {
+        *("accuracy", "accuracy-k-shot", "ablation-1"),
+        *of_ladders,
+        *(f"{name}-k-shot" for name in of_ladders),
+    }
     html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))
     named = re.findall(r'(?:src|href)="([^"#]+)"', html) + re.findall(r"\]\(([^)]+)\)", markdown)
     assert {Path(name) for name in named} == one.keys() - {Path("index.html"), Path("report.md")}

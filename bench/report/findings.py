@@ -1,0 +1,126 @@
+"""What the ladders of a suite show, transfer by transfer: computed once, for figures and pages alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.across_targets import AcrossTargets, across_targets
+from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.crossed import CROSSED
+from bench.analysis.growth import Duel, Growth, duels, growth
+from bench.analysis.ladders import Ladder, ladders, over_targets
+from bench.analysis.likeness import Likeness, likenesses
+from bench.report.wording import count, is_in_domain, known, plural
+
+
+@dataclass(frozen=True)
+class OnTarget:
+    """One ladder: a panel of a figure, a column of a table."""
+
+    title: str
+    ladder: Ladder
+    growth: tuple[Growth, ...]
+    duels: tuple[Duel, ...]
+
+
+@dataclass(frozen=True)
+class Together:
+    """The real targets of a ladder; one of them, where there are not several."""
+
+    title: str
+    ladder: Ladder
+    across: AcrossTargets
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Whose errors are alike on one target."""
+
+    title: str
+    ladder: Ladder
+    likenesses: tuple[Likeness, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Of one way of transfer."""
+
+    transfer: str
+    targets: tuple[OnTarget, ...]
+    """Real targets, their mean where they are several, and those of the corpus's own making last."""
+    together: tuple[Together, ...]
+    errors: tuple[Errors, ...]
+    """Empty where answers to single images are averaged, as over the draws of k-shot probes."""
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
+    """What came out, fine-tuning first; nothing where no model stands on a ladder.
+
+    Args:
+        tables: `cells`, and `answers` where it is there.
+    """
+    found = ladders(tables["cells"], tables.get("answers"))
+    transfers = sorted(dict.fromkeys(ladder.transfer for ladder in found), key=lambda one: one != FINE_TUNE)
+    return tuple(_of_transfer(one, [ladder for ladder in found if ladder.transfer == one]) for one in transfers)
+
+
+def over(ladder: Ladder) -> str:
+    """What the intervals of a ladder are over, in words."""
+    return "seeds and test images" if ladder.method == CROSSED else "seeds"
+
+
+def at_largest(found: Together | Errors) -> str:
+    """Its title, and the rung that it is about: the largest."""
+    return f"{found.title}, {count(found.ladder.sizes[-1])} images"
+
+
+def _of_transfer(transfer: str, found: Sequence[Ladder]) -> Findings:
+    real = [ladder for ladder in found if not is_in_domain(ladder.targets[0])]
+    several = over_targets(real)
+    in_domain = [ladder for ladder in found if is_in_domain(ladder.targets[0])]
+    name = _Names(found)
+    put_together = {_but_targets(ladder) for ladder in several}
+    alone = [ladder for ladder in real if _but_targets(ladder) not in put_together]
+    return Findings(
+        transfer,
+        tuple(OnTarget(name(one), one, growth(one), duels(one)) for one in [*real, *several, *in_domain]),
+        tuple(Together(name(one), one, across_targets(one)) for one in [*several, *alone]),
+        tuple(Errors(name(one), one, likenesses(one)) for one in [*real, *in_domain] if one.shots is None),
+    )
+
+
+class _Names:
+    """What to call a ladder: its targets, and what else tells it from the others of its transfer."""
+
+    def __init__(self, found: Sequence[Ladder]) -> None:
+        """Look at all of them."""
+        self.says_size = len({ladder.image_size for ladder in found}) > 1
+        self.says_corpus = len({ladder.corpus for ladder in found}) > 1
+        self.says_classes = len({ladder.subset_classes for ladder in found}) > 1
+
+    def __call__(self, ladder: Ladder) -> str:
+        parts = [_targets(ladder)]
+        parts += [plural(ladder.shots, "shot")] if known(ladder.shots) and ladder.shots else []
+        parts += [f"{ladder.image_size} px"] if self.says_size else []
+        parts += [f"on {ladder.corpus}"] if self.says_corpus else []
+        parts += [f"{ladder.subset_classes:,} classes"] if self.says_classes and ladder.subset_classes else []
+        return ", ".join(parts)
+
+
+def _targets(ladder: Ladder) -> str:
+    if len(ladder.targets) > 1:
+        return f"mean of {len(ladder.targets)} real targets"
+    (target,) = ladder.targets
+    return f"{target} (in-domain)" if is_in_domain(target) else target
+
+
+def _but_targets(ladder: Ladder) -> tuple[object, ...]:
+    return (
+        ladder.corpus,
+        ladder.subset_classes,
+        ladder.image_size,
+        ladder.shots,
+        ladder.match,
+        ladder.sizes,
+    )

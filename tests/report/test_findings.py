@@ -1,0 +1,297 @@
+"""What ladders show stands on pages and in figures as the statistics have it, with the reason where they have none."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.analysis.crossings import Crossing, Outcome
+from bench.analysis.intervals import Interval
+from bench.report.consistency import consistency
+from bench.report.crossing_figure import crossing_figure
+from bench.report.findings import Findings, findings
+from bench.report.forest_figure import Forest, Line, forest_figure
+from bench.report.page import Cell, Page, Section, as_html, as_markdown
+from bench.report.ranks_figure import ranks_figure
+from bench.report.scaling import crossing_in_words, crossings, scaling
+from bench.report.scaling_figure import scaling_figure
+from bench.report.targets import across_targets
+from bench.report.write import write_report
+
+MakeCells = Callable[..., pd.DataFrame]
+Tables = dict[str, pd.DataFrame]
+
+SECTIONS = (scaling, crossings, across_targets, consistency)
+
+
+@pytest.fixture
+def find(make_answers: MakeCells) -> Callable[..., tuple[Findings, ...]]:
+    """What the ladders of some cells show, with their answers or without."""
+
+    def find_(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
+        return findings({"cells": cells} | ({"answers": make_answers(cells)} if answers else {}))
+
+    return find_
+
+
+def _pages(sections: list[Section]) -> tuple[str, str]:
+    """Both, with notes in brackets."""
+    page = Page("Hand-made", (), (), tuple(sections))
+    return re.sub(r"\s*<small>(.*?)</small>", r" (\1)", as_html(page)), as_markdown(page)
+
+
+def _cells(section: Section) -> list[list[Cell]]:
+    return [row for table in section.tables for row in table.cells]
+
+
+def test_real_targets_come_first_and_are_put_together(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Then their mean, then what is in-domain, of which no mean is taken."""
+    (found,) = find(make_ladder_cells())
+    titles = ["digits@100", "cifar10", "mean of 2 real targets", "fractals-heldout (in-domain)"]
+    assert [one.title for one in found.targets] == titles
+    assert [one.title for one in found.together] == ["mean of 2 real targets"]
+    assert [one.title for one in found.errors] == [titles[0], titles[1], titles[3]]
+    (alone,) = find(make_ladder_cells(targets=("digits@100", "fractals-heldout")))
+    assert [one.title for one in alone.together] == ["digits@100"]
+
+
+def test_transfers_stand_apart(make_ladder_cells: MakeCells, add_probes: Any, find: Any) -> None:
+    """Fine-tuning first; each number of shots has a ladder, and its averaged draws no errors to compare."""
+    found = find(add_probes(make_ladder_cells(num_rungs=3)), answers=False)
+    assert [one.transfer for one in found] == ["fine-tune", "linear", "k-shot"]
+    assert [one.title for one in found[2].together] == [f"mean of 2 real targets, {n}" for n in ("1 shot", "5 shots")]
+    assert found[2].errors == ()
+    assert consistency(found[2], {}).title == "Error consistency, k-shot probes"
+    assert "averaged over draws" in consistency(found[2], {}).paragraphs[0]
+
+
+def test_ladders_of_other_classes_are_named(make_ladder_cells: MakeCells, find: Any) -> None:
+    """And rungs that differ in their classes have no trend, which the page says."""
+    cells = make_ladder_cells(num_rungs=2, targets=("digits@100",))
+    cells.loc[cells["subset_images"] == 1024, "subset_classes"] = 64
+    (found,) = find(cells)
+    assert [one.title for one in found.targets] == ["digits@100, 32 classes", "digits@100, 64 classes"]
+    for section in (scaling(found, {}), crossings(found, {})):
+        assert "No ladder has two rungs of equal class count" in section.paragraphs[0]
+        assert section.tables == ()
+
+
+def test_slopes_laws_and_crossings_are_on_the_page(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Each with its interval, as the statistics have it; nothing reads `nan`."""
+    (found,) = find(make_ladder_cells())
+    html, markdown = _pages([section(found, {}) for section in SECTIONS])
+    for one in found.targets:
+        for model in one.growth:
+            assert model.slope is not None
+            assert model.parameters is not None
+            half_width = 50 * (model.slope.high - model.slope.low)
+            exponent = model.parameters.exponent
+            for shown in (
+                f"+{100 * model.slope.mean:.1f} ± {half_width:.1f} (3 seeds)",
+                f"{exponent.mean:.2f} ({exponent.low:.2f} to {exponent.high:.2f})",
+                f"{100 * model.parameters.floor.mean:.1f} %",
+            ):
+                assert shown in html
+                assert shown in markdown
+        for duel in one.duels:
+            assert duel.crossing is not None
+            assert crossing_in_words(duel.crossing) in html
+            assert crossing_in_words(duel.crossing) in markdown
+    assert not re.search(r"\bnan\b", html + markdown, re.IGNORECASE)
+    assert markdown.count("passes at") > 6
+    assert "intervals over seeds and test images" in markdown
+    assert "that of the power laws." in markdown
+
+
+def test_targets_and_errors_are_on_the_page(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Interquartile means, probabilities, ranks and kappas, each with seeds or pairs."""
+    (found,) = find(make_ladder_cells())
+    _, markdown = _pages([section(found, {}) for section in SECTIONS])
+    (together,) = found.together
+    ranking = together.across.ranking
+    assert ranking is not None
+    assert f"{ranking.names[0]} {ranking.mean_ranks[0]:.2f}" in markdown
+    assert "3 of 3 pairs" in markdown
+    for overall in together.across.models:
+        for rung in overall.rungs:
+            assert rung.interval is not None
+            assert (
+                f"{100 * rung.mean:.1f} ± {50 * (rung.interval.high - rung.interval.low):.1f} % (3 seeds)" in markdown
+            )
+    for pair in together.across.improvements:
+        for rung in pair.rungs:
+            assert rung.interval is not None
+            assert f"{100 * rung.mean:.0f} % ({100 * rung.interval.low:.0f} to" in markdown
+    for errors in found.errors:
+        for one in errors.likenesses:
+            assert one.consistency is not None
+            kappa = one.consistency.kappa.interval()
+            assert f"{kappa.mean:.2f} ± {(kappa.high - kappa.low) / 2:.2f} (3 seeds)" in markdown
+
+
+def test_a_seed_that_diverged_is_said(make_ladder_cells: MakeCells, break_seed: Any, find: Any) -> None:
+    """The model and its pairs are undecided, in every section; the others are as they were."""
+    broken = {"model": "vit_pico/8", "subset_images": 1024, "target": "digits@100"}
+    (found,) = find(break_seed(make_ladder_cells(), **broken))
+    why = "at 1,024 images seed 2 diverged"
+    for section in (scaling(found, {}), crossings(found, {}), consistency(found, {})):
+        undecided = [row for row in _cells(section) if any(cell.doubtful for cell in row)]
+        assert undecided
+        for row in undecided:
+            assert "vit_pico/8" in [row[0].text, row[1].text]
+            assert any(cell.text.startswith(("digits", "mean")) for cell in row)
+            assert all(why in cell.note for cell in row if cell.doubtful)
+        assert len(undecided) < len(_cells(section)) / 2
+    across = across_targets(found, {})
+    assert f"vit_pico/8: on digits@100 {why}" in across.paragraphs[-1]
+    assert not re.search(r"\bnan\b", as_markdown(Page("", (), (), (across,))), re.IGNORECASE)
+
+
+def test_one_seed_has_no_intervals_and_no_verdict(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Every cell that needs a spread is undecided, and says why; the figures are still drawn."""
+    (found,) = find(make_ladder_cells(seeds=1, num_rungs=3))
+    for section in (crossings(found, {}), scaling(found, {})):
+        notes = [cell.note for row in _cells(section) for cell in row if cell.doubtful]
+        assert set(notes) == {"one seed shows no spread; an interval needs two"}
+    assert scaling_figure(found.targets).axes
+    assert crossing_figure(found.targets).axes
+
+
+def test_without_answers_intervals_are_over_seeds(make_ladder_cells: MakeCells, find: Any) -> None:
+    """The page says so, and that errors can't be compared."""
+    (found,) = find(make_ladder_cells(num_rungs=3), answers=False)
+    _, markdown = _pages([section(found, {}) for section in SECTIONS])
+    assert "intervals over seeds, conditional" in markdown
+    assert "seeds and test images" not in markdown
+    assert "Not known: the answers to single test images are not kept." in markdown
+    assert "interpolated in log n between rungs" in markdown
+    assert "3 rungs; a power law needs 5" in markdown
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sizes", "low", "high", "words"),
+    [
+        ("passes", (2047.6,), 1381.2, 3055.4, "passes at 2,050 images (1,380 to 3,060)"),
+        ("passes", (4096.0,), None, 5000.4, "passes at 4,096 images (up to 5,000)"),
+        ("is passed", (123456.0,), 100000.5, None, "is passed at 123,456 images (from 100 k on)"),
+        ("passes", (2e6 + 0.5,), None, None, "passes at 2 M images (open on both sides)"),
+        ("several", (512.0, 2048.0), 300.2, 3000.1, "crosses 2 times, at 512, 2,048 images (300 to 3,000)"),
+        (
+            "behind",
+            (),
+            4096.0,
+            None,
+            "is behind; crossing not within the range measured, at the earliest at 4,096 images",
+        ),
+        ("ahead", (), None, 300.4, "is ahead; crossing not within the range measured, at the latest at 300 images"),
+    ],
+)
+def test_crossings_in_words(
+    outcome: Outcome, sizes: tuple[float, ...], low: float | None, high: float | None, words: str
+) -> None:
+    """Sizes of rungs in full, others to three digits; open ends said."""
+    assert crossing_in_words(Crossing(outcome, sizes, low, high, (256.0, 4096.0), 3, False)) == words
+
+
+def test_crossings_are_drawn_where_they_are(make_ladder_cells: MakeCells, find: Any) -> None:
+    """A diamond at each, a bar from end to end, differences in points at the rungs."""
+    (found,) = find(make_ladder_cells())
+    figure = crossing_figure(found.targets)
+    for one, ax in zip(found.targets, figure.axes, strict=True):
+        assert ax.get_title() == one.title
+        diamonds = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "d"]
+        expected = [duel.crossing.size for duel in one.duels if duel.crossing and duel.crossing.size]
+        assert sorted(diamonds) == pytest.approx(sorted(expected))
+        bars = [
+            tuple(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 1.6 and len(line.get_xdata()) == 2
+        ]
+        for duel in one.duels:
+            assert duel.crossing is not None
+            if duel.crossing.low and duel.crossing.high:
+                assert pytest.approx((duel.crossing.low, duel.crossing.high)) in bars
+        drawn = [
+            list(line.get_ydata()) for line in ax.lines if len(line.get_ydata()) == 5 and line.get_linestyle() == "-"
+        ]
+        for duel in one.duels:
+            assert pytest.approx([100 * rung.mean for rung in duel.rungs]) in drawn
+
+
+def test_extrapolations_are_marked(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Words on the page, a hollow diamond, dotted curves and an entry in each legend; none without one."""
+    cells = make_ladder_cells(targets=("digits@100",))
+    cells.loc[cells["family"] == "vit", "accuracy"] -= 0.075
+    (found,) = find(cells)
+    beyond = [duel for duel in found.targets[0].duels if duel.beyond]
+    assert beyond
+    _, markdown = _pages([crossings(found, {})])
+    assert markdown.count("extrapolated: passes at") == len(beyond)
+    legend = [text.get_text() for text in crossing_figure(found.targets).legends[0].get_texts()]
+    assert "extrapolated" in legend
+    (ax,) = crossing_figure(found.targets).axes
+    hollow = [line for line in ax.lines if line.get_marker() == "d" and line.get_markerfacecolor() == "white"]
+    assert len(hollow) == len(beyond)
+    (ax,) = scaling_figure(found.targets).axes
+    dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert all(min(line.get_xdata()) == pytest.approx(65536) for line in dotted)
+    assert len(dotted) == 3
+    (plain,) = find(make_ladder_cells(targets=("digits@100",)))
+    legend = [text.get_text() for text in scaling_figure(plain.targets).legends[0].get_texts()]
+    assert "extrapolated" not in legend
+
+
+def test_errors_are_drawn_on_two_logarithms(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Points at each rung's error in percent, an interval through each."""
+    (found,) = find(make_ladder_cells(targets=("digits@100",)))
+    (ax,) = scaling_figure(found.targets).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    drawn = [list(line.get_ydata()) for line in ax.lines]
+    for model in found.targets[0].growth:
+        assert pytest.approx([100 * (1 - rung.mean) for rung in model.rungs]) in drawn
+        for rung in model.rungs:
+            assert rung.interval is not None
+            assert pytest.approx([100 * (1 - rung.interval.high), 100 * (1 - rung.interval.low)]) in drawn
+
+
+def test_ranks_are_drawn(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Every model by name and rank, a bar a group, the critical difference."""
+    (found,) = find(make_ladder_cells())
+    ranking = found.together[0].across.ranking
+    assert ranking is not None
+    (ax,) = ranks_figure([("all", ranking)], {"vit_pico/8": "vit"}).axes
+    texts = " ".join(text.get_text() for text in ax.texts)
+    for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True):
+        assert name in texts
+        assert f"{mean:.2f}" in texts
+    assert f"critical difference {ranking.critical_difference:.2f}" in texts
+    assert len([line for line in ax.lines if line.get_linewidth() == 3]) == len(ranking.groups)
+
+
+def test_forests_show_what_is_undecided() -> None:
+    """A row without an interval says so; the others have a point on their bar."""
+    lines = (Line("a over b", Interval(60, 40, 80, 3), "k"), Line("a over c", None, "k"))
+    (ax,) = forest_figure([Forest("digits", lines)], "Probability (%)", 50, (0, 100)).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a over b", "a over c"]
+    assert [text.get_text() for text in ax.texts] == ["undecided"]
+    points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
+    assert points == [60]
+
+
+def test_the_report_has_all_of_it_and_repeats_to_the_byte(
+    make_suite: Any, make_ladder_cells: MakeCells, make_tables: Any, make_answers: MakeCells, tmp_path: Path
+) -> None:
+    """Figures beside the page and named on it, twice the same."""
+    cells = make_ladder_cells(num_rungs=3, targets=("digits@100",))
+    tables = make_tables(cells) | {"answers": make_answers(cells)}
+    for folder in ("one", "two"):
+        write_report(make_suite(), tables, tmp_path / folder)
+    one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
+    assert one == two
+    names = {path.stem for path in one if path.suffix == ".svg"}
+    assert names == {"accuracy", "scaling", "crossings", "improvement", "ranks", "consistency"}
+    html = one[Path("index.html")].decode()
+    for title in ("Scaling", "Where families cross", "Across targets", "Error consistency"):
+        assert f"<h2>{title}</h2>" in html
+    assert {f"figures/{name}.svg" for name in names} <= set(re.findall(r'src="([^"]+)"', html))

@@ -147,10 +147,9 @@ def test_told_to_end_it_leaves_neither_checkout_nor_process(project, interruptib
 
 
 def test_a_commit_that_does_not_run_says_why(project):
-    errors = project / "bench" / "errors.py"
-    errors.write_text(errors.read_text() + "raise RuntimeError('out of order')\n")
+    (project / "bench" / "__init__.py").write_text("raise RuntimeError('out of order')\n")
     git(project, "commit", "--all", "--quiet", "--message", "broken")
-    git(project, "checkout", "HEAD~1", "--", "bench/errors.py")
+    git(project, "checkout", "HEAD~1", "--", "bench/__init__.py")
     command = [sys.executable, "-m", "bench", "compare", "--rerun", "HEAD", "--suite", "suite.yaml"]
     done = subprocess.run(command, cwd=project, env=environment_of(project), capture_output=True, text=True)
     git(project, "reset", "--hard", "--quiet", "HEAD~1")

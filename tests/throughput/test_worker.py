@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +30,30 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[subprocess.Popen[str]]:
+    """One for all tests, as it takes seconds to begin; with its input it ends, and so does what is open then."""
     command = [sys.executable, "-m", "bench.throughput.worker"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
+        assert tell(process, "open", setting=SETTING, device="cpu", threads=1)["ok"]
+        (child,) = children(process)
         process.stdin.close()
         assert process.wait(timeout=20) == 0
+        assert not child.is_running()
 
 
 @pytest.fixture
 def ask(process: subprocess.Popen[str]) -> Ask:
-    def asked(do: str, **order: Any) -> dict[str, Any]:
-        print(json.dumps({"do": do} | order), file=process.stdin, flush=True)
-        return json.loads(process.stdout.readline())
-
-    return asked
+    return partial(tell, process)
 
 
 @pytest.fixture
 def open_setting(ask: Ask) -> Ask:
     return lambda **changes: ask("open", setting=SETTING | changes, device="cpu", threads=1)
+
+
+def tell(process: subprocess.Popen[str], do: str, **order: Any) -> dict[str, Any]:
+    print(json.dumps({"do": do} | order), file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline())
 
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -109,21 +115,6 @@ def test_a_process_that_dies_in_its_turn_is_a_failure_and_the_next_is_opened(ask
     assert "its process died of signal 9" in answer["reason"]
     assert open_setting()["ok"]
     assert ask("close")["ok"]
-
-
-def test_its_processes_end_with_its_input():
-    command = [sys.executable, "-m", "bench.throughput.worker"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        print(
-            json.dumps({"do": "open", "setting": SETTING, "device": "cpu", "threads": 1}),
-            file=process.stdin,
-            flush=True,
-        )
-        assert json.loads(process.stdout.readline())["ok"]
-        (child,) = children(process)
-        process.stdin.close()
-        assert process.wait(timeout=20) == 0
-    assert not child.is_running()
 
 
 def lane(job: Callable[[], object]) -> Lane:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_types
+from bench.analysis.answers import NO_ANSWERS, by_key
+from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
 from bench.analysis.errors import DuplicateRowError, UnknownReferenceError
+from bench.analysis.estimates import Known, Row, read_row, row_difference
 from bench.analysis.intervals import LEVEL
-from bench.analysis.seeds import Seeds, difference, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.seeds import expected_seeds, require_columns, split
 
 _SETTING = ["ablation", "target", "corpus", "subset_images", "image_size", "transfer", "shots", "match"]
 _ARM = ["arm", "model", "family"]
@@ -17,7 +19,11 @@ _READ = [*_SETTING, *_ARM, "draw", "seed", "status", "reason", "accuracy", "note
 
 
 def ablations(
-    cells: pd.DataFrame, runs: pd.DataFrame, references: Mapping[str, str], level: float = LEVEL
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    references: Mapping[str, str],
+    answers: pd.DataFrame | None = None,
+    level: float = LEVEL,
 ) -> pd.DataFrame:
     """Compare the arms of each ablation with its reference arm, target by target.
 
@@ -25,49 +31,50 @@ def ablations(
         cells: one row a cell; those with an `ablation` are read.
         runs: one row a run; the arms' parameters, multiply-accumulates and tokens are read from it.
         references: ablation -> the arm that the others are compared with.
+        answers: one row a finished transfer, as for `comparison`.
         level: of the intervals.
 
     Returns:
         One row per ablation, target and arm, in the order of the cells. Numbers and words as in
-        `comparison`; `difference` is the arm's accuracy less the reference's, paired by seed, and absent on
-        the reference itself.
+        `comparison`; `difference` is the arm's accuracy less the reference's, paired by seed and image, and
+        absent on the reference itself; `difference_p` is corrected over the table.
 
     Raises:
         UnknownReferenceError: an ablation has no reference, or one that is not among its arms.
         MissingColumnError, DuplicateRowError: a table is not what it should be.
     """
     require_columns(cells, _READ, "cells")
-    sizes = _sizes(runs)
+    sizes, known = _sizes(runs), by_key(NO_ANSWERS if answers is None else answers)
     rows: list[dict[str, Any]] = []
     for (ablation,), of_ablation in split(cells[cells["ablation"] != ""], ["ablation"]):
         expected = expected_seeds(of_ablation)
         for setting, of_setting in split(of_ablation, _SETTING):
-            arms = _arms(of_setting, expected, sizes, references.get(ablation), level)
+            arms = _arms(of_setting, expected, sizes, known, references.get(ablation), level)
             rows += [dict(zip(_SETTING, setting, strict=True)) | arm for arm in arms]
     table = pd.DataFrame(
         rows, columns=[*_SETTING, *_ARM, "is_reference", *_SIZE, *NUMBERS, *difference_columns("difference")]
     )
-    return with_types(table, "difference")
+    return with_types(with_holm(table, "difference"), "difference")
 
 
 def _arms(
-    cells: pd.DataFrame, expected: list[int], sizes: pd.DataFrame, reference: str | None, level: float
+    cells: pd.DataFrame, expected: list[int], sizes: pd.DataFrame, known: Known, reference: str | None, level: float
 ) -> list[dict[str, Any]]:
     """The arms of one ablation in one setting."""
     groups = dict(split(cells, _ARM))
-    seeds = {arm: read_seeds(rows, expected) for arm, rows in groups.items()}
-    base = _reference({arm[0]: row for arm, row in seeds.items()}, reference, cells["ablation"].iloc[0])
+    found = {arm: read_row(rows, expected, known) for arm, rows in groups.items()}
+    base = _reference({arm[0]: row for arm, row in found.items()}, reference, cells["ablation"].iloc[0])
     return [
         dict(zip(_ARM, arm, strict=True))
         | {"is_reference": row is base}
         | _size(groups[arm], sizes)
         | numbers(row, level)
         | _difference(row, base, str(reference), level)
-        for arm, row in seeds.items()
+        for arm, row in found.items()
     ]
 
 
-def _reference(arms: dict[str, Seeds], reference: str | None, ablation: str) -> Seeds:
+def _reference(arms: dict[str, Row], reference: str | None, ablation: str) -> Row:
     if reference not in arms:
         raise UnknownReferenceError(
             f"ablation {ablation!r}: reference {reference!r} is not one of its arms: {', '.join(arms)}"
@@ -75,10 +82,10 @@ def _reference(arms: dict[str, Seeds], reference: str | None, ablation: str) -> 
     return arms[reference]
 
 
-def _difference(row: Seeds, base: Seeds, reference: str, level: float) -> dict[str, Any]:
+def _difference(row: Row, base: Row, reference: str, level: float) -> dict[str, Any]:
     if row is base:
         return {"difference_status": ""}
-    return difference_numbers("difference", difference(row, base, reference, level))
+    return difference_numbers("difference", row_difference(row, base, reference, level))
 
 
 def _sizes(runs: pd.DataFrame) -> pd.DataFrame:

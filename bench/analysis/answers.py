@@ -17,6 +17,7 @@ from bench.analysis.seeds import require_columns
 
 COLUMNS = ("transfer_key", "images", "num_images", "correct")
 """Of the table `answers`: a row a finished transfer; `correct` is a bit an image, in the order of the ids."""
+NO_ANSWERS = pd.DataFrame(columns=list(COLUMNS))
 _READ = ("seed", "draw", "status", "transfer_key")
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.intervals import Interval
-from bench.analysis.seeds import Difference, Seeds
+from bench.analysis.estimates import Row, row_interval
+from bench.analysis.multiple import holm
+from bench.analysis.seeds import Difference
 
-NUMBERS = ["num_seeds", "accuracy", "low", "high", "status", "reason", "notes"]
+NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
 
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
 _INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs"})
@@ -16,28 +17,40 @@ _FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "va
 
 def difference_columns(name: str) -> list[str]:
     """Columns of a paired difference called `name`."""
-    return [name, f"{name}_low", f"{name}_high", "num_pairs", f"{name}_status"]
+    numbers = [name, f"{name}_low", f"{name}_high", f"{name}_p"]
+    return [*numbers, "num_pairs", f"{name}_method", f"{name}_status"]
 
 
-def numbers(row: Seeds, level: float) -> dict[str, Any]:
+def numbers(row: Row, level: float) -> dict[str, Any]:
     """A row's accuracy over the seeds that finished, what became of the others, and what their runs noted."""
-    values = (*_accuracy(row.interval(level)), row.status, row.reason, row.notes)
-    return dict(zip(NUMBERS, values, strict=True))
+    interval, method = row_interval(row, level)
+    of_interval = (interval.n, interval.mean, interval.low, interval.high, method)
+    return dict(zip(NUMBERS, (*of_interval, row.seeds.status, row.seeds.reason, row.seeds.notes), strict=True))
 
 
 def difference_numbers(name: str, difference: Difference) -> dict[str, Any]:
     """A paired difference, or why it is undecided."""
     interval = difference.interval
-    values = (interval.mean, interval.low, interval.high, interval.n, difference.status)
-    return dict(zip(difference_columns(name), values, strict=True))
+    of_interval = (interval.mean, interval.low, interval.high, difference.p_value, interval.n)
+    return dict(zip(difference_columns(name), (*of_interval, difference.method, difference.status), strict=True))
+
+
+def with_holm(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The same with its p-values corrected for the number of differences in the table, by Holm's procedure.
+
+    Differences with too few pairs for a p-value count, and have none afterwards.
+    """
+    column = f"{name}_p"
+    compared = table[name].notna()
+    if not compared.any():
+        return table
+    p_values = [None if pd.isna(p) else float(p) for p in table.loc[compared, column]]
+    adjusted = pd.Series(holm(p_values), index=table.index[compared], dtype="float64")
+    return table.assign(**{column: adjusted.reindex(table.index)})
 
 
 def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
     """Give every column its type, so that the same rows give the same bytes."""
-    floats = _FLOATS | set(difference_columns(difference)[:3])
+    floats = _FLOATS | set(difference_columns(difference)[:4])
     kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(floats, "float64") | {"is_reference": "bool"}
     return table.astype({column: kinds.get(column, "str") for column in table.columns})
-
-
-def _accuracy(interval: Interval) -> tuple[int, float, float, float]:
-    return interval.n, interval.mean, interval.low, interval.high

@@ -4,9 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_types
+from bench.analysis.answers import NO_ANSWERS, by_key
+from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
+from bench.analysis.estimates import Row, read_row, row_difference
 from bench.analysis.intervals import LEVEL
-from bench.analysis.seeds import Key, Seeds, difference, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.seeds import Key, expected_seeds, require_columns, split
 
 SCRATCH = "none"
 """The corpus of a row that was not pretrained."""
@@ -22,46 +24,50 @@ _BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
 """Where a row and its from-scratch row agree."""
 
 
-def comparison(cells: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: float = LEVEL) -> pd.DataFrame:
     """Compare the ladder's rows over seeds; ablation arms are left to `ablations`.
 
     Args:
         cells: one row a cell, as in `results/<suite>/tables/cells.parquet`.
+        answers: one row a finished transfer, as in `answers.parquet` beside it; where those of a row are not kept, its
+            intervals are over seeds alone.
         level: of the intervals.
 
     Returns:
         One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
-        `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1. `status`: `complete`, or
-        which seeds did not finish and how; `reason`: why; `notes`: what the runs behind it noted. `gain`,
-        `gain_low`, `gain_high`, `num_pairs`: over the from-scratch row of the same model and target, paired by
-        seed. `gain_status`: `complete`, empty on the from-scratch row itself, or `undecided: …`, where there is
-        no gain, or one without an interval; on a probe's row `no baseline: …`, and no gain.
+        `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1; `method`: what the interval is
+        over, `seeds and images` or `seeds`. `status`: `complete`, or which seeds did not finish and how; `reason`:
+        why; `notes`: what the runs behind it noted. `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: over
+        the from-scratch row of the same model and target, paired by seed and image; `gain_p`: of a sign-flip test,
+        corrected over the table, missing below six pairs. `gain_status`: `complete`, empty on the from-scratch row
+        itself, or `undecided: …`, where there is no gain, or one without an interval; on a probe's row
+        `no baseline: …`, and no gain.
 
     Raises:
-        MissingColumnError, DuplicateRowError: the table is not one of cells.
+        MissingColumnError, DuplicateRowError: a table is not what it should be.
     """
     require_columns(cells, [*ROW, "ablation", "draw", "seed", "status", "reason", "accuracy", "notes"], "cells")
     ladder = cells[cells["ablation"] == ""]
-    expected = expected_seeds(ladder)
-    seeds = {key: read_seeds(rows, expected) for key, rows in split(ladder, ROW)}
-    scratch = {_baseline(key): row for key, row in seeds.items() if _is_scratch(key)}
+    expected, known = expected_seeds(ladder), by_key(NO_ANSWERS if answers is None else answers)
+    found = {key: read_row(rows, expected, known) for key, rows in split(ladder, ROW)}
+    scratch = {_baseline(key): row for key, row in found.items() if _is_scratch(key)}
     rows = [
         dict(zip(ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
-        for key, row in seeds.items()
+        for key, row in found.items()
     ]
-    table = pd.DataFrame(rows, columns=[*ROW, *NUMBERS, *difference_columns("gain")])
+    table = with_holm(pd.DataFrame(rows, columns=[*ROW, *NUMBERS, *difference_columns("gain")]), "gain")
     order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
     return with_types(table, "gain").sort_values(order, key=_place, ignore_index=True)
 
 
-def _gain(key: Key, row: Seeds, scratch: dict[Key, Seeds], level: float) -> dict[str, Any]:
+def _gain(key: Key, row: Row, scratch: dict[Key, Row], level: float) -> dict[str, Any]:
     if _is_scratch(key):
         return {"gain_status": ""}
     if key[ROW.index("transfer")] != FINE_TUNE:
         return {"gain_status": NO_BASELINE}
     if _baseline(key) not in scratch:
         return {"gain_status": "undecided: no from-scratch row"}
-    return difference_numbers("gain", difference(row, scratch[_baseline(key)], "from scratch", level))
+    return difference_numbers("gain", row_difference(row, scratch[_baseline(key)], "from scratch", level))
 
 
 def _baseline(key: Key) -> Key:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bench.analysis.columns import NUMBERS, numbers, with_types
+from bench.analysis.estimates import Row
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import expected_seeds, read_seeds, require_columns, split
 
@@ -37,7 +38,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
     )
     expected = expected_seeds(pretrained)
     rows = [
-        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(read_seeds(found, expected), level)
+        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(Row(read_seeds(found, expected)), level)
         for key, found in split(pretrained, _PRETRAINING)
     ]
     return with_types(pd.DataFrame(rows, columns=[*_PRETRAINING, *_LOSSES, *NUMBERS]))

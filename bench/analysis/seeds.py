@@ -57,6 +57,10 @@ class Difference:
     interval: Interval
     status: str
     """`complete`, or `undecided: …`."""
+    method: str = ""
+    """What the interval is over; empty without one."""
+    p_value: float = math.nan
+    """Of a sign-flip test; NaN where there are too few pairs for one."""
 
 
 _NOTHING = Interval(math.nan, math.nan, math.nan, 0)
@@ -110,13 +114,21 @@ def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
 def difference(row: Seeds, reference: Seeds, reference_name: str, level: float = LEVEL) -> Difference:
     """How far a row lies above its reference, seed by seed; undecided if a seed lacks on either side."""
     pairs = row.accuracy.keys() & reference.accuracy.keys()
-    if problems := _problems(row, reference, reference_name):
-        return Difference(Interval(math.nan, math.nan, math.nan, len(pairs)), f"undecided: {problems}")
+    if lacking := problems(row, reference, reference_name):
+        return Difference(Interval(math.nan, math.nan, math.nan, len(pairs)), f"undecided: {lacking}")
     interval = paired_interval(row.accuracy, reference.accuracy, level)
     if interval.is_known:
         return Difference(interval, COMPLETE)
     why = "one pair has no interval" if interval.n == 1 else "every pair differs by the same"
     return Difference(interval, f"undecided: {why}")
+
+
+def problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
+    """The seeds that lack on either side, in words; empty if none does."""
+    texts = [] if row.status == COMPLETE else [row.status]
+    if reference.status != COMPLETE:
+        texts.append(f"{reference_name} {reference.status}")
+    return "; ".join(texts)
 
 
 def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
@@ -157,13 +169,6 @@ def _problem(draws: list[_Draw]) -> str:
     if failed:
         return _IN_WORDS.get(failed[0], failed[0])
     return "has no accuracy" if any(math.isnan(draw.accuracy) for draw in draws) else ""
-
-
-def _problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
-    texts = [] if row.status == COMPLETE else [row.status]
-    if reference.status != COMPLETE:
-        texts.append(f"{reference_name} {reference.status}")
-    return "; ".join(texts)
 
 
 def _name_seeds(seeds: list[int]) -> str:

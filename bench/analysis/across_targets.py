@@ -53,7 +53,7 @@ class AcrossTargets:
 
 def across_targets(ladder: Ladder, level: float = LEVEL) -> AcrossTargets:
     """Put the targets of a ladder together, rung by rung."""
-    num_targets = max((len(model.parts) for model in ladder.complete), default=0)
+    num_targets = len({target.split("@")[0] for target in ladder.targets})
     models = tuple(_overall(model, ladder, level) for model in ladder.models)
     pairs = tuple(_improvement(first, second, ladder, level) for first, second in ladder.rivals)
     ranking, no_ranking = _ranking(ladder, level)
@@ -81,16 +81,18 @@ def _improvement(first: OnLadder, second: OnLadder, ladder: Ladder, level: float
 
 
 def _at_rungs(ladder: Ladder, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
-    """Each rung's interval, and the reason where one has none."""
+    """Each rung's interval, and the reason where one has none: said once where it is all rungs'."""
     found: list[AtRung] = []
-    reasons: list[str] = []
+    reasons: dict[int, str] = {}
     for rung, size in enumerate(ladder.sizes):
         try:
             interval = at(rung)
             found.append(AtRung(size, interval.mean, interval))
         except AnalysisError as error:
-            reasons.append(f"at {size:,} images {error}")
-    return tuple(found), "; ".join(reasons)
+            reasons[size] = str(error)
+    if not found and len(set(reasons.values())) == 1:
+        return (), reasons[ladder.sizes[0]]
+    return tuple(found), "; ".join(f"at {size:,} images {reason}" for size, reason in reasons.items())
 
 
 def _ranking(ladder: Ladder, level: float) -> tuple[Ranking | None, str]:

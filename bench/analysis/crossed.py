@@ -126,7 +126,8 @@ def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
     if seeds + images < _NO_VARIANCE:  # seeds agree by chance, and their images tell no more than the rest
         seeds = sum(one.rest * one.scale for one in squares) / len(squares) ** 2
     if seeds + images < _NO_VARIANCE:
-        raise ConstantError(f"every value is {values[0].flat[0]:g}; what never differs has no interval")
+        value = round(float(values[0].flat[0]), 12)
+        raise ConstantError(f"every value is {value:g}; what never differs has no interval")
     return Estimate(float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
 
 

@@ -17,6 +17,8 @@ from bench.report.wording import family_name, short_count
 
 _POINTS = 60
 """Of a drawn curve."""
+_FEW_TICKS_FROM = 12.0
+"""Largest over smallest error."""
 _LEAST_ERROR = 0.001
 """What an interval that reaches an error of zero is drawn to."""
 
@@ -74,10 +76,11 @@ def _draw_panel(ax: Axes, target: OnTarget, dashes: dict[str, Dashes]) -> None:
     if far:
         ax.axvspan(sizes[-1], far * 10, color="0.95", zorder=0)
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = _limits(drawn)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > _FEW_TICKS_FROM else (1, 2, 3, 4, 5, 7)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_ylim(*_limits(drawn))
+    ax.set_ylim(low, high)
     set_sizes(ax, sizes, far)
     ax.set_title(target.title)
 

@@ -1,0 +1,68 @@
+"""Intervals of error consistency hold the kappa of the population, over 1,000 experiments at each number of seeds.
+
+An image is right where its difficulty, what the model makes of it and what the run makes of it exceed the seed's bar:
+a bivariate normal distribution says how often two runs agree, and Gauss' quadrature averages kappa over seeds.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.analysis.answers import Answers
+from bench.analysis.consistency import Consistency, error_consistency, self_consistency
+
+AROUND = {3: (0.91, 0.985), 5: (0.93, 0.975), 10: (0.93, 0.975), 20: (0.93, 0.975)}
+"""Seeds -> the least and the most that intervals of 95 % may cover."""
+EXPERIMENTS, IMAGES = 1000, 200
+OF_IMAGE, OF_MODEL, OF_RUN = 1.0, 0.25, 1.0
+"""Variances."""
+BARS, OF_SEED = (-0.5, -0.3), 0.3
+"""What the two models have to exceed, and the seeds' standard deviation of it."""
+
+
+def _models(seeds: int) -> Iterator[list[Answers]]:
+    draws = np.random.default_rng(seeds)
+    for _ in range(EXPERIMENTS):
+        image = draws.normal(0, OF_IMAGE**0.5, (1, 1, IMAGES)) + draws.normal(0, OF_MODEL**0.5, (2, 1, IMAGES))
+        bar = np.array(BARS)[:, None, None] + draws.normal(0, OF_SEED, (2, seeds, 1))
+        right = (image + draws.normal(0, OF_RUN**0.5, (2, seeds, IMAGES)) > bar).astype(float)
+        yield [Answers(tuple(range(seeds)), one, "a") for one in right]
+
+
+def _expected_kappa(bars: tuple[float, float], shared: float) -> float:
+    """The mean over two seeds' bars of the kappa of two runs that share so much of the variance."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(7)
+    scale = (OF_IMAGE + OF_MODEL + OF_RUN) ** 0.5
+    correlated = stats.multivariate_normal(cov=[[1, shared / scale**2], [shared / scale**2, 1]])
+    total = 0.0
+    for x, of_x in zip(nodes, weights, strict=True):
+        for y, of_y in zip(nodes, weights, strict=True):
+            upper = np.array([-bars[0] - OF_SEED * x, -bars[1] - OF_SEED * y]) / scale
+            p, q = stats.norm.cdf(upper)
+            observed = 1 - p - q + 2 * correlated.cdf(upper)
+            expected = p * q + (1 - p) * (1 - q)
+            total += of_x * of_y * (observed - expected) / (1 - expected)
+    return float(total / weights.sum() ** 2)
+
+
+def _holds(found: Consistency, truth: float) -> bool:
+    interval = found.kappa.interval()
+    return interval.low <= truth <= interval.high
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+def test_intervals_hold_the_kappa_of_two_models(seeds: int) -> None:
+    """Runs of two models share what is hard for both."""
+    truth = _expected_kappa(BARS, OF_IMAGE)
+    least, most = AROUND[seeds]
+    assert least <= np.mean([_holds(error_consistency(*models), truth) for models in _models(seeds)]) <= most
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_intervals_hold_the_kappa_of_seeds(seeds: int) -> None:
+    """Runs of one model share what is hard for it, too, and each stands in several pairs."""
+    truth = _expected_kappa((BARS[0], BARS[0]), OF_IMAGE + OF_MODEL)
+    least, most = AROUND[seeds]
+    assert least <= np.mean([_holds(self_consistency(one), truth) for one, _ in _models(seeds)]) <= most

@@ -25,7 +25,8 @@ def interquartile_mean(targets: Sequence[np.ndarray]) -> Estimate:
     Of fewer than four targets it is their mean.
 
     Args:
-        targets: (seeds, images) each, 0 to 1, of the same seeds; of accuracies alone (seeds, 1).
+        targets: (seeds, images) each, 0 to 1, of the same seeds; of accuracies alone (seeds, 1), which have Student's t
+            interval, as accuracies do elsewhere.
 
     Raises:
         EmptySampleError, UnpairedError, NotFiniteError: the targets are not those of the same seeds.
@@ -41,7 +42,7 @@ def interquartile_mean(targets: Sequence[np.ndarray]) -> Estimate:
     is_kept = (places >= cut) & (places < len(targets) - cut)
     weights = is_kept * len(targets) / (len(targets) - 2 * cut)  # crossed_mean averages over all targets
     found = crossed_mean([target * weight[:, None] for target, weight in zip(targets, weights.T, strict=True)])
-    return replace(found, is_share=0 < found.mean < 1)
+    return replace(found, is_share=0 < found.mean < 1 and any(target.shape[1] > 1 for target in targets))
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray, level: float = LEVEL) -> Interval:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.analysis.crossed import crossed_mean
+from bench.analysis.crossed import CROSSED, crossed_mean
 from bench.analysis.crossings import Crossing, crossing, extrapolated, sides
 from bench.analysis.errors import AnalysisError, NoLawError, TooFewRungsError
 from bench.analysis.intervals import LEVEL, Interval
@@ -54,7 +54,7 @@ class Duel:
 
 def growth(ladder: Ladder, level: float = LEVEL) -> tuple[Growth, ...]:
     """Each model of a ladder."""
-    return tuple(_growth(model, ladder.sizes, level) for model in ladder.models)
+    return tuple(_growth(model, ladder, level) for model in ladder.models)
 
 
 def duels(ladder: Ladder, level: float = LEVEL) -> tuple[Duel, ...]:
@@ -64,11 +64,12 @@ def duels(ladder: Ladder, level: float = LEVEL) -> tuple[Duel, ...]:
     return tuple(_duel(Duel(one, other), ladder.sizes, level) for one, other in ladder.rivals)
 
 
-def _growth(model: OnLadder, sizes: Sequence[int], level: float) -> Growth:
+def _growth(model: OnLadder, ladder: Ladder, level: float) -> Growth:
+    sizes = ladder.sizes
     found = Growth(model.model, model.family, reason=model.problem)
     if model.problem:
         return found
-    found = replace(found, rungs=_at_rungs(model.parts, sizes, level, is_share=True))
+    found = replace(found, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
     if len(sizes) < 2:
         return found
     curve, no_law = _curve(sizes, model.parts)

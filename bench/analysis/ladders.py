@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.answers import by_key, read_answers
+from bench.analysis.answers import by_key, read_answers, require_paired
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.crossed import CROSSED, SEEDS
+from bench.analysis.errors import DifferentImagesError
 from bench.analysis.intervals import Interval
 from bench.analysis.seeds import COMPLETE, Key, expected_seeds, read_seeds, require_columns, split
 
@@ -93,7 +94,7 @@ def ladders(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> tuple[L
         answers: the table of that name, where there is one.
 
     Raises:
-        MissingColumnError, DuplicateRowError, DifferentImagesError: a table is not what it should be.
+        MissingColumnError, DuplicateRowError: a table is not what it should be.
     """
     require_columns(cells, [*_SETTING, "model", "family", "subset_images", *_CELL], "cells")
     known = {} if answers is None else by_key(answers)
@@ -117,8 +118,11 @@ def over_targets(found: Iterable[Ladder]) -> tuple[Ladder, ...]:
 
 
 def problems(*models: OnLadder) -> str:
-    """What is missing of some models, by their names; empty if nothing."""
-    return "; ".join(f"{model.model}: {model.problem}" for model in models if model.problem)
+    """Why some models can't be compared, by their names; empty if they can."""
+    lacking = "; ".join(f"{model.model}: {model.problem}" for model in models if model.problem)
+    if lacking or len({model.images for model in models}) == 1:
+        return lacking
+    return f"tested on different images: {', '.join(model.model for model in models)}"
 
 
 def _ladder(setting: Key, rows: pd.DataFrame, expected: list[int], known: Known) -> Ladder:
@@ -142,17 +146,21 @@ def _on_ladder(
     lacking += [f"at {size:,} images no row" for size in sizes if size not in seeds]
     if lacking:
         return replace(model, problem="; ".join(lacking))
-    answers = [read_answers(by_size[size], known, expected) for size in sizes]
-    kept = [one for one in answers if one is not None]
-    if len(kept) == len(sizes) and len({one.images for one in kept}) == 1:
+    try:
+        answers = [read_answers(by_size[size], known, expected) for size in sizes]
+        kept = [one for one in answers if one is not None]
+        require_paired(kept)
+    except DifferentImagesError as error:
+        return replace(model, problem=str(error))
+    if len(kept) == len(sizes):
         return replace(model, parts=(np.stack([one.correct for one in kept], axis=2),), images=(kept[0].images,))
     accuracy = np.array([[seeds[size].accuracy[seed] for size in sizes] for seed in expected])
     return replace(model, parts=(accuracy[:, None, :],), images=("",))
 
 
 def _of_one_kind(ladder: Ladder) -> Ladder:
-    """With accuracies in place of answers where these are not kept, on the same images, for all models alike."""
-    if len({model.images for model in ladder.complete}) < 2:
+    """With accuracies in place of answers, where these are not kept of every model."""
+    if ladder.method == CROSSED:
         return ladder
     return replace(ladder, models=tuple(_without_answers(model) for model in ladder.models))
 

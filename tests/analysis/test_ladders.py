@@ -9,7 +9,7 @@ import pytest
 
 from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.crossed import CROSSED, SEEDS
-from bench.analysis.ladders import ladders, over_targets
+from bench.analysis.ladders import ladders, over_targets, problems
 
 Row = dict[str, Any]
 MakeCells = Callable[[list[Row]], pd.DataFrame]
@@ -107,6 +107,22 @@ def test_rungs_of_other_classes_stand_on_ladders_of_their_own(
     assert {ladder.sizes for ladder in found} == {SIZES}
     named = [row | {"subset_classes": 32 if row["subset_images"] == 256 else 64} for row in rows()]
     assert [ladder.sizes for ladder in ladders(make_cells(named))] == [(256,), (1024,)]
+
+
+def test_other_test_images_are_refused(make_cells: MakeCells, rows: Callable[..., list[Row]]) -> None:
+    """Within a model, where it has no arrays; between two, which then have no pairs."""
+    moved = [row | {"transfer_key": row["transfer_key"] + "-moved"} for row in rows()]
+    table = pd.concat([_answers(rows()), _answers(moved)])
+    table.loc[table["transfer_key"].str.endswith("-moved"), "images"] = "others"
+    cells = [*rows()[:5], *moved[5:6], *rows()[6:]]
+    (ladder,) = ladders(make_cells(cells), table)
+    assert ladder.models[0].problem.startswith("cells of one row were tested on different images")
+    (ladder,) = ladders(make_cells([*rows()[:3], *moved[3:6], *rows()[6:]]), table)
+    assert ladder.models[0].problem.startswith("tested on different images")
+    (ladder,) = ladders(make_cells([*rows()[:6], *moved[6:]]), table)
+    assert ladder.method == CROSSED
+    assert problems(*ladder.models) == "tested on different images: vit_pico/8, bit_resnet_pico"
+    assert problems(ladder.models[0]) == ""
 
 
 def test_targets_are_put_together(make_cells: MakeCells, rows: Callable[..., list[Row]]) -> None:

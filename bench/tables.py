@@ -1,4 +1,4 @@
-"""From a store to its tables: `cells`, `runs`, `ablations`, `comparison`, and of a tuned suite its `trials`.
+"""From a store to its tables: `cells`, `runs`, `ablations`, `comparison`, and where there are any `trials` and `twins`.
 
 `docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
 failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
@@ -6,6 +6,7 @@ on the same machine gives the same bytes. Imports no torch.
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -13,13 +14,17 @@ import pandas as pd
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
 from bench.data.targets import TargetRef, is_drawn
-from bench.plan import Cell, expand
+from bench.plan import Cell, Plan, expand
+from bench.records import DamagedRun
 from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Record, Store
 from bench.suite import Match
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.table import trials_table
+from bench.twins import COLUMNS as TWINS
+from bench.twins import TYPES as TWIN_TYPES
+from bench.twins import twins
 
 NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
@@ -61,7 +66,21 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         "comparison": comparison(cells),
         "ablations": ablations(cells, runs, references),
         **_trials(store, suite),
+        **_twins(store, plan, records),
     }
+
+
+def _twins(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
+    """How finished runs answer test images of the same patches; no table where no target has such."""
+    tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
+    if not tested:
+        return {}
+    rows = []
+    for run in tested:
+        if (record := records[run.key]) is not None and record["status"] == "ok":
+            with suppress(DamagedRun):  # without its answers a run has no row
+                rows.append(twins(run.key, store.predictions(run.key), run.precision))
+    return {"twins": pd.DataFrame(rows, columns=list(TWINS)).astype(TWIN_TYPES)}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:

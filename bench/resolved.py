@@ -18,6 +18,7 @@ from bench.data.targets import check_target, parse_target, target_identity
 from bench.errors import InputError
 from bench.ladders import ResolvedLadder, resolve_ladder
 from bench.outside import OutsideModel, check_external, outside_models
+from bench.own_claims import OwnClaim
 from bench.search_space import Chosen, ResolvedTuning
 from bench.suite import Ablation, Amounts, Budgets, Images, Match, RecipeException, Suite, TargetChoice, Transfer
 from bench.train.recipe import FamilyException, Recipe, load_recipe
@@ -30,7 +31,7 @@ from models.spec import SpecError, parse_spec
 AS_WRITTEN = (
     *("description", "limits", "image_size", "models", "transfers", "shots", "draws", "from_scratch", "carve"),
     *("images", "match", "flops", "seconds", "ablations", "budgets", "threads", "deterministic"),
-    *("pipeline", "on_bad_image", "size_class"),
+    *("pipeline", "on_bad_image", "size_class", "claims"),
 )
 """The fields of a suite file that resolving leaves as they are."""
 
@@ -85,6 +86,7 @@ class ResolvedSuite(Strict):
     deterministic: bool = False
     tuning: ResolvedTuning | None = None
     """What was chosen stands in the recipes, too."""
+    claims: tuple[OwnClaim, ...] = ()
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
         """The recipe that a model trains with in a stage."""

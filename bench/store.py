@@ -240,8 +240,8 @@ def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: Resolved
 
 
 def _deciding(suite: ResolvedSuite) -> Record:
-    """What decides a suite's runs: no words, limits or pipeline; outside weights by content, wherever they lie."""
-    words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline"), True)
+    """What decides a suite's runs: no words, claims or pipeline; outside weights by content, wherever they lie."""
+    words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims"), True)
     words |= {"tuning": {"required": True}}
     words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
     words |= {"recipe_exceptions": {"__all__": {"reason": True, "recipes": {"__all__": RECIPE_WORDS}}}}

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bench.data.corpora import FRACTALS
 from bench.data.sets import OnBadImage, WantedPipeline
 from bench.data.targets import parse_target
 from bench.errors import InputError, did_you_mean
 from bench.ladders import Ladder, Subset
+from bench.own_claims import SCRATCH, Offered, OwnClaim, check_claim
 from bench.search_space import Tuning
-from bench.validation import Strict, distinct, explain
+from bench.validation import ModelName, Strict, distinct, explain
 from models.geometry import check
 from models.size_classes import Measure
 from models.spec import SpecError, parse_spec
@@ -28,16 +29,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
 """What all models get equally much of in training."""
 Transfer = Literal["fine-tune", "linear", "k-shot"]
-
-
-def _canonical_model(text: str) -> str:
-    try:
-        return str(parse_spec(text))
-    except SpecError as error:
-        raise ValueError(str(error)) from None
-
-
-ModelName = Annotated[str, AfterValidator(_canonical_model)]
 
 
 class TargetChoice(Strict):
@@ -164,6 +155,8 @@ class Suite(Strict):
     budgets: Budgets | None = None
     tuning: Tuning | None = None
     """What is chosen for each family by its trials, instead of the recipes' own settings."""
+    claims: tuple[OwnClaim, ...] = ()
+    """Put to the test beside those of the literature; they change no run."""
     pipeline: WantedPipeline = "auto"
     """How images reach the device; `auto` goes by size and memory, and no result depends on it."""
     on_bad_image: OnBadImage = "fail"
@@ -197,6 +190,12 @@ class Suite(Strict):
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = tuple(getattr(item, "target", getattr(item, "name", item)) for item in value)
         distinct(names, may_be_empty=info.field_name in ("ablations", "corpus"))
+        return value
+
+    @field_validator("claims")
+    @classmethod
+    def _one_an_id(cls, value: tuple[OwnClaim, ...]) -> tuple[OwnClaim, ...]:
+        distinct(tuple(claim.id for claim in value), may_be_empty=True)
         return value
 
     @model_validator(mode="after")
@@ -244,6 +243,21 @@ class Suite(Strict):
             if exception.model not in known:
                 allowed = ", ".join(sorted(known))
                 raise ValueError(f"recipes.exceptions: {exception.model} is no model of this suite; allowed: {allowed}")
+        return self
+
+    @model_validator(mode="after")
+    def _claims_are_of_this_suite(self) -> "Suite":
+        arms = (model for ablation in self.ablations for model in ablation.arms.values())
+        offered = Offered(
+            models=dict.fromkeys((*self.models, *arms)),
+            rungs={ladder.corpus.name: ladder.subsets for ladder in self.corpus}
+            | ({SCRATCH: ()} if self.from_scratch else {}),
+            targets=[choice.target for choice in self.targets],
+            transfers=self.transfers,
+            shots=self.shots,
+        )
+        for claim in self.claims:
+            check_claim(claim, offered)
         return self
 
     @model_validator(mode="after")

@@ -1,16 +1,28 @@
 """Turns pydantic's complaints into sentences that name the file, the field, what was given and what is allowed."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from bench.errors import did_you_mean
+from models.spec import SpecError, parse_spec
 
 
 class Strict(BaseModel):
     """A part of a file that people write: an unknown field is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _canonical_model(text: str) -> str:
+    try:
+        return str(parse_spec(text))
+    except SpecError as error:
+        raise ValueError(str(error)) from None
+
+
+ModelName = Annotated[str, AfterValidator(_canonical_model)]
+"""A model's spec in its canonical form."""
 
 
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:

@@ -33,6 +33,19 @@ class UnknownReferenceError(AnalysisError):
     """An ablation without a reference arm, or with one that is not among its arms."""
 
 
+class MissingRowError(AnalysisError):
+    """A comparison asks for rows that the tables do not have, such as a size, a target or an arm."""
+
+
+class IncompleteRowError(AnalysisError):
+    """A seed of a row diverged, failed or is missing; what the others show is not taken in its place."""
+
+    def __init__(self, message: str, num_pairs: int, num_seeds: int) -> None:
+        """Say what happened, how many seeds are complete, and how many there should be."""
+        super().__init__(message)
+        self.num_pairs, self.num_seeds = num_pairs, num_seeds
+
+
 class NotPositiveError(AnalysisError):
     """A time, rate or ratio that is not a finite number above zero."""
 

@@ -1,0 +1,24 @@
+"""Claims put to the test on a suite's own tables: declared, judged by intervals, each with the runs behind it.
+
+`CLAIMS` are those of the literature; a suite file may add its own. `docs/claims.md` says how they are judged.
+"""
+
+from bench.analysis.claims.claim import Claim, Judgement, Part, Published
+from bench.analysis.claims.declared import CLAIMS
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.own import OneLessOther, Side
+from bench.analysis.claims.rows import Transfer
+
+__all__ = [
+    "CLAIMS",
+    "Claim",
+    "Evidence",
+    "Judgement",
+    "OneLessOther",
+    "Part",
+    "Published",
+    "Side",
+    "Transfer",
+    "judge_claims",
+]

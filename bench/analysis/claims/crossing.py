@@ -1,0 +1,64 @@
+"""The pretraining size at which one model passes another, as a quantity that a claim sets limits to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from bench.analysis.claims.rows import Row, stacked
+from bench.analysis.claims.words import Unit, figure, images
+from bench.analysis.crossings import Crossing, Side, crossing, sides
+from bench.analysis.intervals import Interval
+from bench.analysis.power import Limits, Needed
+
+
+@dataclass(frozen=True)
+class CrossingSize:
+    """Where the first model passes the second."""
+
+    name: str
+    sizes: tuple[int, ...]
+    rows: Mapping[str, Sequence[Row]]
+    """Target -> rows: the first model's at each size, then the second's."""
+    limits: Limits
+    unit: Unit = "images"
+
+    @cached_property
+    def sides(self) -> tuple[Side, Side]:
+        """Both curves.
+
+        Raises:
+            AnalysisError: there is one rung, or the rows do not pair.
+        """
+        parts, number = stacked(self.rows), len(self.sizes)
+        return sides(self.sizes, [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts])
+
+    def interval(self, level: float) -> Interval:
+        """The size; where the models do not cross within the range measured, the bound that follows from that."""
+        found = crossing(*self.sides, level)
+        if found.outcome in ("several", "is passed"):
+            return Interval(math.nan, math.nan, math.nan, found.num_seeds)
+        low = 0.0 if found.low is None else found.low
+        high = math.inf if found.high is None else found.high
+        return Interval(math.nan if found.size is None else found.size, low, high, found.num_seeds)
+
+    def needed(self, level: float) -> Needed | None:
+        """Not known: rungs near the crossing help as much as seeds."""
+        return None
+
+
+def crossing_words(found: Crossing) -> str:
+    """What two curves do, in a few words; the first is ViT's."""
+    start, end = found.measured
+    where = f"between {figure(start, 'images')} and {images(int(end))}"
+    if found.outcome == "behind":
+        return f"no crossing {where}; ViT passes at the earliest at {images(round(found.low or start))}"
+    if found.outcome == "ahead":
+        return f"no crossing {where}; ViT is ahead, and passed at the latest at {images(round(found.high or end))}"
+    at = " and ".join(figure(size, "images") for size in found.sizes)
+    if found.outcome == "several":
+        return f"several crossings {where}: at {at}"
+    low = "open" if found.low is None else figure(found.low, "images")
+    high = "open" if found.high is None else figure(found.high, "images")
+    what = "ViT passes" if found.outcome == "passes" else "ViT is passed"
+    return f"{what} at {at} images ({low} to {high}), {'by power laws' if found.by_law else 'interpolated in log n'}"

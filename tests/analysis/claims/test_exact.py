@@ -1,0 +1,101 @@
+"""The exact claim: every arrangement gets one answer without encoding, and not with one."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from bench.analysis.claims import Evidence, Judgement
+from tests.analysis.claims.conftest import Study
+
+Judge = Callable[..., Judgement]
+
+ARMS = {"learned-1d": "vit_pico/8", "none": "vit_pico/8:pos=none", "relative": "vit_pico/8:pos=relative"}
+
+
+@pytest.fixture
+def arrangement(study: Study) -> Callable[..., Evidence]:
+    """The tables of the suite `arrangement`, in which these shares of instances get one answer."""
+
+    def made(same: dict[str, float], *, lacking: str = "") -> Evidence:
+        study.seeds = (0, 1, 2)
+        study.references["position"] = "learned-1d"
+        for arm, model in ARMS.items():
+            where = {"ablation": "position", "arm": arm, "corpus": "none", "subset_classes": None}
+            study.row(model, "arrangement", 1.0, 0, **where)
+        rows = [
+            {
+                "transfer_key": cell["transfer_key"],
+                "num_groups": 200,
+                "same_answers": same[cell["arm"]] if cell["seed"] == 1 else float(cell["arm"] == "none"),
+                "same_predictions": 0.0,
+                "largest_confidence_difference": 1e-7,
+            }
+            for cell in study.cells
+            if cell["transfer_key"] != lacking
+        ]
+        evidence = study.evidence()
+        return Evidence({**evidence.tables, "twins": pd.DataFrame(rows)}, study.references)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("same", "verdict"),
+    [
+        ({"none": 1.0, "learned-1d": 0.0, "relative": 0.2}, "supported"),
+        ({"none": 0.995, "learned-1d": 0.0, "relative": 0.0}, "refuted"),
+        ({"none": 1.0, "learned-1d": 0.0, "relative": 1.0}, "undecided"),
+        ({"none": 0.5, "learned-1d": 1.0, "relative": 1.0}, "refuted"),
+    ],
+)
+def test_all_or_nothing(
+    arrangement: Callable[..., Evidence], judge: Judge, same: dict[str, float], verdict: str
+) -> None:
+    """In every seed; an arm that sees where patches stand and learned nothing decides nothing."""
+    found = judge(arrangement(same), "C8")
+    assert found.verdict == verdict
+    assert found.estimate == pytest.approx((2 + same["none"]) / 3)
+    assert found.low != found.low
+    assert found.pairs == "3 of 3"
+    assert len(found.keys) == 18
+    assert ("relative" in found.reason) is (verdict == "undecided")
+    assert found.beside[1].startswith("none: one answer in 100 %, ")
+
+
+def test_it_is_read_from_the_suite_arrangement_beside_the_judged_one(
+    arrangement: Callable[..., Evidence], judge: Judge
+) -> None:
+    beside = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
+    other = Study().ladder(lambda family, size, target: 0.7)
+    assert judge(other.evidence(arrangement=beside), "C8").verdict == "supported"
+    assert "has no results here" in judge(other.evidence(), "C8").reason
+
+
+def test_a_seed_that_is_missing_leaves_it_open(
+    study: Study, arrangement: Callable[..., Evidence], judge: Judge
+) -> None:
+    evidence = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
+    evidence.tables["cells"].loc[0, ["status", "reason"]] = ["diverged", "loss is NaN"]
+    found = judge(evidence, "C8")
+    assert found.verdict == "undecided"
+    assert "seed 0 diverged (loss is NaN)" in found.reason
+    assert found.pairs == "2 of 3"
+
+
+def test_answers_that_are_not_kept_leave_it_open(
+    study: Study, arrangement: Callable[..., Evidence], judge: Judge
+) -> None:
+    evidence = arrangement(
+        {"none": 1.0, "learned-1d": 0.0, "relative": 0.0},
+        lacking="t-vit_pico/8-0-position-learned-1d-0-arrangement-fine-tune",
+    )
+    assert "has no answers" in judge(evidence, "C8").reason
+    without = Evidence({name: evidence.tables[name] for name in ("cells", "runs")}, evidence.references)
+    assert "are not kept" in judge(without, "C8").reason
+
+
+def test_a_run_that_stands_twice_is_an_error(arrangement: Callable[..., Evidence], judge: Judge) -> None:
+    evidence = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
+    twice = pd.concat([evidence.tables["twins"]] * 2)
+    assert "stands twice" in judge(Evidence({**evidence.tables, "twins": twice}), "C8").reason

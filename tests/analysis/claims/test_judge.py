@@ -1,0 +1,278 @@
+"""Judging: the level is corrected over the claims, errors leave a claim open by name, and a suite adds its own."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.analysis.claims import (
+    CLAIMS,
+    Claim,
+    Evidence,
+    Judgement,
+    OneLessOther,
+    Published,
+    Side,
+    Transfer,
+    judge_claims,
+)
+from bench.analysis.claims.finding import judged, together
+from bench.analysis.claims.table import COLUMNS, as_json, claims_table
+from bench.analysis.errors import (
+    ConstantError,
+    DifferentImagesError,
+    DuplicateRowError,
+    IncompleteRowError,
+    MissingColumnError,
+    MissingRowError,
+    SingleSeedError,
+    UnpairedError,
+)
+from bench.analysis.intervals import Interval
+from bench.analysis.multiple import corrected_level
+from bench.analysis.power import Limits
+from tests.analysis.claims.conftest import Study
+
+Judge = Callable[..., Judgement]
+
+
+def rising(family: str, size: int, target: str) -> float:
+    """ViT gains on ResNet."""
+    return 0.7 + (0.02 * math.log10(size) if family == "vit" else 0.0)
+
+
+def own(first: Side, second: Side, limits: Limits, target: str = "cifar10", transfer: str = "fine-tune") -> Claim:
+    comparison = OneLessOther(first, second, target, Transfer(transfer), limits)
+    return Claim("mine", "a sentence of mine", Published("", "", ""), comparison, "margin", "rows", is_own=True)
+
+
+def find(study: Study, claim: str) -> Any:
+    """What the library raises where the report says undecided."""
+    (one,) = [one for one in CLAIMS if one.id == claim]
+    found = one.comparison.find(study.evidence())
+    return [quantity.interval(0.95) for quantity in found.quantities]
+
+
+def test_every_claim_is_declared_with_all_that_a_reader_needs() -> None:
+    assert [claim.id for claim in CLAIMS] == [f"C{number}" for number in range(1, 13)]
+    for claim in CLAIMS:
+        assert claim.sentence.endswith(".")
+        assert claim.published.figure
+        assert claim.published.source
+        assert claim.needs
+        assert bool(claim.margin) == (claim.id != "C10")
+
+
+def test_the_level_is_corrected_over_the_claims_that_have_an_interval(study: Study) -> None:
+    """Here C9 and C11 have one: the others lack their rows."""
+    found = {one.claim.id: one for one in judge_claims(CLAIMS, study.ladder(rising).evidence())}
+    known = {name: one.level for name, one in found.items() if not math.isnan(one.level)}
+    assert known == {"C9": corrected_level(2), "C11": corrected_level(2)}
+    (alone,) = judge_claims([one for one in CLAIMS if one.id == "C11"], study.evidence())
+    assert alone.level == 0.95
+    assert found["C11"].high - found["C11"].low > alone.high - alone.low
+
+
+def test_what_is_not_judged_yet_says_so(study: Study) -> None:
+    (found,) = judge_claims([one for one in CLAIMS if one.id == "C10"], study.ladder(rising).evidence())
+    assert found.verdict == "not judged yet"
+    assert "people's answers" in found.reason
+
+
+def test_a_seed_that_diverged_leaves_it_open_and_is_named(study: Study, judge: Judge) -> None:
+    study.ladder(rising)
+    (cell,) = [
+        cell
+        for cell in study.cells
+        if (cell["model"], cell["subset_images"], cell["target"], cell["seed"]) == ("vit_pico/8", 10_000, "cifar10", 3)
+    ]
+    cell |= {"status": "diverged", "accuracy": None, "reason": "loss is NaN at step 7"}
+    found = judge(study.evidence(), "C11")
+    assert found.verdict == "undecided"
+    expected = (
+        "vit_pico/8 after 10,000 images of fractals, fine-tune on cifar10: seed 3 diverged (loss is NaN at step 7)"
+    )
+    assert found.reason == expected
+    assert found.pairs == "4 of 5"
+    assert math.isnan(found.estimate)
+    assert "bench run" in found.would_decide
+    with pytest.raises(IncompleteRowError):
+        find(study, "C11")
+
+
+def test_a_missing_cell_leaves_it_open(study: Study, judge: Judge) -> None:
+    study.ladder(rising)
+    del study.cells[0]
+    assert "seed 0 missing" in judge(study.evidence(), "C11").reason
+
+
+def test_a_single_seed_leaves_it_open(study: Study, judge: Judge) -> None:
+    study.seeds = (0,)
+    found = judge(study.ladder(rising).evidence(), "C11")
+    assert (found.verdict, found.pairs) == ("undecided", "1 of 1")
+    assert "one seed" in found.reason
+    assert "two seeds" in found.would_decide
+    assert len(found.keys) == 2 * 3 * (1 + 2)
+    with pytest.raises(SingleSeedError):
+        find(study, "C11")
+
+
+def test_what_never_differs_leaves_it_open(study: Study, judge: Judge) -> None:
+    study.spread = 0.0
+    found = judge(study.ladder(lambda family, size, target: 1.0).evidence(), "C11")
+    assert (found.verdict, found.pairs) == ("undecided", "5 of 5")
+    assert "no interval" in found.reason
+    assert "harder" in found.would_decide
+    with pytest.raises(ConstantError):
+        find(study, "C11")
+
+
+def test_answers_to_different_images_leave_it_open(study: Study, judge: Judge) -> None:
+    study.ladder(rising).answer()
+    study.answers = [row | {"images": "other"} if "bit_resnet" in row["transfer_key"] else row for row in study.answers]
+    found = judge(study.evidence(), "C11")
+    assert "tested on different images" in found.reason
+    assert "the same images" in found.would_decide
+    with pytest.raises(DifferentImagesError):
+        find(study, "C11")
+
+
+def test_a_run_that_stands_twice_leaves_it_open(study: Study, judge: Judge) -> None:
+    evidence = study.ladder(rising).evidence()
+    runs = evidence.tables["runs"]
+    twice = Evidence({**evidence.tables, "runs": pd.concat([runs, runs.iloc[:1]])})
+    assert "stands twice" in judge(twice, "C11").reason
+    cells = evidence.tables["cells"]
+    assert "stands twice" in judge(Evidence({**evidence.tables, "cells": pd.concat([cells, cells])}), "C11").reason
+    with pytest.raises(DuplicateRowError):
+        _ = twice.runs
+
+
+def test_a_table_that_lacks_a_column_is_named(study: Study, judge: Judge) -> None:
+    evidence = study.ladder(rising).evidence()
+    without = Evidence({**evidence.tables, "cells": evidence.tables["cells"].drop(columns="family")})
+    assert "family" in judge(without, "C11").reason
+    with pytest.raises(MissingColumnError):
+        _ = without.cells
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdict"),
+    [
+        (Limits(0.01, math.inf), "supported"),
+        (Limits(-math.inf, -0.0), "refuted"),
+        (Limits(-0.01, 0.01), "refuted"),
+        (Limits(-0.2, 0.2), "supported"),
+        (Limits(0.1, math.inf), "undecided"),
+    ],
+)
+def test_a_claim_of_ones_own(study: Study, limits: Limits, verdict: str) -> None:
+    """ViT after 100,000 images is 10 points above ResNet after 1,000."""
+    study.ladder(rising)
+    claim = own(Side("vit_pico/8", "fractals", 100_000), Side("bit_resnet_pico", "fractals", 1000), limits)
+    (found,) = judge_claims([claim], study.evidence())
+    assert found.verdict == verdict
+    assert found.estimate == pytest.approx(0.1, abs=0.004)
+    assert "vit_pico/8 after 100,000 images of fractals, less bit_resnet_pico after 1,000" in found.measured
+    assert len(found.keys) == 2 * 2 * 5
+
+
+def test_it_may_be_about_arms_scratch_and_weights_from_outside(study: Study) -> None:
+    study.row("vit_pico/8", "cifar10", 0.6, 0, corpus="none", subset_classes=None)
+    study.row("vit_pico/8:pos=none", "cifar10", 0.5, 1000, ablation="position", arm="none")
+    study.row("timm:resnet18", "cifar10", 0.9, None, corpus="external:0123", subset_classes=None, family="cnn")
+    study.references["position"] = "none"
+    sides = [
+        Side("vit_pico/8", "none", 0),
+        Side("vit_pico/8:pos=none", "fractals", 1000),
+        Side("timm:resnet18", "external:0123", None),
+    ]
+    above = Limits(0, math.inf)
+    claims = [own(sides[0], sides[1], above), own(sides[2], sides[0], above), own(sides[1], sides[2], above)]
+    found = judge_claims(claims, study.evidence())
+    assert [one.verdict for one in found] == ["supported", "supported", "refuted"]
+    assert "from scratch, less vit_pico/8:pos=none after 1,000 images of fractals, position: none" in found[0].measured
+
+
+@pytest.mark.parametrize(
+    ("side", "target", "parts"),
+    [
+        (Side("vit_pico/8", "fractals", 77), "cifar10", ["no row of vit_pico/8", "after 77 images"]),
+        (Side("vit_pico/8", "fractals", 1000), "svhn", ["no row vit_pico/8 after 1,000 images of fractals", "svhn"]),
+    ],
+)
+def test_rows_that_are_not_there_leave_it_open(study: Study, side: Side, target: str, parts: list[str]) -> None:
+    study.ladder(rising)
+    claim = own(side, Side("bit_resnet_pico", "fractals", 1000), Limits(0, 1), target)
+    (found,) = judge_claims([claim], study.evidence())
+    assert (found.verdict, found.would_decide) == ("undecided", "rows")
+    assert all(part in found.reason for part in parts)
+    with pytest.raises(MissingRowError):
+        claim.comparison.find(study.evidence())
+
+
+def test_sides_of_different_seeds_do_not_pair(study: Study) -> None:
+    """An ablation whose seeds are not the ladder's."""
+    study.ladder(rising)
+    study.seeds = (0, 1)
+    study.arms("position", {"a": ("vit_pico/8:pos=none", 0.5), "b": ("vit_pico/8:pos=relative", 0.5)})
+    claim = own(Side("vit_pico/8:pos=none", "fractals", 100_000), Side("vit_pico/8", "fractals", 1000), Limits(0, 1))
+    (found,) = judge_claims([claim], study.evidence())
+    assert "seeds [2, 3, 4] stand on one side only" in found.reason
+    with pytest.raises(UnpairedError):
+        _ = claim.comparison.find(study.evidence()).quantities[0].interval(0.95)
+
+
+class Known:
+    """A quantity whose interval is `mean` ± a half width that grows with the level."""
+
+    unit = "points"
+
+    def __init__(self, mean: float, limits: Limits) -> None:
+        self.name, self.mean, self.limits = f"{mean:g}", mean, limits
+
+    def interval(self, level: float) -> Interval:
+        return Interval(self.mean, self.mean - 1 / (1 - level), self.mean + 1 / (1 - level), 3)
+
+    def needed(self, level: float) -> None:
+        return None
+
+
+def test_refutation_is_stepped_down_by_holm() -> None:
+    """At 0.95 a half width is 20; for the first of three 60, for the second of two 40, for the last 20."""
+    above = Limits(0.0, math.inf)
+
+    def words(*means: float) -> list[str]:
+        return [one.word for one in judged([Known(mean, above) for mean in means], 0.95)]
+
+    assert words(-61, -41, -21) == ["refuted", "refuted", "refuted"]
+    assert words(-59, -41, -21) == ["undecided", "undecided", "undecided"]
+    assert words(-61, -39, -21) == ["refuted", "undecided", "undecided"]
+    assert words(-21) == ["refuted"]
+    assert words(21, 21, 21) == ["supported"] * 3
+    assert words(21, 19, -61) == ["supported", "undecided", "refuted"]
+
+
+def test_all_have_to_be_supported_and_one_refutes() -> None:
+    assert together(["supported", "supported"]) == "supported"
+    assert together(["supported", "undecided"]) == "undecided"
+    assert together(["undecided", "refuted", "supported"]) == "refuted"
+
+
+def test_the_table_and_the_json_hold_figures_in_their_units(study: Study) -> None:
+    found = judge_claims(CLAIMS, study.ladder(rising).evidence())
+    table = claims_table(found)
+    assert list(table.columns) == list(COLUMNS)
+    row = table.set_index("claim").loc["C11"]
+    assert row["estimate"] == pytest.approx(2.0, abs=0.4)
+    assert row["unit"] == "points a tenfold"
+    assert (row["num_pairs"], row["num_seeds"], row["verdict"]) == (5, 5, "supported")
+    assert len(row["keys"].split()) == 2 * 5 * 3 * 3
+    text = json.dumps([as_json(one) for one in found], allow_nan=False)
+    by_id = {one["claim"]: one for one in json.loads(text)}
+    assert by_id["C1"]["estimate"] is None
+    assert by_id["C11"]["parts"][0]["estimate"] == by_id["C11"]["estimate"] == row["estimate"]
+    assert by_id["C11"]["keys"] == row["keys"].split()

@@ -159,6 +159,8 @@ def show_plan(
 @app.command()
 def report(suite: SuiteName = "auto", results: Results = Path("results"), reports: Reports = Path("reports")) -> None:
     """Rebuild tables, figures and pages from a store alone, and print the comparison."""
+    from bench.analysis.claims.table import claims_table
+    from bench.commands.claims import claims_of_file, judge_store
     from bench.report.console import comparison_text
     from bench.report.write import write_report
     from bench.speeds import all_machines
@@ -166,14 +168,28 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
 
     store = _existing_store(suite, results)
     tables = build_tables(store)
-    store.write_tables(tables)
+    judgements = judge_store(store, tables, claims_of_file(suite))
+    store.write_tables(tables | {"claims": claims_table(judgements)})
     others = outside(store)
     suite_fields, speeds = store.suite().model_dump(mode="json"), all_machines(results)
-    page = write_report(suite_fields, tables, reports / store.root.name, others, speeds)
+    page = write_report(suite_fields, tables, reports / store.root.name, others, speeds, judgements)
     console.print(comparison_text(tables["comparison"]))
     if others:
         console.print(f"{len(others)} finished runs in {store.root} are outside this suite: {', '.join(others)}")
     console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_json: AsJson = False) -> None:
+    """Put the claims of the literature, and the suite's own, to the test on a store's results."""
+    from bench.analysis.claims.table import claims_table
+    from bench.commands.claims import claims_of_file, judge_store, show_claims
+    from bench.tables import build_tables
+
+    store = _existing_store(suite, results)
+    judgements = judge_store(store, build_tables(store), claims_of_file(suite))
+    store.write_tables({"claims": claims_table(judgements)})
+    show_claims(console, judgements, as_json_values=as_json)
 
 
 @app.command()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report import design, provenance, results, speed
+from bench.analysis.claims import Judgement
+from bench.report import claims, design, provenance, results, speed
 from bench.report.consistency import consistency
 from bench.report.findings import Findings, findings
 from bench.report.page import Page, Section, as_html, as_markdown
@@ -26,6 +27,7 @@ def write_report(
     out: Path,
     outside: Sequence[str] = (),
     speeds: Mapping[str, pd.DataFrame] | None = None,
+    judgements: Sequence[Judgement] = (),
 ) -> Path:
     """Write the report of one suite; the same input gives the same bytes.
 
@@ -37,6 +39,7 @@ def write_report(
         outside: keys of runs in the store that the suite does not ask for.
         speeds: machine -> its records, as from `bench.speeds.all_machines`; without any of the suite's models the
             report is the same as without speeds.
+        judgements: of the claims; without any there is no section on them.
 
     Returns:
         The path of `index.html`.
@@ -46,7 +49,7 @@ def write_report(
     found = findings(tables)
     pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured, found)
     draw_tuning(tables.get("trials"), out)
-    page = build_page(suite, tables, pictures, outside, measured, found)
+    page = build_page(suite, tables, pictures, outside, measured, found, judgements)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
     index.write_text(as_html(page), encoding="utf-8", newline="\n")
@@ -60,10 +63,12 @@ def build_page(
     outside: Sequence[str] = (),
     measured: Sequence[Machine] = (),
     found: Sequence[Findings] = (),
+    judgements: Sequence[Judgement] = (),
 ) -> Page:
     """Everything on the page, in its order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
+        *claims.claims(judgements),
         *results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
         *(section for one in found for section in _ladders(one, pictures)),

@@ -27,6 +27,8 @@ from bench.writing import clear_errors, remove_leftovers, write_atomically, writ
 
 WEIGHTS = "weights.safetensors"
 """Beside a record; the file that other runs start from."""
+PARQUET_ALONE = ("answers",)
+"""Tables that hold bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
 """What of a recipe changes no run."""
 
@@ -166,13 +168,14 @@ class Store:
         write_folder(self.run_folder(key), files | {"record.json": record})
 
     def write_tables(self, tables: dict[str, pd.DataFrame]) -> None:
-        """Keep derived tables, each in Parquet and CSV."""
+        """Keep derived tables, each in Parquet and, where it can be read there, in CSV."""
         with clear_errors(self.root):
             self.tables.mkdir(exist_ok=True)
         for name, table in tables.items():
             write_atomically(self.tables / f"{name}.parquet", _parquet(table) or b"")
-            csv = table.to_csv(index=False, lineterminator="\n")
-            write_atomically(self.tables / f"{name}.csv", csv.encode())
+            if name not in PARQUET_ALONE:
+                csv = table.to_csv(index=False, lineterminator="\n")
+                write_atomically(self.tables / f"{name}.csv", csv.encode())
 
     def set_aside(self, path: Path, name: str) -> Path:
         """Move a damaged file or folder out of the way, and say where it lies now; the caller has the run's lock."""

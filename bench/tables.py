@@ -1,4 +1,4 @@
-"""From a store to its tables: `cells`, `runs`, `ablations`, `comparison`, and where there are any `trials` and `twins`.
+"""From a store to its tables: `cells`, `runs`, `answers`, `ablations`, `comparison`, and perhaps `trials` and `twins`.
 
 `docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
 failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
+from bench.answers import answers_table
 from bench.data.targets import TargetRef, is_drawn
 from bench.plan import Cell, Plan, expand
 from bench.records import DamagedRun
@@ -58,13 +59,15 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     records = {run.key: store.look(run.key) for run in plan.runs}
     cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
+    answers = answers_table(store, records)
     references = {ablation.name: ablation.reference for ablation in suite.ablations}
     references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
     return {
         "cells": cells,
         "runs": runs,
-        "comparison": comparison(cells),
-        "ablations": ablations(cells, runs, references),
+        "answers": answers,
+        "comparison": comparison(cells, answers),
+        "ablations": ablations(cells, runs, references, answers),
         **_trials(store, suite),
         **_twins(store, plan, records),
     }

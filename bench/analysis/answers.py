@@ -118,6 +118,11 @@ def read_answers(
     return Answers(tuple(int(seed) for seed in chosen), correct, next(iter(images)))
 
 
+def accuracy_of(row: Mapping[str, Any]) -> float:
+    """The accuracy of a row of the table, 0 to 1."""
+    return float(_unpack(row).mean())
+
+
 def require_paired(rows: Sequence[Answers]) -> None:
     """Refuse rows that seeds and images do not pair.
 

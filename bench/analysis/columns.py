@@ -53,4 +53,7 @@ def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFr
     """Give every column its type, so that the same rows give the same bytes."""
     floats = _FLOATS | set(difference_columns(difference)[:4])
     kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(floats, "float64") | {"is_reference": "bool"}
-    return table.astype({column: kinds.get(column, "str") for column in table.columns})
+    typed = table.astype({column: kinds.get(column, "str") for column in table.columns})
+    if (method := f"{difference}_method") in typed:
+        typed[method] = typed[method].fillna("")
+    return typed

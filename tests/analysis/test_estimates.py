@@ -1,0 +1,136 @@
+"""Rows take their intervals from answers where there are any, and say why where there is none."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bench.analysis.answers import COLUMNS, Answers, pack
+from bench.analysis.columns import with_holm
+from bench.analysis.comparison import comparison
+from bench.analysis.crossed import accuracy
+from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.estimates import Row, difference_estimate, row_difference
+from bench.analysis.paired import paired_difference
+from bench.analysis.seeds import Seeds
+
+MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]
+NUM_IMAGES = 40
+
+
+def _tables(make_cells: MakeCells, right: dict[str, np.ndarray], **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells and answers of a pretrained row and one from scratch, whose seeds answer as given, (seeds, images)."""
+    scratch = {"corpus": "none", "subset_images": 0, "subset_classes": None, "pretrain_recipe": ""}
+    cells, rows = [], []
+    for name, answers in right.items():
+        for seed, correct in enumerate(answers):
+            key = f"{name}-{seed}"
+            cells.append((scratch if name == "scratch" else {}) | {"seed": seed, "transfer_key": key})
+            cells[-1] |= {"accuracy": float(correct.mean())}
+            labels = np.zeros(len(correct), dtype=int)
+            rows.append(pack(key, np.arange(len(correct)), labels, 1 - correct.astype(int)) | changes.get(key, {}))
+    return make_cells(cells), pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _right(num_seeds: int, share: float) -> np.ndarray:
+    return (np.random.default_rng(0).random((num_seeds, NUM_IMAGES)) < share).astype(float)
+
+
+def test_intervals_are_those_of_the_answers(make_cells: MakeCells) -> None:
+    """Accuracy and gain; without answers they are Student's t over seeds."""
+    right = {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.8)}
+    cells, answers = _tables(make_cells, right)
+    _, row = (row for _, row in comparison(cells, answers).iterrows())
+    rows = {name: Answers((0, 1, 2), correct, "h") for name, correct in right.items()}
+    ours = accuracy(rows["pretrained"]).interval()
+    gain = paired_difference(rows["pretrained"], rows["scratch"]).interval()
+    assert row[["accuracy", "low", "high"]].tolist() == pytest.approx([ours.mean, ours.low, ours.high])
+    assert row[["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([gain.mean, gain.low, gain.high])
+    assert row[["method", "gain_method", "gain_status"]].tolist() == [
+        "seeds and images",
+        "seeds and images",
+        "complete",
+    ]
+    assert pd.isna(row["gain_p"])
+    _, alone = (row for _, row in comparison(cells, answers[:-1]).iterrows())
+    theirs = stats.ttest_1samp(right["pretrained"].mean(axis=1), 0).confidence_interval()
+    assert alone[["low", "high"]].tolist() == pytest.approx([theirs.low, theirs.high])
+    assert alone[["method", "gain_method"]].tolist() == ["seeds", "seeds"]
+
+
+def test_six_pairs_have_a_p_value(make_cells: MakeCells) -> None:
+    """Each seed better than from scratch: 2 of 64 ways of signs."""
+    right = {"scratch": _right(6, 0.3), "pretrained": np.maximum(_right(6, 0.3), np.eye(6, NUM_IMAGES, 30))}
+    cells, answers = _tables(make_cells, right)
+    assert comparison(cells, answers)["gain_p"].tolist() == [pytest.approx(math.nan, nan_ok=True), 0.03125]
+
+
+def test_p_values_are_corrected_over_the_table() -> None:
+    """A difference with too few pairs counts; a row without a difference does not."""
+    table = pd.DataFrame({"gain": [0.1, 0.2, 0.3, None], "gain_p": [0.01, 0.04, None, None]}, dtype="float64")
+    adjusted = with_holm(table, "gain")["gain_p"].tolist()
+    assert adjusted == pytest.approx([0.03, 0.08, math.nan, math.nan], nan_ok=True)
+
+
+def test_rows_on_different_images_are_undecided(make_cells: MakeCells) -> None:
+    """The cell stands, the gain says why it does not."""
+    right = {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.8)[:, 1:]}
+    cells, answers = _tables(make_cells, right)
+    _, row = (row for _, row in comparison(cells, answers).iterrows())
+    assert row["gain_status"].startswith("undecided: tested on different images: ")
+    assert row[["gain", "gain_low"]].isna().all()
+    assert row["num_pairs"] == 3
+    assert row["accuracy"] == pytest.approx(right["pretrained"].mean())
+
+
+def test_one_seed_on_other_images_undecides_the_gain(make_cells: MakeCells) -> None:
+    """Its accuracy counts; the row as a whole pairs with nothing."""
+    right = {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.8)}
+    cells, answers = _tables(make_cells, right, **{"pretrained-2": {"images": "other"}})
+    _, row = (row for _, row in comparison(cells, answers).iterrows())
+    assert row["gain_status"].startswith("undecided: cells of one row were tested on different images")
+    assert row["method"] == "seeds"
+
+
+def test_seeds_that_answer_all_alike_have_the_images_interval(make_cells: MakeCells) -> None:
+    """As a probe of weights from outside does, whose seeds differ in nothing; over seeds alone there is none."""
+    cells, answers = _tables(make_cells, {"pretrained": np.repeat(_right(1, 0.7), 3, axis=0)})
+    row = comparison(cells, answers).iloc[0]
+    assert 0 < row["low"] < row["accuracy"] < row["high"] < 1
+    assert pd.isna(comparison(cells)["low"].iloc[0])
+    assert comparison(cells)["method"].tolist() == [""]
+
+
+def test_what_has_no_interval_says_why(make_cells: MakeCells) -> None:
+    """One seed; no image on which two rows differ; every image right."""
+    one = _tables(make_cells, {"scratch": _right(1, 0.5), "pretrained": _right(1, 0.8)})
+    row = comparison(*one).iloc[1]
+    assert row["gain_status"] == "undecided: one pair has no interval"
+    assert row[["low", "gain_low"]].isna().all()
+    same = _tables(make_cells, {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.5)})
+    assert comparison(*same).iloc[1]["gain_status"] == "undecided: every pair differs by the same"
+    every = _tables(make_cells, {"pretrained": np.ones((3, NUM_IMAGES))})
+    row = comparison(*every).iloc[0]
+    assert (row["accuracy"], row["method"], row["status"]) == (1.0, "", "complete")
+    assert pd.isna(row["low"])
+
+
+def test_estimates_name_what_is_wrong() -> None:
+    """For those who judge differences at other levels."""
+    three = Row(Seeds({0: 0.5, 1: 0.7, 2: 0.6}, {}, ""))
+    lower = Row(Seeds({0: 0.4, 1: 0.5, 2: 0.6}, {}, ""))
+    low = row_difference(three, lower, "other").interval.low
+    assert difference_estimate(three, lower, "other").interval().low == pytest.approx(low)
+    failed = Row(Seeds({0: 0.5, 1: 0.7}, {2: "diverged"}, ""))
+    with pytest.raises(UnpairedError, match="other seed 2 diverged"):
+        difference_estimate(three, failed, "other")
+    with pytest.raises(DifferentImagesError):
+        difference_estimate(three, Row(lower.seeds, mixed="tested on different images"), "other")
+    with pytest.raises(ConstantError):
+        difference_estimate(three, three, "other")
+    with pytest.raises(SingleSeedError):
+        difference_estimate(*(Row(Seeds({0: share}, {}, "")) for share in (0.5, 0.6)), "other")

@@ -8,7 +8,7 @@ from rich.text import Text
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import COMPLETE
 from bench.report.layout import by_transfer, heading, lines, panels
-from bench.report.wording import percent
+from bench.report.wording import interval_over, percent
 
 
 def comparison_text(comparison: pd.DataFrame) -> Group:
@@ -22,7 +22,8 @@ def comparison_text(comparison: pd.DataFrame) -> Group:
 def _table(title: str, comparison: pd.DataFrame) -> Table:
     titles = [panel.title for panel in panels(comparison)]
     shown = lines(comparison)
-    table = Table(title=f"{title}: mean and {LEVEL:.0%} interval over seeds", title_justify="left")
+    over = interval_over(comparison["method"])
+    table = Table(title=f"{title}: mean and {LEVEL:.0%} interval over {over}", title_justify="left")
     table.add_column("model", no_wrap=True)
     table.add_column("pretrained on")
     for title in titles:

@@ -1,13 +1,14 @@
 """The sections on what a suite asks for: its facts, its models, and what it cannot say."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.crossed import CROSSED, SEEDS
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
 from bench.report.page import Section, Table
@@ -37,12 +38,18 @@ _VALIDATION = {
 """By `carve`."""
 
 
-def limits(suite: Mapping[str, Any], cells: pd.DataFrame) -> Section:
-    """What the numbers do not say."""
+def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str]) -> Section:
+    """What the numbers do not say.
+
+    Args:
+        suite: the resolved suite.
+        cells: one row a cell.
+        methods: what the intervals of accuracies are over, as in the column `method` of the comparison.
+    """
     stated = suite.get("limits") or "The suite states no limits of its own."
     seeds = (
-        f"The independent unit is the seed: each interval is Student's t at {LEVEL:.0%} over seeds, uncorrected "
-        f"for the number of comparisons on this page. {_conditions(suite)}{_drawn(cells)}"
+        f"The independent unit is the seed: {_intervals(methods)}, at {LEVEL:.0%} and uncorrected for the number of "
+        f"comparisons on this page. {_conditions(suite, methods)}{_drawn(cells)}"
     )
     missing = "A number that was not measured is a dash. One seed, or seeds that all agree, give no interval."
     heldout = (
@@ -96,8 +103,19 @@ def resolved_suite(suite: Mapping[str, Any]) -> Section:
     )
 
 
-def _conditions(suite: Mapping[str, Any]) -> str:
+def _intervals(methods: Collection[str]) -> str:
+    crossed = "each interval is over seeds and test images, from a two-way analysis of variance"
+    alone = "each interval is Student's t over seeds"
+    if CROSSED not in methods:
+        return alone
+    return f"{crossed}; where answers are not kept {alone}" if SEEDS in methods else crossed
+
+
+def _conditions(suite: Mapping[str, Any], methods: Collection[str]) -> str:
     """What all seeds have in common, so that no interval says anything of it."""
+    if CROSSED in methods:
+        images = "It says what another seed and other test images of the same kind would do"
+        return f"{images}, not another pretraining subset." if suite["corpora"] else f"{images}."
     if not suite["corpora"]:
         return (
             "All seeds are tested on the same images, so an interval is conditional on them: it says what another seed "

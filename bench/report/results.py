@@ -12,10 +12,24 @@ from bench.analysis.seeds import COMPLETE, split
 from bench.report.layout import by_transfer, heading, lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import Pictures
-from bench.report.wording import ABSENT, AS_MUCH, count, decimal, known, percent, plural, points, text
+from bench.report.wording import (
+    ABSENT,
+    AS_MUCH,
+    count,
+    decimal,
+    interval_over,
+    known,
+    pairs,
+    percent,
+    plural,
+    points,
+    text,
+)
 
 _UNDECIDED = "undecided: "
 _NO_GAIN = "Probes train no network, so they have no row from scratch, and no gain over one."
+_TESTED = "of the six that a sign-flip test needs; from there on with its p, by Holm's procedure over all such rows"
+"""What stands beside a number of pairs."""
 _PROBED = {
     "linear": (
         "The network stays as it was pretrained. A linear classifier is fitted on its features of all the target's "
@@ -58,9 +72,10 @@ def _gains(comparison: pd.DataFrame) -> Section:
         return Section("Gain over training from scratch", ("The suite pretrains nothing.",))
     if len(pretrained) == len(comparison):
         return Section("Gain over training from scratch", (_why_no_scratch(comparison),))
+    over = interval_over(pretrained["gain_method"])
     caption = (
-        f"Gain in percentage points ± half of its {LEVEL:.0%} interval, paired by seed (number of pairs). "
-        "A gain is undecided where a seed of either side is missing."
+        f"Gain in percentage points ± half of its {LEVEL:.0%} interval over {over}, paired by seed (number of pairs, "
+        f"{_TESTED}). A gain is undecided where a seed of either side is missing."
     )
     as_much = AS_MUCH[comparison["match"].iloc[0]]
     scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."
@@ -138,8 +153,8 @@ def _paired_cell(row: pd.Series, name: str) -> Cell:
     if not known(row[name]):
         return Cell("undecided", why, doubtful=True)
     difference = points(row[name], row[f"{name}_low"], row[f"{name}_high"])
-    pairs = plural(int(row["num_pairs"]), "pair")
-    return Cell(difference, pairs if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
+    tested = pairs(int(row["num_pairs"]), row[f"{name}_p"])
+    return Cell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
 
 
 def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, chance: Mapping[str, float]) -> Section:
@@ -150,7 +165,8 @@ def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, chance
     paragraphs += [f"Guessing reaches {guessing}."] if guessing else []
     if picture is None:
         paragraphs.append("No figure: no pretrained row of known size has a result.")
-    caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval (number of seeds)."
+    over = interval_over(rows["method"])
+    caption = f"Test accuracy: mean over seeds ± half of its {LEVEL:.0%} interval over {over} (number of seeds)."
     return Section(
         heading("Accuracy", transfer),
         paragraphs=tuple(paragraphs),
@@ -189,9 +205,10 @@ def _arms(table: pd.DataFrame) -> Table:
         rows.append((arm, model, _distinct(found["tokens"]), _distinct(found["parameters"]), *cells))
     pretrained_on = " and ".join(dict.fromkeys(table.apply(pretraining_name(table), axis=1)))
     trained = f"Pretrained on {pretrained_on}" if (table["corpus"] != SCRATCH).all() else "Trained from scratch"
+    over = interval_over(table["difference_method"])
     caption = (
         f"{trained}. Accuracy as above, and its difference to {reference} in percentage points "
-        f"± half of its {LEVEL:.0%} interval, paired by seed."
+        f"± half of its {LEVEL:.0%} interval over {over}, paired by seed (number of pairs, {_TESTED})."
     )
     return Table(caption, ("Arm", "Model", "Tokens", "Parameters", *titles), tuple(rows), 2)
 

@@ -1,9 +1,13 @@
 """How numbers and names read in a report. What was not measured is a dash, never a zero."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+
+from bench.analysis.crossed import CROSSED
+from bench.analysis.permutation import pairs_needed
 
 ABSENT = "\N{EN DASH}"
 FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
@@ -59,6 +63,25 @@ def percent(mean: float, low: float = math.nan, high: float = math.nan) -> str:
 def points(mean: float, low: float = math.nan, high: float = math.nan) -> str:
     """A difference of accuracies in percentage points, signed: `+2.9 ± 1.1`."""
     return _plus_minus(f"{100 * mean:+.1f}".replace("-", "\N{MINUS SIGN}"), low, high) if known(mean) else ABSENT
+
+
+def pairs(num_pairs: int, p_value: float) -> str:
+    """How many pairs a difference rests on, and what a test of signs says: `8 pairs, p = 0.031`, `3 of 6 pairs`.
+
+    Below as many pairs as such a test needs to reject, that number stands in place of its p-value.
+    """
+    if known(p_value):
+        return f"{plural(num_pairs, 'pair')}, " + ("p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}")
+    needed = pairs_needed()
+    return f"{num_pairs} of {needed} pairs" if num_pairs < needed else plural(num_pairs, "pair")
+
+
+def interval_over(methods: Iterable[str]) -> str:
+    """What a table's intervals are over, in words."""
+    found = set(methods) - {""}
+    if found == {CROSSED}:
+        return "seeds and test images"
+    return "seeds, and test images where answers are kept" if CROSSED in found else "seeds"
 
 
 def seconds(value: Any) -> str:

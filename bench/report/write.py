@@ -74,7 +74,7 @@ def build_page(
         *(section for one in found for section in _ladders(one, pictures)),
         *results.ablations(ablations, pictures),
         *(section for machine in measured for section in _speed(machine, pictures)),
-        design.limits(suite, cells),
+        design.limits(suite, cells, {*comparison["method"], *ablations["method"]}),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         recipes(suite),

@@ -95,8 +95,8 @@ def add_probes() -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 
 @pytest.fixture
-def make_tables() -> Callable[[pd.DataFrame], Tables]:
-    """All tables that follow from cells."""
+def make_tables() -> Callable[..., Tables]:
+    """All tables that follow from cells, and from answers where there are any."""
     return make_tables_
 
 
@@ -195,14 +195,14 @@ def add_probes_(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([cells, *(rows.astype(CELL_TYPES) for rows in found)], ignore_index=True)
 
 
-def make_tables_(cells: pd.DataFrame) -> Tables:
+def make_tables_(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> Tables:
     runs = _runs(cells)
     references = {name: REFERENCES[name] for name in cells["ablation"].unique() if name}
     return {
         "cells": cells,
         "runs": runs,
-        "comparison": comparison(cells),
-        "ablations": ablations(cells, runs, references),
+        "comparison": comparison(cells, answers),
+        "ablations": ablations(cells, runs, references, answers),
     }
 
 

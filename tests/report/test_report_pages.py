@@ -48,7 +48,7 @@ def test_every_number_is_on_both_pages(make_cells: MakeCells, make_tables: MakeT
             assert shown in plain
             assert shown in markdown
     for _, row in tables["comparison"].dropna(subset="gain").iterrows():
-        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 pairs)"
+        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 of 6 pairs)"
         assert shown in plain
         assert shown in markdown
     for _, row in tables["ablations"].dropna(subset="difference").iterrows():
@@ -171,7 +171,38 @@ def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) ->
     cells.loc[cells["seed"] == 2, ["status", "reason", "accuracy"]] = ["not_run", "not run yet", float("nan")]
     html, markdown = pages(cells)
     assert "No row of seed 2 has begun: every number is over the other seeds." in html
-    assert "(2 pairs)" in markdown
+    assert "(2 of 6 pairs)" in markdown
+
+
+def test_intervals_say_what_they_are_over(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: Callable[..., Any], make_answers: Any
+) -> None:
+    """Seeds; seeds and test images where answers are kept; both where only some are."""
+    cells = make_cells(arms=False)
+    answers = make_answers(cells)
+    of_digits = answers["transfer_key"].isin(cells.loc[cells["target"] == "digits@100", "transfer_key"])
+    alone, some, every = (
+        as_markdown(build_page(make_suite(), make_tables(cells, kept), Pictures({}, {})))
+        for kept in (answers[:0], answers[of_digits], answers)
+    )
+    assert "half of its 95% interval over seeds (number of seeds)" in alone
+    assert "each interval is Student's t over seeds, at 95%" in alone
+    assert "conditional on both" in alone
+    assert "interval over seeds and test images (number of seeds)" in every
+    assert "each interval is over seeds and test images, from a two-way analysis of variance, at 95%" in every
+    assert "It says what another seed and other test images of the same kind would do" in every
+    assert "interval over seeds, and test images where answers are kept (number of seeds)" in some
+    assert "where answers are not kept each interval is Student's t over seeds" in some
+
+
+def test_from_six_pairs_on_a_gain_has_a_p_value(make_cells: MakeCells, make_tables: MakeTables, pages: Any) -> None:
+    """Corrected over the table, beside the number of pairs."""
+    cells = make_cells(seeds=tuple(range(7)), arms=False)
+    _, markdown = pages(cells)
+    gains = make_tables(cells)["comparison"].dropna(subset="gain_p")
+    assert len(gains) == 18
+    for p_value in gains["gain_p"]:
+        assert f"(7 pairs, p = {p_value:.3f})" in markdown
 
 
 def test_runs_outside_the_suite_are_listed(

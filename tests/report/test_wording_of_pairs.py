@@ -1,0 +1,27 @@
+"""Pairs beside a difference: how many, of how many that a test needs, and its p-value."""
+
+import math
+
+import pytest
+
+from bench.report.wording import interval_over, pairs
+
+
+@pytest.mark.parametrize(
+    ("num_pairs", "p_value", "words"),
+    [
+        (1, math.nan, "1 of 6 pairs"),
+        (5, math.nan, "5 of 6 pairs"),
+        (6, 0.03125, "6 pairs, p = 0.031"),
+        (20, 0.00002, "20 pairs, p < 0.001"),
+        (6, math.nan, "6 pairs"),
+    ],
+)
+def test_pairs(num_pairs: int, p_value: float, words: str) -> None:
+    assert pairs(num_pairs, p_value) == words
+
+
+def test_interval_over() -> None:
+    assert interval_over(["seeds", "", "seeds"]) == interval_over([]) == "seeds"
+    assert interval_over(["", "seeds and images"]) == "seeds and test images"
+    assert interval_over(["seeds", "seeds and images"]) == "seeds, and test images where answers are kept"

@@ -1,6 +1,6 @@
 """The members of the tests over the whole registry: every preset and every option once, at what a CPU does in time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,13 +8,21 @@ import pytest
 import torch
 
 import models
+from models.geometry import num_tokens
 from models.options import POOLINGS, POSITIONS, TOKENIZERS
 from models.presets import PRESETS
 from models.rules import places_of
 from models.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
 
-LARGE = 50_000_000
-"""Parameters above which a member is tested at a depth of two, and whole on the meta device."""
+LARGE, HUGE = 20_000_000, 90_000_000
+"""Parameters above which a member is tested at a depth of two, and also narrower; and whole on the meta device."""
+
+NARROWER = {
+    "convnext_xlarge": "convnext_nano",
+    "convnextv2_huge": "convnextv2_nano",
+    "coatnet_5_224": "coatnet_0_224",
+}
+"""Architectures of timm that are huge, and what has the same blocks."""
 
 OPTIONED = [
     *(f"vit_pico/8:pos={pos},pos_at={place}" for pos in POSITIONS for place in places_of(pos)),
@@ -64,13 +72,17 @@ def model(member: Member) -> models.Classifier:
 
 
 def cut_large(name: str, patch: pytest.MonkeyPatch) -> None:
-    """Give a large preset two layers, or blocks a stage, at most."""
+    """Give a large preset two layers, or blocks a stage, at most, and a huge one a quarter of its width."""
     spec = models.parse_spec(name)
-    if models.count(spec, num_classes=5, image_size=image_sizes(name)[0]).parameters <= LARGE:
+    with torch.device("meta"):
+        whole = models.build(spec, num_classes=5, image_size=image_sizes(name)[0])
+    parameters = sum(parameter.numel() for parameter in whole.parameters())
+    if parameters <= LARGE:
         return
     preset = PRESETS[spec.preset]
     options = tuple(replace(item, default=2) if item.name == "depth" else item for item in preset.options)
-    patch.setitem(PRESETS, spec.preset, replace(preset, size=shallow(preset.size), options=options))
+    size = shallow(narrow(preset.size) if parameters > HUGE else preset.size)
+    patch.setitem(PRESETS, spec.preset, replace(preset, size=size, options=options))
 
 
 def shallow(size: Any) -> Any:
@@ -87,6 +99,32 @@ def shallow(size: Any) -> Any:
     return replace(size, depths=tuple(min(2, depth) for depth in size.depths))
 
 
+@pytest.fixture
+def shallow_presets(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Give the preset of a name a depth of two, whatever its size; other libraries' models stay as they are."""
+
+    def cut(name: str) -> None:
+        preset = PRESETS.get(models.parse_spec(name).preset)
+        if preset is not None:
+            monkeypatch.setitem(PRESETS, models.parse_spec(name).preset, replace(preset, size=shallow(preset.size)))
+
+    return cut
+
+
+def narrow(size: Any) -> Any:
+    """The same size at a quarter of its width, with as much of it a head."""
+    match size:
+        case EncoderSize():
+            return replace(size, width=size.width // 4, heads=size.heads // 4)
+        case HybridSize(_, encoder):
+            return replace(size, encoder=narrow(encoder))
+        case TrunkSize():
+            return replace(size, widths=tuple(width // 4 for width in size.widths), stem_width=size.stem_width // 4)
+        case TimmSize():
+            return replace(size, architecture=NARROWER[size.architecture])
+    raise AssertionError(f"nobody has said how to narrow a {type(size).__name__}")
+
+
 def image_sizes(name: str) -> tuple[int, int]:
     """Two that the member takes, and small ones."""
     spec = models.parse_spec(name)
@@ -95,7 +133,7 @@ def image_sizes(name: str) -> tuple[int, int]:
     if name in ("cct_6/3x1", "cct_7/3x1"):  # a token of every 2 pixels
         return 16, 32
     is_fine = "stem=cifar" in name or isinstance(spec.kind.size, TrunkSize)
-    has_tokens = spec.patch is not None and models.counts.num_tokens(spec, 64) != 4
+    has_tokens = spec.patch is not None and num_tokens(spec, 64) != 4
     return (32, 64) if is_fine or has_tokens else (64, 96)
 
 

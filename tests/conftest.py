@@ -24,12 +24,8 @@ TINY: dict[str, Any] = {
 WriteSuite = Callable[..., Path]
 
 LONGEST = (
-    "test_command_line",
-    "test_rerun",
-    "test_outside_weights",
-    "test_kills",
-    "test_model_contract",
-    "test_families",
+    *("test_rerun", "test_command_line", "test_kills", "test_trials", "test_peers", "test_model_contract"),
+    *("test_outside_weights", "test_compile", "test_families", "test_external"),
 )
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 

@@ -1,4 +1,7 @@
-"""The command line as a person meets it: in a process of its own, with its output and exit code."""
+"""The command line as a person meets it, with its output and exit code.
+
+Some commands run in a process of their own, as a person's do; the others in that of the tests, to the same code.
+"""
 
 import json
 import os
@@ -7,16 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests import in_process
+
 TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "transfer": 32}}
 
 
-def bench(*words: str | Path, folder: Path, columns: int = 200) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": str(columns), "NO_COLOR": "1", "BENCH_DATA": ""}
+def bench(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "BENCH_DATA": ""}
     command = [sys.executable, "-m", "bench", *map(str, words)]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
@@ -58,9 +64,18 @@ def test_a_run_leaves_a_row_for_every_cell(finished):
     assert hashes.to_dict() == {16: 1, 32: 1}
 
 
-def test_a_report_is_rebuilt_from_the_store_alone_byte_for_byte_without_torch(finished):
-    """The tables first as `run` left them, then as `report` rebuilds them."""
-    before = _contents(finished / "results/tiny/tables")
+@dataclass(frozen=True)
+class Reported:
+    """What the tables were before a report, and what it printed."""
+
+    tables: dict[str, bytes]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def reported(finished: Path) -> Reported:
+    """The folder's first report, made without torch."""
+    tables = _contents(finished / "results/tiny/tables")
     script = (
         "import sys; from bench.cli import app\n"
         "try: app(['report', 'tiny.yaml'])\n"
@@ -68,31 +83,36 @@ def test_a_report_is_rebuilt_from_the_store_alone_byte_for_byte_without_torch(fi
         "loaded = {'torch', 'torchvision', 'timm', 'accelerate'} & sys.modules.keys(); assert not loaded, loaded"
     )
     environment = os.environ | {"COLUMNS": "200"}
-    subprocess.run([sys.executable, "-c", script], cwd=finished, env=environment, check=True, capture_output=True)
-    assert _contents(finished / "results/tiny/tables") == before
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=finished, env=environment, check=True, capture_output=True, text=True)
+    return Reported(tables, done.stdout)
+
+
+def test_a_report_is_rebuilt_from_the_store_alone_byte_for_byte_without_torch(finished, reported):
+    """The tables first as `run` left them, then as `report` rebuilds them."""
+    assert _contents(finished / "results/tiny/tables") == reported.tables
     page = (finished / "reports/tiny/index.html").read_text(encoding="utf-8")
     assert "vit_pico/8" in page
     first = _contents(finished / "reports/tiny")
-    assert bench("report", "tiny", folder=finished).returncode == 0
+    assert in_process.bench("report", "tiny", folder=finished).code == 0
     assert _contents(finished / "reports/tiny") == first
 
 
-def test_a_report_ends_with_the_comparison_and_its_path(finished):
-    said = bench("report", "tiny", folder=finished).stdout
-    assert "bit_resnet_pico" in said
-    assert said.rstrip().endswith("reports/tiny/index.html")
+def test_a_report_ends_with_the_comparison_and_its_path(reported):
+    assert "bit_resnet_pico" in reported.said
+    assert reported.said.rstrip().endswith("reports/tiny/index.html")
 
 
 def test_the_same_command_again_skips_what_is_finished(finished):
     before = _times(finished / "results/tiny/runs")
-    again = bench("run", "tiny.yaml", folder=finished)
-    assert again.returncode == 0
-    assert "are finished and will be skipped" in again.stdout
+    again = in_process.bench("run", "tiny.yaml", folder=finished)
+    assert again.code == 0
+    assert "are finished and will be skipped" in again.said
     assert _times(finished / "results/tiny/runs") == before
 
 
 def test_status_counts(finished):
-    said = bench("status", "tiny", folder=finished).stdout
+    said = in_process.bench("status", "tiny", folder=finished).said
     assert "ok" in said
     assert "failed" not in said
 
@@ -100,10 +120,10 @@ def test_status_counts(finished):
 def test_verify_repeats_a_row_exactly(finished):
     cells = pd.read_parquet(finished / "results/tiny/tables/cells.parquet")
     key = cells[(cells["family"] == "cnn") & (cells["subset_images"] == 16)]["transfer_key"].iloc[0]
-    verified = bench("verify", key, folder=finished)
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "the same, bit for bit" in verified.stdout
-    assert "reproduced" in verified.stdout
+    verified = in_process.bench("verify", key, folder=finished)
+    assert verified.code == 0, verified
+    assert "the same, bit for bit" in verified.said
+    assert "reproduced" in verified.said
 
 
 def test_verify_tells_a_figure_that_was_tampered_with(finished, tmp_path):
@@ -116,15 +136,15 @@ def test_verify_tells_a_figure_that_was_tampered_with(finished, tmp_path):
     record = json.loads(path.read_text(encoding="utf-8"))
     record["metrics"]["test_accuracy"] = 0.999
     path.write_text(json.dumps(record), encoding="utf-8")
-    verified = bench("verify", key[:10], folder=tmp_path)
-    assert verified.returncode == 1
-    assert "not reproduced" in verified.stdout
+    verified = in_process.bench("verify", key[:10], folder=tmp_path)
+    assert verified.code == 1
+    assert "not reproduced" in verified.said
 
 
 def test_only_runs_a_row_and_what_it_needs(finished, tmp_path):
     words = ("run", finished / "tiny.yaml", "--only", "model=bit_resnet_pico,target=digits@20,seed=1,subset=16")
-    ran = bench(*words, folder=tmp_path)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = in_process.bench(*words, folder=tmp_path)
+    assert ran.code == 0, ran
     assert len(list((tmp_path / "results/tiny/runs").iterdir())) == 2
     cells = pd.read_parquet(tmp_path / "results/tiny/tables/cells.parquet")
     assert cells["status"].value_counts().to_dict() == {"not_run": len(cells) - 1, "ok": 1}
@@ -134,10 +154,10 @@ def test_a_run_that_fails_is_listed_last_and_the_exit_code_is_1(tmp_path):
     """A learning rate beyond float32 makes every run diverge."""
     (tmp_path / "wild.yaml").write_text("{learning_rate: 1.0e+30, clip_norm: null}", encoding="utf-8")
     _write_tiny(tmp_path / "odd.yaml", models=["bit_resnet_pico"], recipes={"pretrain": "wild.yaml"})
-    ran = bench("run", "odd.yaml", folder=tmp_path)
-    assert ran.returncode == 1
-    assert "diverged" in ran.stdout.splitlines()[-2]
-    assert bench("report", "odd", folder=tmp_path).returncode == 0
+    ran = in_process.bench("run", "odd.yaml", folder=tmp_path)
+    assert ran.code == 1
+    assert "diverged" in ran.said.splitlines()[-2]
+    assert in_process.bench("report", "odd", folder=tmp_path).code == 0
 
 
 def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
@@ -177,11 +197,18 @@ def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(tmp_path, words, parts):
-    ended = bench(*words, folder=tmp_path)
+    ended = in_process.bench(*words, folder=tmp_path)
+    assert ended.code == 2
+    assert "Traceback" not in ended.errors + ended.said
+    for part in parts:
+        assert part in ended.errors
+
+
+def test_a_process_ends_with_that_message_and_code(tmp_path):
+    ended = bench("plan", "smok", folder=tmp_path)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr + ended.stdout
-    for part in parts:
-        assert part in ended.stderr
+    assert "smoke" in ended.stderr
 
 
 def test_planning_imports_no_torch(tmp_path):
@@ -196,14 +223,16 @@ def test_planning_imports_no_torch(tmp_path):
 
 
 def test_the_plan_as_json_names_every_run(tmp_path):
-    planned = json.loads(bench("plan", "smoke", "--json", folder=tmp_path).stdout)
+    planned = json.loads(in_process.bench("plan", "smoke", "--json", folder=tmp_path).said)
     keys = [run["key"] for run in planned["runs"]]
     assert len(keys) == len(set(keys)) > 10
     assert planned["suite"]["name"] == "smoke"
 
 
 def test_the_models_are_listed(tmp_path):
-    listed = json.loads(bench("models", "--json", "--family", "hybrid", folder=tmp_path).stdout)
+    names = ("vit_pico/8", "cct_2/3x2", "r_pico+vit_pico/8")
+    listed = json.loads(in_process.bench("models", *names, "--json", "--family", "hybrid", folder=tmp_path).said)
+    assert len(listed) == 2
     pico = next(entry for entry in listed if entry["model"] == "r_pico+vit_pico/8")
     assert pico["tokens"] == 16
     assert 100_000 < pico["parameters"] < 300_000
@@ -212,8 +241,8 @@ def test_the_models_are_listed(tmp_path):
 
 def test_sizes_and_classes_are_those_at_the_asked_image_size(tmp_path):
     names = ["resnet50", "vit_small/16", "vit_base/16:tokenizer=conv-stem,depth=11", "bit_resnet152x2", "timm:test_vit"]
-    shown = bench("models", *names, "--json", "--image-size", "224", "--classes", "1000", folder=tmp_path)
-    entries = {entry["model"]: entry for entry in json.loads(shown.stdout)}
+    words = ("models", *names, "--json", "--image-size", "224", "--classes", "1000")
+    entries = {entry["model"]: entry for entry in json.loads(in_process.bench(*words, folder=tmp_path).said)}
     assert [entries[name]["parameters"] for name in names[:2]] == [25_557_032, 22_050_664]
     assert [entries[name]["macs"] for name in names[:2]] == [4_089_184_256, 4_598_882_304]
     assert entries["resnet50"]["size_class"] == entries["resnet50"]["size_class_by_macs"] == "vit_small/16"
@@ -224,7 +253,7 @@ def test_sizes_and_classes_are_those_at_the_asked_image_size(tmp_path):
 
 
 def test_the_models_as_a_table_say_what_is_counted(tmp_path):
-    text = bench("models", folder=tmp_path).stdout
+    text = in_process.bench("models", folder=tmp_path).said
     assert "The two products inside attention are in them" in text
     assert "Not at 32 px: vit_huge/14." in text
     assert re.search(r"cct_7/3x1 +hybrid +3\.760 M +1\.182 G +256 +lite7 ", text)
@@ -232,7 +261,7 @@ def test_the_models_as_a_table_say_what_is_counted(tmp_path):
 
 def test_a_long_name_leaves_room_for_its_numbers(tmp_path):
     name = "vit_pico/8:pool=gap,pos=relative,pos_at=every-layer-shared,registers=4"
-    text = bench("models", name, folder=tmp_path, columns=80).stdout
+    text = in_process.bench("models", name, folder=tmp_path, columns=80).said
     assert "Not at" not in text
     assert re.search(r"0\.2\d\d M +\d\.\d{3} M +16 +pico +pico", text), text
 

@@ -1,9 +1,7 @@
 """A suite with weights from outside, from the command to the pages; and suites that ask for models of one size."""
 
 import json
-import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -17,18 +15,15 @@ from bench.commands.session import Place, run_suite
 from bench.commands.size_class import check_size_class
 from bench.errors import InputError
 from bench.plan import expand
+from tests import in_process
 
 SPEC = "timm:test_resnet:weights=outside.safetensors"
 
 
 def bench(*words: str, folder: Path, code: int = 0) -> str:
-    command = [sys.executable, "-m", "bench", *words]
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
-    ended = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
-    )
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout + ended.stderr
+    ended = in_process.bench(*words, folder=folder)
+    assert ended.code == code, ended
+    return ended.said + ended.errors
 
 
 @pytest.fixture(scope="module")
@@ -106,24 +101,16 @@ def test_it_can_t_be_repeated_from_where_its_file_is_not(finished: Path, row: pd
     assert "not reproduced" not in printed
 
 
-def test_a_moved_file_leaves_its_runs_finished_and_a_missing_one_is_named(finished: Path) -> None:
-    suite = (finished / "tiny.yaml").read_text(encoding="utf-8")
-    folder = finished / "elsewhere"
-    folder.mkdir()
-    (finished / "outside.safetensors").rename(folder / "moved.safetensors")
+def test_a_moved_file_leaves_its_runs_finished_and_a_missing_one_is_named(finished: Path, tmp_path: Path) -> None:
+    here = shutil.copytree(finished, tmp_path / "here")
+    suite = (here / "tiny.yaml").read_text(encoding="utf-8")
+    (here / "elsewhere").mkdir()
+    (here / "outside.safetensors").rename(here / "elsewhere/moved.safetensors")
+    words = ("run", "tiny.yaml", "--device", "cpu")
+    assert "there is no file outside.safetensors" in bench(*words, folder=here, code=2)
     moved = suite.replace("outside.safetensors", "elsewhere/moved.safetensors")
-    try:
-        assert "there is no file outside.safetensors" in bench(
-            "run", "tiny.yaml", "--device", "cpu", folder=finished, code=2
-        )
-        (finished / "tiny.yaml").write_text(moved, encoding="utf-8")
-        assert "4 runs are finished and will be skipped" in bench(
-            "run", "tiny.yaml", "--device", "cpu", folder=finished
-        )
-    finally:
-        (folder / "moved.safetensors").rename(finished / "outside.safetensors")
-        (finished / "tiny.yaml").write_text(suite, encoding="utf-8")
-        bench("run", "tiny.yaml", "--device", "cpu", folder=finished)
+    (here / "tiny.yaml").write_text(moved, encoding="utf-8")
+    assert "4 runs are finished and will be skipped" in bench(*words, folder=here)
 
 
 def test_it_is_counted_chosen_and_repeated_like_any_other(finished: Path, row: pd.Series) -> None:

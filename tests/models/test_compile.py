@@ -41,7 +41,9 @@ SCALAR: dict[str, str | int | bool | Callable[..., object]] = {"cpp.simdlen": 1}
 
 
 @pytest.mark.parametrize("name", [*SMALLEST, *OTHER_KINDS, *(f"vit_pico/8:{options},depth=2" for options in OPTIONS)])
-def test_no_graph_breaks(name: str) -> None:
+def test_no_graph_breaks(name: str, shallow_presets: Callable[[str], None]) -> None:
+    if name in OTHER_KINDS:
+        shallow_presets(name)
     image_size = 64 if name in ("botnet50", "maxvit_tiny", "coatnet_0", "r26+vit_small/32:depth=2") else 32
     model = models.build(name, image_size=image_size, seed=0)
     images = torch.randn(2, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))

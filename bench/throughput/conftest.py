@@ -25,6 +25,12 @@ def device(request: pytest.FixtureRequest) -> torch.device:
     return torch.device(name)
 
 
+@pytest.fixture(scope="session")
+def in_full(request: pytest.FixtureRequest) -> bool:
+    """Whether `--bench-full` lets benchmarks take the time that they want."""
+    return bool(request.config.getoption("bench_full"))
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """As in a run on a CPU: one thread for each worker."""

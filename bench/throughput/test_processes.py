@@ -13,8 +13,8 @@ from bench.throughput.measure import measure
 from bench.throughput.orders import Worker, order, workers
 from bench.throughput.trainer import BATCH_SIZE
 
-STEPS = 32
-"""In a round, over all processes."""
+IN_FULL, SHORT = (32, 7), (8, 3)
+"""Steps in a round, over all processes, and rounds: with `--bench-full`, and in the default selection."""
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +29,23 @@ def trainers() -> Iterator[list[Worker]]:
 @pytest.mark.parametrize(("processes", "threads"), [(2, 1), (1, 2)])
 @pytest.mark.parametrize(("name", "tokens"), [("vit_pico/8", 16), ("vit_pico/4", 64)])
 def test_two_cores(
-    benchmark: BenchmarkFixture, trainers: list[Worker], name: str, tokens: int, processes: int, threads: int
+    benchmark: BenchmarkFixture,
+    trainers: list[Worker],
+    name: str,
+    tokens: int,
+    processes: int,
+    threads: int,
+    in_full: bool,
 ) -> None:
+    steps, rounds = IN_FULL if in_full else SHORT
     working = trainers[:processes]
     order(working, f"prepare {name} {threads}")
     notes = {"model": name, "tokens": tokens, "processes": processes, "threads": threads, "batch_size": BATCH_SIZE}
     measure(
         benchmark,
-        lambda: order(working, f"train {STEPS // processes}"),
-        num_images=STEPS * BATCH_SIZE,
+        lambda: order(working, f"train {steps // processes}"),
+        num_images=steps * BATCH_SIZE,
         device="cpu",
         notes=notes,
+        rounds=rounds,
     )

@@ -27,13 +27,13 @@ NUM_CLASSES = 10
 
 
 def write_store(results: Path, num_targets: int, num_images: int) -> Path:
-    """Write a store of 250 cells on each of some targets, with so many test images, and return its folder."""
+    """Write a store of 250 cells on each of some targets, with so many test images; returns `results`."""
     content = Suite.model_validate(SUITE | {"targets": list(TARGETS[:num_targets])})
     suite = resolve("analysed", content, device="cpu", data_dir=results)
     store = open_store(results, suite)
     for outcome in _outcomes(expand(suite).runs, num_images):
         store.write(outcome)
-    return store.root
+    return results
 
 
 def _outcomes(runs: Iterable[Run], num_images: int) -> Iterable[Outcome]:

@@ -13,7 +13,7 @@ from bench.throughput.measure import measure
 from bench.throughput.orders import Worker, order, workers
 from bench.throughput.trainer import BATCH_SIZE
 
-IN_FULL, SHORT = (32, 7), (8, 3)
+IN_FULL, SHORT = (32, 7), (4, 3)
 """Steps in a round, over all processes, and rounds: with `--bench-full`, and in the default selection."""
 
 

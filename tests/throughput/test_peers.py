@@ -10,7 +10,6 @@ import torch
 import torchvision
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import models
 from bench.throughput import peers_timm
@@ -20,6 +19,7 @@ from bench.throughput.peers import TIMM_TO_TORCHVISION, build_peer, peers_of, re
 from bench.train.loop import accelerator_for
 from bench.train.settings import Settings
 from bench.train.training import Training
+from models.counts import count_network
 from models.geometry import check
 from models.regularisation import draws
 from models.spec import Library
@@ -230,7 +230,7 @@ def test_a_peer_has_as_many_parameters_and_multiply_accumulates(spec: str, peers
     for library in peers:
         with torch.device("meta"):
             peer = build_peer(spec, library, num_classes=7, image_size=image_size)
-        assert (num_parameters(peer), macs(peer, image_size)) == (wanted.parameters, wanted.macs), library
+        assert count_network(peer, image_size) == (wanted.parameters, wanted.macs), library
 
 
 @pytest.mark.parametrize(("spec", "library"), [*ONE_OF_A_KIND, ("vit_pico/8:drop_path=0.1", "timm")])
@@ -362,14 +362,6 @@ def takes(spec: str, image_size: int) -> bool:
 
 def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def macs(network: nn.Module, image_size: int) -> int:
-    """As `models.counts` does it."""
-    network.eval().requires_grad_(requires_grad=False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.empty(1, 3, image_size, image_size, device="meta"))
-    return counter.get_total_flops() // 2
 
 
 def randomised(model: models.Classifier) -> models.Classifier:

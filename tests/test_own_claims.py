@@ -35,7 +35,9 @@ def test_a_claim_becomes_canonical_and_keeps_its_defaults_open(write_suite):
 def test_arms_and_probes_may_be_claimed(write_suite):
     first, second = ({"model": spec} for spec in ARMS["arms"].values())
     claim = CLAIM | {"first": first, "second": second, "transfer": "k-shot", "shots": 5}
-    load_suite(str(write_suite(claims=[claim], ablations=[ARMS], **PROBES)))
+    (loaded,) = load_suite(str(write_suite(claims=[claim], ablations=[ARMS], **PROBES)))[1].claims
+    assert (loaded.first.model, loaded.second.model) == tuple(ARMS["arms"].values())
+    assert (loaded.transfer, loaded.shots) == ("k-shot", 5)
 
 
 def test_the_documented_claim_is_one(tmp_path):

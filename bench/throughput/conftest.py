@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 import pytest
 import torch
 
+from bench.throughput.allocator import keep_freed_memory
 from bench.throughput.measurement import Measurement, effort_of
 from bench.throughput.selection import Case, asked_for, select
 from bench.throughput.summary import lines
@@ -48,6 +49,7 @@ def measurement(request: pytest.FixtureRequest, device: torch.device) -> Iterato
     parameters = [item.callspec.params.get("case") for item in request.session.items if has_parameters(item)]
     if device.type == "cpu":
         torch.set_num_threads(selection.threads)
+        keep_freed_memory()
     config.stash[MEASUREMENT] = measurement = Measurement(
         selection,
         "cuda" if device.type == "cuda" else "cpu",

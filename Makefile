@@ -56,9 +56,9 @@ test-faults: $(READY) ## kill and stop runs in every way and see that they end i
 
 throughput: $(READY) ## measure speeds; rows and pytest-benchmark's JSON go to results/throughput/
 	@mkdir -p "$(RESULTS)/throughput"
-	@"$(BIN)/python" -m pytest --benchmark --bench-suite "$(SUITE)" --bench-results "$(RESULTS)" \
+	@"$(BIN)/python" -m pytest --benchmark --bench-suite="$(SUITE)" --bench-results="$(RESULTS)" \
 	    $(call option,--bench-device,$(DEVICE)) \
-	    --benchmark-json "$(RESULTS)/throughput/$$(date +%Y%m%d-%H%M%S).json"
+	    --benchmark-json="$(RESULTS)/throughput/$$(date +%Y%m%d-%H%M%S).json"
 
 check: lint types ## ruff, import directions and mypy
 

@@ -92,6 +92,13 @@ def test_benchmark_runs_them_and_only_them(project: Path, run: Pytest) -> None:
     assert kept["extra_info"] == {"images_per_second": 7}
 
 
+def test_results_may_lie_outside_the_project(tmp_path_factory: pytest.TempPathFactory, run: Pytest) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    given = (f"--bench-results={elsewhere}", f"--benchmark-json={elsewhere}/speed.json")
+    assert outcomes(run("--benchmark", *given)) == {"passed": 1, "skipped": 1}
+    assert (elsewhere / "speed.json").is_file()
+
+
 def test_benchmark_leaves_out_other_tests_in_the_same_folder(project: Path, run: Pytest) -> None:
     write(project / "bench/throughput/test_other.py", TEST)
     assert outcomes(run("--benchmark")) == {"passed": 1, "skipped": 1, "deselected": 1}

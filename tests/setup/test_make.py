@@ -133,8 +133,8 @@ def test_throughput_keeps_its_json(project: Path) -> None:
     make(project, "throughput", "DEVICE=cuda", "RESULTS=kept")
     (call,) = commands(project)
     assert re.fullmatch(
-        r"-m pytest --benchmark --bench-suite auto --bench-results kept "
-        r"--bench-device cuda --benchmark-json kept/throughput/\d{8}-\d{6}\.json",
+        r"-m pytest --benchmark --bench-suite=auto --bench-results=kept "
+        r"--bench-device cuda --benchmark-json=kept/throughput/\d{8}-\d{6}\.json",
         call,
     )
     assert (project / "kept/throughput").is_dir()

@@ -57,7 +57,7 @@ class Measurement:
     """The machine's file, once there is something in it."""
 
     def __post_init__(self) -> None:
-        self.facts = _facts(self.selection, self.device)
+        self.facts = _facts(self.device)
         self.entrants: dict[HeatKey, tuple[Entrant, ...]] = {}
         self.meter = energy_meter(torch.device(self.device))
 
@@ -68,16 +68,17 @@ class Measurement:
         return self._find(case)
 
     def _measure(self, key: HeatKey) -> None:
+        networks = self._networks(key)
         heat = run_heat(
             key,
-            self._networks(key),
+            networks,
             self.selection.reference,
             equal=self.selection.equal,
             device=torch.device(self.device),
             effort=self.effort,
             meter=self.meter,
         )
-        table = table_of(heat, self.facts)
+        table = table_of(heat, self.facts | {"suite": self.selection.measured_for(networks)})
         self.path = append(self.results, table)
         self.entrants[key], self.tables[key] = heat.entrants, table
 
@@ -93,7 +94,7 @@ class Measurement:
         return min(found, key=lambda pair: pair[0].is_reference)
 
 
-def _facts(selection: Selection, device: Device) -> dict[str, Any]:
+def _facts(device: Device) -> dict[str, Any]:
     """The columns that all rows of the session share."""
     about, now = environment(), datetime.now(UTC)
     name = device_name(device)
@@ -102,7 +103,6 @@ def _facts(selection: Selection, device: Device) -> dict[str, Any]:
         "measured_at": now.isoformat(timespec="seconds"),
         "commit": about["git_commit"],
         "protocol": SPEED_PROTOCOL,
-        "suite": selection.suite,
         "machine": machine_name(device, name, about["processor"]),
         "device": device,
         "device_name": name,

@@ -51,15 +51,24 @@ class Selection:
     """All that is measured of a suite."""
 
     suite: str
+    """Its name; of other models under its settings, with theirs."""
     equal: Setting
     """The setting that all have in common; its network is the reference."""
     threads: int
+    ladder: tuple[Network, ...]
+    """The models and their peers, without the arms of ablations."""
     cases: tuple[Case, ...]
 
     @property
     def reference(self) -> Network:
         """The network that every row is compared with."""
         return self.equal.network
+
+    def measured_for(self, networks: Sequence[Network]) -> str:
+        """What the rows of a heat are kept for: the suite, or a part of it that never stands in for the whole."""
+        if set(self.ladder) <= set(networks):
+            return self.suite
+        return f"part of {self.suite}: {', '.join(map(str, networks))}"
 
 
 def asked_for(config: "pytest.Config") -> tuple[str, Device, tuple[str, ...]]:
@@ -98,9 +107,11 @@ def select(name: str, device: Device, models: tuple[str, ...] = ()) -> Selection
         layout="channels_last" if recipe.channels_last else "contiguous",
         mode="compiled" if recipe.compile else "eager",
     )
-    networks = [(network, True) for network in _with_peers(ladder)]
+    with_peers = _with_peers(ladder)
+    networks = [(network, True) for network in with_peers]
     networks += [(Network(arm), False) for arm in arms if arm not in ladder]
-    return Selection(chosen, equal, suite.threads, tuple(_cases(networks, device, sizes)))
+    measured = f"{chosen} with {', '.join(ladder)}" if models else chosen
+    return Selection(measured, equal, suite.threads, tuple(with_peers), tuple(_cases(networks, device, sizes)))
 
 
 def _bare(models: Sequence[str]) -> list[str]:

@@ -55,6 +55,18 @@ def test_models_may_be_named_in_place_of_the_suite_s() -> None:
     selection = select("cpu", "cpu", ("vit_tiny/8", "timm:resnet18:pretrained=true"))
     models = {case.network.model for case in selection.cases}
     assert models == {"vit_tiny/8", "timm:resnet18"}, "weights take no part in the speed"
+    assert selection.suite == "cpu with vit_tiny/8, timm:resnet18"
+
+
+def test_only_a_heat_of_all_models_is_kept_for_the_suite(cpu: Selection) -> None:
+    core = [case for case in cpu.cases if case.is_core]
+    for kept in (core, list(cpu.cases), [case for case in core if case.heat.task == "training"]):
+        heats = {case.heat: [other.network for other in kept if other.heat == case.heat] for case in kept}
+        assert {cpu.measured_for(networks) for networks in heats.values()} == {"cpu"}
+    some = [Network("vit_pico/8"), Network("vit_pico/8", "timm")]
+    assert cpu.measured_for(some) == "part of cpu: vit_pico/8, vit_pico/8 by timm"
+    arms = [case.network for case in cpu.cases if case.network not in cpu.ladder]
+    assert cpu.measured_for(arms).startswith("part of cpu: vit_pico/8:")
 
 
 def test_a_recipe_s_own_image_size_is_measured_too(tmp_path: Path) -> None:

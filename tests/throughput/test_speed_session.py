@@ -46,6 +46,7 @@ def test_every_row_has_its_figures(rows: pd.DataFrame) -> None:
     assert ((ran["matrix_share"] > 0) & (ran["matrix_share"] < 1)).all()
     assert ran["joules_a_thousand_images"].isna().all(), "a CPU's energy is not measured"
     assert (ran["threads"] == 1).all()
+    assert set(rows["suite"]) == {"cpu with vit_pico/16, vit_pico/7"}, "it does not stand in for the suite's speeds"
 
 
 def test_a_latency_has_a_thousand_samples(rows: pd.DataFrame) -> None:

@@ -133,7 +133,6 @@ def resolve(
     check_fractal_size(suite)
     arms = [model for ablation in suite.ablations for model in ablation.arms.values()]
     check_external((*suite.models, *arms), suite.image_size)
-    automatic: Literal["fp32", "bf16"] = "bf16" if device == "cuda" else "fp32"
     resolved = ResolvedSuite(
         **{field: getattr(suite, field) for field in AS_WRITTEN},
         name=name,
@@ -143,7 +142,7 @@ def resolve(
         seeds=tuple(seed + seed_offset for seed in suite.seeds),
         recipes={"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)},
         recipe_exceptions=tuple(map(_resolve_exception, suite.recipes.exceptions)),
-        precision=automatic if suite.precision == "auto" else suite.precision,
+        precision=suite.precision_on(device),
         device=device,
         outside_weights=outside_models(suite.models, suite.image_size),
         tuning=ResolvedTuning(**dict(suite.tuning)) if suite.tuning is not None else None,

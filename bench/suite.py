@@ -168,6 +168,12 @@ class Suite(Strict):
     threads: Positive = 1
     """Threads of one run on a CPU; sums depend on it, so it is part of a run's key."""
 
+    def precision_on(self, device: Literal["cpu", "cuda"]) -> Literal["fp32", "bf16"]:
+        """That of its runs on a device."""
+        if self.precision == "auto":
+            return "bf16" if device == "cuda" else "fp32"
+        return self.precision
+
     @model_validator(mode="before")
     @classmethod
     def _one_ladder_or_many(cls, value: Any) -> Any:

@@ -1,12 +1,11 @@
 """`bench compare --rerun COMMIT`: the speed of a commit and of the working tree, both measured now, in turns.
 
-Measured are a suite's models in inference and training, as its runs are: with the batch of its pretraining recipe,
-contiguous, eager, in the precision of the device. Imports no torch.
+Measured are a suite's models in inference and training, as its runs are (`bench.timed`). Imports no torch.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from statistics import median
 from typing import Any, Literal
@@ -22,15 +21,13 @@ from bench.commands.compare_trees import Tree, checked_out, find_commit, working
 from bench.commands.compare_turns import Measured, Order, take_turns, workers
 from bench.commands.compare_words import known, slower
 from bench.errors import InputError
-from bench.outside import SOURCES
 from bench.suite import Suite, load_suite
-from bench.train.recipe import load_recipe
+from bench.timed import setting_of_runs, without_weights
 from models.spec import parse_spec
 
 Device = Literal["cpu", "cuda"]
 
 TASKS = ("inference", "training")
-PRECISION: dict[Device, str] = {"cpu": "fp32", "cuda": "bf16"}
 _FIELD = re.compile(r"(?:^|,)(model|task)=")
 
 
@@ -137,11 +134,9 @@ def orders_of(suite: Suite, device: Device, only: str | None) -> list[Order]:
     Raises:
         InputError: `only` is not understood, or leaves nothing.
     """
-    batch_size = load_recipe(suite.recipes.pretrain).settings.on(device).batch_size
-    bare = dict.fromkeys(str(parse_spec(model).without(*SOURCES)) for model in suite.models)
+    bare = without_weights(suite.models)
     wanted = _conditions(only) if only else {}
-    setting = {"implementation": "ours", "precision": PRECISION[device], "image_size": suite.image_size}
-    setting |= {"batch_size": batch_size, "layout": "contiguous", "mode": "eager"}
+    setting = {"implementation": "ours"} | asdict(setting_of_runs(suite, device))
     each = [{"model": model, "task": task} for model in bare for task in TASKS]
     chosen = [one for one in each if wanted.items() <= one.items()]
     if not chosen:

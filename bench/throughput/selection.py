@@ -1,29 +1,29 @@
 """Which speeds are measured of a suite: its models and their peers, under which settings. Imports no torch.
 
-The default selection times the ladder's models as the suite's runs on that device are: in their precision, and on a
-CPU uncompiled, since compiling takes longer there than all the rest. The full one adds the arms of ablations, the other
-precision, the latency of a training step, and on a CPU compiled networks.
+The default selection times the ladder's models in the precision of the suite's runs, with the settings of these on
+that device (`bench.timed`), and on a CPU searches the best ones among uncompiled networks, since compiling takes longer
+there than all the rest. The full one adds the arms of ablations, the other precision, the latency of a training step,
+and on a CPU compiled networks.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
-from bench.outside import SOURCES
 from bench.suite import Suite, load_suite
 from bench.throughput.peers import peers_of, reference_of
 from bench.throughput.settings import Device, HeatKey, Kind, Network, Precision, Setting, Task
+from bench.timed import setting_of_runs, without_weights
 from bench.train.recipe import load_recipe
 from models.presets import FAMILIES
-from models.spec import parse_spec
 
 if TYPE_CHECKING:
     import pytest
 
-PRECISIONS: dict[Device, tuple[Precision, Precision]] = {"cpu": ("fp32", "bf16"), "cuda": ("bf16", "fp32")}
-"""That of a suite's runs there, and the other one."""
+THE_OTHER: dict[Precision, Precision] = {"fp32": "bf16", "bf16": "fp32"}
+"""Than that of a suite's runs."""
 HEATS: tuple[tuple[Task, Kind], ...] = (
     ("inference", "latency"),
     ("inference", "equal"),
@@ -91,32 +91,18 @@ def select(name: str, device: Device, models: tuple[str, ...] = ()) -> Selection
         InputError, SpecError: there is no such suite or model.
     """
     chosen, suite = load_suite({"cpu": "cpu", "cuda": "gpu"}[device] if name == "auto" else name)
-    ladder = _bare(models or suite.models)
-    arms = [] if models else _bare([model for ablation in suite.ablations for model in ablation.arms.values()])
+    ladder = without_weights(models or suite.models)
+    arms = [] if models else [model for ablation in suite.ablations for model in ablation.arms.values()]
     if not ladder:
         raise InputError(f"suite {chosen}: it has no models whose speed could be measured")
     sizes = _image_sizes(suite)
-    recipe = load_recipe(suite.recipes.pretrain).settings.on(device)
-    equal = Setting(
-        model=reference_of(ladder, suite.image_size),
-        implementation="timm",
-        task="training",
-        precision=PRECISIONS[device][0],
-        image_size=suite.image_size,
-        batch_size=recipe.batch_size,
-        layout="channels_last" if recipe.channels_last else "contiguous",
-        mode="compiled" if recipe.compile else "eager",
-    )
+    reference = reference_of(ladder, suite.image_size)
+    equal = Setting(reference, "timm", "training", **asdict(setting_of_runs(suite, device)))
     with_peers = _with_peers(ladder)
     networks = [(network, True) for network in with_peers]
-    networks += [(Network(arm), False) for arm in arms if arm not in ladder]
+    networks += [(Network(arm), False) for arm in without_weights(arms) if arm not in ladder]
     measured = f"{chosen} with {', '.join(ladder)}" if models else chosen
-    return Selection(measured, equal, suite.threads, tuple(with_peers), tuple(_cases(networks, device, sizes)))
-
-
-def _bare(models: Sequence[str]) -> list[str]:
-    """Specs in their canonical form, without weights: these take no part in the speed."""
-    return list(dict.fromkeys(str(parse_spec(model).without(*SOURCES)) for model in models))
+    return Selection(measured, equal, suite.threads, tuple(with_peers), tuple(_cases(networks, equal.precision, sizes)))
 
 
 def _with_peers(models: Sequence[str]) -> list[Network]:
@@ -132,11 +118,11 @@ def _image_sizes(suite: Suite) -> list[int]:
     return list(dict.fromkeys([suite.image_size, *(one.image_size for one in settings if one.image_size)]))
 
 
-def _cases(networks: list[tuple[Network, bool]], device: Device, sizes: list[int]) -> Iterator[Case]:
+def _cases(networks: list[tuple[Network, bool]], usual: Precision, sizes: list[int]) -> Iterator[Case]:
     """Heat by heat, so that one heat's rows are asked for in a row."""
-    for precision in PRECISIONS[device]:
+    for precision in (usual, THE_OTHER[usual]):
         for image_size in sizes:
             for task, kind in FULL_HEATS:
-                is_usual = precision == PRECISIONS[device][0] and (task, kind) in HEATS
+                is_usual = precision == usual and (task, kind) in HEATS
                 heat = HeatKey(task, kind, precision, image_size)
                 yield from (Case(heat, network, is_usual and is_core) for network, is_core in networks)

@@ -21,6 +21,7 @@ from bench.commands.rerun import orders_of
 from bench.errors import InputError
 from bench.suite import load_suite
 from bench.throughput.planted import AUTHOR, compare_with_last_commit, environment_of, new_project, slow_down
+from bench.throughput.selection import select
 
 SUITE: dict[str, Any] = {
     "corpus": [],
@@ -47,6 +48,21 @@ def test_a_suite_s_models_are_measured_in_both_tasks_as_its_runs_are():
     on_gpu = orders("gpu", "cuda")[0]
     assert (on_gpu["precision"], on_gpu["mode"]) == ("bf16", "eager")
     assert on_gpu["batch_size"] > 32
+
+
+def test_both_ways_to_measure_have_one_setting(tmp_path):
+    """The suite's own precision, and batch, layout and mode of its recipe, whatever the device's custom is."""
+    (tmp_path / "recipe.yaml").write_text("{batch_size: 48, channels_last: true, compile: true}")
+    path = tmp_path / "suite.yaml"
+    recipes = {"pretrain": str(tmp_path / "recipe.yaml")}
+    path.write_text(json.dumps(SUITE | {"precision": "bf16", "recipes": recipes}))
+    common = {"precision": "bf16", "image_size": 32, "batch_size": 48, "layout": "channels_last", "mode": "compiled"}
+    for one in orders(str(path), "cpu"):
+        assert one == common | {name: one[name] for name in ("model", "task", "implementation")}
+    selection = select(str(path), "cpu")
+    assert selection.equal.as_json().items() >= common.items()
+    assert {case.heat.precision for case in selection.cases if case.is_core} == {"bf16"}
+    assert {case.heat.precision for case in selection.cases} == {"bf16", "fp32"}
 
 
 def test_weights_from_outside_take_no_part(tmp_path):

@@ -11,6 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import models
 from bench.data.targets import TargetRef, load_target
+from bench.throughput import test_training_rate
 from bench.throughput.bare_loop import barely_trained
 from bench.throughput.epochs import BATCH_SIZE, our_epoch, their_epoch
 from bench.throughput.heats import Effort
@@ -26,6 +27,7 @@ from bench.train.recipe import Settings
 from bench.train.training import Training
 
 CPU = torch.device("cpu")
+BRIEF = Effort(rounds=3, turn_seconds=0.0, limits=Limits(8, 1.0), product_side=256)
 
 
 @pytest.mark.parametrize("name", ["vit_pico/16", "bit_resnet_pico"])
@@ -80,10 +82,19 @@ def counted() -> Iterator[Callable[[], int]]:
     handle.remove()
 
 
+def test_a_model_that_does_not_train_fails_its_benchmark(
+    monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    impossible = Target("vit_pico/7", 32, "mfu", floor=0.3, goal=0.45, first_batch=4)
+    found = rate_of(impossible, CPU, "fp32", BRIEF)
+    monkeypatch.setattr(test_training_rate, "rate_of", lambda *_: found)
+    with pytest.raises(AssertionError, match=r"vit_small/16: failed: SpecError: .*7"):
+        test_training_rate.test_training_rate(None, torch.device("cuda"), "vit_small/16", pytestconfig, tmp_path)
+
+
 def test_the_share_of_the_matrix_rate_is_that_of_six_operations_for_each_multiply_accumulate() -> None:
     target = Target("vit_pico/16", 32, "mfu", floor=0.3, goal=0.45, first_batch=4)
-    effort = Effort(rounds=3, turn_seconds=0.0, limits=Limits(8, 1.0), product_side=256)
-    found = rate_of(target, CPU, "fp32", effort)
+    found = rate_of(target, CPU, "fp32", BRIEF)
     operations = 6 * models.count("vit_pico/16", num_classes=10, image_size=32).macs * found.images_per_second
     assert found.mfu == pytest.approx(operations / found.matrix_flops_per_second, rel=0.5), "medians of few rounds"
     assert 0 < found.mfu < 1

@@ -7,6 +7,7 @@ attention kernels, and without dropout. Imports neither torch nor a library unti
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import log
 from typing import TYPE_CHECKING
 
@@ -165,18 +166,27 @@ def _outside_name(spec: ModelSpec) -> str:
 
 def _check_size(network: "nn.Module", spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> None:
     """Refuse a peer that another version of the library builds otherwise."""
-    import torch
-
-    from models.registry import build
-
-    with torch.device("meta"):
-        ours = build(spec, num_classes=num_classes, image_size=image_size)
-    theirs, wanted = (sum(weight.numel() for weight in model.parameters()) for model in (network, ours))
+    theirs, wanted = _num_parameters(network), _num_parameters_of_ours(spec, num_classes, image_size)
     if theirs != wanted:
         raise SpecError(
             f"model '{spec}' has {wanted:,} parameters, and {theirs:,} as the installed {library} builds it, so that "
             "is no peer; use the version in requirements/"
         )
+
+
+@cache
+def _num_parameters_of_ours(spec: ModelSpec, num_classes: int, image_size: int) -> int:
+    """A search builds a peer for every setting that it tries; ours is built once."""
+    import torch
+
+    from models.registry import build
+
+    with torch.device("meta"):
+        return _num_parameters(build(spec, num_classes=num_classes, image_size=image_size))
+
+
+def _num_parameters(network: "nn.Module") -> int:
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def _nearest_vit(model: str, image_size: int) -> str:

@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -55,6 +56,7 @@ def _row(entrant: Entrant, heat: Heat) -> dict[str, Any]:
     }
 
 
+@cache
 def sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]:
     """Parameters and multiply-accumulates of the very network; unknown of one that cannot be built."""
     try:

@@ -312,6 +312,15 @@ def test_a_peer_that_there_is_not_is_refused(spec: str, library: Library, image_
         build_peer(spec, library, num_classes=10, image_size=image_size)
 
 
+def test_ours_is_built_once_however_often_its_peer_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search for the best setting builds the peer for each try."""
+    built, build = [], models.registry.build
+    monkeypatch.setattr(models.registry, "build", lambda spec, **given: built.append(str(spec)) or build(spec, **given))
+    for _ in range(3):
+        build_peer("vit_pico/4", "timm", num_classes=7, image_size=40)
+    assert built == ["vit_pico/4"]
+
+
 def test_a_library_that_builds_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(peers_timm._ROTARY, "use_abs_pos_emb", True)
     with pytest.raises(models.SpecError, match=r"has 213,130 parameters, and 214,218 as the installed timm builds it"):

@@ -10,7 +10,7 @@ import torch
 from bench.throughput.allocator import keep_freed_memory
 from bench.throughput.measurement import Measurement, effort_of
 from bench.throughput.selection import Case, asked_for, select
-from bench.throughput.summary import lines
+from bench.throughput.summary import lines, without_energy
 
 MEASUREMENT = pytest.StashKey[Measurement]()
 
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     measurement = config.stash.get(MEASUREMENT, None)
     if measurement is not None and measurement.path is not None:
         terminalreporter.section("speeds")
-        for line in lines(measurement.tables.values()):
+        for line in (*lines(measurement.tables.values()), *without_energy(measurement.energy, measurement.device)):
             terminalreporter.write_line(line)
         terminalreporter.write_line(f"kept in {measurement.path}; bench report shows them beside the accuracies")
 

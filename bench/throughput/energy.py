@@ -65,12 +65,6 @@ class EnergyMeter:
                 yield joules
 
 
-def energy_meter(device: torch.device) -> EnergyMeter | None:
-    """The meter of a torch device; None where it has none, for which `find_meter` has the reason."""
-    found = find_meter(device)
-    return found if isinstance(found, EnergyMeter) else None
-
-
 def find_meter(device: torch.device, nvml: Any = None, gpu: Gpu | None = None) -> EnergyMeter | NoMeter:
     """The meter of a torch device, or why there is none.
 
@@ -96,14 +90,21 @@ def find_meter(device: torch.device, nvml: Any = None, gpu: Gpu | None = None) -
 
 
 def joules_a_thousand_images(
-    meter: EnergyMeter, job: Callable[[], object], images_a_job: int, seconds: float = 2.0
+    meter: EnergyMeter, job: Callable[[], object], images_a_job: int, seconds_a_job: float, seconds: float = 2.0
 ) -> float:
     """Do a job again and again, warm already, and measure what it takes.
+
+    Args:
+        meter: of the device that works.
+        job: what it does.
+        images_a_job: that it handles each time.
+        seconds_a_job: about, as measured before: the meter is looked at after some jobs at a time.
+        seconds: that it is done for at least.
 
     Returns:
         Joules for a thousand images; NaN where the meter stood still, went back, or could not be read.
     """
-    times = _jobs_a_turn(meter, job)
+    times = max(1, round(TURN_S / seconds_a_job))
 
     def turn() -> None:
         for _ in range(times):
@@ -166,21 +167,6 @@ def _meter(nvml: Any, handle: Any) -> EnergyMeter | NoMeter:
             return EnergyMeter("power", or_nan(watts))
         except nvml.NVMLError as too:
             return NoMeter(f"NVML: no counter of energy ({error}), nor power ({too})")
-
-
-def _jobs_a_turn(meter: EnergyMeter, job: Callable[[], object]) -> int:
-    """So many that the clock shows about the length of a turn."""
-    times = 1
-    while True:
-        meter.synchronize()
-        start = meter.clock()
-        for _ in range(times):
-            job()
-        meter.synchronize()
-        took = meter.clock() - start
-        if took >= TURN_S / 2:
-            return max(1, round(times * TURN_S / took))
-        times *= 2
 
 
 def _work_until_it_moves(

@@ -138,8 +138,9 @@ def run_heat(
         with _leaving_on_failure(entrant):
             assert entrant.lane is not None
             if meter is not None:
-                job, images = entrant.lane.job, entrant.setting.batch_size
-                entrant.joules_a_thousand_images = joules_a_thousand_images(meter, job, images)
+                entrant.joules_a_thousand_images = joules_a_thousand_images(
+                    meter, entrant.lane.job, entrant.setting.batch_size, statistics.median(entrant.round_seconds)
+                )
     for entrant in entrants:
         entrant.lane = None
     free_memory()

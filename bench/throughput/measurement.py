@@ -18,7 +18,7 @@ import torch
 from bench.execute.device import device_name
 from bench.execute.environment import environment
 from bench.speeds import SPEED_PROTOCOL, append, machine_name
-from bench.throughput.energy import energy_meter
+from bench.throughput.energy import EnergyMeter, find_meter
 from bench.throughput.heats import Effort, Entrant, run_heat
 from bench.throughput.rows import table_of
 from bench.throughput.search import Limits
@@ -59,7 +59,7 @@ class Measurement:
     def __post_init__(self) -> None:
         self.facts = _facts(self.device)
         self.entrants: dict[HeatKey, tuple[Entrant, ...]] = {}
-        self.meter = energy_meter(torch.device(self.device))
+        self.energy = find_meter(torch.device(self.device))
 
     def row(self, case: Case) -> tuple[Entrant, dict[str, Any]]:
         """What came of a row: its entrant, and its figures as in the table."""
@@ -76,7 +76,7 @@ class Measurement:
             equal=self.selection.equal,
             device=torch.device(self.device),
             effort=self.effort,
-            meter=self.meter,
+            meter=self.energy if isinstance(self.energy, EnergyMeter) else None,
         )
         table = table_of(heat, self.facts | {"suite": self.selection.measured_for(networks)})
         self.path = append(self.results, table)

@@ -5,6 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.throughput.energy import EnergyMeter, NoMeter
+from bench.throughput.settings import Device
+
 WIDTHS = (22, 11, 31, 36, 24)
 
 
@@ -15,6 +18,12 @@ def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
         yield _heading(rows[0])
         yield from map(_line, rows)
         yield ""
+
+
+def without_energy(found: EnergyMeter | NoMeter, device: Device) -> Iterator[str]:
+    """Why the rows of a GPU have no joules, if they have none; of a CPU nobody expects them."""
+    if isinstance(found, NoMeter) and device == "cuda":
+        yield f"no joules: {found.reason}"
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,11 +20,12 @@ from bench.throughput.energy import (
     Gpu,
     NoMeter,
     PowerIntegral,
-    energy_meter,
     find_meter,
     gpu_of,
     joules_a_thousand_images,
 )
+from bench.throughput.stopwatch import stopwatch_for
+from bench.throughput.summary import without_energy
 
 CUDA = torch.device("cuda")
 GPU = Gpu("GPU-11111111-2222-3333-4444-555555555555", "00000000:65:00.0")
@@ -148,7 +150,7 @@ def simulated(nvml: Nvml, gpu: SimulatedGpu) -> EnergyMeter:
 
 @pytest.mark.parametrize("seconds_a_job", [0.0007, 0.003, 0.02, 0.13, 1.7])
 def test_joules_by_the_counter(nvml: Nvml, gpu: SimulatedGpu, seconds_a_job: float) -> None:
-    found = joules_a_thousand_images(simulated(nvml, gpu), gpu.job(seconds_a_job), images_a_job=16)
+    found = joules_a_thousand_images(simulated(nvml, gpu), gpu.job(seconds_a_job), 16, seconds_a_job)
     expected = 1000 * gpu.watts * seconds_a_job / 16
     # Both ends lie within a turn of the counter's steps, two seconds or more apart.
     assert found == pytest.approx(expected, rel=0.02 if seconds_a_job < 0.1 else 0.07)
@@ -179,7 +181,7 @@ def test_a_device_without_a_counter_is_asked_for_its_power(nvml: Nvml, gpu: Simu
         jobs.append(1)
 
     meter = replace(meter, synchronize=lambda: None)
-    found = joules_a_thousand_images(meter, job, images_a_job=10, seconds=0.5)
+    found = joules_a_thousand_images(meter, job, images_a_job=10, seconds_a_job=0.005, seconds=0.5)
     seconds_a_job = (time.perf_counter() - started) / len(jobs)
     assert found == pytest.approx(1000 * gpu.watts * seconds_a_job / 10, rel=0.3)
 
@@ -197,12 +199,12 @@ def test_power_is_added_up_along_straight_lines() -> None:
 @pytest.mark.parametrize("seconds", [0.01, 1.0])
 def test_a_counter_that_stands_still_measures_nothing(nvml: Nvml, gpu: SimulatedGpu, seconds: float) -> None:
     gpu.watts = 0.0
-    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, seconds))
+    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01, seconds))
 
 
 def test_a_counter_that_goes_back_measures_nothing(nvml: Nvml, gpu: SimulatedGpu) -> None:
     gpu.watts = -200.0
-    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16))
+    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01))
 
 
 @pytest.mark.parametrize("source", ["counter", "power"])
@@ -217,7 +219,7 @@ def test_a_gpu_that_is_lost_meanwhile_measures_nothing(nvml: Nvml, gpu: Simulate
         if gpu.seconds > 1:
             nvml.failing |= lost
 
-    assert math.isnan(joules_a_thousand_images(meter, job, 16))
+    assert math.isnan(joules_a_thousand_images(meter, job, 16, 0.01))
 
 
 def reason(nvml: Nvml | None, device: torch.device = CUDA) -> str:
@@ -248,8 +250,26 @@ def test_gpus_that_are_whole(nvml: Nvml, error: str) -> None:
     assert isinstance(find_meter(CUDA, replace(nvml, failing={"nvmlDeviceGetMigMode": error}), GPU), EnergyMeter)
 
 
-def test_a_cpu_has_no_meter() -> None:
-    assert energy_meter(torch.device("cpu")) is None
+def test_a_session_on_a_gpu_says_why_there_are_no_joules(nvml: Nvml, gpu: SimulatedGpu) -> None:
+    divided = find_meter(CUDA, replace(nvml, mig=1), GPU)
+    assert list(without_energy(divided, "cuda")) == [
+        "no joules: the GPU is divided (MIG), and its energy is counted as a whole"
+    ]
+    assert list(without_energy(simulated(nvml, gpu), "cuda")) == []
+    assert list(without_energy(find_meter(torch.device("cpu")), "cpu")) == []
+
+
+def test_the_meter_is_looked_at_after_a_turn_of_jobs(nvml: Nvml, gpu: SimulatedGpu) -> None:
+    """However long a job takes, without trying it out."""
+    for seconds_a_job, jobs in ((0.0007, 29), (0.02, 1), (1.7, 1)):
+        done, looks = [], []
+        meter = simulated(nvml, gpu)
+        looking = replace(
+            meter, read=lambda meter=meter, looks=looks, done=done: looks.append(len(done)) or meter.read()
+        )
+        job = gpu.job(seconds_a_job)
+        joules_a_thousand_images(looking, lambda job=job, done=done: done.append(job()), 16, seconds_a_job)
+        assert {later - earlier for earlier, later in pairwise(looks)} <= {0, jobs}
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,9 +297,9 @@ def test_the_stand_in_has_the_real_names() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_real_gpu_draws_what_gpus_draw() -> None:
-    meter = energy_meter(CUDA)
-    if meter is None:
-        pytest.skip(str(find_meter(CUDA)))
+    meter = find_meter(CUDA)
+    if isinstance(meter, NoMeter):
+        pytest.skip(meter.reason)
     left = torch.randn(4096, 4096, device=CUDA)
     start, jobs = time.perf_counter(), []
 
@@ -287,6 +307,6 @@ def test_a_real_gpu_draws_what_gpus_draw() -> None:
         jobs.append(left @ left)
         del jobs[:-1]
 
-    found = joules_a_thousand_images(meter, job, images_a_job=1000)
+    found = joules_a_thousand_images(meter, job, images_a_job=1000, seconds_a_job=stopwatch_for(CUDA).seconds(job))
     assert time.perf_counter() - start >= 2
     assert 0.01 < found < 100  # joules a product of 1.4e11 operations

@@ -1,8 +1,8 @@
 """The peers of a model: the same network as timm or torchvision builds it, for ours to be measured beside.
 
 The same means as many parameters and multiply-accumulates, and, where the weights can be carried over, the same
-logits. A library that only has something similar, a bias less say, has no peer. What `peers_timm` and
-`peers_torchvision` build comes from the library's own classes by their arguments, with its own initial weights, its own
+logits. A library that only has something similar, a bias less say, has no peer. What `peers_timm`, `peers_torchvision`
+and `peers_outside` build comes from the library's own classes by their arguments, with its own initial weights, its own
 attention kernels, and without dropout. Imports neither torch nor a library until something is built or counted.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import SpecError
 from models.geometry import check
+from models.outside import name_of
 from models.presets import PRESETS
 from models.sizes import EncoderSize, HybridSize, OutsideSize, ResNetSize, TimmSize, TrunkSize
 from models.spec import LIBRARIES, Library, ModelSpec, parse_spec
@@ -75,11 +76,7 @@ def build_peer(spec: str, implementation: Library, *, num_classes: int, image_si
         there_is = f"there is one in {peers[0]}" if peers else "neither timm nor torchvision has this model"
         raise SpecError(f"model '{parsed}' has no peer in {implementation}; {there_is}")
     check(parsed, image_size)
-    if implementation == "timm":
-        from bench.throughput.peers_timm import build
-    else:
-        from bench.throughput.peers_torchvision import build
-    network = build(parsed, num_classes, image_size)
+    network = _build(parsed, implementation, num_classes, image_size)
     _check_size(network, parsed, implementation, num_classes, image_size)
     return network
 
@@ -98,6 +95,23 @@ def reference_of(models: Sequence[str], image_size: int) -> str:
     return str(chosen) if chosen is not None else _nearest_vit(models[0], image_size)
 
 
+def outside_name(spec: ModelSpec) -> str:
+    """The architecture's, without the tag of its weights."""
+    return name_of(spec).partition(".")[0]
+
+
+def _build(spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> "nn.Module":
+    if isinstance(spec.kind.size, OutsideSize):
+        from bench.throughput import peers_outside
+
+        return peers_outside.build(spec, library, num_classes, image_size)
+    if library == "timm":
+        from bench.throughput.peers_timm import build
+    else:
+        from bench.throughput.peers_torchvision import build
+    return build(spec, num_classes, image_size)
+
+
 def _timm_has(spec: ModelSpec) -> bool:
     match spec.kind.size:
         case EncoderSize(renormalised=False):
@@ -111,7 +125,7 @@ def _timm_has(spec: ModelSpec) -> bool:
         case TimmSize():  # a ConvNeXt's patch is an argument, the stems of the others are not
             return spec.option("stem") == "imagenet" or spec.family == "cnn"
         case OutsideSize():
-            return spec.library == "torchvision" and _outside_name(spec) in TIMM_TO_TORCHVISION.values()
+            return spec.library == "torchvision" and outside_name(spec) in TIMM_TO_TORCHVISION.values()
     return False
 
 
@@ -125,7 +139,7 @@ def _torchvision_has(spec: ModelSpec) -> bool:
         case TimmSize():
             return spec.option("stem") == "imagenet" and spec.preset in CONVNEXTS
         case OutsideSize():
-            return spec.library == "timm" and _outside_name(spec) in TIMM_TO_TORCHVISION
+            return spec.library == "timm" and outside_name(spec) in TIMM_TO_TORCHVISION
     return False
 
 
@@ -157,11 +171,6 @@ def _timm_has_position(spec: ModelSpec) -> bool:
         case "rope-2d":
             return isinstance(spec.kind.size, EncoderSize)
     return False
-
-
-def _outside_name(spec: ModelSpec) -> str:
-    """The architecture's, without the tag of its weights."""
-    return spec.preset.partition(":")[2].partition(".")[0]
 
 
 def _check_size(network: "nn.Module", spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> None:

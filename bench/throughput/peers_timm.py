@@ -23,13 +23,8 @@ from timm.models.vision_transformer_hybrid import ConvStem
 from timm.models.vision_transformer_relpos import VisionTransformerRelPos
 from torch import nn
 
-from bench.throughput.peers import TIMM_TO_TORCHVISION
-from models.errors import SpecError
-from models.outside import reason
-from models.regularisation import switch_off
-from models.sizes import EncoderSize, HybridSize, OutsideSize, PaperTrunkSize, ResNetSize, TimmSize, TrunkSize
+from models.sizes import EncoderSize, HybridSize, PaperTrunkSize, ResNetSize, TimmSize, TrunkSize
 from models.spec import ModelSpec
-from models.timm_library import create
 
 _POOLS = {"cls": "token", "gap": "avg", "map": "map"}
 
@@ -64,8 +59,6 @@ def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
             return ResNet(block, size.depths, num_classes=num_classes)
         case TimmSize() as size:
             return _wrapped_by_us(spec, size, num_classes, image_size)
-        case OutsideSize():
-            return _outside(spec, num_classes, image_size)
     raise AssertionError(f"{spec} has no peer in timm")
 
 
@@ -151,14 +144,3 @@ def _wrapped_by_us(spec: ModelSpec, size: TimmSize, num_classes: int, image_size
     elif spec.option("stem") == "cifar":
         arguments["patch_size"] = 1
     return timm.create_model(size.architecture, num_classes=num_classes, **arguments)
-
-
-def _outside(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
-    name = spec.preset.removeprefix("torchvision:")
-    theirs = next(timm_name for timm_name, other in TIMM_TO_TORCHVISION.items() if other == name)
-    try:
-        network = create(theirs, num_classes, image_size)
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise SpecError(f"timm can't build {theirs} for images of {image_size} pixels: {reason(error)}") from error
-    switch_off(network)
-    return network

@@ -9,13 +9,9 @@ from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.models.vision_transformer import ConvStemConfig, VisionTransformer
 
-from bench.throughput.peers import CONVNEXTS, TIMM_TO_TORCHVISION
-from models.errors import SpecError
-from models.outside import reason
-from models.regularisation import switch_off
-from models.sizes import EncoderSize, OutsideSize, ResNetSize, TimmSize
+from bench.throughput.peers import CONVNEXTS
+from models.sizes import EncoderSize, ResNetSize, TimmSize
 from models.spec import ModelSpec
-from models.torchvision_library import create
 
 
 def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
@@ -29,8 +25,6 @@ def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
             network = ResNet(block, list(size.depths), num_classes=num_classes)
         case TimmSize():
             network = ConvNeXt(_stages(*CONVNEXTS[spec.preset]), num_classes=num_classes)
-        case OutsideSize():
-            network = _outside(spec, num_classes, image_size)
         case _:
             raise AssertionError(f"{spec} has no peer in torchvision")
     return network
@@ -62,13 +56,3 @@ def _stages(depths: tuple[int, ...], widths: tuple[int, ...]) -> list[CNBlockCon
         CNBlockConfig(width, following, depth)
         for width, following, depth in zip(widths, (*widths[1:], None), depths, strict=True)
     ]
-
-
-def _outside(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
-    name = TIMM_TO_TORCHVISION[spec.preset.removeprefix("timm:").partition(".")[0]]
-    try:
-        network = create(name, num_classes, image_size)
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise SpecError(f"torchvision can't build {name} for images of {image_size} pixels: {reason(error)}") from error
-    switch_off(network)
-    return network

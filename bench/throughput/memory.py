@@ -56,16 +56,6 @@ def memory_of_step(step: Step, device: torch.device | str, *, others_bytes: int 
         return _on_cpu(step)
 
 
-def activation_memory_bytes(step: Step, device: torch.device | str) -> int:
-    """What forward keeps for backward, or the most that an inference holds beyond what was there before."""
-    return memory_of_step(step, device).activation_memory_bytes
-
-
-def peak_memory_bytes(step: Step, device: torch.device | str) -> int:
-    """The most that tensors hold at once."""
-    return memory_of_step(step, device).peak_memory_bytes
-
-
 def _on_cuda(step: Step, others_bytes: int) -> Memory:
     step()
     torch.cuda.synchronize()

@@ -12,14 +12,7 @@ from torch.utils.checkpoint import checkpoint
 import models
 from bench.throughput.images import random_batch
 from bench.throughput.jobs import go_on, training_job
-from bench.throughput.memory import (
-    Memory,
-    Step,
-    activation_memory_bytes,
-    kept_for_backward,
-    memory_of_step,
-    peak_memory_bytes,
-)
+from bench.throughput.memory import Memory, Step, kept_for_backward, memory_of_step
 from bench.train.loop import accelerator_for
 from bench.train.recipe import Settings
 from bench.train.training import Training
@@ -69,6 +62,16 @@ def inference(classify: Callable[[], Tensor]) -> Step:
     return step
 
 
+def kept_by(step: Step) -> int:
+    """Bytes of activations on a CPU."""
+    return memory_of_step(step, "cpu").activation_memory_bytes
+
+
+def peak_of(step: Step) -> int:
+    """Bytes that are held at most on a CPU."""
+    return memory_of_step(step, "cpu").peak_memory_bytes
+
+
 def test_weights_and_batch_are_kept_but_no_activations(images: Tensor) -> None:
     layer = linear(WIDTH, HIDDEN)
     weights = NUMBER * WIDTH * HIDDEN
@@ -80,9 +83,9 @@ def test_activations_that_the_loss_keeps(images: Tensor) -> None:
     layer = linear(WIDTH, HIDDEN)
     outputs = NUMBER * BATCH * HIDDEN
     step = training_step(layer, lambda: layer(images).square().sum())
-    assert activation_memory_bytes(step, "cpu") == outputs
+    assert kept_by(step) == outputs
     # Backward of a square: of the outputs themselves, their first power, twice that, and that times the gradient.
-    assert peak_memory_bytes(step, "cpu") == layer.weight.nbytes + images.nbytes + 4 * outputs + SCALARS
+    assert peak_of(step) == layer.weight.nbytes + images.nbytes + 4 * outputs + SCALARS
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -90,7 +93,7 @@ def test_what_two_layers_keep_counts_once(images: Tensor, labels: Tensor, inplac
     model = perceptron(inplace)
     hidden, log_probabilities, weight_of_all = NUMBER * BATCH * HIDDEN, NUMBER * BATCH * CLASSES, NUMBER
     step = training_step(model, lambda: cross_entropy(model(images), labels))
-    assert activation_memory_bytes(step, "cpu") == hidden + log_probabilities + weight_of_all
+    assert kept_by(step) == hidden + log_probabilities + weight_of_all
 
 
 def test_views_count_once(images: Tensor) -> None:
@@ -101,14 +104,14 @@ def test_views_count_once(images: Tensor) -> None:
         return (query * key * value).sum()
 
     outputs, product = NUMBER * BATCH * 3 * WIDTH, NUMBER * BATCH * WIDTH
-    assert activation_memory_bytes(training_step(layer, loss), "cpu") == outputs + product
+    assert kept_by(training_step(layer, loss)) == outputs + product
 
 
 def test_batch_statistics_are_kept_and_running_ones_are_not(images: Tensor) -> None:
     model = nn.Sequential(linear(WIDTH, WIDTH), nn.BatchNorm1d(WIDTH))
     inputs, mean_and_deviation = NUMBER * BATCH * WIDTH, 2 * NUMBER * WIDTH
     step = training_step(model, lambda: model(images).sum())
-    assert activation_memory_bytes(step, "cpu") == inputs + mean_and_deviation
+    assert kept_by(step) == inputs + mean_and_deviation
 
 
 def test_checkpoints_keep_what_their_parts_begin_with(images: Tensor) -> None:
@@ -131,8 +134,8 @@ def test_checkpoints_keep_what_their_parts_begin_with(images: Tensor) -> None:
     activation = NUMBER * BATCH * WIDTH
     all_kept = training_step(parts, lambda: loss(lambda part, inputs: part(inputs)))
     checkpointed = training_step(parts, lambda: loss(without_reentering))
-    assert activation_memory_bytes(all_kept, "cpu") == 6 * activation
-    assert activation_memory_bytes(checkpointed, "cpu") == 2 * activation  # the first begins with the batch
+    assert kept_by(all_kept) == 6 * activation
+    assert kept_by(checkpointed) == 2 * activation  # the first begins with the batch
 
 
 def test_of_several_forward_passes_the_one_that_keeps_most(images: Tensor) -> None:
@@ -142,14 +145,14 @@ def test_of_several_forward_passes_the_one_that_keeps_most(images: Tensor) -> No
         for part in images.split([24, 8]):
             layer(part).square().sum().backward()
 
-    assert activation_memory_bytes(in_parts, "cpu") == NUMBER * 24 * HIDDEN
+    assert kept_by(in_parts) == NUMBER * 24 * HIDDEN
 
 
 def test_gradients_of_before_are_there_all_the_time(images: Tensor) -> None:
     layer = linear(WIDTH, HIDDEN)
     clearing = training_step(layer, lambda: layer(images).square().sum())
-    without = peak_memory_bytes(clearing, "cpu")
-    adding = peak_memory_bytes(lambda: layer(images).square().sum().backward(), "cpu")
+    without = peak_of(clearing)
+    adding = peak_of(lambda: layer(images).square().sum().backward())
     assert adding == without + layer.weight.nbytes
 
 
@@ -166,13 +169,13 @@ def test_what_is_done_in_place_takes_no_more(images: Tensor) -> None:
     hidden, logits = NUMBER * BATCH * HIDDEN, NUMBER * BATCH * CLASSES
     for inplace, expected in ((False, 2 * hidden), (True, hidden + logits)):
         model = perceptron(inplace)
-        assert activation_memory_bytes(inference(lambda model=model: model(images)), "cpu") == expected
+        assert kept_by(inference(lambda model=model: model(images))) == expected
 
 
 def test_an_optimizer_s_state_is_there_though_the_first_step_makes_it(images: Tensor) -> None:
     layer = linear(WIDTH, HIDDEN)
     alone = training_step(layer, lambda: layer(images).square().sum())
-    without = peak_memory_bytes(alone, "cpu")
+    without = peak_of(alone)
     optimizer = torch.optim.AdamW(layer.parameters(), fused=True)
 
     def step() -> None:
@@ -182,7 +185,7 @@ def test_an_optimizer_s_state_is_there_though_the_first_step_makes_it(images: Te
 
     moments, count = 2 * layer.weight.nbytes, NUMBER
     # Most is held in backward of the square, as without; then come gradient and update, in place.
-    assert peak_memory_bytes(step, "cpu") == without + moments + count
+    assert peak_of(step) == without + moments + count
 
 
 def test_trainings_of_ours() -> None:

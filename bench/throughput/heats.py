@@ -11,19 +11,17 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 
-from bench.execute.memory import free_memory, is_out_of_memory
+from bench.execute.memory import free_memory
 from bench.throughput.energy import EnergyMeter, joules_a_thousand_images
+from bench.throughput.failures import Status, failure_of
 from bench.throughput.lanes import Lane, open_lane
 from bench.throughput.memory import Memory, memory_of_step
 from bench.throughput.products import matrix_product
 from bench.throughput.search import Limits, Try, fastest, find_best
 from bench.throughput.settings import HeatKey, Kind, Layout, Mode, Network, Setting
-
-Status = Literal["ok", "out_of_memory", "failed"]
 
 BRIEF_SEARCH = Limits(batch=512, seconds=0.2)
 
@@ -71,8 +69,7 @@ class Entrant:
 
     def leave(self, error: Exception) -> None:
         """Take no further part; what was measured so far is no whole measurement."""
-        self.status = "out_of_memory" if is_out_of_memory(error) else "failed"
-        self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        self.status, self.reason = failure_of(error)
         self.lane, self.memory, self.joules_a_thousand_images = None, None, None
         self.round_seconds, self.call_seconds = [], []
 

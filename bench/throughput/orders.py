@@ -4,9 +4,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench.execute.environment import ROOT
 
 Worker = subprocess.Popen[str]
 

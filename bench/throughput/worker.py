@@ -25,11 +25,11 @@ import torch
 import torch._dynamo  # an optimizer imports it, which takes seconds
 from torch import Tensor
 
-from bench.execute.memory import is_out_of_memory
+from bench.execute.environment import ROOT
+from bench.throughput.failures import failure_of
 from bench.throughput.lanes import Lane, build_network, open_lane
 from bench.throughput.settings import Setting
 
-ROOT = Path(__file__).parents[2]
 WAITING = Path("/proc/thread-self/schedstat")
 """Linux: nanoseconds that this thread has run, nanoseconds that it has waited for a processor, and how often."""
 
@@ -125,8 +125,8 @@ def _memory_of_random_sizes() -> list[Tensor]:
 
 
 def _failure(error: Exception) -> Answer:
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-    return {"ok": False, "status": "out_of_memory" if is_out_of_memory(error) else "failed", "reason": reason}
+    status, reason = failure_of(error)
+    return {"ok": False, "status": status, "reason": reason}
 
 
 def _waited_seconds() -> float:

@@ -58,6 +58,12 @@ FIGURES = {
 """The columns that `bench.analysis.speed.with_figures` adds."""
 SCHEMA = MEASURED | FIGURES
 
+SETTING = ("batch_size", "layout", "mode")
+"""What a row's speed depends on beside its network and heat."""
+
+Record = dict[str, Any]
+"""A row."""
+
 _OF_NO_USE = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
 """What a processor's name says beside which one it is."""
 _PATIENCE_S = 60.0
@@ -118,6 +124,16 @@ def read(path: Path) -> pd.DataFrame:
     if missing := [name for name in SCHEMA if name not in frame.columns]:
         raise InputError(f"{path}: not a file of speeds, or of another version; it lacks columns: {', '.join(missing)}")
     return _with_types(frame)
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """The rows by the names of their columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def setting_in_words(batch_size: int, layout: str, mode: str) -> str:
+    """`batch 1,024, channels_last, compiled`."""
+    return f"batch {batch_size:,}, {layout}, {mode}"
 
 
 def latest(frame: pd.DataFrame) -> pd.DataFrame:

@@ -15,15 +15,11 @@ import pandas as pd
 
 from bench.analysis.intervals import Interval, paired_interval
 from bench.analysis.ratios import Ratio, paired_ratio, unpaired_ratio
-from bench.speeds import HEAT
+from bench.speeds import HEAT, SETTING, Record, records, setting_in_words
 
 UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
 NO_PAIRS = Interval(math.nan, math.nan, math.nan, 0)
 NETWORK = ("model", "implementation")
-SETTING = ("batch_size", "layout", "mode")
-
-Record = dict[str, Any]
-"""A row of a table of speeds."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,10 @@ class SpeedRow:
     def name(self) -> str:
         """In a few words."""
         whose = "" if self.implementation == "ours" else f" by {self.implementation}"
-        setting = "" if self.batch_size is None else f", batch {self.batch_size}, {self.layout}, {self.mode}"
-        return f"{self.model}{whose}, {self.heat}{setting}"
+        name = f"{self.model}{whose}, {self.heat}"
+        if self.batch_size is None or self.layout is None or self.mode is None:
+            return name
+        return f"{name}, {setting_in_words(self.batch_size, self.layout, self.mode)}"
 
 
 @dataclass(frozen=True)
@@ -170,12 +168,12 @@ def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> Accur
 
 def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
     """The records of each row, of which there are several where suites have models in common."""
-    records: dict[SpeedRow, list[Record]] = {}
-    for record in _records(table[~table["is_reference"]]):
+    found: dict[SpeedRow, list[Record]] = {}
+    for record in records(table[~table["is_reference"]]):
         setting = (None, None, None) if record["kind"] == "best" else (record[name] for name in SETTING)
         row = SpeedRow(*(record[name] for name in (*NETWORK, *HEAT)), *setting)
-        records.setdefault(row, []).append(record)
-    return records
+        found.setdefault(row, []).append(record)
+    return found
 
 
 def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record]:
@@ -186,11 +184,7 @@ def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record
 
 def _references(table: pd.DataFrame) -> dict[tuple[Any, ...], Record]:
     """The reference of each heat."""
-    return {_heat(record): record for record in _records(table[table["is_reference"]])}
-
-
-def _records(table: pd.DataFrame) -> list[Record]:
-    return [{str(name): value for name, value in record.items()} for record in table.to_dict("records")]
+    return {_heat(record): record for record in records(table[table["is_reference"]])}
 
 
 def _heat(record: Record) -> tuple[Any, ...]:
@@ -227,9 +221,7 @@ def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | Non
 
 
 def _reference_name(record: Record) -> str:
-    return f"{record['model']} by {record['implementation']}, batch {record['batch_size']}, " + ", ".join(
-        record[name] for name in ("layout", "mode")
-    )
+    return f"{record['model']} by {record['implementation']}, {setting_in_words(*(record[name] for name in SETTING))}"
 
 
 def _beside(record: Record, reference: Record) -> np.ndarray:

@@ -19,7 +19,7 @@ from bench.analysis.changes import SpeedChange, SpeedChanges, speed_changes
 from bench.commands.compare_conditions import Conditions, differences, refuse
 from bench.commands.compare_words import known, slower, some
 from bench.errors import InputError
-from bench.speeds import latest, read
+from bench.speeds import SETTING, latest, read, setting_in_words
 
 SUFFIX = ".parquet"
 CONDITIONS = ("machine", "threads", "protocol")
@@ -154,7 +154,7 @@ def _network(change: SpeedChange) -> str:
     name = row.model if row.implementation == "ours" else f"{row.model} by {row.implementation}"
     if row.kind == "latency":
         return name
-    settings = [f"batch {one['batch_size']}, {one['layout']}, {one['mode']}" for one in (old, new)]
+    settings = [setting_in_words(*(one[name] for name in SETTING)) for one in (old, new)]
     return f"{name}, {' -> '.join(dict.fromkeys(settings))}"
 
 
@@ -163,7 +163,7 @@ def _as_dict(change: SpeedChange) -> dict[str, Any]:
     time = change.time
     numbers = {"time": time.ratio, "low": time.low, "high": time.high}
     ratios = {f"{side}_reference_ratio": one["reference_ratio"] for side, one in _sides(change)}
-    settings = {side: {name: one[name] for name in ("batch_size", "layout", "mode")} for side, one in _sides(change)}
+    settings = {side: {name: one[name] for name in SETTING} for side, one in _sides(change)}
     return vars(change.row) | known(numbers | ratios) | settings | {"rounds": time.pairs, "reason": change.reason}
 
 

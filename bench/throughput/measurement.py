@@ -17,14 +17,13 @@ import torch
 
 from bench.execute.device import device_name
 from bench.execute.environment import environment
-from bench.speeds import SPEED_PROTOCOL, append, machine_name
+from bench.speeds import SPEED_PROTOCOL, append, machine_name, records
 from bench.throughput.energy import EnergyMeter, find_meter
 from bench.throughput.heats import Effort, Entrant, run_heat
 from bench.throughput.rows import table_of
 from bench.throughput.search import Limits
 from bench.throughput.selection import Case, Selection
 from bench.throughput.settings import Device, HeatKey, Network
-from bench.throughput.summary import records
 
 if TYPE_CHECKING:
     import pytest

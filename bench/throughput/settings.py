@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from bench.speeds import setting_in_words
+
 Device = Literal["cpu", "cuda"]
 Task = Literal["inference", "training"]
 Kind = Literal["latency", "equal", "best"]
@@ -56,7 +58,7 @@ class Setting:
         return cls(**values)
 
     def __str__(self) -> str:
-        return f"batch {self.batch_size:,}, {self.layout}, {self.mode}"
+        return setting_in_words(self.batch_size, self.layout, self.mode)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """What a session prints of its speeds: a line a row, heat by heat, the fastest first."""
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pandas as pd
 
+from bench.speeds import SETTING, Record, records, setting_in_words
 from bench.throughput.energy import EnergyMeter, NoMeter
 from bench.throughput.settings import Device
 
@@ -26,35 +27,30 @@ def without_energy(found: EnergyMeter | NoMeter, device: Device) -> Iterator[str
         yield f"no joules: {found.reason}"
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table's rows by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _heading(row: dict[str, Any]) -> str:
+def _heading(row: Record) -> str:
     threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
     where = f"{row['precision']}, {row['image_size']} px, {row['device_name']}, {threads}"
     setting = {"latency": "latency (batch 1)", "equal": "equal settings", "best": "best settings"}[row["kind"]]
     return f"{row['task']}, {setting}: {where}"
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Record) -> str:
     if row["status"] != "ok":
         return _columns(row["model"], row["implementation"], f"{row['status']}: {row['reason']}")
-    setting = f"batch {row['batch_size']:,}, {row['layout']}, {row['mode']}"
+    setting = setting_in_words(*(row[name] for name in SETTING))
     return _columns(row["model"], row["implementation"], setting, _speed(row), _ratio(row))
 
 
-def _speed(row: dict[str, Any]) -> str:
+def _speed(row: Record) -> str:
     if row["kind"] == "latency":
         return f"p50 {row['p50_ms']:.3g}, p95 {row['p95_ms']:.3g}, p99 {row['p99_ms']:.3g} ms"
     return f"{row['images_per_second']:,.0f} images/s"
 
 
-def _ratio(row: dict[str, Any]) -> str:
+def _ratio(row: Record) -> str:
     if row["is_reference"]:
         return "the reference"
-    if pd.isna(row["reference_ratio"]):
+    if math.isnan(row["reference_ratio"]):
         return ""
     return f"{row['reference_ratio']:.3f} ({row['reference_ratio_low']:.3f} to {row['reference_ratio_high']:.3f})"
 

@@ -13,6 +13,7 @@ from bench.analysis.errors import AnalysisError
 from bench.analysis.intervals import LEVEL, Interval
 from bench.analysis.ladders import AtRung, Ladder, OnLadder, problems
 from bench.analysis.ranks import Ranking, rank
+from bench.analysis.targets import base
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class AcrossTargets:
 
 def across_targets(ladder: Ladder, level: float = LEVEL) -> AcrossTargets:
     """Put the targets of a ladder together, rung by rung."""
-    num_targets = len({target.split("@")[0] for target in ladder.targets})
+    num_targets = len({base(target) for target in ladder.targets})
     models = tuple(_overall(model, ladder, level) for model in ladder.models)
     pairs = tuple(_improvement(first, second, ladder, level) for first, second in ladder.rivals)
     ranking, no_ranking = _ranking(ladder, level)

@@ -19,6 +19,7 @@ from bench.analysis.crossed import CROSSED, SEEDS
 from bench.analysis.errors import DifferentImagesError
 from bench.analysis.intervals import Interval
 from bench.analysis.seeds import COMPLETE, Key, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.targets import base
 
 _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "shots", "match"]
 _CELL = ["ablation", "seed", "draw", "status", "reason", "accuracy", "notes"]
@@ -186,6 +187,6 @@ def _on_all(name: str, family: str, group: Sequence[Ladder]) -> OnLadder:
         return OnLadder(name, family, (), (), "; ".join(lacking))
     slices: dict[str, list[OnLadder]] = {}
     for target, model in found.items():
-        slices.setdefault(model.images[0] or target.split("@")[0], []).append(model)
+        slices.setdefault(model.images[0] or base(target), []).append(model)
     parts = [np.mean([model.parts[0] for model in same], axis=0) for same in slices.values()]
     return OnLadder(name, family, tuple(parts), tuple(same[0].images[0] for same in slices.values()), "")

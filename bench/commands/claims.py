@@ -22,9 +22,10 @@ from bench.analysis.claims import (
     Transfer,
     judge_claims,
 )
-from bench.analysis.claims.evidence import ARRANGEMENT, FIVE
+from bench.analysis.claims.evidence import FIVE
 from bench.analysis.claims.table import as_json
 from bench.analysis.power import Limits
+from bench.analysis.targets import ARRANGEMENT
 from bench.data.targets import parse_target
 from bench.errors import InputError
 from bench.own_claims import SCRATCH, ClaimedRow, OwnClaim

@@ -11,14 +11,13 @@ from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.crossed import CROSSED, SEEDS
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
+from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base
 from bench.report.page import Section, Table
 from bench.report.wording import (
     ABSENT,
-    IN_DOMAIN,
     MATCHED,
     count,
     family_name,
-    is_in_domain,
     known,
     seconds,
     short_count,
@@ -56,14 +55,17 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[st
         f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but its images come from the "
         "same generator as the corpus. It stands apart from real targets, and no claim about these rests on it."
     )
-    has_heldout = any(is_in_domain(target) for target in cells["target"].unique())
+    arrangement = (
+        f"The target {ARRANGEMENT} is made to tell whether a model sees where patches stand. It is no real target "
+        "either."
+    )
     outside = (
         "Rows pretrained on external: and a number start from weights made outside this suite, on images and with a "
         "budget that it does not know. They are no rung of a ladder, and no claim rests on them."
     )
     paragraphs = [stated, seeds, missing]
-    if has_heldout:
-        paragraphs.append(heldout)
+    targets = {base(target) for target in cells["target"]}
+    paragraphs += [said for target, said in ((IN_DOMAIN, heldout), (ARRANGEMENT, arrangement)) if target in targets]
     if cells["subset_images"].isna().any():
         paragraphs.append(outside)
     return Section("Limits", tuple(paragraphs))

@@ -11,7 +11,8 @@ from bench.analysis.crossed import CROSSED
 from bench.analysis.growth import Duel, Growth, duels, growth
 from bench.analysis.ladders import Ladder, ladders, over_targets
 from bench.analysis.likeness import Likeness, likenesses
-from bench.report.wording import count, is_in_domain, known, plural
+from bench.analysis.targets import is_real
+from bench.report.wording import count, known, marked, plural
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Findings:
 
     transfer: str
     targets: tuple[OnTarget, ...]
-    """Real targets, their mean where they are several, and those of the corpus's own making last."""
+    """Real targets, their mean where they are several, and those that are not real last."""
     together: tuple[Together, ...]
     errors: tuple[Errors, ...]
     """Empty where answers to single images are averaged, as over the draws of k-shot probes."""
@@ -76,17 +77,17 @@ def at_largest(found: Together | Errors) -> str:
 
 
 def _of_transfer(transfer: str, found: Sequence[Ladder]) -> Findings:
-    real = [ladder for ladder in found if not is_in_domain(ladder.targets[0])]
+    real = [ladder for ladder in found if is_real(ladder.targets[0])]
     several = over_targets(real)
-    in_domain = [ladder for ladder in found if is_in_domain(ladder.targets[0])]
+    apart = [ladder for ladder in found if not is_real(ladder.targets[0])]
     name = _Names(found)
     put_together = {_but_targets(ladder) for ladder in several}
     alone = [ladder for ladder in real if _but_targets(ladder) not in put_together]
     return Findings(
         transfer,
-        tuple(OnTarget(name(one), one, growth(one), duels(one)) for one in [*real, *several, *in_domain]),
+        tuple(OnTarget(name(one), one, growth(one), duels(one)) for one in [*real, *several, *apart]),
         tuple(Together(name(one), one, across_targets(one)) for one in [*several, *alone]),
-        tuple(Errors(name(one), one, likenesses(one)) for one in [*real, *in_domain] if one.shots is None),
+        tuple(Errors(name(one), one, likenesses(one)) for one in [*real, *apart] if one.shots is None),
     )
 
 
@@ -112,7 +113,7 @@ def _targets(ladder: Ladder) -> str:
     if len(ladder.targets) > 1:
         return f"mean of {len(ladder.targets)} real targets"
     (target,) = ladder.targets
-    return f"{target} (in-domain)" if is_in_domain(target) else target
+    return marked(target)
 
 
 def _but_targets(ladder: Ladder) -> tuple[object, ...]:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.seeds import split
-from bench.report.wording import count, is_in_domain, known, plural
+from bench.analysis.targets import is_real
+from bench.report.wording import count, known, marked, plural
 
 _PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
@@ -60,10 +61,10 @@ def target_name(target: str, transfer: str, shots: Any) -> str:
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """The targets of a table of one transfer in its order; those of the corpus's own making last, and marked."""
+    """The targets of a table of one transfer in its order; those that are not real last, and marked."""
     shows_size = table["image_size"].nunique() > 1
     found = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
-    return sorted(found, key=lambda panel: is_in_domain(panel.target))
+    return sorted(found, key=lambda panel: not is_real(panel.target))
 
 
 def lines(comparison: pd.DataFrame) -> list[Line]:
@@ -97,8 +98,8 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
 
 
 def _panel_title(row: pd.Series, shows_size: bool) -> str:
-    title = f"{row['target']} (in-domain)" if is_in_domain(row["target"]) else str(row["target"])
-    return ", ".join([title, *_shots(row["shots"]), *([f"{row['image_size']} px"] if shows_size else [])])
+    size = [f"{row['image_size']} px"] if shows_size else []
+    return ", ".join([marked(row["target"]), *_shots(row["shots"]), *size])
 
 
 def _shots(shots: Any) -> list[str]:

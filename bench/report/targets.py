@@ -16,7 +16,7 @@ _MEANING = (
     "The interquartile mean is that of the middle half of a model's accuracies over targets, within each seed, then "
     "over seeds; of fewer than four targets it is their mean. The probability of improvement is how often a run of the "
     "first model beats one of the second on a target picked at random, over all pairs of seeds, a tie being half "
-    "(Agarwal et al. 2021). Targets that are in-domain stand apart, and in neither."
+    "(Agarwal et al. 2021). Targets that are in-domain or purpose-made stand apart, and in neither."
 )
 _RANKING = (
     "Ranks are taken within each seed, of accuracies averaged over targets at the largest rung; 1 is best. Models are "

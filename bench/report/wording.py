@@ -8,13 +8,10 @@ import pandas as pd
 
 from bench.analysis.crossed import CROSSED
 from bench.analysis.permutation import pairs_needed
+from bench.analysis.targets import is_in_domain, is_real
 
 ABSENT = "\N{EN DASH}"
 FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
-IN_DOMAIN = "fractals-heldout"
-"""Held-out classes of the pretraining corpus itself: a target that stands apart from the real ones."""
-
-
 MATCHED = {
     "images": "images seen",
     "flops": "training FLOPs, so that a cheaper model sees more images",
@@ -118,9 +115,11 @@ def family_name(family: str) -> str:
     return FAMILIES.get(family, family)
 
 
-def is_in_domain(target: str) -> bool:
-    """Whether a target's images come from the pretraining corpus's own making."""
-    return target.split("@")[0] == IN_DOMAIN
+def marked(target: str) -> str:
+    """A target as a title has it: with what sets it apart, where it is not a real one."""
+    if is_real(target):
+        return target
+    return f"{target} (in-domain)" if is_in_domain(target) else f"{target} (purpose-made)"
 
 
 def _plus_minus(mean: str, low: float, high: float) -> str:

@@ -58,6 +58,14 @@ def test_real_targets_come_first_and_are_put_together(make_ladder_cells: MakeCel
     assert [one.title for one in alone.together] == ["digits@100"]
 
 
+def test_purpose_made_targets_are_in_no_mean(make_ladder_cells: MakeCells, find: Any) -> None:
+    """Nor ranked with real ones: they stand last, each on its own."""
+    (found,) = find(make_ladder_cells(targets=("arrangement@500", "digits@100", "cifar10", "fractals-heldout")))
+    marks = ["arrangement@500 (purpose-made)", "fractals-heldout (in-domain)"]
+    assert [one.title for one in found.targets] == ["digits@100", "cifar10", "mean of 2 real targets", *marks]
+    assert [one.title for one in found.together] == ["mean of 2 real targets"]
+
+
 def test_transfers_stand_apart(make_ladder_cells: MakeCells, add_probes: Any, find: Any) -> None:
     """Fine-tuning first; each number of shots has a ladder, and its averaged draws no errors to compare."""
     found = find(add_probes(make_ladder_cells(num_rungs=3)), answers=False)

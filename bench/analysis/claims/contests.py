@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.rows import Place, Row, Transfer, base
+from bench.analysis.claims.rows import Place, Row, Transfer
 from bench.analysis.claims.words import FAMILY_NAMES, listed
 from bench.analysis.errors import MissingRowError
 from bench.analysis.seeds import split
+from bench.analysis.targets import base
 
 TOLERANCE = 0.1
 """By what share a rung may differ from a stated size."""

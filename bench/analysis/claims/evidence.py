@@ -12,13 +12,12 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.answers import by_key, read_answers
-from bench.analysis.claims.rows import Place, Row, Transfer, base
+from bench.analysis.claims.rows import Place, Row, Transfer
 from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.errors import DuplicateRowError, IncompleteRowError, MissingRowError
 from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.targets import is_in_domain, is_real
 
-ARRANGEMENT = "arrangement"
-IN_DOMAIN = "fractals-heldout"
 BUDGET = "budget "
 """What the ablation of a model's budgets is called, before the model's name."""
 FIVE = 5
@@ -106,14 +105,14 @@ class Evidence:
         Raises:
             MissingRowError: there is none.
         """
-        found = [name for name in _begun(self._of(cells, transfer)) if base(name) not in (IN_DOMAIN, ARRANGEMENT)]
+        found = [name for name in _begun(self._of(cells, transfer)) if is_real(name)]
         if not found:
             raise MissingRowError("the suite has no result on a real target")
         return found
 
     def in_domain(self, cells: pd.DataFrame, transfer: Transfer) -> list[str]:
         """The targets of the corpus' own making."""
-        return [name for name in _begun(self._of(cells, transfer)) if base(name) == IN_DOMAIN]
+        return [name for name in _begun(self._of(cells, transfer)) if is_in_domain(name)]
 
     def left_out(self, cells: pd.DataFrame, transfer: Transfer) -> list[str]:
         """Targets that no cell has been begun on."""

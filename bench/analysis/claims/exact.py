@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.claims.evidence import ARRANGEMENT, Evidence
-from bench.analysis.claims.rows import Place, Row, base, keys_of
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.rows import Place, Row, keys_of
 from bench.analysis.claims.words import listed
 from bench.analysis.errors import DuplicateRowError, MissingRowError
 from bench.analysis.seeds import require_columns
+from bench.analysis.targets import ARRANGEMENT, base
 from bench.analysis.verdicts import Word
 
 POSITION = "position"

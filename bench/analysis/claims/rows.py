@@ -1,6 +1,5 @@
 """Rows of the comparison, and weighed sums of them: seed by seed, and image by image where the answers are kept."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from bench.analysis.answers import Answers, require_paired
 from bench.analysis.claims.words import images
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.errors import UnpairedError
+from bench.analysis.targets import base
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,6 @@ class Row:
     """Of the runs that were tested."""
     pretrain_keys: tuple[str, ...]
     """Of those that they started from."""
-
-
-def base(target: str) -> str:
-    """A target without the number of its training images: slices of one share their test images."""
-    return re.sub(r"@\d+$", "", target)
 
 
 def combined(rows: Mapping[str, Sequence[Row]], weights: Sequence[float]) -> list[np.ndarray]:

@@ -1,0 +1,23 @@
+"""Which targets are real, and which images they share, read from their names."""
+
+import re
+
+IN_DOMAIN = "fractals-heldout"
+"""Held-out classes of the pretraining corpus' own making."""
+ARRANGEMENT = "arrangement"
+"""Made to tell whether a model sees where patches stand."""
+
+
+def base(target: str) -> str:
+    """A target without the number of its training images: slices of one share their test images."""
+    return re.sub(r"@\d+$", "", target)
+
+
+def is_in_domain(target: str) -> bool:
+    """Whether a target's images come from the pretraining corpus' own making."""
+    return base(target) == IN_DOMAIN
+
+
+def is_real(target: str) -> bool:
+    """Whether a target is neither in-domain nor made to a purpose: one that means and claims may rest on."""
+    return base(target) not in (IN_DOMAIN, ARRANGEMENT)

@@ -1,7 +1,7 @@
 """Accuracy against cost: which rows of a target are worth their cost, which are not, and which nobody can tell.
 
 Means alone decide who is on the front. That a row is behind needs more: another that costs no more and is better by a
-difference, paired by seed, whose interval lies wholly above zero.
+difference, paired by seed and test image, whose interval lies wholly above zero.
 """
 
 import math
@@ -11,10 +11,18 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.answers import NO_ANSWERS, by_key
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
-from bench.analysis.errors import DuplicateRowError
+from bench.analysis.errors import (
+    ConstantError,
+    DifferentImagesError,
+    DuplicateRowError,
+    SingleSeedError,
+    UnpairedError,
+)
+from bench.analysis.estimates import Row, difference_estimate, read_row
 from bench.analysis.intervals import LEVEL
-from bench.analysis.seeds import Key, Seeds, difference, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.seeds import Key, expected_seeds, require_columns, split
 from bench.analysis.speed import OURS
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
@@ -34,7 +42,12 @@ _COUNTED = ["parameters", "macs"]
 
 
 def pareto(
-    comparison: pd.DataFrame, cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame, level: float = LEVEL
+    comparison: pd.DataFrame,
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    speeds: pd.DataFrame,
+    answers: pd.DataFrame | None = None,
+    level: float = LEVEL,
 ) -> pd.DataFrame:
     """Set the accuracy of each fine-tuned row against each of its costs, target by target.
 
@@ -43,6 +56,7 @@ def pareto(
         cells: one row a cell; seeds and the keys of runs are read from it.
         runs: one row a run; parameters, multiply-accumulates and training FLOPs are read from it.
         speeds: rows of one machine and precision, with their figures, each heat once.
+        answers: one row a finished transfer; where those of a row are not kept, its differences are over seeds alone.
         level: of the intervals of differences.
 
     Returns:
@@ -51,8 +65,8 @@ def pareto(
         single image, `parameters` and `macs` of the network that was fine-tuned, `training_flops` of pretraining and
         transfer together, median over seeds. `place`: `front`, where no other row of the target has at least the
         accuracy for no more cost, one of them strictly; `behind`, where a row that costs no more is better with an
-        interval, paired by seed, above zero; `undecided`, where one is better or as good by the means alone; empty
-        without accuracy or value. A cost that no row has is left out.
+        interval, paired by seed and image, above zero; `undecided`, where one is better or as good by the means alone;
+        empty without accuracy or value. A cost that no row has is left out.
 
     Raises:
         MissingColumnError, DuplicateRowError: a table is not what it should be.
@@ -63,12 +77,13 @@ def pareto(
     if twice := sorted(runs.loc[runs["key"].duplicated(), "key"]):
         raise DuplicateRowError(f"table 'runs': run {twice[0]} stands twice")
     ladder = cells[cells["ablation"] == ""]
-    expected, by_key = expected_seeds(ladder), runs.set_index("key")[[*_COUNTED, "training_flops"]]
+    expected, known = expected_seeds(ladder), by_key(NO_ANSWERS if answers is None else answers)
+    counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
     of_row = dict(split(ladder, ROW))
     rows: list[dict[str, Any]] = []
     for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET):
         standing = [
-            _Standing(key, row.iloc[0], read_seeds(of_row[key], expected), _costs(of_row[key], by_key, speeds))
+            _Standing(key, row.iloc[0], read_row(of_row[key], expected, known), _costs(of_row[key], counted, speeds))
             for key, row in split(of_target, ROW)
         ]
         better = {one.key: [other for other in standing if _is_better(other, one, level)] for one in standing}
@@ -83,7 +98,7 @@ class _Standing:
 
     key: Key
     row: pd.Series
-    seeds: Seeds
+    found: Row
     costs: dict[str, float]
 
     def price(self, cost: str) -> float:
@@ -113,10 +128,13 @@ def _place(one: _Standing, cost: str, standing: list[_Standing], better: list[_S
 
 
 def _is_better(other: _Standing, one: _Standing, level: float) -> bool:
-    """Whether another row is more accurate by an interval, paired by seed, above zero."""
+    """Whether another row is more accurate by an interval above zero; what has no interval is not."""
     if not other.accuracy > one.accuracy:
         return False
-    return difference(other.seeds, one.seeds, "the other row", level).interval.low > 0
+    try:
+        return difference_estimate(other.found, one.found, "the other row").interval(level).low > 0
+    except (UnpairedError, DifferentImagesError, SingleSeedError, ConstantError):
+        return False
 
 
 def _dominates(other: _Standing, one: _Standing, cost: str) -> bool:

@@ -44,10 +44,11 @@ def accuracy_against_cost(machine: Machine, pictures: dict[str, Picture]) -> Sec
 
 def _rules() -> str:
     return (
-        f"A row is on the {FRONT} of a cost where no other row of the target is as accurate for no more of it. It is "
-        f"{BEHIND} where one that costs no more is better by a difference, paired by seed, whose {LEVEL:.0%} interval "
-        f"lies above zero, and {UNDECIDED} where one is better by the means alone. A difference in cost counts, "
-        "however small. Fine-tuned rows of the ladder stand here, no probes and no ablation arms."
+        f"A row is on the {FRONT} of a cost where no other row of the target is at least as accurate for no more of "
+        f"it, one of the two strictly. It is {BEHIND} where one that costs no more is better by a difference, paired "
+        f"by seed and, where answers are kept, by test image, whose {LEVEL:.0%} interval lies above zero, and "
+        f"{UNDECIDED} where one is better or as good by the means alone. A difference in cost counts, however small. "
+        "Fine-tuned rows of the ladder stand here, no probes and no ablation arms."
     )
 
 

@@ -42,7 +42,7 @@ def machines(
 
     Args:
         suite: the resolved suite.
-        tables: `cells`, `runs` and `comparison`.
+        tables: `cells`, `runs` and `comparison`, and `answers` where they are kept.
         files: machine -> its records, as from `bench.speeds.all_machines`.
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))
@@ -51,7 +51,8 @@ def machines(
     made = []
     for name, rows in shown.items():
         precision = _precision(rows, suite)
-        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], rows[rows["precision"] == precision])
+        at_precision = rows[rows["precision"] == precision]
+        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("answers"))
         made.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
     return tuple(made)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.comparison import comparison
 from bench.analysis.errors import DuplicateRowError, MissingColumnError
 from bench.analysis.pareto import BEHIND, COSTS, FRONT, UNDECIDED, pareto
@@ -220,3 +221,53 @@ def test_tables_that_are_wrong_are_refused(costs_of: Any, make_cells: MakeCells,
         pareto(comparison(cells), cells, twice, speeds(reference(1.0)))
     with pytest.raises(MissingColumnError, match="macs"):
         pareto(comparison(cells), cells, _runs(cells).drop(columns="macs"), speeds(reference(1.0)))
+
+
+@pytest.mark.parametrize(
+    ("right", "alike", "over_seeds", "over_both"),
+    [
+        ({"good": (90, 96), "poor": (60, 60)}, True, UNDECIDED, BEHIND),
+        ({"good": (104, 105, 106), "poor": (94, 96, 95)}, False, BEHIND, UNDECIDED),
+    ],
+)
+def test_answers_tell_what_seeds_do_not(
+    right: dict[str, tuple[int, ...]],
+    alike: bool,
+    over_seeds: str,
+    over_both: str,
+    make_cells: MakeCells,
+    make_seeds: MakeSeeds,
+) -> None:
+    """Two seeds that agree image by image tell more than their means, three that agree by chance tell less."""
+    models = right.items()
+    cells = make_cells(
+        [row | _keys(row) for name, of in models for row in make_seeds([n / 200 for n in of], model=name)]
+    )
+    images = np.arange(200)
+    packed = [
+        pack(
+            cell["transfer_key"], images if alike or cell["model"] == "good" else images[::-1], 0 * images, images >= n
+        )
+        for n, (_, cell) in zip([n for _, of in models for n in of], cells.iterrows(), strict=True)
+    ]
+    nothing = speeds(reference(1.0)).iloc[:0]
+
+    def place(answers: pd.DataFrame | None = None) -> str:
+        return _places(pareto(comparison(cells), cells, _runs(cells), nothing, answers), "macs")["poor"]
+
+    assert place() == over_seeds
+    assert place(pd.DataFrame(packed, columns=list(COLUMNS))) == over_both
+
+
+def test_other_test_images_decide_nothing(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
+    """Rows whose answers do not pair are undecided, however far apart they are."""
+    accuracies = {"good": [0.9, 0.905, 0.895], "poor": [0.5, 0.505, 0.51]}
+    cells = make_cells([row | _keys(row) for name, of in accuracies.items() for row in make_seeds(of, model=name)])
+    packed = [
+        pack(cell["transfer_key"], images, 0 * images, images % 200 >= 200 * cell["accuracy"])
+        for _, cell in cells.iterrows()
+        for images in [np.arange(200) + 200 * (cell["model"] == "good")]
+    ]
+    nothing = speeds(reference(1.0)).iloc[:0]
+    found = pareto(comparison(cells), cells, _runs(cells), nothing, pd.DataFrame(packed, columns=list(COLUMNS)))
+    assert _places(found, "macs") == {"good": FRONT, "poor": UNDECIDED}

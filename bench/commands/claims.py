@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from bench.analysis.claims.table import as_json
 from bench.analysis.power import Limits
 from bench.analysis.targets import ARRANGEMENT
 from bench.data.targets import parse_target
-from bench.errors import InputError
 from bench.own_claims import SCRATCH, ClaimedRow, OwnClaim
 from bench.resolved import ResolvedSuite
 from bench.store import Store
@@ -159,10 +158,18 @@ def _side(row: ClaimedRow, suite: ResolvedSuite) -> Side:
     outside = next((one for one in suite.outside_weights if one.model == row.model), None)
     if outside is not None:
         return Side(outside.bare_model, outside.corpus, None)
-    ladder = next((one for one in suite.corpora if row.corpus in (None, one.corpus.name)), None)
-    if ladder is None:
-        return Side(row.model, row.corpus or SCRATCH, 0)
+    corpora = {one.corpus.name: one for one in suite.corpora}
+    corpus = row.corpus or next(iter(corpora), SCRATCH)
+    if corpus == SCRATCH:
+        return Side(row.model, SCRATCH, 0)
+    if corpus not in corpora:
+        return Side(row.model, corpus, None, f"the suite pretrains nothing on {corpus}, but on {_listed(corpora)}")
+    ladder = corpora[corpus]
     if isinstance(row.subset, str) and row.subset not in ladder.named:
-        raise InputError(f"claims: {row.subset} is no rung of this store's {ladder.corpus.name}; `bench run` makes it")
+        return Side(row.model, corpus, None, f"{row.subset} is no rung of {corpus}, but {_listed(ladder.subsets)}")
     rung = ladder.rungs[-1] if row.subset is None else ladder.rung(row.subset)
-    return Side(row.model, ladder.corpus.name, rung.images)
+    return Side(row.model, corpus, rung.images)
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names)) or "none"

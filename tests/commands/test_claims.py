@@ -29,6 +29,7 @@ CLAIM = {
     "target": "digits@20",
     "difference": "above",
 }
+CORPORA = [{"corpus": name, "subsets": [16, 32]} for name in ("fractals", "cifar10")]
 SUITE = {"seeds": [0, 1, 2], "claims": [CLAIM]}
 
 
@@ -127,12 +128,29 @@ def test_a_claim_about_probes_takes_their_targets_and_shots(
     assert len(found["keys"]) == 2 * 3 * (1 + suite.draws)
 
 
-def test_a_rung_that_the_store_does_not_have_is_refused(store: Store, write_suite: Callable[..., Path]) -> None:
-    """Only a suite that has changed since can ask for it."""
-    first = {"model": "bit_resnet_pico", "subset": "big"}
-    path = write_suite(**SUITE | {"claims": [CLAIM | {"first": first}], "subsets": [16, "big"], "largest": 64})
-    with pytest.raises(InputError, match="big is no rung of this store's fractals"):
-        as_json(str(path), store.root.parent)
+@pytest.mark.parametrize(
+    ("first", "changes", "reason"),
+    [
+        ({"subset": "big"}, {"subsets": [16, "big"], "largest": 64}, "big is no rung of fractals, but 16, 32"),
+        ({"subset": 48}, {"subsets": [16, 48]}, "no row of bit_resnet_pico on corpus fractals after 48 images"),
+        ({"corpus": "cifar10"}, {"corpus": CORPORA, "subsets": None}, "nothing on cifar10, but on fractals"),
+    ],
+)
+def test_a_row_that_the_store_does_not_have_leaves_its_claim_open(
+    first: dict[str, Any],
+    changes: dict[str, Any],
+    reason: str,
+    store: Store,
+    write_suite: Callable[..., Path],
+) -> None:
+    """Only a suite that has changed since can name it; the other claims are judged all the same."""
+    other = CLAIM | {"id": "other", "first": {"model": "bit_resnet_pico"} | first}
+    path = write_suite(**SUITE | {"claims": [CLAIM, other]} | changes)
+    found = as_json(str(path), store.root.parent)
+    assert found["other"]["verdict"] == "undecided"
+    assert reason in found["other"]["reason"]
+    assert found["other"]["would_decide"] == "both rows, fine-tune on digits@20"
+    assert found["worth-it"]["verdict"] == "supported"
 
 
 def test_a_seed_that_failed_leaves_claims_open(store: Store) -> None:

@@ -21,7 +21,9 @@ class Side:
     corpus: str
     """`none` from scratch."""
     subset_images: int | None
-    """0 from scratch; None behind weights from outside."""
+    """0 from scratch; None behind weights from outside, and where it is not known."""
+    missing: str = ""
+    """Why there is no such row; empty where there may be one."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class OneLessOther:
 
 def _place(evidence: Evidence, side: Side, transfer: Transfer) -> Place:
     """Where the row stands: on the ladder, else as an ablation's arm that is trained for the budget of all others."""
+    if side.missing:
+        raise MissingRowError(side.missing)
     cells = evidence.cells
     same_size = cells["subset_images"].eq(side.subset_images) if side.subset_images is not None else _unknown(cells)
     found = cells[(cells["model"] == side.model) & (cells["corpus"] == side.corpus) & same_size.fillna(False)]

@@ -4,6 +4,7 @@ Each side is one process' measurement, and processes of equal code differ a litt
 lies: `bench compare --rerun` measures both sides anew and covers that.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ class SpeedComparison:
         for heat, changes in heats.items():
             table.add_row(f"[bold]{heat}[/]")
             for one in changes:
-                ratios = (f"{record['reference_ratio']:.3g}" for record in (one.old, one.new))
+                ratios = (_ratio(record["reference_ratio"]) for record in (one.old, one.new))
                 table.add_row(f"  {escape(_network(one))}", *ratios, slower(one.time, one.reason))
             table.add_section()
         yield table
@@ -146,6 +147,11 @@ def _references_software(rows: pd.DataFrame) -> Conditions:
     libraries = ("timm", "torchvision")
     by = {name: rows[rows["is_reference"] & (rows["implementation"] == name)] for name in libraries}
     return {"torch": frozenset(rows["torch"].unique())} | {name: frozenset(by[name][name].unique()) for name in by}
+
+
+def _ratio(to_reference: float) -> str:
+    """That of a row that ran, of which the reference may not have."""
+    return "reference failed" if math.isnan(to_reference) else f"{to_reference:.3g}"
 
 
 def _network(change: SpeedChange) -> str:

@@ -104,6 +104,16 @@ def test_rows_of_one_side_and_failed_ones_are_listed(old, tmp_path):
     assert "only in NEW: 1 (vit_nano/8" in said
 
 
+def test_a_reference_that_failed_is_said(old, tmp_path):
+    rows = [reference(1000, **FAILED), *(measured(rate, model=model) for model, rate in MODELS.items())]
+    new = keep(tmp_path / "new", *rows)
+    said = compare(old, new).stdout
+    assert said.count("reference failed ") == 2 * 2
+    assert said.count("the reference failed in NEW: batch 512 does not fit") == 2
+    assert "nan" not in said
+    assert {row["new_reference_ratio"] for row in as_json(old, new)["rows"]} == {None}
+
+
 def test_a_measurement_of_a_file_is_picked_by_its_name_or_its_commit(tmp_path):
     first = {"measurement": "aaa", "commit": "1234567", "measured_at": "2026-01-01T00:00:00Z"}
     second = {"measurement": "bbb", "commit": "89abcde+", "measured_at": "2026-02-01T00:00:00Z"}

@@ -234,7 +234,9 @@ def compare(
     fail_over: Annotated[
         str | None, typer.Option("--fail-over", metavar="5%", help="Exit 1 where something is worse by more.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Compare other machines or protocols, too.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare other machines, precisions or protocols, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two measurements of speed, two stores of accuracies, or a commit's speed with the working tree's."""

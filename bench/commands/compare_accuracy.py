@@ -149,7 +149,7 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> AccuracyComparison:
     """Compare two stores.
 
     Raises:
-        InputError: no stores, no run in common, or of another machine or protocol, unless forced.
+        InputError: no stores, no run in common, or of another machine, precision or protocol, unless forced.
     """
     before, after = read_side(old), read_side(new)
     found = differences(before.conditions, after.conditions)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from bench.commands.compare_conditions import Conditions
 from bench.plan import expand
+from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Record, Store
 from bench.tables import NOT_RUN
 
+SUITE = ("protocol", "precision", "threads")
+"""What the suites of both sides have to agree in."""
 MACHINE = ("processor", "device")
 SOFTWARE = ("python", "torch", "torchvision", "timm", "numpy")
 
@@ -35,14 +38,15 @@ class Attempt:
 class Side:
     """One store."""
 
-    protocol: int
+    suite: ResolvedSuite
     attempts: Mapping[str, Attempt]
     """By `pairing_key`."""
 
     @property
     def conditions(self) -> Conditions:
         """What has to be the same on both sides."""
-        return {"protocol": frozenset({str(self.protocol)})} | {name: self._environment(name) for name in MACHINE}
+        asked = {name: frozenset({str(getattr(self.suite, name))}) for name in SUITE}
+        return asked | {name: self._environment(name) for name in MACHINE}
 
     @property
     def software(self) -> Conditions:
@@ -68,15 +72,15 @@ def read_side(path: Path) -> Side:
     store = Store(path)
     suite = store.suite()
     runs = expand(suite).runs
-    return Side(suite.protocol, {pairing_key(run): Attempt(run, store.look(run.key) or NOT_RUN) for run in runs})
+    return Side(suite, {pairing_key(run): Attempt(run, store.look(run.key) or NOT_RUN) for run in runs})
 
 
 def pairing_key(run: Run) -> str:
-    """What equal runs of two sides share: their key, as it would be under any protocol.
+    """What equal runs of two sides share: their key, as it would be under any protocol and on any machine.
 
-    Another protocol is refused unless it is forced, and then still finds its pairs.
+    Another one is refused unless it is forced, and then still finds its pairs.
     """
-    return _without_protocol(run).key
+    return _anywhere(run).key
 
 
 def row_key(run: Run) -> str:
@@ -84,9 +88,10 @@ def row_key(run: Run) -> str:
     return _of_any_seed(run).key
 
 
-def _without_protocol(run: Run) -> Run:
-    before = _without_protocol(run.pretraining) if run.pretraining else None
-    return replace(run, protocol=0, pretraining=before, starts_from=before.key if before else None)
+def _anywhere(run: Run) -> Run:
+    before = _anywhere(run.pretraining) if run.pretraining else None
+    start = before.key if before else None
+    return replace(run, protocol=0, device="cpu", precision="fp32", threads=1, pretraining=before, starts_from=start)
 
 
 def _of_any_seed(run: Run) -> Run:

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,8 +13,10 @@ from bench.cli import app
 from bench.commands.compare_stores import pairing_key
 from bench.errors import InputError
 from bench.plan import expand
+from bench.resolved import resolve
 from bench.runs import Run
 from bench.store import Store
+from bench.suite import load_suite
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference-cpu"
 
@@ -167,6 +169,32 @@ def test_another_protocol_is_refused_and_when_forced_still_finds_its_pairs(copy)
     found = as_json(copy, "--force")
     assert found["forced"] == ["protocol: OLD 1, NEW 2"]
     assert found["runs"] == found["equal_runs"] == 135
+
+
+def test_other_devices_are_refused_and_when_forced_find_their_pairs(tmp_path, write_suite):
+    """A CPU's store and a GPU's, which differ in precision and threads, too; pretraining and transfers pair."""
+    from bench.execute.record import build_record
+    from bench.store import Outcome, open_store
+
+    sides: dict[Literal["cpu", "cuda"], tuple[int, float]] = {"cpu": (1, 0.50), "cuda": (2, 0.52)}
+    for device, (threads, accuracy) in sides.items():
+        name, suite = load_suite(str(write_suite(seeds=[0, 1], threads=threads)))
+        resolved = resolve(name, suite, device=device, data_dir=tmp_path)
+        store = open_store(tmp_path / device, resolved)
+        for run in expand(resolved).runs:
+            metrics: dict[str, float | None] = {"test_accuracy": accuracy + 0.01 * run.seed * threads}
+            store.write(Outcome(build_record(run, status="ok", metrics=metrics)))
+    words = ["compare", *(str(tmp_path / device / "tiny") for device in sides)]
+    differ = ["precision: OLD fp32, NEW bf16", "threads: OLD 1, NEW 2", "device: OLD cpu, NEW cuda"]
+    refused = CliRunner().invoke(app, words)
+    assert isinstance(refused.exception, InputError)
+    assert "; ".join(differ) in str(refused.exception)
+    found = json.loads(CliRunner().invoke(app, [*words, "--force", "--json"]).stdout)
+    assert found["forced"] == differ
+    assert found["runs"] == len(expand(resolved).runs)
+    assert found["only_old"] == found["only_new"] == []
+    assert [row["difference"] for row in found["rows"]] == pytest.approx([0.025] * len(found["rows"]))
+    assert len(found["rows"]) > 3
 
 
 def test_other_sources_and_versions_are_said(copy):

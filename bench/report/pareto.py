@@ -24,18 +24,21 @@ _MEASURED = ("images_per_second", "p50_ms")
 
 
 def accuracy_against_cost(machine: Machine, pictures: dict[str, Picture]) -> Section:
-    """A figure and a table a target.
+    """A figure and a table a target, where a row was fine-tuned at a known cost.
 
     Args:
         machine: with the costs of its rows.
         pictures: the machine's figures by title of the target.
     """
+    title = machine.title("Accuracy against cost")
+    if machine.costs.empty:
+        return Section(title, ("No fine-tuned row of the ladder has a cost that is known.",))
     drawn = panels(machine.costs)
     said = (_rules(), _costs_in_words(machine), *_not_measured(machine))
     missing = [panel.title for panel in drawn if panel.title not in pictures]
     why = (f"No figure of {', '.join(missing)}: no row has a result.",) if missing else ()
     return Section(
-        machine.title("Accuracy against cost"),
+        title,
         paragraphs=(*said, *why),
         pictures=tuple(pictures[panel.title] for panel in drawn if panel.title in pictures),
         tables=tuple(_table(panel) for panel in drawn),

@@ -34,6 +34,7 @@ class Pictures:
     costs: dict[str, dict[str, Picture]] = field(default_factory=dict)
     """By machine, and by the target's title."""
     ladders: LadderPictures = field(default_factory=dict)
+    tuning: Picture | None = None
 
 
 def draw(

@@ -19,24 +19,27 @@ _PICTURE = Picture(f"{FOLDER}/tuning", f"{_SHOWN}, for each family; the last poi
 _STUDY = ["stage", "family", "model"]
 
 
-def draw_tuning(trials: pd.DataFrame | None, out: Path) -> None:
-    """Draw the curves of a tuning into the report's folder; nothing where no study is done."""
-    curves = tuning_curves(trials) if trials is not None else pd.DataFrame()
-    if not curves.empty:
-        save(tuning_figure(curves), out / _PICTURE.path)
+def draw_tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, out: Path) -> Picture | None:
+    """Draw the curves of a tuning into the report's folder, where something was chosen by them."""
+    curves = tuning_curves(trials) if trials is not None and _is_tuned(suite) else pd.DataFrame()
+    if curves.empty:
+        return None
+    save(tuning_figure(curves), out / _PICTURE.path)
+    return _PICTURE
 
 
-def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> tuple[Section, ...]:
+def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Picture | None) -> tuple[Section, ...]:
     """The section, where the suite asks for a tuning.
 
     Args:
         suite: the resolved suite.
         trials: one row a trial, as in `results/<suite>/tables/trials.parquet`.
+        picture: of the curves, where they were drawn.
     """
     asked = suite.get("tuning")
     if asked is None:
         return ()
-    if not asked["chosen"]:
+    if not _is_tuned(suite):
         untuned = "The suite asks for a tuning that is not done: its runs trained with the recipes as written."
         return (Section("Tuning", warnings=(untuned,), tables=(_space(asked),)),)
     said, choice = (_budget(asked), _judged(asked)), _chosen(asked)
@@ -44,15 +47,22 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> tuple[Secti
         gone = "The records of the trials are not there any more, so nobody can say how they ended."
         return (Section("Tuning", said, warnings=(gone,), tables=(choice, _space(asked))),)
     tables = (choice, _spent(trials), _space(asked))
-    return (Section("Tuning", (*said, _curve_in_words(asked)), pictures=(_PICTURE,), tables=tables),)
+    if picture is None:
+        return (Section("Tuning", said, tables=tables),)
+    return (Section("Tuning", (*said, _curve_in_words(asked)), pictures=(picture,), tables=tables),)
 
 
 def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:
     """A sentence on a tuning that is done, for whoever compares rows; none without one."""
-    asked = suite.get("tuning")
-    if asked is None or not asked["chosen"]:
+    if not _is_tuned(suite):
         return ()
-    return (f"Tuned alike: {plural(asked['trials'], 'trial')} for each family in each stage (see Tuning).",)
+    return (f"Tuned alike: {plural(suite['tuning']['trials'], 'trial')} for each family in each stage (see Tuning).",)
+
+
+def _is_tuned(suite: Mapping[str, Any]) -> bool:
+    """Whether a tuning was asked for, and is done."""
+    asked = suite.get("tuning")
+    return asked is not None and bool(asked["chosen"])
 
 
 def _budget(asked: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Writes a suite's report: `index.html` with its figures beside it, and the same as `report.md`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write_report(
     measured = machines(suite, tables, speeds or {})
     found = findings(tables)
     pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured, found)
-    draw_tuning(tables.get("trials"), out)
+    pictures = replace(pictures, tuning=draw_tuning(suite, tables.get("trials"), out))
     page = build_page(suite, tables, pictures, outside, measured, found, judgements)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
@@ -78,7 +79,7 @@ def build_page(
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         recipes(suite),
-        *tuning(suite, tables.get("trials")),
+        *tuning(suite, tables.get("trials"), pictures.tuning),
         provenance.failures(runs),
         provenance.not_run(cells),
         *provenance.notes(runs),

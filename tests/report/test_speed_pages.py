@@ -1,6 +1,7 @@
 """The sections on speed say what the speed files say; without any there is no section, and no byte is other."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bench.report.page import Section, Table, as_html, as_markdown
+from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures
 from bench.report.speed_machines import machines
 from bench.report.write import build_page, write_report
@@ -246,6 +248,19 @@ def test_accuracy_against_cost(sections: Any, tables: dict[str, pd.DataFrame]) -
     found = sections({MACHINE: without[without["kind"] == "equal"]})[TITLES[3]]
     assert "Images/s" not in found.tables[0].header
     assert "Not measured, and left out: Images/s, Latency, ms." in found.paragraphs
+
+
+def test_without_a_known_cost_there_is_nothing_to_show(
+    make_suite: Callable[..., Suite], make_tables: Any, make_cells: Any, add_probes: Any
+) -> None:
+    """Of probes alone, which train no network, and of runs of which nothing is known: not a word on what a row is."""
+    probed = add_probes(make_cells(arms=False)).query("transfer != 'fine-tune'")
+    failed = make_cells(arms=False).assign(status="not_run", reason="no data", accuracy=math.nan)
+    for cells in (probed, failed):
+        (machine,) = machines(make_suite(), make_tables(cells), {MACHINE: measurement().query("kind == 'equal'")})
+        section = accuracy_against_cost(machine, {})
+        assert section.paragraphs == ("No fine-tuned row of the ladder has a cost that is known.",)
+        assert section.tables == section.pictures == ()
 
 
 def test_each_machine_has_sections_of_its_own(sections: Any) -> None:

@@ -1,5 +1,8 @@
 """The section on a tuning: its budget and choices, what they took, and what is said where something lacks."""
 
+import tempfile
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -53,7 +56,9 @@ def trials() -> pd.DataFrame:
 
 def section(asked: dict | None, table: pd.DataFrame | None) -> str:
     """As it stands in Markdown."""
-    return as_markdown(Page("", (), sections=tuning({"tuning": asked}, table)))
+    suite = {"tuning": asked}
+    with tempfile.TemporaryDirectory() as out:
+        return as_markdown(Page("", (), sections=tuning(suite, table, draw_tuning(suite, table, Path(out)))))
 
 
 def test_it_tells_the_budget_the_choices_and_what_they_took():
@@ -71,9 +76,10 @@ def test_it_tells_the_budget_the_choices_and_what_they_took():
 
 
 def test_an_untuned_suite_says_so():
-    said = section(TUNING | {"chosen": []}, trials().head(0))
-    assert "asks for a tuning that is not done: its runs trained with the recipes as written" in said
-    assert "figures/tuning" not in said
+    for table in (trials().head(0), trials()):
+        said = section(TUNING | {"chosen": []}, table)
+        assert "asks for a tuning that is not done: its runs trained with the recipes as written" in said
+        assert "figures/tuning" not in said
 
 
 def test_choices_outlive_the_records_of_their_trials():
@@ -83,21 +89,34 @@ def test_choices_outlive_the_records_of_their_trials():
     assert "figures/tuning" not in said
 
 
+def test_without_a_study_that_is_done_there_is_no_curve():
+    """The choices stand, and so does how the trials that are there ended."""
+    said = section(TUNING, trials().assign(status="not_run"))
+    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
+    assert "The curve is" not in said
+    assert "figures/tuning" not in said
+
+
 def test_a_suite_that_asks_for_none_has_no_section():
     assert "Tuning" not in section(None, None)
 
 
 def test_curves_are_drawn_the_same_from_the_same_trials(tmp_path):
     for folder in ("first", "again"):
-        draw_tuning(trials(), tmp_path / folder)
+        draw_tuning({"tuning": TUNING}, trials(), tmp_path / folder)
     first, again = (
         {path.name: path.read_bytes() for path in (tmp_path / folder / "figures").iterdir()}
         for folder in ("first", "again")
     )
     assert set(first) == {"tuning.svg", "tuning.png", "tuning.pdf"}
     assert first == again
-    draw_tuning(trials().assign(status="not_run"), tmp_path / "undone")
-    draw_tuning(None, tmp_path / "undone")
+    for asked, table in (
+        (TUNING, trials().assign(status="not_run")),
+        (TUNING, None),
+        (TUNING | {"chosen": []}, trials()),
+        (None, trials()),
+    ):
+        assert draw_tuning({"tuning": asked}, table, tmp_path / "undone") is None
     assert not (tmp_path / "undone").exists()
 
 

@@ -47,21 +47,24 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[st
     """
     stated = suite.get("limits") or "The suite states no limits of its own."
     seeds = (
-        f"The independent unit is the seed: {_intervals(methods)}, at {LEVEL:.0%} and uncorrected for the number of "
-        f"comparisons on this page. {_conditions(suite, methods)}{_drawn(cells)}"
+        f"The independent unit is the seed. Of accuracies and their differences {_intervals(methods)}, at {LEVEL:.0%} "
+        "and, but for those of claims, uncorrected for the number of comparisons on this page. "
+        f"{_conditions(cells, methods)}{_drawn(cells)}"
     )
-    missing = "A number that was not measured is a dash. One seed, or seeds that all agree, give no interval."
+    missing = "A number that was not measured is a dash. One seed gives no interval, nor do values that never differ."
     heldout = (
         f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but its images come from the "
-        "same generator as the corpus. It stands apart from real targets, and no claim about these rests on it."
+        "same generator as those of the corpus fractals. It stands apart from real targets, and no claim about these "
+        "rests on it."
     )
     arrangement = (
         f"The target {ARRANGEMENT} is made to tell whether a model sees where patches stand. It is no real target "
         "either."
     )
     outside = (
-        "Rows pretrained on external: and a number start from weights made outside this suite, on images and with a "
-        "budget that it does not know. They are no rung of a ladder, and no claim rests on them."
+        "Rows pretrained on external: and digits of a file's hash start from weights made outside this suite, on "
+        "images and with a budget that it does not know. They are no rung of a ladder, and no claim of the literature "
+        "rests on them."
     )
     paragraphs = [stated, seeds, missing]
     targets = {base(target) for target in cells["target"]}
@@ -76,7 +79,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
     facts = {
         "suite": suite["name"],
         "protocol version": suite["protocol"],
-        "image size": f"{suite['image_size']} px",
+        "image size": _image_size(suite, runs),
         "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]) or "none",
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
         "validation images of targets": _VALIDATION[suite.get("carve", True)],
@@ -84,6 +87,7 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
         "budgets matched by": MATCHED[suite.get("match", "images")],
         **_budgets(suite, set(runs["kind"])),
+        **({"budgets of pretraining compared": _multiples(suite["budgets"])} if suite.get("budgets") else {}),
         **({"families matched in": suite["size_class"]} if suite.get("size_class") else {}),
         "device": suite.get("device"),
         "precision": suite.get("precision"),
@@ -113,12 +117,15 @@ def _intervals(methods: Collection[str]) -> str:
     return f"{crossed}; where answers are not kept {alone}" if SEEDS in methods else crossed
 
 
-def _conditions(suite: Mapping[str, Any], methods: Collection[str]) -> str:
+def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
     """What all seeds have in common, so that no interval says anything of it."""
+    pretrains = (cells["pretrain_key"] != "").any()
     if CROSSED in methods:
-        images = "It says what another seed and other test images of the same kind would do"
-        return f"{images}, not another pretraining subset." if suite["corpora"] else f"{images}."
-    if not suite["corpora"]:
+        said = "It says what another seed and other test images of the same kind would do"
+        said += ", not another pretraining subset." if pretrains else "."
+        alone = " Where answers are not kept it is conditional on the test images, too."
+        return said + alone * (SEEDS in methods)
+    if not pretrains:
         return (
             "All seeds are tested on the same images, so an interval is conditional on them: it says what another seed "
             "would do, not another draw of images."
@@ -151,13 +158,26 @@ def _budgets(suite: Mapping[str, Any], kinds: set[str]) -> dict[str, str]:
     match = suite.get("match", "images")
     amounts = suite.get(match) or {}
     name, words = _AMOUNTS[match]
-    scratch = suite.get("from_scratch") and has_own_models(suite)
     together = words(sum(amounts.values())) if amounts else ABSENT
     return {
         f"{name} in pretraining": words(amounts.get("pretrain")) if "pretrain" in kinds else "no model is pretrained",
         f"{name} in transfer": words(amounts.get("transfer")) if "transfer" in kinds else "no model is fine-tuned",
-        f"{name} from scratch": together if scratch else "not run from scratch",
+        f"{name} from scratch": together if "scratch" in kinds else "no model is trained from scratch",
     }
+
+
+def _multiples(budgets: Mapping[str, Any]) -> str:
+    """What each model is pretrained for beside the budget of all others."""
+    factors = ", ".join(f"{factor:g}" for factor in sorted(budgets["factors"]))
+    subset = budgets["subset"]
+    return f"{factors} times, on " + (f"{count(subset)} images" if isinstance(subset, int) else str(subset))
+
+
+def _image_size(suite: Mapping[str, Any], runs: pd.DataFrame) -> str:
+    """The suite's, and those of stages whose recipes have one of their own."""
+    own = runs[runs["image_size"] != suite["image_size"]]
+    stages = (f"{kind} at {size} px" for (kind, size), _ in split(own, ["kind", "image_size"]))
+    return ", ".join([f"{suite['image_size']} px", *stages])
 
 
 def _repeats(suite: Mapping[str, Any]) -> str:

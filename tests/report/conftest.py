@@ -270,7 +270,7 @@ def _runs(cells: pd.DataFrame) -> pd.DataFrame:
         pretrain, transfer = cell["pretrain_key"], cell["transfer_key"]
         if pretrain:
             rows.setdefault(pretrain, _run(cell, "pretrain", "ok" if pretrain in begun else "not_run"))
-        rows.setdefault(transfer, _run(cell, "transfer" if pretrain else "scratch", cell["status"]))
+        rows.setdefault(transfer, _run(cell, "scratch" if cell["corpus"] == "none" else "transfer", cell["status"]))
     return pd.DataFrame(list(rows.values())).astype(dict.fromkeys(RUN_INTEGERS, "Int64"))
 
 

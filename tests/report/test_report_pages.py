@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.report.design import what_was_run
 from bench.report.page import as_html, as_markdown
 from bench.report.pictures import Pictures
 from bench.report.recipes import recipes, trained_apart
@@ -193,6 +194,10 @@ def test_intervals_say_what_they_are_over(
     assert "It says what another seed and other test images of the same kind would do" in every
     assert "interval over seeds, and test images where answers are kept (number of seeds)" in some
     assert "where answers are not kept each interval is Student's t over seeds" in some
+    assert "Where answers are not kept it is conditional on the test images, too." in some
+    assert "conditional on the test images" not in every
+    for page in (alone, some, every):
+        assert "but for those of claims, uncorrected" in page
 
 
 def test_from_six_pairs_on_a_gain_has_a_p_value(make_cells: MakeCells, make_tables: MakeTables, pages: Any) -> None:
@@ -294,6 +299,24 @@ def test_budgets_are_in_what_they_match_by(
     assert ("16384" in markdown) is False
 
 
+def test_what_some_runs_have_otherwise_is_said(
+    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
+) -> None:
+    """A recipe's own size of images, budgets that are compared, and that nothing starts from scratch."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    tables = make_tables(cells[cells["corpus"] != "none"])
+    tables["runs"].loc[tables["runs"]["kind"] == "transfer", "image_size"] = 64
+    for budgets, said in (
+        ({"subset": 4096, "factors": [1, 0.25, 4]}, "0.25, 1, 4 times, on 4,096 images"),
+        ({"subset": "small", "factors": [1, 2]}, "1, 2 times, on small"),
+    ):
+        rows = what_was_run(make_suite(budgets=budgets, from_scratch=False), tables["runs"]).tables[0].rows
+        facts = {str(row[0]): row[1] for row in rows}
+        assert facts["image size"] == "32 px, transfer at 64 px"
+        assert facts["budgets of pretraining compared"] == said
+        assert facts["images seen from scratch"] == "no model is trained from scratch"
+
+
 def test_what_runs_noted_is_said_in_their_rows(
     make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
 ) -> None:
@@ -345,7 +368,7 @@ def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pa
     assert "| vit_pico/8 | external:0123456789ab, size unknown |" in markdown
     assert "| vit_pico/8 | 4,096 images |" in markdown
     assert "| families matched in | macs |" in markdown
-    assert "no claim rests on them" in html
+    assert "no claim of the literature rests on them" in html
     assert "external:" not in pages(make_cells())[1]
 
 
@@ -360,7 +383,7 @@ def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells
     cells = cells.assign(pretrain_recipe="", **outside).astype(cells.dtypes)
     _, markdown = pages(cells, models=names, outside_weights=weights)
     assert "Every model starts from weights from outside" in markdown
-    assert "| images seen from scratch | not run from scratch |" in markdown
+    assert "| images seen from scratch | no model is trained from scratch |" in markdown
     assert "| images seen in pretraining | no model is pretrained |" in markdown
     assert "## Pretraining" not in markdown
     assert "with the head they pretrain with" not in markdown
@@ -405,6 +428,8 @@ def test_a_suite_that_pretrains_nothing(make_cells: MakeCells, pages: Any) -> No
             "Trained from scratch. Accuracy as above",
             "no model is pretrained",
             "no model is fine-tuned",
+            "18,432",
+            "arrangement is made to tell whether a model sees where patches stand",
             "An image of arrangement is never augmented",
             "All seeds are tested on the same images",
         ):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from bench.writing import clear_errors, remove_leftovers, write_atomically
 
 SPEED_PROTOCOL = 1
 """Raised with every change after which speeds compare no longer with those measured before."""
+OURS: Final = "ours"
+"""Whose implementation a network is that is neither timm's nor torchvision's."""
 FOLDER = "throughput"
 """Of the speed files, under the folder of results."""
 
@@ -134,6 +136,11 @@ def records(frame: pd.DataFrame) -> list[Record]:
 def setting_in_words(batch_size: int, layout: str, mode: str) -> str:
     """`batch 1,024, channels_last, compiled`."""
     return f"batch {batch_size:,}, {layout}, {mode}"
+
+
+def network_name(model: str, implementation: str) -> str:
+    """A model, and whose network of it where that is not ours: `resnet18 by timm`."""
+    return model if implementation == OURS else f"{model} by {implementation}"
 
 
 def latest(frame: pd.DataFrame) -> pd.DataFrame:

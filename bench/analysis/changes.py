@@ -5,7 +5,6 @@ next and slows all alike; accuracies are paired by seed. A change counts as wors
 whole interval lies beyond that limit, so what has no interval never counts: the caller has to name it.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.intervals import Interval, paired_interval
-from bench.analysis.ratios import Ratio, paired_ratio, unpaired_ratio
-from bench.speeds import HEAT, SETTING, Record, records, setting_in_words
+from bench.analysis.intervals import Interval, paired_interval, unknown
+from bench.analysis.ratios import UNKNOWN, Ratio, paired_ratio, unpaired_ratio
+from bench.speeds import HEAT, SETTING, Record, network_name, records, setting_in_words
 
-UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
-NO_PAIRS = Interval(math.nan, math.nan, math.nan, 0)
 NETWORK = ("model", "implementation")
 
 
@@ -44,8 +41,7 @@ class SpeedRow:
     @property
     def name(self) -> str:
         """In a few words."""
-        whose = "" if self.implementation == "ours" else f" by {self.implementation}"
-        name = f"{self.model}{whose}, {self.heat}"
+        name = f"{network_name(self.model, self.implementation)}, {self.heat}"
         if self.batch_size is None or self.layout is None or self.mode is None:
             return name
         return f"{name}, {setting_in_words(self.batch_size, self.layout, self.mode)}"
@@ -157,7 +153,7 @@ def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> Accur
         NotFiniteError: an accuracy is not a number.
     """
     if not old and not new:
-        return AccuracyChange(NO_PAIRS, "no seed ended ok on both sides")
+        return AccuracyChange(unknown(0), "no seed ended ok on both sides")
     difference = paired_interval(new, old)
     if all(new[seed] == old[seed] for seed in old):
         return AccuracyChange(Interval(0.0, 0.0, 0.0, difference.n), "")
@@ -221,7 +217,8 @@ def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | Non
 
 
 def _reference_name(record: Record) -> str:
-    return f"{record['model']} by {record['implementation']}, {setting_in_words(*(record[name] for name in SETTING))}"
+    network = network_name(record["model"], record["implementation"])
+    return f"{network}, {setting_in_words(*(record[name] for name in SETTING))}"
 
 
 def _beside(record: Record, reference: Record) -> np.ndarray:

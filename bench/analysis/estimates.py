@@ -15,7 +15,7 @@ import pandas as pd
 from bench.analysis.answers import Answers, read_answers
 from bench.analysis.crossed import CROSSED, SEEDS, Estimate, accuracy, seeds_mean
 from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.intervals import LEVEL, Interval, unknown
 from bench.analysis.paired import paired_difference
 from bench.analysis.permutation import sign_flip_test
 from bench.analysis.seeds import Difference, Seeds, difference, problems, read_seeds
@@ -67,7 +67,7 @@ def row_difference(row: Row, reference: Row, reference_name: str, level: float =
     except (SingleSeedError, ConstantError):
         return bare
     except (UnpairedError, DifferentImagesError) as error:
-        return Difference(Interval(math.nan, math.nan, math.nan, bare.interval.n), f"undecided: {error}")
+        return Difference(unknown(bare.interval.n), f"undecided: {error}")
     interval = bare.interval if estimate.method == SEEDS else estimate.interval(level)
     return replace(bare, interval=interval, method=estimate.method, p_value=_p_value(row, reference))
 

@@ -33,6 +33,11 @@ class Interval:
         return math.isfinite(self.low)
 
 
+def unknown(num: int) -> Interval:
+    """Of so many values that have neither mean nor interval."""
+    return Interval(math.nan, math.nan, math.nan, num)
+
+
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     """The mean of one value a seed, with Student's t interval on n - 1 degrees of freedom.
 

@@ -23,7 +23,7 @@ from bench.analysis.errors import (
 from bench.analysis.estimates import Row, difference_estimate, read_row
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import Key, expected_seeds, require_columns, split
-from bench.analysis.speed import OURS
+from bench.speeds import OURS
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
 COSTS = {

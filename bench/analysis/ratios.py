@@ -39,6 +39,10 @@ class Ratio:
         return math.isfinite(self.low)
 
 
+UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
+"""Of what was not measured."""
+
+
 def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Ratio:
     """How many times the denominator the numerator is, each round paired with itself.
 

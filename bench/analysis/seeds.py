@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.errors import DuplicateRowError, MissingColumnError
-from bench.analysis.intervals import LEVEL, Interval, mean_interval, paired_interval
+from bench.analysis.intervals import LEVEL, Interval, mean_interval, paired_interval, unknown
 
 COMPLETE = "complete"
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
@@ -47,7 +47,7 @@ class Seeds:
     def interval(self, level: float = LEVEL) -> Interval:
         """Over the seeds that finished; all NaN where none did."""
         values = [self.accuracy[seed] for seed in sorted(self.accuracy)]
-        return mean_interval(values, level) if values else _NOTHING
+        return mean_interval(values, level) if values else unknown(0)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,6 @@ class Difference:
     """What the interval is over; empty without one."""
     p_value: float = math.nan
     """Of a sign-flip test; NaN where there are too few pairs for one."""
-
-
-_NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
 
 def expected_seeds(cells: pd.DataFrame) -> list[int]:
@@ -115,7 +112,7 @@ def difference(row: Seeds, reference: Seeds, reference_name: str, level: float =
     """How far a row lies above its reference, seed by seed; undecided if a seed lacks on either side."""
     pairs = row.accuracy.keys() & reference.accuracy.keys()
     if lacking := problems(row, reference, reference_name):
-        return Difference(Interval(math.nan, math.nan, math.nan, len(pairs)), f"undecided: {lacking}")
+        return Difference(unknown(len(pairs)), f"undecided: {lacking}")
     interval = paired_interval(row.accuracy, reference.accuracy, level)
     if interval.is_known:
         return Difference(interval, COMPLETE)

@@ -13,17 +13,14 @@ import pandas as pd
 
 from bench.analysis.errors import DuplicateRowError, UnknownReferenceError
 from bench.analysis.intervals import LEVEL
-from bench.analysis.ratios import Ratio, paired_ratio
+from bench.analysis.ratios import UNKNOWN, Ratio, paired_ratio
 from bench.analysis.seeds import require_columns, split
-from bench.speeds import FIGURES, HEAT
+from bench.speeds import FIGURES, HEAT, OURS
 
 HEAT_KEY = ["measurement", *HEAT]
-OURS = "ours"
-"""The implementation that is not another library's."""
 _PLACE = ["machine", "suite"]
 _ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
 _READ = [*HEAT_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
-_UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
 
 
 def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -70,7 +67,7 @@ def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
         UnpairedError: one has more rounds.
     """
     ours, theirs = rates(row), rates(other)
-    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else _UNKNOWN
+    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else UNKNOWN
 
 
 def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.analysis.crossed import Estimate
 from bench.analysis.errors import MarginError
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.intervals import LEVEL, Interval, unknown
 from bench.analysis.multiple import corrected_level
 
 Word = Literal["supported", "refuted", "undecided"]
@@ -63,7 +63,7 @@ def judge(estimate: Estimate, sense: Sense, margin: float = 0.0, *, family: int 
 
 def undecided(reason: str, num_pairs: int = 0, level: float = LEVEL) -> Verdict:
     """The verdict where there is no estimate, and why."""
-    return Verdict("undecided", Interval(math.nan, math.nan, math.nan, num_pairs), level, reason)
+    return Verdict("undecided", unknown(num_pairs), level, reason)
 
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:

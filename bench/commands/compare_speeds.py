@@ -20,7 +20,7 @@ from bench.analysis.changes import SpeedChange, SpeedChanges, speed_changes
 from bench.commands.compare_conditions import Conditions, differences, refuse
 from bench.commands.compare_words import known, slower, some
 from bench.errors import InputError
-from bench.speeds import SETTING, latest, read, setting_in_words
+from bench.speeds import SETTING, latest, network_name, read, setting_in_words
 
 SUFFIX = ".parquet"
 CONDITIONS = ("machine", "threads", "protocol")
@@ -157,7 +157,7 @@ def _ratio(to_reference: float) -> str:
 def _network(change: SpeedChange) -> str:
     """The network, and its setting where that is its own; at its best also what that was before."""
     row, old, new = change.row, change.old, change.new
-    name = row.model if row.implementation == "ours" else f"{row.model} by {row.implementation}"
+    name = network_name(row.model, row.implementation)
     if row.kind == "latency":
         return name
     settings = [setting_in_words(*(one[name] for name in SETTING)) for one in (old, new)]

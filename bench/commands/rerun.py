@@ -15,12 +15,13 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 
-from bench.analysis.changes import UNKNOWN, ratio_over_restarts
-from bench.analysis.ratios import Ratio
+from bench.analysis.changes import ratio_over_restarts
+from bench.analysis.ratios import UNKNOWN, Ratio
 from bench.commands.compare_trees import Tree, checked_out, find_commit, working_tree
 from bench.commands.compare_turns import Measured, Order, take_turns, workers
 from bench.commands.compare_words import known, slower
 from bench.errors import InputError
+from bench.speeds import OURS
 from bench.suite import Suite, load_suite
 from bench.timed import setting_of_runs, without_weights
 from models.spec import parse_spec
@@ -136,7 +137,7 @@ def orders_of(suite: Suite, device: Device, only: str | None) -> list[Order]:
     """
     bare = without_weights(suite.models)
     wanted = _conditions(only) if only else {}
-    setting = {"implementation": "ours"} | asdict(setting_of_runs(suite, device))
+    setting = {"implementation": OURS} | asdict(setting_of_runs(suite, device))
     each = [{"model": model, "task": task} for model in bare for task in TASKS]
     chosen = [one for one in each if wanted.items() <= one.items()]
     if not chosen:

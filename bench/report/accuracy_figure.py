@@ -14,9 +14,20 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.seeds import COMPLETE, split
-from bench.report.drawing import DASHES, Dashes, chance_handle, colour, columns, draw_chance, grid, marker, style
+from bench.report.drawing import (
+    DASHES,
+    Dashes,
+    chance_handle,
+    colour,
+    columns,
+    draw_chance,
+    grid,
+    marker,
+    model_handle,
+    style,
+)
 from bench.report.layout import Panel, panels
-from bench.report.wording import family_name, short_count
+from bench.report.wording import short_count
 
 _SCRATCH_FILL, _MISSING_FILL = "left", "white"
 """Half filled, and hollow."""
@@ -140,14 +151,7 @@ def _set_sizes(ax: Axes, sizes: list[int], scratch_at: float | None) -> None:
 def _legend(comparison: pd.DataFrame, series: list[_Series]) -> list[Line2D]:
     several = len({line.corpus for line in series}) > 1
     handles = [
-        Line2D(
-            [],
-            [],
-            color=colour(line.family),
-            marker=marker(line.family),
-            linestyle=line.dashes,
-            label=f"{family_name(line.family)}: {line.model}" + (f" on {line.corpus}" if several else ""),
-        )
+        model_handle(f"{line.model} on {line.corpus}" if several else line.model, line.family, line.dashes)
         for line in series
     ]
     if (comparison["corpus"] == SCRATCH).any():

@@ -45,10 +45,10 @@ def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
         handles = _legend(targets, looks)
         num_columns = columns(len(targets))
         rows = ceil(len(handles) / max(1, num_columns))
-        figure, axes = grid(len(targets), width=3.5, height=3.2, below=0.18 * rows)
-        for number, (target, ax) in enumerate(zip(targets, axes, strict=True)):
+        label = "Difference in test accuracy (points)"
+        figure, axes = grid(len(targets), width=3.5, height=3.2, below=0.18 * rows, ylabel=label)
+        for target, ax in zip(targets, axes, strict=True):
             _draw_panel(ax, target, looks)
-            ax.set_ylabel("" if number % num_columns else "Difference in test accuracy (points)")
         figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
     return figure
 

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.report.wording import family_name
+
 Dashes = Literal["-", "--", ":", "-."]
 DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
 """What the lines of one family differ in."""
@@ -39,8 +41,10 @@ def style() -> Iterator[None]:
         yield
 
 
-def grid(num_panels: int, *, width: float, height: float, below: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """A figure of accuracies with so many axes; sizes in inches: of a panel, and below all."""
+def grid(
+    num_panels: int, *, width: float, height: float, below: float = 0.0, ylabel: str = "Test accuracy (%)"
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many axes; sizes in inches: of a panel, and below all."""
     num_columns = columns(num_panels)
     num_rows = ceil(num_panels / num_columns)
     figure = Figure(figsize=(width * num_columns, height * num_rows + below), layout="constrained")
@@ -52,13 +56,19 @@ def grid(num_panels: int, *, width: float, height: float, below: float = 0.0) ->
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_axisbelow(True)
         if number % num_columns == 0:
-            ax.set_ylabel("Test accuracy (%)")
+            ax.set_ylabel(ylabel)
     return figure, axes[:num_panels]
 
 
 def columns(num_panels: int) -> int:
     """How many panels stand side by side: at most three, and four in a square."""
     return 2 if num_panels == 4 else min(3, num_panels)
+
+
+def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
+    """The legend's entry for a model's line."""
+    look: dict[str, Any] = {"color": colour(family), "marker": marker(family), "linestyle": dashes}
+    return Line2D([], [], label=f"{family_name(family)}: {model}", **look)
 
 
 def draw_chance(ax: Axes, chance: float | None) -> None:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from bench.analysis.across_targets import AcrossTargets, across_targets
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.crossed import CROSSED
 from bench.analysis.growth import Duel, Growth, duels, growth
 from bench.analysis.ladders import Ladder, ladders, over_targets
 from bench.analysis.likeness import Likeness, likenesses
@@ -64,11 +63,6 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
     found = ladders(tables["cells"], tables.get("answers"))
     transfers = sorted(dict.fromkeys(ladder.transfer for ladder in found), key=lambda one: one != FINE_TUNE)
     return tuple(_of_transfer(one, [ladder for ladder in found if ladder.transfer == one]) for one in transfers)
-
-
-def over(ladder: Ladder) -> str:
-    """What the intervals of a ladder are over, in words."""
-    return "seeds and test images" if ladder.method == CROSSED else "seeds"
 
 
 def at_largest(found: Together | Errors) -> str:

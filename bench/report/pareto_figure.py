@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.pareto import BEHIND, COSTS, FRONT
 from bench.analysis.seeds import COMPLETE, split
-from bench.report.drawing import DASHES, Dashes, colour, columns, grid, marker, style, tint
+from bench.report.drawing import DASHES, Dashes, colour, columns, grid, marker, model_handle, style, tint
 from bench.report.layout import pretraining_name
-from bench.report.wording import family_name, short_count
+from bench.report.wording import short_count
 
 AXES = {
     "images_per_second": "Images/s in inference (more is better)",
@@ -173,17 +173,7 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
     looks = _looks(rows)
     dashes = {model: look.dashes for (model, _), look in looks.items()}
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=colour(family),
-            marker=marker(family),
-            linestyle=dashes[model],
-            label=f"{family_name(family)}: {model}",
-        )
-        for (family, model), _ in split(rows, ["family", "model"])
-    ]
+    handles = [model_handle(model, family, dashes[model]) for (family, model), _ in split(rows, ["family", "model"])]
     signs = [
         (True, Line2D([], [], marker="o", markeredgecolor=_EDGE, markerfacecolor="0.6", **_FRONT_LINE)),
         ((rows["corpus"] == SCRATCH).any(), _sign("from scratch", "0.45", _fill(True, True))),

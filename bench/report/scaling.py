@@ -6,11 +6,11 @@ from bench.analysis.crossings import Crossing
 from bench.analysis.growth import Duel, Growth
 from bench.analysis.intervals import LEVEL, Interval
 from bench.analysis.scaling import LawCurve
-from bench.report.findings import Findings, OnTarget, over
+from bench.report.findings import Findings, OnTarget
 from bench.report.ladder_pictures import LadderPictures, Name
 from bench.report.layout import heading
 from bench.report.page import Cell, Picture, Section, Table
-from bench.report.wording import ABSENT, count, decimal, plural, points, short_count
+from bench.report.wording import ABSENT, count, decimal, interval_over, plural, points, short_count
 
 _NO_LADDER = (
     "No ladder has two rungs of equal class count, so there is no trend and no crossing to read: rungs that differ in "
@@ -93,7 +93,7 @@ def _with_trend(found: Findings) -> list[OnTarget]:
 
 
 def _methods(targets: Sequence[OnTarget]) -> str:
-    return " or ".join(dict.fromkeys(over(one.ladder) for one in targets))
+    return interval_over(one.ladder.method for one in targets)
 
 
 def _meaning(duels: Sequence[Duel]) -> str:

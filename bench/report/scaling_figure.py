@@ -11,9 +11,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 
 from bench.analysis.growth import Growth
 from bench.analysis.scaling import Curve
-from bench.report.drawing import DASHES, Dashes, colour, columns, grid, marker, style
+from bench.report.drawing import DASHES, Dashes, colour, columns, grid, marker, model_handle, style
 from bench.report.findings import OnTarget
-from bench.report.wording import family_name, short_count
+from bench.report.wording import short_count
 
 _POINTS = 60
 """Of a drawn curve."""
@@ -34,10 +34,9 @@ def scaling_figure(targets: Sequence[OnTarget]) -> Figure:
         handles = _legend(targets, dashes)
         num_columns = columns(len(targets))
         below = 0.18 * ceil(len(handles) / num_columns)
-        figure, axes = grid(len(targets), width=3.5, height=3.0, below=below)
-        for number, (target, ax) in enumerate(zip(targets, axes, strict=True)):
+        figure, axes = grid(len(targets), width=3.5, height=3.0, below=below, ylabel="Test error (%)")
+        for target, ax in zip(targets, axes, strict=True):
             _draw_panel(ax, target, dashes)
-            ax.set_ylabel("" if number % num_columns else "Test error (%)")
         figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
     return figure
 
@@ -126,17 +125,7 @@ def _dashes(targets: Sequence[OnTarget]) -> dict[str, Dashes]:
 
 def _legend(targets: Sequence[OnTarget], dashes: dict[str, Dashes]) -> list[Line2D]:
     models = {model.model: model.family for target in targets for model in target.growth if model.rungs}
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=colour(family),
-            marker=marker(family),
-            linestyle=dashes[name],
-            label=f"{family_name(family)}: {name}",
-        )
-        for name, family in models.items()
-    ]
+    handles = [model_handle(name, family, dashes[name]) for name, family in models.items()]
     if any(reach(target) for target in targets):
         handles.append(Line2D([], [], color="0.45", linestyle=":", label="extrapolated"))
     return handles

@@ -4,12 +4,12 @@ import pandas as pd
 
 from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
-from bench.analysis.speed import OURS, ranking_changes, standings
+from bench.analysis.speed import ranking_changes, standings
 from bench.report.page import Cell, Section, Table
 from bench.report.speed_machines import Machine
 from bench.report.speed_tables import interval_in_words, latency_table, rate_table, untried_table
 from bench.report.wording import ABSENT, known, plural, three_digits
-from bench.speeds import SPEED_PROTOCOL
+from bench.speeds import OURS, SPEED_PROTOCOL
 
 _VERSIONS = ["python", "torch", "timm", "torchvision"]
 _MUST_AGREE = ["protocol", "commit", "threads", *_VERSIONS]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analysis.pareto import pareto
 from bench.analysis.seeds import split
-from bench.speeds import latest
+from bench.speeds import OURS, latest
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]
 
 def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     """Inference before training; in a heat the reference, then the suite's models, our own before their peers."""
-    implementations = ["ours", "timm", "torchvision"]
+    implementations = [OURS, "timm", "torchvision"]
     place = {
         "task": rows["task"].map(_place_in(["inference", "training"])),
         "kind": rows["kind"].map(_place_in(["latency", "equal", "best"])),

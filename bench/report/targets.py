@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from bench.analysis.intervals import LEVEL
 from bench.analysis.ladders import AtRung
-from bench.report.findings import Findings, Together, at_largest, over
+from bench.report.findings import Findings, Together, at_largest
 from bench.report.ladder_pictures import LadderPictures
 from bench.report.layout import heading
 from bench.report.page import Cell, Section, Table
-from bench.report.wording import count, decimal, percent, plural
+from bench.report.wording import count, decimal, interval_over, percent, plural
 
 Rows = tuple[tuple[str | Cell, ...], ...]
 
@@ -60,7 +60,7 @@ def _means(one: Together) -> Table:
     )
     caption = (
         f"{one.title}: interquartile mean of the accuracies on {plural(one.across.num_targets, 'target')}, "
-        f"± half of its {LEVEL:.0%} interval over {over(one.ladder)}, by pretraining images."
+        f"± half of its {LEVEL:.0%} interval over {interval_over([one.ladder.method])}, by pretraining images."
     )
     return Table(caption, ("Model", *_sizes(one)), rows, 1)
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.seeds import split
-from bench.report.drawing import colour, columns, grid, marker, style
+from bench.report.drawing import colour, grid, marker, style
 from bench.report.wording import family_name
 
 _MOST_MARKERS = 24
@@ -25,12 +25,11 @@ def tuning_figure(curves: pd.DataFrame) -> Figure:
     with style():
         stages = list(split(curves, ["stage"]))
         families = list(dict.fromkeys(curves["family"]))
-        figure, axes = grid(len(stages), width=3.5, height=2.8, below=0.25)
-        for number, (((stage,), own), ax) in enumerate(zip(stages, axes, strict=True)):
+        label = "Expected best validation\naccuracy (%)"
+        figure, axes = grid(len(stages), width=3.5, height=2.8, below=0.25, ylabel=label)
+        for ((stage,), own), ax in zip(stages, axes, strict=True):
             _draw_stage(ax, own)
             ax.set_title(_TITLES.get(stage, str(stage)))
-            if number % columns(len(stages)) == 0:
-                ax.set_ylabel("Expected best validation\naccuracy (%)")
         handles = [_handle(family) for family in families]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     return figure

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import models
+from bench.speeds import OURS
 from bench.throughput.images import random_batch
 from bench.throughput.peers import build_peer
 from bench.throughput.settings import NUM_CLASSES, Device, Network, Setting
@@ -67,7 +68,7 @@ def open_lane(setting: Setting, device: torch.device) -> Lane:
 
 def build_network(network: Network, image_size: int) -> nn.Module:
     """The network with random weights, on the CPU or whatever device is torch's default."""
-    if network.implementation == "ours":
+    if network.implementation == OURS:
         return models.build(network.model, num_classes=NUM_CLASSES, image_size=image_size, seed=0)
     return build_peer(network.model, network.implementation, num_classes=NUM_CLASSES, image_size=image_size)
 

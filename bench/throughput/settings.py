@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from bench.speeds import setting_in_words
+from bench.speeds import OURS, network_name, setting_in_words
 
 Device = Literal["cpu", "cuda"]
 Task = Literal["inference", "training"]
@@ -22,10 +22,10 @@ class Network:
     """A model, by its spec here, and whose implementation of it."""
 
     model: str
-    implementation: Implementation = "ours"
+    implementation: Implementation = OURS
 
     def __str__(self) -> str:
-        return self.model if self.implementation == "ours" else f"{self.model} by {self.implementation}"
+        return network_name(self.model, self.implementation)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from bench.analysis.claims.rows import Row, stacked
 from bench.analysis.claims.words import Unit, figure, images
 from bench.analysis.crossings import Crossing, Side, crossing, sides
-from bench.analysis.intervals import Interval
+from bench.analysis.intervals import Interval, unknown
 from bench.analysis.power import Limits, Needed
 
 
@@ -37,7 +37,7 @@ class CrossingSize:
         """The size; where the models do not cross within the range measured, the bound that follows from that."""
         found = crossing(*self.sides, level)
         if found.outcome in ("several", "is passed"):
-            return Interval(math.nan, math.nan, math.nan, found.num_seeds)
+            return unknown(found.num_seeds)
         low = 0.0 if found.low is None else found.low
         high = math.inf if found.high is None else found.high
         return Interval(math.nan if found.size is None else found.size, low, high, found.num_seeds)

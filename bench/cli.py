@@ -19,7 +19,7 @@ from bench.plan import Plan, expand
 from bench.resolved import ResolvedSuite, resolve
 from bench.store import Store
 from bench.suite import default_data_dir, load_suite
-from bench.tuning.choice import tuned
+from bench.tuning.choice import tuned, tuning_store
 from models.spec import SpecError
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def status(
     """Say how far a suite has come, from any shell, while it runs or not."""
     from bench.commands.status import show_status
 
-    show_status(console, _existing_store(suite, results), watch=watch, as_json=as_json)
+    show_status(console, _existing_store(suite, results, or_trials=True), watch=watch, as_json=as_json)
 
 
 @app.command()
@@ -312,21 +312,22 @@ def _automatic(suite: str, device: str) -> str:
     return "gpu" if device == "cuda" else "cpu"
 
 
-def _existing_store(suite: str, results: Path) -> Store:
-    """The store of a suite; for `auto` the one of `gpu` or `cpu`, whichever was run last."""
+def _existing_store(suite: str, results: Path, *, or_trials: bool = False) -> Store:
+    """The store of a suite, or one of its trials alone; for `auto` that of `gpu` or `cpu`, whichever was run last."""
     there = sorted(results.glob("*/suite.json"), key=lambda path: path.stat().st_mtime)
     if suite == "auto":
         names = [path.parent.name for path in there if path.parent.name in ("gpu", "cpu")]
         name = names[-1] if names else "cpu"
     else:
         name = Path(suite).name.removesuffix(".yaml").removesuffix(".yml")
-    if not (results / name / "suite.json").is_file():
+    store = Store(results / name)
+    if not store.has_suite and not (or_trials and tuning_store(store.root).has_suite):
         known = ", ".join(sorted(path.parent.name for path in there)) or "none"
         raise InputError(
             f"{results / name}: no results of suite {name!r}; there are results of: {known}. "
             f"`bench run {suite}` makes them"
         )
-    return Store(results / name)
+    return store
 
 
 def _runs_as_json(plan: Plan) -> list[dict[str, Any]]:

@@ -82,6 +82,11 @@ class Store:
         """Where a run that is under way has its lock and its checkpoint."""
         return self.root / "running" / key
 
+    @property
+    def has_suite(self) -> bool:
+        """Whether it says which suite it belongs to."""
+        return (self.root / "suite.json").is_file()
+
     def suite(self) -> ResolvedSuite:
         """The suite that this store belongs to."""
         path = self.root / "suite.json"
@@ -209,6 +214,11 @@ def open_trials(root: Path) -> Store:
     store = _made(root)
     _remove_leftovers(store)
     return store
+
+
+def keep_suite(store: Store, suite: ResolvedSuite) -> None:
+    """Say in a store of trials which suite they were last made for; StoreError where it cannot be written."""
+    write_atomically(store.root / "suite.json", _json(suite.model_dump(mode="json")))
 
 
 def _made(root: Path) -> Store:

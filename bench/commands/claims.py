@@ -105,7 +105,7 @@ def _details(one: Judgement) -> list[Text]:
 def _evidence(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
     beside = Store(store.root.parent / ARRANGEMENT)
     arrangement = None
-    if beside.root != store.root and (beside.root / "suite.json").is_file():
+    if beside.root != store.root and beside.has_suite:
         arrangement = Evidence(build_tables(beside), _references(beside.suite()))
     return Evidence(tables, _references(suite), _size_classes(tables["cells"], tables["runs"]), arrangement)
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from bench.commands.plan_text import describe, failure_line
+from bench.commands.tuning_status import TuningStatus, suite_to_watch, tuning_lines, tuning_status
 from bench.commands.under_way import UnderWay, duration, how_far, runs_under_way
 from bench.plan import expand
 from bench.runs import Run
@@ -44,6 +45,8 @@ class SuiteStatus:
     """Of all runs' budgets."""
     amount_done: float
     """Of the runs that are `ok`, and the part done of the running ones."""
+    tuning: TuningStatus | None
+    """Of its trials, where it asks for a tuning."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -74,7 +77,7 @@ def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -
 
 def suite_status(store: Store) -> SuiteStatus:
     """Look at a suite's store."""
-    suite = store.suite()
+    suite = suite_to_watch(store)
     runs = {run.key: run for run in expand(suite).runs}
     begun = {one.run.key: one for one in runs_under_way(store, runs)}
     running = [one for one in begun.values() if one.is_held]
@@ -94,6 +97,7 @@ def suite_status(store: Store) -> SuiteStatus:
         amount=sum(run.budget.amount for run in runs.values()),
         amount_done=sum(run.budget.amount for run in ok)
         + sum(one.run.budget.amount * one.share_done for one in running),
+        tuning=tuning_status(store),
     )
 
 
@@ -111,6 +115,7 @@ def as_dict(status: SuiteStatus) -> dict[str, Any]:
             {"key": run.key, "run": describe(run), "status": record["status"], "reason": record["reason"]}
             for run, record in status.not_ok
         ],
+        "tuning": _tuning_as_dict(status.tuning),
     }
 
 
@@ -127,8 +132,7 @@ def _lines(status: SuiteStatus) -> Iterator[str]:
     """The counts, what is under way, what was interrupted or failed, and the whole in one line; with Rich's markup."""
     counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
     yield f"{escape(status.store)}: {status.num_runs} runs: {counts}"
-    for one in status.running:
-        yield f"[green]running[/] {_who(one)}  {escape(describe(one.run))}: {how_far(one.said)}{_resumes(one)}"
+    yield from map(_running_line, status.running)
     for one in status.interrupted:
         step = one.said.progress.step if one.said and one.said.progress else 0
         yield (
@@ -137,6 +141,9 @@ def _lines(status: SuiteStatus) -> Iterator[str]:
         )
     for run, record in status.not_ok:
         yield failure_line(run, record)
+    if status.tuning is not None:
+        yield from tuning_lines(status.tuning)
+        yield from map(_running_line, status.tuning.running)
     done = status.counts.get("ok", 0)
     share = status.amount_done / status.amount if status.amount else 1.0
     left = f", about {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
@@ -150,6 +157,10 @@ def _amount(amount: float, match: Match) -> str:
     return f"{amount:.3g}" if match == "flops" else f"{amount:,.0f}"
 
 
+def _running_line(one: UnderWay) -> str:
+    return f"[green]running[/] {_who(one)}  {escape(describe(one.run))}: {how_far(one.said)}{_resumes(one)}"
+
+
 def _who(one: UnderWay) -> str:
     return f"{one.run.key} (process {one.said.pid} on {escape(one.said.host)})" if one.said else one.run.key
 
@@ -157,6 +168,17 @@ def _who(one: UnderWay) -> str:
 def _resumes(one: UnderWay) -> str:
     number = one.said.num_resumes if one.said else 0
     return f", resumed {number} time{'s' if number > 1 else ''}" if number else ""
+
+
+def _tuning_as_dict(status: TuningStatus | None) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    return {
+        "counts": status.counts,
+        "studies": status.studies,
+        "is_chosen": status.is_chosen,
+        "running": [_run_as_dict(one) for one in status.running],
+    }
 
 
 def _run_as_dict(one: UnderWay) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from bench.plan import Plan
 from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.search_space import Point, ResolvedTuning
-from bench.store import Record, Store, check_trials_belong, open_trials
+from bench.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.following import NOT_RUN, Due, Followed, follow
 from bench.tuning.points import draw_points
@@ -51,6 +51,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
     root = place.results / suite.name
     check_trials_belong(root, suite)
     store = open_trials(tuning_store(root).root)
+    keep_suite(store, suite)
     trials = Trials(suite.untuned(), draw_points(suite.tuning, store), store, is_adopted=_is_adopted(root))
     console.print(_summary(suite, suite.tuning, store), highlight=False, soft_wrap=True)
     try:
@@ -105,9 +106,8 @@ def _alike(run: Run) -> Alike:
 
 def _is_adopted(root: Path) -> bool:
     """Whether the suite was run with what its trials chose."""
-    if not (root / "suite.json").is_file():
-        return False
-    tuning = Store(root).suite().tuning
+    store = Store(root)
+    tuning = store.suite().tuning if store.has_suite else None
     return tuning is not None and bool(tuning.chosen)
 
 

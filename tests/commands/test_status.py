@@ -11,8 +11,14 @@ import pytest
 from rich.console import Console
 
 from bench.commands.status import as_dict, show_status, suite_status
+from bench.execute.record import build_record
+from bench.locks import acquire
 from bench.plan import expand
-from bench.store import open_store
+from bench.runs import Run
+from bench.store import Outcome, Store, keep_suite, open_store, open_trials
+from bench.tuning.choice import tuning_store
+from bench.tuning.following import chosen, follow
+from bench.tuning.points import draw_points
 
 
 @pytest.fixture
@@ -100,6 +106,68 @@ def test_json_holds_the_same(busy, runs, capsys):
     assert found["running"][0]["num_resumes"] == 2
     assert found["interrupted"][0]["key"] == runs[5].key
     assert found["not_ok"][0]["status"] == "diverged"
+
+
+@pytest.fixture
+def tunable(tmp_path, resolve_suite):
+    """A suite of one family that asks for four trials of pretraining, two of which go on, with nothing made yet."""
+    space = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+    tuning = {"trials": 4, "space": space, "halvings": [0.5]}
+    suite = resolve_suite(tuning=tuning, models=["vit_pico/8"], transfers=["linear"])
+    return suite, Store(tmp_path / "tuned" / suite.name)
+
+
+def make(trials: Store, run: Run, status: str = "ok", accuracy: float = 0.5) -> None:
+    metrics = {"validation_accuracy": accuracy, "validation_loss": 1.0}
+    trials.write(Outcome(build_record(run, status=status, reason="" if status == "ok" else status, metrics=metrics)))
+
+
+def test_trials_are_counted_before_anything_else_is_run_and_beside_it(tunable):
+    suite, store = tunable
+    trials = open_trials(tuning_store(store.root).root)
+    keep_suite(trials, suite)
+    points = draw_points(suite.tuning, trials)
+    runs = len(expand(suite).runs)
+    lines = said(store).splitlines()
+    assert lines[0] == f"{store.root}: {runs} runs: {runs} to do"
+    assert lines[1:3] == ["tuning: 4 trials: 0 done, 4 left", "  vit pretrain: 4 not run"]
+
+    (study,) = follow(suite, points, trials.look)
+    make(trials, study.due[0].run, "diverged")
+    for number, due in enumerate(study.due[1:]):
+        make(trials, due.run, accuracy=0.1 * number)
+    (study,) = follow(suite, points, trials.look)
+    folder = trials.running_folder(study.due[0].run.key)
+    folder.mkdir(parents=True)
+    with acquire(folder):
+        status = suite_status(store)
+        assert status.tuning.counts == {"done": 1, "failed": 1, "left": 2}
+        assert status.running == []
+        assert [one.run.key for one in status.tuning.running] == [study.due[0].run.key]
+        text = said(store)
+    assert "tuning: 4 trials: 1 done, 1 failed, 2 left\n  vit pretrain: 1 diverged, 1 pruned, 2 not run\n" in text
+    assert [line for line in text.splitlines() if line.startswith(f"running {study.due[0].run.key}")]
+
+    for due in study.due:
+        make(trials, due.run)
+    open_store(store.root.parent, suite.tuned(chosen(follow(suite, points, trials.look))))
+    found = as_dict(suite_status(store))
+    assert found["counts"] == {"to do": runs}
+    assert found["tuning"] == {
+        "counts": {"done": 3, "failed": 1, "left": 0},
+        "studies": {"vit pretrain": {"diverged": 1, "pruned": 1, "ok": 2}},
+        "is_chosen": True,
+        "running": [],
+    }
+    assert "tuning: 4 trials: 3 done, 1 failed; every study has its choice" in said(store)
+
+
+def test_a_tuning_that_is_not_begun_says_so_and_one_that_nobody_asked_for_says_nothing(store, tunable):
+    suite, untuned = tunable
+    open_store(untuned.root.parent, suite)
+    assert "tuning: no trial is begun; `bench tune` makes them" in said(untuned)
+    assert suite_status(untuned).tuning.counts == {"done": 0, "failed": 0, "left": 0}
+    assert "tuning: " not in said(store)
 
 
 def test_watching_looks_again_until_ctrl_c_without_torch(busy, interruptible):

@@ -132,6 +132,8 @@ def test_killed_at_any_time_it_goes_on_and_chooses_what_it_would_have_chosen(tmp
     code, said = finish(tmp_path, "tune", "tiny.yaml")
     assert code == 0, said
     assert "chosen for vit transfer: trial" in said
+    shown = CliRunner().invoke(app, ["status", "tiny.yaml", "--results", str(tmp_path / "results")])
+    assert "tuning: 4 trials: 4 done; every study has its choice" in shown.stdout
     assert "transfer vit_pico/8:depth=1 on digits@20, seed 1000, trial 1 (batch_size" in said
     assert drawn.read_bytes() == points
     for key, changed_at in before.items():

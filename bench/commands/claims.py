@@ -84,11 +84,10 @@ def _verdicts(judgements: Sequence[Judgement]) -> Table:
 
 def _details(one: Judgement) -> list[Text]:
     claim = one.claim
-    heading = Text.assemble(
-        (f"{claim.id} ", "bold"), claim.sentence, " ", (one.verdict, STYLES.get(one.verdict, "dim"))
-    )
+    verdict = (one.verdict, STYLES.get(one.verdict, "dim"))
+    heading = Text.assemble((f"{claim.id} ", "bold"), verdict, f": {claim.sentence}")
     published = "; ".join(filter(None, (claim.published.figure, claim.published.metric, claim.published.source)))
-    level = "" if math.isnan(one.level) else f"each interval at {100 * one.level:.4g} %"
+    level = f"each interval at {one.level_text}" if one.level_text else ""
     told = [
         ("published", published),
         ("judged by", claim.margin),
@@ -132,10 +131,11 @@ def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
     target = parse_target(claim.target)
     margin = claim.margin / 100
+    by = f"{claim.margin:g} point{'' if claim.margin == 1 else 's'}"
     limits, words = {
-        "above": (Limits(margin, math.inf), f"first above second by more than {claim.margin:g} points"),
-        "below": (Limits(-math.inf, -margin), f"first below second by more than {claim.margin:g} points"),
-        "within": (Limits(-margin, margin), f"first within {claim.margin:g} points of second"),
+        "above": (Limits(margin, math.inf), f"first above second by more than {by}"),
+        "below": (Limits(-math.inf, -margin), f"first below second by more than {by}"),
+        "within": (Limits(-margin, margin), f"first within {by} of second"),
     }[claim.difference]
     return Claim(
         id=claim.id,

@@ -8,10 +8,11 @@ from bench.report.page import Cell, Section, Table
 from bench.report.wording import ABSENT
 
 _HOW = (
-    "Each claim is judged by an interval: supported where it lies wholly within the claim's margin, refuted where it "
-    "lies wholly beyond, else undecided, which says that these results can't tell. The levels are corrected, so that "
-    f"all verdicts of this page together hold at {LEVEL:.0%}. Pairs are seeds. A claim about stated pretraining sizes "
-    "is judged at those sizes alone; what this suite's own sizes show stands beside the verdicts, and is none."
+    "Each claim is judged by an interval, but for what is exact (C8): supported where it lies wholly within the "
+    "claim's margin, refuted where it lies wholly beyond, else undecided, which says that these results can't tell. "
+    f"The levels are corrected, so that all verdicts of this page together hold at {LEVEL:.0%}. Pairs are seeds. A "
+    "claim about stated pretraining sizes is judged at those sizes alone; what this suite's own sizes show stands "
+    "beside the verdicts, and is none. The keys of the runs behind each claim stand at the end of this section."
 )
 
 
@@ -52,9 +53,9 @@ def _verdict(one: Judgement) -> tuple[str | Cell, ...]:
 
 
 def _found(judgements: Sequence[Judgement]) -> Table:
-    caption = "What was found, at the corrected level; a claim with several lines needs all of them."
+    caption = "What was found, at the corrected level; a claim with several lines needs all of them supported."
     rows = [
-        (one.claim.id, part.name, part.text, part.word, one.measured, f"{100 * one.level:.4g} %")
+        (one.claim.id, part.name, part.text, part.word, one.measured, one.level_text)
         for one in judgements
         for part in one.parts
     ]

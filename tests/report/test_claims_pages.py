@@ -55,7 +55,12 @@ def test_scaled_rungs_stand_beside_under_another_name(judgements: list[Judgement
     beside = section.tables[2]
     assert "Beside the verdicts, and none" in beside.caption
     lines = [row[1].text for row in beside.cells if row[0].text == "C1"]
-    assert lines[0].startswith("smallest rung of this ladder (256 images of fractals): ViT less ResNet")
+    assert lines[0].startswith("smallest rung of this ladder, fractals: ViT less ResNet after 256 images, digits@100: ")
+    assert lines[1].startswith("smallest rung of this ladder, fractals, in-domain: ViT less ResNet")
+    (first, inside) = (row[1].text for row in beside.cells if row[0].text == "C4")
+    assert first.startswith("this ladder, after ")
+    assert inside.startswith("this ladder, in-domain, after ")
+    assert first.endswith(", 3 pairs, 95%")
     assert not any("supported" in line or "refuted" in line for line in lines)
 
 
@@ -64,6 +69,7 @@ def test_the_keys_of_the_runs_stand_in_small(judgements: list[Judgement]) -> Non
     trend = next(one for one in judgements if one.claim.id == "C11")
     assert f"C11: [{', '.join(trend.keys)}]" in section.code
     assert "C1: " not in section.code
+    assert section.paragraphs[0].endswith("stand at the end of this section.")
 
 
 def test_the_page_has_it_near_the_top_in_both_forms(
@@ -86,5 +92,5 @@ def test_levels_are_those_of_the_judgements(judgements: list[Judgement]) -> None
     (section,) = claims(judgements)
     levels = {row[5].text for row in section.tables[1].cells}
     known = {one.level for one in judgements if not math.isnan(one.level)}
-    assert levels == {f"{100 * level:.4g} %" for level in known}
+    assert levels == {f"{100 * level:.4g}%" for level in known}
     assert len(levels) == 1

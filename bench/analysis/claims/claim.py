@@ -1,5 +1,6 @@
 """A claim as it is declared, and what a judgement of it holds."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -109,6 +110,11 @@ class Judgement:
     def text(self) -> str:
         """The figure with its interval; empty without one."""
         return with_interval(Interval(self.estimate, self.low, self.high, 0), self.unit) if self.unit else ""
+
+    @property
+    def level_text(self) -> str:
+        """`99.38%`; empty without an interval."""
+        return "" if math.isnan(self.level) else f"{100 * self.level:.4g}%"
 
     @property
     def pairs(self) -> str:

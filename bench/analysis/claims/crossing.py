@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.analysis.claims.rows import Row, stacked
-from bench.analysis.claims.words import Unit, figure, images
+from bench.analysis.claims.words import Unit, figure, images, pairs
 from bench.analysis.crossings import Crossing, Side, crossing, sides
-from bench.analysis.intervals import Interval, unknown
+from bench.analysis.intervals import LEVEL, Interval, unknown
 from bench.analysis.power import Limits, Needed
 
 
@@ -48,7 +48,11 @@ class CrossingSize:
 
 
 def crossing_words(found: Crossing) -> str:
-    """What two curves do, in a few words; the first is ViT's."""
+    """What two curves do at the plain level, in a few words; the first is ViT's."""
+    return f"{_what(found)}, {pairs(found.num_seeds)}, {LEVEL:.0%}"
+
+
+def _what(found: Crossing) -> str:
     start, end = found.measured
     where = f"between {figure(start, 'images')} and {images(int(end))}"
     if found.outcome == "behind":

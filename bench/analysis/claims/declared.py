@@ -92,7 +92,7 @@ CLAIMS = (
         published=Published("exact: the same output", "", "by construction"),
         comparison=CannotTell(),
         margin="exact: one answer for all arrangements without encoding, in every seed, and not with any encoding",
-        needs="the results of the suite `arrangement`, with the answers to its test images",
+        needs="the results of the suite arrangement (`bench run arrangement`), with the answers to its test images",
     ),
     Claim(
         id="C9",
@@ -136,6 +136,6 @@ CLAIMS = (
         ),
         comparison=LessCompute(Limits(-math.inf, 1.0)),
         margin="pretraining FLOPs of ViT over those of ResNet below 1, on the mean of the real targets",
-        needs="the field `budgets`, which pretrains each model for several budgets, on real targets",
+        needs="ViT and ResNet pretrained for several budgets (`budgets`, as in the suite gpu-full), on real targets",
     ),
 )

@@ -91,7 +91,7 @@ def _arms(evidence: Evidence) -> dict[str, Row]:
     cells = evidence.cells[(evidence.cells["ablation"] == POSITION)]
     cells = cells[cells["target"].map(base) == ARRANGEMENT]
     if cells.empty:
-        raise MissingRowError(f"the suite {ARRANGEMENT!r}, which shows this, has no results here")
+        raise MissingRowError(f"the suite {ARRANGEMENT}, which shows this, has no results under the same --results")
     transfer = evidence.transfer(cells)
     found = {}
     for arm, model, corpus, size, target in zip(

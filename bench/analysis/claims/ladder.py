@@ -55,9 +55,10 @@ class AtSize:
         """What a rung of a scaled ladder shows in its place, on real targets and in-domain."""
         found = contest(evidence, _PAIR)
         if (size := _in_place(found.sizes, self.stands_in)) is not None:
-            what = f"{self.stands_in} rung of this ladder ({images(size)} of {found.corpus})"
-            for targets in filter(None, (found.targets, found.in_domain)):
-                yield line(what, partial(_gap, found, _PAIR, size, targets, ANY))
+            what = f"{self.stands_in} rung of this ladder, {found.corpus}"
+            yield line(what, partial(_gap, found, _PAIR, size, found.targets, ANY))
+            if found.in_domain:
+                yield line(f"{what}, in-domain", partial(_gap, found, _PAIR, size, found.in_domain, ANY))
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ class CrossesNear:
         """Where they cross on a scaled ladder, on real targets and in-domain."""
         found = contest(evidence, _PAIR)
         if len(sizes := found.trend_sizes) > 1:
-            for targets in filter(None, (found.targets, found.in_domain)):
-                curves = CrossingSize("", sizes, found.rows(_PAIR, sizes, targets), ANY).sides
-                yield f"this ladder, {_span(found, sizes)}, on {listed(targets)}: {crossing_words(crossing(*curves))}"
+            for where, targets in (("", found.targets), ("in-domain, ", found.in_domain)):
+                if targets:
+                    curves = CrossingSize("", sizes, found.rows(_PAIR, sizes, targets), ANY).sides
+                    words = crossing_words(crossing(*curves))
+                    yield f"this ladder, {where}{_span(found, sizes)}, on {listed(targets)}: {words}"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,10 @@ def test_it_is_read_from_the_suite_arrangement_beside_the_judged_one(
     beside = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
     other = Study().ladder(lambda family, size, target: 0.7)
     assert judge(other.evidence(arrangement=beside), "C8").verdict == "supported"
-    assert "has no results here" in judge(other.evidence(), "C8").reason
+    assert (
+        "the suite arrangement, which shows this, has no results under the same --results"
+        in judge(other.evidence(), "C8").reason
+    )
 
 
 def test_a_seed_that_is_missing_leaves_it_open(

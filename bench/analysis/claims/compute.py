@@ -1,5 +1,6 @@
 """Compute for equal accuracy, from the arms that differ in how long a model is pretrained."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from bench.analysis.claims.finding import Finding
 from bench.analysis.claims.rows import Place, Row, keys_of, stacked
 from bench.analysis.claims.words import FAMILY_NAMES, Unit, images, listed
 from bench.analysis.equal_accuracy import Spending, equal_accuracy_ratio, gap
-from bench.analysis.errors import MissingRowError
+from bench.analysis.errors import MissingRowError, ShapeError
 from bench.analysis.intervals import Interval
 from bench.analysis.power import Limits, Needed, seeds_needed
 
@@ -32,9 +33,13 @@ class Ratio:
         """By inverting the test of the gap at each ratio."""
         return equal_accuracy_ratio(*self._sides, level)
 
-    def needed(self, level: float) -> Needed | None:
-        """From the gap at the upper limit, which has to be told from zero."""
-        return seeds_needed(gap(*self._sides, self.limits.high), Limits(0.0, float("inf")), level)
+    def needed(self, level: float) -> Needed | str:
+        """From the gap at the upper limit, which has to be told from zero; in words where no FLOPs meet there."""
+        try:
+            there = gap(*self._sides, self.limits.high)
+        except ShapeError as error:
+            return f"budgets at which more of the two curves meets: {error}"
+        return seeds_needed(there, Limits(0.0, math.inf), level)
 
     @cached_property
     def _sides(self) -> tuple[Spending, Spending]:

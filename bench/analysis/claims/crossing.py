@@ -9,7 +9,7 @@ from bench.analysis.claims.rows import Row, stacked
 from bench.analysis.claims.words import Unit, figure, images, pairs
 from bench.analysis.crossings import Crossing, Side, crossing, sides
 from bench.analysis.intervals import LEVEL, Interval, unknown
-from bench.analysis.power import Limits, Needed
+from bench.analysis.power import Limits
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class CrossingSize:
         high = math.inf if found.high is None else found.high
         return Interval(math.nan if found.size is None else found.size, low, high, found.num_seeds)
 
-    def needed(self, level: float) -> Needed | None:
-        """Not known: rungs near the crossing help as much as seeds."""
-        return None
+    def needed(self, level: float) -> str:
+        """Not known in seeds: rungs near the crossing help as much."""
+        return "rungs nearer to where the models meet, or more seeds"
 
 
 def crossing_words(found: Crossing) -> str:

@@ -46,8 +46,8 @@ class Quantity(Protocol):
             AnalysisError: there is no interval.
         """
 
-    def needed(self, level: float) -> Needed | None:
-        """The seeds that would decide; None where no such number is known."""
+    def needed(self, level: float) -> Needed | str:
+        """The seeds that would decide; what else would, in words, where no such number is known."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Difference:
         """As verdicts take it."""
         return verdict_interval(self.estimate, level)
 
-    def needed(self, level: float) -> Needed | None:
+    def needed(self, level: float) -> Needed:
         """From the spread of these seeds."""
         return seeds_needed(self.estimate, self.limits, level)
 
@@ -99,8 +99,8 @@ class Judged:
     limits: Limits
     interval: Interval
     word: Word
-    needed: Needed | None
-    """The seeds that would decide it, where it is undecided and they are known."""
+    needed: Needed | str
+    """What would decide it: seeds where their number is known; empty where it is decided."""
 
 
 def finding(quantities: Sequence[Difference], measured: str) -> Finding:
@@ -134,7 +134,7 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
         interval = one.interval(level)
         word: Word = "refuted" if number in beyond else "supported" if is_within(interval, one.limits) else "undecided"
         asked = level if interval.mean in one.limits else corrected_level(len(quantities), level)
-        needed = one.needed(asked) if word == "undecided" else None
+        needed = one.needed(asked) if word == "undecided" else ""
         found.append(Judged(one.name, one.unit, one.limits, interval, word, needed))
     return found
 

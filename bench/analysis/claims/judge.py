@@ -169,10 +169,11 @@ def _why(one: Judged, num_parts: int) -> str:
 
 def _what_would(parts: Sequence[Judged]) -> str:
     """What the open quantities need: one that is estimated beyond its limits to refute the claim, else all of them."""
-    if any(part.needed is None for part in parts):
-        return "rungs nearer to where the models meet, or more seeds"
-    beyond = [part.needed for part in parts if part.needed and part.interval.mean not in part.limits]
-    found = _least(beyond) if beyond else _most([part.needed for part in parts if part.needed])
+    if in_words := [part.needed for part in parts if isinstance(part.needed, str)]:
+        return in_words[0]
+    seeds = [(part.needed, part.interval.mean in part.limits) for part in parts if isinstance(part.needed, Needed)]
+    beyond = [needed for needed, is_within in seeds if not is_within]
+    found = _least(beyond) if beyond else _most([needed for needed, _ in seeds])
     if found.images_forbid:
         return "more test images: with these, no number of seeds decides it, if the truth is what was estimated"
     if found.seeds is None:

@@ -45,6 +45,15 @@ def test_out_of_reach_is_a_bound(study: Study, judge: Judge) -> None:
     assert found.text.endswith("to open)")
 
 
+@pytest.mark.parametrize("cost", [100, 0.01])
+def test_budgets_that_share_no_flops_leave_it_open(study: Study, judge: Judge, cost: float) -> None:
+    """Equal FLOPs lie out of reach, so the interval is open there, and no number of seeds would close it."""
+    found = judge(budgets(study, 0.4, cost=cost).evidence(), "C12")
+    assert found.verdict == "undecided"
+    assert "the interval reaches 1 times" in found.reason
+    assert "budgets at which more of the two curves meets: at 1 times the FLOPs nothing" in found.would_decide
+
+
 def test_it_says_how_many_seeds_it_takes(study: Study, judge: Judge) -> None:
     study.spread = 0.01
     found = judge(budgets(study, 0.8).evidence(), "C12")

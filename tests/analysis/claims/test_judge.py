@@ -237,8 +237,8 @@ class Known:
     def interval(self, level: float) -> Interval:
         return Interval(self.mean, self.mean - 1 / (1 - level), self.mean + 1 / (1 - level), 3)
 
-    def needed(self, level: float) -> None:
-        return None
+    def needed(self, level: float) -> str:
+        return "more of it"
 
 
 def test_refutation_is_stepped_down_by_holm() -> None:

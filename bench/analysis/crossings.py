@@ -21,9 +21,11 @@ from scipy import optimize
 
 from bench.analysis.crossed import Estimate
 from bench.analysis.errors import NoLawError, ShapeError, TooFewRungsError
-from bench.analysis.intervals import LEVEL
+from bench.analysis.intervals import LEVEL, Interval
 from bench.analysis.scaling import Curve, LawCurve, Parts, fit_law, interpolate, mean_accuracy, weighted
 
+IntervalOf = Callable[[Estimate, float], Interval]
+"""An estimate's interval at a level."""
 Outcome = Literal["passes", "is passed", "several", "ahead", "behind"]
 """What the first model does as pretraining grows: `several` crossings, or none at all, being ahead or behind."""
 REACH = 10.0
@@ -92,7 +94,13 @@ def sides(sizes: Sequence[int], first: Parts, second: Parts) -> tuple[Side, Side
     return one, other
 
 
-def crossing(first: Side, second: Side, level: float = LEVEL, reach: float = 1.0) -> Crossing:
+def crossing(
+    first: Side,
+    second: Side,
+    level: float = LEVEL,
+    reach: float = 1.0,
+    interval_of: IntervalOf = Estimate.interval,
+) -> Crossing:
     """Where the first model passes the second, or is passed by it.
 
     Args:
@@ -100,6 +108,7 @@ def crossing(first: Side, second: Side, level: float = LEVEL, reach: float = 1.0
         second: another, of the same kind of curve, on the same targets, seeds and images.
         level: of the interval.
         reach: how many times beyond the largest rung laws are followed; 1 is not at all.
+        interval_of: of the difference at a size; a verdict's is wider where seeds are few.
 
     Raises:
         SingleSeedError, ConstantError: there is no interval.
@@ -109,11 +118,17 @@ def crossing(first: Side, second: Side, level: float = LEVEL, reach: float = 1.0
     gap = _Gap(first, second)
     if reach > 1 and not gap.by_law:
         raise ShapeError("an interpolated curve ends at its last rung; only laws reach beyond")
+
+    def beyond(at: float) -> float:
+        """How far the difference's interval lies from zero; not above it where zero is held."""
+        interval = interval_of(gap.estimate(at), level)
+        return max(interval.low, -interval.high)
+
     points = _scan(gap, reach)
     roots = [at for at, is_root in points if is_root]
     signs = [gap.value(at) for at, is_root in points if not is_root and gap.value(at) != 0]
     outcome = _outcome(roots, signs)
-    low, high = _interval(gap, level, [at for at, _ in points], outcome, roots)
+    low, high = _interval(gap, beyond, [at for at, _ in points], outcome, roots)
     return Crossing(outcome, tuple(gap.size(at) for at in roots), low, high, gap.measured, gap.num_seeds, gap.by_law)
 
 
@@ -217,15 +232,9 @@ def _outcome(roots: list[float], signs: list[float]) -> Outcome:
 
 
 def _interval(
-    gap: _Gap, level: float, grid: list[float], outcome: Outcome, roots: list[float]
+    gap: _Gap, beyond: Callable[[float], float], grid: list[float], outcome: Outcome, roots: list[float]
 ) -> tuple[float | None, float | None]:
     """The stretch of sizes at which zero is held around the crossings; without any, at the end that they are beyond."""
-
-    def beyond(at: float) -> float:
-        """How far the difference's interval lies from zero; not above it where zero is held."""
-        interval = gap.estimate(at).interval(level)
-        return max(interval.low, -interval.high)
-
     if outcome == "behind":
         return _end(beyond, grid[::-1], gap) or gap.size(grid[0]), None
     if outcome == "ahead":

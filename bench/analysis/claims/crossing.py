@@ -10,6 +10,7 @@ from bench.analysis.claims.words import Unit, figure, images, pairs
 from bench.analysis.crossings import Crossing, Side, crossing, sides
 from bench.analysis.intervals import LEVEL, Interval, unknown
 from bench.analysis.power import Limits
+from bench.analysis.verdicts import verdict_interval
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class CrossingSize:
         return sides(self.sizes, [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts])
 
     def interval(self, level: float) -> Interval:
-        """The size; where the models do not cross within the range measured, the bound that follows from that."""
-        found = crossing(*self.sides, level)
+        """The size, as verdicts take it; without a crossing within the range measured, the bound that follows."""
+        found = crossing(*self.sides, level, interval_of=verdict_interval)
         if found.outcome in ("several", "is passed"):
             return unknown(found.num_seeds)
         low = 0.0 if found.low is None else found.low

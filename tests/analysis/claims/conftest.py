@@ -81,11 +81,15 @@ class Study:
             self.runs[cell["pretrain_key"]] = {"training_flops": same.get("flops")}
             self.runs[cell["transfer_key"]] = {"tokens": same.get("tokens"), "training_flops": 1}
 
-    def answer(self, num_images: int = 400) -> "Study":
-        """Keep answers to test images, the same ones for all rows of a target, and make accuracies of them."""
+    def answer(self, num_images: int = 400, *, alike: bool = False) -> "Study":
+        """Keep answers to test images, the same ones for all rows of a target, and make accuracies of them.
+
+        Where seeds are `alike`, a model finds the same images hard in each of them.
+        """
+        hard = {cell["model"]: self.rng.random(num_images) for cell in self.cells}
         for cell in self.cells:
             ids = np.arange(num_images) + 1000 * len(cell["target"].partition("@")[0])
-            right = self.rng.random(num_images) < cell["accuracy"]
+            right = (hard[cell["model"]] if alike else self.rng.random(num_images)) < cell["accuracy"]
             self.answers.append(pack(cell["transfer_key"], ids, np.zeros(num_images, int), (~right).astype(int)))
             cell["accuracy"] = float(right.mean())
         return self

@@ -3,9 +3,13 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from bench.analysis.claims import Judgement
+from bench.analysis.claims import CLAIMS, Judgement
+from bench.analysis.crossed import crossed_mean
+from bench.analysis.crossings import crossing
+from bench.analysis.verdicts import verdict_interval
 from tests.analysis.claims.conftest import Study
 
 Judge = Callable[..., Judgement]
@@ -119,6 +123,27 @@ def test_where_they_cross(study: Study, judge: Judge, accuracy: Callable[[str, i
     if verdict == "supported":
         assert found.parts[0].estimate == pytest.approx(1e8, rel=0.1)
         assert found.parts[0].text.startswith("1") or found.parts[0].text.startswith("9")
+
+
+@pytest.mark.parametrize(("seeds", "is_wider"), [(3, True), (5, False)])
+def test_a_crossing_is_judged_by_the_verdicts_interval(study: Study, seeds: int, is_wider: bool) -> None:
+    """Where seeds are few it is wider than the one that is shown beside; at its ends the difference's touches zero."""
+    study.seeds = range(seeds)
+    evidence = (
+        study.ladder(turning(1e8, vit=0.4, cnn=-0.4), SIZES[1:], targets=("cifar10",)).answer(alike=True).evidence()
+    )
+    (claim,) = [one for one in CLAIMS if one.id == "C4"]
+    quantity = claim.comparison.find(evidence).quantities[0]
+    judged, shown = quantity.interval(0.95), crossing(*quantity.sides, 0.95)
+    assert (shown.low, shown.high) != (None, None)
+    assert (judged.low < shown.low and judged.high > shown.high) is is_wider
+    assert is_wider or (judged.low, judged.high) == (shown.low, shown.high)
+    first, second = quantity.sides
+    for size in (judged.low, judged.high):
+        weights = np.concatenate([first.curve.weights(size), -second.curve.weights(size)])
+        parts = [np.concatenate([one, other], axis=2) for one, other in zip(first.parts, second.parts, strict=True)]
+        there = verdict_interval(crossed_mean([part @ weights for part in parts]))
+        assert min(abs(there.low), abs(there.high)) < 1e-6
 
 
 def test_no_crossing_is_read_from_rungs_that_differ_in_classes(study: Study, judge: Judge) -> None:

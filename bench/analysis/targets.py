@@ -9,8 +9,11 @@ ARRANGEMENT = "arrangement"
 
 
 def base(target: str) -> str:
-    """A target without the number of its training images: slices of one share their test images."""
-    return re.sub(r"@\d+$", "", target)
+    """A target without the number of its training images: slices of one share their test images.
+
+    `digits` of `digits@100`; a path may hold an @ of its own, as in `folder:/data@home/birds@50`.
+    """
+    return re.sub(r"@\d+\Z", "", target)
 
 
 def is_in_domain(target: str) -> bool:

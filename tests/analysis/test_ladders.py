@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.across_targets import across_targets
 from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.crossed import CROSSED, SEEDS
 from bench.analysis.ladders import ladders, over_targets, problems
+from bench.analysis.targets import base
 
 Row = dict[str, Any]
 MakeCells = Callable[[list[Row]], pd.DataFrame]
@@ -136,6 +138,15 @@ def test_targets_are_put_together(make_cells: MakeCells, rows: Callable[..., lis
         assert (cifar == 0.25).all()
     assert over_targets(three[:1]) == ()
     assert over_targets([three[0], *ladders(make_cells(rows("cifar10", transfer="linear")))]) == ()
+
+
+def test_a_path_may_hold_an_at_sign(make_cells: MakeCells, rows: Callable[..., list[Row]]) -> None:
+    """It cuts nothing off: two folders under it are two targets, slices of one are one."""
+    names = ["folder:/data@home/birds@50", "folder:/data@home/birds", "folder:/data@home/cars@50"]
+    assert [base(name) for name in names] == [names[1], names[1], "folder:/data@home/cars"]
+    (together,) = over_targets(ladders(make_cells([row for name in names for row in rows(name)])))
+    assert [len(model.parts) for model in together.models] == [2, 2]
+    assert across_targets(together).num_targets == 2
 
 
 def test_a_model_that_lacks_a_target_says_so(make_cells: MakeCells, rows: Callable[..., list[Row]]) -> None:

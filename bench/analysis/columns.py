@@ -6,19 +6,20 @@ import pandas as pd
 
 from bench.analysis.estimates import Row, row_interval
 from bench.analysis.multiple import holm
+from bench.analysis.permutation import ALPHA, pairs_needed
 from bench.analysis.seeds import Difference
 
 NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
 
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
-_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs"})
+_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed"})
 _FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss"})
 
 
 def difference_columns(name: str) -> list[str]:
     """Columns of a paired difference called `name`."""
     numbers = [name, f"{name}_low", f"{name}_high", f"{name}_p"]
-    return [*numbers, "num_pairs", f"{name}_method", f"{name}_status"]
+    return [*numbers, "num_pairs", f"{name}_method", f"{name}_status", "pairs_needed"]
 
 
 def numbers(row: Row, level: float) -> dict[str, Any]:
@@ -29,24 +30,26 @@ def numbers(row: Row, level: float) -> dict[str, Any]:
 
 
 def difference_numbers(name: str, difference: Difference) -> dict[str, Any]:
-    """A paired difference, or why it is undecided."""
+    """A paired difference, or why it is undecided; how many pairs a test needs is the whole table's to say."""
     interval = difference.interval
     of_interval = (interval.mean, interval.low, interval.high, difference.p_value, interval.n)
-    return dict(zip(difference_columns(name), (*of_interval, difference.method, difference.status), strict=True))
+    return dict(zip(difference_columns(name), (*of_interval, difference.method, difference.status, None), strict=True))
 
 
 def with_holm(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """The same with its p-values corrected for the number of differences in the table, by Holm's procedure.
 
-    Differences with too few pairs for a p-value count, and have none afterwards.
+    Differences with fewer pairs than a test of so many needs to ever reject count, and have no p-value afterwards.
     """
     column = f"{name}_p"
     compared = table[name].notna()
     if not compared.any():
         return table
-    p_values = [None if pd.isna(p) else float(p) for p in table.loc[compared, column]]
-    adjusted = pd.Series(holm(p_values), index=table.index[compared], dtype="float64")
-    return table.assign(**{column: adjusted.reindex(table.index)})
+    needed = pairs_needed(ALPHA / int(compared.sum()))
+    told = table.loc[compared, [column, "num_pairs"]].itertuples(index=False)
+    p_values = [None if pd.isna(p) or pairs < needed else float(p) for p, pairs in told]
+    adjusted = pd.Series(holm(p_values), index=table.index[compared], dtype="float64").reindex(table.index)
+    return table.assign(**{column: adjusted, "pairs_needed": compared.map({True: needed, False: None})})
 
 
 def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:

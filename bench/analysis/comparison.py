@@ -39,9 +39,9 @@ def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: 
         over, `seeds and images` or `seeds`. `status`: `complete`, or which seeds did not finish and how; `reason`:
         why; `notes`: what the runs behind it noted. `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: over
         the from-scratch row of the same model and target, paired by seed and image; `gain_p`: of a sign-flip test,
-        corrected over the table, missing below six pairs. `gain_status`: `complete`, empty on the from-scratch row
-        itself, or `undecided: …`, where there is no gain, or one without an interval; on a probe's row
-        `no baseline: …`, and no gain.
+        corrected over the table, missing below `pairs_needed`, which grows with the number of gains. `gain_status`:
+        `complete`, empty on the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an
+        interval; on a probe's row `no baseline: …`, and no gain.
 
     Raises:
         MissingColumnError, DuplicateRowError: a table is not what it should be.

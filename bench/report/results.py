@@ -28,7 +28,10 @@ from bench.report.wording import (
 
 _UNDECIDED = "undecided: "
 _NO_GAIN = "Probes train no network, so they have no row from scratch, and no gain over one."
-_TESTED = "of the six that a sign-flip test needs; from there on with its p, by Holm's procedure over all such rows"
+_TESTED = (
+    "of those that a sign-flip test needs to reject among so many rows; from there on with its p, by Holm's procedure "
+    "over all of them"
+)
 """What stands beside a number of pairs."""
 _PROBED = {
     "linear": (
@@ -153,7 +156,7 @@ def _paired_cell(row: pd.Series, name: str) -> Cell:
     if not known(row[name]):
         return Cell("undecided", why, doubtful=True)
     difference = points(row[name], row[f"{name}_low"], row[f"{name}_high"])
-    tested = pairs(int(row["num_pairs"]), row[f"{name}_p"])
+    tested = pairs(int(row["num_pairs"]), int(row["pairs_needed"]), row[f"{name}_p"])
     return Cell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.crossed import CROSSED
-from bench.analysis.permutation import pairs_needed
 from bench.analysis.targets import is_in_domain, is_real
 
 ABSENT = "\N{EN DASH}"
@@ -62,14 +61,14 @@ def points(mean: float, low: float = math.nan, high: float = math.nan) -> str:
     return _plus_minus(f"{100 * mean:+.1f}".replace("-", "\N{MINUS SIGN}"), low, high) if known(mean) else ABSENT
 
 
-def pairs(num_pairs: int, p_value: float) -> str:
+def pairs(num_pairs: int, needed: int, p_value: float) -> str:
     """How many pairs a difference rests on, and what a test of signs says: `8 pairs, p = 0.031`, `3 of 6 pairs`.
 
-    Below as many pairs as such a test needs to reject, that number stands in place of its p-value.
+    Below as many pairs as such a test needs to reject, among all that it is corrected for, that number stands in place
+    of its p-value.
     """
     if known(p_value):
         return f"{plural(num_pairs, 'pair')}, " + ("p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}")
-    needed = pairs_needed()
     return f"{num_pairs} of {needed} pairs" if num_pairs < needed else plural(num_pairs, "pair")
 
 

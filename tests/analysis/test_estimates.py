@@ -71,9 +71,22 @@ def test_six_pairs_have_a_p_value(make_cells: MakeCells) -> None:
 
 def test_p_values_are_corrected_over_the_table() -> None:
     """A difference with too few pairs counts; a row without a difference does not."""
-    table = pd.DataFrame({"gain": [0.1, 0.2, 0.3, None], "gain_p": [0.01, 0.04, None, None]}, dtype="float64")
-    adjusted = with_holm(table, "gain")["gain_p"].tolist()
-    assert adjusted == pytest.approx([0.03, 0.08, math.nan, math.nan], nan_ok=True)
+    columns = {"gain": [0.1, 0.2, 0.3, None], "gain_p": [0.01, 0.04, None, None], "num_pairs": [9, 8, 3, 0]}
+    found = with_holm(pd.DataFrame(columns, dtype="float64"), "gain")
+    assert found["gain_p"].tolist() == pytest.approx([0.03, 0.08, math.nan, math.nan], nan_ok=True)
+    assert found["pairs_needed"].tolist() == pytest.approx([7, 7, 7, math.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(("num_rows", "needed"), [(1, 6), (2, 7), (3, 7), (12, 9), (13, 10)])
+def test_more_differences_need_more_pairs(num_rows: int, needed: int) -> None:
+    """With one pair fewer not even seeds that all agree are rejected after the correction, so there is no p-value."""
+    for num_pairs, is_told in ((needed - 1, False), (needed, True)):
+        smallest = 2.0 ** (1 - num_pairs)
+        columns = {"gain": 0.1, "gain_p": smallest, "num_pairs": num_pairs}
+        found = with_holm(pd.DataFrame([columns] * num_rows), "gain")
+        assert (num_rows * smallest <= 0.05) is is_told
+        assert found["gain_p"].notna().tolist() == [is_told] * num_rows
+        assert set(found["pairs_needed"]) == {needed}
 
 
 def test_rows_on_different_images_are_undecided(make_cells: MakeCells) -> None:

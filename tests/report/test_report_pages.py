@@ -49,7 +49,7 @@ def test_every_number_is_on_both_pages(make_cells: MakeCells, make_tables: MakeT
             assert shown in plain
             assert shown in markdown
     for _, row in tables["comparison"].dropna(subset="gain").iterrows():
-        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 of 6 pairs)"
+        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 of 10 pairs)"
         assert shown in plain
         assert shown in markdown
     for _, row in tables["ablations"].dropna(subset="difference").iterrows():
@@ -172,7 +172,7 @@ def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) ->
     cells.loc[cells["seed"] == 2, ["status", "reason", "accuracy"]] = ["not_run", "not run yet", float("nan")]
     html, markdown = pages(cells)
     assert "No row of seed 2 has begun: every number is over the other seeds." in html
-    assert "(2 of 6 pairs)" in markdown
+    assert "(2 of 10 pairs)" in markdown
 
 
 def test_intervals_say_what_they_are_over(
@@ -200,14 +200,16 @@ def test_intervals_say_what_they_are_over(
         assert "but for those of claims, uncorrected" in page
 
 
-def test_from_six_pairs_on_a_gain_has_a_p_value(make_cells: MakeCells, make_tables: MakeTables, pages: Any) -> None:
+def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(
+    make_cells: MakeCells, make_tables: MakeTables, pages: Any
+) -> None:
     """Corrected over the table, beside the number of pairs."""
-    cells = make_cells(seeds=tuple(range(7)), arms=False)
+    cells = make_cells(seeds=tuple(range(10)), arms=False)
     _, markdown = pages(cells)
     gains = make_tables(cells)["comparison"].dropna(subset="gain_p")
     assert len(gains) == 18
     for p_value in gains["gain_p"]:
-        assert f"(7 pairs, p = {p_value:.3f})" in markdown
+        assert f"(10 pairs, p = {p_value:.3f})" in markdown
 
 
 def test_runs_outside_the_suite_are_listed(

@@ -8,17 +8,18 @@ from bench.report.wording import interval_over, pairs
 
 
 @pytest.mark.parametrize(
-    ("num_pairs", "p_value", "words"),
+    ("num_pairs", "needed", "p_value", "words"),
     [
-        (1, math.nan, "1 of 6 pairs"),
-        (5, math.nan, "5 of 6 pairs"),
-        (6, 0.03125, "6 pairs, p = 0.031"),
-        (20, 0.00002, "20 pairs, p < 0.001"),
-        (6, math.nan, "6 pairs"),
+        (1, 6, math.nan, "1 of 6 pairs"),
+        (5, 6, math.nan, "5 of 6 pairs"),
+        (6, 9, math.nan, "6 of 9 pairs"),
+        (6, 6, 0.03125, "6 pairs, p = 0.031"),
+        (20, 6, 0.00002, "20 pairs, p < 0.001"),
+        (6, 6, math.nan, "6 pairs"),
     ],
 )
-def test_pairs(num_pairs: int, p_value: float, words: str) -> None:
-    assert pairs(num_pairs, p_value) == words
+def test_pairs(num_pairs: int, needed: int, p_value: float, words: str) -> None:
+    assert pairs(num_pairs, needed, p_value) == words
 
 
 def test_interval_over() -> None:

@@ -239,17 +239,19 @@ def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:
 
 
 def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: ResolvedSuite) -> None:
-    kept, given = _deciding(kept_suite), _deciding(suite)
-    different = [name for name in given if given[name] != kept[name]]
-    if different == ["targets"] and _only_arrived(kept["targets"], given["targets"]):
-        return
-    if _deciding(suite.untuned()) == kept:  # tuned since; what was run before is left outside the suite
-        return
-    if different:
+    kept = _deciding(kept_suite)
+    different, since_tuned = (_different(kept, _deciding(one)) for one in (suite, suite.untuned()))
+    if different and since_tuned:  # if it was only tuned since, what was run before is left outside the suite
         raise InputError(
             f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
             "keep both with --results DIR, or move the old folder away"
         )
+
+
+def _different(kept: Record, given: Record) -> list[str]:
+    """The fields in which suites differ, but for targets whose data has arrived since."""
+    arrived = _only_arrived(kept["targets"], given["targets"])
+    return [name for name in given if given[name] != kept[name] and not (name == "targets" and arrived)]
 
 
 def _deciding(suite: ResolvedSuite) -> Record:

@@ -99,6 +99,22 @@ def test_a_store_takes_its_suite_once_it_is_tuned_and_then_no_other_choice(tunab
         open_store(tmp_path, suite.tuned(other))
 
 
+def test_a_store_takes_its_suite_once_it_is_tuned_and_a_targets_data_has_come(tunable, make_trials, tmp_path):
+    """Both at once, as where neither was there when the store was made; the data of a target that is known stays."""
+    suite = tunable(models=["vit_pico/8"])
+    (target,) = suite.targets
+    missing = target.model_copy(update={"identity": {**target.identity, "missing": "no data in data/"}})
+    before = suite.model_copy(update={"targets": (missing,)})
+    open_store(tmp_path, before)
+    found = tuned(suite, make_trials(suite))
+    assert found.tuning.chosen
+    assert open_store(tmp_path, found).suite() == found
+    other = target.model_copy(update={"identity": {**target.identity, "images": 7}})
+    for changed in (found.model_copy(update={"targets": (other,)}), before):
+        with pytest.raises(InputError, match=r"holds another suite.*differs in: .*targets"):
+            open_store(tmp_path, changed)
+
+
 def test_trials_are_not_made_beside_the_results_of_another_suite(tunable, tmp_path):
     suite = tunable()
     check_trials_belong(tmp_path / suite.name, suite)

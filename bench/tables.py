@@ -6,7 +6,6 @@ on the same machine gives the same bytes. Imports no torch.
 """
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -16,16 +15,13 @@ from bench.analysis.comparison import comparison
 from bench.answers import answers_table
 from bench.data.targets import TargetRef, is_drawn
 from bench.plan import Cell, Plan, expand
-from bench.records import DamagedRun
 from bench.resolved import ResolvedSuite
 from bench.runs import Run
 from bench.store import Record, Store
 from bench.suite import Match
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.table import trials_table
-from bench.twins import COLUMNS as TWINS
-from bench.twins import TYPES as TWIN_TYPES
-from bench.twins import twins
+from bench.twins import twins_table
 
 NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
@@ -76,14 +72,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
 def _twins(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
     """How finished runs answer test images of the same patches; no table where no target has such."""
     tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
-    if not tested:
-        return {}
-    rows = []
-    for run in tested:
-        if (record := records[run.key]) is not None and record["status"] == "ok":
-            with suppress(DamagedRun):  # without its answers a run has no row
-                rows.append(twins(run.key, store.predictions(run.key), run.precision))
-    return {"twins": pd.DataFrame(rows, columns=list(TWINS)).astype(TWIN_TYPES)}
+    return {"twins": twins_table(store, tested, records)} if tested else {}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:

@@ -7,16 +7,35 @@ confidence. All of it holds up to the rounding of the run's precision, since sum
 """
 
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from bench.data.arrangement import NUM_CLASSES
+from bench.derived import Derived, derive
+from bench.runs import Run
+from bench.store import Record, Store
 
 ROUNDING = {"fp32": 1e-5, "bf16": 1e-2}
 """By how much a probability may differ that is the same."""
 COLUMNS = ("transfer_key", "num_groups", "same_answers", "same_predictions", "largest_confidence_difference")
-TYPES = {"num_groups": "Int64"} | dict.fromkeys(COLUMNS[2:], "float64")
+TYPES = {"transfer_key": "str", "num_groups": "Int64"} | dict.fromkeys(COLUMNS[2:], "float64")
+
+
+def twins_table(store: Store, runs: Iterable[Run], records: Mapping[str, Record | None]) -> pd.DataFrame:
+    """The check of all finished runs on the target, in their order.
+
+    A run whose predictions are missing or altered, and whose check is not kept either, has none.
+
+    Args:
+        store: where predictions lie, and the table as it was.
+        runs: those on the target `arrangement`.
+        records: key -> record.
+    """
+    precisions = {run.key: run.precision for run in runs}
+    found = [record for key in precisions if (record := records[key]) is not None and record["status"] == "ok"]
+    return derive(store, found, Derived("twins", TYPES, lambda key, answers: twins(key, answers, precisions[key])))
 
 
 def twins(transfer_key: str, predictions: pd.DataFrame, precision: str) -> dict[str, object]:

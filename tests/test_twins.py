@@ -129,3 +129,20 @@ def test_the_table_has_the_finished_runs_whose_answers_are_kept(resolve_suite, t
     assert table["transfer_key"].tolist() == [runs[0].key, runs[1].key]
     assert set(table["same_answers"]) == {1.0}
     assert "twins" not in build_tables(open_store(tmp_path / "other", resolve_suite()))
+
+
+def test_the_table_outlives_the_predictions_that_its_records_vouch_for(resolve_suite, tmp_path):
+    changes = {"corpus": [], "subsets": None, "models": ["vit_pico/8:pos=none"], "seeds": [0, 1]}
+    suite = resolve_suite(targets=["arrangement"], **changes)
+    store = open_store(tmp_path, suite)
+    kept = answers(blind(np.random.default_rng(0), 1e-7))
+    for run in expand(suite).runs:
+        store.write(Outcome(build_record(run, status="ok", metrics={"test_accuracy": 0.1}), predictions=kept))
+    store.write_tables(build_tables(store))
+    for path in store.root.glob("runs/*/predictions.parquet"):
+        path.unlink()
+    table = build_tables(store)["twins"]
+    pd.testing.assert_frame_equal(table, pd.read_parquet(store.tables / "twins.parquet"))
+    assert table["same_answers"].tolist() == [1.0, 1.0]
+    store.write_tables({"twins": table.assign(predictions=["0" * 64, table["predictions"][1]])})
+    assert build_tables(store)["twins"]["transfer_key"].tolist() == [table["transfer_key"][1]]

@@ -126,7 +126,7 @@ def crossing(
 
     points = _scan(gap, reach)
     roots = [at for at, is_root in points if is_root]
-    signs = [gap.value(at) for at, is_root in points if not is_root and gap.value(at) != 0]
+    signs = [value for at, is_root in points if not is_root and (value := gap.value(at)) != 0]
     outcome = _outcome(roots, signs)
     low, high = _interval(gap, beyond, [at for at, _ in points], outcome, roots)
     return Crossing(outcome, tuple(gap.size(at) for at in roots), low, high, gap.measured, gap.num_seeds, gap.by_law)
@@ -145,16 +145,6 @@ def extrapolated(first: Side, second: Side, level: float = LEVEL, reach: float =
         return None
     found = crossing(first, second, level, reach)
     return found if found.size is not None and found.size > found.measured[1] else None
-
-
-def difference_at(first: Side, second: Side, size: float) -> Estimate:
-    """How far the first model's accuracy lies above the second's at a size.
-
-    Raises:
-        SingleSeedError, ConstantError: there is no interval.
-        ShapeError: the models do not pair, or a line has no value at this size.
-    """
-    return _Gap(first, second).estimate(math.log(size))
 
 
 def require_pairs(first: Parts, second: Parts) -> None:

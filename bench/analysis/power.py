@@ -9,6 +9,7 @@ shrink the seeds' part of the variance; the part of the test images stays, and m
 from dataclasses import dataclass, replace
 
 from bench.analysis.crossed import Estimate
+from bench.analysis.errors import MarginError
 from bench.analysis.intervals import LEVEL
 from bench.analysis.verdicts import verdict_interval
 
@@ -22,6 +23,15 @@ class Limits:
 
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        """Refuse limits that leave no room.
+
+        Raises:
+            MarginError: an end is not a number, or the lower one does not lie below the upper one.
+        """
+        if not self.low < self.high:
+            raise MarginError(f"limits {self.low:g} and {self.high:g}: the first has to lie below the second")
 
     def __contains__(self, value: float) -> bool:
         """Whether a value lies strictly between them."""

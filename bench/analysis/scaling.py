@@ -13,8 +13,9 @@ from there is an extrapolation, which callers mark.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -94,8 +95,12 @@ class InterpolatedCurve:
         """
         if not self.sizes[0] <= size <= self.sizes[-1]:
             raise ShapeError(f"{size:g} images lie outside the rungs, {self.sizes[0]} to {self.sizes[-1]}")
-        units = np.eye(len(self.sizes))
-        return np.array([np.interp(math.log(size), np.log(self.sizes), unit) for unit in units])
+        after = min(bisect_right(self.sizes, size), len(self.sizes) - 1)
+        start, end = self.sizes[after - 1 : after + 1]
+        share = math.log(size / start) / math.log(end / start)
+        weights = np.zeros(len(self.sizes))
+        weights[after - 1 : after + 1] = 1 - share, share
+        return weights
 
 
 Curve = LawCurve | InterpolatedCurve
@@ -151,17 +156,6 @@ def mean_accuracy(parts: Parts) -> np.ndarray:
     if not shapes or any(len(shape) != 3 for shape in shapes) or len({(shape[0], shape[2]) for shape in shapes}) > 1:
         raise ShapeError(f"targets of shapes {shapes}; each must be (seeds, images, rungs), alike but for the images")
     return np.mean([part.mean(axis=(0, 1)) for part in parts], axis=0)
-
-
-def estimate_at(curve: Curve, parts: Parts, size: float) -> Estimate:
-    """The accuracy at a size on a curve that was fitted to these answers.
-
-    Raises:
-        SingleSeedError, ConstantError: there is no interval.
-        ShapeError: the size lies outside of what the curve is known for.
-    """
-    found = weighted(parts, curve.weights(size), curve.accuracy(size))
-    return replace(found, is_share=0 < found.mean < 1)
 
 
 def weighted(parts: Parts, weights: np.ndarray, value: float) -> Estimate:

@@ -9,11 +9,10 @@ from bench.analysis.crossed import crossed_mean
 from bench.analysis.errors import (
     ConstantError,
     DifferentImagesError,
-    EmptySampleError,
     SingleSeedError,
     UnpairedError,
 )
-from bench.analysis.paired import Pair, by_images, mean_difference, paired_difference, seed_differences
+from bench.analysis.paired import paired_difference
 
 GENERATOR = np.random.default_rng(0)
 
@@ -39,31 +38,13 @@ def test_without_images_it_is_scipys_paired_test() -> None:
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
 
 
-def test_rungs_share_images_and_targets_do_not() -> None:
-    """Two rungs on one target and one on another: rungs are averaged first, then each target weighs the same."""
-    rungs = [Pair(_answers(), _answers()) for _ in range(2)]
-    other = Pair(_answers(9, "i"), _answers(9, "i"))
-    found = mean_difference([rungs[0], other, rungs[1]])
-    of_first = (rungs[0].differences + rungs[1].differences) / 2
-    assert found == crossed_mean([of_first, other.differences])
-    assert found.mean == pytest.approx((of_first.mean() + other.differences.mean()) / 2)
-    by_seed = seed_differences([*rungs, other])
-    assert list(by_seed) == [0, 1, 2]
-    assert np.mean(list(by_seed.values())) == pytest.approx(found.mean)
-    assert {images: len(pairs) for images, pairs in by_images([*rungs, other]).items()} == {"h": 2, "i": 1}
-
-
 def test_what_does_not_pair_is_named() -> None:
-    """Other seeds, other images, other seeds between pairs, nothing, one seed, no difference."""
+    """Other seeds, other images, one seed, no difference."""
     row = _answers()
     with pytest.raises(UnpairedError, match=r"seeds \[2\]"):
         paired_difference(row, _answers(seeds=(0, 1)))
     with pytest.raises(DifferentImagesError):
         paired_difference(row, _answers(images="i"))
-    with pytest.raises(UnpairedError, match="pairs of different seeds"):
-        mean_difference([Pair(row, row), Pair(*(_answers(seeds=(0, 1)),) * 2)])
-    with pytest.raises(EmptySampleError):
-        mean_difference([])
     with pytest.raises(SingleSeedError):
         paired_difference(_answers(seeds=(4,)), _answers(seeds=(4,)))
     with pytest.raises(ConstantError):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 from bench.analysis.errors import (
     AnalysisError,
@@ -18,7 +18,6 @@ from bench.analysis.errors import (
 )
 from bench.analysis.scaling import (
     Law,
-    estimate_at,
     fit_law,
     interpolate,
     mean_accuracy,
@@ -91,18 +90,15 @@ def test_weights_are_what_the_curve_moves_by() -> None:
 
 
 def test_an_estimate_between_rungs_is_students(rng: np.random.Generator) -> None:
-    """Halfway in log n it is of each seed's mean of the two rungs, targets averaged; on log odds, as a share."""
+    """Halfway in log n it is of each seed's mean of the two rungs, targets averaged."""
     targets = [rng.random((5, 1, 3)) for _ in range(2)]
     curve = interpolate((256, 1024, 4096), mean_accuracy(targets))
-    found = estimate_at(curve, targets, 2048)
+    found = weighted(targets, curve.weights(2048), curve.accuracy(2048))
     halfway = np.mean([target[:, 0, 1:].mean(axis=1) for target in targets], axis=0)
     assert (found.mean, found.standard_error) == (pytest.approx(halfway.mean()), pytest.approx(stats.sem(halfway)))
-    low, high = special.expit(
-        special.logit(halfway.mean())
-        + np.array([-1, 1]) * stats.t.ppf(0.975, 4) * stats.sem(halfway) / (halfway.mean() * (1 - halfway.mean()))
-    )
+    theirs = stats.ttest_1samp(halfway, 0).confidence_interval()
     interval = found.interval()
-    assert (interval.low, interval.high) == pytest.approx((low, high))
+    assert (interval.low, interval.high) == pytest.approx((theirs.low, theirs.high))
 
 
 def test_parameters_have_intervals_around_them(rng: np.random.Generator) -> None:
@@ -122,8 +118,10 @@ def test_images_count_in_a_curves_interval(rng: np.random.Generator) -> None:
     answers = np.repeat(rng.random((1, 400, 1)) < _accuracy(Law(0.1, 0.4, 0.3, SIZES[0])), 4, axis=0).astype(float)
     answers[1, 0], answers[2, 1] = 1 - answers[1, 0], 1 - answers[2, 1]
     curve = fit_law(SIZES, mean_accuracy([answers]))
-    found = estimate_at(curve, [answers], 4096)
-    of_seeds = estimate_at(curve, [answers.mean(axis=1, keepdims=True)], 4096)
+    found, of_seeds = (
+        weighted([part], curve.weights(4096), curve.accuracy(4096))
+        for part in (answers, answers.mean(axis=1, keepdims=True))
+    )
     assert found.mean == pytest.approx(of_seeds.mean)
     assert found.standard_error > 5 * of_seeds.standard_error
     assert found.standard_error == pytest.approx(math.sqrt(0.75 * 0.25 / 400), rel=0.5)

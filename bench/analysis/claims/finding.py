@@ -128,22 +128,29 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
     Raises:
         AnalysisError: a quantity has no interval.
     """
-    beyond = _beyond(quantities, level)
     found = []
-    for number, one in enumerate(quantities):
+    for one, word in zip(quantities, words(quantities, level), strict=True):
         interval = one.interval(level)
-        word: Word = "refuted" if number in beyond else "supported" if is_within(interval, one.limits) else "undecided"
         asked = level if interval.mean in one.limits else corrected_level(len(quantities), level)
         needed = one.needed(asked) if word == "undecided" else ""
         found.append(Judged(one.name, one.unit, one.limits, interval, word, needed))
     return found
 
 
-def together(words: Sequence[Word]) -> Word:
+def words(quantities: Sequence[Quantity], level: float) -> list[Word]:
+    """What becomes of each quantity of a claim; arguments and errors as for `judged`."""
+    beyond = _beyond(quantities, level)
+    return [
+        "refuted" if number in beyond else "supported" if is_within(one.interval(level), one.limits) else "undecided"
+        for number, one in enumerate(quantities)
+    ]
+
+
+def together(of_parts: Sequence[Word]) -> Word:
     """Supported if all are, refuted if one is, else undecided."""
-    if "refuted" in words:
+    if "refuted" in of_parts:
         return "refuted"
-    return "supported" if words and all(word == "supported" for word in words) else "undecided"
+    return "supported" if of_parts and all(word == "supported" for word in of_parts) else "undecided"
 
 
 def is_within(interval: Interval, limits: Limits) -> bool:

@@ -4,17 +4,20 @@
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from bench.analysis.answers import Answers
-from bench.analysis.crossed import Estimate, accuracy, crossed_mean
-from bench.analysis.paired import Pair, mean_difference, paired_difference
+from bench.analysis.claims.finding import Difference, words
+from bench.analysis.claims.rows import Place, Row, Transfer
+from bench.analysis.crossed import Estimate, accuracy
+from bench.analysis.intervals import LEVEL
+from bench.analysis.multiple import corrected_level
+from bench.analysis.power import Limits
 from bench.analysis.resampled import over_seeds_and_images
-from bench.analysis.verdicts import judge
 from tests.analysis.simulated.experiments import (
     EFFECTS,
     NUM_EXPERIMENTS,
@@ -41,25 +44,30 @@ class Found:
 
     coverage: float
     """Of 95 % intervals that hold the truth."""
-    decided: float
-    """Of single verdicts on the sign that went either way."""
-    decided_of_family: float
+    decided: float = math.nan
+    """Of single verdicts on the sign that went either way; NaN of what is never judged."""
+    decided_of_family: float = math.nan
     """The same at the level of twelve claims together."""
+
+    def __str__(self) -> str:
+        """`95.1 (4.9)`, in percent."""
+        decided = "" if math.isnan(self.decided) else f" ({100 * self.decided:.1f})"
+        return f"{100 * self.coverage:.1f}{decided}"
 
 
 @cache
 def of_accuracy(share: float, effects: Effects, num_seeds: int) -> Found:
     """The accuracy of one model."""
     experiments = answers_of_models((share,), effects, num_seeds, NUM_IMAGES, _generator(num_seeds))
-    return _found((accuracy(_answers(one[0])) for one in experiments), share)
+    return _covered((accuracy(_answers(one[0])) for one in experiments), share)
 
 
 @cache
 def of_difference(shares: tuple[float, float], effects: Effects, num_seeds: int) -> Found:
     """The difference of two models on one target."""
     experiments = answers_of_models(shares, effects, num_seeds, NUM_IMAGES, _generator(num_seeds))
-    estimates = (paired_difference(*map(_answers, one)) for one in experiments)
-    return _found(estimates, shares[0] - shares[1])
+    truth = shares[0] - shares[1]
+    return _judged((_difference({"target": one[:, None]}, truth) for one in experiments), truth)
 
 
 @cache
@@ -69,9 +77,9 @@ def of_ladder(effects: Effects, num_seeds: int, *, as_if_independent: bool = Fal
     Where rows are taken `as_if_independent`, each row's seeds are counted as if they were others, which is what must
     not be done.
     """
-    combine = _as_if_independent if as_if_independent else mean_difference
+    by_target = _as_if_independent if as_if_independent else _by_target
     ladders = answers_on_ladders(0.7, effects, num_seeds, LADDER, _generator(num_seeds))
-    return _found((combine(_pairs(one)) for one in ladders), 0.0)
+    return _judged((_difference(by_target(one), 0.0) for one in ladders), 0.0)
 
 
 @cache
@@ -80,41 +88,65 @@ def of_log_ratio(effects: Effects, num_seeds: int) -> Found:
     shares = (0.8, 0.7)
     experiments = answers_of_models(shares, effects, num_seeds, NUM_IMAGES, _generator(num_seeds))
     estimates = (over_seeds_and_images(1 - one, _log_ratio) for one in experiments)
-    return _found(estimates, math.log(0.2 / 0.3))
+    return _covered(estimates, math.log(0.2 / 0.3))
 
 
 def _log_ratio(errors: np.ndarray) -> np.ndarray:
     return np.log(errors[0].mean(axis=0) / errors[1].mean(axis=0))
 
 
-def _pairs(ladder: np.ndarray) -> list[Pair]:
-    """Both models on each rung and target of (targets, rungs, models, seeds, images)."""
-    return [
-        Pair(*(_answers(model, f"target {target}") for model in rung))
-        for target, rungs in enumerate(ladder)
-        for rung in rungs
-    ]
+def _by_target(ladder: np.ndarray) -> dict[str, np.ndarray]:
+    """Of (targets, rungs, models, seeds, images), a target each: (models, rungs, seeds, images)."""
+    return {f"target {number}": of_target.swapaxes(0, 1) for number, of_target in enumerate(ladder)}
 
 
-def _as_if_independent(pairs: list[Pair]) -> Estimate:
-    """Every row's seeds as seeds of their own."""
-    return crossed_mean([np.concatenate([pair.differences for pair in pairs])])
+def _as_if_independent(ladder: np.ndarray) -> dict[str, np.ndarray]:
+    """Every row's seeds as seeds of their own, on one rung of one target."""
+    targets, rungs, models, seeds, images = ladder.shape
+    return {"target": ladder.transpose(2, 0, 1, 3, 4).reshape(models, 1, targets * rungs * seeds, images)}
+
+
+def _difference(answers: Mapping[str, np.ndarray], truth: float) -> Difference:
+    """The first of two models less the second, rungs and targets weighing the same; claimed to lie above the truth."""
+    rows = {
+        target: [_row(target, one) for model in of_target for one in model] for target, of_target in answers.items()
+    }
+    rungs = next(iter(answers.values())).shape[1]
+    return Difference("first less second", rows, (1 / rungs,) * rungs + (-1 / rungs,) * rungs, Limits(truth, math.inf))
+
+
+def _row(target: str, correct: np.ndarray) -> Row:
+    answers = _answers(correct, target)
+    place = Place("model", "fractals", 1000, Transfer("fine-tune"))
+    return Row(place, target, answers.seeds, tuple(answers.accuracy.values()), answers, (), ())
 
 
 def _answers(correct: np.ndarray, images: str = "images") -> Answers:
     return Answers(tuple(range(len(correct))), correct, images)
 
 
-def _found(estimates: Iterable[Estimate], truth: float) -> Found:
-    shares = [_judged(one, truth) for one in estimates]
+def _judged(differences: Iterable[Difference], truth: float) -> Found:
+    """Coverage of the intervals that are shown, and verdicts as claims have them."""
+    shares = [
+        (
+            _holds(one.estimate, truth),
+            *(words([one], corrected_level(family)) != ["undecided"] for family in (1, FAMILY)),
+        )
+        for one in differences
+    ]
     assert len(shares) == NUM_EXPERIMENTS
     return Found(*np.mean(shares, axis=0).tolist())
 
 
-def _judged(estimate: Estimate, truth: float) -> tuple[float, float, float]:
-    interval = estimate.interval()
-    verdicts = (judge(estimate, "above", truth, family=family).is_decided for family in (1, FAMILY))
-    return (float(interval.low <= truth <= interval.high), *map(float, verdicts))
+def _covered(estimates: Iterable[Estimate], truth: float) -> Found:
+    held = [_holds(one, truth) for one in estimates]
+    assert len(held) == NUM_EXPERIMENTS
+    return Found(float(np.mean(held)))
+
+
+def _holds(estimate: Estimate, truth: float) -> bool:
+    interval = estimate.interval(LEVEL)
+    return interval.low <= truth <= interval.high
 
 
 def _generator(num_seeds: int) -> np.random.Generator:
@@ -133,8 +165,7 @@ def _print_tables() -> None:
     for name, (measure, all_effects) in rows.items():
         for effects in all_effects:
             found = [measure(effects, seeds) for seeds in SEEDS]
-            cells = [f"{100 * one.coverage:.1f} ({100 * one.decided:.1f})" for one in found]
-            print(f"| {name} | {effects.name} | {' | '.join(cells)} |", flush=True)
+            print(f"| {name} | {effects.name} | {' | '.join(map(str, found))} |", flush=True)
 
 
 if __name__ == "__main__":

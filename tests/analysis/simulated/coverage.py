@@ -29,8 +29,6 @@ from tests.analysis.simulated.experiments import (
 SEEDS = (3, 5, 10, 20)
 FEW_EFFECTS = tuple(EFFECTS[place] for place in (0, 3, 5))
 """For what takes longer."""
-EFFECTS_NEAR_ONE = EFFECTS[:-1]
-"""Without the strongest effect of seeds, which spreads accuracies of 95 % from 85 to 99 %."""
 NUM_IMAGES = 200
 LADDER = (2, 3, 100)
 """Targets, rungs, and images of each target."""

@@ -7,7 +7,6 @@ of single verdicts go either way: 5 % and what a thousand experiments may differ
 import pytest
 
 from tests.analysis.simulated.coverage import (
-    EFFECTS_NEAR_ONE,
     FEW_EFFECTS,
     SEEDS,
     Found,
@@ -39,7 +38,7 @@ def test_accuracy(effects: Effects, num_seeds: int) -> None:
 
 
 @at_seeds
-@pytest.mark.parametrize("effects", EFFECTS_NEAR_ONE, ids=lambda effects: effects.name)
+@of_all_effects
 def test_accuracy_near_one(effects: Effects, num_seeds: int) -> None:
     """95 %, where accuracies are skewed."""
     assert _covers(of_accuracy(0.95, effects, num_seeds), num_seeds)

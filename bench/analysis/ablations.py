@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.answers import NO_ANSWERS, by_key
+from bench.analysis.answers import NO_ANSWERS, Known, by_key
 from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
-from bench.analysis.errors import DuplicateRowError, UnknownReferenceError
-from bench.analysis.estimates import Known, Row, read_row, row_difference
+from bench.analysis.errors import UnknownReferenceError
+from bench.analysis.estimates import Row, read_row, row_difference
 from bench.analysis.intervals import LEVEL
-from bench.analysis.seeds import expected_seeds, require_columns, split
+from bench.analysis.seeds import expected_seeds, require_columns, require_unique, split
 
 _SETTING = ["ablation", "target", "corpus", "subset_images", "image_size", "transfer", "shots", "match"]
 _ARM = ["arm", "model", "family"]
@@ -91,8 +91,7 @@ def _difference(row: Row, base: Row, reference: str, level: float) -> dict[str, 
 def _sizes(runs: pd.DataFrame) -> pd.DataFrame:
     """Parameters, multiply-accumulates and tokens by run key."""
     require_columns(runs, ["key", *_SIZE], "runs")
-    if twice := sorted(runs.loc[runs["key"].duplicated(), "key"]):
-        raise DuplicateRowError(f"table 'runs': run {twice[0]} stands twice")
+    require_unique(runs, "key", "runs")
     return runs.set_index("key")[_SIZE]
 
 

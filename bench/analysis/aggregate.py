@@ -12,8 +12,8 @@ import numpy as np
 from scipy import stats
 
 from bench.analysis.crossed import Estimate, crossed_mean
-from bench.analysis.errors import EmptySampleError, LevelError, NotFiniteError, ShapeError, SingleSeedError
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.errors import EmptySampleError, NotFiniteError, ShapeError, SingleSeedError
+from bench.analysis.intervals import LEVEL, Interval, require_level
 
 _CUT = 0.25
 """The share of targets left out at either end, as SciPy's `trim_mean` cuts: none of three, one of four."""
@@ -79,8 +79,7 @@ def _check(first: np.ndarray, second: np.ndarray, level: float) -> None:
         raise NotFiniteError("an accuracy is not a finite number")
     if len(first) == 1:
         raise SingleSeedError("one seed shows no spread; an interval needs two")
-    if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+    require_level(level)
 
 
 def _jackknife_variance(wins: np.ndarray) -> float:

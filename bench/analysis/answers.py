@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.errors import AnswersError, DifferentImagesError, DuplicateRowError, UnpairedError
-from bench.analysis.seeds import require_columns
+from bench.analysis.seeds import require_columns, require_unique
 
 COLUMNS = ("transfer_key", "images", "num_images", "correct")
 """Of the table `answers`: a row a finished transfer; `correct` is a bit an image, in the order of the ids."""
 NO_ANSWERS = pd.DataFrame(columns=list(COLUMNS))
+Known = Mapping[str, Mapping[str, Any]]
+"""The rows of the table `answers` by the key of their run."""
 _READ = ("seed", "draw", "status", "transfer_key")
 
 
@@ -73,7 +75,7 @@ def pack(transfer_key: str, ids: np.ndarray, labels: np.ndarray, predictions: np
     return dict(zip(COLUMNS, (transfer_key, digest, len(right), np.packbits(right).tobytes()), strict=True))
 
 
-def by_key(table: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
+def by_key(table: pd.DataFrame) -> Known:
     """The rows of the table `answers` by the key of their run.
 
     Raises:
@@ -81,15 +83,12 @@ def by_key(table: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
         DuplicateRowError: a run stands twice.
     """
     require_columns(table, COLUMNS, "answers")
-    if twice := sorted(table.loc[table["transfer_key"].duplicated(), "transfer_key"]):
-        raise DuplicateRowError(f"table 'answers': run {twice[0]} stands twice")
+    require_unique(table, "transfer_key", "answers")
     columns = (table[name].tolist() for name in COLUMNS)
     return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)}
 
 
-def read_answers(
-    cells: pd.DataFrame, known: Mapping[str, Mapping[str, Any]], seeds: Iterable[int] | None = None
-) -> Answers | None:
+def read_answers(cells: pd.DataFrame, known: Known, seeds: Iterable[int] | None = None) -> Answers | None:
     """The answers of one row of the comparison.
 
     Args:

@@ -28,12 +28,11 @@ from bench.analysis.answers import Answers
 from bench.analysis.errors import (
     ConstantError,
     EmptySampleError,
-    LevelError,
     NotFiniteError,
     SingleSeedError,
     UnpairedError,
 )
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.intervals import LEVEL, Interval, require_level
 
 CROSSED = "seeds and images"
 SEEDS = "seeds"
@@ -79,8 +78,7 @@ class Estimate:
         Raises:
             LevelError: the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+        require_level(level)
         half_width = self.quantile((1 + level) / 2, most_degrees) * self.standard_error
         low, high = _on_log_odds(self.mean, half_width) if self.is_share else (-half_width, half_width)
         return Interval(self.mean, self.mean + low, self.mean + high, self.num_seeds)

@@ -5,23 +5,18 @@ alone, by Student's t. What has no interval says why.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analysis.answers import Answers, read_answers
+from bench.analysis.answers import Answers, Known, read_answers
 from bench.analysis.crossed import CROSSED, SEEDS, Estimate, accuracy, seeds_mean
 from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 from bench.analysis.intervals import LEVEL, Interval, unknown
 from bench.analysis.paired import paired_difference
 from bench.analysis.permutation import sign_flip_test
 from bench.analysis.seeds import Difference, Seeds, difference, problems, read_seeds
-
-Known = Mapping[str, Mapping[str, Any]]
-"""The rows of the table `answers` by the key of their run, as from `bench.analysis.answers.by_key`."""
 
 
 @dataclass(frozen=True)

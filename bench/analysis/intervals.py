@@ -65,9 +65,14 @@ def paired_interval(values: Mapping[int, float], reference: Mapping[int, float],
     return mean_interval([values[seed] - reference[seed] for seed in sorted(values)], level)
 
 
-def _check(values: Sequence[float], level: float) -> np.ndarray:
+def require_level(level: float) -> None:
+    """Raise LevelError unless a confidence level lies between 0 and 1."""
     if not 0 < level < 1:
         raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+
+
+def _check(values: Sequence[float], level: float) -> np.ndarray:
+    require_level(level)
     sample = np.asarray(values, dtype=np.float64)
     if sample.size == 0:
         raise EmptySampleError("no values: a mean needs at least one seed")

@@ -5,7 +5,7 @@ what they hold. From scratch and weights from outside stand on none. A model tha
 and says why: what finished alone is never used in silence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.answers import by_key, read_answers, require_paired
+from bench.analysis.answers import Known, by_key, read_answers, require_paired
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.crossed import CROSSED, SEEDS
 from bench.analysis.errors import DifferentImagesError
@@ -25,9 +25,6 @@ _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "sho
 _CELL = ["ablation", "seed", "draw", "status", "reason", "accuracy", "notes"]
 _ORDER = ("vit", "hybrid", "cnn")
 """Which family of two is asked whether it is ahead of the other: the one that has the less built into it."""
-
-Known = Mapping[str, Mapping[str, Any]]
-"""Rows of the table `answers` by run."""
 
 
 @dataclass(frozen=True)

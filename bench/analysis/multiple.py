@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.analysis.errors import FamilyError, LevelError
-from bench.analysis.intervals import LEVEL
+from bench.analysis.errors import FamilyError
+from bench.analysis.intervals import LEVEL, require_level
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -38,6 +38,5 @@ def corrected_level(family: int, level: float = LEVEL) -> float:
     """
     if family < 1:
         raise FamilyError(f"a family of {family} comparisons; there must be at least one")
-    if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+    require_level(level)
     return 1 - (1 - level) / family

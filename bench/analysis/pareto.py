@@ -13,16 +13,10 @@ import pandas as pd
 
 from bench.analysis.answers import NO_ANSWERS, by_key
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
-from bench.analysis.errors import (
-    ConstantError,
-    DifferentImagesError,
-    DuplicateRowError,
-    SingleSeedError,
-    UnpairedError,
-)
+from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 from bench.analysis.estimates import Row, difference_estimate, read_row
 from bench.analysis.intervals import LEVEL
-from bench.analysis.seeds import Key, expected_seeds, require_columns, split
+from bench.analysis.seeds import Key, expected_seeds, require_columns, require_unique, split
 from bench.speeds import OURS
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
@@ -74,8 +68,7 @@ def pareto(
     require_columns(comparison, [*ROW, *_ACCURACY], "comparison")
     require_columns(cells, [*ROW, "ablation", "pretrain_key", "transfer_key"], "cells")
     require_columns(runs, ["key", *_COUNTED, "training_flops"], "runs")
-    if twice := sorted(runs.loc[runs["key"].duplicated(), "key"]):
-        raise DuplicateRowError(f"table 'runs': run {twice[0]} stands twice")
+    require_unique(runs, "key", "runs")
     ladder = cells[cells["ablation"] == ""]
     expected, known = expected_seeds(ladder), by_key(NO_ANSWERS if answers is None else answers)
     counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]

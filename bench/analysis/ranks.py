@@ -14,8 +14,8 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from bench.analysis.errors import LevelError, NotFiniteError, ShapeError, SingleSeedError, TooFewModelsError
-from bench.analysis.intervals import LEVEL
+from bench.analysis.errors import NotFiniteError, ShapeError, SingleSeedError, TooFewModelsError
+from bench.analysis.intervals import LEVEL, require_level
 from bench.analysis.multiple import holm
 
 
@@ -97,8 +97,7 @@ def _check(names: Sequence[str], accuracy: np.ndarray, level: float) -> None:
         raise SingleSeedError("one seed shows no spread; ranks over seeds need two")
     if not np.isfinite(accuracy).all():
         raise NotFiniteError("an accuracy is not a finite number")
-    if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+    require_level(level)
 
 
 def _friedman(accuracy: np.ndarray) -> float:

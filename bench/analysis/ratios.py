@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from bench.analysis.errors import EmptySampleError, LevelError, NotPositiveError, UnpairedError
-from bench.analysis.intervals import LEVEL
+from bench.analysis.errors import EmptySampleError, NotPositiveError, UnpairedError
+from bench.analysis.intervals import LEVEL, require_level
 
 Values = Sequence[float] | np.ndarray
 _MOST_EXACT = 60
@@ -87,8 +87,7 @@ def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Ratio:
 
 
 def _logs(values: Values, level: float) -> np.ndarray:
-    if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+    require_level(level)
     sample = np.asarray(values, dtype=np.float64)
     if sample.size == 0:
         raise EmptySampleError("no values: a ratio needs at least one round")

@@ -15,8 +15,8 @@ import numpy as np
 from scipy import special
 
 from bench.analysis.crossed import Estimate, crossed_mean, seeds_mean
-from bench.analysis.errors import ConstantError, EmptySampleError, LevelError, NotFiniteError, SingleSeedError
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.errors import ConstantError, EmptySampleError, NotFiniteError, SingleSeedError
+from bench.analysis.intervals import LEVEL, Interval, require_level
 
 BOOTSTRAP_FROM = 50
 """Seeds from which on the bootstrap is used."""
@@ -97,8 +97,7 @@ def bootstrap(
         LevelError: the level is not between 0 and 1.
         SingleSeedError, NotFiniteError, ConstantError: as for `over_seeds`.
     """
-    if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+    require_level(level)
     _require_seeds(num_seeds)
     whole, without = _leave_one_out(statistic, num_seeds)
     lean = without.mean() - without

@@ -134,6 +134,12 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> N
         raise MissingColumnError(f"table {name!r} lacks columns: {', '.join(missing)}")
 
 
+def require_unique(table: pd.DataFrame, column: str, name: str) -> None:
+    """Raise DuplicateRowError if a run stands twice in a table that has it by its key."""
+    if twice := sorted(table.loc[table[column].duplicated(), column]):
+        raise DuplicateRowError(f"table {name!r}: run {twice[0]} stands twice")
+
+
 @dataclass(frozen=True)
 class _Draw:
     """One cell of a seed."""

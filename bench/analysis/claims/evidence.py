@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.answers import by_key, read_answers
+from bench.analysis.answers import Known, by_key, read_answers
 from bench.analysis.claims.rows import Place, Row, Transfer
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.errors import DuplicateRowError, IncompleteRowError, MissingRowError
-from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.errors import IncompleteRowError, MissingRowError
+from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds, require_columns, require_unique, split
 from bench.analysis.targets import is_in_domain, is_real
 
 BUDGET = "budget "
@@ -60,8 +60,7 @@ class Evidence:
         """
         runs = self.tables["runs"]
         require_columns(runs, ["key", "tokens", "training_flops"], "runs")
-        if twice := sorted(runs.loc[runs["key"].duplicated(), "key"]):
-            raise DuplicateRowError(f"table 'runs': run {twice[0]} stands twice")
+        require_unique(runs, "key", "runs")
         return runs.set_index("key")
 
     @cached_property
@@ -183,7 +182,7 @@ class Evidence:
         return {}
 
     @cached_property
-    def _answers(self) -> dict[str, Mapping[str, Any]]:
+    def _answers(self) -> Known:
         return by_key(self.tables["answers"]) if "answers" in self.tables else {}
 
 

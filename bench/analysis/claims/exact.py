@@ -12,8 +12,8 @@ import pandas as pd
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import Place, Row, keys_of
 from bench.analysis.claims.words import listed
-from bench.analysis.errors import DuplicateRowError, MissingRowError
-from bench.analysis.seeds import require_columns
+from bench.analysis.errors import MissingRowError
+from bench.analysis.seeds import require_columns, require_unique
 from bench.analysis.targets import ARRANGEMENT, base
 from bench.analysis.verdicts import Word
 
@@ -109,8 +109,7 @@ def _twins(evidence: Evidence, keys: list[str]) -> pd.DataFrame:
         raise MissingRowError(f"the answers of {ARRANGEMENT} are not kept, so its twins can't be compared")
     table = evidence.tables["twins"]
     require_columns(table, _COLUMNS, "twins")
-    if twice := sorted(table.loc[table["transfer_key"].duplicated(), "transfer_key"]):
-        raise DuplicateRowError(f"table 'twins': run {twice[0]} stands twice")
+    require_unique(table, "transfer_key", "twins")
     by_key = table.set_index("transfer_key")
     if lacking := [key for key in keys if key not in by_key.index]:
         raise MissingRowError(f"run {lacking[0]} has no answers, so its twins can't be compared")

@@ -132,10 +132,10 @@ def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
     target = parse_target(claim.target)
     margin = claim.margin / 100
     by = f"{claim.margin:g} point{'' if claim.margin == 1 else 's'}"
-    limits, words = {
-        "above": (Limits(margin, math.inf), f"first above second by more than {by}"),
-        "below": (Limits(-math.inf, -margin), f"first below second by more than {by}"),
-        "within": (Limits(-margin, margin), f"first within {by} of second"),
+    ends, words = {
+        "above": ((margin, math.inf), f"first above second by more than {by}"),
+        "below": ((-math.inf, -margin), f"first below second by more than {by}"),
+        "within": ((-margin, margin), f"first within {by} of second"),
     }[claim.difference]
     return Claim(
         id=claim.id,
@@ -146,7 +146,7 @@ def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
             _side(claim.second, suite),
             str(target if shots is None else replace(target, num_images=None)),
             Transfer(kind, shots),
-            limits,
+            Limits(*ends),
         ),
         margin=words,
         needs=f"both rows, {Transfer(kind, shots)} on {claim.target}",

@@ -28,13 +28,16 @@ class Equivalence:
     is_equivalent: bool
 
 
-def equivalence_test(estimate: Estimate, margin: float, alpha: float = ALPHA) -> Equivalence:
+def equivalence_test(
+    estimate: Estimate, margin: float, alpha: float = ALPHA, most_degrees: float = math.inf
+) -> Equivalence:
     """Test whether a difference lies within a margin of zero.
 
     Args:
         estimate: of the difference.
         margin: above zero, in its units.
         alpha: the risk of calling equal what is not.
+        most_degrees: of freedom, as verdicts allow themselves where seeds are few.
 
     Raises:
         MarginError: the margin is not a finite number above zero.
@@ -44,16 +47,20 @@ def equivalence_test(estimate: Estimate, margin: float, alpha: float = ALPHA) ->
         raise MarginError(f"margin {margin}: equality needs a finite one above zero")
     if not 0 < alpha < 0.5:
         raise LevelError(f"alpha {alpha}: the risk of a one-sided test lies between 0 and 0.5, such as 0.05")
-    p_value = max(_upper_tail(estimate, margin + estimate.mean), _upper_tail(estimate, margin - estimate.mean))
-    return Equivalence(margin, p_value, estimate.interval(1 - 2 * alpha), p_value < alpha)
+    p_value = max(_upper_tail(estimate, margin + side, most_degrees) for side in (estimate.mean, -estimate.mean))
+    return Equivalence(margin, p_value, estimate.interval(1 - 2 * alpha, most_degrees), p_value < alpha)
 
 
-def _upper_tail(estimate: Estimate, distance: float) -> float:
+def _upper_tail(estimate: Estimate, distance: float, most_degrees: float) -> float:
     """The p-value of a difference that lies this far inside the margin: where its one-sided limit would meet it."""
     errors = distance / estimate.standard_error
     if errors <= 0:
-        return 1 - _upper_tail(estimate, -distance) if errors < 0 else 0.5
+        return 1 - _upper_tail(estimate, -distance, most_degrees) if errors < 0 else 0.5
     most = 1 - 1e-15
-    if estimate.quantile(most) < errors:
+    if estimate.quantile(most, most_degrees) < errors:
         return 1 - most
-    return 1 - float(optimize.brentq(lambda probability: estimate.quantile(probability) - errors, 0.5, most))
+
+    def beyond(probability: float) -> float:
+        return estimate.quantile(probability, most_degrees) - errors
+
+    return 1 - float(optimize.brentq(beyond, 0.5, most))

@@ -34,7 +34,7 @@ class PermutationTest:
         """`p = 0.031`, `p < 0.001`, or `3 of 6 pairs`."""
         if self.p_value is None:
             return f"{self.num_pairs} of {self.num_needed} pairs"
-        return "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        return in_words(self.p_value)
 
 
 def sign_flip_test(
@@ -63,6 +63,11 @@ def sign_flip_test(
     for value in values:
         sums = np.concatenate([sums - value, sums + value])
     return PermutationTest(float(np.mean(_as_far(sums, values))), len(values), needed)
+
+
+def in_words(p_value: float) -> str:
+    """`p = 0.031`, `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def pairs_needed(alpha: float = ALPHA) -> int:

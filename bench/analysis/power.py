@@ -6,6 +6,7 @@ the sum of two quantiles times the standard error: that of the interval's half w
 shrink the seeds' part of the variance; the part of the test images stays, and may alone be too much.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from bench.analysis.crossed import Estimate
@@ -36,6 +37,11 @@ class Limits:
     def __contains__(self, value: float) -> bool:
         """Whether a value lies strictly between them."""
         return self.low < value < self.high
+
+    @property
+    def margin(self) -> float | None:
+        """Of a claim that something is about equal: how far the limits lie from zero on either side, else None."""
+        return self.high if self.low == -self.high and math.isfinite(self.high) else None
 
     def distance(self, value: float) -> float:
         """How far a value lies from the nearer one."""

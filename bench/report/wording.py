@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.crossed import CROSSED
+from bench.analysis.permutation import in_words
 from bench.analysis.targets import is_in_domain, is_real
 
 ABSENT = "\N{EN DASH}"
@@ -68,7 +69,7 @@ def pairs(num_pairs: int, needed: int, p_value: float) -> str:
     of its p-value.
     """
     if known(p_value):
-        return f"{plural(num_pairs, 'pair')}, " + ("p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}")
+        return f"{plural(num_pairs, 'pair')}, {in_words(p_value)}"
     return f"{num_pairs} of {needed} pairs" if num_pairs < needed else plural(num_pairs, "pair")
 
 

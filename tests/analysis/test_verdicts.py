@@ -24,6 +24,7 @@ class Known:
     limits: Limits
     name: str = "it"
     unit: Unit = "points"
+    equivalence: None = None
 
     def interval(self, level: float) -> Interval:
         return verdict_interval(self.estimate, level)

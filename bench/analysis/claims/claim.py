@@ -10,6 +10,7 @@ from bench.analysis.claims.exact import CannotTell
 from bench.analysis.claims.finding import Finding
 from bench.analysis.claims.words import Unit, with_interval
 from bench.analysis.intervals import Interval
+from bench.analysis.permutation import in_words
 from bench.analysis.verdicts import Word
 
 NOT_JUDGED: Literal["not judged yet"] = "not judged yet"
@@ -71,11 +72,14 @@ class Part:
     low: float
     high: float
     word: Word
+    equivalence: float | None = None
+    """The p-value of a test of equivalence, of a claim that something is about equal."""
 
     @property
     def text(self) -> str:
-        """Its figure with its interval."""
-        return with_interval(Interval(self.estimate, self.low, self.high, 0), self.unit)
+        """Its figure with its interval, and with the p-value of a test of equivalence where there is one."""
+        figure = with_interval(Interval(self.estimate, self.low, self.high, 0), self.unit)
+        return figure if self.equivalence is None else f"{figure}, equivalence {in_words(self.equivalence)}"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Ratio:
     limits: Limits
     """The upper one is judged; the lower one is 0."""
     unit: Unit = "times"
+    equivalence: None = None
+    """It is of no equality."""
 
     def interval(self, level: float) -> Interval:
         """By inverting the test of the gap at each ratio."""

@@ -23,6 +23,8 @@ class CrossingSize:
     """Target -> rows: the first model's at each size, then the second's."""
     limits: Limits
     unit: Unit = "images"
+    equivalence: None = None
+    """It is of no equality."""
 
     @cached_property
     def sides(self) -> tuple[Side, Side]:

@@ -14,11 +14,12 @@ from typing import Final, Protocol
 from bench.analysis.claims.rows import Row, combined, keys_of
 from bench.analysis.claims.words import Unit, beside_line
 from bench.analysis.crossed import Estimate, crossed_mean
+from bench.analysis.equivalence import equivalence_test
 from bench.analysis.errors import AnalysisError
 from bench.analysis.intervals import LEVEL, Interval
 from bench.analysis.multiple import corrected_level
 from bench.analysis.power import Limits, Needed, seeds_needed
-from bench.analysis.verdicts import Word, verdict_interval
+from bench.analysis.verdicts import Word, most_degrees, verdict_interval
 
 ANY: Final = Limits(-math.inf, math.inf)
 """Of what is shown and not judged."""
@@ -38,6 +39,10 @@ class Quantity(Protocol):
     @property
     def limits(self) -> Limits:
         """Between what the claim says that it lies."""
+
+    @property
+    def equivalence(self) -> float | None:
+        """The p-value of a test of equivalence, of a claim that something is about equal; else None."""
 
     def interval(self, level: float) -> Interval:
         """Its value and what it may be; NaN where there is no value, and an end that is open is infinite.
@@ -70,6 +75,14 @@ class Difference:
         """
         return crossed_mean(combined(self.rows, self.weights))
 
+    @property
+    def equivalence(self) -> float | None:
+        """The p-value of two one-sided tests, uncorrected, where the claim is that the rows are about equal."""
+        if self.limits.margin is None:
+            return None
+        found = equivalence_test(self.estimate, self.limits.margin, most_degrees=most_degrees(self.estimate))
+        return found.p_value
+
     def interval(self, level: float) -> Interval:
         """As verdicts take it."""
         return verdict_interval(self.estimate, level)
@@ -99,6 +112,8 @@ class Judged:
     limits: Limits
     interval: Interval
     word: Word
+    equivalence: float | None
+    """The p-value of a test of equivalence, which decides nothing; None where the claim is of no equality."""
     needed: Needed | str
     """What would decide it: seeds where their number is known; empty where it is decided."""
 
@@ -133,7 +148,7 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
         interval = one.interval(level)
         asked = level if interval.mean in one.limits else corrected_level(len(quantities), level)
         needed = one.needed(asked) if word == "undecided" else ""
-        found.append(Judged(one.name, one.unit, one.limits, interval, word, needed))
+        found.append(Judged(one.name, one.unit, one.limits, interval, word, one.equivalence, needed))
     return found
 
 

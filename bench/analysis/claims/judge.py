@@ -203,4 +203,4 @@ def _remedy(error: AnalysisError, claim: Claim) -> str:
 
 
 def _part(one: Judged) -> Part:
-    return Part(one.name, one.unit, one.interval.mean, one.interval.low, one.interval.high, one.word)
+    return Part(one.name, one.unit, one.interval.mean, one.interval.low, one.interval.high, one.word, one.equivalence)

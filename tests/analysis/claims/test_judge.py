@@ -230,6 +230,7 @@ class Known:
     """A quantity whose interval is `mean` ± a half width that grows with the level."""
 
     unit = "points"
+    equivalence = None
 
     def __init__(self, mean: float, limits: Limits) -> None:
         self.name, self.mean, self.limits = f"{mean:g}", mean, limits

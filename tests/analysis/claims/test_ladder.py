@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.analysis.claims import CLAIMS, Judgement
 from bench.analysis.crossed import crossed_mean
 from bench.analysis.crossings import crossing
 from bench.analysis.verdicts import verdict_interval
-from tests.analysis.claims.conftest import Study
+from tests.analysis.claims.conftest import MODELS, Study
 
 Judge = Callable[..., Judgement]
 
@@ -59,6 +60,24 @@ def test_an_interval_that_reaches_the_margin_leaves_it_open(
     assert found.verdict == "undecided"
     assert "the interval reaches" in found.reason
     assert "seeds" in found.would_decide
+
+
+@pytest.mark.parametrize("num_seeds", [3, 6])
+def test_about_equal_has_a_test_of_equivalence_beside(study: Study, judge: Judge, num_seeds: int) -> None:
+    """Two one-sided t tests against the margin, the larger p-value; claims of another kind have none."""
+    study.seeds = range(num_seeds)
+    study.spread = 0.004
+    study.ladder(apart(0.4), SIZES, targets=("cifar10",))
+    (part,) = judge(study.evidence(), "C2").parts
+    of = {
+        model: [cell["accuracy"] for cell in study.cells if (cell["model"], cell["subset_images"]) == (model, SIZES[1])]
+        for model in (MODELS["vit"], MODELS["cnn"])
+    }
+    differences = np.subtract(*of.values())
+    sides = (stats.ttest_1samp(differences, end, alternative=way) for end, way in ((-0.01, "greater"), (0.01, "less")))
+    assert part.equivalence == pytest.approx(max(side.pvalue for side in sides))
+    assert part.text.endswith(f"), equivalence p = {part.equivalence:.3f}")
+    assert judge(study.evidence(), "C3").parts[0].equivalence is None
 
 
 def test_every_target_has_to_hold(study: Study, judge: Judge) -> None:

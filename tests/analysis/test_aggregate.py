@@ -16,6 +16,7 @@ from bench.analysis.errors import (
     SingleSeedError,
     UnpairedError,
 )
+from bench.analysis.resampled import bootstrap
 
 
 @pytest.mark.parametrize("targets", [1, 2, 3, 4, 7, 12])
@@ -90,6 +91,20 @@ def test_its_interval_holds_the_truth(seeds: int, targets: int, shared: float) -
         first, second = own + draws.normal(size=(2, 1000, seeds, 1)) * math.sqrt(shared)
         found = [probability_of_improvement(one + better, other) for one, other in zip(first, second, strict=True)]
         assert np.mean([interval.low <= truth <= interval.high for interval in found]) >= 0.93
+
+
+def test_many_seeds_are_drawn_again() -> None:
+    """Both sides of a seed at once; where all seeds agree, nothing is drawn, and doubt is left."""
+    draws = np.random.default_rng(4)
+    first, second = draws.normal(2.6, 1, (50, 1)), draws.normal(size=(50, 1))
+    is_ahead = first > second.T
+    found = probability_of_improvement(first, second)
+    assert found == bootstrap(lambda seeds: is_ahead[seeds][:, seeds].mean(), 50, np.random.default_rng(0))
+    few = probability_of_improvement(first[:49], second[:49])
+    assert 0.7 < (found.high - found.low) / (few.high - few.low) < 1
+    agreed = probability_of_improvement(first + 9, second)
+    assert (agreed.mean, agreed.high) == (1.0, 1.0)
+    assert 0.9 < agreed.low < 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.geometry import num_tokens
 from models.registry import build
+from models.shapes import shapes_only
 from models.spec import ModelSpec, parse_spec
 
 
@@ -28,15 +29,26 @@ class Counts:
 def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> Counts:
     """Count on the meta device: no memory, no time. Raises SpecError as `build` does."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
-    with torch.device("meta"):
+    with shapes_only():
         model = build(spec, num_classes=num_classes, image_size=image_size)
     parameters, macs = count_network(model, image_size)
     return Counts(parameters, macs, num_tokens(spec, image_size))
 
 
+def count_parameters(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> int:
+    """Those alone, which need no forward pass: most of a count's time."""
+    with shapes_only():
+        return num_parameters(build(spec, num_classes=num_classes, image_size=image_size))
+
+
 def count_network(model: nn.Module, image_size: int) -> tuple[int, int]:
     """Parameters, and multiply-accumulates per image, of any network on the meta device, which it is left on."""
     model = model.eval().requires_grad_(requires_grad=False)
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), shapes_only():
         model(torch.empty(1, 3, image_size, image_size))
-    return sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() // 2
+    return num_parameters(model), counter.get_total_flops() // 2
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Numbers that training changes, on any device."""
+    return sum(parameter.numel() for parameter in model.parameters())

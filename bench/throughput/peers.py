@@ -175,7 +175,9 @@ def _timm_has_position(spec: ModelSpec) -> bool:
 
 def _check_size(network: "nn.Module", spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> None:
     """Refuse a peer that another version of the library builds otherwise."""
-    theirs, wanted = _num_parameters(network), _num_parameters_of_ours(spec, num_classes, image_size)
+    from models.counts import num_parameters
+
+    theirs, wanted = num_parameters(network), _parameters_of_ours(spec, num_classes, image_size)
     if theirs != wanted:
         raise SpecError(
             f"model '{spec}' has {wanted:,} parameters, and {theirs:,} as the installed {library} builds it, so that "
@@ -184,28 +186,21 @@ def _check_size(network: "nn.Module", spec: ModelSpec, library: Library, num_cla
 
 
 @cache
-def _num_parameters_of_ours(spec: ModelSpec, num_classes: int, image_size: int) -> int:
-    """A search builds a peer for every setting that it tries; ours is built once."""
-    import torch
+def _parameters_of_ours(spec: ModelSpec, num_classes: int, image_size: int) -> int:
+    """A search builds a peer for every setting that it tries; ours is counted once."""
+    from models.counts import count_parameters
 
-    from models.registry import build
-
-    with torch.device("meta"):
-        return _num_parameters(build(spec, num_classes=num_classes, image_size=image_size))
-
-
-def _num_parameters(network: "nn.Module") -> int:
-    return sum(weight.numel() for weight in network.parameters())
+    return count_parameters(spec, num_classes, image_size)
 
 
 def _nearest_vit(model: str, image_size: int) -> str:
     """The preset nearest by the ratio of parameters."""
-    from models.counts import count
+    from models.counts import count_parameters
 
-    wanted = log(count(model, image_size=image_size).parameters)
+    wanted = log(count_parameters(model, image_size=image_size))
     vits = [name for name, preset in PRESETS.items() if isinstance(preset.size, EncoderSize)]
     named = [f"{name}/{_fitting_patch(name, image_size)}" for name in vits]
-    sizes = {name: log(count(name, image_size=image_size).parameters) for name in named if "timm" in peers_of(name)}
+    sizes = {name: log(count_parameters(name, image_size=image_size)) for name in named if "timm" in peers_of(name)}
     return min(sizes, key=lambda name: abs(sizes[name] - wanted))
 
 

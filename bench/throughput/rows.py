@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
-import torch
 
 from bench.analysis.speed import with_figures
 from bench.throughput.heats import Entrant, Heat
@@ -16,6 +15,7 @@ from bench.throughput.lanes import build_network
 from bench.throughput.search import Try
 from bench.throughput.settings import Network
 from models.counts import count_network
+from models.shapes import shapes_only
 from models.spec import parse_spec
 
 FLOPS_A_MAC = {"inference": 2, "training": 6}
@@ -60,7 +60,7 @@ def _row(entrant: Entrant, heat: Heat) -> dict[str, Any]:
 def sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]:
     """Parameters and multiply-accumulates of the very network; unknown of one that cannot be built."""
     try:
-        with torch.device("meta"):
+        with shapes_only():
             built = build_network(network, image_size)
         return count_network(built, image_size)
     except Exception:  # the entrant has the reason

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import models
 from models.presets import PRESETS
 from models.resnet import BitResNet, BitTrunk
+from models.shapes import shapes_only
 from models.sizes import HybridSize, TrunkSize
 from models.wrapped import Wrapped
 
@@ -53,7 +54,7 @@ def test_bit_resnet50_has_timm_s_logits() -> None:
     ],
 )
 def test_bit_resnets_have_timm_s_parameters(name: str, theirs_name: str) -> None:
-    with torch.device("meta"):
+    with shapes_only():
         ours = models.build(name, num_classes=1000, image_size=224)
         theirs = timm.create_model(theirs_name, num_classes=1000)
     shapes = {name: parameter.shape for name, parameter in ours.named_parameters()}
@@ -97,7 +98,7 @@ def test_the_trunk_s_stride_is_its_map_s() -> None:
     for preset in PRESETS.values():
         trunk = preset.size.trunk if isinstance(preset.size, HybridSize) else preset.size
         if isinstance(trunk, TrunkSize):
-            with torch.device("meta"):
+            with shapes_only():
                 cells = BitTrunk(trunk)(torch.empty(1, 3, 64, 64))
             assert cells.shape == (1, trunk.widths[-1], 64 // trunk.stride, 64 // trunk.stride)
 

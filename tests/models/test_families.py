@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.families import Library, family_of
 from models.presets import Family
+from models.shapes import shapes_only
 
 # Neither convolution nor attention: MLP mixers, pooling, recurrence, state spaces.
 OUTSIDE = ("efficientvim", "gmixer", "gmlp", "mixer", "poolformer", "resmlp", "sequencer2d")
@@ -29,14 +30,6 @@ PRODUCTS = {
     F.multi_head_attention_forward,
     F.scaled_dot_product_attention,
 }
-FILLS = {
-    torch.Tensor.clamp_,
-    torch.Tensor.fill_,
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
-    torch.Tensor.zero_,
-}
-NORMS = {F.batch_norm, F.group_norm, F.layer_norm}
 PRODUCTS_WITHOUT_ATTENTION = {"gc": "the global context, pooled by one product, gates channels"}
 ATTENTION_WITHOUT_PRODUCTS = {"mobilevitv2": "weights of one query are multiplied in one by one"}
 
@@ -193,7 +186,7 @@ def _contradictions(
         family = family_of(library, name)
         if family is None:
             continue
-        with torch.device("meta"), _Unfilled():
+        with shapes_only():
             model, size = build(name)
         multiplies = _multiplies(model.eval(), torch.empty(1, *size, device="meta"))
         overlapping = [] if name.startswith(tuple(OVERLAP_WITHOUT_MIXING)) else _overlapping(model)
@@ -212,28 +205,19 @@ class _ProductFound(Exception):
     pass
 
 
-class _Unfilled(TorchFunctionMode):
-    """Initial values take time on the meta device too, where there are none."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in FILLS else func(*args, **(kwargs or {}))
-
-
 class _UpToProduct(TorchFunctionMode):
-    """Up to the first product of matrices; norms, which leave shapes as they are, are left out."""
+    """Up to the first product of matrices."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in PRODUCTS:
             raise _ProductFound
-        if func in NORMS:
-            return args[0]
         return func(*args, **(kwargs or {}))
 
 
 def _multiplies(model: nn.Module, image: torch.Tensor) -> bool:
     """Whether tensors are multiplied as matrices anywhere but in a linear layer or a convolution."""
     try:
-        with torch.no_grad(), _UpToProduct():
+        with torch.no_grad(), shapes_only(), _UpToProduct():
             model(image)
     except _ProductFound:
         return True

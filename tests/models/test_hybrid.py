@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import models
 from models.hybrid import TrunkPatches
 from models.presets import PRESETS
+from models.shapes import shapes_only
 from models.sizes import CompactSize, EncoderSize, HybridSize
 from models.weights import load_weights
 
@@ -96,7 +97,7 @@ def test_a_trunk_s_map_is_cut_into_squares_of_cells_row_by_row(patch: int, cells
 def test_the_trunk_s_stride_is_its_map_s(name: str) -> None:
     size = PRESETS[name].size
     assert isinstance(size, HybridSize)
-    with torch.device("meta"):
+    with shapes_only():
         tokenizer = models.build(f"{name}/{PRESETS[name].patch}", image_size=64).patch_embed
         assert isinstance(tokenizer, TrunkPatches)
         cells = tokenizer.backbone(torch.empty(1, 3, 64, 64))
@@ -132,7 +133,7 @@ def test_the_paper_s_hybrids_equal_timm_s_on_its_weights(ours: str) -> None:
 
 @pytest.mark.parametrize(("ours", "theirs"), PAPER_TRUNKS.items())
 def test_the_paper_s_hybrids_have_all_of_timm_s_weights_and_no_others(ours: str, theirs: str) -> None:
-    with torch.device("meta"):
+    with shapes_only():
         model = models.build(ours, num_classes=1000, image_size=224)
         expected = shapes(timm.create_model(theirs, num_classes=1000))
     assert shapes(model) == expected
@@ -152,7 +153,7 @@ def test_botnet50_has_the_paper_s_20_8_million_parameters() -> None:
 
 
 def test_botnet50_attends_in_place_of_the_last_three_3x3_convolutions() -> None:
-    with torch.device("meta"):
+    with shapes_only():
         resnet, botnet = (convolutions_of(models.build(name, image_size=224)) for name in ("resnet50", "botnet50"))
     assert resnet - botnet == Counter({(512, 512, 3, 2): 1, (512, 512, 3, 1): 2})
     assert botnet - resnet == Counter({(512, 3 * 512, 1, 1): 3})
@@ -235,7 +236,7 @@ def test_interleaved_hybrids_equal_timm_s_on_its_weights(ours: str, theirs: str)
     ],
 )
 def test_the_last_map_has_a_cell_of_so_many_pixels(name: str, step: int) -> None:
-    with torch.device("meta"):
+    with shapes_only():
         for image_size in (64, 96):
             model = models.build(name, image_size=image_size)
             cells = model.body.forward_features(torch.empty(1, 3, image_size, image_size))  # type: ignore[operator, union-attr]

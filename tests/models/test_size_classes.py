@@ -1,9 +1,9 @@
 """Size classes: what counts as one size, and that every ViT has partners in the other families."""
 
 import pytest
-import torch
 
 import models
+from models.counts import count_parameters
 from models.presets import PRESETS, Family
 from models.size_classes import Measure, Sized, size_class, unmatched
 
@@ -22,13 +22,10 @@ PARTNERS: dict[str, tuple[Measure, str, str]] = {
 
 
 def sized(name: str, measure: Measure, image_size: int, num_classes: int) -> Sized:
-    """What `models.count` finds; parameters need no forward pass, which takes most of its time."""
     if measure == "macs":
         size = models.count(name, num_classes=num_classes, image_size=image_size).macs
     else:
-        with torch.device("meta"):
-            model = models.build(name, num_classes=num_classes, image_size=image_size)
-        size = sum(parameter.numel() for parameter in model.parameters())
+        size = count_parameters(name, num_classes, image_size)
     return Sized(name, models.parse_spec(name).family, size)
 
 

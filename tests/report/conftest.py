@@ -76,43 +76,43 @@ RUN_INTEGERS = [
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_suite() -> Callable[..., Row]:
     """A resolved suite, with what a test has otherwise in it."""
     return make_suite_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cells() -> Callable[..., pd.DataFrame]:
     """The cells of such a suite: `(model, family, corpus, subset_images, target, seed)` and what they reached."""
     return make_cells_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def add_probes() -> Callable[[pd.DataFrame], pd.DataFrame]:
     """Cells, and after them those of probes on their pretrained rows: linear, and two draws of 1 and of 5 shots."""
     return add_probes_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tables() -> Callable[..., Tables]:
     """All tables that follow from cells, and from answers where there are any."""
     return make_tables_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_answers() -> Callable[..., pd.DataFrame]:
     """The table `answers` of cells: each run right on its accuracy's share of the images, the easy ones mostly."""
     return make_answers_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_ladder_cells() -> Callable[..., pd.DataFrame]:
     """Cells of the three families on rungs of 256 images and fourfold each: laws with floors that cross."""
     return make_ladder_cells_
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def break_seed() -> Callable[..., pd.DataFrame]:
     """Cells in which seed 2 of some rows diverged."""
     return break_seed_

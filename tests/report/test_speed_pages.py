@@ -30,27 +30,33 @@ GPU = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tables(make_cells: Any, make_tables: Any) -> dict[str, pd.DataFrame]:
     """Of a suite with two targets and two ablations."""
     return make_tables(make_cells())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few_tables(make_cells: Any, make_tables: Any) -> dict[str, pd.DataFrame]:
     """Of one target without ablations."""
     return make_tables(make_cells(targets=("digits@100",), arms=False))
 
 
+@pytest.fixture(scope="module")
+def titles_without_speeds(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> set[str]:
+    return {section.title for section in build_page(make_suite(), tables, Pictures({}, {})).sections}
+
+
 @pytest.fixture
-def sections(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> Callable[..., Sections]:
+def sections(
+    make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame], titles_without_speeds: set[str]
+) -> Callable[..., Sections]:
     """The sections that a page has beside those it has without speeds, by title."""
 
     def build(files: dict[str, pd.DataFrame], **suite: Any) -> Sections:
         chosen = make_suite(**suite)
-        without = {section.title for section in build_page(chosen, tables, Pictures({}, {})).sections}
         page = build_page(chosen, tables, Pictures({}, {}), measured=machines(chosen, tables, files))
-        return {section.title: section for section in page.sections if section.title not in without}
+        return {section.title: section for section in page.sections if section.title not in titles_without_speeds}
 
     return build
 

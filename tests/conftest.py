@@ -24,15 +24,17 @@ TINY: dict[str, Any] = {
 WriteSuite = Callable[..., Path]
 
 LONGEST = (
-    *("test_rerun", "test_command_line", "test_kills", "test_trials", "test_peers", "test_model_contract"),
-    *("test_outside_weights", "test_compile", "test_families", "test_external"),
+    *("test_rerun", "test_peers", "test_command_line", "test_kills", "test_report_pages", "test_speed_pages"),
+    *("test_model_contract", "test_trials", "test_coverage", "test_hybrid", "test_speed_session", "test_pipelines"),
+    *("test_outside_weights", "test_compile", "test_external", "test_adding_a_model", "test_families", "test_counts"),
 )
-"""Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
+"""Files that take longest, in that order: begun first, so that no worker is left alone with one of them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; workers take files in this order (`--no-loadscope-reorder`)."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    places = {stem: place for place, stem in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture

@@ -314,8 +314,8 @@ def test_a_peer_that_there_is_not_is_refused(spec: str, library: Library, image_
 
 def test_ours_is_built_once_however_often_its_peer_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search for the best setting builds the peer for each try."""
-    built, build = [], models.registry.build
-    monkeypatch.setattr(models.registry, "build", lambda spec, **given: built.append(str(spec)) or build(spec, **given))
+    built, build = [], models.counts.build
+    monkeypatch.setattr(models.counts, "build", lambda spec, **given: built.append(str(spec)) or build(spec, **given))
     for _ in range(3):
         build_peer("vit_pico/4", "timm", num_classes=7, image_size=40)
     assert built == ["vit_pico/4"]

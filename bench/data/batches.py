@@ -14,12 +14,13 @@ from torch.nn.functional import pad
 
 from bench.data.augment.erasing import erase
 from bench.data.augment.mixing import mix, mixed_labels
-from bench.data.augment.operations import apply
+from bench.data.augment.operations import Prepared, apply, prepare
 from bench.data.augment.resized import crop_resized
 from bench.data.pipelines import Feed
 from bench.data.pipelines.resident import padded_images
 from bench.data.plans import BatchPlan, Stream, batch_plans
 from bench.data.sets import MEAN, STD, ImageSet
+from bench.data.transfers import to_device
 
 
 def training_batches(
@@ -33,10 +34,12 @@ def training_batches(
     Raises:
         BadImage: an image cannot be read, and may not be skipped, or none of its class can.
     """
-    plans = batch_plans(stream, len(images), images.image_size, device=feed.device, start=start)
+    chosen, size = stream.augmentation, images.image_size
+    plans = batch_plans(stream, len(images), size, device=feed.device, start=start)
+    policy = prepare(chosen.policy.operations(size), size, feed.device) if chosen.policy else None
     fed = _gathered if feed.pipeline == "resident" else _fetched
-    for plan, source, labels in fed(images, plans, feed, stream.augmentation.shift):
-        yield _augmented(source, labels, plan, stream)
+    for plan, source, labels in fed(images, plans, feed, chosen.shift):
+        yield _augmented(_cropped(source, plan, size), labels, plan, policy, stream.num_classes)
 
 
 def evaluation_batches(
@@ -79,24 +82,24 @@ def _fetched(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: 
     for pictures, reasons in feed.pictures(images, orders()):
         plan = ahead.popleft()
         whole = feed.bad.replace(images, plan.order, pictures, reasons)
-        labels = torch.from_numpy(images.labels[plan.order]).to(feed.device)
+        labels = to_device(torch.from_numpy(images.labels[plan.order]), feed.device)
         yield plan.of_its_own(), pad(whole, [padding] * 4), labels
 
 
-def _augmented(padded: Tensor, labels: Tensor, plan: BatchPlan, stream: Stream) -> tuple[Tensor, Tensor]:
-    """Do to one batch what its plan says, on the device that all of it is on."""
-    chosen, size = stream.augmentation, padded.shape[-1] - 2 * stream.augmentation.shift
-    images = _cropped(padded, plan, size)
-    if chosen.policy is not None and plan.operations is not None:
+def _augmented(
+    images: Tensor, labels: Tensor, plan: BatchPlan, policy: Prepared | None, num_classes: int | None
+) -> tuple[Tensor, Tensor]:
+    """Do to one batch, which is cropped, what its plan says, on the device that all of it is on."""
+    if policy is not None and plan.operations is not None:
         for layer in plan.operations:
-            images = apply(images, chosen.policy.operations(size), layer)
+            images = apply(images, policy, layer)
     images = scaled(images)
     if plan.erased is not None:
         images = erase(images, plan.erased)
     if plan.pasted is not None and plan.share is not None:
-        assert stream.num_classes is not None, "mixing needs the number of classes"
+        assert num_classes is not None, "mixing needs the number of classes"
         pasted, share = plan.pasted[:, 1:], plan.share[1:]
-        return mix(images, pasted, share), mixed_labels(labels, share, stream.num_classes)
+        return mix(images, pasted, share), mixed_labels(labels, share, num_classes)
     return images, labels
 
 

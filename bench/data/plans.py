@@ -21,6 +21,7 @@ from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.hashing import below, hash_words, permutation, stream_seed
+from bench.data.transfers import to_device
 
 PLANNED = 8_192
 """Images whose order and augmentation are worked out at once."""
@@ -100,7 +101,7 @@ class BatchPlan:
     """(n,)"""
 
     def to(self, device: torch.device) -> "BatchPlan":
-        moved = {name: column.to(device) for name, column in vars(self).items() if isinstance(column, Tensor)}
+        moved = {name: to_device(column, device) for name, column in vars(self).items() if isinstance(column, Tensor)}
         return BatchPlan(**(vars(self) | moved))
 
     def of_its_own(self) -> "BatchPlan":

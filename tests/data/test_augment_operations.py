@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import chi2, chisquare
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
@@ -14,7 +15,7 @@ from torchvision.transforms import RandAugment as Reference
 from torchvision.transforms.autoaugment import AutoAugment as ReferencePolicy
 from torchvision.transforms.autoaugment import AutoAugmentPolicy, _apply_op
 
-from bench.data.augment.operations import NAMES, Operation, apply
+from bench.data.augment.operations import NAMES, Operation, apply, prepare
 from bench.data.augment.policies import RANDAUGMENT, SIGNED, AutoAugment, RandAugment, cifar10_policy, strength
 from bench.data.hashing import hash_words
 
@@ -37,15 +38,18 @@ def alone(image: Tensor, operation: Operation) -> Tensor:
     return _apply_op(image, operation.name, operation.magnitude, InterpolationMode.NEAREST, None)
 
 
+def changed(images: Tensor, operations: tuple[Operation, ...], chosen: NDArray[np.int64]) -> Tensor:
+    return apply(images, prepare(operations, images.shape[-1], images.device), chosen)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_magnitude_gives_what_torchvision_gives_for_one_image_bit_for_bit(name: str) -> None:
     signs = (1, -1) if name in SIGNED else (1,)
     levels = [(level, bins) for bins in (31, 10) for level in range(bins)]
-    operations = [Operation(name, sign * strength(name, *level, SIZE)) for level in levels for sign in signs]
+    operations = tuple(Operation(name, sign * strength(name, *level, SIZE)) for level in levels for sign in signs)
     chosen = np.random.default_rng(1).permutation(np.tile(np.arange(len(operations)), 4))
     images = pictures(len(chosen))
-    changed = apply(images.clone(), operations, chosen)
-    for before, after, choice in zip(images, changed, chosen, strict=True):
+    for before, after, choice in zip(images, changed(images, operations, chosen), chosen, strict=True):
         assert torch.equal(after, alone(before, operations[choice])), operations[choice]
 
 
@@ -58,7 +62,7 @@ def test_a_batch_of_different_operations_is_what_torchvision_makes_image_by_imag
     images, operations = pictures(num_images, size, seed), policy.operations(size)
     expected = list(images.clone())
     for layer in policy.draw(hash_words(seed, np.arange(num_images))):
-        images = apply(images, operations, layer)
+        images = changed(images, operations, layer)
         expected = [alone(image, operations[choice]) for image, choice in zip(expected, layer, strict=True)]
     assert torch.equal(images, torch.stack(expected))
 
@@ -162,7 +166,7 @@ def test_the_images_of_one_batch_get_different_operations(policy: RandAugment | 
         assert len({operations[choice].name for choice in layer}) > 9
     one = pictures(1).expand(128, -1, -1, -1).clone()
     for layer in layers:
-        one = apply(one, operations, layer)
+        one = changed(one, operations, layer)
     assert len({image.numpy().tobytes() for image in one}) > 30
 
 
@@ -170,5 +174,5 @@ def test_no_global_generator_is_asked() -> None:
     before = torch.get_rng_state()
     for policy in (RandAugment(), AutoAugment()):
         for layer in policy.draw(hash_words(0, np.arange(64))):
-            apply(pictures(64), policy.operations(SIZE), layer)
+            changed(pictures(64), policy.operations(SIZE), layer)
     assert torch.equal(torch.get_rng_state(), before)

@@ -15,7 +15,6 @@ AutoContrast and Equalize are torchvision's functions of batches, which take eac
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,6 +22,8 @@ import torchvision.transforms.functional as vision
 from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2.functional import equalize_image
+
+from bench.data.transfers import to_device
 
 
 @dataclass(frozen=True)
@@ -40,77 +41,118 @@ STATISTICS = ("AutoContrast", "Equalize")
 NAMES = ("Identity", *MOVES, *TONES, *BLENDS, *STATISTICS)
 
 
-def apply(images: Tensor, operations: Sequence[Operation], chosen: NDArray[np.int64]) -> Tensor:
-    """Give each of the uint8 images (n, 3, size, size) the operation of its index `chosen` (n,), in place."""
-    kinds = np.array([_KIND[operation.name] for operation in operations])[chosen]
-    for kind, kernel in enumerate(_KERNELS, start=1):
-        where = np.flatnonzero(kinds == kind)
-        if len(where):
-            index = torch.from_numpy(where).to(images.device)
-            images[index] = kernel(images[index], [operations[choice] for choice in chosen[where]])
-    return images
+@dataclass(frozen=True)
+class Prepared:
+    """Operations made ready for images of one size: what decides on the host, and what is looked up on the device."""
+
+    kinds: NDArray[np.int64]
+    """(operations,), on the host: 0 for what changes nothing, else the number of its kernel, from 1"""
+    rows: NDArray[np.int64]
+    """(operations,), on the host: which one of those of its kernel, and so which row of what that looks up"""
+    looked_up: tuple[tuple[Tensor, ...], ...]
+    """of each kernel, columns of a row an operation, on the device"""
 
 
-def _move(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    size = images.shape[-1]
-    places = torch.stack([_places(operation, size) for operation in operations]).to(images.device)[:, None]
+def prepare(operations: Sequence[Operation], size: int, device: torch.device) -> Prepared:
+    """Make operations ready for images of `size` pixels on a device: once, whatever the number of images."""
+    kinds = np.array([_KIND[operation.name] for operation in operations])
+    rows, looked_up = np.zeros_like(kinds), []
+    for kind, (_, columns) in enumerate(_KERNELS, start=1):
+        own = [operation for operation in operations if _KIND[operation.name] == kind]
+        rows[kinds == kind] = np.arange(len(own))
+        looked_up.append(tuple(to_device(column, device) for column in columns(own, size)) if own else ())
+    return Prepared(kinds, rows, tuple(looked_up))
+
+
+def apply(images: Tensor, prepared: Prepared, chosen: NDArray[np.int64]) -> Tensor:
+    """Give each of the uint8 images (n, 3, size, size) the operation of its index `chosen` (n,); return new ones.
+
+    The host alone decides, so that nothing waits for the device.
+    """
+    kinds = prepared.kinds[chosen]
+    sorting = np.argsort(kinds, kind="stable")
+    plan = np.stack([sorting, prepared.rows[chosen[sorting]], np.argsort(sorting)])
+    order, rows, places = to_device(torch.from_numpy(plan), images.device)
+    counts = np.bincount(kinds, minlength=1 + len(_KERNELS)).tolist()
+    unchanged, *parts = images[order].split(counts)
+    _, *owns = rows.split(counts)
+    changed = [
+        kernel(part, *(column[own] for column in columns))
+        for (kernel, _), part, own, columns in zip(_KERNELS, parts, owns, prepared.looked_up, strict=True)
+        if len(part)
+    ]
+    return torch.cat([unchanged, *changed])[places]
+
+
+def _move(images: Tensor, places: Tensor) -> Tensor:
+    """Take each pixel from its place (n, size * size) in the flat image; from outside, -1, comes black."""
+    places = places[:, None]
     moved = images.flatten(2).gather(2, places.clamp(min=0).expand(-1, 3, -1))
     return moved.masked_fill_(places < 0, 0).view_as(images)
 
 
-def _tone(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    tables = torch.stack([_table(operation) for operation in operations]).to(images.device)
+def _tone(images: Tensor, tables: Tensor) -> Tensor:
+    """Make of each value what its image's table (n, 256) says."""
     return tables.gather(1, images.flatten(1).long()).view_as(images)
 
 
-def _colour(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    return _blend(images, vision.rgb_to_grayscale(images), operations)
+def _colour(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    return _blend(images, vision.rgb_to_grayscale(images), own, other)
 
 
-def _contrast(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+def _contrast(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
     """Towards the mean grey, whose sum is exact."""
     total = vision.rgb_to_grayscale(images).sum(dim=(1, 2, 3), keepdim=True)
-    return _blend(images, total / (images.shape[2] * images.shape[3]), operations)
+    return _blend(images, total / (images.shape[2] * images.shape[3]), own, other)
 
 
-def _sharpness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """Away from the image smoothed, which is what no sharpness means."""
-    return _blend(images, vision.adjust_sharpness(images, 0.0), operations)
+def _sharpness(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Away from the image smoothed, which is what no sharpness means.
+
+    What is rounded there are thirteenths, none of which is near a half: however they are added up, they round alike.
+    """
+    return _blend(images, vision.adjust_sharpness(images, 0.0), own, other)
 
 
-def _autocontrast(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    return vision.autocontrast(images)
-
-
-def _equalize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    return equalize_image(images)
-
-
-_KERNELS: tuple[Callable[[Tensor, Sequence[Operation]], Tensor], ...] = (
-    _move,
-    _tone,
-    _colour,
-    _contrast,
-    _sharpness,
-    _autocontrast,
-    _equalize,
-)
-_KIND = {"Identity": 0} | dict.fromkeys(MOVES, 1) | dict.fromkeys(TONES, 2)
-_KIND |= {name: kind for kind, name in enumerate(BLENDS + STATISTICS, start=3)}
-
-
-def _blend(images: Tensor, others: Tensor, operations: Sequence[Operation]) -> Tensor:
-    factors = torch.tensor([1.0 + operation.magnitude for operation in operations], dtype=torch.float64)
-    own = factors.float().to(images.device).view(-1, 1, 1, 1)
-    other = (1.0 - factors).float().to(images.device).view(-1, 1, 1, 1)
+def _blend(images: Tensor, others: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Add so much (n, 1, 1, 1) of the images to so much of the others."""
     return (own * images).add_(other * others).clamp_(0, 255).to(torch.uint8)
 
 
-@lru_cache(maxsize=256)
-def _places(operation: Operation, size: int) -> Tensor:
-    """Return (size * size,): the place in the flat image that each pixel comes from, -1 for outside."""
+def _no_columns(_: Sequence[Operation], size: int) -> tuple[Tensor, ...]:
+    return ()
+
+
+def _places(operations: Sequence[Operation], size: int) -> tuple[Tensor]:
+    """Return (operations, size * size): the place in the flat image that each pixel comes from, -1 for outside."""
     places = torch.arange(1, size * size + 1, dtype=torch.float32).view(1, size, size)
-    return _moved(places, operation).flatten().long() - 1
+    return (torch.stack([_moved(places, operation).flatten().long() - 1 for operation in operations]),)
+
+
+def _tables(operations: Sequence[Operation], _: int) -> tuple[Tensor]:
+    """Return (operations, 256): what each value becomes."""
+    values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256)
+    return (torch.stack([_toned(values, operation).flatten() for operation in operations]),)
+
+
+def _shares(operations: Sequence[Operation], _: int) -> tuple[Tensor, Tensor]:
+    """Return (operations, 1, 1, 1) twice: how much a blend takes of the image, and of the other one."""
+    own = torch.tensor([1.0 + operation.magnitude for operation in operations], dtype=torch.float64).view(-1, 1, 1, 1)
+    return own.float(), (1.0 - own).float()
+
+
+_KERNELS: tuple[tuple[Callable[..., Tensor], Callable[[Sequence[Operation], int], tuple[Tensor, ...]]], ...] = (
+    (_move, _places),
+    (_tone, _tables),
+    (_colour, _shares),
+    (_contrast, _shares),
+    (_sharpness, _shares),
+    (vision.autocontrast, _no_columns),
+    (equalize_image, _no_columns),
+)
+"""What changes the images of a kind, and what it looks up for each."""
+_KIND = {"Identity": 0} | dict.fromkeys(MOVES, 1) | dict.fromkeys(TONES, 2)
+_KIND |= {name: kind for kind, name in enumerate(BLENDS + STATISTICS, start=3)}
 
 
 def _moved(image: Tensor, operation: Operation) -> Tensor:
@@ -128,13 +170,6 @@ def _moved(image: Tensor, operation: Operation) -> Tensor:
         case "Rotate":
             return vision.rotate(image, magnitude)
     raise AssertionError(operation)
-
-
-@lru_cache(maxsize=256)
-def _table(operation: Operation) -> Tensor:
-    """Return (256,): what each value becomes."""
-    values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256)
-    return _toned(values, operation).flatten()
 
 
 def _toned(image: Tensor, operation: Operation) -> Tensor:

@@ -1,10 +1,12 @@
 """Batches on the device, by any of three pipelines: gathered or fetched, then augmented and scaled there.
 
-Whatever the pipeline and the number of its workers, the same stream gives the same batches, bit for bit.
+Whatever the pipeline and the number of its workers, and however many batches are worked on at once, the same stream
+gives the same batches, bit for bit.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,24 +24,52 @@ from bench.data.plans import BatchPlan, Stream, batch_plans
 from bench.data.sets import MEAN, STD, ImageSet
 from bench.data.transfers import to_device
 
+BLOCK_IMAGES = 2_048
+"""Cropped and changed at once on a GPU, at most."""
+BLOCK_BYTES = 2**25
+"""That these images take, at most; while they are made it is up to 14 times as much, where crops are resized."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How many batches are cropped and changed at once, and by what they are cropped; neither changes a batch."""
+
+    num_batches: int
+    crop: Callable[[Tensor, Tensor, int], Tensor]
+
 
 def training_batches(
-    images: ImageSet, stream: Stream, feed: Feed, *, start: int = 0
+    images: ImageSet, stream: Stream, feed: Feed, *, start: int = 0, blocks: Blocks | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the feed's device.
 
     Mixed labels are (batch, classes), float32. The stream goes on after its first `start` images as if it had yielded
-    them.
+    them. `blocks` are those of `blocks_for`, unless they are given.
 
     Raises:
         BadImage: an image cannot be read, and may not be skipped, or none of its class can.
     """
-    chosen, size = stream.augmentation, images.image_size
-    plans = batch_plans(stream, len(images), size, device=feed.device, start=start)
+    chosen, size, blocks = stream.augmentation, images.image_size, blocks or blocks_for(images, stream, feed)
+    in_blocks = replace(stream, batch_size=blocks.num_batches * stream.batch_size)
+    plans = batch_plans(in_blocks, len(images), size, device=feed.device, start=start)
     policy = prepare(chosen.policy.operations(size), size, feed.device) if chosen.policy else None
     fed = _gathered if feed.pipeline == "resident" else _fetched
     for plan, source, labels in fed(images, plans, feed, chosen.shift):
-        yield _augmented(_cropped(source, plan, size), labels, plan, policy, stream.num_classes)
+        changed = _changed(_cropped(source, plan, size, blocks), plan, policy)
+        for own in plan.slices(stream.batch_size):
+            yield _finished(changed[own], labels[own], plan.part(own), stream.num_classes)
+
+
+def blocks_for(images: ImageSet, stream: Stream, feed: Feed) -> Blocks:
+    """Return one batch on a CPU; on a GPU several, since to launch a small kernel takes longer than what it does.
+
+    Streamed batches are taken one by one, as they come: to wait for several would hold up the steps.
+    """
+    if feed.device.type == "cpu":
+        return Blocks(1, crop_one_by_one)
+    num_images = min(BLOCK_IMAGES, BLOCK_BYTES // (3 * images.image_size**2))
+    together = 1 if feed.pipeline == "streaming" else num_images // stream.batch_size
+    return Blocks(max(1, together), crop_together)
 
 
 def evaluation_batches(
@@ -86,13 +116,22 @@ def _fetched(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: 
         yield plan.of_its_own(), pad(whole, [padding] * 4), labels
 
 
-def _augmented(
-    images: Tensor, labels: Tensor, plan: BatchPlan, policy: Prepared | None, num_classes: int | None
-) -> tuple[Tensor, Tensor]:
-    """Do to one batch, which is cropped, what its plan says, on the device that all of it is on."""
+def _cropped(source: Tensor, plan: BatchPlan, size: int, blocks: Blocks) -> Tensor:
+    if plan.resized is not None:
+        return crop_resized(source, plan.windows[0], plan.resized, plan.windows[3])
+    return blocks.crop(source, plan.windows, size)
+
+
+def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor:
+    """Give the cropped images (n, 3, size, size), uint8, the policy's operations that the plan has drawn for them."""
     if policy is not None and plan.operations is not None:
         for layer in plan.operations:
             images = apply(images, policy, layer)
+    return images
+
+
+def _finished(images: Tensor, labels: Tensor, plan: BatchPlan, num_classes: int | None) -> tuple[Tensor, Tensor]:
+    """Do to one batch what is left of its plan, and what makes it the input of a model."""
     images = scaled(images)
     if plan.erased is not None:
         images = erase(images, plan.erased)
@@ -101,13 +140,6 @@ def _augmented(
         pasted, share = plan.pasted[:, 1:], plan.share[1:]
         return mix(images, pasted, share), mixed_labels(labels, share, num_classes)
     return images, labels
-
-
-def _cropped(padded: Tensor, plan: BatchPlan, size: int) -> Tensor:
-    if plan.resized is not None:
-        return crop_resized(padded, plan.windows[0], plan.resized, plan.windows[3])
-    crop = crop_one_by_one if padded.device.type == "cpu" else crop_together
-    return crop(padded, plan.windows, size)
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def batch_plans(
     for first in range(start, stream.num_images, planned):
         last = min(first + planned, stream.num_images)
         plan = _plan(stream, num_images, image_size, first, last).to(device)
-        yield from plan.split(stream.batch_size)
+        yield from map(plan.part, plan.slices(stream.batch_size))
 
 
 def seen_order(stream: Stream, length: int, start: int, stop: int) -> NDArray[np.int64]:
@@ -109,14 +109,18 @@ class BatchPlan:
         own = torch.arange(len(self.order), device=self.windows.device)
         return replace(self, windows=torch.cat([own[None], self.windows[1:]]))
 
-    def split(self, batch_size: int) -> Iterator["BatchPlan"]:
-        lead, num_columns = int(self.share is not None), self.windows.shape[1]
-        for first in range(0, num_columns - lead, batch_size):
-            part = slice(first, first + batch_size + lead)
-            columns: dict[str, Any] = {
-                name: None if column is None else column[..., part] for name, column in vars(self).items()
-            }
-            yield BatchPlan(**columns)
+    def slices(self, size: int) -> Iterator[slice]:
+        """Yield the columns of each `size` images, and of the one that leads them, if one does."""
+        lead = int(self.share is not None)
+        for first in range(0, len(self.order) - lead, size):
+            yield slice(first, first + size + lead)
+
+    def part(self, own: slice) -> "BatchPlan":
+        """Return what was drawn for some of the columns."""
+        columns: dict[str, Any] = {
+            name: None if column is None else column[..., own] for name, column in vars(self).items()
+        }
+        return BatchPlan(**columns)
 
 
 def _plan(stream: Stream, num_images: int, image_size: int, start: int, stop: int) -> BatchPlan:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from bench.cli import app
 from bench.errors import InputError
 from bench.speeds import append
+from tests import in_process
 from tests.speed_rows import FAILED, Row, measured, reference, speeds
 
 MODELS = {"vit_pico/8": 1000.0, "bit_resnet_pico": 700.0}
@@ -107,7 +108,7 @@ def test_rows_of_one_side_and_failed_ones_are_listed(old, tmp_path):
 def test_a_reference_that_failed_is_said(old, tmp_path):
     rows = [reference(1000, **FAILED), *(measured(rate, model=model) for model, rate in MODELS.items())]
     new = keep(tmp_path / "new", *rows)
-    said = compare(old, new).stdout
+    said = in_process.bench("compare", old, new, folder=tmp_path).said
     assert said.count("reference failed ") == 2 * 2
     assert said.count("the reference failed in NEW: batch 512 does not fit") == 2
     assert "nan" not in said

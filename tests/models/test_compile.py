@@ -1,5 +1,6 @@
 """`torch.compile` takes every model whole: no family has to be measured without it."""
 
+import itertools
 import shutil
 from collections.abc import Callable
 
@@ -25,16 +26,20 @@ OTHER_KINDS = [
     "timm:test_resnet",
     "torchvision:resnet18",
 ]
-OPTIONS = [
+POSITIONS = [
     *(f"pos={pos}" for pos in models.options.POSITIONS),
     *(f"pos={pos},pos_at=every-layer" for pos in ("learned-1d", "learned-2d", "conditional")),
     *(f"pos={pos},pos_at=every-layer-shared" for pos in ("sincos-1d", "relative")),
+]
+OTHER_OPTIONS = [
     *(f"tokenizer={tokenizer}" for tokenizer in models.options.TOKENIZERS),
     *(f"pool={pool}" for pool in models.options.POOLINGS),
     "registers=2",
     "drop_path=0.1,layer_scale=0.1",
     "padding=2,stride=4",
 ]
+OPTIONS = [",".join(filter(None, pair)) for pair in itertools.zip_longest(POSITIONS, OTHER_OPTIONS)]
+"""Each once, two at a time."""
 
 SCALAR: dict[str, str | int | bool | Callable[..., object]] = {"cpp.simdlen": 1}
 """The default backend without vector instructions, which halves what the C++ compiler takes."""

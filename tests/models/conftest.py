@@ -15,7 +15,7 @@ from models.presets import PRESETS
 from models.rules import places_of
 from models.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
 
-LARGE, HUGE = 8_000_000, 40_000_000
+LARGE, HUGE = 8_000_000, 90_000_000
 """Parameters above which a member is tested at a depth of two, and also narrower; and whole on the meta device."""
 
 NARROWER = {

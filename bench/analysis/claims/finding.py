@@ -143,9 +143,8 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
     Raises:
         AnalysisError: a quantity has no interval.
     """
-    found = []
-    for one, word in zip(quantities, words(quantities, level), strict=True):
-        interval = one.interval(level)
+    found, intervals = [], [one.interval(level) for one in quantities]
+    for one, interval, word in zip(quantities, intervals, _words(quantities, intervals, level), strict=True):
         asked = level if interval.mean in one.limits else corrected_level(len(quantities), level)
         needed = one.needed(asked) if word == "undecided" else ""
         found.append(Judged(one.name, one.unit, one.limits, interval, word, one.equivalence, needed))
@@ -154,10 +153,14 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
 
 def words(quantities: Sequence[Quantity], level: float) -> list[Word]:
     """What becomes of each quantity of a claim; arguments and errors as for `judged`."""
+    return _words(quantities, [one.interval(level) for one in quantities], level)
+
+
+def _words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: float) -> list[Word]:
     beyond = _beyond(quantities, level)
     return [
-        "refuted" if number in beyond else "supported" if is_within(one.interval(level), one.limits) else "undecided"
-        for number, one in enumerate(quantities)
+        "refuted" if number in beyond else "supported" if is_within(interval, one.limits) else "undecided"
+        for number, (one, interval) in enumerate(zip(quantities, intervals, strict=True))
     ]
 
 

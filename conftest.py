@@ -48,7 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Under --benchmark the tests are not even imported."""
-    return True if only_benchmarks(config) and collection_path.is_relative_to(config.rootpath / "tests") else None
+    tests = config.rootpath / "tests"
+    if not only_benchmarks(config) or collection_path == tests or not collection_path.is_relative_to(tests):
+        return None
+    return not collection_path.is_relative_to(tests / "benchmarks") or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,13 +6,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.errors import SpecError
-from models.spec import ModelSpec, known_models, parse_spec
+from models.spec.model_error import SpecError
+from models.spec.model_spec import ModelSpec, known_models, parse_spec
 
 if TYPE_CHECKING:
     from models.contract import Classifier
     from models.counts import Counts, count
-    from models.loading import LoadedModel, load
+    from models.finished_run import LoadedModel, load
     from models.registry import build
 
 __all__ = [
@@ -31,10 +31,10 @@ __all__ = [
 _HOMES = {
     "Classifier": "models.contract",
     "Counts": "models.counts",
-    "LoadedModel": "models.loading",
+    "LoadedModel": "models.finished_run",
     "build": "models.registry",
     "count": "models.counts",
-    "load": "models.loading",
+    "load": "models.finished_run",
 }
 
 

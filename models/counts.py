@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.geometry import num_tokens
 from models.registry import build
 from models.shapes import shapes_only
-from models.spec import ModelSpec, parse_spec
+from models.spec.geometry import num_tokens
+from models.spec.model_spec import ModelSpec, parse_spec
 
 
 @dataclass(frozen=True)

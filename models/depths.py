@@ -14,10 +14,10 @@ from torch import nn
 from torchvision.models.resnet import ResNet
 
 from models.contract import Classifier
-from models.errors import SpecError
+from models.external.wrapped import Wrapped
 from models.resnet import BitResNet
+from models.spec.model_error import SpecError
 from models.vit import VisionTransformer
-from models.wrapped import Wrapped
 
 _LAST = re.compile(r"(norm|attn_pool|head)\.")
 _POSITIONS = re.compile(r"position\.\w+\.(\d+)")

@@ -28,13 +28,13 @@ from timm.models.resnetv2 import ResNetV2
 from torch import Tensor, nn
 
 from models.contract import Classifier
-from models.patches import ConvTokenizer, rows_of_tokens, shared_linear
-from models.presets import Convolutions
+from models.external.wrapped import Wrapped, timm_width
+from models.layers.patches import ConvTokenizer, rows_of_tokens, shared_linear
 from models.resnet import BitTrunk
-from models.sizes import BotNetSize, CompactSize, HybridSize, PaperTrunkSize, TimmSize, TrunkSize
-from models.spec import ModelSpec
+from models.spec.model_spec import ModelSpec
+from models.spec.presets import Convolutions
+from models.spec.sizes import BotNetSize, CompactSize, HybridSize, PaperTrunkSize, TimmSize, TrunkSize
 from models.vit import VisionTransformer
-from models.wrapped import Wrapped, timm_width
 
 _PAPER_TRUNK_WIDTHS = (256, 512, 1024, 2048)
 

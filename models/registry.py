@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from models.contract import Classifier, seeded
-from models.external import build_external
-from models.geometry import check
+from models.external.classifier import build_external
 from models.hybrid import build_botnet, build_compact, build_interleaved, build_trunk_hybrid
-from models.presets import PRESETS, Preset
 from models.resnet import build_bit_resnet, build_convnext, build_resnet
-from models.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, OwnSize, ResNetSize, TrunkSize
-from models.spec import ModelSpec, parse_spec
+from models.spec.geometry import check
+from models.spec.model_spec import ModelSpec, parse_spec
+from models.spec.presets import PRESETS, Preset
+from models.spec.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, OwnSize, ResNetSize, TrunkSize
 from models.vit import build_vit
 
 Builder = Callable[[ModelSpec, int, int], Classifier]

@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from models.contract import Classifier, new_head
-from models.sizes import ResNetSize, TimmSize, TrunkSize
-from models.spec import ModelSpec
-from models.wrapped import Wrapped, timm_width
+from models.external.wrapped import Wrapped, timm_width
+from models.spec.model_spec import ModelSpec
+from models.spec.sizes import ResNetSize, TimmSize, TrunkSize
 
 _CONV = partial(StdConv2d, eps=1e-8)
 

@@ -26,15 +26,15 @@ import torch.nn.functional as F
 from timm.layers import DropPath, LayerScale
 from torch import Tensor, nn
 
-from models.attention import Attention, init_linear
 from models.contract import Classifier, new_head
-from models.geometry import tokens_per_side
-from models.patches import ConvStem, ConvTokenizer, LinearPatches, ShiftedPatches
-from models.pooling import build_pool
-from models.position import Grid, Position, build_position, learned_table, resample_table
-from models.presets import Convolutions
-from models.sizes import EncoderSize
-from models.spec import ModelSpec
+from models.layers.attention import Attention, init_linear
+from models.layers.patches import ConvStem, ConvTokenizer, LinearPatches, ShiftedPatches
+from models.layers.pooling import build_pool
+from models.layers.position import Grid, Position, build_position, learned_table, resample_table
+from models.spec.geometry import tokens_per_side
+from models.spec.model_spec import ModelSpec
+from models.spec.presets import Convolutions
+from models.spec.sizes import EncoderSize
 
 
 def build_vit(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:

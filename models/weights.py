@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.contract import Classifier
-from models.errors import SpecError
+from models.spec.model_error import SpecError
 
 
 def load_weights(model: Classifier, weights: Mapping[str, Tensor], source: str) -> None:

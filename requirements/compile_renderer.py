@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.data.fractals import Difficulty, Domain, render
+from bench.data.fractals.source import Difficulty, Domain, render
 
 one = np.zeros(1, dtype=np.int64)
 render(one, one, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.plan import Plan, expand
-from bench.resolved import ResolvedSuite, resolve
-from bench.suite import load_suite
+from bench.config.resolved import ResolvedSuite, resolve
+from bench.config.suite import load_suite
+from bench.plan.expand import Plan, expand
 
 TINY: dict[str, Any] = {
     "corpus": {"name": "fractals", "classes": 4},

@@ -11,7 +11,7 @@ from unittest import mock
 
 from rich.console import Console
 
-from bench import cli
+from bench.cli import app
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def bench(*words: str | Path, folder: Path, columns: int = 200) -> Ended:
         contextlib.redirect_stderr(errors),
     ):
         try:
-            cli.main()
+            app.main()
         except SystemExit as end:
             code = int(end.code or 0)
     return Ended(code, said.getvalue(), errors.getvalue())
@@ -46,6 +46,6 @@ def _as_from_a_shell(words: tuple[str, ...], folder: Path, columns: int) -> Iter
         contextlib.chdir(folder),
         mock.patch.dict(os.environ, variables),
         mock.patch.object(sys, "argv", ["bench", *words]),
-        mock.patch.object(cli, "console", Console()),
+        mock.patch.object(app, "console", Console()),
     ):
         yield

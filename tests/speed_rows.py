@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.speed import with_figures
-from bench.speeds import SPEED_PROTOCOL
+from bench.store.speed_file import SPEED_PROTOCOL
 
 Row = dict[str, Any]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.answers import NO_ANSWERS, Known, by_key
 from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
-from bench.analysis.errors import UnknownReferenceError
+from bench.analysis.correctness import NO_ANSWERS, Known, by_key
 from bench.analysis.estimates import Row, read_row, row_difference
-from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import expected_seeds, require_columns, require_unique, split
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.statistics_errors import UnknownReferenceError
 
 _SETTING = ["ablation", "target", "corpus", "subset_images", "image_size", "transfer", "shots", "match"]
 _ARM = ["arm", "model", "family"]

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.estimates import Row, row_interval
-from bench.analysis.multiple import holm
-from bench.analysis.permutation import ALPHA, pairs_needed
 from bench.analysis.seeds import Difference
+from bench.analysis.stats.multiple import holm
+from bench.analysis.stats.permutation import ALPHA, pairs_needed
 
 NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
 

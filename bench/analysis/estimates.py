@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bench.analysis.answers import Answers, Known, read_answers
-from bench.analysis.crossed import CROSSED, SEEDS, Estimate, accuracy, seeds_mean
-from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
-from bench.analysis.intervals import LEVEL, Interval, unknown
-from bench.analysis.paired import paired_difference
-from bench.analysis.permutation import sign_flip_test
+from bench.analysis.correctness import Answers, Known, read_answers
 from bench.analysis.seeds import Difference, Seeds, difference, problems, read_seeds
+from bench.analysis.stats.crossed import CROSSED, SEEDS, Estimate, accuracy, seeds_mean
+from bench.analysis.stats.intervals import LEVEL, Interval, unknown
+from bench.analysis.stats.paired import paired_difference
+from bench.analysis.stats.permutation import sign_flip_test
+from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.answers import NO_ANSWERS, by_key
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
-from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.correctness import NO_ANSWERS, by_key
 from bench.analysis.estimates import Row, difference_estimate, read_row
-from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import Key, expected_seeds, require_columns, require_unique, split
-from bench.speeds import OURS
+from bench.analysis.speed_columns import OURS
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
 COSTS = {

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.errors import DuplicateRowError, MissingColumnError
-from bench.analysis.intervals import LEVEL, Interval, mean_interval, paired_interval, unknown
+from bench.analysis.stats.intervals import LEVEL, Interval, mean_interval, paired_interval, unknown
+from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
 
 COMPLETE = "complete"
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.errors import DuplicateRowError, UnknownReferenceError
-from bench.analysis.intervals import LEVEL
-from bench.analysis.ratios import UNKNOWN, Ratio, paired_ratio
 from bench.analysis.seeds import require_columns, split
-from bench.speeds import FIGURES, HEAT, OURS
+from bench.analysis.speed_columns import FIGURES, HEAT, OURS
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio
+from bench.analysis.stats.statistics_errors import DuplicateRowError, UnknownReferenceError
 
 HEAT_KEY = ["measurement", *HEAT]
 _PLACE = ["machine", "suite"]
@@ -27,7 +27,7 @@ def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """Add what follows from the rounds to the rows of some heats.
 
     Args:
-        rows: one row a network and setting, as in `bench.speeds.MEASURED`.
+        rows: one row a network and setting, as in `bench.store.speed_file.MEASURED`.
         level: of the intervals.
 
     Returns:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.arrangement import arrangement_identity, open_arrangement
-from bench.data.places import FORMS, PLACES
-from bench.data.sets import DataSet, ImageSet
+from bench.data.dataset import DataSet, ImageSet
+from bench.data.fractals.arrangement import arrangement_identity, open_arrangement
+from bench.data.sources.source_registry import FORMS, PLACES
 from bench.errors import InputError, did_you_mean
 
 MAX_KEPT_BYTES = 2**30
@@ -74,7 +74,7 @@ def check_present(name: str, path: str | None, data_dir: Path) -> None:
     if path is not None:
         open_data(name, path, data_dir)
     elif CATALOGUE[name].is_published:
-        from bench.data.published import check_published
+        from bench.data.sources.torchvision_sets import check_published
 
         check_published(name, data_dir)
 
@@ -110,7 +110,7 @@ def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
 
 def _formula_of(name: str) -> dict[str, object]:
     """Return what decides the pixels of a data set that is drawn by formula."""
-    from bench.data.embedded import heldout_identity
+    from bench.data.fractals.heldout import heldout_identity
 
     formulas = {"arrangement": arrangement_identity, "fractals-heldout": heldout_identity}
     return formulas[name]() if name in formulas else {}
@@ -179,8 +179,8 @@ def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
 @lru_cache(maxsize=4)
 def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     """Open a data set for as long as its `state` stays the same."""
-    from bench.data.embedded import open_digits, open_heldout
-    from bench.data.published import open_published
+    from bench.data.fractals.heldout import open_digits, open_heldout
+    from bench.data.sources.torchvision_sets import open_published
 
     if path is not None:
         data = PLACES[name].open(path, data_dir)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.data.corpora import CorpusRef, check_present, corpus_identity, corpus_of, subset_index
-from bench.data.ladder import SubsetIndex
+from bench.data.corpus import CorpusRef, check_present, corpus_identity, corpus_of, subset_index
+from bench.data.subset import SubsetIndex
 from bench.errors import InputError
 
 METADATA = b"subset"

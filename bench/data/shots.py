@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.catalogue import OpenData, check_present
-from bench.data.hashing import stream_seed
-from bench.data.sets import DataSet, Splits
-from bench.data.subsets import balanced_order
-from bench.data.targets import TargetRef, splits_of
+from bench.data.dataset import DataSet, Splits
+from bench.data.orders import balanced_order
+from bench.data.random import stream_seed
+from bench.data.target import TargetRef, splits_of
 from bench.errors import InputError
 
 

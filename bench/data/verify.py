@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.data import catalogue
-from bench.data.sets import DataSet
-from bench.data.targets import TargetRef, check_target
+from bench.data.dataset import DataSet
+from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
 
 CHUNK = 1_024
@@ -43,7 +43,7 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
     Raises:
         InputError: the data set cannot be opened, or has fewer training images than `target` asks for.
     """
-    from bench.data.bad_images import read_leniently
+    from bench.data.loading.bad_images import read_leniently
 
     check_target(target, data_dir)
     sums = _wrong_sums(target, data_dir)
@@ -72,6 +72,6 @@ def _wrong_sums(target: TargetRef, data_dir: Path) -> list[str]:
     """Compare the sums of a published data set's files, as far as they are there."""
     if target.path is not None or not catalogue.CATALOGUE[target.name].is_published:
         return []
-    from bench.data.published import wrong_sums
+    from bench.data.sources.torchvision_sets import wrong_sums
 
     return [str(wrong) for wrong in wrong_sums(target.name, data_dir)]

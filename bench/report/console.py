@@ -5,8 +5,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import COMPLETE
+from bench.analysis.stats.intervals import LEVEL
 from bench.report.layout import by_transfer, heading, lines, panels
 from bench.report.wording import interval_over, percent
 

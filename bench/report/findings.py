@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.across_targets import AcrossTargets, across_targets
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.growth import Duel, Growth, duels, growth
-from bench.analysis.ladders import Ladder, ladders, over_targets
-from bench.analysis.likeness import Likeness, likenesses
+from bench.analysis.ladder.across_targets import AcrossTargets, across_targets
+from bench.analysis.ladder.error_consistency import Likeness, likenesses
+from bench.analysis.ladder.growth import Duel, Growth, duels, growth
+from bench.analysis.ladder.rungs import Ladder, ladders, over_targets
 from bench.analysis.targets import is_real
 from bench.report.wording import count, known, marked, plural
 

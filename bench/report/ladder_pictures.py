@@ -8,15 +8,15 @@ from typing import Literal
 from matplotlib.figure import Figure
 
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.intervals import LEVEL
-from bench.report.crossing_figure import crossing_figure
-from bench.report.drawing import colour, pair_colour, save
+from bench.analysis.stats.intervals import LEVEL
+from bench.report.figures.crossing import crossing_figure
+from bench.report.figures.drawing import colour, pair_colour, save
+from bench.report.figures.forest import Forest, Line, forest_figure
+from bench.report.figures.ranks import ranks_figure
+from bench.report.figures.scaling import scaling_figure
 from bench.report.findings import Errors, Findings, Together, at_largest
-from bench.report.forest_figure import Forest, Line, forest_figure
 from bench.report.layout import heading
 from bench.report.page import Picture
-from bench.report.ranks_figure import ranks_figure
-from bench.report.scaling_figure import scaling_figure
 
 Name = Literal["scaling", "crossings", "improvement", "ranks", "consistency"]
 LadderPictures = dict[tuple[Name, str], Picture]

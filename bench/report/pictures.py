@@ -7,17 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
-from bench.analysis.intervals import LEVEL
 from bench.analysis.seeds import split
-from bench.report.ablation_figure import ablation_figure
-from bench.report.accuracy_figure import accuracy_figure
-from bench.report.drawing import save
+from bench.analysis.stats.intervals import LEVEL
+from bench.report.figures.ablation import ablation_figure
+from bench.report.figures.accuracy import accuracy_figure
+from bench.report.figures.drawing import save
+from bench.report.figures.pareto import pareto_figure
 from bench.report.findings import Findings
 from bench.report.ladder_pictures import LadderPictures, draw_ladders
 from bench.report.layout import by_transfer, heading, panels
+from bench.report.machines import Machine
 from bench.report.page import Picture
-from bench.report.pareto_figure import pareto_figure
-from bench.report.speed_machines import Machine
 from bench.report.wording import AS_MUCH
 
 FOLDER = "figures"

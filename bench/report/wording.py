@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.crossed import CROSSED
-from bench.analysis.permutation import in_words
+from bench.analysis.stats.crossed import CROSSED
+from bench.analysis.stats.permutation import in_words
 from bench.analysis.targets import is_in_domain, is_real
 
 ABSENT = "\N{EN DASH}"

@@ -9,17 +9,17 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims import Judgement
-from bench.report import claims, design, provenance, results, speed
-from bench.report.consistency import consistency
 from bench.report.findings import Findings, findings
+from bench.report.machines import Machine, machines
 from bench.report.page import Page, Section, as_html, as_markdown
-from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures, draw
-from bench.report.recipes import recipes, trained_apart
-from bench.report.scaling import crossings, scaling
-from bench.report.speed_machines import Machine, machines
-from bench.report.targets import across_targets
-from bench.report.tuning import draw_tuning, tuned_alike, tuning
+from bench.report.sections import claims, design, provenance, results, speed
+from bench.report.sections.consistency import consistency
+from bench.report.sections.pareto import accuracy_against_cost
+from bench.report.sections.recipes import recipes, trained_apart
+from bench.report.sections.scaling import crossings, scaling
+from bench.report.sections.targets import across_targets
+from bench.report.sections.tuning import draw_tuning, tuned_alike, tuning
 
 
 def write_report(
@@ -38,8 +38,8 @@ def write_report(
             are kept, and `trials` where the suite asks for a tuning.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.
-        speeds: machine -> its records, as from `bench.speeds.all_machines`; without any of the suite's models the
-            report is the same as without speeds.
+        speeds: machine -> its records, as from `bench.store.speed_file.all_machines`; without any of the suite's
+            models the report is the same as without speeds.
         judgements: of the claims; without any there is no section on them.
 
     Returns:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from bench.config.resolved import ResolvedSuite
+from bench.config.search_space import ResolvedTuning
 from bench.errors import InputError
-from bench.resolved import ResolvedSuite
-from bench.search_space import ResolvedTuning
-from bench.store import Record, Store
-from bench.tuning.following import NOT_RUN, Followed, chosen, follow
+from bench.store.store import Record, Store
+from bench.tuning.halving import NOT_RUN, Followed, chosen, follow
 from bench.tuning.points import kept_points
 
 

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.config.search_space import Point, Range, Tuning, Value
 from bench.errors import InputError
-from bench.runs import canonical_json
-from bench.search_space import Point, Range, Tuning, Value
-from bench.store import Store
-from bench.writing import clear_errors, write_new
+from bench.files.writing import clear_errors, write_new
+from bench.plan.run import canonical_json
+from bench.store.store import Store
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

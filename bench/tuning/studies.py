@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from bench.config.external_weights import OutsideModel
+from bench.config.recipe import FamilyException
+from bench.config.resolved import ResolvedSuite
+from bench.config.search_space import Point, Stage
 from bench.errors import InputError
-from bench.outside import OutsideModel
-from bench.plan import Start, pretrain_run, scratch_run, transfer_run
-from bench.resolved import ResolvedSuite
-from bench.runs import Run
-from bench.search_space import Point, Stage
-from bench.train.recipe import FamilyException
-from models.spec import parse_spec
+from bench.plan.expand import Start, pretrain_run, scratch_run, transfer_run
+from bench.plan.run import Run
+from models.spec.model_spec import parse_spec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from bench.analysis.ablations import ablations
-from bench.analysis.errors import DuplicateRowError, MissingColumnError, UnknownReferenceError
+from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError, UnknownReferenceError
 
 Row = dict[str, Any]
 MakeCells = Callable[[list[Row]], pd.DataFrame]

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from bench.analysis.comparison import comparison
-from bench.analysis.errors import DuplicateRowError, MissingColumnError
+from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
 
 Row = dict[str, Any]
 MakeCells = Callable[[list[Row]], pd.DataFrame]

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.analysis.answers import COLUMNS, Answers, pack
 from bench.analysis.columns import with_holm
 from bench.analysis.comparison import comparison
-from bench.analysis.crossed import accuracy
-from bench.analysis.errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.correctness import COLUMNS, Answers, pack
 from bench.analysis.estimates import Row, difference_estimate, row_difference
-from bench.analysis.paired import paired_difference
 from bench.analysis.seeds import Seeds
+from bench.analysis.stats.crossed import accuracy
+from bench.analysis.stats.paired import paired_difference
+from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 
 MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]
 NUM_IMAGES = 40

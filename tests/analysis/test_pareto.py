@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.comparison import comparison
-from bench.analysis.errors import DuplicateRowError, MissingColumnError
+from bench.analysis.correctness import COLUMNS, pack
 from bench.analysis.pareto import BEHIND, COSTS, FRONT, UNDECIDED, pareto
+from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
 from tests.speed_rows import FAILED, ROW, measured, reference, speeds
 
 MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]

@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.errors import DuplicateRowError, MissingColumnError, UnknownReferenceError, UnpairedError
-from bench.analysis.ratios import paired_ratio
 from bench.analysis.speed import ranking_changes, standings, with_figures
+from bench.analysis.stats.ratios import paired_ratio
+from bench.analysis.stats.statistics_errors import (
+    DuplicateRowError,
+    MissingColumnError,
+    UnknownReferenceError,
+    UnpairedError,
+)
 from tests.speed_rows import FAILED, ROW, measured, reference, speeds
 
 LATENCY = {"kind": "latency", "batch_size": 1}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.errors import EmptySampleError, MissingColumnError, NotFiniteError
+from bench.analysis.stats.statistics_errors import EmptySampleError, MissingColumnError, NotFiniteError
 from bench.analysis.tuning import expected_best, tuning_curves
 
 SCORES = st.lists(st.floats(0, 1, allow_nan=False), min_size=1, max_size=8)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from bench.data.commands import data_app
-from bench.data.corpora import CorpusRef, subset_index
+from bench.cli.data import data_app
+from bench.data.corpus import CorpusRef, subset_index
 from bench.errors import InputError
 
 NOWHERE = Path("nowhere")

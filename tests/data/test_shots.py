@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data.sets import Splits
+from bench.data.dataset import Splits
 from bench.data.shots import load_shots
-from bench.data.targets import load_target, parse_target
+from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 
 NOWHERE = Path("nowhere")

@@ -3,9 +3,9 @@
 import multiprocessing
 from pathlib import Path
 
-from bench.execute.conduct import Conduct
-from bench.runs import Run
-from bench.store import Store
+from bench.plan.run import Run
+from bench.runner.run_options import Conduct
+from bench.store.store import Store
 from tests.faults.moments import Moment
 
 DONE, BUSY = 0, 3
@@ -19,7 +19,7 @@ NEVER = Conduct(checkpoint_every=3600.0, tracker="none")
 def do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, moment: Moment | None = None) -> int:
     """Do a run in a process of its own, in which something happens; returns the exit code, -9 where it was killed."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.execute.worker"])
+    context.set_forkserver_preload(["bench.runner.pool.worker"])
     process = context.Process(target=_work, args=(run, store, data_dir, conduct, moment))
     process.start()
     process.join()
@@ -28,7 +28,7 @@ def do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, moment: Mom
 
 
 def _work(run: Run, store: Store, data_dir: Path, conduct: Conduct, moment: Moment | None) -> None:
-    from bench.execute import worker
+    from bench.runner.pool import worker
 
     worker.start()
     if moment is not None:

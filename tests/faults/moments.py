@@ -52,17 +52,17 @@ def fail(error: Exception) -> None:
 
 def in_training(step: int, act: Act = kill) -> Moment:
     """After a step, before anything is kept of it."""
-    return partial(_patch, "bench.train.training.Training", "take_step", step, act, after=True)
+    return partial(_patch, "bench.training.trainer.Training", "take_step", step, act, after=True)
 
 
 def in_evaluation(batch: int, act: Act = kill) -> Moment:
     """Before a batch of images is answered for, of validation or test."""
-    return partial(_patch, "bench.train.evaluate", "_answers", batch, act, after=False)
+    return partial(_patch, "bench.training.evaluate", "_answers", batch, act, after=False)
 
 
 def each_step(act: Act) -> Moment:
     """Before each step of training."""
-    return partial(_patch, "bench.train.training.Training", "take_step", None, act, after=False)
+    return partial(_patch, "bench.training.trainer.Training", "take_step", None, act, after=False)
 
 
 def loses_its_numbers(step: int) -> Moment:
@@ -97,7 +97,7 @@ class _Finder:
         self.act = act
 
     def find_spec(self, name: str, path: object = None, target: object = None):
-        if name != "bench.execute.sitting" or self not in sys.meta_path:
+        if name != "bench.runner.session" or self not in sys.meta_path:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -141,7 +141,7 @@ def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -
 
 
 def _spoil_losses(step: int) -> None:
-    from bench.train.training import Training
+    from bench.training.trainer import Training
 
     real = Training._backward
 
@@ -153,7 +153,7 @@ def _spoil_losses(step: int) -> None:
 
 
 def _act_half_way(name: str, count: int, act: Act) -> None:
-    from bench import writing
+    from bench.files import writing
 
     real, calls = writing.write_flushed, iter(range(1, 10**6))
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.execute.conduct import Conduct
-from bench.plan import expand
-from bench.resolved import resolve
-from bench.runs import Run
-from bench.store import Store, open_store
-from bench.suite import load_suite
+from bench.config.resolved import resolve
+from bench.config.suite import load_suite
+from bench.plan.expand import expand
+from bench.plan.run import Run
+from bench.runner.run_options import Conduct
+from bench.store.store import Store, open_store
 from tests.faults import deaths, moments
 from tests.faults.moments import Moment
 from tests.faults.suites import write_suite

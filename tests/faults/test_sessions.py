@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.execute.record import failure
-from bench.plan import expand
-from bench.resolved import resolve
-from bench.runs import Run
-from bench.store import Outcome, Store, open_store
-from bench.suite import load_suite
+from bench.config.resolved import resolve
+from bench.config.suite import load_suite
+from bench.plan.expand import expand
+from bench.plan.run import Run
+from bench.store.new_record import failure
+from bench.store.store import Outcome, Store, open_store
 from tests.faults import moments
 from tests.faults.calls import Call, wait_until
 from tests.faults.moments import Act, Moment

@@ -9,11 +9,11 @@ import torch
 
 import models
 from models.counts import count_parameters
-from models.geometry import num_tokens
-from models.options import POOLINGS, POSITIONS, TOKENIZERS
-from models.presets import PRESETS
-from models.rules import places_of
-from models.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
+from models.spec.geometry import num_tokens
+from models.spec.options import POOLINGS, POSITIONS, TOKENIZERS
+from models.spec.presets import PRESETS
+from models.spec.rules import places_of
+from models.spec.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
 
 LARGE, HUGE = 8_000_000, 90_000_000
 """Parameters above which a member is tested at a depth of two, and also narrower; and whole on the meta device."""

@@ -27,13 +27,13 @@ OTHER_KINDS = [
     "torchvision:resnet18",
 ]
 POSITIONS = [
-    *(f"pos={pos}" for pos in models.options.POSITIONS),
+    *(f"pos={pos}" for pos in models.spec.options.POSITIONS),
     *(f"pos={pos},pos_at=every-layer" for pos in ("learned-1d", "learned-2d", "conditional")),
     *(f"pos={pos},pos_at=every-layer-shared" for pos in ("sincos-1d", "relative")),
 ]
 OTHER_OPTIONS = [
-    *(f"tokenizer={tokenizer}" for tokenizer in models.options.TOKENIZERS),
-    *(f"pool={pool}" for pool in models.options.POOLINGS),
+    *(f"tokenizer={tokenizer}" for tokenizer in models.spec.options.TOKENIZERS),
+    *(f"pool={pool}" for pool in models.spec.options.POOLINGS),
     "registers=2",
     "drop_path=0.1,layer_scale=0.1",
     "padding=2,stride=4",

@@ -6,8 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import models
 from models.counts import Counts
-from models.options import POSITIONS
-from models.presets import PRESETS
+from models.spec.options import POSITIONS
+from models.spec.presets import PRESETS
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 import models
 from models.hybrid import TrunkPatches
-from models.presets import PRESETS
 from models.shapes import shapes_only
-from models.sizes import CompactSize, EncoderSize, HybridSize
+from models.spec.presets import PRESETS
+from models.spec.sizes import CompactSize, EncoderSize, HybridSize
 from models.weights import load_weights
 
 Weights = dict[str, Tensor]

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import models
-from models.presets import PRESETS
 from models.registry import BUILDERS
-from models.spec import parse_spec
+from models.spec.model_spec import parse_spec
+from models.spec.presets import PRESETS
 from models.weights import load_weights
 
 

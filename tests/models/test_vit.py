@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 import models
-from models.attention import Attention
-from models.patches import LinearPatches
-from models.position import Position
-from models.rules import places_of
+from models.layers.attention import Attention
+from models.layers.patches import LinearPatches
+from models.layers.position import Position
+from models.spec.rules import places_of
 from models.vit import Block
 
 POSITIONS = [

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bench.analysis.ablations import ablations
-from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.comparison import comparison
+from bench.analysis.correctness import COLUMNS, pack
 
 Row = dict[str, Any]
 Tables = dict[str, pd.DataFrame]

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from bench.analysis.claims import CLAIMS, Evidence, Judgement, judge_claims
-from bench.report.claims import claims
 from bench.report.page import Cell, Section, as_html, as_markdown
 from bench.report.pictures import Pictures
+from bench.report.sections.claims import claims
 from bench.report.write import build_page
 
 Tables = dict[str, pd.DataFrame]

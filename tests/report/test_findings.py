@@ -8,17 +8,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.crossings import Crossing, Outcome
-from bench.analysis.intervals import Interval
-from bench.report.consistency import consistency
-from bench.report.crossing_figure import crossing_figure
+from bench.analysis.ladder.crossings import Crossing, Outcome
+from bench.analysis.stats.intervals import Interval
+from bench.report.figures.crossing import crossing_figure
+from bench.report.figures.forest import Forest, Line, forest_figure
+from bench.report.figures.ranks import ranks_figure
+from bench.report.figures.scaling import scaling_figure
 from bench.report.findings import Findings, findings
-from bench.report.forest_figure import Forest, Line, forest_figure
 from bench.report.page import Cell, Page, Section, as_html, as_markdown
-from bench.report.ranks_figure import ranks_figure
-from bench.report.scaling import crossing_in_words, crossings, scaling
-from bench.report.scaling_figure import scaling_figure
-from bench.report.targets import across_targets
+from bench.report.sections.consistency import consistency
+from bench.report.sections.scaling import crossing_in_words, crossings, scaling
+from bench.report.sections.targets import across_targets
 from bench.report.write import write_report
 
 MakeCells = Callable[..., pd.DataFrame]

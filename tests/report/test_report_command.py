@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
+from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
-from bench.resolved import ResolvedSuite
-from bench.speeds import append
-from bench.store import open_store
+from bench.store.speed_file import append
+from bench.store.store import open_store
 from tests.speed_rows import measurement
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import matplotlib
 import pandas as pd
 
-from bench.report.accuracy_figure import accuracy_figure
+from bench.report.figures.accuracy import accuracy_figure
 
 
 def test_no_torch() -> None:

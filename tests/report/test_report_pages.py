@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.report.design import what_was_run
 from bench.report.page import as_html, as_markdown
 from bench.report.pictures import Pictures
-from bench.report.recipes import recipes, trained_apart
+from bench.report.sections.design import what_was_run
+from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.write import build_page, write_report
 
 Suite = dict[str, Any]

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.report.machines import machines
 from bench.report.page import Section, Table, as_html, as_markdown
-from bench.report.pareto import accuracy_against_cost
 from bench.report.pictures import Pictures
-from bench.report.speed_machines import machines
+from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.write import build_page, write_report
 from tests.speed_rows import FAILED, RATES, measured, measurement, reference, speeds
 

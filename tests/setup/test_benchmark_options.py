@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Path:
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     write(tmp_path / "tests/test_plain.py", TEST)
-    write(tmp_path / "bench/throughput/test_speed.py", BENCHMARKS)
+    write(tmp_path / "tests/benchmarks/test_speed.py", BENCHMARKS)
     return tmp_path
 
 
@@ -100,7 +100,7 @@ def test_results_may_lie_outside_the_project(tmp_path_factory: pytest.TempPathFa
 
 
 def test_benchmark_leaves_out_other_tests_in_the_same_folder(project: Path, run: Pytest) -> None:
-    write(project / "bench/throughput/test_other.py", TEST)
+    write(project / "tests/benchmarks/test_other.py", TEST)
     assert outcomes(run("--benchmark")) == {"passed": 1, "skipped": 1, "deselected": 1}
 
 
@@ -124,9 +124,9 @@ def test_bench_full_runs_all(run: Pytest, options: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("option", ["--benchmark", "--benchmark-only"])
 def test_default_selection_ends_in_time(project: Path, run: Pytest, option: str) -> None:
     limit_session(project, seconds=3)
-    write(project / "bench/throughput/test_speed.py", SLOW)
+    write(project / "tests/benchmarks/test_speed.py", SLOW)
     start = time.monotonic()
-    result = run("bench", option, "--benchmark-json", "speed.json")
+    result = run("tests", option, "--benchmark-json", "speed.json")
     assert time.monotonic() - start < 20, "a minute's round was not cut short"
     assert outcomes(result) == {"passed": 1, "skipped": 2}
     reason = "the default selection has had its 3 s: --bench-full runs all, without a limit"
@@ -160,7 +160,7 @@ def test_unknown_device_is_refused(run: Pytest) -> None:
 
 def test_absent_device_is_refused() -> None:
     environment = outside_pytest(CUDA_VISIBLE_DEVICES="", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    benchmarks = "bench/throughput/test_data.py"  # those whose libraries load soonest
+    benchmarks = "tests/benchmarks/test_data.py"  # those whose libraries load soonest
     command = [sys.executable, "-m", "pytest", *PLUGINS, benchmarks, "--benchmark", "--bench-device", "cuda"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR

@@ -11,15 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 LINT_IMPORTS = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"]
 
 FORBIDDEN = [
-    ("models/spec.py", "import bench.errors", "Models know nothing"),
-    ("bench/data/corpora.py", "import bench.suite", "downwards only"),
-    ("bench/data/sets.py", "import bench.train.loop", "downwards only"),
-    ("bench/train/optimizer.py", "import bench.execute", "downwards only"),
-    ("bench/plan.py", "import bench.report", "downwards only"),
-    ("bench/analysis/intervals.py", "import bench.store", "downwards only"),
-    ("bench/analysis/intervals.py", "import torch", "neither torch"),
+    ("models/spec/model_spec.py", "import bench.errors", "Models know nothing"),
+    ("bench/data/corpus.py", "import bench.config.suite", "downwards only"),
+    ("bench/data/dataset.py", "import bench.training.loop", "downwards only"),
+    ("bench/training/optimizer.py", "import bench.runner", "downwards only"),
+    ("bench/plan/expand.py", "import bench.report", "downwards only"),
+    ("bench/analysis/stats/intervals.py", "import bench.store.store", "downwards only"),
+    ("bench/analysis/stats/intervals.py", "import torch", "neither torch"),
     ("bench/report/__init__.py", "def late():\n    import timm", "neither torch"),
-    ("bench/report/__init__.py", "import bench.data.batches", "neither torch"),
+    ("bench/report/__init__.py", "import bench.data.loading.batches", "neither torch"),
     ("bench/unplaced.py", "", "downwards only"),
 ]
 

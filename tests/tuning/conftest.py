@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.resolved import ResolvedSuite
-from bench.runs import Run
-from bench.store import Record
+from bench.config.resolved import ResolvedSuite
+from bench.plan.run import Run
+from bench.store.store import Record
 
 TUNING: dict[str, Any] = {
     "trials": 4,

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bench.errors import InputError
-from bench.plan import expand
-from bench.store import Outcome, check_trials_belong, open_store, open_trials
+from bench.plan.expand import expand
+from bench.store.store import Outcome, check_trials_belong, open_store, open_trials
 from bench.tuning.choice import check_tuned, survey, tuned, tuning_store
-from bench.tuning.following import follow
+from bench.tuning.halving import follow
 from bench.tuning.points import draw_points
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from bench.config.search_space import Tuning
 from bench.errors import InputError
-from bench.search_space import Tuning
-from bench.store import open_trials
+from bench.store.store import open_trials
 from bench.tuning import points
 from bench.tuning.points import draw_points, kept_points
 

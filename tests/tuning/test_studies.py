@@ -7,8 +7,8 @@ import safetensors.torch
 import timm
 
 from bench.errors import InputError
-from bench.plan import expand
-from bench.runs import Run
+from bench.plan.expand import expand
+from bench.plan.run import Run
 from bench.tuning.studies import Study, studies_of, trial_runs
 
 POINT = {"learning_rate": 0.004}

@@ -14,15 +14,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
+from bench.config.resolved import ResolvedSuite, resolve
+from bench.config.suite import load_suite
 from bench.errors import InputError
-from bench.execute import job, material
-from bench.plan import expand
-from bench.resolved import ResolvedSuite, resolve
-from bench.store import Store, open_trials
-from bench.suite import load_suite
+from bench.plan.expand import expand
+from bench.runner import execute, run_data
+from bench.store.store import Store, open_trials
 from bench.tuning.choice import tuned, tuning_store
-from bench.tuning.following import follow
+from bench.tuning.halving import follow
 from bench.tuning.studies import studies_of, trial_runs
 
 SUITE = {
@@ -50,26 +50,26 @@ class Unread:
 
 
 def test_a_trial_leaves_the_test_images_unread_as_no_other_run_does(tunable, tmp_path, monkeypatch):
-    real = material.load_target
+    real = run_data.load_target
 
     def load_target(*words, **named):
         splits = real(*words, **named)
         return replace(splits, test=replace(splits.test, source=Unread()))
 
-    monkeypatch.setattr(material, "load_target", load_target)
+    monkeypatch.setattr(run_data, "load_target", load_target)
     suite = tunable(models=["bit_resnet_pico"])
     store = open_trials(tmp_path / "tuning")
     pretrain, transfer = studies_of(suite)
     (start,) = trial_runs(suite, pretrain, {"learning_rate": 0.002}, 0.5, None)
     (run,) = trial_runs(suite, transfer, {"learning_rate": 0.002}, 0.5, start)
-    assert job.execute(start, store, tmp_path)["status"] == "ok"
-    record = job.execute(run, store, tmp_path)
+    assert execute.execute(start, store, tmp_path)["status"] == "ok"
+    record = execute.execute(run, store, tmp_path)
     assert record["status"] == "ok", record["reason"]
     assert 0 < record["metrics"]["validation_accuracy"] < 1
     assert record["metrics"]["test_accuracy"] is None
     assert record["data"]["num_contaminated"] is None
     assert not (store.run_folder(run.key) / "predictions.parquet").exists()
-    tested = job.execute(replace(run, tests=True), store, tmp_path)
+    tested = execute.execute(replace(run, tests=True), store, tmp_path)
     assert "somebody reads the test images" in tested["reason"]
 
 
@@ -104,7 +104,7 @@ def made_here(folder: Path) -> Store:
     points = json.loads(drawn.read_bytes())["points"]
     while due := [due for one in follow(suite, points, store.look) for due in one.due]:
         for one in due:
-            assert job.execute(one.run, store, folder)["status"] == "ok"
+            assert execute.execute(one.run, store, folder)["status"] == "ok"
     return store
 
 

@@ -4,10 +4,10 @@
 """
 
 from bench.analysis.claims.claim import Claim, Judgement, Part, Published
-from bench.analysis.claims.declared import CLAIMS
+from bench.analysis.claims.custom import OneLessOther, Side
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
-from bench.analysis.claims.own import OneLessOther, Side
+from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.claims.rows import Transfer
 
 __all__ = [

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.exact import CannotTell
-from bench.analysis.claims.finding import Finding
+from bench.analysis.claims.exact_check import CannotTell
+from bench.analysis.claims.quantities import Finding
 from bench.analysis.claims.words import Unit, with_interval
-from bench.analysis.intervals import Interval
-from bench.analysis.permutation import in_words
-from bench.analysis.verdicts import Word
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.permutation import in_words
+from bench.analysis.stats.verdicts import Word
 
 NOT_JUDGED: Literal["not judged yet"] = "not judged yet"
 WordOrNone = Word | Literal["not judged yet"]

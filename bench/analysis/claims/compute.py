@@ -7,15 +7,15 @@ from functools import cached_property
 
 import pandas as pd
 
-from bench.analysis.claims.contests import choose
 from bench.analysis.claims.evidence import BUDGET, Evidence
-from bench.analysis.claims.finding import Finding
+from bench.analysis.claims.model_pairs import choose
+from bench.analysis.claims.quantities import Finding
 from bench.analysis.claims.rows import Place, Row, keys_of, stacked
 from bench.analysis.claims.words import FAMILY_NAMES, Unit, images, listed
-from bench.analysis.equal_accuracy import Spending, equal_accuracy_ratio, gap
-from bench.analysis.errors import MissingRowError, ShapeError
-from bench.analysis.intervals import Interval
-from bench.analysis.power import Limits, Needed, seeds_needed
+from bench.analysis.ladder.equal_accuracy import Spending, equal_accuracy_ratio, gap
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.power import Limits, Needed, seeds_needed
+from bench.analysis.stats.statistics_errors import MissingRowError, ShapeError
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from functools import cached_property
 
 from bench.analysis.claims.rows import Row, stacked
 from bench.analysis.claims.words import Unit, figure, images, pairs
-from bench.analysis.crossings import Crossing, Side, crossing, sides
-from bench.analysis.intervals import LEVEL, Interval, unknown
-from bench.analysis.power import Limits
-from bench.analysis.verdicts import verdict_interval
+from bench.analysis.ladder.crossings import Crossing, Side, crossing, sides
+from bench.analysis.stats.intervals import LEVEL, Interval, unknown
+from bench.analysis.stats.power import Limits
+from bench.analysis.stats.verdicts import verdict_interval
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 from bench.analysis.claims.claim import NOT_JUDGED, Claim, Judgement, Part
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.exact import CannotTell
-from bench.analysis.claims.finding import Finding, Judged, deciding, is_beyond, judged, together
+from bench.analysis.claims.exact_check import CannotTell
+from bench.analysis.claims.quantities import Finding, Judged, deciding, is_beyond, judged, together
 from bench.analysis.claims.words import figure, listed
-from bench.analysis.errors import (
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.power import MOST_SEEDS, POWER, Needed
+from bench.analysis.stats.statistics_errors import (
     AnalysisError,
     ConstantError,
     DifferentImagesError,
@@ -21,9 +24,6 @@ from bench.analysis.errors import (
     IncompleteRowError,
     SingleSeedError,
 )
-from bench.analysis.intervals import LEVEL
-from bench.analysis.multiple import corrected_level
-from bench.analysis.power import MOST_SEEDS, POWER, Needed
 
 
 def judge_claims(claims: Sequence[Claim], evidence: Evidence, level: float = LEVEL) -> list[Judgement]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.answers import Answers, require_paired
 from bench.analysis.claims.words import images
 from bench.analysis.comparison import SCRATCH
-from bench.analysis.errors import UnpairedError
+from bench.analysis.correctness import Answers, require_paired
+from bench.analysis.stats.statistics_errors import UnpairedError
 from bench.analysis.targets import base
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from bench.analysis.intervals import LEVEL, Interval
+from bench.analysis.stats.intervals import LEVEL, Interval
 
 Unit = Literal["points", "points a tenfold", "images", "times", "share"]
 """Of a figure: percentage points, these for ten times as many images, pretraining images, a ratio, a share of 1."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data.hashing import below, hash_words, uniform
+from bench.data.random import below, hash_words, uniform
 
 ATTEMPTS = 10
 """After so many boxes that do not fit, there is none: torchvision's number."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.data.augment.boxes import Range, draw_boxes, inside
-from bench.data.hashing import hash_words, uniform
+from bench.data.random import hash_words, uniform
 
 
 @dataclass(frozen=True)

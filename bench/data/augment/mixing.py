@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from bench.data.augment.boxes import inside
-from bench.data.hashing import below, hash_words, uniform
+from bench.data.random import below, hash_words, uniform
 
 
 @dataclass(frozen=True)

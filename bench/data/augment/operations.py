@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2.functional import equalize_image
 
-from bench.data.transfers import to_device
+from bench.data.to_device import to_device
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torchvision.transforms import AutoAugment as TorchvisionAutoAugment
 from torchvision.transforms import AutoAugmentPolicy
 
 from bench.data.augment.operations import Operation
-from bench.data.hashing import below, hash_words, uniform
+from bench.data.random import below, hash_words, uniform
 
 SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness")
 """Operations whose magnitude is negative half of the time."""

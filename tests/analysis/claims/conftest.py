@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.answers import COLUMNS, pack
 from bench.analysis.claims import CLAIMS, Evidence, Judgement, judge_claims
+from bench.analysis.correctness import COLUMNS, pack
 
 Row = dict[str, Any]
 Accuracy = Callable[[str, int, str], float]

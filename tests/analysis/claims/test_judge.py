@@ -19,9 +19,12 @@ from bench.analysis.claims import (
     Transfer,
     judge_claims,
 )
-from bench.analysis.claims.finding import judged, together
-from bench.analysis.claims.table import COLUMNS, as_json, claims_table
-from bench.analysis.errors import (
+from bench.analysis.claims.quantities import judged, together
+from bench.analysis.claims.verdict_table import COLUMNS, as_json, claims_table
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.power import Limits
+from bench.analysis.stats.statistics_errors import (
     ConstantError,
     DifferentImagesError,
     DuplicateRowError,
@@ -31,9 +34,6 @@ from bench.analysis.errors import (
     SingleSeedError,
     UnpairedError,
 )
-from bench.analysis.intervals import Interval
-from bench.analysis.multiple import corrected_level
-from bench.analysis.power import Limits
 from tests.analysis.claims.conftest import Study
 
 Judge = Callable[..., Judgement]

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.analysis.answers import Answers
-from bench.analysis.claims.finding import Difference
+from bench.analysis.claims.quantities import Difference
 from bench.analysis.claims.rows import Place, Row, Transfer, combined
-from bench.analysis.crossed import crossed_mean
-from bench.analysis.errors import (
+from bench.analysis.correctness import Answers
+from bench.analysis.stats.crossed import crossed_mean
+from bench.analysis.stats.power import Limits
+from bench.analysis.stats.statistics_errors import (
     ConstantError,
     DifferentImagesError,
     EmptySampleError,
@@ -15,7 +16,6 @@ from bench.analysis.errors import (
     SingleSeedError,
     UnpairedError,
 )
-from bench.analysis.power import Limits
 
 GENERATOR = np.random.default_rng(0)
 ABOVE = Limits(0.0, np.inf)

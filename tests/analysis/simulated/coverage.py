@@ -10,14 +10,14 @@ from functools import cache
 
 import numpy as np
 
-from bench.analysis.answers import Answers
-from bench.analysis.claims.finding import Difference, words
+from bench.analysis.claims.quantities import Difference, words
 from bench.analysis.claims.rows import Place, Row, Transfer
-from bench.analysis.crossed import Estimate, accuracy
-from bench.analysis.intervals import LEVEL
-from bench.analysis.multiple import corrected_level
-from bench.analysis.power import Limits
-from bench.analysis.resampled import over_seeds_and_images
+from bench.analysis.correctness import Answers
+from bench.analysis.stats.crossed import Estimate, accuracy
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.power import Limits
+from bench.analysis.stats.resampled import over_seeds_and_images
 from tests.analysis.simulated.experiments import (
     EFFECTS,
     NUM_EXPERIMENTS,

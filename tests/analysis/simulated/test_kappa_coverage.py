@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.answers import Answers
-from bench.analysis.consistency import Consistency, error_consistency, self_consistency
+from bench.analysis.correctness import Answers
+from bench.analysis.stats.consistency import Consistency, error_consistency, self_consistency
 
 AROUND = {3: (0.91, 0.985), 5: (0.93, 0.975), 10: (0.93, 0.975), 20: (0.93, 0.975)}
 """Seeds -> the least and the most that intervals of 95 % may cover."""

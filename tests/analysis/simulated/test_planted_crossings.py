@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from bench.analysis.crossings import Crossing, Side, crossing, sides
-from bench.analysis.intervals import Interval
-from bench.analysis.scaling import Law, LawCurve, parameters, weighted
-from bench.analysis.trends import difference_slope
+from bench.analysis.ladder.crossings import Crossing, Side, crossing, sides
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.scaling import Law, LawCurve, parameters, weighted
+from bench.analysis.stats.trends import difference_slope
 
 THREE = (256, 1024, 4096)
 FIVE = (256, 1024, 4096, 16384, 65536)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from bench.analysis.crossed import crossed_mean
-from bench.analysis.equivalence import equivalence_test
-from bench.analysis.multiple import holm
-from bench.analysis.permutation import sign_flip_test
-from bench.analysis.resampled import BOOTSTRAP_FROM, bootstrap, jackknife
+from bench.analysis.stats.crossed import crossed_mean
+from bench.analysis.stats.equivalence import equivalence_test
+from bench.analysis.stats.multiple import holm
+from bench.analysis.stats.permutation import sign_flip_test
+from bench.analysis.stats.resampled import BOOTSTRAP_FROM, bootstrap, jackknife
 from tests.analysis.simulated.experiments import NUM_EXPERIMENTS
 
 MOST_WRONG = 0.066

@@ -1,0 +1,203 @@
+"""Comparisons of families along a ladder of pretraining sizes: at a stated size, where they cross, and how they move.
+
+What a claim says of a stated size is judged only where that size was run. A scaled ladder's own rungs stand beside the
+verdict under another name.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from bench.analysis.claims.crossing import CrossingSize, crossing_words
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.model_pairs import Contest, contest, near, slices
+from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
+from bench.analysis.claims.rows import keys_of
+from bench.analysis.claims.words import FAMILY_NAMES, Unit, images, listed
+from bench.analysis.ladder.crossings import crossing
+from bench.analysis.stats.power import Limits
+from bench.analysis.stats.statistics_errors import MissingRowError, TooFewRungsError
+from bench.analysis.stats.trends import slope_weights
+
+SMALL, MEDIUM, NEAR, BIG = 1_300_000, 14_000_000, 100_000_000, 300_000_000
+"""Sizes that the literature speaks of, in images: ImageNet, ImageNet-21k, where the crossing lies, JFT."""
+ABOVE_ZERO, BELOW_ZERO = Limits(0.0, math.inf), Limits(-math.inf, 0.0)
+_PAIR = ("vit", "cnn")
+_LEADS = (("hybrid", "vit"), ("hybrid", "cnn"))
+Place = Literal["smallest", "middle", "largest"]
+
+
+@dataclass(frozen=True)
+class AtSize:
+    """ViT less ResNet at a stated size, on each real target or on the mean of them."""
+
+    size: int
+    limits: Limits
+    on_each_target: bool
+    stands_in: Place
+    """The rung of a scaled ladder that is shown beside the verdict."""
+
+    def find(self, evidence: Evidence) -> Finding:
+        """The differences at that size.
+
+        Raises:
+            AnalysisError: the size was not run, or a row is missing or not whole.
+        """
+        found = contest(evidence, _PAIR, [self.size])
+        (size,) = _stated(found, [self.size])
+        groups = slices(found.targets) if self.on_each_target else [found.targets]
+        quantities = [_gap(found, _PAIR, size, targets, self.limits) for targets in groups]
+        return finding(quantities, f"{found.describe()}, after {images(size)} of {found.corpus}")
+
+    def beside(self, evidence: Evidence) -> Iterator[str]:
+        """What a rung of a scaled ladder shows in its place, on real targets and in-domain."""
+        found = contest(evidence, _PAIR)
+        if (size := _in_place(found.sizes, self.stands_in)) is not None:
+            what = f"{self.stands_in} rung of this ladder, {found.corpus}"
+            yield line(what, partial(_gap, found, _PAIR, size, found.targets, ANY))
+            if found.in_domain:
+                yield line(f"{what}, in-domain", partial(_gap, found, _PAIR, size, found.in_domain, ANY))
+
+
+@dataclass(frozen=True)
+class CrossesNear:
+    """ViT passes ResNet near a size; from there on ViT rises and ResNet does not."""
+
+    size: int
+    factor: float
+    """How many times larger or smaller the crossing may be."""
+    flat: float
+    """By how much an accuracy that is flat may move between that size and the largest."""
+
+    def find(self, evidence: Evidence) -> Finding:
+        """The crossing, and what each model gains from the size to the largest.
+
+        Raises:
+            AnalysisError: a stated size was not run, or a row is missing or not whole.
+        """
+        found = contest(evidence, _PAIR, [MEDIUM, self.size, BIG])
+        stated = _stated(found, [MEDIUM, self.size, BIG])
+        if not {*stated} <= {*found.trend_sizes}:
+            raise MissingRowError("the stated sizes differ in classes, so no crossing is read from them")
+        _, middle, big = stated
+        sizes = tuple(size for size in found.trend_sizes if size <= big)
+        rows = found.rows(_PAIR, sizes, found.targets)
+        limits = Limits(self.size / self.factor, self.size * self.factor)
+        quantities: tuple[Quantity, ...] = (
+            CrossingSize("ViT passes ResNet", sizes, rows, limits),
+            _rise(found, "vit", middle, big, ABOVE_ZERO),
+            _rise(found, "cnn", middle, big, Limits(-self.flat, self.flat)),
+        )
+        every = [row for of_target in rows.values() for row in of_target]
+        return Finding(quantities, f"{found.describe()}, {_span(found, sizes)}", keys_of(every), len(every[0].seeds))
+
+    def beside(self, evidence: Evidence) -> Iterator[str]:
+        """Where they cross on a scaled ladder, on real targets and in-domain."""
+        found = contest(evidence, _PAIR)
+        if len(sizes := found.trend_sizes) > 1:
+            for where, targets in (("", found.targets), ("in-domain, ", found.in_domain)):
+                if targets:
+                    curves = CrossingSize("", sizes, found.rows(_PAIR, sizes, targets), ANY).sides
+                    words = crossing_words(crossing(*curves))
+                    yield f"this ladder, {where}{_span(found, sizes)}, on {listed(targets)}: {words}"
+
+
+@dataclass(frozen=True)
+class Gains:
+    """How ViT's difference to ResNet moves with the logarithm of the pretraining size."""
+
+    limits: Limits
+
+    def find(self, evidence: Evidence) -> Finding:
+        """Its slope, taken within each seed.
+
+        Raises:
+            AnalysisError: there is one rung, or a row is missing or not whole.
+        """
+        found = contest(evidence, _PAIR)
+        slope = _slope(found, _PAIR, found.targets, self.limits)
+        return finding([slope], f"{found.describe()}, {_span(found, found.trend_sizes)}")
+
+    def beside(self, evidence: Evidence) -> Iterator[str]:
+        """The same in-domain."""
+        found = contest(evidence, _PAIR)
+        if found.in_domain:
+            yield line("in-domain", partial(_slope, found, _PAIR, found.in_domain, ANY))
+
+
+@dataclass(frozen=True)
+class HybridLeads:
+    """Hybrids lead both others at the smallest rung, and the lead shrinks along the ladder."""
+
+    def find(self, evidence: Evidence) -> Finding:
+        """Both leads and their slopes.
+
+        Raises:
+            AnalysisError: a family is missing, there is one rung, or a row is missing or not whole.
+        """
+        found = contest(evidence, ("vit", "cnn", "hybrid"))
+        leads = [_gap(found, pair, found.trend_sizes[0], found.targets, ABOVE_ZERO) for pair in _LEADS]
+        slopes = [_slope(found, pair, found.targets, BELOW_ZERO) for pair in _LEADS]
+        return finding([*leads, *slopes], f"{found.describe()}, {_span(found, found.trend_sizes)}")
+
+    def beside(self, evidence: Evidence) -> Iterator[str]:
+        """The leads at the largest rung, and both in-domain."""
+        found = contest(evidence, ("vit", "cnn", "hybrid"))
+        yield "the published lead is at small compute; on this ladder every rung gets the same budget"
+        for pair in _LEADS:
+            yield line("largest rung", partial(_gap, found, pair, found.trend_sizes[-1], found.targets, ANY))
+        for pair in _LEADS if found.in_domain else ():
+            yield line("in-domain", partial(_gap, found, pair, found.trend_sizes[0], found.in_domain, ANY))
+            yield line("in-domain", partial(_slope, found, pair, found.in_domain, ANY))
+
+
+def _stated(found: Contest, sizes: Sequence[int]) -> list[int]:
+    """The rungs that are of stated sizes.
+
+    Raises:
+        MissingRowError: one was not run.
+    """
+    rungs = {size: near(found.sizes, size) for size in sizes}
+    if missing := [f"{size:,}" for size, rung in rungs.items() if rung is None]:
+        there = f"the rungs of {found.corpus} have {listed([f'{size:,}' for size in found.sizes])} images"
+        raise MissingRowError(f"it is about {listed(missing)} pretraining images, which were not run; {there}")
+    return [rung for rung in rungs.values() if rung is not None]
+
+
+def _in_place(sizes: Sequence[int], place: Place) -> int | None:
+    if place == "middle":
+        return sizes[len(sizes) // 2] if len(sizes) > 2 else None
+    return sizes[0] if place == "smallest" else sizes[-1]
+
+
+def _gap(found: Contest, pair: tuple[str, str], size: int, targets: Sequence[str], limits: Limits) -> Difference:
+    """The first family less the second at one size."""
+    name = f"{_less(pair)} after {images(size)}, {listed(targets)}"
+    return Difference(name, found.rows(pair, [size], targets), (1.0, -1.0), limits)
+
+
+def _rise(found: Contest, family: str, low: int, high: int, limits: Limits) -> Difference:
+    """What one family gains from one size to another."""
+    name = f"{FAMILY_NAMES[family]}, {high:,} less {images(low)}"
+    return Difference(name, found.rows([family], [low, high], found.targets), (-1.0, 1.0), limits)
+
+
+def _slope(found: Contest, pair: tuple[str, str], targets: Sequence[str], limits: Limits) -> Difference:
+    """How the first family's difference to the second moves with ten times as many images."""
+    sizes = found.trend_sizes
+    if len(sizes) < 2:
+        raise TooFewRungsError(f"a trend needs two rungs of equal class count; {found.corpus} has one")
+    weights = slope_weights(sizes)
+    unit: Unit = "points a tenfold"
+    rows = found.rows(pair, sizes, targets)
+    return Difference(f"{_less(pair)}, slope, {listed(targets)}", rows, (*weights, *-weights), limits, unit)
+
+
+def _less(pair: tuple[str, str]) -> str:
+    return f"{FAMILY_NAMES[pair[0]]} less {FAMILY_NAMES[pair[1]]}"
+
+
+def _span(found: Contest, sizes: Sequence[int]) -> str:
+    return f"after {listed([f'{size:,}' for size in sizes])} images of {found.corpus}"

@@ -1,0 +1,1 @@
+"""What the ladder of pretraining subsets shows."""

@@ -1,0 +1,111 @@
+"""What models of a ladder do over all its targets: interquartile means, probabilities of improvement, ranks.
+
+What the statistics refuse becomes a reason: the model, the pair or the ranking is undecided, and says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.analysis.ladder.rungs import AtRung, Ladder, OnLadder, problems
+from bench.analysis.stats.aggregate import interquartile_mean, probability_of_improvement
+from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.ranks import Ranking, rank
+from bench.analysis.stats.statistics_errors import AnalysisError
+from bench.analysis.targets import base
+
+
+@dataclass(frozen=True)
+class Overall:
+    """One model's interquartile mean over targets at each rung."""
+
+    model: str
+    family: str
+    rungs: tuple[AtRung, ...]
+    reason: str
+    """Why there is none; empty if there is."""
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """How probable it is that the first model beats the second on a target picked at random, at each rung."""
+
+    first: OnLadder
+    second: OnLadder
+    rungs: tuple[AtRung, ...]
+    reason: str
+    """Why it is not known; empty if it is."""
+
+
+@dataclass(frozen=True)
+class AcrossTargets:
+    """Models and pairs of a ladder over its targets."""
+
+    num_targets: int
+    """Slices of one target count once."""
+    models: tuple[Overall, ...]
+    improvements: tuple[Improvement, ...]
+    ranking: Ranking | None
+    """At the largest rung."""
+    no_ranking: str
+    """Why there is none; empty if there is."""
+
+
+def across_targets(ladder: Ladder, level: float = LEVEL) -> AcrossTargets:
+    """Put the targets of a ladder together, rung by rung."""
+    num_targets = len({base(target) for target in ladder.targets})
+    models = tuple(_overall(model, ladder, level) for model in ladder.models)
+    pairs = tuple(_improvement(first, second, ladder, level) for first, second in ladder.rivals)
+    ranking, no_ranking = _ranking(ladder, level)
+    return AcrossTargets(num_targets, models, pairs, ranking, no_ranking)
+
+
+def _overall(model: OnLadder, ladder: Ladder, level: float) -> Overall:
+    def at(rung: int) -> Interval:
+        return interquartile_mean([part[:, :, rung] for part in model.parts]).interval(level)
+
+    if model.problem:
+        return Overall(model.model, model.family, (), model.problem)
+    rungs, reason = _at_rungs(ladder, at)
+    return Overall(model.model, model.family, rungs, reason)
+
+
+def _improvement(first: OnLadder, second: OnLadder, ladder: Ladder, level: float) -> Improvement:
+    def at(rung: int) -> Interval:
+        return probability_of_improvement(_accuracy(first)[:, :, rung], _accuracy(second)[:, :, rung], level)
+
+    if problem := problems(first, second):
+        return Improvement(first, second, (), problem)
+    rungs, reason = _at_rungs(ladder, at)
+    return Improvement(first, second, rungs, reason)
+
+
+def _at_rungs(ladder: Ladder, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
+    """Each rung's interval, and the reason where one has none: said once where it is all rungs'."""
+    found: list[AtRung] = []
+    reasons: dict[int, str] = {}
+    for rung, size in enumerate(ladder.sizes):
+        try:
+            interval = at(rung)
+            found.append(AtRung(size, interval.mean, interval))
+        except AnalysisError as error:
+            reasons[size] = str(error)
+    if not found and len(set(reasons.values())) == 1:
+        return (), reasons[ladder.sizes[0]]
+    return tuple(found), "; ".join(f"at {size:,} images {reason}" for size, reason in reasons.items())
+
+
+def _ranking(ladder: Ladder, level: float) -> tuple[Ranking | None, str]:
+    if problem := problems(*ladder.models):
+        return None, problem
+    accuracy = np.array([_accuracy(model)[:, :, -1].mean(axis=1) for model in ladder.models])
+    try:
+        return rank([model.model for model in ladder.models], accuracy.T, level), ""
+    except AnalysisError as error:
+        return None, str(error)
+
+
+def _accuracy(model: OnLadder) -> np.ndarray:
+    """(seeds, targets, rungs)."""
+    return np.stack([part.mean(axis=1) for part in model.parts], axis=1)

@@ -1,0 +1,128 @@
+"""What more pretraining images do to each model of a ladder, and where models of different families cross.
+
+What the statistics refuse becomes a reason: the model or the pair is undecided, and says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, sides
+from bench.analysis.ladder.rungs import AtRung, Ladder, OnLadder, problems
+from bench.analysis.stats.crossed import CROSSED, crossed_mean
+from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.scaling import (
+    Curve,
+    LawCurve,
+    Parameters,
+    Parts,
+    fit_law,
+    interpolate,
+    mean_accuracy,
+    parameters,
+)
+from bench.analysis.stats.statistics_errors import AnalysisError, NoLawError, TooFewRungsError
+from bench.analysis.stats.trends import difference_slope, slope
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How one model's accuracy grows with pretraining images."""
+
+    model: str
+    family: str
+    rungs: tuple[AtRung, ...] = ()
+    curve: Curve | None = None
+    parameters: Parameters | None = None
+    """Of a law."""
+    slope: Interval | None = None
+    """Per tenfold of images, in shares of 1."""
+    no_law: str = ""
+    """Why the curve is interpolated; empty of a law."""
+    reason: str = ""
+    """Why there is no interval, or nothing at all; empty if there is."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """How the first of two models stands against the second as pretraining grows; paired by seed and test image."""
+
+    first: OnLadder
+    second: OnLadder
+    rungs: tuple[AtRung, ...] = ()
+    """The differences, first less second."""
+    slope: Interval | None = None
+    """What the first gains on the second with ten times as many images, in shares of 1."""
+    crossing: Crossing | None = None
+    beyond: Crossing | None = None
+    """Where their laws cross beyond the largest rung: an extrapolation."""
+    reason: str = ""
+    """Why they are undecided; empty if there is a crossing, or a bound of one."""
+
+
+def growth(ladder: Ladder, level: float = LEVEL) -> tuple[Growth, ...]:
+    """Each model of a ladder."""
+    return tuple(_growth(model, ladder, level) for model in ladder.models)
+
+
+def duels(ladder: Ladder, level: float = LEVEL) -> tuple[Duel, ...]:
+    """Each pair of rivals; none on a ladder of one rung."""
+    if len(ladder.sizes) < 2:
+        return ()
+    return tuple(_duel(Duel(one, other), ladder.sizes, level) for one, other in ladder.rivals)
+
+
+def _growth(model: OnLadder, ladder: Ladder, level: float) -> Growth:
+    sizes = ladder.sizes
+    found = Growth(model.model, model.family, reason=model.problem)
+    if model.problem:
+        return found
+    found = replace(found, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
+    if len(sizes) < 2:
+        return found
+    curve, no_law = _curve(sizes, model.parts)
+    found = replace(found, curve=curve, no_law=no_law)
+    try:
+        known = parameters(curve, model.parts, level) if isinstance(curve, LawCurve) else None
+        return replace(found, parameters=known, slope=slope(sizes, model.parts).interval(level))
+    except AnalysisError as error:
+        return replace(found, reason=str(error))
+
+
+def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
+    """A law if there is one, else lines, and why."""
+    accuracy = mean_accuracy(parts)
+    try:
+        return fit_law(sizes, accuracy), ""
+    except (TooFewRungsError, NoLawError) as error:
+        return interpolate(sizes, accuracy), str(error)
+
+
+def _duel(duel: Duel, sizes: Sequence[int], level: float) -> Duel:
+    first, second = duel.first, duel.second
+    if problem := problems(first, second):
+        return replace(duel, reason=problem)
+    apart = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
+    found = replace(duel, rungs=_at_rungs(apart, sizes, level, is_share=False))
+    try:
+        pair = sides(sizes, first.parts, second.parts)
+        gained = difference_slope(sizes, first.parts, second.parts).interval(level)
+        return replace(found, slope=gained, crossing=crossing(*pair, level), beyond=extrapolated(*pair, level))
+    except AnalysisError as error:
+        return replace(found, reason=str(error))
+
+
+def _at_rungs(parts: Parts, sizes: Sequence[int], level: float, *, is_share: bool) -> tuple[AtRung, ...]:
+    means = mean_accuracy(parts)
+    return tuple(
+        AtRung(size, float(mean), _interval([part[:, :, rung] for part in parts], level, is_share=is_share))
+        for rung, (size, mean) in enumerate(zip(sizes, means, strict=True))
+    )
+
+
+def _interval(values: Sequence[np.ndarray], level: float, *, is_share: bool) -> Interval | None:
+    try:
+        return replace(crossed_mean(values), is_share=is_share).interval(level)
+    except AnalysisError:
+        return None

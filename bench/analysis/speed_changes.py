@@ -1,0 +1,227 @@
+"""What became of a row from one measurement to a later one, with an interval, or the reason why there is none.
+
+Speeds are compared as ratios to the reference of their own heat, since a machine drifts from one measurement to the
+next and slows all alike; accuracies are paired by seed. A change counts as worse by more than a limit only where its
+whole interval lies beyond that limit, so what has no interval never counts: the caller has to name it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.speed_columns import HEAT, SETTING, Record, network_name, records, setting_in_words
+from bench.analysis.stats.intervals import Interval, paired_interval, unknown
+from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio, unpaired_ratio
+
+NETWORK = ("model", "implementation")
+
+
+@dataclass(frozen=True)
+class SpeedRow:
+    """What identifies a row of a table of speeds; the setting is None at best settings, which may change."""
+
+    model: str
+    implementation: str
+    task: str
+    kind: str
+    precision: str
+    image_size: int
+    batch_size: int | None
+    layout: str | None
+    mode: str | None
+
+    @property
+    def heat(self) -> str:
+        """What it has in common with the rows that it was measured in turns with."""
+        return f"{self.task}, {self.kind}, {self.precision}, {self.image_size} px"
+
+    @property
+    def name(self) -> str:
+        """In a few words."""
+        name = f"{network_name(self.model, self.implementation)}, {self.heat}"
+        if self.batch_size is None or self.layout is None or self.mode is None:
+            return name
+        return f"{name}, {setting_in_words(self.batch_size, self.layout, self.mode)}"
+
+
+@dataclass(frozen=True)
+class SpeedChange:
+    """What became of the time that a row takes beside its reference."""
+
+    row: SpeedRow
+    old: Record
+    new: Record
+    time: Ratio
+    """How many times OLD's time NEW takes, each over the reference's in the same round: above 1 it is slower."""
+    reason: str
+    """Why there is no interval; empty with one."""
+
+    @property
+    def name(self) -> str:
+        """The row, in a few words."""
+        return self.row.name
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return self.time.is_known
+
+    def is_worse_by(self, limit: float) -> bool:
+        """Whether it takes so much longer, with certainty; `limit` is a share, 0.05 being 5 %."""
+        return self.time.low > 1 + limit
+
+
+@dataclass(frozen=True)
+class SpeedChanges:
+    """Two tables of speeds compared."""
+
+    changes: tuple[SpeedChange, ...]
+    """Of the rows that ran on both sides."""
+    failed: tuple[tuple[SpeedRow, str, str], ...]
+    """Rows of both that one side failed to run: the row, `OLD` or `NEW`, and why."""
+    only_old: tuple[SpeedRow, ...]
+    only_new: tuple[SpeedRow, ...]
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Turns of two fresh processes, pair by pair: seconds a step."""
+
+    old: tuple[float, ...]
+    new: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AccuracyChange:
+    """How far accuracies lie above those of before: NEW - OLD, each a share of 1."""
+
+    difference: Interval
+    reason: str
+    """Why there is no interval; empty with one."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return self.difference.is_known
+
+    def is_worse_by(self, limit: float) -> bool:
+        """Whether so much was lost, with certainty; `limit` is a share of 1, 0.05 being 5 points."""
+        return self.difference.high < -limit
+
+
+def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
+    """Compare two tables of speeds (`bench.store.speed_file.SCHEMA`), of which each holds a heat of a suite once.
+
+    A row is the same network for the same task and precision at the same image size, and under the same setting
+    unless each is at its best. References are not compared: they are what others are compared with.
+    """
+    before, after = _by_row(old), _by_row(new)
+    pairs = {row: _alike(before[row], after[row]) for row in before if row in after}
+    both = {row: pair for row, pair in pairs.items() if all(one["status"] == "ok" for one in pair)}
+    references = (_references(old), _references(new))
+    return SpeedChanges(
+        changes=tuple(_speed_change(row, pair, references) for row, pair in both.items()),
+        failed=tuple(_failed(pairs)),
+        only_old=tuple(row for row in before if row not in after),
+        only_new=tuple(row for row in after if row not in before),
+    )
+
+
+def ratio_over_restarts(restarts: Sequence[Restart]) -> Ratio:
+    """How many times OLD's time NEW takes, by the fastest turns of each restart, with an interval over restarts.
+
+    Where things lie in memory differs from restart to restart and stays within one, so that turns are not independent,
+    and more of them make no interval narrower.
+
+    Raises:
+        EmptySampleError, NotPositiveError: there are no restarts, or times that are none.
+    """
+    return paired_ratio([min(one.new) for one in restarts], [min(one.old) for one in restarts])
+
+
+def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> AccuracyChange:
+    """The mean difference over the seeds of both sides, with Student's t interval.
+
+    Where no seed differs at all, nothing has changed: an interval of no width, since accuracies of equal seeds repeat
+    bit for bit. Seeds that all differ by the same amount show no spread, and have no interval.
+
+    Raises:
+        UnpairedError: a seed stands on one side only.
+        NotFiniteError: an accuracy is not a number.
+    """
+    if not old and not new:
+        return AccuracyChange(unknown(0), "no seed ended ok on both sides")
+    difference = paired_interval(new, old)
+    if all(new[seed] == old[seed] for seed in old):
+        return AccuracyChange(Interval(0.0, 0.0, 0.0, difference.n), "")
+    if difference.is_known:
+        return AccuracyChange(difference, "")
+    return AccuracyChange(difference, "one seed" if difference.n == 1 else "every seed differs by the same")
+
+
+def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
+    """The records of each row, of which there are several where suites have models in common."""
+    found: dict[SpeedRow, list[Record]] = {}
+    for record in records(table[~table["is_reference"]]):
+        setting = (None, None, None) if record["kind"] == "best" else (record[name] for name in SETTING)
+        row = SpeedRow(*(record[name] for name in (*NETWORK, *HEAT)), *setting)
+        found.setdefault(row, []).append(record)
+    return found
+
+
+def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record]:
+    """The records to be compared: of one suite, if there are, and the latest of these."""
+    pairs = [(before, after) for before in old for after in new]
+    return max(pairs, key=lambda pair: (pair[0]["suite"] == pair[1]["suite"], *(one["measured_at"] for one in pair)))
+
+
+def _references(table: pd.DataFrame) -> dict[tuple[Any, ...], Record]:
+    """The reference of each heat."""
+    return {_heat(record): record for record in records(table[table["is_reference"]])}
+
+
+def _heat(record: Record) -> tuple[Any, ...]:
+    return tuple(record[name] for name in ("measurement", *HEAT))
+
+
+def _failed(pairs: Mapping[SpeedRow, tuple[Record, Record]]) -> Iterator[tuple[SpeedRow, str, str]]:
+    for row, pair in pairs.items():
+        for side, record in zip(("OLD", "NEW"), pair, strict=True):
+            if record["status"] != "ok":
+                yield row, side, f"{record['status']}: {record['reason']}"
+
+
+def _speed_change(
+    row: SpeedRow, pair: tuple[Record, Record], references: tuple[Mapping[Any, Record], Mapping[Any, Record]]
+) -> SpeedChange:
+    beside = [found.get(_heat(record)) for record, found in zip(pair, references, strict=True)]
+    if reason := _incomparable(pair, beside):
+        return SpeedChange(row, *pair, UNKNOWN, reason)
+    old, new = (_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference)
+    time = unpaired_ratio(old, new)
+    return SpeedChange(row, *pair, time, "" if time.is_known else f"{time.pairs} rounds have no interval")
+
+
+def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | None]) -> str:
+    """Why rows can't be compared by way of their references; empty if they can."""
+    for side, record, reference in zip(("OLD", "NEW"), pair, references, strict=True):
+        if reference is None or reference["status"] != "ok":
+            return f"the reference failed in {side}: {reference['reason'] if reference else 'it is missing'}"
+        if len(record["round_seconds"]) != len(reference["round_seconds"]) or not len(record["round_seconds"]):
+            return f"its rounds in {side} are not those of the reference"
+    names = [_reference_name(reference) for reference in references if reference]
+    return "" if names[0] == names[1] else f"measured beside another reference: {names[0]} in OLD, {names[1]} in NEW"
+
+
+def _reference_name(record: Record) -> str:
+    network = network_name(record["model"], record["implementation"])
+    return f"{network}, {setting_in_words(*(record[name] for name in SETTING))}"
+
+
+def _beside(record: Record, reference: Record) -> np.ndarray:
+    """How many times the reference's seconds an image takes, in each round."""
+    own, others = (np.asarray(one["round_seconds"]) / float(one["batch_size"]) for one in (record, reference))
+    return own / others

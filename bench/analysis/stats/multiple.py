@@ -1,0 +1,42 @@
+"""Several comparisons at once: p-values by Holm's procedure, intervals at a level corrected over the family."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.analysis.stats.intervals import LEVEL, require_level
+from bench.analysis.stats.statistics_errors import FamilyError
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjusted p-values of a family: those below a level are rejected, with no more than that risk of any error.
+
+    Holm, A simple sequentially rejective multiple test procedure (1979). A comparison without a p-value, which had too
+    few pairs for one, counts as a member that cannot be rejected, and has none afterwards.
+
+    Raises:
+        FamilyError: there is no member, or a p-value is not one.
+    """
+    known = [1.0 if p is None else float(p) for p in p_values]
+    if not known or not all(0 <= p <= 1 for p in known):
+        raise FamilyError(f"p-values {list(p_values)}: at least one, each between 0 and 1, or None")
+    order = np.argsort(known, kind="stable")
+    stepped = np.maximum.accumulate(np.asarray(known)[order] * (len(known) - np.arange(len(known))))
+    adjusted = np.empty(len(known))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return [None if p is None else float(found) for p, found in zip(p_values, adjusted, strict=True)]
+
+
+def corrected_level(family: int, level: float = LEVEL) -> float:
+    """The level of each interval at which all of a family together hold the truth as often as `level` says.
+
+    Bonferroni's, which holds however the comparisons depend on one another.
+
+    Raises:
+        FamilyError: there is no member.
+        LevelError: the level is not between 0 and 1.
+    """
+    if family < 1:
+        raise FamilyError(f"a family of {family} comparisons; there must be at least one")
+    require_level(level)
+    return 1 - (1 - level) / family

@@ -1,0 +1,245 @@
+"""Accuracy against pretraining size as a curve: a power law with a floor from five rungs on, interpolated below that.
+
+    error(n) = floor + drop * (n / first) ** -exponent        floor >= 0, drop > 0
+
+with `first` the smallest size, fitted by least squares to the mean over seeds. For each exponent floor and drop are
+linear, so one number is searched for (variable projection: Golub and Pereyra 1973), and no starting value decides.
+Interpolation is linear in log n between neighbouring rungs. From scratch has no logarithm, and stands in no curve.
+
+A curve at a size is a weighted sum of the rungs' accuracies, exactly so when interpolated, and of a law by its
+derivatives (delta method). The same weights on every seed's and test image's answers give the interval, so that seeds
+and images count in it as they do in that of an accuracy. Beyond the largest rung only a law has a value: what comes
+from there is an extrapolation, which callers mark.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bench.analysis.stats.crossed import Estimate, crossed_mean
+from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.statistics_errors import NoLawError, NotFiniteError, ShapeError, TooFewRungsError
+
+FEWEST_RUNGS = 5
+"""Of a power law: it has three parameters, and two rungs more than these to be wrong at."""
+_EXPONENTS = np.geomspace(0.01, 4.0, 61)
+_ZOOMS, _ZOOMED = 6, 33
+"""Grids of exponents, one within the other, and the points of each but the first."""
+_NOTHING = 1e-9
+"""Of shares of 1: what a count of test images can't tell from none."""
+
+Parts = Sequence[np.ndarray]
+"""A target each: (seeds, images, rungs), 0 to 1; of accuracies alone (seeds, 1, rungs). All have the same seeds."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A power law with a floor."""
+
+    floor: float
+    drop: float
+    exponent: float
+    first: int
+
+    def error(self, size: float) -> float:
+        """At a number of images, 0 to 1."""
+        return self.floor + self.drop * (size / self.first) ** -self.exponent
+
+    def slopes(self, size: float) -> np.ndarray:
+        """(3,): the error's derivatives by floor, drop and exponent."""
+        fallen = (size / self.first) ** -self.exponent
+        return np.array([1.0, fallen, -self.drop * fallen * math.log(size / self.first)])
+
+
+@dataclass(frozen=True)
+class LawCurve:
+    """A law fitted to the accuracies of some rungs."""
+
+    sizes: tuple[int, ...]
+    law: Law
+    sensitivity: np.ndarray
+    """(3, rungs): how floor, drop and exponent move with the error at each rung."""
+    misfit: float
+    """The largest distance of a rung's accuracy from the law."""
+
+    def accuracy(self, size: float) -> float:
+        """At a number of images, 0 to 1; beyond the rungs an extrapolation."""
+        return 1 - self.law.error(size)
+
+    def weights(self, size: float) -> np.ndarray:
+        """(rungs,): how the accuracy at a size moves with the accuracies of the rungs."""
+        return self.law.slopes(size) @ self.sensitivity
+
+
+@dataclass(frozen=True)
+class InterpolatedCurve:
+    """Straight lines in log n between the accuracies of neighbouring rungs."""
+
+    sizes: tuple[int, ...]
+    at_rungs: np.ndarray
+    """(rungs,)."""
+
+    def accuracy(self, size: float) -> float:
+        """At a number of images within the rungs, 0 to 1."""
+        return float(self.weights(size) @ self.at_rungs)
+
+    def weights(self, size: float) -> np.ndarray:
+        """(rungs,): what each rung counts at a size.
+
+        Raises:
+            ShapeError: the size lies outside the rungs.
+        """
+        if not self.sizes[0] <= size <= self.sizes[-1]:
+            raise ShapeError(f"{size:g} images lie outside the rungs, {self.sizes[0]} to {self.sizes[-1]}")
+        after = min(bisect_right(self.sizes, size), len(self.sizes) - 1)
+        start, end = self.sizes[after - 1 : after + 1]
+        share = math.log(size / start) / math.log(end / start)
+        weights = np.zeros(len(self.sizes))
+        weights[after - 1 : after + 1] = 1 - share, share
+        return weights
+
+
+Curve = LawCurve | InterpolatedCurve
+
+
+def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
+    """Fit a power law with a floor to mean accuracies.
+
+    Args:
+        sizes: of the rungs, ascending.
+        accuracy: (rungs,), 0 to 1.
+
+    Raises:
+        TooFewRungsError: there are fewer than five.
+        NoLawError: the error does not fall, or falls to its floor before the second rung.
+        ShapeError, NotFiniteError: sizes and accuracies are not those of rungs.
+    """
+    rungs, error = _check(sizes, accuracy)
+    if len(rungs) < FEWEST_RUNGS:
+        raise TooFewRungsError(f"{len(rungs)} rungs; a power law needs {FEWEST_RUNGS}")
+    span = f"from {rungs[0]:,} to {rungs[-1]:,} images"
+    exponent = _best_exponent(rungs, error)
+    floor, drop, _ = (float(found[0]) for found in _floor_and_drop(rungs, error, np.array([exponent])))
+    if drop < _NOTHING:
+        raise NoLawError(f"the error does not fall {span}")
+    if exponent > 0.99 * _EXPONENTS[-1]:
+        raise NoLawError(f"the error falls {span} at the first step alone")
+    law = Law(floor, drop, exponent, rungs[0])
+    misfit = max(abs(law.error(size) - value) for size, value in zip(rungs, error, strict=True))
+    return LawCurve(rungs, law, _sensitivity(rungs, law), misfit)
+
+
+def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve:
+    """Join mean accuracies by lines.
+
+    Raises:
+        TooFewRungsError: there is one rung.
+        ShapeError, NotFiniteError: sizes and accuracies are not those of rungs.
+    """
+    rungs, error = _check(sizes, accuracy)
+    if len(rungs) < 2:
+        raise TooFewRungsError("one rung; a line needs two")
+    return InterpolatedCurve(rungs, 1 - error)
+
+
+def mean_accuracy(parts: Parts) -> np.ndarray:
+    """(rungs,): each target weighs the same, and so do seeds and images within it.
+
+    Raises:
+        ShapeError: the targets are not (seeds, images, rungs) of as many seeds and rungs.
+    """
+    shapes = [part.shape for part in parts]
+    if not shapes or any(len(shape) != 3 for shape in shapes) or len({(shape[0], shape[2]) for shape in shapes}) > 1:
+        raise ShapeError(f"targets of shapes {shapes}; each must be (seeds, images, rungs), alike but for the images")
+    return np.mean([part.mean(axis=(0, 1)) for part in parts], axis=0)
+
+
+def weighted(parts: Parts, weights: np.ndarray, value: float) -> Estimate:
+    """A value that moves with the rungs' accuracies by these weights, with its error from seeds and images.
+
+    Args:
+        parts: what was answered.
+        weights: (rungs,).
+        value: what the mean accuracies give.
+
+    Raises:
+        SingleSeedError, ConstantError: there is no interval.
+    """
+    moving = [part @ weights for part in parts]
+    offset = value - float(np.mean([part.mean() for part in moving]))
+    return crossed_mean([part + offset for part in moving])
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A law's parameters with their intervals."""
+
+    floor: Interval
+    exponent: Interval
+
+
+def parameters(curve: LawCurve, parts: Parts, level: float = LEVEL) -> Parameters:
+    """How well floor and exponent are known; the exponent's interval is one of its logarithm, so it is above zero.
+
+    Raises:
+        SingleSeedError, LevelError: there is no interval.
+    """
+    floor, _, exponent = -curve.sensitivity  # by accuracy, which is 1 - error
+    law = curve.law
+    log_exponent = weighted(parts, exponent / law.exponent, math.log(law.exponent)).interval(level)
+    return Parameters(_within_shares(weighted(parts, floor, law.floor).interval(level)), _exp(log_exponent))
+
+
+def _check(sizes: Sequence[int], accuracy: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
+    rungs = tuple(int(size) for size in sizes)
+    if accuracy.shape != (len(rungs),):
+        raise ShapeError(f"accuracies of shape {accuracy.shape} at {len(rungs)} rungs; expected one a rung")
+    if any(after <= before for before, after in pairwise((0, *rungs))):
+        raise ShapeError(f"sizes {rungs}: each must be above zero, and larger than the one before it")
+    if not np.isfinite(accuracy).all():
+        raise NotFiniteError(f"accuracies {accuracy.tolist()}: each must be a finite number")
+    return rungs, 1 - np.asarray(accuracy, dtype=np.float64)
+
+
+def _best_exponent(sizes: tuple[int, ...], error: np.ndarray) -> float:
+    """The one whose best floor and drop leave the least squares: of a grid, then of finer ones around the best."""
+    exponents = _EXPONENTS
+    for _ in range(_ZOOMS):
+        best = int(np.argmin(_floor_and_drop(sizes, error, exponents)[2]))
+        last = len(exponents) - 1
+        exponents = np.geomspace(exponents[max(best - 1, 0)], exponents[min(best + 1, last)], _ZOOMED)
+    return float(exponents[_ZOOMED // 2])
+
+
+def _floor_and_drop(
+    sizes: tuple[int, ...], error: np.ndarray, exponents: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best floor and drop for each exponent, neither below zero, and the sum of squares that they leave."""
+    fallen = np.exp(-np.outer(exponents, np.log(np.divide(sizes, sizes[0]))))
+    centred = fallen - fallen.mean(axis=1, keepdims=True)
+    drop = np.maximum(centred @ error / (centred**2).sum(axis=1), 0)
+    floor = error.mean() - drop * fallen.mean(axis=1)
+    without_floor = fallen @ error / (fallen**2).sum(axis=1)
+    drop, floor = np.where(floor < _NOTHING, without_floor, drop), np.where(floor < _NOTHING, 0, floor)
+    rest = error - floor[:, None] - drop[:, None] * fallen
+    return floor, drop, (rest**2).sum(axis=1)
+
+
+def _sensitivity(sizes: tuple[int, ...], law: Law) -> np.ndarray:
+    """(3, rungs): the derivatives of the least-squares solution.
+
+    As if a floor of zero could lie below it, too: held there, exponents would look far better known than they are.
+    """
+    return np.linalg.pinv(np.array([law.slopes(size) for size in sizes]))
+
+
+def _within_shares(interval: Interval) -> Interval:
+    return Interval(interval.mean, max(0.0, interval.low), min(1.0, interval.high), interval.n)
+
+
+def _exp(interval: Interval) -> Interval:
+    return Interval(math.exp(interval.mean), math.exp(interval.low), math.exp(interval.high), interval.n)

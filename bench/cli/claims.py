@@ -1,0 +1,175 @@
+"""`bench claims`: the claims of the literature and of the suite file, put to the test on a store. Imports no torch."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.analysis.claims import (
+    CLAIMS,
+    Claim,
+    Evidence,
+    Judgement,
+    OneLessOther,
+    Published,
+    Side,
+    Transfer,
+    judge_claims,
+)
+from bench.analysis.claims.evidence import FIVE
+from bench.analysis.claims.verdict_table import as_json
+from bench.analysis.stats.power import Limits
+from bench.analysis.targets import ARRANGEMENT
+from bench.config.custom_claims import SCRATCH, ClaimedRow, OwnClaim
+from bench.config.resolved import ResolvedSuite
+from bench.config.suite import load_suite
+from bench.data.target import parse_target
+from bench.store.store import Store
+from bench.tables.build import build_tables
+from models.spec.size_classes import size_class
+
+STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
+
+
+def judge_store(
+    store: Store, tables: Mapping[str, pd.DataFrame], own: Sequence[OwnClaim] | None = None
+) -> list[Judgement]:
+    """Judge the claims of the literature, then those of the suite.
+
+    Args:
+        store: of the suite; the suite `arrangement` is looked for beside it.
+        tables: of the store.
+        own: claims in place of those that the store's suite has.
+    """
+    suite = store.suite()
+    own_claims = [_own(claim, suite) for claim in (suite.claims if own is None else own)]
+    return judge_claims([*CLAIMS, *own_claims], _evidence(store, suite, tables))
+
+
+def claims_of_file(suite: str) -> tuple[OwnClaim, ...] | None:
+    """The claims of a suite that is named by its path, as they stand there now; None where it is named otherwise."""
+    return load_suite(suite)[1].claims if suite.endswith((".yaml", ".yml")) and Path(suite).is_file() else None
+
+
+def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
+    """Print verdicts, and what stands behind each."""
+    if as_json_values:
+        print(json.dumps([as_json(one) for one in judgements], indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    console.print(_verdicts(judgements))
+    for one in judgements:
+        console.print()
+        for line in _details(one):
+            console.print(line, soft_wrap=True, highlight=False)
+
+
+def _verdicts(judgements: Sequence[Judgement]) -> Table:
+    table = Table(title="Claims, put to the test", title_justify="left")
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("estimate")
+    table.add_column("pairs", no_wrap=True)
+    table.add_column("published")
+    for one in judgements:
+        verdict = Text(one.verdict, style=STYLES.get(one.verdict, "dim"))
+        table.add_row(Text(one.claim.id), verdict, Text(one.text), Text(one.pairs), Text(one.claim.published.figure))
+    return table
+
+
+def _details(one: Judgement) -> list[Text]:
+    claim = one.claim
+    verdict = (one.verdict, STYLES.get(one.verdict, "dim"))
+    heading = Text.assemble((f"{claim.id} ", "bold"), verdict, f": {claim.sentence}")
+    published = "; ".join(filter(None, (claim.published.figure, claim.published.metric, claim.published.source)))
+    level = f"each interval at {one.level_text}" if one.level_text else ""
+    told = [
+        ("published", published),
+        ("judged by", claim.margin),
+        ("measured", "; ".join(filter(None, (one.measured, level)))),
+        *(("found", f"{part.name}: {part.text}, {part.word}") for part in one.parts),
+        ("why", one.reason),
+        ("would decide", one.would_decide),
+        *(("beside", line) for line in one.beside),
+        ("runs", " ".join(one.keys)),
+    ]
+    return [heading, *(Text(f"  {name:<13}{text}") for name, text in told if text)]
+
+
+def _evidence(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
+    beside = Store(store.root.parent / ARRANGEMENT)
+    arrangement = None
+    if beside.root != store.root and beside.has_suite:
+        arrangement = Evidence(build_tables(beside), _references(beside.suite()))
+    return Evidence(tables, _references(suite), _size_classes(tables["cells"], tables["runs"]), arrangement)
+
+
+def _references(suite: ResolvedSuite) -> dict[str, str]:
+    return {ablation.name: ablation.reference for ablation in suite.ablations}
+
+
+def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | None]:
+    """The ViT of whose size each model is, by parameters, with the head of the suite's first target."""
+    ladder = cells[cells["ablation"] == ""]
+    tested = ladder[ladder["target"] == ladder["target"].iloc[0]] if len(ladder) else ladder
+    parameters = runs.drop_duplicates("key").set_index("key")["parameters"].dropna()
+    counted = tested[tested["transfer_key"].isin(parameters.index)].drop_duplicates("model")
+    names, families, keys = (counted[column].tolist() for column in ("model", "family", "transfer_key"))
+    sizes = {name: int(size) for name, size in zip(names, parameters.loc[keys], strict=True)}
+    vits = {name: sizes[name] for name, family in zip(names, families, strict=True) if family == "vit"}
+    return {model: size_class(size, vits) for model, size in sizes.items()}
+
+
+def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
+    """A suite's claim with all that it leaves to its suite."""
+    kind = claim.transfer or suite.transfers[0]
+    shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
+    target = parse_target(claim.target)
+    margin = claim.margin / 100
+    by = f"{claim.margin:g} point{'' if claim.margin == 1 else 's'}"
+    ends, words = {
+        "above": ((margin, math.inf), f"first above second by more than {by}"),
+        "below": ((-math.inf, -margin), f"first below second by more than {by}"),
+        "within": ((-margin, margin), f"first within {by} of second"),
+    }[claim.difference]
+    return Claim(
+        id=claim.id,
+        sentence=claim.sentence,
+        published=Published(claim.published, "", ""),
+        comparison=OneLessOther(
+            _side(claim.first, suite),
+            _side(claim.second, suite),
+            str(target if shots is None else replace(target, num_images=None)),
+            Transfer(kind, shots),
+            Limits(*ends),
+        ),
+        margin=words,
+        needs=f"both rows, {Transfer(kind, shots)} on {claim.target}",
+        is_own=True,
+    )
+
+
+def _side(row: ClaimedRow, suite: ResolvedSuite) -> Side:
+    outside = next((one for one in suite.outside_weights if one.model == row.model), None)
+    if outside is not None:
+        return Side(outside.bare_model, outside.corpus, None)
+    corpora = {one.corpus.name: one for one in suite.corpora}
+    corpus = row.corpus or next(iter(corpora), SCRATCH)
+    if corpus == SCRATCH:
+        return Side(row.model, SCRATCH, 0)
+    if corpus not in corpora:
+        return Side(row.model, corpus, None, f"the suite pretrains nothing on {corpus}, but on {_listed(corpora)}")
+    ladder = corpora[corpus]
+    if isinstance(row.subset, str) and row.subset not in ladder.named:
+        return Side(row.model, corpus, None, f"{row.subset} is no rung of {corpus}, but {_listed(ladder.subsets)}")
+    rung = ladder.rungs[-1] if row.subset is None else ladder.rung(row.subset)
+    return Side(row.model, corpus, rung.images)
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names)) or "none"

@@ -1,0 +1,1 @@
+"""`bench compare`: compare two stores or two files of speeds."""

@@ -1,0 +1,244 @@
+"""`bench data`: list, show, sample, index, verify and fetch corpora and targets."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.config.validation import explain
+from bench.data import catalogue, corpus
+from bench.data.corpus import CorpusRef, load_subset
+from bench.data.fractals import source
+from bench.data.fractals.source import Difficulty
+from bench.data.sources.source_registry import PLACES
+from bench.data.target import TargetRef, check_target, parse_target, target_identity
+from bench.data.verify import Verdict
+from bench.data.verify import verify as read_all
+from bench.errors import InputError
+
+data_app = typer.Typer(help="Corpora to pretrain on and targets to transfer to.", no_args_is_help=True)
+
+DataDir = Annotated[Path, typer.Option("--data", envvar="BENCH_DATA", help="The folder that holds data sets.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DATA_DIR = Path("data")
+
+
+@data_app.command("list")
+def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """List what can be pretrained on and fine-tuned to, and whether its files are there."""
+    rows = [_facts(name, data) for name in (corpus.FRACTALS, *catalogue.CATALOGUE)]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
+        typer.echo(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
+    for name, place in PLACES.items():
+        typer.echo(f"{name + ':' + place.form:<18} {'corpus and target':<18} {place.summary}")
+
+
+@data_app.command()
+def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """Show a corpus or target: classes, splits, identity. NAME may be `digits@100` or a place: `folder:PATH`."""
+    facts = _facts(name, data)
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
+
+
+@data_app.command()
+def sample(
+    name: str,
+    out: Annotated[Path, typer.Option(help="The picture to write.")],
+    data: DataDir = DATA_DIR,
+    image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels a side.")] = 32,
+    classes: Annotated[int, typer.Option(min=1, help="Rows: one for each of the first classes.")] = 8,
+    per_class: Annotated[int, typer.Option(min=1, help="Columns: images a class.")] = 12,
+    difficulty: Annotated[list[str] | None, typer.Option(help="Of fractals: FIELD=VALUE; give one each time.")] = None,
+) -> None:
+    """Write a grid of training images, one class a row, as PNG."""
+    from PIL import Image
+
+    if name == corpus.FRACTALS:
+        images = _fractal_grid(_difficulty(difficulty or []), image_size, classes, per_class)
+    elif difficulty:
+        raise InputError(f"--difficulty {difficulty[0]}: {name} has none; only {corpus.FRACTALS} does")
+    else:
+        images = _grid(name, data, image_size, classes, per_class)
+    sheet = np.pad(images, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=64)
+    rows, columns, channels, height, width = sheet.shape
+    pixels = sheet.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
+    try:
+        Image.fromarray(pixels).save(out, format="PNG")
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error}); name a file in a folder that is there") from error
+    typer.echo(f"{out}: {rows} classes of {name}, {columns} images each")
+
+
+@data_app.command()
+def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+    """Decode every image and check the sums that are known: exit code 0 where all is well, 1 where something is bad."""
+    if name == corpus.FRACTALS:
+        typer.echo(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
+        return
+    target = parse_target(name)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"reading {name}", total=None)
+        verdict = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        typer.echo(json.dumps({"name": str(target), **_verdict_facts(verdict)}, indent=2))
+    else:
+        typer.echo(_verdict_text(str(target), verdict))
+    raise typer.Exit(0 if verdict.is_good else 1)
+
+
+@data_app.command()
+def fetch(name: str, data: DataDir = DATA_DIR) -> None:
+    """Download a data set, by name or as `hf:NAME`, into the data folder; unpack what can't be downloaded."""
+    from bench.data.sources import huggingface, torchvision_sets
+
+    kind, place = catalogue.parse_place(name)
+    if kind == "hf" and place is not None:
+        huggingface.fetch_hf(place, data)
+    elif name in torchvision_sets.PUBLISHED:
+        torchvision_sets.fetch(name, data)
+    else:
+        catalogue.check_name("data set", name, also=(corpus.FRACTALS,))
+        typer.echo(f"{name} needs no files")
+        return
+    typer.echo(f"{name} is in {data}")
+
+
+@data_app.command()
+def subset(
+    name: Annotated[str, typer.Argument(help="A corpus; with --check by default the one that the file names.")] = "",
+    images: Annotated[int | None, typer.Option(min=1, help="How many.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Of the first so many classes; else of all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The index file to write.")] = None,
+    check: Annotated[Path | None, typer.Option(help="An index file to check against the corpus at hand.")] = None,
+    data: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Write which images a subset of a corpus holds, as Parquet; or check such a file: exit code 1 if it differs."""
+    from bench.data.index_file import check_index, write_index
+
+    if check is not None:
+        if images is not None or classes is not None or out is not None:
+            raise InputError("--check: the file says which subset it is; leave out --images, --classes and --out")
+        summary, difference = check_index(check, name or None, data)
+        _print_subset(summary.model_dump(), check, difference or "the same here", as_json)
+        raise typer.Exit(1 if difference else 0)
+    if not name or images is None or out is None:
+        raise InputError("subset: NAME, --images N and --out FILE.parquet are needed, or --check FILE.parquet")
+    summary = write_index(corpus.corpus_of(name, classes), images, data, out)
+    _print_subset(summary.model_dump(), out, "written", as_json)
+
+
+def _print_subset(summary: dict[str, Any], path: Path, state: str, as_json: bool) -> None:
+    """Print what an index file is of, and what became of it."""
+    facts = {"file": str(path), "state": state, **summary}
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
+
+
+def _facts(name: str, data_dir: Path) -> dict[str, Any]:
+    """Return what is known of a corpus or target, without decoding an image."""
+    if name == corpus.FRACTALS:
+        return {
+            "name": name,
+            "use": "corpus",
+            "summary": "fractals drawn by formula, as many as you want",
+            "classes": source.MAX_CLASSES,
+            "present": True,
+            "identity": corpus.corpus_identity(CorpusRef(), data_dir),
+        }
+    target = parse_target(name)
+    facts = _facts_at_path(target, data_dir) if target.path is not None else _catalogue_facts(target, data_dir)
+    return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
+
+
+def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
+    """Return what the catalogue says, and whether the files are there."""
+    entry = catalogue.CATALOGUE[target.name]
+    return {
+        "use": "corpus and target",
+        "summary": entry.summary,
+        "classes": entry.num_classes,
+        "splits": {"train": entry.num_pool, "validation": entry.num_validation, "test": entry.num_test},
+        "present": catalogue.is_present(target.name, target.path, data_dir),
+    }
+
+
+def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
+    """Return what the names or labels at a place say."""
+    data = catalogue.open_data(target.name, target.path, data_dir)
+    return {
+        "use": "corpus and target",
+        "summary": PLACES[target.name].found,
+        "classes": len(data.class_names),
+        "class_names": data.class_names,
+        "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
+        "present": True,
+    }
+
+
+def _difficulty(fields: list[str]) -> Difficulty:
+    """Return the difficulty that `FIELD=VALUE` texts ask for."""
+    given = {}
+    for field in fields:
+        key, separator, value = field.partition("=")
+        if not separator:
+            raise InputError(f"--difficulty {field}: no value; write FIELD=VALUE, such as rotation=any")
+        given[key] = value
+    try:
+        return Difficulty.model_validate(given)
+    except ValidationError as error:
+        raise InputError(explain(error, "--difficulty", Difficulty)) from error
+
+
+def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
+    """Return training images (classes, per_class, 3, size, size) of the corpus' first classes."""
+    num_drawn = max(2, num_classes)
+    ref = CorpusRef(classes=num_drawn, difficulty=difficulty)
+    subset = load_subset(ref, num_drawn * per_class, image_size, DATA_DIR)
+    by_class = subset.train.images.reshape(per_class, num_drawn, 3, image_size, image_size).swapaxes(0, 1)
+    return by_class[:num_classes]
+
+
+def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
+    """Return training images (classes, per_class, 3, size, size) of the first classes; black where there are none."""
+    target = parse_target(name)
+    check_target(target, data_dir)
+    data = catalogue.open_data(target.name, target.path, data_dir)
+    labels = data.labels[data.pool]
+    grid = np.zeros((min(num_classes, len(data.class_names)), per_class, 3, image_size, image_size), dtype=np.uint8)
+    for label, row in enumerate(grid):
+        chosen = data.pool[labels == label][:per_class]
+        row[: len(chosen)] = data.read(chosen, image_size)
+    return grid
+
+
+def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON has it."""
+    return {
+        "images": verdict.num_images,
+        "classes": verdict.class_counts,
+        "bad_images": [{"id": number, "reason": reason} for number, reason in verdict.bad.items()],
+        "wrong_sums": verdict.wrong_sums,
+    }
+
+
+def _verdict_text(name: str, verdict: Verdict) -> str:
+    """Return a verdict to read: a line for each class, each bad file, and the sum of it."""
+    lines = [
+        f"{label}: " + ", ".join(f"{n:,} {p}" for p, n in row.items()) for label, row in verdict.class_counts.items()
+    ]
+    for reason, count in Counter(verdict.bad.values()).items():
+        lines.append(f"bad: {reason}" + (f" ({count:,} images)" if count > 1 else ""))
+    lines += [f"bad: {wrong}" for wrong in verdict.wrong_sums]
+    return "\n".join([*lines, f"{name}: {verdict.num_images:,} images, {len(verdict.bad):,} of them bad"])

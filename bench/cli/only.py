@@ -1,0 +1,74 @@
+"""`--only`: choose rows of a plan by a run's key or by `model=…,target=…,seed=…`, with what they need."""
+
+import re
+
+from bench.data.target import parse_target
+from bench.errors import InputError
+from bench.plan.expand import Cell, Plan
+from models.spec.model_spec import parse_spec
+
+FIELDS = ("model", "target", "seed", "subset", "ablation", "arm", "transfer", "shots", "draw")
+_FIELD = re.compile(rf"(?:^|,)({'|'.join(FIELDS)})=")
+
+
+def select(plan: Plan, text: str) -> Plan:
+    """The part of a plan that was asked for.
+
+    Raises:
+        InputError: not a key or a list of known fields, or nothing in the plan is like that.
+    """
+    if _FIELD.match(text):
+        wanted = _conditions(text)
+        cells = [cell for cell in plan.cells if all(wanted[name] in _values(cell, name) for name in wanted)]
+        if not cells:
+            raise InputError(f"--only {text}: no row of the suite is like that; `bench plan` lists them")
+        return plan.only(cells)
+    return _by_key(plan, text)
+
+
+def _by_key(plan: Plan, text: str) -> Plan:
+    if not re.fullmatch("[0-9a-f]{4,16}", text):
+        raise InputError(
+            f"--only {text}: neither a run's key (at least its first 4 digits) nor conditions; "
+            f"allowed fields: {', '.join(f'{name}=…' for name in FIELDS)}"
+        )
+    run = plan.run(text)
+    if run is None:
+        raise InputError(f"--only {text}: not the key of one run of the suite; `bench plan --runs` lists them")
+    needed = {run.key, run.starts_from}
+    cells = tuple(cell for cell in plan.cells if cell.transfer.key == run.key)
+    return Plan(tuple(other for other in plan.runs if other.key in needed), cells)
+
+
+def _conditions(text: str) -> dict[str, str]:
+    parts = _FIELD.split(text)[1:]
+    wanted = {name: value.strip("\"'") for name, value in zip(parts[::2], parts[1::2], strict=True)}
+    if "model" in wanted:
+        wanted["model"] = str(parse_spec(wanted["model"]))
+    if "target" in wanted:
+        wanted["target"] = str(parse_target(wanted["target"]))
+    return wanted
+
+
+def _values(cell: Cell, name: str) -> tuple[str, ...]:
+    """A cell's value of a field, as it may be written in a condition."""
+    outside = cell.transfer.outside
+    values = {
+        "model": (cell.transfer.model, *([outside.model] if outside else [])),
+        "target": (str(cell.transfer.target),),
+        "seed": (str(cell.transfer.seed),),
+        "subset": (_subset(cell),),
+        "ablation": (cell.ablation,),
+        "arm": (cell.arm,),
+        "transfer": (cell.transfer_kind,),
+        "shots": (str(cell.shots),),
+        "draw": (str(cell.draw),),
+    }
+    return values[name]
+
+
+def _subset(cell: Cell) -> str:
+    """The pretraining's images: 0 from scratch, `unknown` behind weights made elsewhere."""
+    if cell.pretrain is not None:
+        return str(cell.pretrain.subset_images)
+    return "0" if cell.transfer.outside is None else "unknown"

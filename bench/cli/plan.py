@@ -1,0 +1,138 @@
+"""A plan in words and tables, for the terminal."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from bench.cli.verify import Comparison
+from bench.config.resolved import ResolvedSuite
+from bench.config.search_space import ResolvedTuning
+from bench.plan.expand import Plan
+from bench.plan.run import Run
+from bench.store.store import Record
+
+STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "scratch": "scratch"}
+
+
+def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:
+    """Print what a plan will do: its runs, the images they see, and what is shared."""
+    console.print(f"[bold]suite {suite.name}[/]: {suite.description}", highlight=False, soft_wrap=True)
+    console.print(summary(suite, plan), highlight=False, soft_wrap=True)
+    if each_run:
+        console.print(_each_run(plan), highlight=False, soft_wrap=True)
+    else:
+        console.print(_grouped(plan))
+    console.print(sharing(plan), highlight=False, soft_wrap=True)
+    if suite.tuning is not None:
+        console.print(tuning(suite.tuning), highlight=False, soft_wrap=True)
+    if suite.size_class is not None:
+        partner = f"size_class: {suite.size_class} asks for a partner of each model's size in every other family"
+        console.print(f"{partner}; `bench run` checks it first", highlight=False, soft_wrap=True)
+
+
+def summary(suite: ResolvedSuite, plan: Plan) -> str:
+    """One sentence: models, seeds, runs and images."""
+    return (
+        f"{len({run.model for run in plan.runs})} models x {len({run.seed for run in plan.runs})} seeds on "
+        f"{suite.device} ({suite.precision}): {len(plan.runs)} runs for {len(plan.cells)} cells, "
+        f"{_budget(plan.runs)} of training"
+    )
+
+
+def sharing(plan: Plan) -> str:
+    """How many transfers each pretraining serves."""
+    served = Counter(run.starts_from for run in plan.runs if run.starts_from)
+    cells = Counter(cell.transfer.key for cell in plan.cells)
+    shared = sum(1 for count in cells.values() if count > 1)
+    return (
+        f"sharing: {len(served)} pretraining runs serve {sum(served.values())} transfers; "
+        f"{shared} transfers stand in more than one cell (an ablation's arm that the ladder has too)"
+    )
+
+
+def tuning(asked: ResolvedTuning) -> str:
+    """Whether the recipes are tuned, and what that takes."""
+    each = f"{asked.trials} trials for each family and stage"
+    if asked.chosen:
+        return f"tuning: by {each}; every run trains with what its family chose"
+    then = "refuses to run before that" if asked.required else "trains with the recipes as written until then"
+    return f"tuning: {each} are to be made by `bench tune`; `bench run` {then}"
+
+
+def describe(run: Run) -> str:
+    """A run in a few words: `pretrain vit_pico/8 on fractals 4,096 in 32 classes, seed 0`."""
+    return f"{run.probe or run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
+
+
+def failure_line(run: Run, record: Record) -> str:
+    """A run that did not end ok, with its reason."""
+    return f"[red]{record['status']}[/] {run.key}  {escape(describe(run))}: {escape(record['reason'])}"
+
+
+def show_verification(console: Console, comparison: Comparison) -> None:
+    """Print a run's figures beside its repetition's."""
+    table = Table("", "kept", "repeated")
+    for name, kept in comparison.kept["metrics"].items():
+        table.add_row(name.replace("_", " "), _figure(kept), _figure(comparison.repeated["metrics"].get(name)))
+    if comparison.same_predictions is not None:
+        table.add_row("predictions", "", "the same" if comparison.same_predictions else "[red]different[/]")
+    table.add_row("weights", "", "the same, bit for bit" if comparison.same_weights else "[red]different[/]")
+    for name, kept in comparison.kept["environment"].items():
+        repeated = comparison.repeated["environment"].get(name)
+        if kept != repeated:
+            table.add_row(name, str(kept), str(repeated))
+    console.print(table)
+    if reason := comparison.repeated["reason"]:
+        console.print(escape(reason), soft_wrap=True)
+    console.print("[green]reproduced[/]" if comparison.is_same else "[red]not reproduced[/]")
+
+
+def _grouped(plan: Plan) -> Table:
+    """A row for each stage and data: its models, their runs and images, and what starts from them."""
+    stages = list(STAGES)
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in sorted(plan.runs, key=lambda run: stages.index(run.stage)):
+        groups.setdefault((run.stage, run.data_name), []).append(run)
+    served = Counter(run.starts_from for run in plan.runs if run.starts_from)
+    words = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
+    table = Table(*words, *map(_right, ("runs", "budget", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for (stage, data), runs in groups.items():
+        models = "\n".join(dict.fromkeys(escape(_start(run)) for run in runs))
+        serving = sum(served[run.key] for run in runs)
+        budget = _budget(runs) if stage != "probe" else ""
+        table.add_row(STAGES[stage], data, models, str(len(runs)), budget, str(serving or ""), end_section=True)
+    return table
+
+
+def _start(run: Run) -> str:
+    """The model, and the weights made elsewhere that it starts from."""
+    return f"{run.model} from {run.outside.corpus}" if run.outside else run.model
+
+
+def _budget(runs: Iterable[Run]) -> str:
+    """What runs train for in all."""
+    budgets = [run.budget for run in runs if run.probe is None]
+    return str(reduce(add, budgets)) if budgets else "nothing"
+
+
+def _right(heading: str) -> Column:
+    return Column(heading, justify="right")
+
+
+def _each_run(plan: Plan) -> str:
+    lines = (
+        f"{run.key}  {escape(describe(run))}: {run.probe or run.budget}"
+        + (f", starts from {run.starts_from}" if run.starts_from else "")
+        for run in plan.runs
+    )
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"

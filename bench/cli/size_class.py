@@ -1,0 +1,46 @@
+"""`size_class`: before anything is trained, that each model has a partner of its size in each other family."""
+
+from bench.config.external_weights import SOURCES
+from bench.config.resolved import ResolvedSuite
+from bench.errors import InputError
+from bench.runner.pool.pool import Workers
+from models.spec.model_spec import parse_spec
+from models.spec.size_classes import TOLERANCE, Measure, Sized, Unmatched, unmatched
+
+NUM_CLASSES = 10
+"""Counted with, as in `bench models`, whatever a corpus has: the head of pretraining is left behind."""
+
+WORDS = {"parameters": "parameters", "macs": "multiply-accumulates"}
+
+
+def check_size_class(suite: ResolvedSuite) -> None:
+    """Count the suite's models, in a worker, and refuse those that stand alone; ablation arms are left out.
+
+    Raises:
+        InputError: lists every such model with the nearest of the other family, and both figures.
+    """
+    assert suite.size_class is not None, "the suite asks for no size class"
+    alone = unmatched(_sizes(suite, suite.size_class))
+    if alone:
+        lines = "\n".join(_line(one, suite.size_class) for one in alone)
+        raise InputError(
+            f"suite {suite.name}: size_class: {suite.size_class} asks for a partner within {TOLERANCE:.0%} in each "
+            f"other family, which is missing:\n{lines}\nTake other models (`bench models` lists sizes), or leave "
+            "size_class out"
+        )
+
+
+def _sizes(suite: ResolvedSuite, measure: Measure) -> list[Sized]:
+    """The models at the suite's image size."""
+    models = {model: str(parse_spec(model).without(*SOURCES)) for model in suite.models}
+    with Workers(1, threads=suite.threads) as workers:
+        counts = workers.count_models(list(dict.fromkeys(models.values())), NUM_CLASSES, suite.image_size)
+    return [Sized(model, parse_spec(bare).family, getattr(counts[bare], measure)) for model, bare in models.items()]
+
+
+def _line(alone: Unmatched, measure: Measure) -> str:
+    one, nearest = alone.one, alone.nearest
+    return (
+        f"  {one.model} ({one.family}, {one.size:,} {WORDS[measure]}) has no {nearest.family}; the nearest is "
+        f"{nearest.model} ({nearest.size:,}, {alone.difference:+.0%})"
+    )

@@ -1,0 +1,1 @@
+"""What a person asks for: suites, recipes and claims, validated. Imports no torch."""

@@ -1,0 +1,125 @@
+"""The ladder of a suite file: a corpus and its subsets, in numbers of images or by name. Imports no torch."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from bench.config.validation import Strict, distinct
+from bench.data.corpus import FRACTALS, CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
+from bench.data.named_sizes import RUNG_NAMES, Rung, RungName
+from bench.errors import InputError
+
+_Positive = Annotated[int, Field(gt=0)]
+
+
+def _kind_of_subset(value: Any) -> str:
+    return "name" if isinstance(value, str) and not value.isdecimal() else "images"
+
+
+Subset = Annotated[
+    Annotated[_Positive, Tag("images")] | Annotated[RungName, Tag("name")], Discriminator(_kind_of_subset)
+]
+"""A number of images, or `small`, `medium` or `big`."""
+
+
+class Ladder(Strict):
+    """A corpus and the sizes of its nested subsets, in images or by name."""
+
+    corpus: CorpusRef
+    subsets: tuple[Subset, ...]
+    balance: Literal["natural", "strict"] = "natural"
+    """Whether classes may be used up before others (`natural`), or such a subset is refused."""
+    largest: _Positive | None = None
+    """Images of the rung `big`; of real images all that its classes have, unless it is given."""
+
+    @field_validator("corpus", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("subsets")
+    @classmethod
+    def _grid(cls, value: tuple[int | RungName, ...]) -> tuple[int | RungName, ...]:
+        """Numbers by size, then names by theirs."""
+        return distinct(tuple(sorted(value, key=_place_of_subset)))
+
+    @model_validator(mode="after")
+    def _named_rungs_have_a_size(self) -> "Ladder":
+        if self.largest is not None and not self.names:
+            raise ValueError(
+                f"largest: it is the size of the rung big; name some of {', '.join(RUNG_NAMES)} in subsets"
+            )
+        if self.largest is None and self.names and self.corpus.name == FRACTALS:
+            raise ValueError(
+                f"subsets: {', '.join(self.names)} are proportions, and {FRACTALS} have no end; beside them, "
+                "`largest: N` says how many images big has"
+            )
+        return self
+
+    @property
+    def names(self) -> tuple[RungName, ...]:
+        """The rungs that are named."""
+        return tuple(subset for subset in self.subsets if not isinstance(subset, int))
+
+
+class ResolvedLadder(Ladder):
+    """A ladder with what identifies its corpus, wherever it lies, and the sizes of its named rungs."""
+
+    identity: dict[str, Any]
+    named: dict[RungName, Rung] = Field({})
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Every subset, by size."""
+        return tuple(sorted(map(self.rung, self.subsets), key=lambda rung: rung.images))
+
+    def rung(self, subset: int | RungName) -> Rung:
+        """A subset's images and classes: of a number of images, the corpus' own classes."""
+        if isinstance(subset, int):
+            return Rung(images=subset, classes=self.corpus.classes)
+        return self.named[subset]
+
+    def corpus_of(self, rung: Rung) -> CorpusRef:
+        """The corpus with a rung's classes."""
+        return self.corpus.model_copy(update={"classes": rung.classes})
+
+    def identity_of(self, rung: Rung) -> dict[str, Any]:
+        """What a run's key holds of the corpus: classes only where the suite gives their number, or names a rung."""
+        return self.identity | ({} if rung.classes is None else {"classes": rung.classes})
+
+
+def resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
+    """A ladder with the identity of its corpus and the sizes of its rungs.
+
+    Raises:
+        InputError: the corpus' files are missing, a subset is larger than it, has fewer images than classes, is the
+            same as another, or is uneven where that is refused.
+    """
+    rungs = resolve_rungs(ladder.corpus, ladder.largest, data_dir) if ladder.names else {}
+    named = {name: rungs[name] for name in ladder.names}
+    resolved = ResolvedLadder(**dict(ladder), identity=corpus_identity(ladder.corpus, data_dir), named=named)
+    for subset in resolved.subsets:
+        _check_rung(resolved, resolved.rung(subset), data_dir)
+    given = {resolved.rung(subset): subset for subset in resolved.subsets}
+    for subset in resolved.subsets:
+        if (other := given[resolved.rung(subset)]) != subset:
+            raise InputError(f"subsets: {subset} and {other} are the same subset of {ladder.corpus.name}; keep one")
+    return resolved
+
+
+def _check_rung(ladder: ResolvedLadder, rung: Rung, data_dir: Path) -> None:
+    """Refuse a subset that its corpus is too small for, that has fewer images than classes, or too uneven ones."""
+    corpus = ladder.corpus_of(rung)
+    check_corpus(corpus, rung.images, data_dir)
+    if rung.classes is not None and rung.images < rung.classes:
+        raise InputError(
+            f"subsets: given {rung.images:,} images of corpus {corpus.name!r}, "
+            f"which has {rung.classes:,} classes; a subset holds at least one image a class"
+        )
+    if ladder.balance == "strict":
+        check_balance(corpus, rung.images, data_dir)
+
+
+def _place_of_subset(subset: int | RungName) -> tuple[int, int]:
+    return (0, subset) if isinstance(subset, int) else (1, RUNG_NAMES.index(subset))

@@ -1,0 +1,207 @@
+"""A suite with nothing left to defaults, files or the machine: what a store keeps, and what becomes a plan.
+
+`resolve` makes one of what a person wrote. Imports no torch.
+"""
+
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from bench import PROTOCOL_VERSION
+from bench.config.custom_claims import OwnClaim
+from bench.config.external_weights import OutsideModel, check_external, outside_models
+from bench.config.ladder import ResolvedLadder, resolve_ladder
+from bench.config.recipe import FamilyException, Recipe, load_recipe
+from bench.config.search_space import Chosen, ResolvedTuning
+from bench.config.suite import Ablation, Amounts, Budgets, Images, Match, RecipeException, Suite, TargetChoice, Transfer
+from bench.config.validation import Strict
+from bench.data.dataset import OnBadImage, WantedPipeline
+from bench.data.fractals.arrangement import check_arrangement_size
+from bench.data.fractals.source import check_image_size
+from bench.data.target import check_target, parse_target, target_identity
+from bench.errors import InputError
+from bench.training.settings import Settings
+from models.spec.geometry import check
+from models.spec.model_spec import SpecError, parse_spec
+from models.spec.size_classes import Measure
+
+AS_WRITTEN = (
+    *("description", "limits", "image_size", "models", "transfers", "shots", "draws", "from_scratch", "carve"),
+    *("images", "match", "flops", "seconds", "ablations", "budgets", "threads", "deterministic"),
+    *("pipeline", "on_bad_image", "size_class", "claims"),
+)
+"""The fields of a suite file that resolving leaves as they are."""
+
+
+class ResolvedTarget(TargetChoice):
+    """A target with what identifies its data, wherever it lies."""
+
+    identity: dict[str, Any]
+
+
+class ResolvedException(Strict):
+    """The recipes of one model that differ from all others', with nothing left to files."""
+
+    model: str
+    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    reason: str
+
+
+class ResolvedSuite(Strict):
+    """A suite with nothing left to defaults, files or the machine."""
+
+    name: str
+    protocol: int
+    description: str
+    limits: str
+    image_size: int
+    corpora: tuple[ResolvedLadder, ...]
+    models: tuple[str, ...]
+    targets: tuple[ResolvedTarget, ...]
+    seeds: tuple[int, ...]
+    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    images: Images
+    match: Match
+    transfers: tuple[Transfer, ...]
+    from_scratch: bool
+    ablations: tuple[Ablation, ...]
+    budgets: Budgets | None
+    precision: Literal["fp32", "bf16"]
+    device: Literal["cpu", "cuda"]
+    threads: int
+    pipeline: WantedPipeline = "auto"
+    on_bad_image: OnBadImage = "fail"
+    size_class: Measure | None = None
+    outside_weights: tuple[OutsideModel, ...] = ()
+    """The models that start from weights made elsewhere, and what identifies these."""
+    recipe_exceptions: tuple[ResolvedException, ...] = ()
+    flops: Amounts | None = None
+    seconds: Amounts | None = None
+    shots: tuple[int, ...] = (1, 5, 10, 25)
+    draws: int = 3
+    carve: bool = True
+    deterministic: bool = False
+    tuning: ResolvedTuning | None = None
+    """What was chosen stands in the recipes, too."""
+    claims: tuple[OwnClaim, ...] = ()
+
+    def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
+        """The recipe that a model trains with in a stage."""
+        own = next((one.recipes for one in self.recipe_exceptions if one.model == model), {})
+        return own.get(stage, self.recipes[stage])
+
+    def untuned(self) -> "ResolvedSuite":
+        """The suite with its recipes as written."""
+        if self.tuning is None:
+            return self
+        tuning = self.tuning
+        written = {
+            stage: recipe.exceptions[: len(recipe.exceptions) - len(tuning.exceptions(stage))]
+            for stage, recipe in self.recipes.items()
+        }
+        return self._with_exceptions(written, tuning.model_copy(update={"chosen": ()}))
+
+    def tuned(self, chosen: tuple[Chosen, ...]) -> "ResolvedSuite":
+        """The suite with what was chosen in its recipes: exceptions of families, after those that were written."""
+        assert self.tuning is not None, "the suite asks for no tuning"
+        tuning = self.tuning.model_copy(update={"chosen": chosen})
+        written = self.untuned().recipes
+        exceptions = {stage: (*recipe.exceptions, *tuning.exceptions(stage)) for stage, recipe in written.items()}
+        return self._with_exceptions(exceptions, tuning)
+
+    def _with_exceptions(
+        self, exceptions: Mapping[Literal["pretrain", "transfer"], tuple[FamilyException, ...]], tuning: ResolvedTuning
+    ) -> "ResolvedSuite":
+        recipes = {
+            stage: recipe.model_copy(update={"exceptions": exceptions[stage]}) for stage, recipe in self.recipes.items()
+        }
+        return self.model_copy(update={"recipes": recipes, "tuning": tuning})
+
+
+def resolve(
+    name: str, suite: Suite, *, device: Literal["cpu", "cuda"], data_dir: Path, seed_offset: int = 0
+) -> ResolvedSuite:
+    """Fill in everything that a suite leaves to its recipes, its data and the machine.
+
+    Raises:
+        InputError: an unknown recipe, a subset larger than its corpus, missing data of a target that is not
+            optional, or a model of another library that can't be had.
+    """
+    check_fractal_size(suite)
+    arms = [model for ablation in suite.ablations for model in ablation.arms.values()]
+    check_external((*suite.models, *arms), suite.image_size)
+    resolved = ResolvedSuite(
+        **{field: getattr(suite, field) for field in AS_WRITTEN},
+        name=name,
+        protocol=PROTOCOL_VERSION,
+        corpora=tuple(resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
+        targets=tuple(_resolve_target(choice, data_dir, carved=suite.carve) for choice in suite.targets),
+        seeds=tuple(seed + seed_offset for seed in suite.seeds),
+        recipes={"pretrain": load_recipe(suite.recipes.pretrain), "transfer": load_recipe(suite.recipes.transfer)},
+        recipe_exceptions=tuple(map(_resolve_exception, suite.recipes.exceptions)),
+        precision=suite.precision_on(device),
+        device=device,
+        outside_weights=outside_models(suite.models, suite.image_size),
+        tuning=ResolvedTuning(**dict(suite.tuning)) if suite.tuning is not None else None,
+    )
+    _check_sizes_of_recipes(resolved)
+    if resolved.tuning is not None:
+        _check_tuning(resolved, resolved.tuning)
+    return resolved
+
+
+def check_fractal_size(suite: Suite) -> None:
+    """Refuse an image size that fractals, or sixteen of them, can't be drawn at, where a suite has any."""
+    names = {ladder.corpus.name for ladder in suite.corpus} | {
+        choice.target.partition("@")[0] for choice in suite.targets
+    }
+    if names & {"fractals", "fractals-heldout"}:
+        check_image_size(suite.image_size)
+    if "arrangement" in names:
+        check_arrangement_size(suite.image_size)
+
+
+def _resolve_target(choice: TargetChoice, data_dir: Path, *, carved: bool) -> ResolvedTarget:
+    ref = parse_target(choice.target)
+    if not choice.optional:
+        check_target(ref, data_dir, carved=carved)
+    return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir, carved=carved))
+
+
+def _resolve_exception(exception: RecipeException) -> ResolvedException:
+    names = {"pretrain": exception.pretrain, "transfer": exception.transfer}
+    recipes = {stage: load_recipe(name) for stage, name in names.items() if name is not None}
+    return ResolvedException(model=exception.model, recipes=recipes, reason=exception.reason)
+
+
+def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
+    """Refuse a recipe's own image size that a model can't be built for."""
+    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
+    for model in (*suite.models, *arms):
+        for stage in suite.recipes:
+            recipe = suite.recipe_of(model, stage)
+            image_size = recipe.for_family(parse_spec(model).family).image_size
+            try:
+                check(parse_spec(model), image_size or suite.image_size)
+            except SpecError as error:
+                raise InputError(f"recipe {recipe.name}: image_size {image_size}: model {model}: {error}") from None
+
+
+def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
+    """Refuse a tuning with a seed of the suite's own, or values that a recipe doesn't take."""
+    if tuning.seed in suite.seeds:
+        raise InputError(
+            f"tuning.seed {tuning.seed} is one of the suite's seeds, whose results nothing may be chosen by; "
+            "give it another one"
+        )
+    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
+    families = dict.fromkeys(parse_spec(model).family for model in (*suite.models, *arms))
+    for recipe, family, (name, value) in product(suite.recipes.values(), families, tuning.examples()):
+        try:
+            Settings.model_validate(recipe.for_family(family).model_dump() | {name: value})
+        except ValidationError as error:
+            what = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise InputError(f"tuning.space.{name}: {value!r} does not go into recipe {recipe.name}: {what}") from None

@@ -1,0 +1,232 @@
+"""Data to pretrain on: a class list and an order that never changes, of which a subset is the first n images.
+
+`fractals` is drawn by formula; the training part of any data set of the catalogue, or of a place such as `folder:PATH`,
+is a corpus too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bench.data import catalogue
+from bench.data.dataset import DataSet, ImageSet, Subset
+from bench.data.fractals import source as fractals
+from bench.data.fractals.source import Difficulty, Domain, FractalSource
+from bench.data.named_sizes import Rung, RungName, named_rungs, num_classes_of
+from bench.data.orders import Indices
+from bench.data.random import sha256_of
+from bench.data.subset import SubsetIndex, class_counts, class_order, formula_subset, new_labels, subset
+from bench.errors import InputError
+
+FRACTALS = "fractals"
+DEFAULT_CLASSES = 32
+VALIDATION_INSTANCES = 20
+"""Images of each class that validate pretraining on fractals."""
+
+
+class CorpusRef(BaseModel):
+    """A corpus by name, and how many of its classes; difficulty is a setting of `fractals` alone.
+
+    Without `classes`, real data has all of them, under its own numbers, and `fractals` the default number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = FRACTALS
+    """`fractals`, a name of the catalogue, or a place such as `folder:PATH`"""
+    classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
+    difficulty: Difficulty | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Check the name; fill in the defaults of `fractals`, refuse its settings elsewhere."""
+        name, path = self.place
+        if path is None:
+            catalogue.check_name("corpus", name, also=(FRACTALS,))
+        if name == FRACTALS:
+            object.__setattr__(self, "classes", self.classes or DEFAULT_CLASSES)
+            object.__setattr__(self, "difficulty", self.difficulty or Difficulty())
+        elif self.difficulty is not None:
+            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {FRACTALS} does')
+        return self
+
+    @property
+    def place(self) -> tuple[str, str | None]:
+        """The catalogue's name and None, or a kind of place and what stands behind its colon."""
+        return catalogue.parse_place(self.name)
+
+
+def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
+    """Return a corpus by name, of so many classes, at its default difficulty.
+
+    Raises:
+        InputError: an unknown name, or a number of classes that no corpus has.
+    """
+    try:
+        return CorpusRef(name=name, classes=num_classes)
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
+    """Return how many images there are to pretrain on."""
+    if ref.name == FRACTALS:
+        assert ref.classes is not None
+        return ref.classes * fractals.MAX_INSTANCES
+    if ref.classes is not None:
+        return int(class_totals(ref, data_dir).sum())
+    return catalogue.num_pool(*ref.place, data_dir)
+
+
+def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
+    """Return how many images each class of a corpus of real images has to pretrain on, by label."""
+    data, classes = _numbered(ref, data_dir)
+    return np.bincount(data.labels[data.pool], minlength=len(data.class_names))[classes]
+
+
+def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a corpus of real images, by label."""
+    data, classes = _numbered(ref, data_dir)
+    return tuple(data.class_names[index] for index in classes)
+
+
+def check_present(ref: CorpusRef, data_dir: Path) -> None:
+    """Refuse a corpus whose files are missing."""
+    if ref.name != FRACTALS:
+        catalogue.check_present(*ref.place, data_dir)
+
+
+def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
+    """Refuse a corpus whose files are missing, or that has fewer classes or images than the subset."""
+    check_present(ref, data_dir)
+    available = corpus_size(ref, data_dir)
+    if not 1 <= num_images <= available:
+        part = f", in {ref.classes:,} of its classes," if ref.name != FRACTALS and ref.classes is not None else ""
+        raise InputError(
+            f'corpus: "{ref.name}"{part} has {available:,} images to pretrain on; the subset is {num_images:,}'
+        )
+
+
+def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
+    """Refuse a subset in which a class of real images is used up, and so more than one image behind another."""
+    if ref.name == FRACTALS:
+        return
+    totals = class_totals(ref, data_dir)
+    counts = class_counts(totals, num_images)
+    smallest = int(totals.argmin())
+    if np.ptp(counts) > 1:
+        raise InputError(
+            f'subsets: balance is strict, and {num_images:,} images of corpus "{ref.name}" are uneven: its smallest '
+            f'class, "{class_names(ref, data_dir)[smallest]}", has {totals[smallest]:,}, others would give up to '
+            f"{counts.max():,}; ask for at most {totals[smallest] * len(totals):,}, or for balance: natural"
+        )
+
+
+def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[RungName, Rung]:
+    """Return the named rungs below `largest` images, or below all that the classes of `big` have."""
+    if ref.name == FRACTALS:
+        assert ref.classes is not None
+        assert largest is not None
+        return named_rungs(largest, ref.classes)
+    check_present(ref, data_dir)
+    num_classes = len(class_totals(ref, data_dir))
+    if largest is None:
+        big = ref.model_copy(update={"classes": num_classes_of("big", num_classes)})
+        largest = corpus_size(big, data_dir)
+    return named_rungs(largest, num_classes)
+
+
+def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
+    """Return what a run's key holds of its corpus: all that decides an image, never a path."""
+    if ref.name == FRACTALS:
+        return {"version": fractals.VERSION, **ref.model_dump()}
+    return catalogue.identity(*ref.place, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
+
+
+def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
+    """Return which images the first `num_images` of a corpus are; none is drawn or decoded."""
+    check_corpus(ref, num_images, data_dir)
+    if ref.name == FRACTALS:
+        assert ref.classes is not None
+        ids, labels = formula_subset(num_images, ref.classes)
+        return SubsetIndex(FRACTALS, ids, labels, _system_names(ref.classes))
+    data, ids = _chosen(ref, num_images, data_dir)
+    return SubsetIndex(ref.place[0], ids, data.labels[ids], data.class_names)
+
+
+def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Subset:
+    """Return the first `num_images` of a corpus at a size; none is decoded or drawn yet.
+
+    Threads draw fractals faster and change nothing.
+    """
+    check_corpus(ref, num_images, data_dir)
+    if ref.name == FRACTALS:
+        return _fractal_subset(ref, num_images, image_size, num_threads)
+    source = catalogue.OpenData(*ref.place, data_dir)
+    data, train = _chosen(ref, num_images, data_dir)
+
+    def some(ids: Indices) -> ImageSet:
+        return ImageSet(source, data.labels[ids], ids, image_size)
+
+    return Subset(
+        train=some(train),
+        validation=some(data.validation),
+        class_names=data.class_names,
+        flip=data.flip,
+        subset_hash=sha256_of(ref.place[0], train),
+        augmentable=data.augmentable,
+    )
+
+
+def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, Indices]:
+    """Return a data set, with the labels of the corpus' classes in place of its own, and the ids of a subset in order.
+
+    Of the classes that the corpus leaves out, no image is in a part any more.
+    """
+    data = catalogue.open_data(*ref.place, data_dir)
+    chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.place[0])
+    ids = data.pool[chosen.positions]
+    if ref.classes is None:
+        return data, ids
+    labels = new_labels(data.labels, chosen.classes)
+    names = tuple(data.class_names[index] for index in chosen.classes)
+    pool, validation, test = (part[labels[part] >= 0] for part in (data.pool, data.validation, data.test))
+    return replace(data, labels=labels, class_names=names, pool=pool, validation=validation, test=test), ids
+
+
+def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
+    """Return a data set, and its own numbers of the corpus' classes; refuse more classes than it has."""
+    data = catalogue.open_data(*ref.place, data_dir)
+    if ref.classes is None:
+        return data, np.arange(len(data.class_names))
+    classes = class_order(data.labels[data.pool], ref.place[0])
+    if ref.classes > len(classes):
+        raise InputError(f'corpus: "{ref.name}" has {len(classes):,} classes; asked for are {ref.classes:,}')
+    return data, classes[: ref.classes]
+
+
+def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Subset:
+    """Image j is of class j mod classes, its instance j div classes."""
+    assert ref.classes is not None
+    num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
+
+    def some(domain: Domain, count: int) -> ImageSet:
+        ids, classes = formula_subset(count, num_classes)
+        return ImageSet(FractalSource(difficulty, domain, num_threads), classes, ids, image_size)
+
+    train = some(Domain.PRETRAIN, num_images)
+    return Subset(
+        train=train,
+        validation=some(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
+        class_names=_system_names(num_classes),
+        flip=False,
+        subset_hash=sha256_of(FRACTALS, train.ids),
+    )
+
+
+def _system_names(num_classes: int) -> tuple[str, ...]:
+    """Return the names of the classes of fractals."""
+    return tuple(f"system {index}" for index in range(num_classes))

@@ -1,0 +1,153 @@
+"""Images with their labels, as every part of the harness passes them on: plain arrays, no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MEAN = 0.5
+STD = 0.5
+"""Every model gets its inputs scaled to these, of values from 0 to 1."""
+
+
+Pipeline = Literal["resident", "streaming", "generated"]
+"""How images reach the device (`bench.data.loading.pipelines`)."""
+WantedPipeline = Literal["auto", Pipeline]
+OnBadImage = Literal["fail", "skip"]
+"""What happens to an image that cannot be read (`bench.data.loading.bad_images`)."""
+
+
+class Source(Protocol):
+    """Where images come from. It travels to other processes: it says how they are found, and holds none itself."""
+
+    @property
+    def is_formula(self) -> bool:
+        """Whether images are drawn by formula, not decoded from files."""
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Decode or draw the images (n, 3, image_size, image_size) of n ids.
+
+        Raises:
+            BadImage: one of them cannot be read.
+        """
+
+    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Do what `read` does; what was decoded before in this process may be taken from memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Labelled images of one size that are decoded or drawn when they are asked for."""
+
+    source: Source
+    labels: NDArray[np.int64]
+    """(n,), 0 to classes - 1"""
+    ids: NDArray[np.int64]
+    """(n,), unique within a data set's split; what predictions are stored under"""
+    image_size: int
+
+    def __post_init__(self) -> None:
+        """Assert the shapes and types that pipelines rely on."""
+        assert self.labels.shape == self.ids.shape == (len(self.labels),), (self.labels.shape, self.ids.shape)
+        assert self.labels.dtype == self.ids.dtype == np.int64, (self.labels.dtype, self.ids.dtype)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.labels)
+
+    @property
+    def num_bytes(self) -> int:
+        """What all images take in memory."""
+        return 3 * self.image_size**2 * len(self)
+
+    @cached_property
+    def images(self) -> NDArray[np.uint8]:
+        """All of them, (n, 3, size, size): for sets that are known to be small."""
+        return self.source.read_kept(self.ids, self.image_size)
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Images that are in memory already; an id is an index."""
+
+    arrays: NDArray[np.uint8]
+    is_formula = False
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Look the images up; they have one size only."""
+        assert image_size == self.arrays.shape[-1], (image_size, self.arrays.shape)
+        return self.arrays[ids]
+
+    read_kept = read
+
+
+def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
+    """Return images (n, 3, size, size) with their labels (n,); ids are their places."""
+    return ImageSet(ArraySource(arrays), labels, np.arange(len(arrays)), arrays.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """The first images of a corpus to pretrain on, and images of the same classes to validate on."""
+
+    train: ImageSet
+    validation: ImageSet
+    class_names: tuple[str, ...]
+    flip: bool
+    """whether a mirrored image is still of its class"""
+    subset_hash: str
+    """SHA-256 of the ids of `train` in order"""
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """A target: `train` already cut to the images asked for, the other two always whole."""
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    class_names: tuple[str, ...]
+    flip: bool
+    """whether a mirrored image is still of its class"""
+    split_hash: str
+    """SHA-256 of the ids of the three parts, as used by this run"""
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
+
+
+Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]
+"""Decodes images: indices (m,) and an image size -> (m, 3, size, size)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The training or test part of a data set, as its publisher divides it."""
+
+    labels: NDArray[np.int64]
+    read: Reader
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """A labelled data set with its fixed split, whose images are decoded when they are asked for."""
+
+    labels: NDArray[np.int64]
+    """(n,), of all images; an image's index here is its id"""
+    pool: NDArray[np.int64]
+    """indices that may be trained on"""
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    flip: bool
+    """whether a mirrored image is still of its class"""
+    read: Reader
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
+    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
+    """what this process has decoded: by image size, the images and which of them are there"""

@@ -1,0 +1,221 @@
+"""The formula-driven corpus: any number of images, no licence, no download (Kataoka et al. 2020).
+
+A class is an iterated function system, an instance its perturbation. An image depends on the corpus's version, its
+domain, class, instance, difficulty and size alone: the same bytes on every machine, in any batch, whichever subset
+asked for it. `chaos_game` draws on a CPU and `chaos_game_cuda` on CUDA; each is imported when its first image is drawn.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.data.random import hash_words
+from bench.data.subset import INSTANCES
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.data.fractals.render import Settings
+
+VERSION = 1
+"""Raised when any pixel changes."""
+
+MAX_CLASSES = 100_000
+MAX_INSTANCES = 2**31
+"""Instances of a class that can be asked for."""
+
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
+"""At a larger size, the products that turn coordinates into pixels could pass 2^31."""
+CHUNK = 1024
+"""Images that a thread draws at once."""
+
+
+class Domain(Enum):
+    """Tags of the classes and of the instances, both hashed: what is in two domains never coincides."""
+
+    PRETRAIN = (0, 0)
+    PRETRAIN_VALIDATION = (0, 1)
+    HELDOUT_TRAIN = (1, 0)
+    HELDOUT_VALIDATION = (1, 1)
+    HELDOUT_TEST = (1, 2)
+    ARRANGEMENT_TRAIN = (2, 0)
+    ARRANGEMENT_VALIDATION = (2, 1)
+    ARRANGEMENT_TEST = (2, 2)
+
+
+class Difficulty(BaseModel):
+    """How much the instances of a class differ. Vision Transformers fail first when it rises."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jitter_percent: int = Field(15, ge=0, le=50)
+    """sizes and translations of the maps change by at most this share, their rotations by as much of a radian"""
+    shift_pixels: int = Field(1, ge=0, le=64)
+    """the picture moves by at most this many pixels along each axis"""
+    polarity: Literal["one", "both"] = "one"
+    """bright on dark, or for half of the instances dark on bright"""
+    colour: Literal["none", "instance"] = "none"
+    """grey, or a colour of its own for each instance's ink and ground"""
+    rotation: Literal["none", "any"] = "none"
+    """whether each instance is turned by an angle of its own"""
+
+
+def render(
+    classes: NDArray[np.int64],
+    instances: NDArray[np.int64],
+    *,
+    image_size: int,
+    difficulty: Difficulty,
+    domain: Domain,
+    num_threads: int = 1,
+) -> NDArray[np.uint8]:
+    """Draw the images (n, 3, image_size, image_size) of the n classes and instances.
+
+    More threads are faster and change nothing.
+    """
+    from bench.data.fractals.render import render_images
+
+    check_image_size(image_size)
+    images = np.empty((len(classes), 3, image_size, image_size), dtype=np.uint8)
+    systems, rows, keys = _drawn_from(classes, instances, domain)
+    settings = _settings(difficulty, image_size)
+
+    def draw(part: slice) -> None:
+        render_images(systems, rows[part], keys[part], settings, images[part])
+
+    parts = [slice(start, start + CHUNK) for start in range(0, len(images), CHUNK)]
+    if num_threads == 1:
+        for part in parts:
+            draw(part)
+    else:
+        with ThreadPoolExecutor(num_threads) as pool:
+            list(pool.map(draw, parts))
+    return images
+
+
+@dataclass(frozen=True)
+class FractalSource:
+    """Fractals as the source of a set of images; an id is the class times 2^32, plus the instance."""
+
+    difficulty: Difficulty
+    domain: Domain
+    num_threads: int = 1
+    is_formula = True
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Draw the images of the ids."""
+        classes, instances = np.divmod(ids, INSTANCES)
+        return render(
+            classes,
+            instances,
+            image_size=image_size,
+            difficulty=self.difficulty,
+            domain=self.domain,
+            num_threads=self.num_threads,
+        )
+
+    read_kept = read
+
+    def read_on(self, device: "torch.device", ids: NDArray[np.int64], image_size: int) -> "torch.Tensor":
+        """Draw the images of the ids on a device."""
+        classes, instances = np.divmod(ids, INSTANCES)
+        return render_on(
+            device, classes, instances, image_size=image_size, difficulty=self.difficulty, domain=self.domain
+        )
+
+
+def render_on(
+    device: "torch.device",
+    classes: NDArray[np.int64],
+    instances: NDArray[np.int64],
+    *,
+    image_size: int,
+    difficulty: Difficulty,
+    domain: Domain,
+) -> "torch.Tensor":
+    """Draw the images (n, 3, image_size, image_size) of `render`, to the byte, as a uint8 tensor on a device.
+
+    On CUDA it is the device that draws, and this returns before it is done. Other devices, and CUDA without Triton (on
+    Windows), get what the CPU has drawn.
+    """
+    import torch
+
+    if device.type != "cuda" or find_spec("triton") is None:
+        images = render(classes, instances, image_size=image_size, difficulty=difficulty, domain=domain)
+        return torch.from_numpy(images).to(device)
+    from bench.data.fractals.render_cuda import draw_outlines
+
+    settings = _settings(difficulty, image_size)
+    outlines = outlines_of(classes, instances, image_size=image_size, difficulty=difficulty, domain=domain)
+    with torch.cuda.device(device):
+        return draw_outlines(torch.from_numpy(outlines).to(device), settings.points, image_size)
+
+
+def outlines_of(
+    classes: NDArray[np.int64],
+    instances: NDArray[np.int64],
+    *,
+    image_size: int,
+    difficulty: Difficulty,
+    domain: Domain,
+) -> NDArray[np.int32]:
+    """Return what is particular to each image, (n, 36): all that a renderer needs beside points and size."""
+    from bench.data.fractals.render import OUTLINE, outline_images
+
+    check_image_size(image_size)
+    outlines = np.empty((len(classes), OUTLINE), dtype=np.int32)
+    outline_images(*_drawn_from(classes, instances, domain), _settings(difficulty, image_size), outlines)
+    return outlines
+
+
+def check_image_size(image_size: int) -> None:
+    """Refuse a size that the fixed-point numbers do not hold."""
+    if not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
+        raise InputError(
+            f"image_size: given {image_size}; fractals are drawn at {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"
+        )
+
+
+def _drawn_from(
+    classes: NDArray[np.int64], instances: NDArray[np.int64], domain: Domain
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+    """Return the systems of all classes that occur, the row there of each image's class, and each instance's key."""
+    assert len(classes) == len(instances)
+    unique, rows = np.unique(classes, return_inverse=True)
+    keys = hash_words("instance", VERSION, *domain.value, classes, instances)
+    return _systems(unique, domain), rows, keys
+
+
+def _settings(difficulty: Difficulty, image_size: int) -> "Settings":
+    """Return the settings as the renderer takes them."""
+    from bench.data.fractals.render import Settings, num_points
+
+    return Settings(
+        points=num_points(image_size),
+        jitter_percent=difficulty.jitter_percent,
+        shift_pixels=difficulty.shift_pixels,
+        both_polarities=difficulty.polarity == "both",
+        coloured=difficulty.colour == "instance",
+        rotated=difficulty.rotation == "any",
+    )
+
+
+def _systems(classes: NDArray[np.int64], domain: Domain) -> NDArray[np.int64]:
+    """Return the parameters (classes, 4, 7) of the systems."""
+    return np.stack([_system(int(index), domain.value[0]) for index in classes])
+
+
+@lru_cache(maxsize=MAX_CLASSES)
+def _system(index: int, class_tag: int) -> NDArray[np.int64]:
+    """Return the parameters of one class."""
+    from bench.data.fractals.render import accepted_system
+
+    return accepted_system(hash_words("class", VERSION, class_tag, index)[0])

@@ -1,0 +1,164 @@
+"""Batches on the device, by any of three pipelines: gathered or fetched, then augmented and scaled there.
+
+Whatever the pipeline and the number of its workers, and however many batches are worked on at once, the same stream
+gives the same batches, bit for bit.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from bench.data.augment.erasing import erase
+from bench.data.augment.mixing import mix, mixed_labels
+from bench.data.augment.operations import Prepared, apply, prepare
+from bench.data.augment.resized import crop_resized
+from bench.data.dataset import MEAN, STD, ImageSet
+from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines.resident import padded_images
+from bench.data.loading.stream import BatchPlan, Stream, batch_plans
+from bench.data.to_device import to_device
+
+BLOCK_IMAGES = 2_048
+"""Cropped and changed at once on a GPU, at most."""
+BLOCK_BYTES = 2**25
+"""That these images take, at most; while they are made it is up to 14 times as much, where crops are resized."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How many batches are cropped and changed at once, and by what they are cropped; neither changes a batch."""
+
+    num_batches: int
+    crop: Callable[[Tensor, Tensor, int], Tensor]
+
+
+def training_batches(
+    images: ImageSet, stream: Stream, feed: Feed, *, start: int = 0, blocks: Blocks | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the feed's device.
+
+    Mixed labels are (batch, classes), float32. The stream goes on after its first `start` images as if it had yielded
+    them. `blocks` are those of `blocks_for`, unless they are given.
+
+    Raises:
+        BadImage: an image cannot be read, and may not be skipped, or none of its class can.
+    """
+    chosen, size, blocks = stream.augmentation, images.image_size, blocks or blocks_for(images, stream, feed)
+    in_blocks = replace(stream, batch_size=blocks.num_batches * stream.batch_size)
+    plans = batch_plans(in_blocks, len(images), size, device=feed.device, start=start)
+    policy = prepare(chosen.policy.operations(size), size, feed.device) if chosen.policy else None
+    fed = _gathered if feed.pipeline == "resident" else _fetched
+    for plan, source, labels in fed(images, plans, feed, chosen.shift):
+        changed = _changed(_cropped(source, plan, size, blocks), plan, policy)
+        for own in plan.slices(stream.batch_size):
+            yield _finished(changed[own], labels[own], plan.part(own), stream.num_classes)
+
+
+def blocks_for(images: ImageSet, stream: Stream, feed: Feed) -> Blocks:
+    """Return one batch on a CPU; on a GPU several, since to launch a small kernel takes longer than what it does.
+
+    Streamed batches are taken one by one, as they come: to wait for several would hold up the steps.
+    """
+    if feed.device.type == "cpu":
+        return Blocks(1, crop_one_by_one)
+    num_images = min(BLOCK_IMAGES, BLOCK_BYTES // (3 * images.image_size**2))
+    together = 1 if feed.pipeline == "streaming" else num_images // stream.batch_size
+    return Blocks(max(1, together), crop_together)
+
+
+def evaluation_batches(
+    images: ImageSet, batch_size: int, feed: Feed
+) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
+    """Yield every image once, in order and unchanged but scaled as in training, with its label and its id.
+
+    Images that cannot be read are left out, where they may be skipped.
+    """
+    orders = np.split(np.arange(len(images)), range(batch_size, len(images), batch_size))
+    for order, (pictures, reasons) in zip(orders, feed.pictures(images, iter(orders)), strict=True):
+        feed.bad.note(images.ids[order], reasons)
+        good = np.setdiff1d(np.arange(len(order)), list(reasons))
+        if len(good):
+            own = pictures[torch.from_numpy(good).to(feed.device)] if reasons else pictures
+            yield scaled(own), torch.from_numpy(images.labels[order[good]]).to(feed.device), images.ids[order[good]]
+
+
+Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
+"""A plan, the padded images (n, 3, padded size, padded size) that its windows are cut from, and its labels."""
+
+
+def _gathered(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: int) -> Fed:
+    """All images are on the device."""
+    labels = torch.from_numpy(images.labels).to(feed.device)
+    padded = padded_images(images, padding, feed)
+    for plan in plans:
+        yield plan, padded, labels[plan.windows[0]]
+
+
+def _fetched(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: int) -> Fed:
+    """Each batch's images come to the device, ahead of the step that takes them."""
+    ahead: deque[BatchPlan] = deque()
+
+    def orders() -> Iterator[NDArray[np.int64]]:
+        for plan in plans:
+            ahead.append(plan)
+            yield plan.order
+
+    for pictures, reasons in feed.pictures(images, orders()):
+        plan = ahead.popleft()
+        whole = feed.bad.replace(images, plan.order, pictures, reasons)
+        labels = to_device(torch.from_numpy(images.labels[plan.order]), feed.device)
+        yield plan.of_its_own(), pad(whole, [padding] * 4), labels
+
+
+def _cropped(source: Tensor, plan: BatchPlan, size: int, blocks: Blocks) -> Tensor:
+    if plan.resized is not None:
+        return crop_resized(source, plan.windows[0], plan.resized, plan.windows[3])
+    return blocks.crop(source, plan.windows, size)
+
+
+def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor:
+    """Give the cropped images (n, 3, size, size), uint8, the policy's operations that the plan has drawn for them."""
+    if policy is not None and plan.operations is not None:
+        for layer in plan.operations:
+            images = apply(images, policy, layer)
+    return images
+
+
+def _finished(images: Tensor, labels: Tensor, plan: BatchPlan, num_classes: int | None) -> tuple[Tensor, Tensor]:
+    """Do to one batch what is left of its plan, and what makes it the input of a model."""
+    images = scaled(images)
+    if plan.erased is not None:
+        images = erase(images, plan.erased)
+    if plan.pasted is not None and plan.share is not None:
+        assert num_classes is not None, "mixing needs the number of classes"
+        pasted, share = plan.pasted[:, 1:], plan.share[1:]
+        return mix(images, pasted, share), mixed_labels(labels, share, num_classes)
+    return images, labels
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Return uint8 images as float32 with mean 0.5 and standard deviation 0.5 taken out."""
+    return images.float().mul_(1 / (255 * STD)).sub_(MEAN / STD)
+
+
+def crop_one_by_one(padded: Tensor, plan: Tensor, size: int) -> Tensor:
+    """Cut (batch, 3, size, size) out of `padded` by rows of index, top, left, mirrored: the fastest on a CPU."""
+    source = padded.numpy()
+    images = np.empty((plan.shape[1], 3, size, size), dtype=np.uint8)
+    for image, (index, top, left, mirrored) in zip(images, plan.T.tolist(), strict=True):
+        window = source[index, :, top : top + size, left : left + size]
+        image[:] = window[:, :, ::-1] if mirrored else window
+    return torch.from_numpy(images)
+
+
+def crop_together(padded: Tensor, plan: Tensor, size: int) -> Tensor:
+    """Do what `crop_one_by_one` does, in three operations on the whole batch: the fastest on a GPU."""
+    index, top, left, mirrored = plan
+    images = padded.unfold(2, size, 1).unfold(3, size, 1)[index, :, top, left]
+    return torch.where(mirrored.bool().view(-1, 1, 1, 1), images.flip(3), images)

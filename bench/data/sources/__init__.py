@@ -1,0 +1,1 @@
+"""Readers of image data sets, one for each kind of source."""

@@ -1,0 +1,152 @@
+"""`hf:NAME` and `hf:NAME:CONFIG`: a data set of the Hugging Face hub, as parquet in the data folder.
+
+`bench data fetch hf:NAME` copies the parquet files into `hf/NAME/` below the data folder, checks their SHA-256, and is
+all that needs the network; from then on they are read as `parquet:PATH` is, and a key holds their content.
+
+`huggingface_hub` copies files as they are, resumes, and checks them; `datasets` would keep a second copy in a format of
+its own, under paths of its own, and bring a dozen packages to read what pyarrow reads here.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bench.data.dataset import DataSet
+from bench.data.sources.parquet import open_parquet
+from bench.data.sources.split_names import AT_START
+from bench.errors import InputError
+
+NAME = re.compile(r"(?P<repository>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
+CONVERTED = "refs/convert/parquet"
+"""The revision in which the hub keeps parquet of data sets that were published in another format."""
+TIMEOUT_S = 10
+"""Of asking whether the hub is there; where nothing answers, as behind a firewall that drops packets."""
+PARTIAL = "partial-"
+"""Begins the folders of a conversion that the hub ended at its first gigabytes."""
+
+
+@dataclass(frozen=True)
+class _Ref:
+    """A data set of the hub."""
+
+    repository: str
+    config: str | None
+
+    def __str__(self) -> str:
+        """Return what the user wrote."""
+        return f"hf:{self.repository}" + (f":{self.config}" if self.config else "")
+
+
+@dataclass(frozen=True)
+class _File:
+    """A parquet file of the hub."""
+
+    path: str
+    sha256: str | None
+    """absent of files so small that the hub keeps them in git itself"""
+
+
+def open_hf(name: str, data_dir: Path) -> DataSet:
+    """Open a data set that was fetched."""
+    ref, place = _parse(name), folder(name, data_dir)
+    if not place.is_dir():
+        raise InputError(
+            f"{ref}: not found in {data_dir} (looked for {place}); "
+            f"fetch it with: bench data fetch {ref} --data {data_dir}"
+        )
+    paths = [file.relative_to(place).as_posix() for file in place.rglob("*.parquet")]
+    _check_one_config(ref, paths)
+    return open_parquet(place, str(ref))
+
+
+def folder(name: str, data_dir: Path) -> Path:
+    """Return where the files of a data set, or of one configuration, lie."""
+    ref = _parse(name)
+    return data_dir / "hf" / ref.repository / (ref.config or "")
+
+
+def fetch_hf(name: str, data_dir: Path) -> None:
+    """Copy a data set's parquet files into the data folder, and check them.
+
+    Raises:
+        InputError: no network, no such data set, no parquet, several configurations, or a sum that differs.
+    """
+    ref, root = _parse(name), data_dir / "hf" / _parse(name).repository
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise InputError(
+            f'{ref}: fetching needs huggingface_hub; install it with: pip install "vit-cnn-hybrid-bench[hf]"'
+        ) from error
+    try:
+        api = huggingface_hub.HfApi()
+        commit, files = _listed(api, ref)
+        api.snapshot_download(
+            ref.repository,
+            repo_type="dataset",
+            revision=commit,
+            allow_patterns=[file.path for file in files],
+            local_dir=root,
+        )
+    except InputError:
+        raise
+    except Exception as error:  # whatever the network and the hub's client come up with
+        raise InputError(
+            f"{ref}: could not be fetched into {root} ({' '.join(str(error).split())}); check the name and the "
+            "network, and for a data set with conditions that you have accepted them and are logged in: hf auth login"
+        ) from error
+    for file in files:
+        _check_sum(root / file.path, file.sha256, ref)
+
+
+def _parse(name: str) -> _Ref:
+    """Read `owner/name` or `owner/name:config`."""
+    match = NAME.fullmatch(name)
+    if match is None or {"..", "."} & {*re.split("[/:]", name)}:
+        raise InputError(f"hf:{name}: is no name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG")
+    return _Ref(match["repository"], match["config"])
+
+
+def _listed(api: Any, ref: _Ref) -> tuple[str, list[_File]]:
+    """Return a commit and its files: what was published as parquet, else what the hub converted."""
+    for revision in ("main", CONVERTED):
+        commit = api.dataset_info(ref.repository, revision=revision, timeout=TIMEOUT_S).sha
+        entries = api.list_repo_tree(ref.repository, recursive=True, repo_type="dataset", revision=commit)
+        files = [_File(e.path, e.lfs.sha256 if e.lfs else None) for e in entries if e.path.endswith(".parquet")]
+        if files:
+            return commit, _chosen(ref, files)
+    raise InputError(f"{ref}: the hub has no parquet of it; download its files, and name their folder: folder:PATH")
+
+
+def _chosen(ref: _Ref, files: list[_File]) -> list[_File]:
+    """Return the files of the configuration asked for, or of the only one."""
+    if ref.config is not None:
+        known = sorted({PurePosixPath(file.path).parts[0] for file in files})
+        files = [file for file in files if file.path.startswith(f"{ref.config}/")]
+        if not files:
+            raise InputError(f"{ref}: has no folder {ref.config} of parquet files; it has {', '.join(known)}")
+    _check_one_config(ref, [file.path for file in files])
+    if any(part.startswith(PARTIAL) for file in files for part in PurePosixPath(file.path).parts):
+        raise InputError(f"{ref}: the hub converted only its beginning to parquet; download the files of its publisher")
+    return files
+
+
+def _check_one_config(ref: _Ref, paths: Iterable[str]) -> None:
+    """Refuse files of several configurations: folders at the top that are no part of one data set."""
+    tops = {PurePosixPath(path).parts[0] for path in paths if "/" in path and not path.startswith(".")}
+    configs = sorted(top for top in tops if not AT_START.match(top))
+    if ref.config is None and len(configs) > 1:
+        raise InputError(f"{ref}: has the configurations {', '.join(configs)}; name one of them, as {ref}:{configs[0]}")
+
+
+def _check_sum(file: Path, expected: str | None, ref: _Ref) -> None:
+    """Refuse a file that is not the published one."""
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if expected not in (None, found):
+        raise InputError(
+            f"{file}: its SHA-256 is {found}, but {expected} was published; remove it, then: bench data fetch {ref}"
+        )

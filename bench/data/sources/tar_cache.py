@@ -1,0 +1,99 @@
+"""Indexes of shards, kept in the user's cache folder, so that a shard is read from end to end once.
+
+An index is kept under its file's path, size and time of change; one that is damaged, or was written by another version,
+is made again. Where nothing can be written there, nothing is kept.
+"""
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.sources.tar_index import ShardIndex, index_shard
+
+VERSION = 1
+"""Raised when an index holds something else, or labels are found by another rule."""
+NUM_THREADS = 4
+"""That hash shards side by side."""
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
+    """Return the indexes of shards, in order; what is not kept is made, with a bar on a terminal.
+
+    Raises:
+        InputError: a shard is refused.
+    """
+    kept = [_kept(shard) for shard in shards]
+    missing = [shard for shard, index in zip(shards, kept, strict=True) if index is None]
+    if not missing:
+        return [index for index in kept if index is not None]
+    made = dict(zip(missing, _made(missing), strict=True))
+    return [made[shard] if index is None else index for shard, index in zip(shards, kept, strict=True)]
+
+
+def _made(shards: list[Path]) -> list[ShardIndex]:
+    """Index shards and keep each as soon as it is done."""
+    from rich.console import Console
+    from rich.progress import track
+
+    hidden = not sys.stderr.isatty()
+    with ThreadPoolExecutor(min(NUM_THREADS, os.cpu_count() or 1)) as pool:
+        done = pool.map(_make, shards)
+        return list(track(done, "indexing shards", len(shards), console=Console(stderr=True), disable=hidden))
+
+
+def _make(shard: Path) -> ShardIndex:
+    """Index a shard, and keep the index if it can be."""
+    file = _file(shard)
+    index = index_shard(shard)
+    with contextlib.suppress(OSError):
+        _keep(file, index)
+    return index
+
+
+def _kept(shard: Path) -> ShardIndex | None:
+    """Return the index that is kept of a shard as it is now."""
+    try:
+        with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as held:
+            sha256, *folders = held["names"].tolist()
+            columns = {name: held[name] for name in ("offsets", "sizes", "leads", "labels")}
+        return ShardIndex(**columns, folders=tuple(folders), sha256=sha256)
+    except DAMAGE:
+        return None
+
+
+def _keep(file: Path, index: ShardIndex) -> None:
+    """Write an index under another name and rename it, so that no reader finds half of one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
+        try:
+            np.savez(
+                part,
+                offsets=index.offsets,
+                sizes=index.sizes,
+                leads=index.leads,
+                labels=index.labels,
+                names=np.array([index.sha256, *index.folders]),
+            )
+        except BaseException:
+            Path(part.name).unlink()
+            raise
+    Path(part.name).replace(file)
+
+
+def _file(shard: Path) -> Path:
+    """Return where the index of a shard in its present state is kept."""
+    state = shard.stat()
+    words = f"{VERSION}\0{os.path.realpath(shard)}\0{state.st_size}\0{state.st_mtime_ns}"
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    name = hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()
+    return Path(root) / "vit-cnn-hybrid-bench" / "shards" / f"{name}.npz"

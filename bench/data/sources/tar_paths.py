@@ -1,0 +1,121 @@
+"""Which tar shards a text names: a file, a folder of `.tar` files, a glob, or a path with ranges in braces."""
+
+import glob
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.sources.containment import check_inside
+from bench.errors import InputError
+
+MAX_SHARDS = 1_000_000
+"""Of one text; more are taken for a slip of the pen."""
+BRACES = re.compile(r"\{([^{}]*)\}")
+WILD = re.compile(r"[*?\[{]")
+FOLDER_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Of what a folder's shards are taken from; those that are compressed are refused by name, not passed over."""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Files in order, and the folder that their names are relative to."""
+
+    root: Path
+    files: tuple[Path, ...]
+
+
+def find_shards(pattern: str) -> Shards:
+    """Return the shards that a pattern names, none of which leads out of its folder.
+
+    Raises:
+        InputError: there are none, one of a range is missing, or a range is not understood.
+    """
+    path = Path(pattern)
+    if path.is_dir():
+        shards = Shards(path, _in_folder(path))
+    elif path.is_file():
+        shards = Shards(path.parent, (path,))
+    else:
+        shards = Shards(_fixed_folder(path), _expanded(pattern))
+    if not shards.files:
+        raise InputError(f"webdataset:{pattern}: no shard is there; it names a .tar file, a folder of them or a glob")
+    check_inside(shards.root, shards.files)
+    return shards
+
+
+def is_any_there(pattern: str) -> bool:
+    """Return whether at least one shard that a pattern names is there."""
+    path = Path(pattern)
+    if path.exists():
+        return bool(_in_folder(path)) if path.is_dir() else True
+    return any(Path(file).is_file() for text in _alternatives(pattern) for file in (_globbed(text) or [text]))
+
+
+def _in_folder(path: Path) -> tuple[Path, ...]:
+    """Return the shards below a folder, hidden ones left out, sorted by path."""
+    found = [file for file in path.rglob("*") if file.name.endswith(FOLDER_SUFFIXES) and file.is_file()]
+    return tuple(sorted(f for f in found if not any(name.startswith(".") for name in f.relative_to(path).parts)))
+
+
+def _fixed_folder(path: Path) -> Path:
+    """Return the folder above the first name that varies."""
+    fixed = itertools.takewhile(lambda name: not WILD.search(name), path.parts[:-1])
+    return Path(*fixed)
+
+
+def _expanded(pattern: str) -> tuple[Path, ...]:
+    """Return the files that ranges name, all of which must be there, and globs find."""
+    texts = _alternatives(pattern)
+    files: list[Path] = []
+    missing: list[str] = []
+    for text in texts:
+        found = _globbed(text)
+        files += map(Path, found)
+        if not found:
+            missing.append(text)
+    if missing and (files or len(texts) > 1):
+        raise InputError(
+            f"{missing[0]}: there is no such shard; webdataset:{pattern} names {len(texts):,}, of which "
+            f"{len(missing):,} are missing; put them there, or name a smaller range"
+        )
+    return tuple(dict.fromkeys(files))
+
+
+def _globbed(text: str) -> list[str]:
+    """Return the one file of a plain path, or those of a glob, sorted."""
+    if Path(text).is_file():
+        return [text]
+    return sorted(file for file in glob.glob(text, recursive=True) if Path(file).is_file())
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the texts that a pattern's braces stand for, the last of them varying fastest."""
+    pieces = BRACES.split(pattern)
+    choices = [[piece] if place % 2 == 0 else _choices(piece, pattern) for place, piece in enumerate(pieces)]
+    number = 1
+    for choice in choices:
+        number *= len(choice)
+    if number > MAX_SHARDS:
+        raise _too_many(pattern)
+    return ["".join(chosen) for chosen in itertools.product(*choices)]
+
+
+def _choices(inner: str, pattern: str) -> list[str]:
+    """Return what one pair of braces stands for: `000..012`, the wider number's zeros kept, or `a,b`."""
+    if match := re.fullmatch(r"(\d+)\.\.(\d+)", inner):
+        first, last = map(int, match.groups())
+        width = max(map(len, match.groups())) if inner.startswith("0") else 0
+        if last - first >= MAX_SHARDS:
+            raise _too_many(pattern)
+        if first <= last:
+            return [f"{number:0{width}d}" for number in range(first, last + 1)]
+    elif "," in inner:
+        return inner.split(",")
+    raise InputError(
+        f"webdataset:{pattern}: {{{inner}}} is no range; write {{000000..000012}}, the smaller number first, or {{a,b}}"
+    )
+
+
+def _too_many(pattern: str) -> InputError:
+    return InputError(f"webdataset:{pattern}: names more than {MAX_SHARDS:,} shards; name a smaller range")

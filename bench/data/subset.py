@@ -1,0 +1,111 @@
+"""Which images of a corpus a subset holds, and in which order: pure functions of the labels, before any is decoded.
+
+`subset(n, classes=k)` takes the classes in turn, one image of each a round. At a fixed k a smaller n is a prefix. At a
+fixed number of images a class, while every class has as many, a smaller k is contained in a larger, with the same
+labels. Where a class is used up, the round goes on over the rest, and `class_counts` says what that comes to.
+
+The first k classes of real data are the first of a hashed order, since class lists are sorted: ImageNet's begins with
+fish and birds. Without k all classes keep the numbers that they have in the data set.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.data.orders import Indices, balanced_order, balanced_order_of
+from bench.data.random import hash_words, sha256_of
+
+INSTANCES = 2**32
+"""An image of the formula has the id class times this plus instance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Images of a corpus of real images, by their places among those that may be trained on."""
+
+    positions: Indices
+    """(n,), in the subset's order"""
+    labels: Indices
+    """(n,), 0 to k - 1"""
+    classes: Indices
+    """(k,), the data set's own number of the class with each label"""
+
+
+@dataclass(frozen=True, eq=False)
+class SubsetIndex:
+    """A subset as a list: what stands in an index file, and what a subset's hash is of."""
+
+    corpus: str
+    """its name, without a path"""
+    ids: Indices
+    """(n,), in the subset's order"""
+    labels: Indices
+    """(n,), 0 to k - 1"""
+    class_names: tuple[str, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the ids in order, as every record holds it."""
+        return sha256_of(self.corpus, self.ids)
+
+    @cached_property
+    def class_range(self) -> tuple[int, int]:
+        """Images of the smallest and of the largest class."""
+        return class_range(self.labels, len(self.class_names))
+
+
+def subset(labels: Indices, num_images: int, num_classes: int | None, corpus: str) -> Selection:
+    """Return the first images of a corpus by its name, from the first `num_classes` of its classes, or from all.
+
+    Args:
+        labels: (pool,), of the images that may be trained on, numbered as the data set does.
+        num_images: where the classes have fewer, these are all.
+    """
+    if num_classes is None:
+        positions = balanced_order(labels, corpus, "corpus")[:num_images]
+        return Selection(positions, labels[positions], np.arange(labels.max() + 1))
+    classes = class_order(labels, corpus)[:num_classes]
+    renumbered = new_labels(labels, classes)
+    positions = balanced_order_of(renumbered, np.flatnonzero(renumbered >= 0), corpus, "corpus")[:num_images]
+    return Selection(positions, renumbered[positions], classes)
+
+
+def class_order(labels: Indices, corpus: str) -> Indices:
+    """Return the classes that have images, in the order in which a growing number of classes takes them."""
+    present = np.flatnonzero(np.bincount(labels))
+    return present[np.argsort(hash_words(corpus, "classes", present))]
+
+
+def new_labels(labels: Indices, classes: Indices) -> Indices:
+    """Return each label's place among `classes`, -1 where it is none of them."""
+    places = np.full(max(labels.max(initial=0), classes.max()) + 1, -1)
+    places[classes] = np.arange(len(classes))
+    return places[labels]
+
+
+def class_counts(totals: Indices, num_images: int) -> Indices:
+    """Return how many images of each class a subset holds, where the classes have so many in `totals`."""
+    fewest, most = 0, int(totals.max())  # whole rounds
+    while fewest < most:
+        rounds = (fewest + most + 1) // 2
+        if np.minimum(totals, rounds).sum() <= num_images:
+            fewest = rounds
+        else:
+            most = rounds - 1
+    counts = np.minimum(totals, fewest)
+    going_on = np.flatnonzero(totals > fewest)
+    counts[going_on[: num_images - counts.sum()]] += 1
+    return counts
+
+
+def class_range(labels: Indices, num_classes: int) -> tuple[int, int]:
+    """Return the images of the smallest and of the largest class."""
+    counts = np.bincount(labels, minlength=num_classes)
+    return int(counts.min()), int(counts.max())
+
+
+def formula_subset(num_images: int, num_classes: int) -> tuple[Indices, Indices]:
+    """Return ids and labels of the first images of a corpus that is drawn by formula, whose classes never run out."""
+    instances, classes = np.divmod(np.arange(num_images), num_classes)
+    return classes * INSTANCES + instances, classes

@@ -1,0 +1,1 @@
+"""The computer: its environment, device and memory."""

@@ -1,0 +1,81 @@
+"""What a run's result may depend on beside its key: versions, machine, memory, and a hash of the sources."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+LIBRARIES = ("torch", "torchvision", "timm", "accelerate", "numpy", "pandas", "numba", "scikit-learn")
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Versions and machine, as JSON values."""
+    return {
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": num_cores(),
+        "git_commit": git_commit(),
+    }
+
+
+@cache
+def sources_hash() -> str:
+    """The head of a SHA-256 over the sources that a run's arithmetic comes from; two in one table are a warning."""
+    digest = hashlib.sha256()
+    for folder in ("models", "bench/data", "bench/training"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def git_commit() -> str:
+    """The commit of the sources, with `+` behind it when files differ from it; empty outside a checkout."""
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def reset_peak_memory() -> bool:
+    """Make the kernel forget this process' peak of resident memory; whether it did (Linux alone can)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory_bytes() -> int:
+    """This process' peak of resident memory since the last reset (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()

@@ -1,0 +1,77 @@
+"""The arms of an ablation as bars with their intervals, and under each what it costs."""
+
+from collections.abc import Mapping
+from textwrap import wrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.analysis.seeds import COMPLETE
+from bench.report.figures.drawing import colour, draw_chance, grid, style, tint
+from bench.report.layout import Panel, panels
+from bench.report.wording import count, known, percent, points, short_count
+
+
+def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
+    """The arms of one ablation: a panel a target, a bar an arm, with what each costs under it.
+
+    Args:
+        ablation: the rows of one ablation, as from `bench.analysis.ablations`.
+        chance: as for `accuracy_figure`.
+    """
+    with style():
+        drawn = panels(ablation)
+        num_arms = max(len(panel.rows) for panel in drawn)
+        figure, axes = grid(len(drawn), width=max(3.0, 1.15 * num_arms), height=3.0)
+        for panel, ax in zip(drawn, axes, strict=True):
+            _draw_arms(ax, panel, chance.get(panel.target))
+    return figure
+
+
+def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
+    rows = panel.rows.reset_index(drop=True)
+    x = np.arange(len(rows))
+    y, low, high = (100 * rows[column].to_numpy(dtype=float) for column in ("accuracy", "low", "high"))
+    edges = [colour(family) for family in rows["family"]]
+    faces = [edge if full else tint(edge) for edge, full in zip(edges, rows["is_reference"], strict=True)]
+    hatches = ["" if status == COMPLETE else "///" for status in rows["status"]]
+    ax.bar(x, y, width=0.62, color=faces, edgecolor=edges, linewidth=1, hatch=hatches)
+    ax.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="0.15", elinewidth=1.1, capsize=3)
+    draw_chance(ax, chance)
+    tops = [np.nanmax([0, mean, min(end, 100)]) for mean, end in zip(y, high, strict=True)]
+    for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):
+        ax.annotate(_above(row), (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
+    ax.set_xticks(x, _below(rows))
+    ax.tick_params(axis="x", length=0)
+    ax.set_title(panel.title)
+    ax.set_ylim(0, 1.16 * max(*tops, 1))
+
+
+def _above(row: pd.Series) -> str:
+    """The accuracy and, under it, the difference to the reference arm."""
+    if not known(row["accuracy"]):
+        return "no result"
+    return f"{percent(row['accuracy'])}\n{_difference(row)}"
+
+
+def _difference(row: pd.Series) -> str:
+    if row["is_reference"]:
+        return "reference"
+    difference = points(row["difference"], row["difference_low"], row["difference_high"])
+    return difference if known(row["difference"]) else "undecided"
+
+
+def _below(rows: pd.DataFrame) -> list[str]:
+    """Each arm and what it costs; names take the same number of lines, so that the costs stand in line."""
+    names = [wrap(arm, 15) for arm in rows["arm"]]
+    height = max(len(name) for name in names)
+    padded = ["\n".join(name + [""] * (height - len(name))) for name in names]
+    return [f"{name}\n{_cost(row)}" for name, (_, row) in zip(padded, rows.iterrows(), strict=True)]
+
+
+def _cost(row: pd.Series) -> str:
+    tokens = f"{count(row['tokens'])} tokens" if known(row["tokens"]) else "no tokens"
+    parameters = f"{short_count(row['parameters'])} param." if known(row["parameters"]) else "not counted"
+    return f"{tokens}\n{parameters}"

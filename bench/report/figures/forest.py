@@ -1,0 +1,73 @@
+"""Numbers with their intervals one under the other, a panel each, with a line at the value that says nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.analysis.stats.intervals import Interval
+from bench.report.figures.drawing import style
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a panel."""
+
+    name: str
+    interval: Interval | None
+    """None where it is undecided: the row stands empty."""
+    colour: str
+    is_hollow: bool = False
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A panel."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def forest_figure(forests: Sequence[Forest], label: str, neutral: float, limits: tuple[float, float]) -> Figure:
+    """A panel a forest, side by side, all with the same rows' height.
+
+    Args:
+        forests: what to draw; at least one.
+        label: of the axis.
+        neutral: where the line is.
+        limits: of the axis, in the units of the intervals.
+    """
+    num_columns = min(2, len(forests))
+    num_rows = ceil(len(forests) / num_columns)
+    height = 0.24 * max(len(forest.lines) for forest in forests) + 0.75
+    with style():
+        figure = Figure(figsize=(4.6 * num_columns, height * num_rows), layout="constrained")
+        axes = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+        for ax in axes[len(forests) :]:
+            ax.remove()
+        for ax, forest in zip(axes, forests, strict=False):
+            _draw(ax, forest, neutral)
+            ax.set_xlim(*limits)
+            ax.set_xlabel(label)
+    return figure
+
+
+def _draw(ax: Axes, forest: Forest, neutral: float) -> None:
+    ax.axvline(neutral, color="0.6", linewidth=0.9, zorder=1)
+    for place, line in enumerate(forest.lines):
+        if line.interval is None:
+            ax.annotate("undecided", (neutral, place), (4, 0), textcoords="offset points", va="center", color="0.45")
+            continue
+        ax.plot([line.interval.low, line.interval.high], [place, place], color=line.colour, linewidth=1.6, zorder=2)
+        face = "white" if line.is_hollow else line.colour
+        ax.plot([line.interval.mean], [place], "o", color=line.colour, markerfacecolor=face, markersize=5, zorder=3)
+    ax.set_yticks(range(len(forest.lines)), [line.name for line in forest.lines])
+    ax.set_ylim(len(forest.lines) - 0.5, -0.5)
+    ax.grid(axis="x", color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    ax.set_title(forest.title, loc="right")  # ends with the panel, and begins over the names

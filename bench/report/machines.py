@@ -1,0 +1,98 @@
+"""Which of the speeds that were measured belong in a suite's report: those of its models at its image size."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.pareto import pareto
+from bench.analysis.seeds import split
+from bench.analysis.speed_columns import OURS
+from bench.store.speed_file import latest
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a report shows of one machine."""
+
+    name: str
+    rows: pd.DataFrame
+    """The latest heats, with the suite's models, their peers and the references; in the order of the suite."""
+    costs: pd.DataFrame
+    """As from `bench.analysis.pareto`."""
+    precision: str
+    """Of the speeds among the costs."""
+    is_only: bool
+    """Whether the report has speeds of no other machine."""
+
+    def title(self, title: str) -> str:
+        """A section's title, with the machine's name where it takes that to tell sections apart."""
+        return title if self.is_only else f"{title}: {self.name}"
+
+    def heats(self, *kinds: str) -> list[tuple[str, str, str, pd.DataFrame]]:
+        """Task, kind, precision and rows of each heat of these kinds."""
+        found = self.rows[self.rows["kind"].isin(kinds)]
+        return [(*heat, rows) for heat, rows in split(found, ["task", "kind", "precision"])]
+
+
+def machines(
+    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], files: Mapping[str, pd.DataFrame]
+) -> tuple[Machine, ...]:
+    """The machines on which models of a suite were measured.
+
+    Args:
+        suite: the resolved suite.
+        tables: `cells`, `runs` and `comparison`, and `answers` where they are kept.
+        files: machine -> its records, as from `bench.store.speed_file.all_machines`.
+    """
+    models = list(dict.fromkeys(tables["cells"]["model"]))
+    found = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
+    shown = {name: rows for name, rows in found.items() if len(rows)}
+    made = []
+    for name, rows in shown.items():
+        precision = _precision(rows, suite)
+        at_precision = rows[rows["precision"] == precision]
+        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("answers"))
+        made.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
+    return tuple(made)
+
+
+def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]) -> pd.DataFrame:
+    """The rows to show of a machine's records: measured for this suite, else for the one that shares most models."""
+    at_size = latest(records[records["image_size"] == suite["image_size"]])
+    shared = at_size[at_size["model"].isin(models)]
+    if shared.empty:
+        return shared
+    best = max(
+        (of_suite["suite"].iloc[0] == suite["name"], of_suite["model"].nunique(), of_suite["measured_at"].max(), name)
+        for (name,), of_suite in split(shared, ["suite"])
+    )
+    chosen = at_size[at_size["suite"] == best[-1]]
+    return _in_order(chosen[chosen["model"].isin(models) | chosen["is_reference"]], models)
+
+
+def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
+    """Inference before training; in a heat the reference, then the suite's models, our own before their peers."""
+    implementations = [OURS, "timm", "torchvision"]
+    place = {
+        "task": rows["task"].map(_place_in(["inference", "training"])),
+        "kind": rows["kind"].map(_place_in(["latency", "equal", "best"])),
+        "model": rows["model"].map(_place_in(models)),
+        "implementation": rows["implementation"].map(_place_in(implementations)),
+    }
+    keys = pd.DataFrame(place | {name: rows[name] for name in ("precision", "is_reference")}, index=rows.index)
+    order = ["task", "precision", "kind", "is_reference", "model", "implementation"]
+    ascending = [name != "is_reference" for name in order]
+    return rows.loc[keys.sort_values(order, ascending=ascending, kind="stable").index].reset_index(drop=True)
+
+
+def _place_in(names: list[str]) -> Any:
+    return lambda name: names.index(name) if name in names else len(names)
+
+
+def _precision(rows: pd.DataFrame, suite: Mapping[str, Any]) -> str:
+    """That of the suite's runs, or else one that was measured."""
+    measured = list(dict.fromkeys(rows.loc[rows["task"] == "inference", "precision"]))
+    asked = str(suite.get("precision"))
+    return asked if asked in measured or not measured else str(measured[0])

@@ -1,0 +1,33 @@
+"""From a recipe's settings to what happens to images."""
+
+from bench.config.recipe import Settings
+from bench.data.augment.erasing import Erasing
+from bench.data.augment.mixing import Mixing
+from bench.data.augment.policies import AutoAugment, RandAugment
+from bench.data.augment.resized import ResizedCrop
+from bench.data.loading.stream import Augmentation, Stream
+from bench.plan.run import Run
+from bench.runner.run_data import Material
+
+
+def stream_of(run: Run, material: Material, settings: Settings, images: int) -> Stream:
+    """The order of a run's training images, so many of them in all, and what happens to each."""
+    augmentation = augmentation_of(settings, flip=material.flip, augmentable=material.augmentable)
+    return Stream(run.seed, run.stage, images, settings.batch_size, augmentation, len(material.class_names))
+
+
+def augmentation_of(settings: Settings, *, flip: bool, augmentable: bool = True) -> Augmentation:
+    """What a recipe asks for, as far as the data set allows it: mirrored images (`flip`), or any change at all."""
+    if not augmentable:
+        return Augmentation()
+    crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing
+    chosen = RandAugment(policy.num_ops, policy.magnitude) if policy else None
+    mixes = settings.mixup is not None or settings.cutmix is not None
+    return Augmentation(
+        settings.shift,
+        settings.flip and flip,
+        ResizedCrop(crop.scale, crop.ratio) if crop else None,
+        AutoAugment() if settings.autoaugment else chosen,
+        Erasing(erasing.probability, erasing.scale, erasing.ratio) if erasing else None,
+        Mixing(settings.mixup, settings.cutmix) if mixes else None,
+    )

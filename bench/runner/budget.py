@@ -1,0 +1,79 @@
+"""From a run's budget to the images that it sees.
+
+Seconds become images once for all seeds of a model, by timing it on this machine before the first of them trains. The
+store keeps what was found, so that a run that is resumed or repeated is the same run.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.files.writing import clear_errors, write_new
+from bench.plan.run import Budget, Run, canonical_json
+from bench.store.store import Store
+
+FLOPS_PER_MAC = 6
+"""Of training: forward once, backward twice, two operations each."""
+
+
+def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[], float]) -> int:
+    """How many images a run sees; `images_per_second` times its model, and is called only where nobody has yet.
+
+    Raises:
+        ValueError: the budget is not enough for one image, which would pass as a result.
+    """
+    budget = run.budget
+    rate = calibrated(run, store, images_per_second) if budget.match == "seconds" else 0.0
+    images = images_in(budget, macs, rate)
+    if images < 1:
+        raise ValueError(f"a budget of {budget.amount:g} {budget.match} is not enough for one image")
+    return round(images)
+
+
+def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
+    """How many images a budget holds, of a model with so many multiply-accumulates and at such a rate."""
+    match budget.match:
+        case "images":
+            return budget.amount
+        case "flops":
+            return budget.amount / (FLOPS_PER_MAC * macs)
+    return budget.amount * images_per_second
+
+
+def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -> float:
+    """The rate that seconds are turned into images by: the store's, or a new one, which the store keeps.
+
+    Raises:
+        InputError: the store's is damaged. It is not made anew in silence: other seeds have seen images by it.
+    """
+    path = calibration_path(run, store)
+    kept = _read(path)
+    if kept is None:
+        with clear_errors(store.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_new(path, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
+        kept = _read(path)  # that of whoever came first, since another process may time the same model
+        assert kept is not None, f"{path} was written, and cannot be read"
+    return kept
+
+
+def calibration_path(run: Run, store: Store) -> Path:
+    """Where the rate of a run's model lies, or will: one for all its seeds, data sets and subsets."""
+    parts = {
+        name: run.resolved()[name] for name in ("model", "image_size", "settings", "precision", "device", "threads")
+    }
+    return store.root / "calibrations" / f"{hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:16]}.json"
+
+
+def _read(path: Path) -> float | None:
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["images_per_second"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: damaged ({error}), and the number of images that this model's runs see depends on it; restore "
+            "it, or move the store away and do all of its runs anew"
+        ) from None

@@ -1,0 +1,75 @@
+"""Exact duplicates between what a model was pretrained on and what it is tested on.
+
+An image counts by the hash of its pixels at the suite's size, which is what the models see: so it is found again in
+another file format or data set. A copy of another size or compression is not found.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.dataset import ImageSet
+from bench.data.loading.bad_images import read_leniently
+from bench.data.target import load_target
+from bench.plan.run import Run
+from bench.runner.run_data import Material, subset_of
+from bench.store.store import Store, write_atomically
+
+CHUNK_BYTES = 2**26
+"""Of images that are hashed at once."""
+
+Hashes = NDArray[np.uint64]
+
+
+def num_contaminated(run: Run, material: Material, store: Store, data_dir: Path) -> int | None:
+    """Count the test images that are in the subset behind a transfer; None where there is no such subset.
+
+    What one set of images was hashed to is kept in the store: the first run that needs it reads the whole subset.
+    """
+    if material.test is None or run.pretraining is None:
+        return None
+    pretrained_on = subset_of(run.pretraining, data_dir)
+    test = kept_hashes(_at_size_of(run.pretraining, run, material.test, data_dir), run.identity, store.contents)
+    subset = kept_hashes(pretrained_on.train, run.pretraining.identity, store.contents)
+    return int(np.isin(test, subset).sum())
+
+
+def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> ImageSet:
+    """The test images as pretraining would have seen them, where the transfer sees larger ones."""
+    if pretraining.image_size == run.image_size or run.target is None:
+        return test
+    return load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
+
+
+def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:
+    """Hash images, or take what they were hashed to from the folder; `identity` says which data set they are of."""
+    name = hashlib.sha256(f"{identity} {images.image_size} ".encode() + images.ids.tobytes()).hexdigest()[:24]
+    path = folder / f"{name}.npy"
+    try:
+        hashes: Hashes = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        hashes = content_hashes(images)
+        folder.mkdir(exist_ok=True)
+        buffer = io.BytesIO()
+        np.save(buffer, hashes)
+        write_atomically(path, buffer.getvalue())
+    return hashes
+
+
+def content_hashes(images: ImageSet) -> Hashes:
+    """Return 64 bits of the BLAKE2 hash of each image's pixels, without those that cannot be read."""
+    chunk = max(1, CHUNK_BYTES // (3 * images.image_size**2))
+    hashes = []
+    for start in range(0, len(images), chunk):
+        pictures, reasons = read_leniently(
+            images.source, images.ids[start : start + chunk], images.image_size, kept=True
+        )
+        hashes += [_hash(picture) for place, picture in enumerate(pictures) if place not in reasons]
+    return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)
+
+
+def _hash(picture: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()

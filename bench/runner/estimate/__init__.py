@@ -1,0 +1,1 @@
+"""Estimate how long a suite will take."""

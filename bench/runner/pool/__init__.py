@@ -1,0 +1,1 @@
+"""Decide which process does which run, and when."""

@@ -1,0 +1,238 @@
+"""Local workers: processes that share a suite's runs, forked from a server that has the heavy imports done.
+
+On a CPU one single-thread worker a core trains small models about 1.6 times as fast as one process with a thread a
+core (`docs/performance.md`). Seeds run outermost, so that whatever is done when time runs out is a balanced result;
+within a seed the longest run goes first, so that no core idles at the end. Imports no torch itself.
+"""
+
+import datetime
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from pebble import ProcessExpired
+
+from bench.files.locks import acquire
+from bench.machine.environment import num_cores
+from bench.plan.expand import Plan
+from bench.plan.run import Run
+from bench.runner.estimate.estimate import DataTiming, Timed, Timing, Timings, data_key, model_key
+from bench.runner.estimate.trials import Tried, timed
+from bench.runner.pool.processes import Processes, was_told_to_end
+from bench.runner.pool.queue import Queue, attempts
+from bench.runner.run_options import AS_USUAL, Conduct, Interrupted
+from bench.store.new_record import failure
+from bench.store.store import Outcome, Record, Store
+
+if TYPE_CHECKING:
+    from models.counts import Counts
+
+LONGEST_TRIAL_SECONDS = 120.0
+"""For one model, before it counts as one that cannot be timed."""
+TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How long models are timed: each so often, for so many seconds of training."""
+
+    rounds: int
+    seconds: float
+
+
+QUICK, THOROUGH = Trial(1, 0.3), Trial(2, 0.6)
+"""Before a suite's runs, and for an estimate that is asked for."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker took a run."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run was done, failed, or could not be attempted."""
+
+    run: Run
+    record: Record
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Some time has passed; runs go on."""
+
+
+@dataclass
+class Workers:
+    """A pool of worker processes; a context manager, since they have to end with it.
+
+    Left by an exception, such as Ctrl-C, it lets them keep their runs in checkpoints first, for some seconds.
+    """
+
+    count: int
+    threads: int = 1
+    known: Mapping[str, str] | None = None
+    """The attempts (see `attempts`) that the store held when the call began; by default, when runs are first done."""
+    processes: Processes = field(init=False)
+    running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
+
+    def __enter__(self) -> "Workers":
+        self.processes = Processes(self.count, self.threads)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.processes.close()
+        else:
+            self.processes.stop(self.running)
+
+    def time_models(self, runs: Sequence[Run], data_dir: Path, trial: Trial = QUICK) -> Timed:
+        """What models and data cost, measured in the workers, all of which are busy meanwhile, as they will be."""
+        data = self._tried(_time_data, {data_key(run): run for run in runs}, [data_dir], 1)
+        models = {model_key(run): run for run in runs if data_key(run) not in data.reasons}
+        rounds = max(trial.rounds, -(-self.count // max(1, len(models))))
+        timings = self._tried(_time_model, models, [data_dir, trial.seconds], rounds)
+        return timed(runs, timings, data, self.count)
+
+    def _tried(self, act: Callable[..., Any], runs: Mapping[str, Run], arguments: list[Any], rounds: int) -> Tried:
+        """What workers found out about each of some runs, in turns, round after round; or why they could not."""
+        turns = [(key, run) for _ in range(rounds) for key, run in runs.items()]
+        futures = [(key, self.processes.schedule(act, [run, *arguments], LONGEST_TRIAL_SECONDS)) for key, run in turns]
+        found: dict[str, list[Any]] = {}
+        reasons: dict[str, str] = {}
+        for key, future in futures:
+            try:
+                result = future.result()
+            except (Exception, SystemExit) as error:
+                reasons[key] = _why(error)
+            else:
+                found.setdefault(key, []).append(result)
+        return Tried(found, reasons)
+
+    def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
+        """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
+        futures = {model: self.processes.schedule(_count, [model, num_classes, image_size]) for model in models}
+        return {model: future.result() for model, future in futures.items()}
+
+    def execute(
+        self,
+        plan: Plan,
+        store: Store,
+        data_dir: Path,
+        timings: Timings,
+        missing: dict[str, str],
+        conduct: Conduct = AS_USUAL,
+    ) -> Iterator[Started | Ended | Tick]:
+        """Do a plan's unfinished runs; yields as they start and end, and now and then.
+
+        Runs that another process on the same store does are waited for. `missing` maps targets whose data is not there
+        to the reason: their runs are recorded as `not_run`.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        known = attempts(store, plan.runs) if self.known is None else self.known
+        queue = Queue(plan, store, timings, missing)
+        while queue.waiting or self.running:
+            for run in queue.due():
+                if reason := queue.obstacle(run, self.running.values()):
+                    if (record := _keep_failure(run, store, "not_run", reason)) is not None:
+                        queue.end(run)
+                        yield Ended(run, record)
+                elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
+                    queue.take(run)
+                    arguments = [run, store, data_dir, conduct, known.get(run.key, "")]
+                    self.running[self.processes.schedule(_do_run, arguments)] = run
+                    yield Started(run)
+            done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
+            if not self.running and queue.waiting:
+                time.sleep(TICK_SECONDS)
+            for future in done:
+                run = self.running.pop(future)
+                record = _record_of(future, run, store)
+                if record is None:
+                    queue.put_back(run)
+                else:
+                    queue.end(run)
+                    yield Ended(run, record)
+            yield Tick()
+
+
+def default_workers(device: Literal["cpu", "cuda"]) -> int:
+    """One a core on a CPU, one for a GPU."""
+    return 1 if device == "cuda" else num_cores()
+
+
+def _why(error: Exception | SystemExit) -> str:
+    """Why something could not be timed."""
+    if was_told_to_end(error):
+        return "its process was told to end while it was timed"
+    if isinstance(error, TimeoutError):
+        return f"it could not be timed within {LONGEST_TRIAL_SECONDS:.0f} s"
+    if isinstance(error, ProcessExpired):
+        return f"its process died while it was timed, with exit code {error.exitcode}: memory may have run out"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record | None:
+    """The record that a worker left, or the one of its sudden death; None where the run is to be tried again."""
+    try:
+        return future.result()
+    except Interrupted:
+        return None
+    except (ProcessExpired, BrokenProcessPool, SystemExit) as error:
+        if not isinstance(error, ProcessExpired) or was_told_to_end(error):
+            return None
+        reason = f"its worker died with exit code {error.exitcode}"
+        if error.exitcode == -signal.SIGKILL:
+            reason += " (killed: the machine may have run out of memory)"
+        return _keep_failure(run, store, "failed", reason)
+
+
+def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | None:
+    """The record of a run that nobody does; None where another process has taken it, or has done it."""
+    lock = acquire(store.running_folder(run.key))
+    if lock is None:
+        return None
+    with lock:
+        record = store.read(run.key)
+        if record is not None and record["status"] == "ok":
+            return record
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+        outcome = Outcome(failure(run, status, reason) | {"started_at": now})
+        store.write(outcome)
+        return outcome.record
+
+
+def _do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str) -> Record | None:
+    from bench.runner.pool import worker
+
+    return worker.do_run(run, store, data_dir, conduct, known)
+
+
+def _count(model: str, num_classes: int, image_size: int) -> "Counts":
+    from bench.runner.pool import worker
+
+    return worker.count(model, num_classes, image_size)
+
+
+def _time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
+    from bench.runner.pool import worker
+
+    return worker.time_model(run, data_dir, seconds)
+
+
+def _time_data(run: Run, data_dir: Path) -> DataTiming:
+    from bench.runner.pool import worker
+
+    return worker.time_data(run, data_dir)

@@ -1,0 +1,46 @@
+"""The order in which workers take runs, and how long a plan takes in that order. Imports no torch."""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from bench.plan.expand import Plan
+from bench.plan.run import Run
+from bench.runner.estimate.estimate import Timings, estimated_seconds
+
+
+def by_priority(plan: Plan, timings: Timings) -> list[Run]:
+    """Seeds outermost; within a seed the run with the longest chain behind it first."""
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(run.seed for run in plan.runs))}
+    own = {run.key: estimated_seconds(run, timings) for run in plan.runs}
+    chain = dict(own)
+    for run in reversed(plan.runs):
+        if run.starts_from is not None:
+            chain[run.starts_from] = max(chain[run.starts_from], own[run.starts_from] + chain[run.key])
+    return sorted(plan.runs, key=lambda run: (seeds[run.seed], -chain[run.key]))
+
+
+def most_at_once(runs: Sequence[Run]) -> int:
+    """How many of these runs there can be at once, since some wait for others: as many as nobody starts from."""
+    awaited = {run.starts_from for run in runs}
+    return sum(run.key not in awaited for run in runs)
+
+
+def seconds_in_all(order: Sequence[Run], seconds: Mapping[str, float], num_workers: int) -> float:
+    """How long workers take for runs in an order, of which each waits for the one that it starts from.
+
+    Args:
+        seconds: that a worker takes, by a run's key.
+    """
+    undone = {run.key for run in order}
+    waiting = {run.key: run for run in order}
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting or running:
+        ready = (run for run in waiting.values() if run.starts_from not in undone)
+        for run in list(islice(ready, num_workers - len(running))):
+            del waiting[run.key]
+            heapq.heappush(running, (now + seconds[run.key], run.key))
+        now, ended = heapq.heappop(running)
+        undone.remove(ended)
+    return now

@@ -1,0 +1,85 @@
+"""What a worker process does: whole runs, timings for the estimate, counts. The fork server imports this beforehand."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from types import FrameType
+
+import models
+from bench.plan.run import Run
+from bench.runner.estimate.data_timing import time_data as time_data
+from bench.runner.estimate.estimate import Timing
+from bench.runner.estimate.probe_timing import time_probe
+from bench.runner.estimate.timing import time_training
+from bench.runner.execute import execute
+from bench.runner.run_options import AS_USUAL, Conduct, Interrupted
+from bench.runner.session import Sitting
+from bench.store.store import Record, Store
+
+
+class _Process:
+    """What this process does, and whether it was asked to stop: with all by their parent, or by a signal of its own."""
+
+    def __init__(self) -> None:
+        self.stopping: Event | None = None
+        self.is_asked = False
+        self.sitting: Sitting | None = None
+
+    def asked_to_stop(self) -> bool:
+        return self.is_asked or (self.stopping is not None and self.stopping.is_set())
+
+    def sit(self, run: Run, store: Store, conduct: Conduct) -> Sitting:
+        self.sitting = Sitting(run, store, conduct, self.asked_to_stop)
+        return self.sitting
+
+
+_process = _Process()
+
+
+def start(stopping: Event | None = None) -> None:
+    """Leave Ctrl-C to the parent, which ends its workers itself; be asked to stop by SIGTERM or by `stopping`."""
+    _process.stopping = stopping
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _terminate)
+    multiprocessing.current_process().daemon = False  # so that a run may have processes that decode for it
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products on CUDA need
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+
+
+def do_run(
+    run: Run, store: Store, data_dir: Path, conduct: Conduct = AS_USUAL, known: str | None = None
+) -> Record | None:
+    """Do a run and keep its outcome; returns its record, or None while another process does it.
+
+    Raises:
+        Interrupted: this process was asked to stop.
+        StoreError: the store cannot be written.
+    """
+    _process.is_asked = False
+    try:
+        return execute(run, store, data_dir, conduct, known=known, sit=_process.sit)
+    finally:
+        _process.sitting = None
+
+
+def count(model: str, num_classes: int, image_size: int) -> models.Counts:
+    """A model's parameters and multiply-accumulates."""
+    return models.count(model, num_classes=num_classes, image_size=image_size)
+
+
+def time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
+    """A run's model by the clock, in training for so many seconds or in a probe."""
+    return time_training(run, data_dir, seconds) if run.probe is None else time_probe(run, data_dir)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Stop at the next step of a training, at once elsewhere, but never in the middle of keeping a result."""
+    _process.is_asked = True
+    sitting = _process.sitting
+    if sitting is None:
+        raise SystemExit(128 + number)
+    if sitting.phase in ("loading", "evaluating"):
+        raise Interrupted(f"run {sitting.run.key} was stopped while {sitting.phase}")

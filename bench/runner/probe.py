@@ -1,0 +1,132 @@
+"""A probe, from its description to its outcome: features of a network that stays as it is, and a classifier on them.
+
+Test images are read by the fitted probe alone, once. Their features, and those of validation images, are kept for the
+next probe of the same network on the same target, since all shots and draws share them.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from accelerate import Accelerator
+
+import models
+from bench.data.dataset import ImageSet
+from bench.data.loading.batches import evaluation_batches
+from bench.data.loading.pipelines import Feed
+from bench.machine.device import device_name
+from bench.plan.run import PROBES, Run
+from bench.runner.contamination import num_contaminated
+from bench.runner.initial_weights import pretrained_model
+from bench.runner.pipeline_choice import EVALUATION_BATCH, delivery, feed_for
+from bench.runner.run_data import Material, load_material
+from bench.store.new_record import build_record
+from bench.store.store import Outcome, Store
+from bench.training.evaluate import Evaluation
+from bench.training.linear_probe import Features, LinearProbe, features, logistic, ridge
+from bench.training.loop import accelerator_for
+
+SOLVERS = {"logistic": logistic, "ridge": ridge}
+
+
+def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
+    """Fit a probe on the features of its training images, and judge it by validation and test images."""
+    accelerator = accelerator_for(run.device, run.precision)
+    material = load_material(run, data_dir)
+    num_classes = len(material.class_names)
+    model = pretrained_model(run, store, num_classes).to(accelerator.device)
+    train, train_feed = _taken(material.train, run, model, accelerator)
+    held = _held_out(run, store, material, model, accelerator)
+    fitted = _fit(run, train, held.validation, num_classes)
+
+    test = fitted.evaluate(held.test)
+    counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
+    record = build_record(
+        run,
+        status="ok",
+        device_name=device_name(run.device),
+        data={
+            **material.facts(),
+            "num_contaminated": num_contaminated(run, material, store, data_dir),
+            **delivery({"train": train_feed, **held.feeds}),
+        },
+        metrics=_metrics(fitted, fitted.evaluate(held.validation), test),
+        counts=vars(counts),
+        cost={"images_seen": 0, "training_flops": 2 * counts.macs * len(train.labels)},
+    )
+    return Outcome(record | {"probe": _described(run, fitted)}, None, test.predictions, _weights(fitted))
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """The features that all probes of one network on one target share, and how their images came."""
+
+    validation: Features
+    test: Features
+    feeds: dict[str, Feed]
+
+
+_last: dict[tuple[Any, ...], _HeldOut] = {}
+"""What this process took last, by what decides it."""
+
+
+def _held_out(
+    run: Run, store: Store, material: Material, model: models.Classifier, accelerator: Accelerator
+) -> _HeldOut:
+    """Take the features of validation and test images, or those that the probe before this one took."""
+    target = json.loads(run.identity) | {"images": None}
+    weights = run.outside.identity if run.outside is not None else run.starts_from
+    named = json.dumps([target, weights, run.model, run.on_bad_image])
+    key = (store.root, named, run.image_size, run.device, run.precision, run.threads)
+    if key not in _last:
+        assert material.test is not None, "a probe has a target"
+        validation, validation_feed = _taken(material.validation, run, model, accelerator)
+        test, test_feed = _taken(material.test, run, model, accelerator)
+        _last.clear()
+        _last[key] = _HeldOut(validation, test, {"validation": validation_feed, "test": test_feed})
+    return _last[key]
+
+
+def _taken(images: ImageSet, run: Run, model: models.Classifier, accelerator: Accelerator) -> tuple[Features, Feed]:
+    """Take the features of a split, with the feed that its images came by."""
+    feed = feed_for(images, run, accelerator.device)
+    return features(model, evaluation_batches(images, EVALUATION_BATCH, feed), accelerator), feed
+
+
+def _fit(run: Run, train: Features, validation: Features, num_classes: int) -> LinearProbe:
+    assert run.probe is not None, "a run without a probe trains its network"
+    return SOLVERS[PROBES[run.probe.kind]](train, validation, num_classes)
+
+
+def _metrics(fitted: LinearProbe, validation: Evaluation, test: Evaluation) -> dict[str, float | None]:
+    """As of a transfer, but without a training loss; the scores of `ridge` are no logits, so they have no loss."""
+    return {
+        "train_loss": None,
+        "validation_loss": _loss(fitted, validation),
+        "validation_accuracy": validation.accuracy,
+        "test_loss": _loss(fitted, test),
+        "test_accuracy": test.accuracy,
+    }
+
+
+def _loss(fitted: LinearProbe, evaluation: Evaluation) -> float | None:
+    return evaluation.loss if fitted.solver == "logistic" and np.isfinite(evaluation.loss) else None
+
+
+def _described(run: Run, fitted: LinearProbe) -> dict[str, Any]:
+    return {
+        **vars(run.probe),
+        "solver": fitted.solver,
+        "strength": fitted.strength,
+        "notes": list(fitted.notes),
+    }
+
+
+def _weights(fitted: LinearProbe) -> bytes:
+    """What the probe is: with its network's features (n, width), ((features - mean) / scale) @ weight.T + bias."""
+    names = ("mean", "scale", "weight", "bias")
+    return safetensors.torch.save({f"probe.{name}": torch.from_numpy(getattr(fitted, name).copy()) for name in names})

@@ -1,0 +1,96 @@
+"""How far a run has come, in a file that any process may read while the run goes on.
+
+`progress.json` in a run's folder under `running/` is replaced whole by a rename, but not flushed: it is of use while
+the machine is up and of none afterwards. It decides nothing; checkpoints and records do. Imports no torch.
+"""
+
+import datetime
+import json
+import math
+import os
+import socket
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from bench.training.progress import Progress
+
+NAME = "progress.json"
+
+Phase = Literal["loading", "training", "evaluating", "writing"]
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """What a run's process last said of it."""
+
+    key: str
+    phase: Phase
+    progress: Progress | None
+    """None before the first step."""
+    num_resumes: int
+    pid: int
+    host: str
+    started_at: str
+    """When this process took the run; ISO 8601, UTC."""
+    updated_at: str
+
+    @property
+    def share_done(self) -> float:
+        """Of the training's steps, from 0 to 1; all of them where it is being evaluated."""
+        if self.phase == "evaluating":
+            return 1.0
+        return self.progress.step / self.progress.num_steps if self.progress and self.progress.num_steps else 0.0
+
+    @property
+    def share_per_second(self) -> float:
+        """Of the training's steps, at the rate of the last moments: its first batches may have taken far longer."""
+        if self.progress is None or not self.progress.images_seen:
+            return 0.0
+        return self.share_done / self.progress.images_seen * self.progress.images_per_second
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of training, at that rate; None where there is none yet."""
+        return (1 - self.share_done) / self.share_per_second if self.share_per_second else None
+
+
+def write_progress(
+    folder: Path, run_key: str, progress: Progress | None, phase: Phase, *, num_resumes: int = 0
+) -> None:
+    """Say how far a run has come; takes a fraction of a millisecond.
+
+    Raises:
+        OSError: the folder is gone, or cannot be written.
+    """
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    before = read_progress(folder)
+    said = RunProgress(
+        key=run_key,
+        phase=phase,
+        progress=_finite(progress) if progress else None,
+        num_resumes=num_resumes,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        started_at=before.started_at if before and before.pid == os.getpid() else now,
+        updated_at=now,
+    )
+    temporary = folder / f".tmp-{NAME}-{os.getpid()}"
+    temporary.write_text(json.dumps(asdict(said), allow_nan=False), encoding="utf-8")
+    temporary.replace(folder / NAME)
+
+
+def read_progress(folder: Path) -> RunProgress | None:
+    """What was last said; None where nothing was, or nothing that can be read."""
+    try:
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        progress = Progress(**content["progress"]) if content["progress"] else None
+        return RunProgress(**(content | {"progress": progress}))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _finite(progress: Progress) -> Progress:
+    """JSON has no infinities: a loss that is not finite is left out; the run's record will tell."""
+    loss = progress.train_loss
+    return progress if loss is None or math.isfinite(loss) else replace(progress, train_loss=None)

@@ -1,0 +1,21 @@
+"""How runs are carried out, which changes no result. Imports no torch."""
+
+from dataclasses import dataclass
+
+from bench.runner.curves import TrackerName
+
+
+class Interrupted(Exception):
+    """The process was asked to stop; what there is of its run lies in a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a call of `bench run` asks for besides results."""
+
+    checkpoint_every: float = 60.0
+    """seconds"""
+    tracker: TrackerName = "tensorboard"
+
+
+AS_USUAL = Conduct()

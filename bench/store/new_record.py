@@ -1,0 +1,55 @@
+"""The record of a run: one JSON value that joins configuration, data, accuracy, cost and environment.
+
+`docs/schema.md` lists its fields. Imports no torch, so that the parent of the workers can record their deaths.
+"""
+
+from typing import Any
+
+from bench.data.dataset import MEAN, STD
+from bench.machine.environment import environment, sources_hash
+from bench.plan.run import Run
+from bench.store.store import SCHEMA_VERSION, Record
+
+
+def build_record(
+    run: Run,
+    *,
+    status: str,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+    metrics: dict[str, float | None] | None = None,
+    counts: dict[str, int | None] | None = None,
+    cost: dict[str, Any] | None = None,
+    device_name: str = "",
+) -> Record:
+    """A record; what was not measured is absent, never zero."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "key": run.key,
+        "status": status,
+        "reason": reason,
+        "run": run.resolved(),
+        "data": data or {},
+        "preprocessing": {"image_size": run.image_size, "mean": MEAN, "std": STD},
+        "metrics": metrics or {},
+        "model": {"family": run.family, **(counts or {})},
+        "cost": cost or {},
+        "environment": environment() | {"device": device_name or run.device},
+        "sources_hash": sources_hash(),
+        "repeats": repeats(run),
+        "notes": [],
+        "num_resumes": 0,
+        "resumed_at_step": [],
+    }
+
+
+def repeats(run: Run) -> str:
+    """How close the same run comes to this one on the same machine and versions, interrupted or not."""
+    if run.device == "cpu" or run.deterministic:
+        return "bit for bit"
+    return "within the spread from run to run"
+
+
+def failure(run: Run, status: str, reason: str) -> Record:
+    """The record of a run that gave no result."""
+    return build_record(run, status=status, reason=reason)

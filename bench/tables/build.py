@@ -1,0 +1,209 @@
+"""From a store to its tables: `cells`, `runs`, `answers`, `ablations`, `comparison`, and perhaps `trials` and `twins`.
+
+`docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
+failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
+on the same machine gives the same bytes. Imports no torch.
+"""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.ablations import ablations
+from bench.analysis.comparison import comparison
+from bench.config.resolved import ResolvedSuite
+from bench.config.suite import Match
+from bench.data.target import TargetRef, is_drawn
+from bench.plan.expand import Cell, Plan, expand
+from bench.plan.run import Run
+from bench.store.store import Record, Store
+from bench.tables.per_image import answers_table
+from bench.tables.permutation_check import twins_table
+from bench.tuning.choice import survey, tuning_store
+from bench.tuning.trials import trials_table
+
+NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
+
+CELL_TYPES = {
+    "subset_images": "Int64",
+    "subset_classes": "Int64",
+    "target_images": "Int64",
+    "shots": "Int64",
+    "draw": "Int64",
+    "accuracy": "float64",
+}
+RUN_TYPES = {
+    **dict.fromkeys(
+        ("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"
+    ),
+    **dict.fromkeys(("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"), "Int64"),
+    "strength": "float64",
+    **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
+    **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
+    **dict.fromkeys(("images_per_second", "train_seconds", "total_seconds"), "float64"),
+}
+METRICS = ("train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss")
+COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes", "micro_batch")
+ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
+
+
+def build_tables(store: Store) -> dict[str, pd.DataFrame]:
+    """All tables of a store, for exactly the cells of its suite."""
+    suite = store.suite()
+    plan = expand(suite)
+    records = {run.key: store.look(run.key) for run in plan.runs}
+    cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
+    runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
+    answers = answers_table(store, records)
+    references = {ablation.name: ablation.reference for ablation in suite.ablations}
+    references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
+    return {
+        "cells": cells,
+        "runs": runs,
+        "answers": answers,
+        "comparison": comparison(cells, answers),
+        "ablations": ablations(cells, runs, references, answers),
+        **_trials(store, suite),
+        **_twins(store, plan, records),
+    }
+
+
+def _twins(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
+    """How finished runs answer test images of the same patches; no table where no target has such."""
+    tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
+    return {"twins": twins_table(store, tested, records)} if tested else {}
+
+
+def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
+    """The table of a tuning, where the suite asks for one."""
+    if suite.tuning is None:
+        return {}
+    return {"trials": trials_table(survey(suite, suite.tuning, tuning_store(store.root)))}
+
+
+def outside(store: Store) -> list[str]:
+    """Keys of finished runs that the store's suite does not ask for."""
+    asked = {run.key for run in expand(store.suite()).runs}
+    return [record["key"] for record in store.records() if record["key"] not in asked]
+
+
+def _cell_row(cell: Cell, records: dict[str, Record | None], match: Match) -> dict[str, Any]:
+    pretrain, transfer = cell.pretrain, cell.transfer
+    before = records[pretrain.key] if pretrain else None
+    record = _decisive(records[transfer.key] or NOT_RUN, before)
+    target = transfer.target
+    if target is None:
+        raise AssertionError("a cell ends on a target")
+    return {
+        "model": transfer.model,
+        "family": transfer.family,
+        "corpus": (pretrain or transfer).pretraining_name,
+        "subset_images": _subset_images(cell),
+        "subset_classes": _subset_classes(pretrain, before),
+        "subset_hash": before["data"].get("subset_hash", "") if before else "",
+        "target": str(target),
+        "target_images": _target_images(cell, records[transfer.key]),
+        "image_size": transfer.image_size,
+        "transfer": cell.transfer_kind,
+        "shots": cell.shots,
+        "draw": _draw(cell, target),
+        "pretrain_recipe": pretrain.recipe if pretrain else "",
+        "transfer_recipe": transfer.recipe,
+        "match": match,
+        "ablation": cell.ablation,
+        "arm": cell.arm,
+        "seed": transfer.seed,
+        "status": record["status"],
+        "reason": record["reason"],
+        "notes": _cell_notes(before, records[transfer.key]),
+        "accuracy": record["metrics"]["test_accuracy"] if record["status"] == "ok" else None,
+        "pretrain_key": pretrain.key if pretrain else "",
+        "transfer_key": transfer.key,
+    }
+
+
+def _draw(cell: Cell, target: TargetRef) -> int | None:
+    """Which draw of its seed's shots; the seed itself where a target is cut to a number of images."""
+    if cell.shots is not None:
+        return cell.draw
+    return cell.transfer.seed if is_drawn(target) else None
+
+
+def _target_images(cell: Cell, record: Record | None) -> int | None:
+    """As planned; of so many shots, as the run found them, since only the data says how many classes there are."""
+    if cell.shots is not None:
+        return record["data"].get("num_images") if record else None
+    return json.loads(cell.transfer.identity)["images"]
+
+
+def _subset_images(cell: Cell) -> int | None:
+    """0 from scratch; unknown behind weights made elsewhere."""
+    if cell.pretrain is not None:
+        return cell.pretrain.subset_images
+    return 0 if cell.transfer.outside is None else None
+
+
+def _subset_classes(pretrain: Run | None, record: Record | None) -> int | None:
+    """As the pretraining found them, or as its plan says; none from scratch and behind weights made elsewhere."""
+    found: int | None = record["data"].get("num_classes") if record else None
+    return found if found is not None or pretrain is None else pretrain.subset_classes
+
+
+def _decisive(record: Record, before: Record | None) -> Record:
+    """The record that says how a cell ended: the pretraining's, where that failed and so nothing could follow."""
+    failed_before = before is not None and before["status"] not in ("ok", "not_run")
+    return before if before is not None and failed_before and record["status"] != "ok" else record
+
+
+def _cell_notes(before: Record | None, record: Record | None) -> str:
+    """What its runs noted: those of its pretraining said to be so."""
+    return "; ".join([*(f"in pretraining: {note}" for note in _notes(before)), *_notes(record)])
+
+
+def _notes(record: Record | None) -> list[str]:
+    """What a run noted, and what the fit of its probe did."""
+    return [*record.get("notes", ()), *record.get("probe", {}).get("notes", ())] if record else []
+
+
+def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
+    found: Record = record or NOT_RUN
+    metrics, cost = found.get("metrics", {}), found.get("cost", {})
+    counts, environment = found.get("model", {}), found.get("environment", {})
+    probe = found.get("probe", {})
+    return {
+        "key": run.key,
+        "kind": run.stage,
+        "status": found["status"],
+        "reason": found["reason"],
+        "model": run.model,
+        "family": run.family,
+        "corpus": run.pretraining_name,
+        "subset_images": run.subset_images,
+        "target": str(run.target) if run.target else "",
+        "image_size": run.image_size,
+        "shots": run.probe.shots if run.probe else None,
+        "draw": run.probe.draw if run.probe else None,
+        "recipe": run.recipe,
+        "seed": run.seed,
+        "starts_from": run.starts_from or "",
+        "num_classes": found["data"].get("num_classes"),
+        "images_seen": cost.get("images_seen"),
+        "parameters": counts.get("parameters"),
+        "macs": counts.get("macs"),
+        "tokens": counts.get("tokens"),
+        "training_flops": cost.get("training_flops"),
+        **{name: metrics.get(name) for name in METRICS},
+        **{name: cost.get(name) for name in COSTS},
+        "strength": probe.get("strength"),
+        "notes": "; ".join(_notes(record)),
+        "threads": run.threads,
+        "num_resumes": found.get("num_resumes"),
+        "resumed_at_step": ", ".join(map(str, found.get("resumed_at_step", ()))),
+        "repeats": found.get("repeats", ""),
+        "device": environment.get("device", ""),
+        "precision": run.precision,
+        **{name: environment.get(name, "") for name in ENVIRONMENT},
+        "sources_hash": found.get("sources_hash", ""),
+        "started_at": found.get("started_at", ""),
+    }

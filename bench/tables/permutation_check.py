@@ -1,0 +1,70 @@
+"""The exact check on the target `arrangement`: whether a run answers all arrangements of the same patches alike.
+
+The test images of an instance, one a class, hold the same patches. A model that does not see where these stand gives
+them one distribution over the classes, and each image's record holds a part of it: the probability of its label. So the
+labels' probabilities of an instance add up to 1, its images have one confidence, and whatever is predicted has that
+confidence. All of it holds up to the rounding of the run's precision, since sums over tokens run in another order.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from bench.data.fractals.arrangement import NUM_CLASSES
+from bench.plan.run import Run
+from bench.store.store import Record, Store
+from bench.tables.cached import Derived, derive
+
+ROUNDING = {"fp32": 1e-5, "bf16": 1e-2}
+"""By how much a probability may differ that is the same."""
+COLUMNS = ("transfer_key", "num_groups", "same_answers", "same_predictions", "largest_confidence_difference")
+TYPES = {"transfer_key": "str", "num_groups": "Int64"} | dict.fromkeys(COLUMNS[2:], "float64")
+
+
+def twins_table(store: Store, runs: Iterable[Run], records: Mapping[str, Record | None]) -> pd.DataFrame:
+    """The check of all finished runs on the target, in their order.
+
+    A run whose predictions are missing or altered, and whose check is not kept either, has none.
+
+    Args:
+        store: where predictions lie, and the table as it was.
+        runs: those on the target `arrangement`.
+        records: key -> record.
+    """
+    precisions = {run.key: run.precision for run in runs}
+    found = [record for key in precisions if (record := records[key]) is not None and record["status"] == "ok"]
+    return derive(store, found, Derived("twins", TYPES, lambda key, answers: twins(key, answers, precisions[key])))
+
+
+def twins(transfer_key: str, predictions: pd.DataFrame, precision: str) -> dict[str, object]:
+    """A run's row of the table `twins`.
+
+    Args:
+        transfer_key: of the run.
+        predictions: as a store keeps them, of the target `arrangement`.
+        precision: of the run, which says what rounding is.
+
+    Returns:
+        `num_groups`: instances whose images are all there; `same_answers`: the share of them that get one answer, up
+        to rounding; `same_predictions`: the share whose images get one prediction, rounding or not;
+        `largest_confidence_difference`: between two images of an instance.
+    """
+    numbers = predictions["id"] // NUM_CLASSES
+    whole = predictions[numbers.map(numbers.value_counts()) == NUM_CLASSES].sort_values("id")
+    shape = (-1, NUM_CLASSES)
+    labels, predicted = (whole[name].to_numpy().reshape(shape) for name in ("label", "prediction"))
+    confidence, of_label = (
+        whole[name].to_numpy(np.float64).reshape(shape) for name in ("confidence", "label_probability")
+    )
+    spread = np.ptp(confidence, axis=1)
+    distribution = np.take_along_axis(of_label, np.argsort(labels, axis=1), axis=1)
+    of_predicted = np.take_along_axis(distribution, predicted, axis=1)
+    errors = [spread, np.abs(of_predicted - confidence).max(axis=1), np.abs(of_label.sum(axis=1) - 1)]
+    rounding = ROUNDING[precision]
+    alike = (errors[0] <= rounding) & (errors[1] <= rounding) & (errors[2] <= NUM_CLASSES * rounding)
+    same = np.ptp(predicted, axis=1) == 0
+    shares = [float(each.mean()) if len(each) else math.nan for each in (alike, same)]
+    values = (transfer_key, len(alike), *shares, spread.max(initial=0.0))
+    return dict(zip(COLUMNS, values, strict=True))

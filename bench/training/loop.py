@@ -1,0 +1,85 @@
+"""The one training loop: every family, stage and device goes through `train`.
+
+The same settings and seeds give the same weights, on the same machine and versions, whether or not the training was
+interrupted and resumed in between. The last weights count, or their average where the recipe asks for one: there is
+no early stopping, and no checkpoint is picked.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from bench.training.optimizer import learning_rates
+from bench.training.settings import Settings
+from bench.training.trainer import Training
+
+Batch = tuple[Tensor, Tensor]
+"""Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
+
+Watch = Callable[[Training], None]
+"""Called after each step: it may show the training, keep it in a checkpoint, or end it by an exception."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training left besides the weights."""
+
+    history: pd.DataFrame
+    """Columns step, images_seen, learning_rate, train_loss (the mean since the row before)."""
+    images_seen: int
+    train_seconds: float
+    """Of the steps alone: neither evaluation nor checkpoints nor reading data from disk."""
+
+    @property
+    def train_loss(self) -> float:
+        """The mean over the last row's steps."""
+        return float(self.history["train_loss"].iloc[-1])
+
+
+def accelerator_for(device: Literal["cpu", "cuda"], precision: Literal["fp32", "bf16"]) -> Accelerator:
+    """A fresh Accelerator: its state is process-wide, and runs of different precision may share a process.
+
+    Float32 means float32 for all: by default torch would let convolutions alone, and so CNNs alone, use TF32 on CUDA.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+def num_steps(num_images: int, batch_size: int) -> int:
+    """Steps in which so many images are seen; the last batch may be smaller."""
+    return math.ceil(num_images / batch_size)
+
+
+def fit(model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator) -> Fit:
+    """Train a model in place from the first step to the last, unwatched; raises as `train` does."""
+    return train(Training(model, steps, settings, accelerator), batches)
+
+
+def train(training: Training, batches: Iterable[Batch], watch: Watch | None = None) -> Fit:
+    """Take a training from the step that it is at to its last, and leave its model with the weights that count.
+
+    Args:
+        training: new, or restored from a checkpoint.
+        batches: those that are still to come, exactly.
+        watch: called after each step.
+
+    Raises:
+        Diverged: the loss is not finite; the message names the step.
+    """
+    training.begin()
+    rates = islice(learning_rates(training.settings, training.num_steps), training.step, None)
+    for (images, labels), learning_rate in zip(batches, rates, strict=True):
+        training.take_step(images, labels, learning_rate)
+        if watch is not None:
+            watch(training)
+    training.end()
+    return Fit(training.history.table(), training.history.images_seen, training.seconds)

@@ -1,0 +1,49 @@
+"""The table `trials`: a row a trial of every study, as `docs/schema.md` describes it. Imports no torch, nor Optuna."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.tuning.halving import NOT_RUN, Followed, Trial
+
+COSTS = ("images_seen", "training_flops", "train_seconds")
+TYPES = {"score": "float64", "loss": "float64", "share": "float64", "is_chosen": "bool"} | {
+    "trial": "int64",
+    "images_seen": "Int64",
+    "training_flops": "Int64",
+    "train_seconds": "float64",
+}
+COLUMNS = ["stage", "family", "model", "trial", "point", "status", "reason", "share", "score", "loss", "is_chosen"]
+
+
+def trials_table(followed: Sequence[Followed]) -> pd.DataFrame:
+    """One row a trial, study by study."""
+    rows = [_row(one, trial) for one in followed for trial in one.trials]
+    return pd.DataFrame(rows, columns=[*COLUMNS, *COSTS, "keys"]).astype(TYPES)
+
+
+def _row(followed: Followed, trial: Trial) -> dict[str, Any]:
+    is_judged, best = trial.status != NOT_RUN, followed.best
+    return {
+        "stage": followed.study.stage,
+        "family": followed.study.family,
+        "model": followed.study.model,
+        "trial": trial.number,
+        "point": json.dumps(trial.point),
+        "status": trial.status,
+        "reason": trial.reason,
+        "share": trial.share if is_judged else None,
+        "score": trial.score if is_judged else None,
+        "loss": trial.loss if is_judged and trial.loss != float("inf") else None,
+        "is_chosen": best is not None and trial.number == best.number,
+        **{name: _sum(trial, name) for name in COSTS},
+        "keys": ", ".join(run.key for run in trial.runs),
+    }
+
+
+def _sum(trial: Trial, name: str) -> float | None:
+    """Of all runs of a trial that measured it."""
+    found = [record["cost"][name] for record in trial.records if record["cost"].get(name) is not None]
+    return sum(found) if found else None

@@ -1,0 +1,1 @@
+"""Models and weights of timm and torchvision."""

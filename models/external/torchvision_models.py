@@ -1,0 +1,97 @@
+"""torchvision's classifiers: names, networks, and their published weights (DEFAULT).
+
+GoogLeNet and Inception v3 are built without their auxiliary heads. Their published weights want inputs as ours, with
+mean 0.5 and standard deviation 0.5 taken out: torchvision converts to that inside the network, which is left out here.
+"""
+
+import difflib
+import re
+from collections import OrderedDict
+from typing import Any, cast
+
+import torch
+import torchvision.models as library
+from torch import Tensor, nn
+from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
+
+from models.external.downloads import from_address
+from models.external.weights_source import OURS, Channels, InputScaling, Published
+from models.spec.model_error import SpecError
+from models.weights import read_weights
+
+_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+_POSITIONS = "encoder.pos_embedding"
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""Of the published DenseNets: `norm.1.weight` for `norm1.weight`."""
+
+
+def check_name(name: str) -> None:
+    """Raise SpecError for a name that torchvision has not among its classifiers, with the nearest one."""
+    known = library.list_models(module=library)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f", did you mean {close[0]}?" if close else ""
+        raise SpecError(f"torchvision has no classifier {name!r}{hint}; known: {', '.join(known)}")
+
+
+def create(name: str, num_classes: int, image_size: int) -> nn.Module:
+    """The whole network with random initial weights."""
+    device = torch.get_default_device()
+    with torch.device("cpu" if name.startswith("regnet") else device):  # whose plan is computed with tensors
+        network: nn.Module = library.get_model(
+            name, weights=None, num_classes=num_classes, **_arguments(name, image_size)
+        )
+    return network.to(device)
+
+
+def classifier_of(network: nn.Module) -> str | None:
+    """The last linear layer: torchvision's networks end with it."""
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    return linear[-1] if linear else None
+
+
+def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of the same network at another image size, made to fit; without auxiliary heads."""
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith(_AUXILIARY)}
+    if isinstance(network, VisionTransformer) and _POSITIONS in kept:
+        kept = dict(interpolate_embeddings(network.image_size, network.patch_size, kept))
+    return kept
+
+
+def input_scaling(name: str) -> InputScaling:
+    """What the published weights' own transforms do."""
+    if name in _WITH_AUXILIARY_HEADS:
+        return OURS
+    transforms = _published(name).transforms()
+    return InputScaling(cast(Channels, tuple(transforms.mean)), cast(Channels, tuple(transforms.std)))
+
+
+def fetch(name: str) -> Published:
+    """The weights that torchvision calls DEFAULT, from torch's cache or their address."""
+    weights = _published(name)
+    return Published(from_address(weights.url), weights.url, len(weights.meta["categories"]))
+
+
+def create_published(name: str, published: Published, num_classes: int, image_size: int) -> nn.Module:
+    """The whole network with these weights; torchvision itself renames what older files call otherwise."""
+    network = create(name, published.num_classes or num_classes, image_size)
+    content = read_weights(published.path)
+    weights = resampled(network, {_OLD_DENSENET.sub(r"\1\2", key): tensor for key, tensor in content.items()})
+    state = OrderedDict(weights)
+    state._metadata = getattr(content, "_metadata", {})  # type: ignore[attr-defined]
+    network.load_state_dict(state)
+    return network
+
+
+def _arguments(name: str, image_size: int) -> dict[str, Any]:
+    """What a builder has to be told beside the number of classes."""
+    if name in _WITH_AUXILIARY_HEADS:
+        return {"aux_logits": False, "init_weights": True}
+    if name.startswith("vit_"):
+        return {"image_size": image_size}
+    return {"input_size": (image_size, image_size)} if name == "maxvit_t" else {}
+
+
+def _published(name: str) -> Any:
+    return library.get_model_weights(name).DEFAULT

@@ -1,0 +1,93 @@
+"""A finished run's model, ready to use: weights, preprocessing and class names from the run's own folder.
+
+Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that is no
+finished run, and weights that don't fit the model that the record names.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from models.contract import Classifier
+from models.registry import build
+from models.spec.model_error import SpecError
+from models.spec.model_spec import ModelSpec, parse_spec
+from models.weights import load_weights, read_weights
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What the run did to its images: the largest central square at `image_size` pixels, RGB, scaled."""
+
+    image_size: int
+    mean: float
+    std: float
+
+    def __call__(self, image: Image.Image | np.ndarray) -> Tensor:
+        """A picture of any mode and size, or uint8 (height, width, 3) -> float32 (3, image_size, image_size)."""
+        rgb = _upright_rgb(image)
+        size = (self.image_size, self.image_size)
+        if rgb.size != size:
+            rgb = ImageOps.fit(rgb, size, Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).float()
+        return pixels.mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model in eval mode, on the CPU; `preprocess` makes an image its input, without the batch."""
+
+    model: Classifier
+    preprocess: Preprocessing
+    class_names: tuple[str, ...]
+    spec: ModelSpec
+
+
+def load(run_folder: Path | str) -> LoadedModel:
+    """The model that the run in `run_folder` left.
+
+    Raises SpecError where the folder holds no finished run or its weights don't fit the recorded model.
+    """
+    folder = Path(run_folder)
+    record = _read_record(folder)
+    spec = parse_spec(record["run"]["model"])
+    class_names = tuple(record["data"]["class_names"])
+    scaling = record["preprocessing"]
+    preprocess = Preprocessing(int(scaling["image_size"]), float(scaling["mean"]), float(scaling["std"]))
+    model = build(spec, num_classes=len(class_names), image_size=preprocess.image_size)
+    path = folder / "weights.safetensors"
+    load_weights(model, read_weights(path), f"{path}, weights of {spec}")
+    return LoadedModel(model.eval(), preprocess, class_names, spec)
+
+
+def _upright_rgb(image: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
+        return Image.fromarray(image)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits, of which Pillow would clip all but the lowest 8
+        upright = Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8))
+    return upright.convert("RGB")
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / "record.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        status, _ = record["status"], (record["run"]["model"], record["data"], record["preprocessing"])
+    except FileNotFoundError:
+        raise SpecError(f"{folder} holds no run: {path.name} is missing") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpecError(f"{path} is no run's record: {error!r}") from None
+    if record["run"].get("stage") == "probe":
+        raise SpecError(f"the run in {folder} is a probe, which trained no network: load the run that it starts from")
+    if status != "ok":
+        raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
+    return record

@@ -1,0 +1,56 @@
+"""From the encoder's last tokens to one feature an image.
+
+Papers, by the kinds of `pool=`:
+
+- `cls`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 4: what became of the class token.
+- `gap`: Beyer et al. 2022 (arXiv 2205.01580): the mean of the patches.
+- `map`: Zhai et al. 2022 (arXiv 2106.04560), section 3.2: attention of one learned query to the patches, and an MLP.
+- `seq`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.1: the mean of the patches, weighed by a softmax over
+  one learned score each.
+
+Only `cls` has a class token. The norm comes first in all of them; registers are left out, as their paper has it.
+Source: `map` is timm's `AttentionPoolLatent`, under its name there, `attn_pool`.
+"""
+
+import torch
+from timm.layers import AttentionPoolLatent
+from torch import Tensor, nn
+
+from models.spec.sizes import EncoderSize
+
+
+class SequencePool(nn.Module):
+    """Patches (batch, patches, width) -> features (batch, width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, 1)
+        nn.init.trunc_normal_(self.score.weight, std=0.02)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        weights = self.score(patches).softmax(dim=1)  # (batch, patches, 1)
+        return torch.bmm(weights.transpose(1, 2), patches)[:, 0]
+
+
+class MeanPool(nn.Module):
+    """Patches (batch, patches, width) -> features (batch, width)."""
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return patches.mean(dim=1)
+
+
+def build_pool(pool: str, size: EncoderSize) -> nn.Module | None:
+    """What pools normalised patches; None for the class token, which pools them as it goes."""
+    match pool:
+        case "cls":
+            return None
+        case "gap":
+            return MeanPool()
+        case "seq":
+            return SequencePool(size.width)
+    attention: nn.Module = AttentionPoolLatent(
+        size.width, num_heads=size.heads, mlp_ratio=size.mlp_ratio, norm_layer=nn.LayerNorm
+    )
+    attention.get_submodule("norm").eps = size.norm_eps  # type: ignore[assignment]
+    return attention

@@ -1,0 +1,1 @@
+"""Names, options and sizes of models. Imports no torch."""

@@ -1,0 +1,167 @@
+"""The presets: which models there are, how large they are and which options each takes.
+
+Plain data, so that planning and reporting read it without torch. ViTs: tiny to huge as in Dosovitskiy et al. 2021
+(arXiv 2010.11929) and Touvron et al. 2021 (arXiv 2012.12877), lite7 as in Hassani et al. 2021 (arXiv 2104.05704);
+pico and nano are ours, for CPUs. Each ViT has members of the other families within 20 % of its parameters, or of its
+multiply-accumulates (`models.spec.size_classes`); the convolutional presets at 32 pixels are cut to that.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.spec.options import STEM, TOKENIZER_OPTIONS, Option, encoder_options
+from models.spec.sizes import (
+    BotNetSize,
+    CompactSize,
+    EncoderSize,
+    HybridSize,
+    PaperTrunkSize,
+    ResNetSize,
+    Size,
+    TimmSize,
+    TrunkSize,
+)
+
+Family = Literal["vit", "cnn", "hybrid"]
+FAMILIES: tuple[Family, ...] = ("vit", "cnn", "hybrid")
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """A convolutional tokenizer, `3x1`: the kernel's pixels a side, and how many convolutions with a pool each."""
+
+    kernel: int
+    layers: int
+
+    def __str__(self) -> str:
+        return f"{self.kernel}x{self.layers}"
+
+    @property
+    def stride(self) -> int:
+        """Of one convolution: 1 up to 5x5, 2 at 7x7, as the authors' code chooses it."""
+        return max(1, self.kernel // 2 - 1)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the image per token, a side: each convolution is followed by a pool of stride 2."""
+        return int((2 * self.stride) ** self.layers)
+
+
+Patch = int | Convolutions
+"""What stands behind the slash: pixels a token, or the convolutions that make one."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named point of a family; `patch` is the one listed (None: the preset takes none)."""
+
+    family: Family
+    size: Size
+    patch: Patch | None = None
+    options: tuple[Option, ...] = ()
+
+
+def _vit(patch: int, size: EncoderSize) -> Preset:
+    return Preset("vit", size, patch, (*encoder_options(size.depth), *TOKENIZER_OPTIONS))
+
+
+def _trunk_hybrid(patch: int, trunk: TrunkSize | PaperTrunkSize, encoder: EncoderSize) -> Preset:
+    return Preset("hybrid", HybridSize(trunk, encoder), patch, encoder_options(encoder.depth))
+
+
+def _compact(patch: Convolutions, encoder: EncoderSize) -> Preset:
+    return Preset("hybrid", CompactSize(encoder), patch, encoder_options(encoder.depth, pool="seq"))
+
+
+def _compact_encoder(width: int, depth: int, heads: int, mlp_ratio: int) -> EncoderSize:
+    return EncoderSize(width, depth, heads, mlp_ratio, qkv_bias=False, renormalised=True, norm_eps=1e-5)
+
+
+_PICO = EncoderSize(width=64, depth=4, heads=4)
+_NANO = EncoderSize(width=128, depth=6, heads=4)
+_TINY = EncoderSize(width=192, depth=12, heads=3)
+_SMALL = EncoderSize(width=384, depth=12, heads=6)
+_BASE = EncoderSize(width=768, depth=12, heads=12)
+_LARGE = EncoderSize(width=1024, depth=24, heads=16)
+_HUGE = EncoderSize(width=1280, depth=32, heads=16)
+_LITE7 = _compact_encoder(width=256, depth=7, heads=4, mlp_ratio=2)
+
+_VITS = {
+    "vit_pico": _vit(8, _PICO),
+    "vit_nano": _vit(8, _NANO),
+    "vit_lite7": _vit(4, _LITE7),
+    "vit_tiny": _vit(4, _TINY),
+    "vit_small": _vit(16, _SMALL),
+    "vit_base": _vit(16, _BASE),
+    "vit_large": _vit(16, _LARGE),
+    "vit_huge": _vit(14, _HUGE),
+}
+
+_BIT_PICO = TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
+_BIT_NANO = TrunkSize((1, 2, 4), (64, 128, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
+_BIT_TINY = TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
+
+
+def _bit(depths: tuple[int, int, int, int], factor: int = 1) -> Preset:
+    """A BiT-R of the paper: `factor` times the width."""
+    widths = tuple(width * factor for width in (256, 512, 1024, 2048))
+    return Preset("cnn", TrunkSize(depths, widths, (1, 2, 2, 2), 64 * factor, 7, 2, stem_pool=True))
+
+
+def _resnet(depths: tuple[int, int, int, int], *, bottleneck: bool) -> Preset:
+    return Preset("cnn", ResNetSize(depths, bottleneck), options=(STEM,))
+
+
+def _convnext(architecture: str) -> Preset:
+    return Preset("cnn", TimmSize(architecture, stride=32), options=(STEM,))
+
+
+_CNNS = {
+    "bit_resnet_pico": Preset("cnn", _BIT_PICO),
+    "bit_resnet_nano": Preset("cnn", _BIT_NANO),
+    "bit_resnet_tiny": Preset("cnn", _BIT_TINY),
+    "bit_resnet50": _bit((3, 4, 6, 3)),
+    "bit_resnet101": _bit((3, 4, 23, 3)),
+    "bit_resnet152": _bit((3, 8, 36, 3)),
+    "bit_resnet50x2": _bit((3, 4, 6, 3), factor=2),
+    "bit_resnet152x2": _bit((3, 8, 36, 3), factor=2),
+    "resnet18": _resnet((2, 2, 2, 2), bottleneck=False),
+    "resnet34": _resnet((3, 4, 6, 3), bottleneck=False),
+    "resnet50": _resnet((3, 4, 6, 3), bottleneck=True),
+    "resnet101": _resnet((3, 4, 23, 3), bottleneck=True),
+    "resnet152": _resnet((3, 8, 36, 3), bottleneck=True),
+    "convnext_atto": _convnext("convnext_atto"),
+    "convnext_femto": _convnext("convnext_femto"),
+    "convnext_tiny": _convnext("convnext_tiny"),
+    "convnext_small": _convnext("convnext_small"),
+    "convnext_base": _convnext("convnext_base"),
+    "convnext_xlarge": _convnext("convnext_xlarge"),
+    "convnext_huge": _convnext("convnextv2_huge"),
+}
+
+_R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
+_R_NANO = TrunkSize((1, 1), (64, 128), (1, 2), 32, stem_stride=2, norm_groups=16)
+_R_TINY = TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2)
+_R26 = PaperTrunkSize((2, 2, 2, 2))
+_R50_STRIDE_16 = PaperTrunkSize((3, 4, 9))
+_R50 = PaperTrunkSize((3, 4, 6, 3))
+
+_HYBRIDS = {
+    "r_pico+vit_pico": _trunk_hybrid(8, _R_PICO, _PICO),
+    "r_nano+vit_nano": _trunk_hybrid(8, _R_NANO, _NANO),
+    "r_tiny+vit_tiny": _trunk_hybrid(4, _R_TINY, _TINY),
+    "r26+vit_small": _trunk_hybrid(32, _R26, _SMALL),
+    "r50+vit_base": _trunk_hybrid(16, _R50_STRIDE_16, _BASE),
+    "r50+vit_large": _trunk_hybrid(32, _R50, _LARGE),
+    "cct_2": _compact(Convolutions(3, 2), _compact_encoder(width=128, depth=2, heads=2, mlp_ratio=1)),
+    "cct_4": _compact(Convolutions(3, 2), _compact_encoder(width=128, depth=4, heads=2, mlp_ratio=1)),
+    "cct_6": _compact(Convolutions(3, 1), _compact_encoder(width=256, depth=6, heads=4, mlp_ratio=2)),
+    "cct_7": _compact(Convolutions(3, 1), _LITE7),
+    "cct_14": _compact(Convolutions(7, 2), _compact_encoder(width=384, depth=14, heads=6, mlp_ratio=3)),
+    "botnet50": Preset("hybrid", BotNetSize((3, 4, 6, 3)), options=(STEM,)),
+    "coatnet_0": Preset("hybrid", TimmSize("coatnet_0_224", stride=32), options=(STEM,)),
+    "coatnet_5": Preset("hybrid", TimmSize("coatnet_5_224", stride=32), options=(STEM,)),
+    "maxvit_tiny": Preset("hybrid", TimmSize("maxvit_tiny_tf_224", stride=32), options=(STEM,)),
+}
+
+PRESETS: dict[str, Preset] = _VITS | _CNNS | _HYBRIDS

@@ -1,0 +1,183 @@
+"""What is said of models and pairs on a ladder is what the statistics say, and what they refuse is a reason."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.analysis.correctness import Answers
+from bench.analysis.ladder.across_targets import across_targets
+from bench.analysis.ladder.crossings import crossing, sides
+from bench.analysis.ladder.error_consistency import NO_ANSWERS, likenesses
+from bench.analysis.ladder.growth import duels, growth
+from bench.analysis.ladder.rungs import Ladder, OnLadder
+from bench.analysis.stats.aggregate import interquartile_mean, probability_of_improvement
+from bench.analysis.stats.consistency import error_consistency, self_consistency
+from bench.analysis.stats.ranks import rank
+from bench.analysis.stats.scaling import LawCurve
+from bench.analysis.stats.trends import difference_slope, slope
+
+SIZES = (256, 1024, 4096, 16384, 65536)
+RISES = {"resnet": ("cnn", 0.6, 0.02), "vit": ("vit", 0.4, 0.08), "r+vit": ("hybrid", 0.55, 0.05)}
+"""Model -> family, accuracy at the smallest rung, and what the next one adds, the others half as much each."""
+
+MakeLadder = Callable[..., Ladder]
+
+
+@pytest.fixture
+def make_ladder(rng: np.random.Generator) -> MakeLadder:
+    """Three models that learn more from more images."""
+
+    def make(
+        num_rungs: int = 3, num_seeds: int = 4, num_targets: int = 1, num_images: int = 60, answers: bool = True
+    ) -> Ladder:
+        models = []
+        hard = rng.random((num_targets, 1, num_images, 1))
+        for name, (family, start, step) in RISES.items():
+            accuracy = (
+                start + 2 * step * (1 - 0.5 ** np.arange(num_rungs)) + rng.normal(0, 0.01, (num_seeds, 1, num_rungs))
+            )
+            noise = rng.random((num_targets, num_seeds, num_images, num_rungs))
+            right = ((hard + noise) / 2 < accuracy).astype(float)
+            parts = tuple(right if answers else right.mean(axis=2, keepdims=True))
+            images = tuple(f"images-{number}" if answers else "" for number in range(num_targets))
+            models.append(OnLadder(name, family, parts, images, ""))
+        targets = tuple(f"target-{number}" for number in range(num_targets))
+        setting = (32, "fine-tune", None, "images")
+        return Ladder("fractals", 32, targets, *setting, SIZES[:num_rungs], tuple(range(num_seeds)), tuple(models))
+
+    return make
+
+
+def _broken(ladder: Ladder, name: str) -> Ladder:
+    """With one model lacking a seed."""
+    models = [
+        OnLadder(model.model, model.family, (), (), "at 256 images seed 1 diverged") if model.model == name else model
+        for model in ladder.models
+    ]
+    return replace(ladder, models=tuple(models))
+
+
+def test_growth_is_each_models(make_ladder: MakeLadder) -> None:
+    """Its accuracy at each rung with an interval within 0 to 1, and its slope; below five rungs lines, and why."""
+    ladder = make_ladder()
+    for model, found in zip(ladder.models, growth(ladder), strict=True):
+        (part,) = model.parts
+        assert (found.model, found.family, found.reason) == (model.model, model.family, "")
+        assert [rung.size for rung in found.rungs] == list(SIZES[:3])
+        assert [rung.mean for rung in found.rungs] == pytest.approx(part.mean(axis=(0, 1)))
+        for rung in found.rungs:
+            assert rung.interval is not None
+            assert 0 < rung.interval.low < rung.mean < rung.interval.high < 1
+        assert found.slope == slope(SIZES[:3], [part]).interval()
+        assert not isinstance(found.curve, LawCurve)
+        assert (found.parameters, found.no_law) == (None, "3 rungs; a power law needs 5")
+
+
+def test_laws_are_fitted_from_five_rungs_on(make_ladder: MakeLadder) -> None:
+    """With their parameters."""
+    for found in growth(make_ladder(5, num_images=2000)):
+        assert isinstance(found.curve, LawCurve)
+        assert found.no_law == ""
+        assert found.parameters is not None
+        assert found.parameters.exponent.low < found.curve.law.exponent < found.parameters.exponent.high
+
+
+def test_duels_are_between_families(make_ladder: MakeLadder) -> None:
+    """The ViT before the hybrid before the CNN, with the crossing and the slope of their difference."""
+    ladder = make_ladder()
+    resnet, vit, hybrid = ladder.models
+    found = duels(ladder)
+    assert [(duel.first.model, duel.second.model) for duel in found] == [
+        ("vit", "r+vit"),
+        ("vit", "resnet"),
+        ("r+vit", "resnet"),
+    ]
+    for duel, first, second in zip(found, (vit, vit, hybrid), (hybrid, resnet, resnet), strict=True):
+        assert duel.crossing == crossing(*sides(SIZES[:3], first.parts, second.parts))
+        assert duel.slope == difference_slope(SIZES[:3], first.parts, second.parts).interval()
+        assert duel.beyond is None
+        apart = (first.parts[0] - second.parts[0]).mean(axis=(0, 1))
+        assert [rung.mean for rung in duel.rungs] == pytest.approx(apart)
+
+
+def test_what_can_not_be_told_has_a_reason(make_ladder: MakeLadder) -> None:
+    """A seed that is missing undecides the model and its pairs; one seed shows means and no interval."""
+    broken = _broken(make_ladder(), "vit")
+    assert [one.reason for one in growth(broken)] == ["", "at 256 images seed 1 diverged", ""]
+    reasons = [duel.reason for duel in duels(broken)]
+    assert reasons == ["vit: at 256 images seed 1 diverged"] * 2 + [""]
+    single = make_ladder(num_seeds=1)
+    for found in growth(single):
+        assert len(found.rungs) == 3
+        assert {rung.interval for rung in found.rungs} == {None}
+        assert (found.slope, found.reason) == (None, "one seed shows no spread; an interval needs two")
+    assert {duel.crossing for duel in duels(single)} == {None}
+    assert {duel.reason for duel in duels(single)} == {"one seed shows no spread; an interval needs two"}
+    assert duels(make_ladder(num_rungs=1)) == ()
+    assert {one.curve for one in growth(make_ladder(num_rungs=1))} == {None}
+
+
+def test_targets_are_put_together(make_ladder: MakeLadder) -> None:
+    """Interquartile means and probabilities of improvement at each rung, and ranks at the largest."""
+    ladder = make_ladder(num_rungs=2, num_targets=4)
+    resnet, vit, _ = ladder.models
+    found = across_targets(ladder)
+    assert found.num_targets == 4
+    for model, overall in zip(ladder.models, found.models, strict=True):
+        expected = [interquartile_mean([part[:, :, rung] for part in model.parts]).interval() for rung in (0, 1)]
+        assert [rung.interval for rung in overall.rungs] == expected
+    improvement = found.improvements[1]
+    assert (improvement.first, improvement.second) == (vit, resnet)
+    one, other = (np.stack([part.mean(axis=1) for part in model.parts], axis=1)[:, :, 1] for model in (vit, resnet))
+    assert improvement.rungs[1].interval == probability_of_improvement(one, other)
+    accuracy = [np.mean([part[:, :, 1].mean(axis=1) for part in model.parts], axis=0) for model in ladder.models]
+    assert found.ranking == rank([model.model for model in ladder.models], np.array(accuracy).T)
+
+
+def test_what_can_not_be_put_together_has_a_reason(make_ladder: MakeLadder) -> None:
+    """A seed that is missing, one seed, two models."""
+    broken = across_targets(_broken(make_ladder(), "resnet"))
+    assert [overall.reason for overall in broken.models] == ["at 256 images seed 1 diverged", "", ""]
+    assert [one.reason for one in broken.improvements] == ["", *["resnet: at 256 images seed 1 diverged"] * 2]
+    assert (broken.ranking, broken.no_ranking) == (None, "resnet: at 256 images seed 1 diverged")
+    single = across_targets(make_ladder(num_seeds=1))
+    assert single.no_ranking == "one seed shows no spread; ranks over seeds need two"
+    assert {overall.rungs for overall in single.models} == {()}
+    assert {overall.reason for overall in single.models} == {"one seed shows no spread; an interval needs two"}
+    level = make_ladder()
+    flat = replace(level.models[0], parts=(level.models[0].parts[0] * np.array([0, 1, 1]),))
+    reason = across_targets(replace(level, models=(flat, *level.models[1:]))).models[0].reason
+    assert reason == "at 256 images every value is 0; what never differs has no interval"
+    two = make_ladder()
+    pair = across_targets(replace(two, models=two.models[:2]))
+    assert pair.no_ranking.startswith("2 models")
+    assert len(pair.improvements) == 1
+
+
+def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> None:
+    """Of each pair, whatever its families, and of each model from seed to seed."""
+    ladder = make_ladder()
+    answers = {model.model: Answers(ladder.seeds, model.parts[0][:, :, -1], model.images[0]) for model in ladder.models}
+    found = likenesses(ladder)
+    assert [(one.first.model, one.second.model) for one in found] == [
+        ("resnet", "vit"),
+        ("resnet", "r+vit"),
+        ("vit", "r+vit"),
+        *((name, name) for name in RISES),
+    ]
+    for one in found:
+        first, second = answers[one.first.model], answers[one.second.model]
+        assert one.consistency == (self_consistency(first) if one.is_own else error_consistency(first, second))
+        assert one.reason == ""
+
+
+def test_errors_that_can_not_be_compared_have_a_reason(make_ladder: MakeLadder) -> None:
+    """Accuracies alone, a seed that is missing, two seeds for pairs of seeds."""
+    assert {one.reason for one in likenesses(make_ladder(answers=False))} == {NO_ANSWERS}
+    broken = likenesses(_broken(make_ladder(), "resnet"))
+    assert [one.reason != "" for one in broken] == [True, True, False, True, False, False]
+    two = likenesses(make_ladder(num_seeds=2))
+    assert [one.consistency is not None for one in two] == [True] * 3 + [False] * 3
+    assert {one.reason for one in two if one.is_own} == {"2 seeds; pairs of seeds show their spread from three on"}

@@ -1,0 +1,82 @@
+"""The device of the benchmarks, and what the JSON says about the machine."""
+
+import platform
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import pytest
+import torch
+
+from bench.speed.allocator import keep_freed_memory
+from bench.speed.benchmark_session import Measurement, effort_of
+from bench.speed.cases import Case, asked_for, select
+from bench.speed.summary import lines, without_energy
+
+MEASUREMENT = pytest.StashKey[Measurement]()
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """What `--bench-device` names; the session ends where it is not there."""
+    name = request.config.getoption("bench_device")
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.exit(
+            "--bench-device cuda: this machine has no CUDA device; allowed here: cpu", pytest.ExitCode.USAGE_ERROR
+        )
+    return torch.device(name)
+
+
+@pytest.fixture(scope="session")
+def in_full(request: pytest.FixtureRequest) -> bool:
+    """Whether `--bench-full` lets benchmarks take the time that they want."""
+    return bool(request.config.getoption("bench_full"))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As in a run on a CPU: one thread for each worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def measurement(request: pytest.FixtureRequest, device: torch.device) -> Iterator[Measurement]:
+    """The session's speeds: the rows of the tests that will run, and no others."""
+    config, before = request.config, torch.get_num_threads()
+    selection = select(*asked_for(config))
+    parameters = [item.callspec.params.get("case") for item in request.session.items if has_parameters(item)]
+    if device.type == "cpu":
+        torch.set_num_threads(selection.threads)
+        keep_freed_memory()
+    config.stash[MEASUREMENT] = measurement = Measurement(
+        selection,
+        "cuda" if device.type == "cuda" else "cpu",
+        effort_of(config),
+        frozenset(case for case in parameters if isinstance(case, Case)),
+        config.getoption("bench_results"),
+    )
+    yield measurement
+    torch.set_num_threads(before)
+
+
+def has_parameters(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Whether a test is one of several of its function, and not to be skipped."""
+    return isinstance(item, pytest.Function) and hasattr(item, "callspec") and not item.get_closest_marker("skip")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    measurement = config.stash.get(MEASUREMENT, None)
+    if measurement is not None and measurement.path is not None:
+        terminalreporter.section("speeds")
+        for line in (*lines(measurement.tables.values()), *without_energy(measurement.energy, measurement.device)):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"kept in {measurement.path}; bench report shows them beside the accuracies")
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    on_cuda = config.getoption("bench_device") == "cuda" and torch.cuda.is_available()
+    machine_info["torch"] = torch.__version__
+    machine_info["gpu"] = torch.cuda.get_device_name() if on_cuda else None
+    machine_info["platform"] = platform.platform()

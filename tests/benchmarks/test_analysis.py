@@ -1,0 +1,63 @@
+"""Seconds and memory of `bench report` on 1,000 cells of 10,000 test images each: tables, claims, figures and pages.
+
+The time must grow no faster than the cells.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tests.benchmarks.support.analysed_store import CELLS_A_TARGET, TARGETS, write_store
+
+NUM_IMAGES = 10_000
+LIMIT_S = 60.0
+LIMIT_BYTES = 4 * 2**30
+MOST_GROWTH = 1.3
+"""How many times as long a cell may take among all of them as among a quarter: once, and what a busy machine adds."""
+
+SCRIPT = """
+import json, sys, time
+from pathlib import Path
+started = time.perf_counter()
+from bench.cli.app import app
+try:
+    app(["report", "analysed", "--results", sys.argv[1], "--reports", sys.argv[1] + "-reports"])
+except SystemExit as end:
+    assert not end.code, end.code
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+peak = 1024 * int(status["VmHWM"].split()[0])  # of this program alone: ru_maxrss is at least that of what began it
+print(json.dumps({"seconds": time.perf_counter() - started, "bytes": peak}))
+"""
+
+
+@pytest.mark.benchmark(group="analysis")
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+def test_analysis_of_a_thousand_cells(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """From records and predictions; then again from the answers that were kept."""
+    num_targets = len(TARGETS)
+    quarter, whole = (write_store(tmp_path / str(number), number, NUM_IMAGES) for number in (1, num_targets))
+    few = _analyse(quarter)
+    first = benchmark.pedantic(_analyse, args=(whole,), rounds=1)
+    again = _analyse(whole)
+    for store, cells in ((quarter, CELLS_A_TARGET), (whole, num_targets * CELLS_A_TARGET)):
+        assert len(pd.read_parquet(store / "analysed/tables/cells.parquet")) == cells
+        comparison = pd.read_parquet(store / "analysed/tables/comparison.parquet")
+        assert set(comparison["method"]) == {"seeds and images"}
+    benchmark.extra_info.update(quarter=few, first=first, again=again)
+    if benchmark.stats is not None:  # absent under --benchmark-disable
+        assert max(first["seconds"], again["seconds"]) < LIMIT_S
+        assert max(first["bytes"], again["bytes"]) < LIMIT_BYTES
+        assert first["seconds"] < MOST_GROWTH * num_targets * few["seconds"]
+
+
+def _analyse(results: Path) -> dict[str, Any]:
+    ended = subprocess.run([sys.executable, "-c", SCRIPT, results], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return found

@@ -1,0 +1,94 @@
+"""Our training loop beside a bare one: the same model, batches and work on the device, in turns in one process.
+
+What holds on a CPU, for a step at batch 32 with clipping, schedule and an average of the weights: at most 5 % more
+time for the smallest models, at most 3 % from tiny up. Ours is watched as a run is: it reports how far it is every
+second, draws curves and looks after its checkpoints; what a checkpoint itself takes is not in it. Rounds of the default
+selection are an eighth as long, so that their intervals are wider.
+"""
+
+from dataclasses import asdict
+from itertools import islice, repeat
+from pathlib import Path
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import models
+from bench.config.recipe import Settings
+from bench.config.resolved import resolve
+from bench.config.suite import load_suite
+from bench.plan.expand import expand
+from bench.runner.run_options import AS_USUAL
+from bench.runner.session import Sitting
+from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
+from bench.speed.tasks import device_and_precision, go_on
+from bench.store.store import open_store
+from bench.training.loop import accelerator_for
+from bench.training.trainer import Training
+from tests.benchmarks.support.bare_loop import barely_trained
+from tests.benchmarks.support.side_by_side import side_by_side
+
+BATCH_SIZE = 32
+SMALLEST, FROM_TINY_UP = 1.05, 1.03
+"""How many times as long as the bare loop's a step may take."""
+CASES = [
+    pytest.param("vit_pico/8", 32, SMALLEST, marks=pytest.mark.core),
+    pytest.param("bit_resnet_pico", 32, SMALLEST, marks=pytest.mark.core),
+    pytest.param("r_pico+vit_pico/8", 32, SMALLEST, marks=pytest.mark.core),
+    ("vit_tiny/4", 2, FROM_TINY_UP),
+    ("bit_resnet_tiny", 1, FROM_TINY_UP),
+]
+"""Model, steps in a round of `--bench-full`, and the limit."""
+SHORTER = 8
+"""How many times as short the rounds of the default selection are."""
+PAIRS = 11
+NUM_STEPS = 640
+"""Of the training that rounds are parts of, as in the suite `cpu`."""
+
+
+@pytest.mark.benchmark(group="loop")
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("name", "steps", "limit"), CASES)
+def test_loop_beside_a_bare_one(
+    benchmark: BenchmarkFixture,
+    device: torch.device,
+    name: str,
+    steps: int,
+    limit: float,
+    in_full: bool,
+    tmp_path: Path,
+) -> None:
+    steps = steps if in_full else max(1, steps // SHORTER)
+    accelerator = accelerator_for(*device_and_precision(device))
+    settings = Settings(batch_size=BATCH_SIZE, ema=0.999)
+    batch = random_batch(BATCH_SIZE, device.type)
+    bare, ours = (
+        models.build(name, num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0).to(device) for _ in range(2)
+    )
+    bare_steps = barely_trained(bare, repeat(batch), NUM_STEPS, settings)
+    training = Training(ours, NUM_STEPS, settings, accelerator)
+    sitting = sitting_in(tmp_path)
+    sitting.begin(training, resumed=False)
+    found = side_by_side(
+        benchmark,
+        lambda: list(islice(bare_steps, steps)),
+        lambda: go_on(training, batch, steps, sitting.watch),
+        device=device.type,
+        pairs=PAIRS,
+    )
+    sitting.close()
+    benchmark.extra_info |= {"model": name, "batch_size": BATCH_SIZE, "steps_a_round": steps, "device": device.type}
+    benchmark.extra_info["limit"] = limit
+    benchmark.extra_info |= asdict(found)
+    print(f"{name}: a step of our loop takes {found} times as long as the bare loop's")
+    if device.type == "cpu" and benchmark.enabled:
+        assert found.low <= limit
+
+
+def sitting_in(results: Path) -> Sitting:
+    """What watches a run of the suite `cpu`."""
+    suite = resolve(*load_suite("cpu"), device="cpu", data_dir=results)
+    run, store = expand(suite).runs[0], open_store(results, suite)
+    store.running_folder(run.key).mkdir(parents=True)
+    return Sitting(run, store, AS_USUAL, lambda: False)

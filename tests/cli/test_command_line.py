@@ -1,0 +1,281 @@
+"""The command line as a person meets it, with its output and exit code.
+
+Some commands run in a process of their own, as a person's do; the others in that of the tests, to the same code.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests import in_process
+
+TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "transfer": 32}}
+
+
+def bench(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "BENCH_DATA": ""}
+    command = [sys.executable, "-m", "bench", *map(str, words)]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a tiny suite of three families, with an ablation, was run and reported."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(
+        """
+        corpus: {name: fractals, classes: 4}
+        subsets: [16, 32]
+        models: [vit_pico/8, bit_resnet_pico, r_pico+vit_pico/8]
+        targets: [digits@20, fractals-heldout@40]
+        seeds: [0, 1]
+        images: {pretrain: 32, transfer: 32}
+        ablations:
+          - {name: position, reference: with, arms: {with: vit_pico/8, none: "vit_pico/8:pos=none"}}
+        """,
+        encoding="utf-8",
+    )
+    ran = bench("run", "tiny.yaml", folder=folder)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "about" in ran.stdout
+    assert "results/tiny" in ran.stdout
+    return folder
+
+
+def test_a_run_leaves_a_row_for_every_cell(finished):
+    cells = pd.read_parquet(finished / "results/tiny/tables/cells.parquet")
+    # Of 2 seeds and 2 targets: 3 models on 2 rungs and from scratch, and 2 arms.
+    assert len(cells) == 2 * 2 * (3 * 3 + 2)
+    assert set(cells["status"]) == {"ok"}
+    assert cells["accuracy"].between(0, 1).all()
+    assert set(cells["family"]) == {"vit", "cnn", "hybrid"}
+    hashes = cells[cells["corpus"] == "fractals"].groupby("subset_images")["subset_hash"].nunique()
+    assert hashes.to_dict() == {16: 1, 32: 1}
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the tables were before a report, and what it printed."""
+
+    tables: dict[str, bytes]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def reported(finished: Path) -> Reported:
+    """The folder's first report, made without torch."""
+    tables = _contents(finished / "results/tiny/tables")
+    script = (
+        "import sys; from bench.cli.app import app\n"
+        "try: app(['report', 'tiny.yaml'])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "loaded = {'torch', 'torchvision', 'timm', 'accelerate'} & sys.modules.keys(); assert not loaded, loaded"
+    )
+    environment = os.environ | {"COLUMNS": "200"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=finished, env=environment, check=True, capture_output=True, text=True)
+    return Reported(tables, done.stdout)
+
+
+def test_a_report_is_rebuilt_from_the_store_alone_byte_for_byte_without_torch(finished, reported):
+    """The tables first as `run` left them, then as `report` rebuilds them and adds what became of the claims."""
+    rebuilt = _contents(finished / "results/tiny/tables")
+    assert rebuilt.keys() - reported.tables.keys() == {"claims.csv", "claims.parquet"}
+    assert {name: content for name, content in rebuilt.items() if name in reported.tables} == reported.tables
+    page = (finished / "reports/tiny/index.html").read_text(encoding="utf-8")
+    assert "vit_pico/8" in page
+    first = _contents(finished / "reports/tiny")
+    assert in_process.bench("report", "tiny", folder=finished).code == 0
+    assert _contents(finished / "reports/tiny") == first
+
+
+def test_a_report_ends_with_the_comparison_and_its_path(reported):
+    assert "bit_resnet_pico" in reported.said
+    assert reported.said.rstrip().endswith("reports/tiny/index.html")
+
+
+def test_the_same_command_again_skips_what_is_finished(finished):
+    before = _times(finished / "results/tiny/runs")
+    again = in_process.bench("run", "tiny.yaml", folder=finished)
+    assert again.code == 0
+    assert "are finished and will be skipped" in again.said
+    assert _times(finished / "results/tiny/runs") == before
+
+
+def test_status_counts(finished):
+    said = in_process.bench("status", "tiny", folder=finished).said
+    assert "ok" in said
+    assert "failed" not in said
+
+
+def test_verify_repeats_a_row_exactly(finished):
+    cells = pd.read_parquet(finished / "results/tiny/tables/cells.parquet")
+    key = cells[(cells["family"] == "cnn") & (cells["subset_images"] == 16)]["transfer_key"].iloc[0]
+    verified = in_process.bench("verify", key, folder=finished)
+    assert verified.code == 0, verified
+    assert "the same, bit for bit" in verified.said
+    assert "reproduced" in verified.said
+
+
+def test_verify_tells_a_figure_that_was_tampered_with(finished, tmp_path):
+    import shutil
+
+    shutil.copytree(finished / "results", tmp_path / "results")
+    cells = pd.read_parquet(tmp_path / "results/tiny/tables/cells.parquet")
+    key = cells[cells["family"] == "cnn"]["transfer_key"].iloc[0]
+    path = tmp_path / "results/tiny/runs" / key / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["metrics"]["test_accuracy"] = 0.999
+    path.write_text(json.dumps(record), encoding="utf-8")
+    verified = in_process.bench("verify", key[:10], folder=tmp_path)
+    assert verified.code == 1
+    assert "not reproduced" in verified.said
+
+
+def test_only_runs_a_row_and_what_it_needs(finished, tmp_path):
+    words = ("run", finished / "tiny.yaml", "--only", "model=bit_resnet_pico,target=digits@20,seed=1,subset=16")
+    ran = in_process.bench(*words, folder=tmp_path)
+    assert ran.code == 0, ran
+    assert len(list((tmp_path / "results/tiny/runs").iterdir())) == 2
+    cells = pd.read_parquet(tmp_path / "results/tiny/tables/cells.parquet")
+    assert cells["status"].value_counts().to_dict() == {"not_run": len(cells) - 1, "ok": 1}
+
+
+def test_a_run_that_fails_is_listed_last_and_the_exit_code_is_1(tmp_path):
+    """A learning rate beyond float32 makes every run diverge."""
+    (tmp_path / "wild.yaml").write_text("{learning_rate: 1.0e+30, clip_norm: null}", encoding="utf-8")
+    _write_tiny(tmp_path / "odd.yaml", models=["bit_resnet_pico"], recipes={"pretrain": "wild.yaml"})
+    ran = in_process.bench("run", "odd.yaml", folder=tmp_path)
+    assert ran.code == 1
+    assert "diverged" in ran.said.splitlines()[-2]
+    assert in_process.bench("report", "odd", folder=tmp_path).code == 0
+
+
+def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
+    _write_tiny(tmp_path / "long.yaml", images={"pretrain": 4096, "transfer": 64})
+    environment = os.environ | {"NO_COLOR": "1"}
+    command = [*interruptible, sys.executable, "-m", "bench", "run", "long.yaml", "--workers", "2"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        runs = tmp_path / "results/long/runs"
+        while process.poll() is None and not list(runs.glob("[0-9a-f]*")):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        process.wait(timeout=30)
+        assert time.monotonic() - start < 10
+        said, _ = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    records = [json.loads((path / "record.json").read_text(encoding="utf-8")) for path in runs.glob("[0-9a-f]*")]
+    assert records
+    assert {record["status"] for record in records} == {"ok"}
+    assert (tmp_path / "results/long/tables/cells.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["plan", "smok"], ["smok", "smoke"]),
+        (["report", "smoke"], ["results/smoke", "bench run smoke"]),
+        (["verify", "feed"], ["feed", "no run has such a key"]),
+        (["models", "--family", "mlp"], ["mlp", "vit, cnn, hybrid"]),
+        (["models", "vit_pico/8", "--family", "cnn"], ["none of vit_pico/8 is of that family"]),
+        (["plan", "smoke", "--only", "seed=9"], ["--only seed=9"]),
+        (["run", "smoke", "--results", "/proc/nothing"], ["/proc/nothing/smoke: cannot be written", "--results DIR"]),
+        (["run", "smoke", "--device", "tpu"], ["tpu", "cpu"]),
+    ],
+)
+def test_wrong_input_is_one_message_and_exit_code_2(tmp_path, words, parts):
+    ended = in_process.bench(*words, folder=tmp_path)
+    assert ended.code == 2
+    assert "Traceback" not in ended.errors + ended.said
+    for part in parts:
+        assert part in ended.errors
+
+
+def test_a_process_ends_with_that_message_and_code(tmp_path):
+    ended = bench("plan", "smok", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert "smoke" in ended.stderr
+
+
+def test_planning_imports_no_torch(tmp_path):
+    script = (
+        "import sys; from bench.cli.app import app\n"
+        "try: app(['plan', 'cpu'])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "loaded = {'torch', 'torchvision', 'timm', 'accelerate', 'sklearn'} & sys.modules.keys()\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_the_plan_as_json_names_every_run(tmp_path):
+    planned = json.loads(in_process.bench("plan", "smoke", "--json", folder=tmp_path).said)
+    keys = [run["key"] for run in planned["runs"]]
+    assert len(keys) == len(set(keys)) > 10
+    assert planned["suite"]["name"] == "smoke"
+
+
+def test_the_models_are_listed(tmp_path):
+    names = ("vit_pico/8", "cct_2/3x2", "r_pico+vit_pico/8")
+    listed = json.loads(in_process.bench("models", *names, "--json", "--family", "hybrid", folder=tmp_path).said)
+    assert len(listed) == 2
+    pico = next(entry for entry in listed if entry["model"] == "r_pico+vit_pico/8")
+    assert pico["tokens"] == 16
+    assert 100_000 < pico["parameters"] < 300_000
+    assert {entry["family"] for entry in listed} == {"hybrid"}
+
+
+def test_sizes_and_classes_are_those_at_the_asked_image_size(tmp_path):
+    names = ["resnet50", "vit_small/16", "vit_base/16:tokenizer=conv-stem,depth=11", "bit_resnet152x2", "timm:test_vit"]
+    words = ("models", *names, "--json", "--image-size", "224", "--classes", "1000")
+    entries = {entry["model"]: entry for entry in json.loads(in_process.bench(*words, folder=tmp_path).said)}
+    assert [entries[name]["parameters"] for name in names[:2]] == [25_557_032, 22_050_664]
+    assert [entries[name]["macs"] for name in names[:2]] == [4_089_184_256, 4_598_882_304]
+    assert entries["resnet50"]["size_class"] == entries["resnet50"]["size_class_by_macs"] == "vit_small/16"
+    stem = entries["vit_base/16:depth=11,tokenizer=conv-stem"]
+    assert (stem["family"], stem["size_class"], stem["tokens"]) == ("hybrid", "vit_base/16", 196)
+    assert entries["bit_resnet152x2"]["size_class"] is entries["bit_resnet152x2"]["size_class_by_macs"] is None
+    assert entries["timm:test_vit"]["family"] == "vit"
+
+
+def test_the_models_as_a_table_say_what_is_counted(tmp_path):
+    text = in_process.bench("models", folder=tmp_path).said
+    assert "The two products inside attention are in them" in text
+    assert "Not at 32 px: vit_huge/14." in text
+    assert re.search(r"cct_7/3x1 +hybrid +3\.760 M +1\.182 G +256 +lite7 ", text)
+
+
+def test_a_long_name_leaves_room_for_its_numbers(tmp_path):
+    name = "vit_pico/8:pool=gap,pos=relative,pos_at=every-layer-shared,registers=4"
+    text = in_process.bench("models", name, folder=tmp_path, columns=80).said
+    assert "Not at" not in text
+    assert re.search(r"0\.2\d\d M +\d\.\d{3} M +16 +pico +pico", text), text
+
+
+def _write_tiny(path: Path, **changes: object) -> None:
+    models = {"models": ["vit_pico/8", "bit_resnet_pico"], "corpus": {"name": "fractals", "classes": 4}, "seeds": [0]}
+    path.write_text(json.dumps(models | TINY | changes), encoding="utf-8")
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}

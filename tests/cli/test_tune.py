@@ -1,0 +1,54 @@
+"""What a call of `bench tune` makes next of trials that failed, and of those that are done."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.cli.tune import Trials
+from bench.config.resolved import ResolvedSuite
+from bench.plan.run import Run
+from bench.store.store import Outcome, Store, open_trials
+
+POINTS = ({"learning_rate": 0.001}, {"learning_rate": 0.002})
+TUNING = {"trials": 2, "space": {"learning_rate": {"low": 0.001, "high": 0.01}}}
+
+
+@pytest.fixture
+def suite(resolve_suite) -> ResolvedSuite:
+    return resolve_suite(tuning=TUNING, models=["vit_pico/8"], transfers=["linear"])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_trials(tmp_path / "tuning")
+
+
+def keep(store: Store, run: Run, status: str) -> None:
+    metrics = {"validation_accuracy": 0.5, "validation_loss": 1.0} if status == "ok" else {}
+    record = {"schema_version": 1, "key": run.key, "reason": "", "run": run.resolved(), "data": {}, "cost": {}}
+    store.write(Outcome(record | {"status": status, "metrics": metrics}))
+
+
+def due(trials: Trials) -> list[Run]:
+    return [one.run for _, own in trials.due() for one in own]
+
+
+def test_what_failed_in_an_earlier_call_is_tried_again_once_and_what_diverged_is_not(suite, store):
+    first, second = due(Trials(suite, POINTS, store, is_adopted=False))
+    keep(store, first, "diverged")
+    for status in ("failed", "out_of_memory", "not_run"):
+        keep(store, second, status)
+        trials = Trials(suite, POINTS, store, is_adopted=False)
+        assert due(trials) == [second]
+        trials.tried.add(second.key)
+        assert due(trials) == []
+    keep(store, second, "ok")
+    assert due(Trials(suite, POINTS, store, is_adopted=False)) == []
+
+
+def test_failures_stay_once_the_suite_was_run_with_what_was_chosen(suite, store):
+    first, second = due(Trials(suite, POINTS, store, is_adopted=False))
+    keep(store, first, "ok")
+    keep(store, second, "failed")
+    assert due(Trials(suite, POINTS, store, is_adopted=False)) == [second]
+    assert due(Trials(suite, POINTS, store, is_adopted=True)) == []

@@ -1,0 +1,120 @@
+"""What a suite may ask to be tuned, how each mistake in it is refused, and what a choice does to the recipes."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.config.resolved import ResolvedSuite, resolve
+from bench.config.search_space import Chosen
+from bench.config.suite import load_suite
+from bench.errors import InputError
+from bench.plan.expand import expand
+
+ROOT = Path(__file__).parents[2]
+RATES = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+TUNING = {"trials": 4, "space": RATES | {"weight_decay": [0.0, 0.05]}}
+CHOSEN = tuple(
+    Chosen(stage=stage, family=family, model=model, values=values, trial=2, score=0.5)
+    for stage, family, model, values in (
+        ("pretrain", "vit", "vit_pico/8", {"learning_rate": 0.004}),
+        ("pretrain", "cnn", "bit_resnet_pico", {"learning_rate": 0.0005}),
+        ("transfer", "cnn", "bit_resnet_pico", {"weight_decay": 0.0}),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"space": {"learning_rat": [0.1]}}, 'no setting that can be tuned, did you mean "learning_rate"?; allowed:'),
+        ({"space": {"image_size": [64]}}, "image_size is no setting that can be tuned"),
+        ({"space": {}}, "at least one entry is needed"),
+        ({"space": {"learning_rate": []}}, "at least one entry is needed"),
+        ({"space": {"weight_decay": [0.1, 0.1]}}, "0.1 stands twice"),
+        ({"space": {"learning_rate": {"low": 0.1, "high": 0.1}}}, "low 0.1 is not below high 0.1"),
+        ({"space": {"warmup": {"low": 0.0, "high": 0.1, "log": True}}}, "log: true needs a low above 0"),
+        ({"space": {"learning_rate": {"low": 0.1, "high": float("inf")}}}, "finite number"),
+        ({"trials": 0}, "greater than 0"),
+        ({"halvings": [0.5, 0.25]}, "each share has to be larger than the one before it"),
+        ({"halvings": [1.0]}, "less than 1"),
+        ({"trails": 5}, 'did you mean "trials"?'),
+        ({"space": {"momentum": [0.5]}}, "momentum goes with optimizer: sgd only"),
+        ({"space": {"batch_size": {"low": 16, "high": 64}}}, "does not go into recipe small"),
+        ({"space": {"batch_size": [16, 0]}}, "tuning.space.batch_size: 0 does not go into recipe small"),
+        ({"seed": 0}, "tuning.seed 0 is one of the suite's seeds"),
+    ],
+)
+def test_each_mistake_is_named(resolve_suite, changes, said):
+    with pytest.raises(InputError) as caught:
+        resolve_suite(tuning=TUNING | changes)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"carve": False}, "carve: false leaves no validation images, by which trials are judged"),
+        ({"targets": [{"target": "digits@20", "optional": True}]}, "every target is optional"),
+        (
+            {
+                "recipes": {
+                    "exceptions": [{"model": "vit_pico/8", "pretrain": "medium", "reason": "as it was published"}]
+                }
+            },
+            "recipes.exceptions give a model what no trial chose",
+        ),
+    ],
+)
+def test_what_leaves_trials_without_a_judgement_is_refused(resolve_suite, changes, said):
+    with pytest.raises(InputError, match=said):
+        resolve_suite(tuning=TUNING, **changes)
+
+
+def test_the_trials_seed_stays_apart_from_seeds_that_are_moved(resolve_suite):
+    resolve_suite(tuning=TUNING)
+    with pytest.raises(InputError, match=r"tuning\.seed 1000 is one of the suite's seeds"):
+        resolve_suite(tuning=TUNING, seed_offset=1000)
+
+
+def test_a_tuning_that_is_not_done_changes_no_key(plan_suite):
+    plain, asked = plan_suite(), plan_suite(tuning=TUNING)
+    assert [run.key for run in plain.runs] == [run.key for run in asked.runs]
+
+
+def test_keys_of_suites_without_a_tuning_are_as_they_were():
+    """Those of the results that are kept with the code."""
+    suite = resolve(*load_suite("cpu"), device="cpu", data_dir=Path("nowhere"))
+    kept = pd.read_parquet(ROOT / "results/reference-cpu/tables/runs.parquet")["key"]
+    assert [run.key for run in expand(suite).runs] == kept.tolist()
+
+
+def test_what_was_chosen_is_an_exception_of_its_family_with_its_reason_and_in_the_keys(resolve_suite):
+    written = resolve_suite(tuning=TUNING)
+    suite = written.tuned(CHOSEN)
+    assert suite.recipe_of("vit_pico/8", "pretrain").for_family("vit").learning_rate == 0.004
+    assert suite.recipe_of("bit_resnet_pico", "pretrain").for_family("cnn").learning_rate == 0.0005
+    assert suite.recipe_of("bit_resnet_pico", "transfer").for_family("cnn").weight_decay == 0.0
+    assert suite.recipe_of("vit_pico/8", "transfer") == suite.recipe_of("bit_resnet_pico", "transfer")
+    reasons = {one.reason for recipe in suite.recipes.values() for one in recipe.exceptions}
+    assert reasons == {"tuned: best of 4 trials on validation, equal for all families"}
+    changed = {run.key for run in expand(suite).runs} ^ {run.key for run in expand(written).runs}
+    changed_models = {run.model for plan in (expand(suite), expand(written)) for run in plan.runs if run.key in changed}
+    assert changed_models == {"vit_pico/8", "bit_resnet_pico"}
+
+
+def test_a_choice_stands_above_an_exception_of_the_recipe_and_can_be_taken_back(resolve_suite, tmp_path):
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "exceptions: [{family: vit, set: {learning_rate: 0.1, warmup: 0.5}, reason: as it was published}]",
+        encoding="utf-8",
+    )
+    written = resolve_suite(tuning=TUNING, recipes={"pretrain": str(recipe), "transfer": "small"})
+    suite = written.tuned(CHOSEN)
+    settings = suite.recipe_of("vit_pico/8", "pretrain").for_family("vit")
+    assert (settings.learning_rate, settings.warmup) == (0.004, 0.5)
+    assert suite.untuned() == written
+    assert suite.tuned(CHOSEN) == suite
+    again = ResolvedSuite.model_validate_json(suite.model_dump_json())
+    assert again == suite
+    assert again.untuned() == written

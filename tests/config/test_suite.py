@@ -1,0 +1,250 @@
+"""The suite file: shorthands, defaults, and one clear message for each way to get it wrong."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import timm
+from safetensors.torch import save_file
+
+import models
+from bench.config.suite import known_suites, load_suite
+from bench.data.corpus import corpus_size
+from bench.errors import InputError
+from models.spec.size_classes import Sized, unmatched
+
+ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
+ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
+
+
+EXCEPTION = {"model": "vit_pico/8", "pretrain": "medium", "reason": "a reason of some length"}
+
+
+@pytest.mark.parametrize("name", known_suites())
+def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
+    from bench.config.suite import SUITES
+
+    _, suite = load_suite(name)
+    opening = (SUITES / f"{name}.yaml").read_text(encoding="utf-8").split("\ndescription:")[0]
+    assert f"make bench SUITE={name}" in opening
+    assert "Expected:" in opening
+    assert {spec.partition("_")[0] for spec in suite.models} >= (
+        {"vit", "bit", "r"} if name != "cifar10-scratch" else {"vit", "cct", "resnet18:stem=cifar"}
+    )
+
+
+def test_a_short_corpus_is_a_list_of_one_ladder(write_suite):
+    _, short = load_suite(str(write_suite()))
+    ladder = {"corpus": {"name": "fractals", "classes": 4}, "subsets": [16, 32]}
+    _, long = load_suite(str(write_suite("long", corpus=[ladder], subsets=None)))
+    assert short == long
+
+
+def test_specs_and_targets_become_canonical(write_suite):
+    _, suite = load_suite(str(write_suite(models=["vit_pico/8:pos=learned-1d"], targets=["digits@20"])))
+    assert suite.models == ("vit_pico/8",)
+    assert suite.targets[0].target == "digits@20"
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"models": ["vit_pic/8"]}, ["models.0: given 'vit_pic/8'", "did you mean vit_pico/8"]),
+        ({"models": ["vit_pico/8:pos=nine"]}, ["models", "pos", "sincos-2d"]),
+        ({"models": ["vit_pico/8:colour=red"]}, ["models", "colour", "pos"]),
+        ({"models": ["vit_pico/7"]}, ["vit_pico/7", "padding"]),
+        ({"models": ["vit_pico/8:stride=9"]}, ["stride"]),
+        ({"models": []}, ["models", "at least one"]),
+        ({"models": ["vit_pico/8", "vit_pico/8"]}, ["models", "twice"]),
+        ({"models": ONE_MODEL_TWO_WAYS}, ["models", "vit_pico/8 stands twice"]),
+        ({"seeds": []}, ["seeds", "at least one"]),
+        ({"match": "flops"}, ["match: flops takes its budget from `flops`; leave out images"]),
+        ({"match": "flops", "images": None}, ["match: flops needs a budget, such as flops: {pretrain: 1e12"]),
+        ({"flops": {"pretrain": 1e9, "transfer": 1e9}}, ["match: images", "leave out flops"]),
+        ({"match": "epochs"}, ["match", "'epochs'", "'images', 'flops' or 'seconds'"]),
+        ({"images": {"pretrain": 64, "transfer": 0}}, ["images.transfer is 0, but models are fine-tuned"]),
+        ({"transfers": ["linear"], "carve": False}, ["carve: false leaves no validation images", "linear probes"]),
+        ({"transfers": ["k-shot"], "shots": [0]}, ["shots", "greater than 0"]),
+        ({"recipes": {"exceptions": [EXCEPTION | {"model": "resnet18"}]}}, ["resnet18 is no model of this suite"]),
+        ({"recipes": {"exceptions": [EXCEPTION | {"reason": ""}]}}, ["recipes.exceptions", "reason"]),
+        ({"recipes": {"exceptions": [EXCEPTION, EXCEPTION]}}, ["vit_pico/8 stands twice"]),
+        ({"seeds": [1, 1]}, ["seeds", "1 stands twice"]),
+        ({"seeds": [-1]}, ["seeds.0", "-1"]),
+        ({"subsets": [16, 16]}, ["subsets", "16 stands twice"]),
+        ({"subsets": [0]}, ["subsets", "greater than 0"]),
+        ({"subsets": None}, ["subsets", "missing"]),
+        ({"subsets": ["large"]}, ["subsets", "'large'", "'small', 'medium' or 'big'"]),
+        ({"subsets": ["big", "big"]}, ["subsets", "big stands twice"]),
+        ({"subsets": ["small", "big"]}, ["small, big are proportions", "fractals have no end", "`largest: N`"]),
+        ({"largest": 4096}, ["largest: it is the size of the rung big", "small, medium, big"]),
+        ({"balance": "even"}, ["balance", "'even'", "'natural' or 'strict'"]),
+        ({"targets": ["digit"]}, ["targets", "digit", "digits", "fashion-mnist"]),
+        ({"targets": ["digits", "digits"]}, ["targets", "twice"]),
+        ({"corpus": "fractal"}, ["corpus", "fractal", "fractals"]),
+        ({"corpus": [], "subsets": None, "from_scratch": False}, ["corpus is empty", "from_scratch", "nothing"]),
+        (
+            {"corpus": [], "subsets": None, "budgets": {"subset": 7, "factors": [1]}},
+            ["subset 7", "nothing is pretrained"],
+        ),
+        ({"corpus": {"name": "fractals", "difficulty": {"jiter": 3}}}, ["jiter", "jitter_percent"]),
+        ({"sedes": [0]}, ["sedes", 'did you mean "seeds"', "image_size"]),
+        ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
+        ({"image_size": "large"}, ["image_size", "'large'", "integer"]),
+        ({"size_class": "flops"}, ["size_class", "'flops'", "'parameters' or 'macs'"]),
+        ({"match": "joules"}, ["match", "'joules'", "'images'"]),
+        ({"ablations": [ABLATION | {"reference": "out"}]}, ["ablations.0", "'out'", "none, with"]),
+        ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8"}}]}, ["ablations.0.arms", "at least 2"]),
+        ({"ablations": [ABLATION | {"arms": {"with": "vit_pico/8", "b": "vit_pico/8"}}]}, ["arms", "twice"]),
+        ({"ablations": [ABLATION, ABLATION]}, ["ablations", "position stands twice"]),
+        ({"budgets": {"subset": 7, "factors": [1, 2]}}, ["budgets.subset 7", "16, 32"]),
+        ({"budgets": {"subset": "big", "factors": [1, 2]}}, ["budgets.subset big", "16, 32"]),
+        ({"budgets": {"subset": 16, "factors": [2]}}, ["factor 1"]),
+    ],
+)
+def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(write_suite, changes, parts):
+    path = write_suite(**changes)
+    with pytest.raises(InputError) as caught:
+        load_suite(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"suite {path}: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"recipes": {"pretrain": "smal"}}, ["recipe 'smal'", 'did you mean "small"', "medium"]),
+        ({"subsets": [2, 16]}, ["subsets", "2 images", "4 classes"]),
+        ({"corpus": "digits", "subsets": [10_000]}, ["10,000", "digits", "785"]),
+        ({"corpus": {"name": "digits", "classes": 11}}, ["digits", "10 classes", "11"]),
+        ({"corpus": {"name": "digits", "classes": 4}, "subsets": [500]}, ["digits", "4 of its classes", "500"]),
+        ({"corpus": {"name": "digits", "classes": 4}, "subsets": [3]}, ["subsets", "3 images", "4 classes"]),
+        ({"corpus": "digits", "subsets": [780], "balance": "strict"}, ["780", 'class, "8", has 76', "760"]),
+        ({"subsets": ["medium"], "largest": 4}, ["4 classes and 4 images", "small 2, medium 4, big 4"]),
+        ({"subsets": ["medium", 187], "largest": 4000}, ["187 and medium are the same", "keep one"]),
+        ({"targets": ["cifar10"]}, ["cifar10", "nowhere", "bench data fetch cifar10"]),
+        ({"targets": ["digits@5000"]}, ["digits", "5,000"]),
+        ({"targets": ["folder:nothing/here"]}, ["nothing/here"]),
+        ({"targets": ["arrangement@20"], "image_size": 16}, ["image_size: given 16", "multiple of 4 from 32"]),
+        ({"corpus": "arrangement", "image_size": 16}, ["image_size: given 16", "arrangement has 4 x 4 cells"]),
+    ],
+)
+def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):
+    with pytest.raises(InputError) as caught:
+        resolve_suite(**changes)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"models": ["timm:resnet19"]}, ["models: timm:resnet19", "did you mean resnet1"]),
+        ({"models": ["torchvision:maxvit_t"]}, ["models: torchvision:maxvit_t", "images of 32 pixels", "partition"]),
+        ({"models": ["torchvision:squeezenet1_1"]}, ["models: torchvision:squeezenet1_1", "no linear layer"]),
+        (
+            {"models": ["timm:test_vit:weights=gone.safetensors"]},
+            ["models: timm:test_vit:weights=gone.safetensors", "no file gone.safetensors", "timm:test_vit for random"],
+        ),
+        (
+            {"models": ["timm:test_vit:weights=damaged.safetensors"]},
+            ["models: timm:test_vit:weights=damaged.safetensors", "can't be read as weights"],
+        ),
+        (
+            {"models": ["timm:test_vit:weights=other.safetensors"]},
+            [
+                "models: timm:test_vit:weights=other.safetensors",
+                "weights don't fit",
+                "conv1.0.weight: expected nothing",
+            ],
+        ),
+        (
+            {"models": ["timm:test_resnet:weights=other.safetensors", "timm:test_resnet:weights=same.safetensors"]},
+            ["same.safetensors", "the same weights", "keep one"],
+        ),
+    ],
+)
+def test_a_model_of_another_library_has_to_be_had(resolve_suite, tmp_path, monkeypatch, changes, parts):
+    monkeypatch.chdir(tmp_path)
+    save_file(timm.create_model("test_resnet").state_dict(), "other.safetensors")
+    shutil.copy("other.safetensors", "same.safetensors")
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(InputError) as caught:
+        resolve_suite(**changes)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_an_arm_with_outside_weights_is_refused(write_suite):
+    arms = {"own": "timm:test_resnet", "outside": "timm:test_resnet:pretrained=true"}
+    path = write_suite(ablations=[{"name": "weights", "reference": "own", "arms": arms}])
+    with pytest.raises(InputError, match=r"arm 'outside' is timm:test_resnet:pretrained=true.*list it under models"):
+        load_suite(str(path))
+
+
+def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
+    path = tmp_path / "outside.safetensors"
+    save_file(timm.create_model("resnet10t", num_classes=7).state_dict(), path)
+    (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).outside_weights
+    assert outside.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (outside.source, outside.bare_model) == (str(path), "timm:resnet10t")
+    assert (outside.mean, outside.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_named_rungs_keep_the_proportions_of_the_sets_that_the_literature_compares(resolve_suite):
+    corpus = {"name": "fractals", "classes": 21_000}
+    (ladder,) = resolve_suite(corpus=corpus, subsets=["big", "small", "medium"], largest=300_000_000).corpora
+    sizes = [(rung.images, rung.classes) for rung in ladder.rungs]
+    assert sizes == [(1_300_000, 1_000), (14_000_000, 21_000), (300_000_000, 18_000)]
+
+
+def test_the_largest_rung_of_real_images_is_all_that_its_classes_have(resolve_suite):
+    (ladder,) = resolve_suite(corpus="digits", subsets=["big", 100, "medium"]).corpora
+    assert [(rung.images, rung.classes) for rung in ladder.rungs] == [(33, 10), (100, None), (706, 9)]
+    assert corpus_size(ladder.corpus_of(ladder.rungs[-1]), Path("nowhere")) == 706
+
+
+def test_strict_balance_takes_what_is_even(resolve_suite):
+    (ladder,) = resolve_suite(corpus="digits", subsets=[760], balance="strict").corpora
+    assert ladder.balance == "strict"
+
+
+def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):
+    suite = resolve_suite(targets=["digits@20", {"target": "cifar10", "optional": True}])
+    assert [choice.optional for choice in suite.targets] == [False, True]
+
+
+def test_an_unknown_suite_lists_the_known_ones():
+    with pytest.raises(InputError, match=r'did you mean "smoke"\?; known: .*cpu.*smoke'):
+        load_suite("smok")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("- 1\n- 2", "a mapping of fields is needed"), ("a: [1", "not valid YAML"), ("seeds: [0]\nseeds: [1]", "twice")],
+)
+def test_a_file_that_is_no_suite(tmp_path, text, part):
+    path = tmp_path / "odd.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=part):
+        load_suite(str(path))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"suite nowhere/suite.yaml: cannot be read"):
+        load_suite("nowhere/suite.yaml")
+
+
+def test_the_seed_offset_moves_every_seed(resolve_suite):
+    assert resolve_suite(seeds=[0, 2], seed_offset=100).seeds == (100, 102)
+
+
+@pytest.mark.parametrize("name", ["gpu", "gpu-full"])
+def test_the_shipped_suites_compare_models_of_one_size(name: str) -> None:
+    """They ask for it, and their own models have it."""
+    _, suite = load_suite(name)
+    assert suite.size_class == "parameters"
+    sizes = [Sized(m, models.parse_spec(m).family, models.count(m, image_size=32).parameters) for m in suite.models]
+    assert unmatched(sizes) == []

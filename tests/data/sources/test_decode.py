@@ -1,0 +1,134 @@
+"""Pictures as they come: damaged ones are named, every mode becomes RGB, and each stands upright."""
+
+import io
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.sources.decode import read_pictures
+from bench.errors import BadImage, InputError
+
+
+def decode(source: Path | bytes, image_size: int = 8) -> NDArray[np.uint8]:
+    return read_pictures([source], image_size, lambda index: f"picture {index}")[0]
+
+
+def encode(picture: Image.Image, form: str = "PNG", **settings: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **settings)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """Write a PNG chunk by chunk."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)), (b"IDAT", zlib.compress(rows))]
+    written = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [*chunks, (b"IEND", b"")]
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
+WHOLE = {form: encode(NOISE, form) for form in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM")}
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 50, b"not an image", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"picture 0: not a readable image \(.*\); replace or remove it"):
+        decode(content)
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(InputError, match="not a readable image"):
+        decode(tmp_path / "x.png")
+
+
+def test_the_reason_is_said_in_words_that_stay_the_same(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"")
+    for source in (b"", tmp_path / "x.png"):
+        with pytest.raises(BadImage, match=r"picture 0: not a readable image \(it is empty\); replace or remove it"):
+            decode(source)
+    with pytest.raises(BadImage, match=r"\(its bytes are of no known format\)"):
+        decode(b"not an image")
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_a_truncated_image_is_named(form: str) -> None:
+    decode(WHOLE[form])
+    with pytest.raises(InputError, match="picture 0: not a readable image"):
+        decode(WHOLE[form][: len(WHOLE[form]) // 2])
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6))
+def test_whatever_the_bytes_there_is_an_image_or_a_named_error(form: str, changes: list[tuple[int, int]]) -> None:
+    damaged = bytearray(WHOLE[form])
+    for place, value in changes:
+        damaged[place % len(damaged)] = value
+    with suppress(InputError):
+        assert decode(bytes(damaged)).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("side", [9_500, 14_000])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked(side: int) -> None:
+    """Whether Pillow warns, as of the first, or raises, as of the second."""
+    bomb = png(side, side, 1, 0, bytes((side // 8 + 1) * side))
+    assert len(bomb) < 50_000
+    with pytest.raises(InputError, match=r"picture 0: not a readable image \(.*pixels"):
+        decode(bomb)
+
+
+def test_sixteen_bits_keep_their_upper_eight() -> None:
+    values = [0x0000, 0x3FFF, 0x80AB, 0xFFFF]
+    row = b"\0" + b"".join(struct.pack(">H", value) for value in values)
+    grey = decode(png(4, 4, 16, 0, row * 4), 4)
+    assert grey[0, 0].tolist() == [0x00, 0x3F, 0x80, 0xFF]
+    assert (grey == grey[:1]).all()
+    row = b"\0" + b"".join(struct.pack(">HHH", value, 0x1234, 0xFEDC) for value in values)
+    colour = decode(png(4, 4, 16, 2, row * 4), 4)
+    assert colour[:, 0].tolist() == [[0x00, 0x3F, 0x80, 0xFF], [0x12] * 4, [0xFE] * 4]
+
+
+def test_alpha_is_dropped_and_palettes_are_looked_up() -> None:
+    red = Image.new("RGBA", (8, 8), (200, 30, 10, 0))
+    assert decode(encode(red))[:, 0, 0].tolist() == [200, 30, 10]
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 200, 30, 10])
+    for transparency in (1, bytes([255, 100])):
+        assert decode(encode(palette, transparency=transparency))[:, 4, 4].tolist() == [200, 30, 10]
+    assert decode(encode(Image.new("LA", (8, 8), (77, 0))))[:, 0, 0].tolist() == [77, 77, 77]
+
+
+def test_ink_becomes_light() -> None:
+    cyan = decode(encode(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", quality=100))
+    assert (np.abs(cyan[:, 4, 4].astype(int) - [0, 255, 255]) < 12).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_stands_upright(orientation: int) -> None:
+    """The picture that a camera meant, saved as that camera would, comes back the same."""
+    upright = np.zeros((8, 8, 3), dtype=np.uint8)
+    upright[:4, :4, 0], upright[:4, 4:, 1], upright[4:, :4, 2] = 255, 255, 255
+    turns = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.fromarray(np.ascontiguousarray(turns[orientation])), exif=exif)
+    assert np.array_equal(decode(content), upright.transpose(2, 0, 1))

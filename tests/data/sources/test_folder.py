@@ -1,0 +1,204 @@
+"""`folder:PATH`: splits by sorted names, a fingerprint of the content, every picture made a square RGB array."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
+from bench.data.dataset import Splits
+from bench.data.target import check_target, load_target, parse_target, target_identity
+from bench.errors import InputError
+
+
+def write_folder(root: Path, counts: dict[str, int], suffix: str = "png") -> Path:
+    """Write pictures of 20 x 14 pixels, of which each class has its own range of brightness."""
+    generator = np.random.default_rng(0)
+    for label, (name, count) in enumerate(counts.items()):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = generator.integers(40 * label, 40 * label + 40, (14, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{index:03}.{suffix}")
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "pets", {"cat": 20, "dog": 30, "emu": 10})
+
+
+def load(path: Path, images: str = "", image_size: int = 16) -> Splits:
+    return load_target(parse_target(f"folder:{path}{images}"), seed=0, image_size=image_size, data_dir=Path("x"))
+
+
+def decode(splits: Splits) -> None:
+    """Decode every image."""
+    for part in (splits.train, splits.validation, splits.test):
+        assert len(part.images) == len(part)
+
+
+def test_each_class_gives_its_share_to_each_split(folder: Path) -> None:
+    splits = load(folder)
+    assert splits.class_names == ("cat", "dog", "emu")
+    assert np.bincount(splits.test.labels).tolist() == [4, 6, 2]
+    assert np.bincount(splits.validation.labels).tolist() == [2, 3, 1]
+    assert np.bincount(splits.train.labels).tolist() == [14, 21, 7]
+    ids = np.concatenate([splits.train.ids, splits.validation.ids, splits.test.ids])
+    assert sorted(ids) == list(range(60))
+    assert not splits.flip
+    for part in (splits.train, splits.validation, splits.test):
+        assert np.array_equal(part.images.mean(axis=(1, 2, 3)) // 40, part.labels)
+
+
+def test_the_publishers_test_folder_is_kept(tmp_path: Path) -> None:
+    write_folder(tmp_path / "train", {"cat": 10, "dog": 10})
+    write_folder(tmp_path / "test", {"cat": 3, "dog": 1})
+    splits = load(tmp_path)
+    assert np.bincount(splits.test.labels).tolist() == [3, 1]
+    assert len(splits.train) == 18
+    (tmp_path / "test" / "emu").mkdir()
+    with pytest.raises(InputError, match=r"class emu is not in .*train"):
+        load(tmp_path)
+
+
+def test_the_split_depends_on_the_names_and_not_on_the_pixels(folder: Path, tmp_path: Path) -> None:
+    before = load(folder).split_hash
+    Image.new("RGB", (5, 5)).save(folder / "cat" / "003.png")
+    assert load(folder).split_hash == before
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert load(moved).split_hash == before
+
+
+def test_the_identity_is_the_content_and_no_path(folder: Path, tmp_path: Path) -> None:
+    ref = parse_target(f"folder:{folder}@5")
+    first = target_identity(ref, Path("x"))
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert target_identity(parse_target(f"folder:{moved}@5"), Path("x")) == first
+    assert str(tmp_path) not in str(first)
+    assert first["images"] == 5
+    Image.new("RGB", (5, 5)).save(folder / "cat" / "003.png")
+    assert target_identity(ref, Path("x"))["fingerprint"] != first["fingerprint"]
+    (folder / "cat" / "003.png").rename(folder / "cat" / "0030.png")
+    renamed = target_identity(ref, Path("x"))["fingerprint"]
+    (folder / "cat" / "0030.png").rename(folder / "dog" / "0030.png")
+    assert target_identity(ref, Path("x"))["fingerprint"] != renamed
+
+
+def test_a_folder_is_a_corpus_too(folder: Path) -> None:
+    ref = CorpusRef(name=f"folder:{folder}")
+    small, large = (load_subset(ref, count, 16, Path("x")) for count in (9, 30))
+    assert corpus_size(ref, Path("x")) == 42
+    assert np.array_equal(small.train.ids, large.train.ids[:9])
+    assert np.bincount(small.train.labels).tolist() == [3, 3, 3]
+    assert np.bincount(large.train.labels).tolist() == [12, 11, 7]
+    assert str(folder) not in str(corpus_identity(ref, Path("x")))
+    with pytest.raises(InputError, match="has 42 images to pretrain on; the subset is 43"):
+        load_subset(ref, 43, 16, Path("x"))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    write_folder(tmp_path, {"a": 3, "b": 3}, "tif")
+    pixels = np.full((8, 8), 200, dtype=np.uint8)
+    picture = (
+        Image.fromarray(pixels.astype(np.uint16) << 8) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
+    )
+    assert picture.mode == mode
+    for index in range(3):
+        picture.save(tmp_path / "a" / f"{index:03}.tif")
+    splits = load(tmp_path, image_size=8)
+    white = 255 if mode == "1" else 200
+    assert np.abs(splits.train.images[splits.train.labels == 0].astype(int).mean() - white) < 60
+    assert splits.train.images[splits.train.labels == 0].mean() > 150
+
+
+def test_pictures_are_turned_as_their_camera_says_and_cut_to_the_middle(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"a": 3, "b": 3}, "jpg")
+    pixels = np.zeros((8, 16, 3), dtype=np.uint8)
+    pixels[:, 4:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for index in range(3):
+        Image.fromarray(pixels).save(tmp_path / "a" / f"{index:03}.jpg", exif=exif, quality=100, subsampling=0)
+    train = load(tmp_path, image_size=8).train
+    picture = train.images[train.labels == 0][0, 0]
+    assert (picture[:, :4] < 20).all()
+    assert (picture[:, 4:] > 235).all()
+
+
+def test_an_unreadable_image_is_named(folder: Path) -> None:
+    whole = (folder / "dog" / "007.png").read_bytes()
+    for content in (b"", b"not an image", whole[: len(whole) // 2]):
+        (folder / "dog" / "007.png").write_bytes(content)
+        with pytest.raises(InputError, match=r"dog/007\.png: not a readable image"):
+            decode(load(folder))
+
+
+def test_an_empty_class_folder_is_named(folder: Path) -> None:
+    (folder / "fox").mkdir()
+    (folder / "fox" / "notes.txt").write_text("no image")
+    with pytest.raises(InputError, match=r"fox: 0 images found; a class needs at least 3"):
+        check_target(parse_target(f"folder:{folder}"), Path("x"))
+
+
+def test_an_empty_class_folder_of_the_test_part_is_named(tmp_path: Path) -> None:
+    write_folder(tmp_path / "test" / "train", {"cat": 10, "dog": 10})
+    write_folder(tmp_path / "test" / "test", {"cat": 3, "dog": 0})
+    with pytest.raises(InputError, match=r"test/dog: 0 images found; a class needs at least 1"):
+        load(tmp_path / "test")
+    write_folder(tmp_path / "flat" / "test", {"cat": 10, "dog": 2})
+    with pytest.raises(InputError, match=r"test/dog: 2 images found; a class needs at least 3"):
+        load(tmp_path / "flat" / "test")
+
+
+def test_a_missing_or_flat_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: there is no such folder"):
+        check_target(parse_target(f"folder:{tmp_path / 'nowhere'}"), Path("x"))
+    (tmp_path / "only").mkdir()
+    with pytest.raises(InputError, match=r"1 subfolders found; it needs at least two"):
+        check_target(parse_target(f"folder:{tmp_path}"), Path("x"))
+    assert target_identity(parse_target("folder:nowhere@5"), Path("x")) == {
+        "name": "folder",
+        "version": 1,
+        "fingerprint": None,
+        "images": 5,
+    }
+
+
+def test_more_images_than_the_folder_has_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="asks for 43 training images, but 42 are available"):
+        load(folder, "@43")
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "cat" / "003.png").rename(tmp_path / "secret.png")
+    (folder / "cat" / "003.png").symlink_to(Path("..") / ".." / "secret.png")
+    with pytest.raises(InputError, match=r"cat/003\.png: leads out of .*pets, to .*secret\.png; put a copy"):
+        load(folder)
+    (folder / "cat" / "003.png").unlink()
+    (folder / "cat" / "003.png").symlink_to("004.png")
+    linked = tmp_path / "linked"
+    linked.symlink_to(folder)
+    assert len(load(linked).train) == 42
+    (folder / "dog").rename(tmp_path / "dog")
+    (folder / "dog").symlink_to(tmp_path / "dog")
+    with pytest.raises(InputError, match=r"dog/000\.png: leads out of"):
+        load(folder)
+
+
+def test_a_link_to_nothing_is_named(folder: Path) -> None:
+    (folder / "cat" / "003.png").unlink()
+    (folder / "cat" / "003.png").symlink_to("nothing.png")
+    with pytest.raises(InputError, match=r"cat/003\.png: not a readable image .*No such file"):
+        decode(load(folder))
+    with pytest.raises(InputError, match=r"cat/003\.png: cannot be read \(No such file"):
+        target_identity(parse_target(f"folder:{folder}"), Path("x"))
+
+
+def test_hidden_files_and_other_files_are_left_out(folder: Path) -> None:
+    (folder / "cat" / ".hidden.png").write_bytes(b"")
+    (folder / "cat" / "notes.txt").write_text("")
+    (folder / ".cache").mkdir()
+    assert len(load(folder).train) == 42

@@ -1,0 +1,236 @@
+"""`parquet:PATH`: a file or folder as the Hugging Face hub has them, under the names that its data sets use."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from bench.data.catalogue import OpenData
+from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
+from bench.data.dataset import Splits
+from bench.data.sources import hub_parquet
+from bench.data.target import check_target, load_target, parse_target, target_identity
+from bench.errors import InputError
+
+NAMES = ["ant", "bee", "cat"]
+
+
+def picture(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (12, 9), (number, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write(
+    file: Path,
+    labels: list[int],
+    *,
+    first: int = 0,
+    image: str = "image",
+    label: str = "label",
+    names: list[str] | None = NAMES,
+    typed: bool = True,
+) -> Path:
+    """Write one row a label, whose picture's red is its number, in row groups of 4."""
+    images = [{"bytes": picture(first + row), "path": None} for row in range(len(labels))]
+    features = {image: {"_type": "Image"}, label: {"names": names, "_type": "ClassLabel"}, "id": {"dtype": "int64"}}
+    cells = pa.array(images, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
+    table = pa.table({"id": range(len(labels)), image: cells, label: pa.array(labels, pa.int64())})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if typed else {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata(metadata), file, row_group_size=4)
+    return file
+
+
+def load(path: Path, images: str = "", image_size: int = 8) -> Splits:
+    return load_target(parse_target(f"parquet:{path}{images}"), seed=0, image_size=image_size, data_dir=Path("x"))
+
+
+def decode(splits: Splits) -> None:
+    """Decode every image."""
+    for part in (splits.train, splits.validation, splits.test):
+        assert len(part.images) == len(part)
+
+
+def check_images(splits: Splits) -> None:
+    """Every image has the number of its id, and its label."""
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.images[:, 0, 4, 4].tolist() == part.ids.tolist()
+        assert part.labels.tolist() == [index % 3 for index in part.ids]
+
+
+def test_one_file_is_split_as_a_folder_is(tmp_path: Path) -> None:
+    splits = load(write(tmp_path / "pets.parquet", [0, 1, 2] * 20))
+    check_images(splits)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [42, 6, 12]
+    assert np.bincount(splits.test.labels).tolist() == [4, 4, 4]
+    assert splits.class_names == ("ant", "bee", "cat")
+    assert not splits.flip
+
+
+@pytest.mark.parametrize(
+    ("layout", "sizes"),
+    [
+        (["data/train-00000-of-00002", "data/train-00001-of-00002"], [42, 6, 12]),
+        (["data/train-00000-of-00002", "data/train-00001-of-00002", "data/test-00000-of-00001"], [36, 6, 18]),
+        (["default/train/0000", "default/train/0001", "default/test/0000"], [36, 6, 18]),
+        (["train0", "train1", "validation"], [36, 6, 18]),
+        (["train", "val", "test"], [21, 21, 18]),
+        (["0000", "0001", "0002"], [42, 6, 12]),
+    ],
+)
+def test_a_files_name_says_its_part(layout: list[str], sizes: list[int], tmp_path: Path) -> None:
+    counts = [21, 39] if len(layout) == 2 else [21, 21, 18]
+    for index, (name, count) in enumerate(zip(layout, counts, strict=True)):
+        write(tmp_path / f"{name}.parquet", ([0, 1, 2] * 20)[:count], first=sum(counts[:index]))
+    write(tmp_path / ".cache" / "train-old.parquet", [0])
+    splits = load(tmp_path)
+    check_images(splits)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("image", "label"), ("img", "fine_label"), ("jpg", "cls"), ("photo", "breed"), ("pixel_values", "labels")],
+)
+def test_columns_are_found_by_name_or_by_feature(image: str, label: str, tmp_path: Path) -> None:
+    check_images(load(write(tmp_path / "x.parquet", [0, 1, 2] * 10, image=image, label=label)))
+
+
+def test_without_metadata_classes_are_numbers(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 1, 2] * 10, typed=False)
+    write(tmp_path / "test.parquet", [0, 1], typed=False)
+    assert load(tmp_path).class_names == ("0", "1", "2")
+
+
+def test_only_the_row_groups_asked_for_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = OpenData("parquet", str(write(tmp_path / "x.parquet", [0, 1, 2] * 10)), Path("x"))
+    decoded = []
+    read_pictures = hub_parquet.read_pictures
+    monkeypatch.setattr(
+        hub_parquet, "read_pictures", lambda *given: decoded.append(len(given[0])) or read_pictures(*given)
+    )
+    images = data.read_kept(np.array([29, 0, 3, 28, 0]), 8)
+    assert images[:, 0, 4, 4].tolist() == [29, 0, 3, 28, 0]
+    assert decoded == [2, 2]
+
+
+def test_parquet_is_a_corpus_too(tmp_path: Path) -> None:
+    ref = CorpusRef(name=f"parquet:{write(tmp_path / 'x.parquet', [0, 1, 2] * 20)}")
+    small, large = (load_subset(ref, count, 8, Path("x")) for count in (9, 30))
+    assert corpus_size(ref, Path("x")) == 42
+    assert np.array_equal(small.train.ids, large.train.ids[:9])
+    assert np.bincount(large.train.labels).tolist() == [10, 10, 10]
+
+
+def test_the_identity_is_the_content_and_no_path(tmp_path: Path) -> None:
+    file = write(tmp_path / "one" / "train.parquet", [0, 1, 2] * 20)
+    both = [target_identity(parse_target(f"parquet:{path}@5"), Path("x")) for path in (file, file.parent)]
+    moved = shutil.copytree(tmp_path / "one", tmp_path / "two")
+    (moved / "README.md").write_text("not an image")
+    assert target_identity(parse_target(f"parquet:{moved}@5"), Path("x")) == both[1]
+    renamed = (moved / "train.parquet").rename(moved / "training.parquet")
+    assert target_identity(parse_target(f"parquet:{renamed}@5"), Path("x")) == both[0]
+    assert target_identity(parse_target(f"parquet:{moved}@5"), Path("x")) != both[1]
+    assert str(tmp_path) not in str(both)
+    assert both[0]["name"] == "parquet"
+    write(renamed, [0, 1, 2] * 20, first=1)
+    changed = corpus_identity(CorpusRef(name=f"parquet:{renamed}"), Path("x"))
+    assert changed["fingerprint"] != both[0]["fingerprint"]
+    nowhere = target_identity(parse_target("parquet:nowhere@5"), Path("x"))
+    assert nowhere == {"name": "parquet", "version": 1, "fingerprint": None, "images": 5}
+
+
+def refuse(path: Path, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_target(parse_target(f"parquet:{path}"), Path("x"))
+
+
+def test_a_wrong_place_is_named(tmp_path: Path) -> None:
+    refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder; it needs \.parquet files")
+    refuse(tmp_path, r"no file in it ends with \.parquet; put the hub's files there")
+    write(tmp_path / "test.parquet", [0, 1, 2] * 3)
+    refuse(tmp_path, r"none of its files is of the part train; add train-\*\.parquet")
+    write(tmp_path / "train.parquet", [0, 1, 2] * 9)
+    write(tmp_path / "extra.parquet", [0, 1, 2] * 3)
+    refuse(tmp_path, r"extra\.parquet: its name begins with none of train, .*; rename it, or move it away")
+
+
+def test_a_file_that_is_cut_off_or_none_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.parquet", [0, 1, 2] * 20)
+    whole = file.read_bytes()
+    for content in (b"", b"what is this", whole[: len(whole) // 2], whole[:-1]):
+        file.write_bytes(content)
+        refuse(file, r"x\.parquet: not a readable parquet file of images .*; fetch it again")
+
+
+def test_a_row_group_that_is_damaged_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.parquet", [0, 1, 2] * 20)
+    whole = file.read_bytes()
+    start = pq.read_metadata(file).row_group(3).column(1).data_page_offset
+    file.write_bytes(whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+    check_target(parse_target(f"parquet:{file}"), Path("x"))
+    with pytest.raises(InputError, match=r"x\.parquet"):
+        decode(load(file))
+
+
+def test_wrong_columns_are_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.parquet", [0, 1, 2] * 10, image="photo", typed=False)
+    refuse(file, r"has the columns id, photo, label, but none named img or image .*; rename a column, or describe one")
+    file = write(tmp_path / "x.parquet", [0, 1, 2] * 10, label="breed", typed=False)
+    refuse(file, r"has the columns id, image, breed, but none named label or .*as ClassLabel")
+    pq.write_table(pa.table({"image": [{"bytes": picture(1)}], "label": ["ant"]}), file)
+    refuse(file, r"column label holds string, not whole numbers; number the classes from 0")
+    pq.write_table(pa.table({"image": [{"bytes": "text"}], "label": [1]}), file)
+    refuse(file, r"column image holds struct<bytes: string>, not structs with the images' bytes")
+    columns = [pa.array([{"bytes": picture(1)}]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["image", "label", "label"]), file)
+    refuse(file, r"x\.parquet: has 2 columns named label; leave one of them")
+    table = pa.table({"image": [{"bytes": picture(1)}] * 2, "label": [1, None]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": "{"}), file)
+    refuse(file, r"x\.parquet: its huggingface metadata is damaged .*; fetch it again")
+    pq.write_table(table, file)
+    refuse(file, r"x\.parquet: 1 rows have no label; take them out, or fill them in")
+
+
+def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "train.parquet", [0, 1, 3] * 10)
+    refuse(tmp_path, r"train\.parquet: image 2 has label 3, but there are 3 classes, 0 to 2; correct the labels")
+    write(file, [0, 10**12] * 10, names=None)
+    refuse(tmp_path, r"train\.parquet: label 1000000000000 of 20 images is out of range; number the classes from 0")
+    write(file, [0] * 20, names=None)
+    refuse(tmp_path, r"1 class found; it needs at least two")
+    write(file, [0, 1] * 10)
+    write(tmp_path / "test.parquet", [-1] * 9)
+    refuse(tmp_path, r"test\.parquet: image 0 has label -1, but there are 3 classes")
+    write(tmp_path / "test.parquet", [0, 1, 2])
+    refuse(tmp_path, r'test has images of class "cat", and train has none; add some to train')
+    write(tmp_path / "test.parquet", [0, 1])
+    refuse(tmp_path, r'class "cat" has 0 images in train; it needs at least 2')
+    write(tmp_path / "test.parquet", [0, 1], names=["ant", "cat", "bee"])
+    refuse(tmp_path, r"train\.parquet: its classes are not those of .*test\.parquet|test\.parquet: its classes are not")
+    write(tmp_path / "test.parquet", [])
+    refuse(tmp_path, r"test holds no image")
+
+
+def test_an_unreadable_row_is_named(tmp_path: Path) -> None:
+    for cell in ({"bytes": b"no image"}, {"bytes": None}, None):
+        images = [{"bytes": picture(1)}] * 30
+        images[17] = cell
+        file = tmp_path / "x.parquet"
+        pq.write_table(pa.table({"image": images, "label": [0, 1, 2] * 10}), file, row_group_size=8)
+        with pytest.raises(InputError, match=r"x\.parquet, row 17: not a readable image"):
+            decode(load(file))
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    secret = write(tmp_path / "secret.parquet", [0, 1, 2] * 10)
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "train.parquet").symlink_to(secret)
+    refuse(tmp_path / "pets", r"train\.parquet: leads out of .*pets, to .*secret\.parquet")

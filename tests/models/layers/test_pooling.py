@@ -1,0 +1,175 @@
+"""Poolings against plain loops, in float64: which tokens make the feature, and how."""
+
+import math
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import models
+from models.layers.pooling import MeanPool, SequencePool, build_pool
+from models.spec.options import POOLINGS
+from models.spec.sizes import EncoderSize
+
+WIDTH, HEADS = 64, 4  # vit_pico's
+
+
+M = TypeVar("M", bound=nn.Module)
+
+
+pytestmark = pytest.mark.usefixtures("in_float64")
+
+
+def test_the_mean_weighs_all_patches_alike() -> None:
+    patches = some(2, 5, 3)
+    for picture in range(2):
+        for number in range(3):
+            expected = sum(float(patches[picture, patch, number]) for patch in range(5)) / 5
+            assert float(MeanPool()(patches)[picture, number]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_sequence_pooling_weighs_each_patch_by_a_softmax_over_one_score() -> None:
+    pool = randomised(SequencePool(3))
+    patches = some(2, 5, 3)
+    weight, bias = pool.score.weight.detach()[0], pool.score.bias.detach()[0]
+    scores = [[float(patch @ weight + bias) for patch in picture] for picture in patches]
+    for picture in range(2):
+        total = sum(math.exp(score) for score in scores[picture])
+        expected = torch.zeros(3)
+        for patch in range(5):
+            expected += math.exp(scores[picture][patch]) / total * patches[picture, patch]
+        close(pool(patches)[picture], expected)
+
+
+def test_equal_scores_make_sequence_pooling_the_mean() -> None:
+    pool = SequencePool(3)
+    pool.load_state_dict({"score.weight": torch.zeros(1, 3), "score.bias": torch.ones(1)})
+    close(pool(some(2, 5, 3)), MeanPool()(some(2, 5, 3)))
+
+
+def test_attention_pooling_equals_one_learned_query_by_loops() -> None:
+    """Heads of the width's quarter; the residual MLP comes after, on the normalised outcome."""
+    pool = build_pool("map", EncoderSize(width=8, depth=1, heads=2, mlp_ratio=3))
+    assert pool is not None
+    patches = some(2, 5, 8)
+    weights = randomised(pool).state_dict()
+    assert weights["mlp.fc1.weight"].shape == (24, 8)
+    close(pool(patches), torch.stack([attended_by_one_query(weights, picture, heads=2) for picture in patches]))
+
+
+@pytest.mark.parametrize("registers", [0, 2])
+@pytest.mark.parametrize("pool", POOLINGS)
+def test_the_feature_is_made_of_normalised_tokens_without_registers(pool: str, registers: int) -> None:
+    model = randomised(models.build(f"vit_pico/8:depth=2,pool={pool},registers={registers}", image_size=24, seed=0))
+    last: list[Tensor] = []
+    model.blocks[-1].register_forward_hook(lambda _module, _inputs, tokens: last.append(tokens.detach()))  # type: ignore[index, union-attr]
+    features = model.features(images(24)).detach()
+    prefix = (pool == "cls") + registers
+    assert last[0].shape == (2, prefix + 9, WIDTH)
+    weights = model.state_dict()
+    for tokens, feature in zip(last[0], features, strict=True):
+        normed = torch.stack([normalised(weights, "norm", token) for token in tokens])
+        patches = normed[prefix:]
+        match pool:
+            case "cls":
+                expected = normed[0]
+            case "gap":
+                expected = sum(patches, torch.zeros(WIDTH)) / 9
+            case "seq":
+                scores = patches @ weights["attn_pool.score.weight"][0] + weights["attn_pool.score.bias"]
+                shares = [math.exp(score) / sum(map(math.exp, scores.tolist())) for score in scores.tolist()]
+                expected = sum(
+                    (share * patch for share, patch in zip(shares, patches, strict=True)), torch.zeros(WIDTH)
+                )
+            case _:
+                own = {key.removeprefix("attn_pool."): value for key, value in weights.items()}
+                expected = attended_by_one_query(own, patches, HEADS)
+        close(feature, expected)
+
+
+@pytest.mark.parametrize("pool", ["gap", "map", "seq"])
+def test_registers_are_left_out_of_the_feature(pool: str) -> None:
+    """They matter by attention alone: where the last layer's registers are replaced, the feature stays."""
+    model = randomised(models.build(f"vit_pico/8:depth=2,pool={pool},registers=2", image_size=24, seed=0))
+    before = model.features(images(24))
+
+    def replace_registers(_module: nn.Module, _inputs: object, tokens: Tensor) -> Tensor:
+        return torch.cat([100 + tokens[:, :2], tokens[:, 2:]], dim=1)
+
+    model.blocks[-1].register_forward_hook(replace_registers)  # type: ignore[index, union-attr]
+    close(model.features(images(24)), before)
+
+
+def test_registers_are_read_by_the_layers() -> None:
+    model = randomised(models.build("vit_pico/8:depth=2,pool=gap,registers=2", image_size=24, seed=0))
+    before = model.features(images(24))
+    with torch.no_grad():
+        model.reg_token.mul_(-1.0)  # type: ignore[operator, union-attr]
+    assert (model.features(images(24)) - before).abs().max() > 1e-3
+
+
+def test_only_the_class_pooling_has_a_class_token() -> None:
+    for pool in POOLINGS:
+        weights = models.build(f"vit_pico/8:pool={pool},registers=2", image_size=24).state_dict()
+        assert ("cls_token" in weights) == (pool == "cls")
+        assert weights["pos_embed"].shape == (1, (pool == "cls") + 2 + 9, WIDTH)
+        assert bool([key for key in weights if key.startswith("attn_pool.")]) == (pool in ("map", "seq"))
+
+
+def test_the_class_token_stands_before_the_registers() -> None:
+    model = models.build("vit_pico/8:depth=1,registers=2,pos=none", image_size=24, seed=0)
+    first: list[Tensor] = []
+    model.blocks[0].register_forward_pre_hook(lambda _module, inputs: first.append(inputs[0]))  # type: ignore[index, union-attr]
+    randomised(model).features(images(24))
+    weights = model.state_dict()
+    assert torch.equal(first[0][1, :3], torch.cat([weights["cls_token"][0], weights["reg_token"][0]]))
+    assert torch.equal(first[0][0, :3], first[0][1, :3])
+
+
+def attended_by_one_query(weights: dict[str, Tensor], patches: Tensor, heads: int) -> Tensor:
+    """One picture's patches (patches, width) -> (width,)."""
+    width = patches.shape[1]
+    head_width = width // heads
+    query = linear(weights, "q", weights["latent"][0, 0])
+    pairs = [linear(weights, "kv", patch) for patch in patches]
+    mixed = torch.zeros(width)
+    for head in range(heads):
+        own = slice(head * head_width, (head + 1) * head_width)
+        scores = [float(query[own] @ pair[:width][own]) / math.sqrt(head_width) for pair in pairs]
+        total = sum(math.exp(score) for score in scores)
+        for score, pair in zip(scores, pairs, strict=True):
+            mixed[own] += math.exp(score) / total * pair[width:][own]
+    mixed = linear(weights, "proj", mixed)
+    hidden = linear(weights, "mlp.fc1", normalised(weights, "norm", mixed))
+    return mixed + linear(weights, "mlp.fc2", hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2)
+
+
+def linear(weights: dict[str, Tensor], name: str, vector: Tensor) -> Tensor:
+    return weights[f"{name}.weight"] @ vector + weights[f"{name}.bias"]
+
+
+def normalised(weights: dict[str, Tensor], name: str, token: Tensor) -> Tensor:
+    centred = token - token.mean()
+    return centred / torch.sqrt(centred.square().mean() + 1e-6) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def some(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def randomised(module: M) -> M:
+    """With every weight far from its initial value."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return module
+
+
+def images(size: int) -> Tensor:
+    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(2))
+
+
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)

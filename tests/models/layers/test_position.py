@@ -1,0 +1,562 @@
+"""Positional encodings against plain loops: their whole effect in an encoder, their tables, and other image sizes.
+
+Everything is in float64; where a table is interpolated, which torch and timm do in float32, tolerances say so.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from timm.layers import RelPosBias, gen_relative_position_index, resample_abs_pos_embed
+from torch import Tensor
+
+import models
+from models.layers.attention import attend
+from models.layers.position import Grid, build_position, relative_index, rotate, sincos_1d, sincos_2d
+from models.spec.options import PLACES, POSITIONS
+from models.spec.presets import PRESETS, Preset
+from models.spec.rules import places_of
+from models.spec.sizes import EncoderSize
+from models.weights import load_weights
+
+WIDTH, HEADS, DEPTH, PATCH = 64, 4, 3, 8  # vit_pico's, but for the depth
+
+CASES = [(pos, place) for pos in POSITIONS for place in places_of(pos) or ("",)]
+LEARNED = [case for case in CASES if case[0] in ("learned-1d", "learned-2d", "relative")]  # tables that depend on size
+PREFIXES = {"pool=cls": 1, "pool=gap": 0, "pool=cls,registers=2": 3, "pool=gap,registers=2": 2}
+SUMMED = ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d")
+
+Weights = dict[str, Tensor]
+
+
+pytestmark = pytest.mark.usefixtures("in_float64")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An encoding at a place, and all that the plain loops need to know of the encoder around it."""
+
+    pos: str
+    place: str
+    side: int
+    prefix: int
+    weights: Weights
+
+
+# The whole effect
+
+
+@pytest.mark.parametrize("prefix", ["pool=cls,registers=2", "pool=gap"])
+@pytest.mark.parametrize(("pos", "place"), CASES)
+def test_an_encoder_with_the_encoding_equals_plain_loops(pos: str, place: str, prefix: str) -> None:
+    model = randomised(named(pos, place, prefix), image_size=24)
+    told = Told(pos, place, 3, PREFIXES[prefix], model.state_dict())
+    pictures = images(24, batch=2)
+    expected = torch.stack([feature_by_loops(told, picture) for picture in pictures])
+    with torch.no_grad():
+        close(model.features(pictures), expected)
+    close(model.features(pictures).detach(), expected)  # while gradients are wanted, some kernels are others
+
+
+def test_without_positions_the_arrangement_of_patches_is_invisible() -> None:
+    model, pictures = randomised(named("none", "", "pool=cls,registers=1"), 32), images(32, batch=2)
+    close(model(shuffled_patches(pictures)), model(pictures))
+
+
+@pytest.mark.parametrize(("pos", "place"), CASES[1:])
+def test_with_positions_the_arrangement_shows(pos: str, place: str) -> None:
+    model, pictures = randomised(named(pos, place, "pool=cls"), 32), images(32, batch=2)
+    assert (model(shuffled_patches(pictures)) - model(pictures)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("prefix", ["pool=cls,registers=2", "pool=gap"])
+@pytest.mark.parametrize(("pos", "place"), CASES)
+def test_encodings_cost_what_their_tables_hold(pos: str, place: str, prefix: str) -> None:
+    num_prefix, side = PREFIXES[prefix], 4
+    of_one = {
+        "learned-1d": (num_prefix + side**2) * WIDTH,
+        "learned-2d": num_prefix * WIDTH + 2 * side * WIDTH // 2,
+        "relative": ((2 * side - 1) ** 2 + (3 if num_prefix else 0)) * HEADS,
+        "conditional": WIDTH * (3 * 3 + 1),
+    }.get(pos, 0)
+    with_encoding, without = (models.count(named(*which, prefix)).parameters for which in ((pos, place), ("none", "")))
+    assert with_encoding - without == of_one * (DEPTH if place == "every-layer" else 1)
+
+
+@pytest.mark.parametrize("pos", ["sincos-1d", "sincos-2d", "rope-2d"])
+def test_what_is_computed_is_no_weight(pos: str) -> None:
+    assert (
+        models.build(f"vit_pico/8:pos={pos}").state_dict().keys()
+        == models.build("vit_pico/8:pos=none").state_dict().keys()
+    )
+
+
+def test_learned_tables_start_small_and_tables_of_layers_apart() -> None:
+    weights = models.build("vit_nano/8:pos=learned-2d,pos_at=every-layer", image_size=64, seed=0).state_dict()
+    for name in ("prefix", "rows", "columns"):
+        one, other = (weights[f"position.tables.{layer}.{name}"] for layer in (0, 1))
+        assert float(torch.stack([one, other]).std()) == pytest.approx(0.02, rel=0.2)
+        assert not torch.equal(one, other)
+
+
+# Tables
+
+
+def test_sincos_1d_equals_plain_loops() -> None:
+    side, width = 3, 12
+    table = sincos_1d(Grid(side, prefix=2), width)
+    assert table.shape == (1, 2 + 9, width)
+    assert not table[0, :2].any()
+    for number in range(side**2):
+        angles = [number / 10000 ** (2 * i / width) for i in range(width // 2)]
+        close(table[0, 2 + number], torch.tensor([*map(math.sin, angles), *map(math.cos, angles)]))
+
+
+def test_sincos_2d_equals_plain_loops() -> None:
+    side, width = 3, 16
+    table = sincos_2d(Grid(side, prefix=1), width)
+    assert table.shape == (1, 1 + 9, width)
+    assert not table[0, 0].any()
+    for row in range(side):
+        for column in range(side):
+            quarters: list[float] = []
+            for place, wave in [(column, math.sin), (column, math.cos), (row, math.sin), (row, math.cos)]:
+                quarters += [wave(place / 10000 ** (i / (width // 4))) for i in range(width // 4)]
+            close(table[0, 1 + row * side + column], torch.tensor(quarters))
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 3])
+def test_the_index_of_offsets_equals_plain_loops(prefix: int) -> None:
+    side = 3
+    index = relative_index(Grid(side, prefix))
+    assert index.shape == (prefix + 9, prefix + 9)
+    for one in range(prefix + 9):
+        for other in range(prefix + 9):
+            assert index[one, other] == entry_of_offset(side, prefix, one, other)
+
+
+@pytest.mark.parametrize("prefix", [0, 1])
+def test_the_bias_of_offsets_is_timm_s(prefix: int) -> None:
+    theirs = RelPosBias(window_size=(3, 3), num_heads=HEADS, prefix_tokens=prefix)
+    ours = build_position("relative", "every-layer-shared", Grid(3, prefix), WIDTH, HEADS, depth=2)
+    table = torch.randn(25 + 3 * prefix, HEADS, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        theirs.relative_position_bias_table.copy_(table)
+    ours.load_state_dict({"tables.0": table})
+    bias = ours.bias(0)
+    assert bias is not None
+    close(bias, theirs.get_bias())
+    assert torch.equal(relative_index(Grid(3, prefix)), gen_relative_position_index((3, 3), class_token=prefix > 0))
+
+
+def test_a_trained_bias_has_the_gradient_of_its_scores() -> None:
+    generator = torch.Generator().manual_seed(1)
+    query, key, value = (torch.randn(2, 2, 3, 4, generator=generator, requires_grad=True) for _ in range(3))
+    bias = torch.randn(1, 2, 3, 3, generator=generator, requires_grad=True)
+    assert torch.autograd.gradcheck(attend, (query, key, value, bias))
+
+
+def test_rotation_turns_each_pair_by_its_own_angle() -> None:
+    side, prefix, width = 3, 2, 8
+    vectors = torch.randn(2, HEADS, prefix + side**2, width, generator=torch.Generator().manual_seed(2))
+    turned = rotate(vectors, rotation(side, prefix, width))
+    for token in range(prefix + side**2):
+        for head in range(HEADS):
+            close(turned[1, head, token], turned_by_loops(vectors[1, head, token], side, token - prefix))
+    assert torch.equal(turned[:, :, :prefix], vectors[:, :, :prefix])
+
+
+def test_scores_under_rotation_depend_on_the_offset_alone() -> None:
+    side, width = 4, 8
+    query, key = torch.randn(2, width, generator=torch.Generator().manual_seed(3))
+    queries, keys = (rotate(vector.expand(side**2, width), rotation(side, 0, width)) for vector in (query, key))
+    scores = queries @ keys.T
+    by_offset: dict[tuple[int, int], list[float]] = {}
+    for one in range(side**2):
+        for other in range(side**2):
+            offset = (one // side - other // side, one % side - other % side)
+            by_offset.setdefault(offset, []).append(float(scores[one, other]))
+    assert len(by_offset) == (2 * side - 1) ** 2
+    assert all(max(equal) - min(equal) < 1e-12 for equal in by_offset.values())
+    different = sorted(equal[0] for equal in by_offset.values())
+    assert min(above - below for below, above in pairwise(different)) > 1e-6
+    assert by_offset[0, 0][0] == pytest.approx(float(query @ key), abs=1e-12)
+
+
+def test_a_convolution_s_border_is_zeros_and_prefix_tokens_pass() -> None:
+    conditional = build_position("conditional", "input", Grid(3, prefix=2), 2, 1, depth=1)
+    conditional.load_state_dict(
+        {"convolutions.0.weight": torch.ones(2, 1, 3, 3), "convolutions.0.bias": torch.tensor([0.0, 10.0])}
+    )
+    tokens = torch.ones(1, 2 + 9, 2)
+    neighbours = torch.tensor([4.0, 6, 4, 6, 9, 6, 4, 6, 4])
+    added = conditional.add(tokens, layer=0) - tokens
+    close(added[0, 2:], torch.stack([neighbours, neighbours + 10], dim=1))
+    assert not added[0, :2].any()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("pos", "width", "message"),
+    [
+        ("learned-2d", 7, r"pos=learned-2d needs a width that 2 divides, not 7"),
+        ("sincos-1d", 7, r"pos=sincos-1d needs a width that 2 divides, not 7"),
+        ("sincos-2d", 6, r"pos=sincos-2d needs a width that 4 divides, not 6"),
+        ("rope-2d", 6, r"pos=rope-2d needs heads of a width that 4 divides, not 6"),
+    ],
+)
+def test_a_width_that_does_not_allow_the_encoding_is_refused(pos: str, width: int, message: str) -> None:
+    with pytest.raises(models.SpecError, match=message):
+        build_position(pos, places_of(pos)[0], Grid(2, prefix=1), width, 1, depth=1)
+
+
+def test_a_preset_whose_heads_do_not_allow_rotation_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    pico = PRESETS["vit_pico"]
+    odd = Preset("vit", EncoderSize(width=60, depth=4, heads=6), pico.patch, pico.options)
+    monkeypatch.setitem(PRESETS, "vit_odd", odd)
+    assert str(models.parse_spec("vit_odd/8:pos=relative")) == "vit_odd/8:pos=relative"
+    with pytest.raises(models.SpecError, match=r"pos=rope-2d .* width that 4 divides; vit_odd has heads of 10"):
+        models.parse_spec("vit_odd/8:pos=rope-2d")
+
+
+@pytest.mark.parametrize("pos", POSITIONS[1:])
+def test_a_place_that_the_encoding_cannot_take_is_refused_with_those_it_can(pos: str) -> None:
+    allowed = places_of(pos)
+    assert allowed
+    for place in set(PLACES) - set(allowed):
+        with pytest.raises(models.SpecError) as error:
+            models.parse_spec(f"vit_pico/8:pos={pos},pos_at={place}")
+        assert f"with pos={pos} it may be {' | '.join(allowed)}" in str(error.value)
+
+
+# Another image size
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 5), (5, 3)])
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(("pos", "place"), [*LEARNED, *(case for case in CASES if case[0] == "conditional")])
+def test_weights_of_another_image_size_are_resampled(
+    pos: str, place: str, prefix: str, before: int, after: int
+) -> None:
+    name = named(pos, place, prefix)
+    old, new = randomised(name, before * PATCH).state_dict(), models.build(name, image_size=after * PATCH)
+    load_weights(new, old, "old weights")
+    new_weights = new.state_dict()
+    assert new_weights.keys() == old.keys()
+    for key, tensor in old.items():
+        expected = resampled_by_hand(key, tensor, PREFIXES[prefix], before, after)
+        tolerance = 0.0 if expected is tensor else 2e-6  # of an interpolation in float32
+        torch.testing.assert_close(
+            new_weights[key], expected, rtol=0, atol=tolerance, msg=lambda text, key=key: f"{key}: {text}"
+        )
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_paper_s_table_is_resampled_as_timm_s_is_and_its_prefix_stays(prefix: str) -> None:
+    name, num_prefix = named("learned-1d", "input", prefix), PREFIXES[prefix]
+    old, new = randomised(name, 24).state_dict()["pos_embed"], models.build(name, image_size=56)
+    load_weights(new, randomised(name, 24).state_dict(), "old weights")
+    resized = new.state_dict()["pos_embed"]
+    assert torch.equal(resized, resample_abs_pos_embed(old, [7, 7], num_prefix_tokens=num_prefix))
+    assert torch.equal(resized[:, :num_prefix], old[:, :num_prefix])
+
+
+@pytest.mark.parametrize("prefix", [0, 2])
+@pytest.mark.parametrize(("before", "after"), [(3, 5), (5, 3), (2, 7)])
+def test_offsets_to_the_corners_and_to_itself_keep_their_bias(prefix: int, before: int, after: int) -> None:
+    table = torch.randn((2 * before - 1) ** 2 + (3 if prefix else 0), 2, generator=torch.Generator().manual_seed(4))
+    resized = build_position("relative", "every-layer-shared", Grid(after, prefix), WIDTH, 2, 1).resized(
+        {"tables.0": table}
+    )
+    new = resized["tables.0"]
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            if (down == 0) == (right == 0):
+                entries = [
+                    (side - 1) * (1 + down) * (2 * side - 1) + (side - 1) * (1 + right) for side in (before, after)
+                ]
+                torch.testing.assert_close(new[entries[1]], table[entries[0]], rtol=0, atol=2e-6)
+    if prefix:
+        assert torch.equal(new[-3:], table[-3:])
+
+
+def test_of_one_patch_the_offset_to_itself_is_left() -> None:
+    table = torch.arange(28.0)[:, None]
+    position = build_position("relative", "every-layer", Grid(1, 1), WIDTH, 1, 1)
+    assert position.resized({"tables.0": table})["tables.0"].flatten().tolist() == [12, 25, 26, 27]
+
+
+@pytest.mark.parametrize(("pos", "place"), LEARNED)
+def test_at_the_same_size_tables_stay_as_they_are(pos: str, place: str) -> None:
+    position = build_position(pos, place, Grid(4, prefix=2), WIDTH, HEADS, DEPTH)
+    weights = {key: tensor.float() for key, tensor in position.state_dict().items()}
+    resized = position.resized(weights)
+    assert resized.keys() == weights.keys()
+    assert all(torch.equal(resized[key], tensor) for key, tensor in weights.items())
+
+
+@pytest.mark.parametrize("size", [16, 40])
+@pytest.mark.parametrize(("pos", "place"), LEARNED)
+def test_a_constant_table_stays_constant(pos: str, place: str, size: int) -> None:
+    name = named(pos, place, "pool=cls")
+    old, new = models.build(name, image_size=24).state_dict(), models.build(name, image_size=size)
+    tables = [key for key in old if key.startswith(("pos_embed", "position."))]
+    assert tables
+    load_weights(new, old | {key: torch.full_like(old[key], 0.7) for key in tables}, "old weights")
+    for key in tables:
+        torch.testing.assert_close(
+            new.state_dict()[key], torch.full_like(new.state_dict()[key], 0.7), rtol=0, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("pos", ["none", "sincos-1d", "sincos-2d", "rope-2d", "conditional"])
+def test_computed_encodings_are_those_of_the_new_image_size(pos: str) -> None:
+    place = (places_of(pos) or ("",))[-1]
+    name = named(pos, place, "pool=cls")
+    old, new = randomised(name, 24), models.build(name, image_size=32)
+    load_weights(new, old.state_dict(), "old weights")
+    picture = images(32, batch=1)
+    expected = feature_by_loops(Told(pos, place, 4, 1, old.state_dict()), picture[0])
+    close(new.features(picture)[0].detach(), expected)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "message"),
+    [
+        ("pos=sincos-2d", "pos=learned-2d", "position.tables.0.rows: expected nothing, got"),
+        ("pos=learned-2d", "pos=learned-2d,pos_at=every-layer", "position.tables.1.rows: expected nothing, got"),
+        ("pos=learned-2d", "pos=relative", "position.tables.0: expected nothing, got"),
+        ("pos=relative", "pos=conditional", "position.tables.0: expected .*, got nothing"),
+        ("pos=relative", "pos=relative,pool=gap", "cls_token: expected .*, got nothing"),
+        ("pos=relative,pool=gap", "pos=relative", "cls_token: expected nothing, got"),
+        ("pool=cls", "pool=gap", "cls_token: expected .*, got nothing"),
+        ("registers=2", "registers=1", "reg_token: expected .*1, 2, 64.*, got .*1, 1, 64"),
+    ],
+)
+def test_weights_of_another_encoding_or_prefix_are_refused_by_name(ours: str, theirs: str, message: str) -> None:
+    model, weights = (models.build(f"vit_pico/8:depth=2,{options}", image_size=48) for options in (ours, theirs))
+    with pytest.raises(models.SpecError, match=rf"^theirs: .*{message}"):
+        load_weights(model, weights.state_dict(), "theirs")
+
+
+# The reference: one image, token by token
+
+
+def feature_by_loops(told: Told, picture: Tensor) -> Tensor:
+    """The feature (width,) of a picture (3, size, size)."""
+    weights = told.weights
+    tokens = [weights["cls_token"][0, 0]] if "cls_token" in weights else []
+    tokens += list(weights["reg_token"][0]) if "reg_token" in weights else []
+    assert len(tokens) == told.prefix
+    kernel, bias = weights["patch_embed.proj.weight"].flatten(1), weights["patch_embed.proj.bias"]
+    for row in range(told.side):
+        for column in range(told.side):
+            top, left = row * PATCH, column * PATCH
+            tokens.append(kernel @ picture[:, top : top + PATCH, left : left + PATCH].flatten() + bias)
+    for layer in range(DEPTH):
+        tokens = [token + added(told, tokens, layer, number) for number, token in enumerate(tokens)]
+        mixed = attended(told, [normalised(weights, f"blocks.{layer}.norm1", token) for token in tokens], layer)
+        tokens = [token + new for token, new in zip(tokens, mixed, strict=True)]
+        tokens = [
+            token + perceived(weights, layer, normalised(weights, f"blocks.{layer}.norm2", token)) for token in tokens
+        ]
+    last = [normalised(weights, "norm", token) for token in tokens]
+    return last[0] if "cls_token" in weights else torch.stack(last[told.prefix :]).mean(dim=0)
+
+
+def added(told: Told, tokens: list[Tensor], layer: int, number: int) -> Tensor:
+    """What the encoding adds to a token before a layer."""
+    nothing = torch.zeros(WIDTH)
+    stands_here = {"input": layer == 0, "after-first-layer": layer == 1}.get(told.place, True)
+    if not stands_here or told.pos not in (*SUMMED, "conditional"):
+        return nothing
+    patch, table = number - told.prefix, layer if told.place == "every-layer" else 0
+    row, column = divmod(patch, told.side)
+    weights = {key.removeprefix(f"position.tables.{table}."): value for key, value in told.weights.items()}
+    match told.pos:
+        case "learned-1d":
+            return weights["pos_embed" if told.place == "input" else "table"][0, number]
+        case "learned-2d" if patch < 0:
+            return weights["prefix"][0, number]
+        case "learned-2d":
+            return torch.cat([weights["rows"][0, row], weights["columns"][0, column]])
+        case _ if patch < 0:
+            return nothing
+        case "sincos-1d":
+            return torch.tensor(waves(patch, WIDTH))
+        case "sincos-2d":
+            return torch.tensor(waves(column, WIDTH // 2) + waves(row, WIDTH // 2))
+    kernel = told.weights[f"position.convolutions.{table}.weight"]
+    total = told.weights[f"position.convolutions.{table}.bias"]
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            if 0 <= row + down < told.side and 0 <= column + right < told.side:
+                neighbour = tokens[told.prefix + (row + down) * told.side + column + right]
+                total = total + kernel[:, 0, 1 + down, 1 + right] * neighbour
+    return total
+
+
+def waves(place: int, width: int) -> list[float]:
+    """Sines, then cosines, of a place."""
+    angles = [place / 10000 ** (2 * i / width) for i in range(width // 2)]
+    return [*map(math.sin, angles), *map(math.cos, angles)]
+
+
+def attended(told: Told, tokens: list[Tensor], layer: int) -> list[Tensor]:
+    """Self-attention of one layer, query by query and head by head."""
+    name, head_width = f"blocks.{layer}.attn", WIDTH // HEADS
+    rows = [linear(told.weights, f"{name}.qkv", token) for token in tokens]
+    thirds = [row.reshape(3, HEADS, head_width) for row in rows]
+    out = []
+    for query in range(len(tokens)):
+        heads = []
+        for head in range(HEADS):
+            asked = turned(told, thirds[query][0, head], query)
+            keys = [turned(told, third[1, head], key) for key, third in enumerate(thirds)]
+            scores = [
+                float(asked @ key) / math.sqrt(head_width) + bias_by_loops(told, layer, head, query, number)
+                for number, key in enumerate(keys)
+            ]
+            largest = max(scores)
+            exponents = [math.exp(score - largest) for score in scores]
+            heads.append(
+                sum(
+                    (e / sum(exponents) * third[2, head] for e, third in zip(exponents, thirds, strict=True)),
+                    torch.zeros(head_width),
+                )
+            )
+        out.append(linear(told.weights, f"{name}.proj", torch.cat(heads)))
+    return out
+
+
+def turned(told: Told, vector: Tensor, token: int) -> Tensor:
+    return turned_by_loops(vector, told.side, token - told.prefix) if told.pos == "rope-2d" else vector
+
+
+def turned_by_loops(vector: Tensor, side: int, patch: int) -> Tensor:
+    """Pairs (i, i + half): the first quarter of the width by the column, the second by the row."""
+    if patch < 0:
+        return vector
+    half, quarter = len(vector) // 2, len(vector) // 4
+    numbers, out = vector.tolist(), [0.0] * len(vector)
+    for i in range(half):
+        place = patch % side if i < quarter else patch // side
+        angle = place * 100 ** -((i % quarter) / quarter)
+        out[i] = numbers[i] * math.cos(angle) - numbers[half + i] * math.sin(angle)
+        out[half + i] = numbers[i] * math.sin(angle) + numbers[half + i] * math.cos(angle)
+    return torch.tensor(out)
+
+
+def bias_by_loops(told: Told, layer: int, head: int, query: int, key: int) -> float:
+    if told.pos != "relative":
+        return 0.0
+    table = told.weights[f"position.tables.{layer if told.place == 'every-layer' else 0}"]
+    return float(table[entry_of_offset(told.side, told.prefix, query, key), head])
+
+
+def entry_of_offset(side: int, prefix: int, one: int, other: int) -> int:
+    """BEiT's order: all offsets of patches, then from a prefix token, to a prefix token, among prefix tokens."""
+    num_offsets = (2 * side - 1) ** 2
+    if one < prefix or other < prefix:
+        return num_offsets + {(True, False): 0, (False, True): 1, (True, True): 2}[one < prefix, other < prefix]
+    (row, column), (other_row, other_column) = divmod(one - prefix, side), divmod(other - prefix, side)
+    return (row - other_row + side - 1) * (2 * side - 1) + column - other_column + side - 1
+
+
+def perceived(weights: Weights, layer: int, token: Tensor) -> Tensor:
+    hidden = linear(weights, f"blocks.{layer}.mlp.fc1", token)
+    return linear(weights, f"blocks.{layer}.mlp.fc2", hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2)
+
+
+def linear(weights: Weights, name: str, vector: Tensor) -> Tensor:
+    return weights[f"{name}.weight"] @ vector + weights[f"{name}.bias"]
+
+
+def normalised(weights: Weights, name: str, token: Tensor) -> Tensor:
+    centred = token - token.mean()
+    return centred / torch.sqrt(centred.square().mean() + 1e-6) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+# The reference: tables for another image size
+
+
+def resampled_by_hand(name: str, tensor: Tensor, num_prefix: int, before: int, after: int) -> Tensor:
+    """A weight of a model with `before` patches a side as one with `after` shall have it; no table: as it is."""
+    if name == "pos_embed" or name.endswith(".table"):
+        prefix, patches = tensor.split([num_prefix, before**2], dim=1)
+        return torch.cat([prefix, resampled_grid(patches.view(before, before, -1), after).view(1, after**2, -1)], dim=1)
+    if name.endswith(".rows"):  # a row's vector is the same in every column, and so it is in a larger grid
+        return resampled_grid(tensor[0, :, None].expand(-1, before, -1), after)[None, :, 0]
+    if name.endswith(".columns"):
+        return resampled_grid(tensor[0, None].expand(before, -1, -1), after)[None, 0]
+    if name.startswith("position.tables.") and tensor.dim() == 2:
+        offsets, extra = tensor.split([(2 * before - 1) ** 2, 3 if num_prefix else 0])
+        stretch = stretching(2 * before - 1, 2 * after - 1)
+        square = offsets.view(2 * before - 1, 2 * before - 1, HEADS)
+        return torch.cat([torch.einsum("ir,jc,rch->ijh", stretch, stretch, square).reshape(-1, HEADS), extra])
+    return tensor
+
+
+def resampled_grid(grid: Tensor, side: int) -> Tensor:
+    """(rows, columns, width) -> (side, side, width), bicubic with antialiasing."""
+    pictures = F.interpolate(grid.permute(2, 0, 1)[None], size=(side, side), mode="bicubic", antialias=True)
+    return pictures[0].permute(1, 2, 0)
+
+
+def stretching(before: int, after: int) -> Tensor:
+    """What each of `after` points takes of `before` ones, first and last in place: Keys' cubics with a = -3/4."""
+    matrix = torch.zeros(after, before)
+    for new in range(after):
+        place = new * (before - 1) / (after - 1)
+        for old in range(math.floor(place) - 1, math.floor(place) + 3):
+            x = abs(place - old)
+            near, far = 1.25 * x**3 - 2.25 * x**2 + 1, -0.75 * (x**3 - 5 * x**2 + 8 * x - 4)
+            matrix[new, min(max(old, 0), before - 1)] += near if x <= 1 else far if x < 2 else 0.0
+    return matrix
+
+
+# Models and images
+
+
+def named(pos: str, place: str, prefix: str) -> str:
+    return f"vit_pico/8:depth={DEPTH},pos={pos},{f'pos_at={place},' if place else ''}{prefix}"
+
+
+def randomised(name: str, image_size: int) -> models.Classifier:
+    """A model whose every weight is far from its initial value."""
+    model = models.build(name, image_size=image_size, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def images(image_size: int, batch: int) -> Tensor:
+    return torch.randn(batch, 3, image_size, image_size, generator=torch.Generator().manual_seed(2))
+
+
+def shuffled_patches(pictures: Tensor) -> Tensor:
+    """The same patches in another arrangement."""
+    batch, channels, size, _ = pictures.shape
+    side = size // PATCH
+    tiles = pictures.reshape(batch, channels, side, PATCH, side, PATCH).permute(2, 4, 0, 1, 3, 5).flatten(0, 1)
+    tiles = tiles[torch.randperm(side * side, generator=torch.Generator().manual_seed(3))]
+    return tiles.reshape(side, side, batch, channels, PATCH, PATCH).permute(2, 3, 0, 4, 1, 5).reshape(pictures.shape)
+
+
+def rotation(side: int, prefix: int, head_width: int) -> tuple[Tensor, Tensor]:
+    cosines_and_sines = build_position(
+        "rope-2d", "every-layer-shared", Grid(side, prefix), HEADS * head_width, HEADS, depth=2
+    ).rotation()
+    assert cosines_and_sines is not None
+    return cosines_and_sines
+
+
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,123 @@
+"""What the figure of accuracy against cost draws is what its table says."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from bench.report.figures.pareto import AXES, pareto_figure
+from bench.report.machines import machines
+from tests.speed_rows import measurement
+
+
+@pytest.fixture
+def costs(make_suite: Any, make_tables: Any) -> Any:
+    """The costs of one target, from cells."""
+
+    def build(cells: pd.DataFrame, frame: pd.DataFrame | None = None) -> pd.DataFrame:
+        frame = measurement() if frame is None else frame
+        (machine,) = machines(make_suite(), make_tables(cells), {"cpu": frame})
+        return machine.costs
+
+    return build
+
+
+def _markers(ax: Axes) -> list[Line2D]:
+    return [line for line in ax.lines if line.get_linestyle() == "None"]
+
+
+def _share(ax: Axes, value: float) -> float:
+    """Where a cost lies between the ends of its axis, 0 to 1."""
+    return float(ax.transLimits.transform(ax.transScale.transform((value, 50)))[0])
+
+
+def _front(ax: Axes) -> Line2D:
+    (line,) = [line for line in ax.lines if line.get_label() == "the front"]
+    return line
+
+
+def test_points_intervals_and_front_are_the_tables(make_cells: Any, costs: Any) -> None:
+    """A panel a cost; a point a row at its accuracy and about its cost, a staircase through those of the front."""
+    table = costs(make_cells(targets=("digits@100",), arms=False))
+    figure = pareto_figure(table)
+    names = list(dict.fromkeys(table["cost"]))
+    assert [ax.get_xlabel() for ax in figure.axes] == [AXES[name] for name in names]
+    for ax, name in zip(figure.axes, names, strict=True):
+        rows = table[table["cost"] == name]
+        heights = sorted(float(line.get_ydata()[0]) for line in _markers(ax))
+        assert heights == pytest.approx(sorted(100 * rows["accuracy"]))
+        places = {round(float(line.get_ydata()[0]), 6): float(line.get_xdata()[0]) for line in _markers(ax)}
+        for _, row in rows.iterrows():
+            drawn = places[round(100 * row["accuracy"], 6)]
+            assert _share(ax, drawn) == pytest.approx(_share(ax, row["value"]), abs=0.05)
+        spans = [segment[:, 1] for bars in ax.collections for segment in bars.get_segments()]
+        assert np.sort(spans, axis=0) == pytest.approx(np.sort(100 * rows[["low", "high"]].to_numpy(), axis=0))
+        front = rows[rows["place"] == "front"]
+        assert set(np.round(_front(ax).get_ydata(), 6)) == set(np.round(100 * front["accuracy"], 6))
+        assert set(front["value"]) <= set(_front(ax).get_xdata())
+
+
+def test_the_staircase_falls_with_speed_and_rises_with_size(make_cells: Any, costs: Any) -> None:
+    """What is to be had at a rate or more, and for so many parameters or less; each up to the axis' dear end."""
+    figure = pareto_figure(costs(make_cells(targets=("digits@100",), arms=False)))
+    by_cost = {ax.get_xlabel(): ax for ax in figure.axes}
+    rates, sizes = by_cost[AXES["images_per_second"]], by_cost[AXES["parameters"]]
+    assert (np.diff(_front(rates).get_ydata()) <= 0).all()
+    assert (np.diff(_front(sizes).get_ydata()) >= 0).all()
+    assert _front(rates).get_xdata()[0] == rates.get_xlim()[0]
+    assert _front(sizes).get_xdata()[-1] == sizes.get_xlim()[1]
+    assert (_front(rates).get_drawstyle(), _front(sizes).get_drawstyle()) == ("steps-pre", "steps-post")
+
+
+def test_pale_edged_and_hollow(make_cells: Any, costs: Any, break_seed: Any) -> None:
+    """Behind is pale, the front has an edge, from scratch is half filled, and a missing seed is hollow."""
+    cells = break_seed(make_cells(targets=("digits@100",), arms=False), model="vit_pico/8", subset_images=1024)
+    table = costs(cells)
+    figure = pareto_figure(table)
+    rows = table[table["cost"] == "parameters"]
+    (ax,) = [ax for ax in figure.axes if ax.get_xlabel() == AXES["parameters"]]
+    points = {round(float(line.get_ydata()[0]), 6): line for line in _markers(ax)}
+    full = {
+        points[round(100 * row["accuracy"], 6)].get_color() for _, row in rows[rows["place"] != "behind"].iterrows()
+    }
+    for _, row in rows.iterrows():
+        point = points[round(100 * row["accuracy"], 6)]
+        assert (point.get_color() in full) == (row["place"] != "behind")
+        assert (point.get_markeredgecolor() == "0.1") == (row["place"] == "front")
+        if row["status"] != "complete":
+            assert point.get_markerfacecolor() == "white"
+        else:
+            assert point.get_fillstyle() == ("left" if row["corpus"] == "none" else "full")
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[3:] == ["the front", "from scratch", "behind", "a seed is missing"]
+
+
+def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis(make_cells: Any, costs: Any) -> None:
+    """With ticks that can be read; costs that are all the same have an axis, too."""
+    table = costs(make_cells(targets=("digits@100",), arms=False))
+    table.loc[table["cost"] == "macs", "value"] = [1e6, 3e6, 1e8] * 4
+    table.loc[table["cost"] == "parameters", "value"] = 5.0
+    figure = pareto_figure(table)
+    by_cost = {ax.get_xlabel(): ax for ax in figure.axes}
+    macs, parameters = by_cost[AXES["macs"]], by_cost[AXES["parameters"]]
+    assert (macs.get_xscale(), parameters.get_xscale()) == ("log", "linear")
+    figure.draw_without_rendering()
+    low, high = macs.get_xlim()
+    shown = [label.get_text() for label in macs.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert 2 <= len(shown) <= 6
+    assert "10 M" in shown
+    assert parameters.get_xlim()[0] < 5 < parameters.get_xlim()[1]
+
+
+def test_rows_without_a_number_are_left_out(make_cells: Any, costs: Any) -> None:
+    """An accuracy that is missing, and a speed that is: neither is drawn anywhere."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    cells.loc[cells["model"] == "bit_resnet_pico", ["status", "accuracy"]] = ["failed", float("nan")]
+    frame = measurement()
+    figure = pareto_figure(costs(cells, frame[frame["model"] != "r_pico+vit_pico/8"]))
+    by_cost = {ax.get_xlabel(): len(_markers(ax)) for ax in figure.axes}
+    assert by_cost[AXES["images_per_second"]] == 4
+    assert by_cost[AXES["parameters"]] == 8

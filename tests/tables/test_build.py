@@ -1,0 +1,59 @@
+"""What records say of how their runs went stands in the tables: in the run's row, and in the cells that rest on it."""
+
+from bench.store.new_record import build_record
+from bench.store.store import Outcome, open_store
+from bench.tables.build import build_tables
+
+MODEL = {"models": ["vit_pico/8"], "subsets": [16]}
+PARTS = "batches of 32 went through the model in parts of 16"
+
+
+def _keep(store, run, **fields):
+    """A record of a run that ended ok, with some fields as a test has them."""
+    record = build_record(run, status="ok", metrics={"test_accuracy": 0.5}, cost={"images_seen": 64, "micro_batch": 16})
+    store.write(Outcome(record | fields))
+
+
+def test_notes_stand_in_every_cell_that_rests_on_a_run(resolve_suite, plan_suite, tmp_path):
+    changes = MODEL | {"transfers": ["fine-tune", "linear"]}
+    store = open_store(tmp_path, resolve_suite(**changes))
+    for run in plan_suite(**changes).runs:
+        probe = {"probe": {"notes": ["did not converge"]}} if run.probe else {}
+        _keep(store, run, notes=[PARTS] if run.stage == "pretrain" else [], **probe)
+    tables = build_tables(store)
+    runs = tables["runs"].set_index("kind")["notes"].to_dict()
+    assert runs == {"scratch": "", "pretrain": PARTS, "transfer": "", "probe": "did not converge"}
+    assert tables["cells"]["notes"].tolist() == [
+        "",
+        f"in pretraining: {PARTS}",
+        f"in pretraining: {PARTS}; did not converge",
+    ]
+    assert tables["comparison"]["notes"].tolist() == tables["cells"]["notes"].tolist()
+
+
+def test_a_runs_row_says_how_it_was_carried_out(resolve_suite, plan_suite, tmp_path):
+    changes = MODEL | {"corpus": [], "subsets": None}
+    store = open_store(tmp_path, resolve_suite(**changes))
+    (run,) = plan_suite(**changes).runs
+    _keep(store, run, num_resumes=2, resumed_at_step=[3, 17])
+    (row,) = build_tables(store)["runs"].to_dict("records")
+    names = ("micro_batch", "num_resumes", "resumed_at_step", "repeats")
+    assert tuple(row[name] for name in names) == (16, 2, "3, 17", "bit for bit")
+
+
+def test_records_from_before_there_were_notes_have_none(resolve_suite, plan_suite, tmp_path):
+    store = open_store(tmp_path, resolve_suite(**MODEL))
+    for run in plan_suite(**MODEL).runs:
+        record = build_record(run, status="ok", metrics={"test_accuracy": 0.5})
+        store.write(
+            Outcome({name: record[name] for name in record if name not in ("notes", "repeats", "resumed_at_step")})
+        )
+    tables = build_tables(store)
+    assert set(tables["cells"]["notes"]) == set(tables["runs"]["notes"]) == {""}
+    assert set(tables["runs"]["resumed_at_step"]) == set(tables["runs"]["repeats"]) == {""}
+
+
+def test_a_probe_is_of_the_budget_that_its_suite_matches_by(resolve_suite, tmp_path):
+    flops = {"images": None, "match": "flops", "flops": {"pretrain": 1e12, "transfer": 1e11}}
+    suite = resolve_suite(**MODEL, **flops, transfers=["fine-tune", "linear"])
+    assert set(build_tables(open_store(tmp_path, suite))["cells"]["match"]) == {"flops"}

@@ -1,0 +1,122 @@
+"""Answers are read from predictions once, outlive them, and are taken for no others than their record vouches for."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.plan.expand import expand
+from bench.store.new_record import build_record
+from bench.store.store import Outcome, Store, open_store
+from bench.tables.build import build_tables
+
+CHANGES = {"models": ["vit_pico/8"], "subsets": [16], "seeds": [0, 1, 2]}
+NUM_IMAGES = 200
+LABELS = np.arange(NUM_IMAGES) % 10
+
+
+@pytest.fixture
+def store(resolve_suite, tmp_path) -> Store:
+    """Three seeds from scratch and pretrained, which answer test images."""
+    suite = resolve_suite(**CHANGES)
+    store = open_store(tmp_path, suite)
+    generator = np.random.default_rng(0)
+    for run in expand(suite).runs:
+        right = generator.random(NUM_IMAGES) < (0.9 if run.stage == "transfer" else 0.5)
+        predictions = pd.DataFrame(
+            {"id": np.arange(NUM_IMAGES)[::-1], "label": LABELS, "prediction": np.where(right, LABELS, LABELS + 1)}
+        )
+        metrics = {"test_accuracy": float(right.mean()) if run.target else None}
+        record = build_record(run, status="ok", metrics=metrics)
+        store.write(Outcome(record, predictions=predictions if run.target else None))
+    return store
+
+
+def test_every_tested_run_has_a_row(store):
+    tables = build_tables(store)
+    answers = tables["answers"].set_index("transfer_key")
+    cells = tables["cells"].set_index("transfer_key")
+    assert set(answers.index) == set(cells.index)
+    assert set(answers["num_images"]) == {NUM_IMAGES}
+    assert answers["images"].nunique() == 1
+    for key, row in answers.iterrows():
+        bits = np.unpackbits(np.frombuffer(row["correct"], dtype=np.uint8), count=NUM_IMAGES)
+        assert bits.mean() == pytest.approx(cells.loc[key, "accuracy"])
+        predictions = store.predictions(key).sort_values("id")
+        assert bits.tolist() == (predictions["prediction"] == predictions["label"]).astype(int).tolist()
+
+
+def test_intervals_are_over_seeds_and_images(store):
+    """Of accuracies and of the gain; without answers over seeds alone."""
+    table = build_tables(store)["comparison"]
+    assert table["method"].tolist() == ["seeds and images"] * 2
+    assert table["gain_method"].tolist() == ["", "seeds and images"]
+    _without_predictions(store)
+    table = build_tables(store)["comparison"]
+    assert table["method"].tolist() == ["seeds"] * 2
+    assert table["gain_method"].tolist() == ["", "seeds"]
+
+
+def test_the_table_outlives_the_predictions(store):
+    """A store that is passed on with its tables gives the same ones again."""
+    tables = build_tables(store)
+    store.write_tables(tables)
+    assert not (store.tables / "answers.csv").exists()
+    _without_predictions(store)
+    again = build_tables(store)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_what_a_record_does_not_vouch_for_is_not_taken(store):
+    """Predictions that were altered, and a row of answers that another run of the same key left."""
+    store.write_tables(build_tables(store))
+    answers = pd.read_parquet(store.tables / "answers.parquet")
+    answers.loc[0, "predictions"] = "0" * 64
+    store.write_tables({"answers": answers})
+    key = answers.loc[0, "transfer_key"]
+    (store.run_folder(key) / "predictions.parquet").write_bytes(b"altered")
+    assert key not in set(build_tables(store)["answers"]["transfer_key"])
+
+
+def test_rows_of_old_records_are_known_by_their_accuracy(store):
+    """Records from before there were hashes of files vouch for none."""
+    for path in store.root.glob("runs/*/record.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        del record["files"]
+        path.write_text(json.dumps(record), encoding="utf-8")
+    store.write_tables(build_tables(store))
+    answers = pd.read_parquet(store.tables / "answers.parquet")
+    assert set(answers["predictions"]) == {""}
+    answers.loc[0, "correct"] = bytes(25)
+    store.write_tables({"answers": answers})
+    _without_predictions(store)
+    found = build_tables(store)["answers"]
+    assert set(answers["transfer_key"]) - set(found["transfer_key"]) == {answers.loc[0, "transfer_key"]}
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet", None])
+def test_a_damaged_table_is_made_again(store, content):
+    """Also one of another version, whose columns are others."""
+    tables = build_tables(store)
+    store.write_tables(tables)
+    if content is None:
+        store.write_tables({"answers": pd.DataFrame({"transfer_key": ["a"]})})
+    else:
+        (store.tables / "answers.parquet").write_bytes(content)
+    pd.testing.assert_frame_equal(build_tables(store)["answers"], tables["answers"])
+
+
+def test_a_suite_that_never_ran_has_an_empty_table(resolve_suite, tmp_path):
+    table = build_tables(open_store(tmp_path, resolve_suite(**CHANGES)))["answers"]
+    assert table.empty
+    assert list(table) == ["transfer_key", "images", "num_images", "correct", "predictions"]
+
+
+def _without_predictions(store: Store) -> None:
+    paths: list[Path] = list(store.root.glob("runs/*/predictions.parquet"))
+    assert paths
+    for path in paths:
+        path.unlink()

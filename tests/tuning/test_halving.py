@@ -1,0 +1,167 @@
+"""How trials go on, are given up and are chosen among, from invented records; nothing is trained."""
+
+import random
+
+import pytest
+
+from bench.errors import InputError
+from bench.tuning.halving import chosen, follow
+from bench.tuning.trials import trials_table
+
+POINTS = tuple({"learning_rate": rate} for rate in (0.001, 0.002, 0.003, 0.004))
+FAILED = {"status": "diverged", "reason": "the loss was nan at step 3", "metrics": {}, "cost": {}}
+
+
+def rates(followed, *statuses: str) -> list[float]:
+    return [trial.point["learning_rate"] for trial in followed.trials if trial.status in statuses]
+
+
+def make_all(suite, invented, order=lambda due: due) -> list[list[tuple[str, float, float]]]:
+    """Make whatever is due until nothing is; returns what that was, round after round."""
+    rounds = []
+    while due := [due for one in follow(suite, POINTS, invented.records.get) for due in one.due]:
+        for one in order(due):
+            invented.make(one.run)
+        rounds.append([(str(one.run.stage), one.run.settings.learning_rate, one.run.budget.amount) for one in due])
+    return rounds
+
+
+def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_what_was_chosen(tunable, invented):
+    suite = tunable()
+    first = follow(suite, POINTS, invented.records.get)
+    assert [len(one.due) for one in first] == [4, 4, 4, 0, 0, 0], "of transfers none can begin"
+    assert not chosen(first)
+    assert {one.missing for one in first[3:]} == {"its pretraining is to be chosen first"}
+    assert first[0].missing == "4 runs of its 4 trials are to be done"
+    make_all(suite, invented)
+    done = follow(suite, POINTS, invented.records.get)
+    assert all(rates(one, "ok") == [0.001, 0.002, 0.003, 0.004] for one in done)
+    best = {one.study.family: one.best.runs[-1] for one in done[:3]}
+    assert all(one.starts_from == best[one.study.family] for one in done[3:])
+    assert {(one.stage, one.family) for one in chosen(done)} == {
+        (stage, family) for stage in ("pretrain", "transfer") for family in ("vit", "cnn", "hybrid")
+    }
+    assert {one.values["learning_rate"] for one in chosen(done)} == {0.004}
+
+
+def test_the_better_half_goes_on_after_each_share_and_all_studies_are_halved_alike(tunable, invented):
+    suite = tunable({"halvings": [0.25, 0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
+    rounds = make_all(suite, invented)
+    each = [0.001, 0.002, 0.003, 0.004], [0.003, 0.004], [0.004]
+    budgets = [("pretrain", (16, 32, 64)), ("transfer", (8, 16, 32))]
+    expected = [
+        [(stage, rate, amount) for rate in left] * 2
+        for stage, amounts in budgets
+        for left, amount in zip(each, amounts, strict=True)
+    ]
+    assert rounds == expected
+    for one in follow(suite, POINTS, invented.records.get):
+        assert [trial.status for trial in one.trials] == ["pruned", "pruned", "pruned", "ok"]
+        assert [trial.share for trial in one.trials] == [0.25, 0.25, 0.5, 1.0]
+        assert [len(trial.runs) for trial in one.trials] == [1, 1, 2, 3]
+        assert one.trials[0].score == pytest.approx(50 * 0.001 + one.trials[0].runs[0].budget.amount / 1000)
+
+
+def test_nothing_rests_on_the_order_in_which_runs_end(tunable, invented):
+    suite = tunable({"halvings": [0.5]})
+    make_all(suite, invented)
+    in_order = trials_table(follow(suite, POINTS, invented.records.get))
+    records = {**invented.records}
+    invented.records.clear()
+    make_all(suite, invented, order=lambda due: random.Random(3).sample(due, len(due)))
+    assert invented.records == records
+    assert trials_table(follow(suite, POINTS, invented.records.get)).equals(in_order)
+
+
+def test_a_round_that_is_half_done_gives_up_nobody_and_chooses_nothing(tunable, invented):
+    suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
+    (first, _) = follow(suite, POINTS, invented.records.get)
+    for due in first.due[:3]:
+        invented.make(due.run)
+    (half, _) = follow(suite, POINTS, invented.records.get)
+    assert [one.trial.number for one in half.due] == [3]
+    assert rates(half, "not_run") == [0.001, 0.002, 0.003, 0.004]
+    assert half.best is None
+
+
+def test_a_trial_that_fails_is_counted_with_the_worst_score_and_takes_a_place_from_nobody(tunable, invented):
+    suite = tunable({"halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
+    invented.changes = {("vit", 0.004, 32): FAILED, ("vit", 0.003, 64): FAILED | {"status": "out_of_memory"}}
+    make_all(suite, invented)
+    vit, cnn, *_ = follow(suite, POINTS, invented.records.get)
+    assert [trial.status for trial in vit.trials] == ["pruned", "ok", "out_of_memory", "diverged"]
+    assert [trial.score for trial in vit.trials][2:] == [0.0, 0.0]
+    assert vit.trials[3].reason == "the loss was nan at step 3"
+    assert vit.best.point == {"learning_rate": 0.002}
+    assert len(vit.trials) == len(cnn.trials) == 4
+    assert cnn.best.point == {"learning_rate": 0.004}
+
+
+def test_a_family_none_of_whose_trials_ended_ok_leaves_all_families_untuned(tunable, invented):
+    suite = tunable(models=["vit_pico/8", "bit_resnet_pico"])
+    invented.changes = {("vit", point["learning_rate"], 64): FAILED for point in POINTS}
+    make_all(suite, invented)
+    followed = follow(suite, POINTS, invented.records.get)
+    assert [one.missing for one in followed] == [
+        "none of its 4 trials ended ok",
+        "",
+        "its pretraining is to be chosen first",
+        "",
+    ]
+    assert chosen(followed) == ()
+
+
+def test_equal_scores_are_decided_by_the_loss_and_then_by_who_came_first(tunable, invented):
+    suite = tunable(models=["vit_pico/8"], transfers=["linear"])
+    same = {"validation_accuracy": 0.5, "validation_loss": 1.0}
+    invented.changes = {("vit", point["learning_rate"], 64): {"metrics": same} for point in POINTS}
+    make_all(suite, invented)
+    (study,) = follow(suite, POINTS, invented.records.get)
+    assert study.best.number == 0
+    key = study.trials[2].runs[0].key
+    invented.records[key]["metrics"] = same | {"validation_loss": 0.9}
+    assert follow(suite, POINTS, invented.records.get)[0].best.number == 2
+
+
+def test_a_score_is_the_mean_over_targets_and_the_worst_if_one_fails(tunable, invented):
+    suite = tunable(corpus=[], subsets=None, models=["vit_pico/8"], targets=["digits@20", "fractals-heldout@40"])
+    make_all(suite, invented)
+    (study,) = follow(suite, POINTS, invented.records.get)
+    first, second = study.trials[3].runs
+    invented.records[first.key]["metrics"] = {"validation_accuracy": 0.2, "validation_loss": 3.0}
+    invented.records[second.key]["metrics"] = {"validation_accuracy": 0.8, "validation_loss": None}
+    (study,) = follow(suite, POINTS, invented.records.get)
+    assert study.trials[3].score == pytest.approx(0.5)
+    invented.records[second.key] |= FAILED
+    (study,) = follow(suite, POINTS, invented.records.get)
+    assert (study.trials[3].status, study.trials[3].score) == ("diverged", 0.0)
+
+
+def test_a_target_without_validation_images_is_named(tunable, invented):
+    suite = tunable(corpus=[], subsets=None, models=["vit_pico/8"])
+    make_all(suite, invented)
+    for record in invented.records.values():
+        record["metrics"]["validation_accuracy"] = None
+    with pytest.raises(InputError, match="digits@20 has no validation images"):
+        follow(suite, POINTS, invented.records.get)
+
+
+def test_the_table_has_a_row_a_trial_with_what_all_its_runs_took(tunable, invented):
+    suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
+    invented.changes = {("vit", 0.001, 32): FAILED}
+    make_all(suite, invented)
+    table = trials_table(follow(suite, POINTS, invented.records.get))
+    assert table["stage"].tolist() == ["pretrain"] * 4 + ["transfer"] * 4
+    assert table["point"].iloc[1] == '{"learning_rate": 0.002}'
+    pretrain = table[table["stage"] == "pretrain"]
+    assert pretrain["status"].tolist() == ["diverged", "pruned", "ok", "ok"]
+    assert pretrain["is_chosen"].tolist() == [False, False, False, True]
+    assert pretrain["images_seen"].tolist()[1:] == [32, 96, 96]
+    assert pretrain["images_seen"].isna().tolist() == [True, False, False, False]
+    assert pretrain["train_seconds"].tolist()[1:] == [0.5, 1.0, 1.0]
+    assert pretrain["score"].iloc[0] == 0.0
+    keys = [key for row in table["keys"] for key in row.split(", ")]
+    assert set(keys) == set(invented.records)
+    untouched = trials_table(follow(suite, POINTS, {}.get))
+    assert set(untouched["status"]) == {"not_run"}
+    assert untouched[["score", "loss", "share"]].isna().all(axis=None)

@@ -45,7 +45,7 @@ def test_the_documented_claim_is_one(tmp_path):
     root = Path(__file__).parents[2]
     (example,) = re.findall(r"```yaml\n(claims:.*?)```", (root / "docs" / "claims.md").read_text(), re.DOTALL)
     path = tmp_path / "mine.yaml"
-    path.write_text((root / "bench" / "suites" / "cpu.yaml").read_text() + example)
+    path.write_text((root / "bench" / "config" / "suites" / "cpu.yaml").read_text() + example)
     (claim,) = load_suite(str(path))[1].claims
     assert (claim.id, claim.first.subset, claim.second.corpus, claim.margin) == ("pays-off", 4096, "none", 2)
 

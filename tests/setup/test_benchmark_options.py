@@ -126,7 +126,7 @@ def test_default_selection_ends_in_time(project: Path, run: Pytest, option: str)
     limit_session(project, seconds=3)
     write(project / "tests/benchmarks/test_speed.py", SLOW)
     start = time.monotonic()
-    result = run("tests", option, "--benchmark-json", "speed.json")
+    result = run("tests/benchmarks", option, "--benchmark-json", "speed.json")
     assert time.monotonic() - start < 20, "a minute's round was not cut short"
     assert outcomes(result) == {"passed": 1, "skipped": 2}
     reason = "the default selection has had its 3 s: --bench-full runs all, without a limit"

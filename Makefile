@@ -23,7 +23,7 @@ TEST_WORKERS = 2
 option = $(if $(strip $(2)),$(1) "$(strip $(2))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report test test-faults throughput check lint types pins clean
+.PHONY: help setup bench report test test-slow test-faults throughput check lint types pins clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -50,6 +50,9 @@ report: $(READY) ## rebuild tables, figures and pages from results/; trains noth
 
 test: $(READY) ## run the tests
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --benchmark-disable
+
+test-slow: $(READY) ## run the long parametrisations, simulations and repeats
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "slow and not faults" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --benchmark-disable
 
 test-faults: $(READY) ## kill and stop runs in every way and see that they end in the same bytes
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "" -v -n $(TEST_WORKERS) tests/faults

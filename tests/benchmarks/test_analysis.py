@@ -37,7 +37,6 @@ print(json.dumps({"seconds": time.perf_counter() - started, "bytes": peak}))
 
 
 @pytest.mark.benchmark(group="analysis")
-@pytest.mark.timeout(900)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_analysis_of_a_thousand_cells(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """From records and predictions; then again from the answers that were kept."""

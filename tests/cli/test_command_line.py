@@ -24,9 +24,7 @@ TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "t
 def bench(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "BENCH_DATA": ""}
     command = [sys.executable, "-m", "bench", *map(str, words)]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
-    )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +170,7 @@ def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
-        process.wait(timeout=30)
+        process.wait()
         assert time.monotonic() - start < 10
         said, _ = process.communicate()
     assert process.returncode == 130

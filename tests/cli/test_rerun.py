@@ -127,7 +127,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.mark.timeout(300)
 def test_a_tenth_more_trips_the_gate_and_a_hundredth_does_not(project):
     """In one call, of two models that got slower by these, and one that is new; twenty such calls are a benchmark."""
     slow_down(project, {("vit_pico/16", "inference"): 0.10, ("vit_pico/8", "inference"): 0.01})
@@ -157,8 +156,8 @@ def test_told_to_end_it_leaves_neither_checkout_nor_process(project, interruptib
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         process.send_signal(number)
-        assert process.wait(timeout=30) == code
-    _, left = psutil.wait_procs(started, timeout=30)  # one that was told in its first moment ends when it is ready
+        assert process.wait() == code
+    _, left = psutil.wait_procs(started)  # one that was told in its first moment ends when it is ready
     assert not left
     assert_nothing_is_left(project)
 

@@ -52,7 +52,7 @@ class Call:
 
     def wait(self) -> int:
         """Its exit code."""
-        return self.process.wait(timeout=100)
+        return self.process.wait()
 
     def finish(self) -> str:
         """Wait until all is done, and return what it said."""

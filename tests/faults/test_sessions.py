@@ -27,8 +27,6 @@ MODELS = ["vit_pico/8:depth=1,drop_path=0.3", "bit_resnet_pico", "r_pico+vit_pic
 
 Start = Callable[..., Call]
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def written(folder: Path) -> Path:
     write_suite(folder, MODELS, subset=16)

@@ -63,7 +63,6 @@ def test_no_graph_breaks(name: str, shallow_presets: Callable[[str], None]) -> N
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler, which writes the kernels")
-@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("default")  # inductor's own
 @pytest.mark.parametrize("name", ["vit_pico/8:depth=1", "bit_resnet_pico", "r_pico+vit_pico/8:depth=1"])
 def test_the_default_backend_gives_the_same_logits_and_gradients(name: str) -> None:

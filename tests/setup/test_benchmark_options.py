@@ -68,7 +68,7 @@ def run(project: Path) -> Pytest:
     def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-rs", "-v", *PLUGINS, *arguments]
         environment = outside_pytest(COLUMNS="200", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=100)
+        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 
     return run_pytest
 
@@ -162,7 +162,7 @@ def test_absent_device_is_refused() -> None:
     environment = outside_pytest(CUDA_VISIBLE_DEVICES="", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     benchmarks = "tests/benchmarks/test_data.py"  # those whose libraries load soonest
     command = [sys.executable, "-m", "pytest", *PLUGINS, benchmarks, "--benchmark", "--bench-device", "cuda"]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--bench-device cuda: this machine has no CUDA device; allowed here: cpu" in result.stdout
 

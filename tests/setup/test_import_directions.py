@@ -43,4 +43,4 @@ def test_contract_notices(tmp_path: Path, module: str, statement: str, contract:
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(LINT_IMPORTS, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(LINT_IMPORTS, cwd=folder, capture_output=True, text=True)

@@ -172,7 +172,7 @@ def make_setup(project: Path, *arguments: str, **environment: str) -> subprocess
     """`make setup` where the PATH has nothing but the system's tools and the project's stand-ins."""
     clean = {"PATH": f"{project / 'path'}:{tools(project)}", "HOME": str(project), "FAIL_AT": ""}
     return subprocess.run(
-        ["make", "setup", *arguments], cwd=project, env=clean | environment, capture_output=True, text=True, timeout=60
+        ["make", "setup", *arguments], cwd=project, env=clean | environment, capture_output=True, text=True
     )
 
 

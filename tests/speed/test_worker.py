@@ -37,7 +37,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
         assert tell(process, "open", setting=SETTING, device="cpu", threads=1)["ok"]
         (child,) = children(process)
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait() == 0
         assert not child.is_running()
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.speed.clock import stopwatch_for
+from bench.speed.stopwatch import stopwatch_for
 from bench.speed.timed_setting import Precision
 from bench.speed.workload import Lane
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from bench.speed.clock import Stopwatch
+from bench.speed.stopwatch import Stopwatch
 
 SLEEP_S = 0.02
 """Of a kernel."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from bench.speed.clock import Stopwatch, stopwatch_for
+from bench.speed.stopwatch import Stopwatch, stopwatch_for
 from tests.speed.fake_device import SLEEP_S, FakeDevice
 
 WITHIN = 0.02

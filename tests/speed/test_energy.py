@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.speed.clock import stopwatch_for
+from bench.speed.stopwatch import stopwatch_for
 from bench.speed.energy import (
     EnergyMeter,
     Gpu,

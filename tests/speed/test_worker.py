@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from bench.speed.clock import stopwatch_for
+from bench.speed.stopwatch import stopwatch_for
 from bench.speed.timed_setting import Setting
 from bench.speed.workload import Lane
 from tests.benchmarks.support.worker import WAITING, seconds_a_step

@@ -24,7 +24,7 @@ TINY: dict[str, Any] = {
 WriteSuite = Callable[..., Path]
 
 LONGEST = (
-    *("test_rerun", "test_peers", "test_command_line", "test_kills", "test_report_pages", "test_speed_pages"),
+    *("test_peers", "test_command_line", "test_kills", "test_report_pages", "test_speed_pages"),
     *("test_model_contract", "test_trials", "test_coverage", "test_hybrid", "test_speed_session", "test_pipelines"),
     *("test_outside_weights", "test_compile", "test_external", "test_adding_a_model", "test_families", "test_counts"),
 )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.analysis.speed_columns import HEAT, SETTING, Record, network_name, records, setting_in_words
 from bench.analysis.stats.intervals import Interval, paired_interval, unknown
-from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio, unpaired_ratio
+from bench.analysis.stats.ratios import UNKNOWN, Ratio, unpaired_ratio
 
 NETWORK = ("model", "implementation")
 
@@ -87,14 +87,6 @@ class SpeedChanges:
 
 
 @dataclass(frozen=True)
-class Restart:
-    """Turns of two fresh processes, pair by pair: seconds a step."""
-
-    old: tuple[float, ...]
-    new: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class AccuracyChange:
     """How far accuracies lie above those of before: NEW - OLD, each a share of 1."""
 
@@ -128,18 +120,6 @@ def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
         only_old=tuple(row for row in before if row not in after),
         only_new=tuple(row for row in after if row not in before),
     )
-
-
-def ratio_over_restarts(restarts: Sequence[Restart]) -> Ratio:
-    """How many times OLD's time NEW takes, by the fastest turns of each restart, with an interval over restarts.
-
-    Where things lie in memory differs from restart to restart and stays within one, so that turns are not independent,
-    and more of them make no interval narrower.
-
-    Raises:
-        EmptySampleError, NotPositiveError: there are no restarts, or times that are none.
-    """
-    return paired_ratio([min(one.new) for one in restarts], [min(one.old) for one in restarts])
 
 
 def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> AccuracyChange:

@@ -5,7 +5,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,9 +21,6 @@ from bench.plan.expand import Plan, expand
 from bench.store.store import Store
 from bench.tuning.choice import tuned, tuning_store
 from models.spec.model_spec import SpecError
-
-if TYPE_CHECKING:
-    from bench.cli.compare.rerun import RerunComparison
 
 app = typer.Typer(
     help="Compare Vision Transformers, CNNs and hybrids under matched pretraining.",
@@ -223,37 +220,23 @@ def verify(
 
 @app.command()
 def compare(
-    old: Annotated[str | None, typer.Argument(metavar="OLD", help="A file of speeds, or a store.")] = None,
-    new: Annotated[str | None, typer.Argument(metavar="NEW", help="A later one; FILE@COMMIT picks of a file.")] = None,
-    rerun: Annotated[
-        str | None, typer.Option("--rerun", metavar="COMMIT", help="Measure it and the working tree now, in turns.")
-    ] = None,
-    suite: Annotated[str, typer.Option("--suite", help="Whose models are measured: a name, or a path.")] = "auto",
-    only: Annotated[str | None, typer.Option("--only", help="Of these model=…,task=… alone.")] = None,
-    device: DeviceName = None,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A file of speeds, or a store.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A later one. FILE@COMMIT picks one measurement.")],
     fail_over: Annotated[
-        str | None, typer.Option("--fail-over", metavar="5%", help="Exit 1 where something is worse by more.")
+        str | None, typer.Option("--fail-over", metavar="5%", help="Exit with 1 if something is worse by more.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Compare other machines, precisions or protocols, too.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two measurements of speed, two stores of accuracies, or a commit's speed with the working tree's."""
-    from bench.cli.compare.command import Comparison, compare_paths, judge, parse_limit, show
+    """Compare two measurements of speed, or the accuracies of two stores."""
+    from bench.cli.compare.command import compare_paths, judge, parse_limit, show
 
     limit = parse_limit(fail_over) if fail_over is not None else None
-    if rerun is not None and old is None and not force:
-        found: Comparison = _rerun(rerun, suite, device, only)
-    elif rerun is None and old is not None and new is not None and (suite, only, device) == ("auto", None, None):
-        found = compare_paths(old, new, force=force)
-    else:
-        raise InputError(
-            "compare takes OLD and NEW, two files of speeds or two stores, and --force; "
-            "or --rerun COMMIT, and --suite, --only and --device"
-        )
-    verdict = judge(found, limit) if limit is not None else None
-    show(console, found, verdict, as_json=as_json)
+    compared = compare_paths(old, new, force=force)
+    verdict = judge(compared, limit) if limit is not None else None
+    show(console, compared, verdict, as_json=as_json)
     raise typer.Exit(1 if verdict and verdict.worse else 0)
 
 
@@ -291,18 +274,6 @@ def _resolved(suite: str, device: Device | None, data: Path | None, seed_offset:
     chosen = choose_device(device.value if device else None)
     name, content = load_suite(_automatic(suite, chosen))
     return resolve(name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset)
-
-
-def _rerun(commit: str, suite: str, device: Device | None, only: str | None) -> "RerunComparison":
-    from bench.cli.compare.rerun import rerun
-    from bench.cli.signals import Terminated, told_by_sigterm
-
-    chosen = choose_device(device.value if device else None)
-    try:
-        with told_by_sigterm():
-            return rerun(commit, _automatic(suite, chosen), chosen, only, Console(stderr=True))
-    except Terminated:
-        raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 def _automatic(suite: str, device: str) -> str:

@@ -1,6 +1,6 @@
 """How the speed of a suite's models is measured: as its runs are, in a setting that all of them have in common.
 
-`pytest --benchmark` and `bench compare --rerun` both go by this. Imports no torch.
+`pytest --benchmark` goes by this. Imports no torch.
 """
 
 from collections.abc import Sequence

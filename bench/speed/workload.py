@@ -15,9 +15,9 @@ from torch import Tensor, nn
 import models
 from bench.analysis.speed_columns import OURS
 from bench.config.recipe import Settings
-from bench.speed.stopwatch import Job, Stopwatch, stopwatch_for
 from bench.speed.images import random_batch
 from bench.speed.peers.matching import build_peer
+from bench.speed.stopwatch import Job, Stopwatch, stopwatch_for
 from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
 from bench.training.loop import accelerator_for
 from bench.training.trainer import Training, compiled

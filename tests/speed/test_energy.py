@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import torch
 
-from bench.speed.stopwatch import stopwatch_for
 from bench.speed.energy import (
     EnergyMeter,
     Gpu,
@@ -25,6 +24,7 @@ from bench.speed.energy import (
     gpu_of,
     joules_a_thousand_images,
 )
+from bench.speed.stopwatch import stopwatch_for
 from bench.speed.summary import without_energy
 
 CUDA = torch.device("cuda")

@@ -1,7 +1,7 @@
-"""Two files of speeds compared, or two measurements of one file. Imports no torch.
+"""Compare two files of speeds, or two measurements of one file. Imports no torch.
 
-Each side is one process' measurement, and processes of equal code differ a little by chance of where their memory
-lies: `bench compare --rerun` measures both sides anew and covers that.
+Each side is the measurement of one process. Processes of equal code differ by some percent, because their memory lies
+elsewhere, and no interval over rounds covers that.
 """
 
 import math

@@ -8,7 +8,8 @@ import pandas as pd
 from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
 from bench.analysis.correctness import NO_ANSWERS, Known, by_key
 from bench.analysis.estimates import Row, read_row, row_difference
-from bench.analysis.seeds import expected_seeds, require_columns, require_unique, split
+from bench.analysis.frames import require_columns, require_unique, split
+from bench.analysis.seeds import expected_seeds
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.statistics_errors import UnknownReferenceError
 

@@ -7,7 +7,8 @@ import pandas as pd
 from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
 from bench.analysis.correctness import NO_ANSWERS, by_key
 from bench.analysis.estimates import Row, read_row, row_difference
-from bench.analysis.seeds import Key, expected_seeds, require_columns, split
+from bench.analysis.frames import Key, require_columns, split
+from bench.analysis.seeds import expected_seeds
 from bench.analysis.stats.intervals import LEVEL
 
 SCRATCH = "none"

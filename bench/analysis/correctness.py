@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.seeds import require_columns, require_unique
+from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.statistics_errors import AnswersError, DifferentImagesError, DuplicateRowError, UnpairedError
 
 COLUMNS = ("transfer_key", "images", "num_images", "correct")

@@ -14,7 +14,8 @@ import pandas as pd
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import NO_ANSWERS, by_key
 from bench.analysis.estimates import Row, difference_estimate, read_row
-from bench.analysis.seeds import Key, expected_seeds, require_columns, require_unique, split
+from bench.analysis.frames import Key, require_columns, require_unique, split
+from bench.analysis.seeds import expected_seeds
 from bench.analysis.speed_columns import OURS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError

@@ -4,7 +4,8 @@ import pandas as pd
 
 from bench.analysis.columns import NUMBERS, numbers, with_types
 from bench.analysis.estimates import Row
-from bench.analysis.seeds import expected_seeds, read_seeds, require_columns, split
+from bench.analysis.frames import require_columns, split
+from bench.analysis.seeds import expected_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
 
 _RUN = ["model", "family", "corpus", "subset_images", "image_size", "recipe"]

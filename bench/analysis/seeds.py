@@ -5,21 +5,17 @@ shown with it, and are never used alone in silence: failures are not random, so 
 """
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import pandas as pd
 
+from bench.analysis.frames import Key, as_key
 from bench.analysis.stats.intervals import LEVEL, Interval, mean_interval, paired_interval, unknown
-from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
+from bench.analysis.stats.statistics_errors import DuplicateRowError
 
 COMPLETE = "complete"
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
-
-Key = tuple[Any, ...]
-"""Values of the columns that identify a row; a missing value is None, so that keys can be equal."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +69,6 @@ def expected_seeds(cells: pd.DataFrame) -> list[int]:
     return sorted(int(seed) for seed in (begun if len(begun) else cells["seed"]).unique())
 
 
-def split(cells: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.DataFrame]]:
-    """The rows of each key, in the order of the table; a missing value is a key like any other."""
-    positions: dict[Key, list[int]] = {}
-    for position, row in enumerate(cells[columns].itertuples(index=False)):
-        positions.setdefault(as_key(row), []).append(position)
-    for key, where in positions.items():
-        yield key, cells.iloc[where]
-
-
-def as_key(values: Iterable[Any]) -> Key:
-    """Values as a key; NA and NaN become None."""
-    return tuple(None if pd.isna(value) else value for value in values)
-
-
 def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
     """What the seeds left in the rows of one key.
 
@@ -126,18 +108,6 @@ def problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
     if reference.status != COMPLETE:
         texts.append(f"{reference_name} {reference.status}")
     return "; ".join(texts)
-
-
-def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
-    """Raise MissingColumnError if a table lacks a column."""
-    if missing := [column for column in columns if column not in table.columns]:
-        raise MissingColumnError(f"table {name!r} lacks columns: {', '.join(missing)}")
-
-
-def require_unique(table: pd.DataFrame, column: str, name: str) -> None:
-    """Raise DuplicateRowError if a run stands twice in a table that has it by its key."""
-    if twice := sorted(table.loc[table[column].duplicated(), column]):
-        raise DuplicateRowError(f"table {name!r}: run {twice[0]} stands twice")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.seeds import require_columns, split
+from bench.analysis.frames import require_columns, split
 from bench.analysis.speed_columns import FIGURES, HEAT, OURS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from bench.analysis.seeds import require_columns, split
+from bench.analysis.frames import require_columns, split
 from bench.analysis.stats.statistics_errors import EmptySampleError, NotFiniteError
 
 _STUDY = ["stage", "family"]

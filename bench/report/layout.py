@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.targets import is_real
 from bench.report.wording import count, known, marked, plural
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.frames import split
 from bench.analysis.pareto import pareto
-from bench.analysis.seeds import split
 from bench.analysis.speed_columns import OURS
 from bench.store.speed_file import latest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.figures.ablation import ablation_figure
 from bench.report.figures.accuracy import accuracy_figure

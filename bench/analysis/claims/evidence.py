@@ -14,7 +14,8 @@ import pandas as pd
 from bench.analysis.claims.rows import Place, Row, Transfer
 from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.correctness import Known, by_key, read_answers
-from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds, require_columns, require_unique, split
+from bench.analysis.frames import require_columns, require_unique, split
+from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds
 from bench.analysis.stats.statistics_errors import IncompleteRowError, MissingRowError
 from bench.analysis.targets import is_in_domain, is_real
 

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import Place, Row, Transfer
 from bench.analysis.claims.words import FAMILY_NAMES, listed
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.stats.statistics_errors import MissingRowError
 from bench.analysis.targets import base
 

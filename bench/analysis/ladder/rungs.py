@@ -15,7 +15,8 @@ import pandas as pd
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.correctness import Known, by_key, read_answers, require_paired
-from bench.analysis.seeds import COMPLETE, Key, expected_seeds, read_seeds, require_columns, split
+from bench.analysis.frames import Key, require_columns, split
+from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.statistics_errors import DifferentImagesError

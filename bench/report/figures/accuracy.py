@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
-from bench.analysis.seeds import COMPLETE, split
+from bench.analysis.frames import split
+from bench.analysis.seeds import COMPLETE
 from bench.report.figures.drawing import (
     DASHES,
     Dashes,

@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
+from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, COSTS, FRONT
-from bench.analysis.seeds import COMPLETE, split
+from bench.analysis.seeds import COMPLETE
 from bench.report.figures.drawing import DASHES, Dashes, colour, columns, grid, marker, model_handle, style, tint
 from bench.report.layout import pretraining_name
 from bench.report.wording import short_count

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.report.figures.drawing import colour, grid, marker, style
 from bench.report.wording import family_name
 

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, FRONT, UNDECIDED
-from bench.analysis.seeds import split
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.layout import Panel, panels, pretraining_name
 from bench.report.machines import Machine

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
+from bench.analysis.frames import split
 from bench.analysis.runs import costs
-from bench.analysis.seeds import split
 from bench.report.layout import pretraining_name, target_name
 from bench.report.page import Cell, Section, Table
 from bench.report.wording import ABSENT, count, known, plural, seconds, short_count, text

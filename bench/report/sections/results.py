@@ -6,8 +6,9 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
-from bench.analysis.seeds import COMPLETE, split
+from bench.analysis.seeds import COMPLETE
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.layout import by_transfer, heading, lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.speed import ranking_changes, standings
 from bench.analysis.speed_columns import OURS
 from bench.analysis.stats.intervals import LEVEL

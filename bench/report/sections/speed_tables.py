@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.report.page import Cell, Table
 from bench.report.wording import ABSENT, count, known, mebibytes, percent, plural, seconds, short_count, three_digits
 

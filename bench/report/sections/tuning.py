@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.seeds import split
+from bench.analysis.frames import split
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.drawing import save
 from bench.report.figures.tuning import tuning_figure

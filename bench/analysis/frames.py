@@ -1,0 +1,37 @@
+"""Read tables by rows and keys: group them, and refuse a table that lacks a column or holds a run twice."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
+
+Key = tuple[Any, ...]
+"""Values of the columns that identify a row; a missing value is None, so that keys can be equal."""
+
+
+def split(table: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """Yield each key with its rows, in the order of the table; a missing value is a key like any other."""
+    positions: dict[Key, list[int]] = {}
+    for position, row in enumerate(table[columns].itertuples(index=False)):
+        positions.setdefault(as_key(row), []).append(position)
+    for key, of_key in positions.items():
+        yield key, table.iloc[of_key]
+
+
+def as_key(values: Iterable[Any]) -> Key:
+    """Return values as a key; NA and NaN become None."""
+    return tuple(None if pd.isna(value) else value for value in values)
+
+
+def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
+    """Raise MissingColumnError if a table lacks a column."""
+    if missing := [column for column in columns if column not in table.columns]:
+        raise MissingColumnError(f"table {name!r} lacks columns: {', '.join(missing)}")
+
+
+def require_unique(table: pd.DataFrame, column: str, name: str) -> None:
+    """Raise DuplicateRowError if a run stands twice in a table that has it by its key."""
+    if duplicates := sorted(table.loc[table[column].duplicated(), column]):
+        raise DuplicateRowError(f"table {name!r}: run {duplicates[0]} stands twice")

@@ -3,7 +3,7 @@
 Papers: Kolesnikov et al. 2020, "Big Transfer" (arXiv 1912.11370), section 3.1: ResNet-v2 (He et al. 2016,
 arXiv 1603.05027: pre-activation bottlenecks) with GroupNorm (arXiv 1803.08494) in place of BatchNorm and
 weight-standardised convolutions (arXiv 1903.10520). He et al. 2016 (arXiv 1512.03385), table 1, with BatchNorm. Liu et
-al. 2022, ConvNeXt (arXiv 2201.03545); the largest is ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808).
+al. 2022, ConvNeXt (arXiv 2201.03545). Woo et al. 2023, ConvNeXt V2 (arXiv 2301.00808): `convnextv2_huge`.
 Source: BiT's blocks, convolutions and norms are those of timm's `resnetv2.py`, ported from google-research's
 big_transfer; `bit_resnet50` has the layers and the parameter names of timm's `resnetv2_50x1_bit`, except for
 its head, a linear layer here. `resnet18` to `resnet152` are torchvision's, `convnext_*` timm's, each with our head.

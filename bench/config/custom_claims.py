@@ -104,7 +104,7 @@ def check_claim(claim: OwnClaim, offered: Offered) -> None:
 
 
 def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]], where: str) -> None:
-    if parse_spec(row.model).has_outside_weights and (row.corpus is not None or row.subset is not None):
+    if parse_spec(row.model).has_external_weights and (row.corpus is not None or row.subset is not None):
         raise ValueError(f"{where}: {row.model} starts from weights from outside; leave corpus and subset out")
     if row.corpus is not None:
         _require(row.corpus, rungs, f"{where}.corpus")

@@ -52,7 +52,7 @@ def check_external(models: Iterable[str], image_size: int) -> None:
         InputError: one of them can't be built.
     """
     for spec in map(parse_spec, models):
-        if spec.library is not None and not spec.has_outside_weights:
+        if spec.library is not None and not spec.has_external_weights:
             _build(spec, image_size, "meta")
 
 
@@ -64,7 +64,7 @@ def outside_models(models: Iterable[str], image_size: int) -> tuple[OutsideModel
     """
     found: dict[tuple[str, str], OutsideModel] = {}
     for spec in map(parse_spec, models):
-        if spec.has_outside_weights:
+        if spec.has_external_weights:
             one = _identified(spec)
             _build(spec, image_size, "cpu")
             other = found.setdefault((one.bare_model, one.sha256), one)
@@ -74,7 +74,7 @@ def outside_models(models: Iterable[str], image_size: int) -> tuple[OutsideModel
 
 
 def _identified(spec: ModelSpec) -> OutsideModel:
-    from models.external.weights_source import outside_weights
+    from models.external.weights_source import external_weights
 
     path = str(spec.option("weights"))
     if path and not Path(path).is_file():
@@ -83,7 +83,7 @@ def _identified(spec: ModelSpec) -> OutsideModel:
             f"command runs in, or {spec.without('weights')} for random initial weights"
         )
     try:
-        return OutsideModel(model=str(spec), **vars(outside_weights(spec)))
+        return OutsideModel(model=str(spec), **vars(external_weights(spec)))
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
 

@@ -95,7 +95,7 @@ class Ablation(Strict):
     def _grid(cls, value: dict[str, str]) -> dict[str, str]:
         distinct(tuple(value.values()))
         for arm, model in value.items():
-            if parse_spec(model).has_outside_weights:
+            if parse_spec(model).has_external_weights:
                 raise ValueError(
                     f"arm {arm!r} is {model}; arms are pretrained alike, on the suite's corpus, which weights from "
                     "outside are not; list it under models"
@@ -230,7 +230,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _transfers_have_a_budget(self) -> "Suite":
-        starts = bool(self.corpus) or any(parse_spec(model).has_outside_weights for model in self.models)
+        starts = bool(self.corpus) or any(parse_spec(model).has_external_weights for model in self.models)
         if starts and "fine-tune" in self.transfers and getattr(self, self.match).transfer == 0:
             raise ValueError(f"{self.match}.transfer is 0, but models are fine-tuned; give it a number above 0")
         return self

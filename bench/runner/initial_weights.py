@@ -7,7 +7,7 @@ from bench.config.external_weights import OutsideModel
 from bench.data.random import stream_seed
 from bench.plan.run import Run
 from bench.store.store import Store
-from models.external.weights_source import outside_weights
+from models.external.weights_source import external_weights
 from models.weights import load_weights
 
 
@@ -42,6 +42,6 @@ def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
 def _from_outside(outside: OutsideModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
     """The model with weights made elsewhere, if they are still those that the suite was resolved with."""
     spec = models.parse_spec(outside.model)
-    if outside_weights(spec).sha256 != outside.sha256:
+    if external_weights(spec).sha256 != outside.sha256:
         raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {outside.sha256}")
     return models.build(spec, num_classes=num_classes, image_size=image_size, seed=seed)

@@ -81,7 +81,7 @@ def _depths(model: nn.Module, settings: Settings) -> dict[str, int]:
     """Of every parameter by name; all alike where the recipe makes no difference."""
     if settings.layer_decay is None:
         return dict.fromkeys((name for name, _ in model.named_parameters()), 0)
-    from models.depths import layer_depths
+    from models.layer_depths import layer_depths
 
     assert isinstance(model, Classifier), f"{type(model).__name__} is no classifier of ours"
     return layer_depths(model)

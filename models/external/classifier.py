@@ -65,7 +65,7 @@ class External(Wrapped):
 def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
     """The classifier that `spec` names, with the weights that it names, if any; on the meta device without them."""
     adapter_of(spec.library).check_name(name_of(spec))
-    if not spec.has_outside_weights or torch.get_default_device().type == "meta":
+    if not spec.has_external_weights or torch.get_default_device().type == "meta":
         return _with_random_weights(spec, num_classes, image_size)
     build = _with_published_weights if spec.option("pretrained") else _with_weights_of_file
     model = build(spec, num_classes, image_size)

@@ -12,7 +12,7 @@ from timm.models import get_arch_pretrained_cfgs, is_model, resolve_pretrained_c
 from torch import Tensor, nn
 
 from models.external.downloads import from_address, from_hub
-from models.external.weights_source import Channels, InputScaling, Published
+from models.external.weights_source import Channels, InputScaling, PublishedWeights
 from models.external.wrapped import resized_body
 from models.spec.model_error import SpecError
 
@@ -58,22 +58,22 @@ def input_scaling(name: str) -> InputScaling:
     return InputScaling(cast(Channels, tuple(cfg.mean)), cast(Channels, tuple(cfg.std)))
 
 
-def fetch(name: str) -> Published:
+def fetch(name: str) -> PublishedWeights:
     """The weights of the tag, or timm's default ones: from the hub where it has them, else from their address."""
     cfg = resolve_pretrained_cfg(name)
     if cfg.hf_hub_id:
         native = cfg.hf_hub_filename is None or not cfg.custom_load
         path = from_hub(cfg.hf_hub_id, (cfg.hf_hub_filename,) if cfg.hf_hub_filename else _FILES)
-        return Published(path, f"hub:{cfg.hf_hub_id}", cfg.num_classes, native)
+        return PublishedWeights(path, f"hub:{cfg.hf_hub_id}", cfg.num_classes, native)
     if cfg.url:
         url = cfg.url if isinstance(cfg.url, str) else cfg.url[0]
-        return Published(from_address(url), url, cfg.num_classes, not cfg.custom_load)
+        return PublishedWeights(from_address(url), url, cfg.num_classes, not cfg.custom_load)
     cfgs = get_arch_pretrained_cfgs(split_model_name_tag(name)[0]).values()
     tags = [other.tag for other in cfgs if other.has_weights and other.tag]
     raise SpecError(f"timm has no published weights of {name}; tags that have: {', '.join(tags) or 'none'}")
 
 
-def create_published(name: str, published: Published, num_classes: int, image_size: int) -> nn.Module:
+def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
     """The whole network with these weights, converted and made to fit as timm does it."""
     cfg = {"file": str(published.path), "custom_load": not published.is_native}
     return _create(name, published.num_classes or num_classes, image_size, cfg)

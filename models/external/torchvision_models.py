@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from models.external.downloads import from_address
-from models.external.weights_source import OURS, Channels, InputScaling, Published
+from models.external.weights_source import OURS, Channels, InputScaling, PublishedWeights
 from models.spec.model_error import SpecError
 from models.weights import read_weights
 
@@ -67,13 +67,13 @@ def input_scaling(name: str) -> InputScaling:
     return InputScaling(cast(Channels, tuple(transforms.mean)), cast(Channels, tuple(transforms.std)))
 
 
-def fetch(name: str) -> Published:
+def fetch(name: str) -> PublishedWeights:
     """The weights that torchvision calls DEFAULT, from torch's cache or their address."""
     weights = _published(name)
-    return Published(from_address(weights.url), weights.url, len(weights.meta["categories"]))
+    return PublishedWeights(from_address(weights.url), weights.url, len(weights.meta["categories"]))
 
 
-def create_published(name: str, published: Published, num_classes: int, image_size: int) -> nn.Module:
+def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
     """The whole network with these weights; torchvision itself renames what older files call otherwise."""
     network = create(name, published.num_classes or num_classes, image_size)
     content = read_weights(published.path)

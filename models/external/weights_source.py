@@ -50,7 +50,7 @@ IMAGENET = InputScaling((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """A library's own weights, on this machine."""
 
     path: Path
@@ -63,7 +63,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class OutsideWeights:
+class ExternalWeights:
     """What a suite keeps of weights from outside: enough to tell them apart, and to say how inputs are scaled."""
 
     sha256: str
@@ -92,10 +92,12 @@ class Adapter(Protocol):
     def input_scaling(self, name: str) -> InputScaling:
         """How the library scales inputs for that name and tag."""
 
-    def fetch(self, name: str) -> Published:
+    def fetch(self, name: str) -> PublishedWeights:
         """The published weights, downloaded unless they are here; raises SpecError where there are none."""
 
-    def create_published(self, name: str, published: Published, num_classes: int, image_size: int) -> "nn.Module":
+    def create_published(
+        self, name: str, published: PublishedWeights, num_classes: int, image_size: int
+    ) -> "nn.Module":
         """The whole network with these weights; `num_classes` where they have no classifier."""
 
 
@@ -118,19 +120,19 @@ def weights_sha256(path: Path | str) -> str:
         raise SpecError(f"{path} can't be read as weights: {error.strerror or error}") from None
 
 
-def outside_weights(spec: ModelSpec) -> OutsideWeights:
+def external_weights(spec: ModelSpec) -> ExternalWeights:
     """What identifies the weights that a spec names, and how they want their inputs.
 
     Downloads those of `pretrained=true` unless they are here. Raises SpecError where they can't be had.
     """
-    assert spec.has_outside_weights, f"{spec} names no weights"
+    assert spec.has_external_weights, f"{spec} names no weights"
     adapter_of(spec.library).check_name(name_of(spec))
     path, source = str(spec.option("weights")), str(spec.option("weights"))
     if spec.option("pretrained"):
         published = fetched(spec)
         path, source = str(published.path), published.source
     scaling = input_scaling(spec)
-    return OutsideWeights(weights_sha256(path), source, scaling.mean, scaling.std)
+    return ExternalWeights(weights_sha256(path), source, scaling.mean, scaling.std)
 
 
 def input_scaling(spec: ModelSpec) -> InputScaling:
@@ -140,7 +142,7 @@ def input_scaling(spec: ModelSpec) -> InputScaling:
     return {"half": OURS, "imagenet": IMAGENET}[str(spec.option("scaling"))]
 
 
-def fetched(spec: ModelSpec) -> Published:
+def fetched(spec: ModelSpec) -> PublishedWeights:
     """The published weights of a model, from this machine or the network.
 
     Raises SpecError with the reason and the way out where there are none, or they can't be had.

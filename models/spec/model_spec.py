@@ -17,7 +17,7 @@ from models.spec.model_error import SpecError
 from models.spec.options import Choice, Chosen, FilePath, Flag, Option, OptionValue, text_of
 from models.spec.presets import FAMILIES, PRESETS, Convolutions, Family, Patch, Preset
 from models.spec.rules import check_rules
-from models.spec.sizes import EncoderSize, OutsideSize
+from models.spec.sizes import EncoderSize, ExternalSize
 
 __all__ = ["ModelSpec", "SpecError", "known_models", "parse_spec"]
 
@@ -61,7 +61,7 @@ class ModelSpec:
         return "hybrid" if is_vit and self.option("tokenizer") in CONVOLUTIONAL_TOKENIZERS else self.kind.family
 
     @property
-    def has_outside_weights(self) -> bool:
+    def has_external_weights(self) -> bool:
         """Whether its weights come from outside the suite: published ones, or a file."""
         return self.library is not None and bool(self.option("pretrained") or self.option("weights"))
 
@@ -139,7 +139,7 @@ def _preset(name: str) -> Preset:
         Option("scaling", "library", Choice(("library", "imagenet", "half"))),
         Option("weights", "", FilePath()),
     )
-    return Preset(family or "vit", OutsideSize(), options=options)
+    return Preset(family or "vit", ExternalSize(), options=options)
 
 
 def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:

@@ -136,7 +136,7 @@ _CNNS = {
     "convnext_small": _convnext("convnext_small"),
     "convnext_base": _convnext("convnext_base"),
     "convnext_xlarge": _convnext("convnext_xlarge"),
-    "convnext_huge": _convnext("convnextv2_huge"),
+    "convnextv2_huge": _convnext("convnextv2_huge"),
 }
 
 _R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=6, stem_stride=4, norm_groups=8)

@@ -102,8 +102,8 @@ class OwnSize:
 
 
 @dataclass(frozen=True)
-class OutsideSize:
+class ExternalSize:
     """Any classifier of timm or torchvision: its size is known once it is built."""
 
 
-Size = EncoderSize | TrunkSize | HybridSize | CompactSize | ResNetSize | BotNetSize | TimmSize | OwnSize | OutsideSize
+Size = EncoderSize | TrunkSize | HybridSize | CompactSize | ResNetSize | BotNetSize | TimmSize | OwnSize | ExternalSize

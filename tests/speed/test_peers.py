@@ -35,7 +35,7 @@ PRESETS: dict[str, tuple[Library, ...]] = {
     **dict.fromkeys(("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"), BOTH),
     **dict.fromkeys(("convnext_atto", "convnext_femto", "convnext_tiny", "convnext_small", "convnext_base"), BOTH),
     "convnext_xlarge": BOTH,
-    "convnext_huge": TIMM,
+    "convnextv2_huge": TIMM,
     **dict.fromkeys(("r_pico+vit_pico/8", "r_nano+vit_nano/8", "r_tiny+vit_tiny/4"), TIMM),
     **dict.fromkeys(("r26+vit_small/32", "r50+vit_base/16", "r50+vit_large/32"), TIMM),
     **dict.fromkeys(("cct_2/3x2", "cct_4/3x2", "cct_6/3x1", "cct_7/3x1", "cct_14/7x2", "botnet50"), ()),

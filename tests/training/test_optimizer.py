@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler
 import models
 from bench.config.recipe import Settings
 from bench.training.optimizer import build_optimizer, learning_rates
-from models.depths import layer_depths
+from models.layer_depths import layer_depths
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_along_a_cosine():

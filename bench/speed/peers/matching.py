@@ -16,7 +16,7 @@ from models.spec.geometry import check
 from models.spec.model_error import SpecError
 from models.spec.model_spec import LIBRARIES, Library, ModelSpec, parse_spec
 from models.spec.presets import PRESETS
-from models.spec.sizes import EncoderSize, HybridSize, OutsideSize, ResNetSize, TimmSize, TrunkSize
+from models.spec.sizes import EncoderSize, ExternalSize, HybridSize, ResNetSize, TimmSize, TrunkSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,7 +101,7 @@ def outside_name(spec: ModelSpec) -> str:
 
 
 def _build(spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> "nn.Module":
-    if isinstance(spec.kind.size, OutsideSize):
+    if isinstance(spec.kind.size, ExternalSize):
         from bench.speed.peers import external_peers
 
         return external_peers.build(spec, library, num_classes, image_size)
@@ -124,7 +124,7 @@ def _timm_has(spec: ModelSpec) -> bool:
             return spec.option("stem") == "imagenet"
         case TimmSize():  # a ConvNeXt's patch is an argument, the stems of the others are not
             return spec.option("stem") == "imagenet" or spec.family == "cnn"
-        case OutsideSize():
+        case ExternalSize():
             return spec.library == "torchvision" and outside_name(spec) in TIMM_TO_TORCHVISION.values()
     return False
 
@@ -138,7 +138,7 @@ def _torchvision_has(spec: ModelSpec) -> bool:
             return spec.option("stem") == "imagenet"
         case TimmSize():
             return spec.option("stem") == "imagenet" and spec.preset in CONVNEXTS
-        case OutsideSize():
+        case ExternalSize():
             return spec.library == "timm" and outside_name(spec) in TIMM_TO_TORCHVISION
     return False
 

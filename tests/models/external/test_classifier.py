@@ -20,7 +20,7 @@ import models
 from bench.data.dataset import MEAN, STD
 from models.external import classifier as external
 from models.external import downloads, regularisation, timm_models, torchvision_models, weights_source
-from models.external.weights_source import outside_weights, weights_sha256
+from models.external.weights_source import external_weights, weights_sha256
 from models.spec.model_spec import parse_spec
 
 SMALL = {
@@ -269,7 +269,7 @@ def test_a_file_s_inputs_are_scaled_as_is_said(
     inputs = (values - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
     with torch.inference_mode():
         assert_same(model(ours(values)), network(inputs))
-    identified = outside_weights(parse_spec(spec))
+    identified = external_weights(parse_spec(spec))
     assert (identified.mean, identified.std) == (mean, std)
 
 
@@ -421,7 +421,7 @@ def test_what_can_t_be_had_is_refused_with_the_reason(
 
 def test_a_missing_file_is_named_and_none_is_read_to_count() -> None:
     spec = "timm:test_vit:weights=nowhere.safetensors"
-    for ask in (models.build, lambda spec: outside_weights(parse_spec(spec))):
+    for ask in (models.build, lambda spec: external_weights(parse_spec(spec))):
         with pytest.raises(models.SpecError, match=r"nowhere\.safetensors can't be read"):
             ask(spec)
     assert models.count(spec) == models.count("timm:test_vit")
@@ -474,7 +474,7 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["timm:test_resnet", "torchvision:resnet18"])
 def test_without_a_network_the_way_out_is_named(name: str, caches: Path) -> None:
-    for ask in (lambda spec: models.build(spec), lambda spec: outside_weights(parse_spec(spec))):
+    for ask in (lambda spec: models.build(spec), lambda spec: external_weights(parse_spec(spec))):
         with pytest.raises(models.SpecError) as error:
             ask(f"{name}:pretrained=true")
         for part in (
@@ -507,7 +507,7 @@ def test_timm_s_published_weights(caches: Path) -> None:
     model = models.build("timm:test_vit:pretrained=true", num_classes=1000, image_size=160, seed=0).eval()
     with torch.inference_mode():
         assert_same(model(ours(pixels(160))), network(theirs("timm:test_vit", pixels(160))))
-    identified = outside_weights(parse_spec("timm:test_vit.r160_in1k:pretrained=true"))
+    identified = external_weights(parse_spec("timm:test_vit.r160_in1k:pretrained=true"))
     assert identified.sha256 == weights_sha256(folder / "snapshots/abc/model.safetensors")
     assert (identified.source, identified.mean) == ("hub:timm/test_vit.r160_in1k", (0.5, 0.5, 0.5))
     small = models.build("timm:test_vit:pretrained=true", num_classes=3, image_size=32, seed=0)
@@ -529,4 +529,4 @@ def test_torchvision_s_published_weights(caches: Path) -> None:
     model = models.build(spec, num_classes=1000, image_size=32, seed=0).eval()
     with torch.inference_mode():
         assert_same(model(ours(pixels(32))), network(theirs("torchvision:densenet121", pixels(32))))
-    assert outside_weights(parse_spec(spec)).source == weights.url
+    assert external_weights(parse_spec(spec)).source == weights.url

@@ -278,10 +278,10 @@ def test_the_family_follows_from_the_name(text: str, family: str) -> None:
 
 def test_outside_weights_show_in_the_name_and_can_be_left_out() -> None:
     spec = parse_spec("timm:mixer_s16_224:family=hybrid,pretrained=true")
-    assert spec.has_outside_weights
+    assert spec.has_external_weights
     assert str(spec.without("pretrained", "weights")) == "timm:mixer_s16_224:family=hybrid"
-    assert not spec.without("pretrained").has_outside_weights
-    assert not parse_spec("vit_pico/8").has_outside_weights
+    assert not spec.without("pretrained").has_external_weights
+    assert not parse_spec("vit_pico/8").has_external_weights
 
 
 def test_an_unknown_attribute_is_named() -> None:

@@ -17,7 +17,7 @@ PARTNERS: dict[str, tuple[Measure, str, str]] = {
     "vit_small/16": ("parameters", "resnet50", "coatnet_0"),
     "vit_base/16": ("parameters", "convnext_base", "r50+vit_base/16"),
     "vit_large/16": ("parameters", "convnext_xlarge", "r50+vit_large/32"),
-    "vit_huge/14": ("parameters", "convnext_huge", "coatnet_5"),
+    "vit_huge/14": ("parameters", "convnextv2_huge", "coatnet_5"),
 }
 
 

@@ -9,8 +9,7 @@ rotations, so that they contract by construction; which singular values give goo
 Numbers are fixed-point with 14 fractional bits. A rotation is a point of the circle's rational parametrisation,
 ((1 - t^2) / (1 + t^2), 2t / (1 + t^2)), every random number a hash of a key and a counter, a division rounds down.
 There is no float and no state, so any machine makes the same bytes. Sixteen orbits run side by side, which fills vector
-units. What is particular to an image is 36 numbers, its outline, found here for CUDA too, where `chaos_game_cuda` draws
-from them. Whoever changes a pixel here raises `fractals.VERSION`.
+units. Whoever changes a pixel here raises `source.VERSION`.
 """
 
 from typing import NamedTuple
@@ -45,12 +44,6 @@ GOLDEN_32 = np.uint32(0x9E3779B9)
 # Counters of an instance's draws; maps take 8 each from 0.
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
-NUM_ENDS = MAX_MAPS - 1
-ENDS, SEED, DOWN, RIGHTWARDS, INKS = 24, 27, 28, 29, 30
-"""Where an outline holds what lies behind its maps: the shares that choose a map, the seed of the choices (the bits of
-a uint32), the picture's shift in pixels, and ink and ground of each channel."""
-OUTLINE = 36
-
 
 class Settings(NamedTuple):
     """`fractals.Difficulty`, and the points of an image, as numbers."""
@@ -81,20 +74,17 @@ def render_images(
     hits = np.zeros((frame, frame), np.int32)
     brightness = _brightness(typical_hits(settings.points, size))
     palette = np.zeros((3, 256), np.uint8)
-    outline = np.zeros(OUTLINE, np.int32)
     for i in range(len(rows)):
-        _outline(systems[rows[i]], keys[i], settings, outline)
-        _play(outline, xs, ys, hits)
-        _fill_palette(outline[INKS:], brightness, palette)
+        key = keys[i]
+        maps = _affine(_jittered(systems[rows[i]], key, settings.jitter_percent))
+        if settings.rotated:
+            _rotate(maps, key)
+        _play(maps, _hash(key, POINTS), xs, ys, hits)
+        _fill_palette(key, settings, brightness, palette)
+        top = margin + _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
+        left = margin + _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
         for channel in range(3):
-            _paint(hits, palette[channel], margin + outline[DOWN], margin + outline[RIGHTWARDS], out[i, channel])
-
-
-@njit(cache=True, nogil=True)
-def outline_images(systems: Longs, rows: Longs, keys: NDArray[np.uint64], settings: Settings, out: Ints) -> None:
-    """Fill `out` (n, 36) with the outlines of the images that `render_images` would draw."""
-    for i in range(len(rows)):
-        _outline(systems[rows[i]], keys[i], settings, out[i])
+            _paint(hits, palette[channel], top, left, out[i, channel])
 
 
 @njit(cache=True, nogil=True)
@@ -149,9 +139,7 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
     hits = np.zeros((frame, frame), np.int32)
-    outline = np.zeros(OUTLINE, np.int32)
-    _outline_points(_affine(system), _hash(key, POINTS + 1), outline)
-    _play(outline, xs, ys, hits)
+    _play(_affine(system), _hash(key, POINTS + 1), xs, ys, hits)
     filled, rows, columns = 0, 0, 0
     for i in range(frame):
         row, column = 0, 0
@@ -163,34 +151,6 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
         columns += column > 0
     percent = 100 * filled // frame**2
     return bool(15 <= percent <= 60 and 2 * min(rows, columns) >= max(rows, columns))
-
-
-@njit(cache=True, nogil=True)
-def _outline(system: Longs, key: np.uint64, settings: Settings, outline: Ints) -> None:
-    """Fill `outline` (36,) with what is particular to the instance: its maps, its shift and its colours."""
-    maps = _affine(_jittered(system, key, settings.jitter_percent))
-    if settings.rotated:
-        _rotate(maps, key)
-    _outline_points(maps, _hash(key, POINTS), outline)
-    outline[DOWN] = _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
-    outline[RIGHTWARDS] = _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
-    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
-    for channel in range(3):
-        ink, ground = 255, 0
-        if settings.coloured:
-            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
-            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
-        if swapped:
-            ink, ground = ground, ink
-        outline[INKS + 2 * channel], outline[INKS + 2 * channel + 1] = ink, ground
-
-
-@njit(cache=True, nogil=True)
-def _outline_points(maps: Longs, seed: np.uint64, outline: Ints) -> None:
-    """Fill the part of `outline` (36,) that its points come from; of the seed the upper 32 bits count."""
-    outline[:ENDS] = maps.astype(np.int32).reshape(ENDS)
-    outline[ENDS:SEED] = _thresholds(maps)[:NUM_ENDS].astype(np.int32)
-    outline[SEED] = np.int32(np.uint32(seed >> np.uint64(32)))
 
 
 @njit(cache=True, nogil=True)
@@ -265,10 +225,10 @@ def _thresholds(maps: Longs) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _play(outline: Ints, xs: Ints, ys: Ints, hits: Ints) -> None:
-    """Trace the points of an outline into `xs` and `ys`, and count those after the warm-up in `hits` (frame, frame)."""
-    maps, ends = outline[:ENDS].reshape(MAX_MAPS, 6), outline[ENDS:SEED]
-    _trace(maps, ends, np.uint32(outline[SEED]), xs, ys)
+def _play(maps: Longs, seed: np.uint64, xs: Ints, ys: Ints, hits: Ints) -> None:
+    """Trace the points of maps (4, 6) into `xs` and `ys`; count those after the warm-up in `hits` (frame, frame)."""
+    ends = _thresholds(maps)[: MAX_MAPS - 1].astype(np.int32)
+    _trace(maps.astype(np.int32), ends, np.uint32(seed >> np.uint64(32)), xs, ys)
     _count(xs[WARM_UP_STEPS * ORBITS :], ys[WARM_UP_STEPS * ORBITS :], hits)
 
 
@@ -337,12 +297,18 @@ def _brightness(typical: int) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _fill_palette(inks: Ints, brightness: Longs, palette: NDArray[np.uint8]) -> None:
-    """Fill `palette` (3, 256) with the value of each channel by hits, between its ground and its ink."""
+def _fill_palette(key: np.uint64, settings: Settings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
+    """Fill `palette` (3, 256) with the value of each channel by hits, between the instance's ground and its ink."""
+    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
     for channel in range(3):
-        ink, ground = inks[2 * channel], inks[2 * channel + 1]
-        for i in range(256):
-            palette[channel, i] = (brightness[i] * ink + (255 - brightness[i]) * ground) // 255
+        ink, ground = 255, 0
+        if settings.coloured:
+            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
+            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
+        if swapped:
+            ink, ground = ground, ink
+        for hits in range(256):
+            palette[channel, hits] = (brightness[hits] * ink + (255 - brightness[hits]) * ground) // 255
 
 
 @njit(cache=True, nogil=True)
@@ -372,7 +338,7 @@ def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _hash(key: np.uint64, counter: int) -> np.uint64:
-    """`hashing.mix` of the counter's word, written out again since numba's cache cannot see another file change."""
+    """Apply `random.mix` to a counter's word; a copy, since numba's cache does not see changes of another file."""
     word = key + np.uint64(counter) * GOLDEN_64
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,15 +1,14 @@
 """The formula-driven corpus: any number of images, no licence, no download (Kataoka et al. 2020).
 
-A class is an iterated function system, an instance its perturbation. An image depends on the corpus's version, its
-domain, class, instance, difficulty and size alone: the same bytes on every machine, in any batch, whichever subset
-asked for it. `chaos_game` draws on a CPU and `chaos_game_cuda` on CUDA; each is imported when its first image is drawn.
+A class is an iterated function system, an instance its perturbation. An image depends only on the corpus' version, its
+domain, class, instance, difficulty and size: it has the same bytes on every machine, in any batch and in any subset.
+The renderer, and Numba with it, is imported when the first image is drawn.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,8 +20,6 @@ from bench.data.subset import INSTANCES
 from bench.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
     from bench.data.fractals.render import Settings
 
 VERSION = 1
@@ -35,7 +32,7 @@ MAX_INSTANCES = 2**31
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
 """At a larger size, the products that turn coordinates into pixels could pass 2^31."""
 CHUNK = 1024
-"""Images that a thread draws at once."""
+"""Images that a thread draws at once, at most."""
 
 
 class Domain(Enum):
@@ -84,20 +81,22 @@ def render(
     from bench.data.fractals.render import render_images
 
     check_image_size(image_size)
+    assert len(classes) == len(instances)
     images = np.empty((len(classes), 3, image_size, image_size), dtype=np.uint8)
-    systems, rows, keys = _drawn_from(classes, instances, domain)
+    unique, rows = np.unique(classes, return_inverse=True)
+    systems = _systems(unique, domain)
+    keys = hash_words("instance", VERSION, *domain.value, classes, instances)
     settings = _settings(difficulty, image_size)
 
     def draw(part: slice) -> None:
         render_images(systems, rows[part], keys[part], settings, images[part])
 
-    parts = [slice(start, start + CHUNK) for start in range(0, len(images), CHUNK)]
     if num_threads == 1:
-        for part in parts:
-            draw(part)
+        draw(slice(None))
     else:
+        chunk = max(1, min(CHUNK, -(-len(images) // num_threads)))  # a small batch too is spread over all threads
         with ThreadPoolExecutor(num_threads) as pool:
-            list(pool.map(draw, parts))
+            list(pool.map(draw, [slice(start, start + chunk) for start in range(0, len(images), chunk)]))
     return images
 
 
@@ -124,57 +123,6 @@ class FractalSource:
 
     read_kept = read
 
-    def read_on(self, device: "torch.device", ids: NDArray[np.int64], image_size: int) -> "torch.Tensor":
-        """Draw the images of the ids on a device."""
-        classes, instances = np.divmod(ids, INSTANCES)
-        return render_on(
-            device, classes, instances, image_size=image_size, difficulty=self.difficulty, domain=self.domain
-        )
-
-
-def render_on(
-    device: "torch.device",
-    classes: NDArray[np.int64],
-    instances: NDArray[np.int64],
-    *,
-    image_size: int,
-    difficulty: Difficulty,
-    domain: Domain,
-) -> "torch.Tensor":
-    """Draw the images (n, 3, image_size, image_size) of `render`, to the byte, as a uint8 tensor on a device.
-
-    On CUDA it is the device that draws, and this returns before it is done. Other devices, and CUDA without Triton (on
-    Windows), get what the CPU has drawn.
-    """
-    import torch
-
-    if device.type != "cuda" or find_spec("triton") is None:
-        images = render(classes, instances, image_size=image_size, difficulty=difficulty, domain=domain)
-        return torch.from_numpy(images).to(device)
-    from bench.data.fractals.render_cuda import draw_outlines
-
-    settings = _settings(difficulty, image_size)
-    outlines = outlines_of(classes, instances, image_size=image_size, difficulty=difficulty, domain=domain)
-    with torch.cuda.device(device):
-        return draw_outlines(torch.from_numpy(outlines).to(device), settings.points, image_size)
-
-
-def outlines_of(
-    classes: NDArray[np.int64],
-    instances: NDArray[np.int64],
-    *,
-    image_size: int,
-    difficulty: Difficulty,
-    domain: Domain,
-) -> NDArray[np.int32]:
-    """Return what is particular to each image, (n, 36): all that a renderer needs beside points and size."""
-    from bench.data.fractals.render import OUTLINE, outline_images
-
-    check_image_size(image_size)
-    outlines = np.empty((len(classes), OUTLINE), dtype=np.int32)
-    outline_images(*_drawn_from(classes, instances, domain), _settings(difficulty, image_size), outlines)
-    return outlines
-
 
 def check_image_size(image_size: int) -> None:
     """Refuse a size that the fixed-point numbers do not hold."""
@@ -182,16 +130,6 @@ def check_image_size(image_size: int) -> None:
         raise InputError(
             f"image_size: given {image_size}; fractals are drawn at {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"
         )
-
-
-def _drawn_from(
-    classes: NDArray[np.int64], instances: NDArray[np.int64], domain: Domain
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
-    """Return the systems of all classes that occur, the row there of each image's class, and each instance's key."""
-    assert len(classes) == len(instances)
-    unique, rows = np.unique(classes, return_inverse=True)
-    keys = hash_words("instance", VERSION, *domain.value, classes, instances)
-    return _systems(unique, domain), rows, keys
 
 
 def _settings(difficulty: Difficulty, image_size: int) -> "Settings":

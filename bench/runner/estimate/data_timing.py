@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.data.catalogue import MAX_KEPT_BYTES, OpenData
-from bench.data.dataset import ImageSet, Pipeline, in_memory
-from bench.data.fractals.source import FractalSource
+from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.plan.run import Run
 from bench.runner.contamination import content_hashes
@@ -43,7 +42,7 @@ def time_data(run: Run, data_dir: Path) -> DataTiming:
         num_validation=len(parts.get("validation", ())),
         num_test=len(parts.get("test", ())),
         open_seconds=open_seconds,
-        read_seconds_per_image=_seconds_per_image(_reader(train, pipeline, device), train.ids[:MAX_IMAGES]),
+        read_seconds_per_image=_seconds_per_image(_reader(train), train.ids[:MAX_IMAGES]),
         hash_seconds_per_image=_hash_seconds_per_image(train),
         pipeline=pipeline,
         num_decoders=num_decoders(run.device),
@@ -52,12 +51,9 @@ def time_data(run: Run, data_dir: Path) -> DataTiming:
     )
 
 
-def _reader(images: ImageSet, pipeline: Pipeline, device: torch.device) -> Callable[[NDArray[np.int64]], object]:
+def _reader(images: ImageSet) -> Callable[[NDArray[np.int64]], object]:
     """How images are read, without this process' memory of those that it has decoded."""
-    source = images.source
-    if pipeline == "generated" and isinstance(source, FractalSource):
-        return lambda ids: source.read_on(device, ids, images.image_size)
-    return lambda ids: read_leniently(source, ids, images.image_size)
+    return lambda ids: read_leniently(images.source, ids, images.image_size)
 
 
 def _seconds_per_image(read: Callable[[NDArray[np.int64]], object], ids: NDArray[np.int64]) -> float:

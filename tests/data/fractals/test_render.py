@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -121,6 +122,11 @@ def test_threads_change_nothing() -> None:
 def test_instances_classes_and_domains_all_differ() -> None:
     images = [draw(np.arange(20)[:, None], np.arange(10), domain=domain) for domain in Domain]
     assert len({image.tobytes() for part in images for image in part}) == len(Domain) * 200
+
+
+def test_the_docs_list_every_domain() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "fractals.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE) == [domain.name for domain in Domain]
 
 
 def test_held_out_classes_are_other_systems() -> None:

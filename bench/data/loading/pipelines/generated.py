@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.data.dataset import ImageSet
-from bench.data.fractals.source import FractalSource
 from bench.data.loading.bad_images import Reasons
+from bench.data.to_device import to_device
 
 if TYPE_CHECKING:
     from bench.data.loading.pipelines import Orders
@@ -26,13 +26,13 @@ def pictures(images: ImageSet, orders: "Orders", device: torch.device) -> Iterat
     waiting: deque[Future[Tensor]] = deque()
     with ThreadPoolExecutor(1) as drawer:
         for order in orders:
-            waiting.append(drawer.submit(_draw, images, order, device))
+            waiting.append(drawer.submit(_drawn, images, order, device))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result(), {}
         while waiting:
             yield waiting.popleft().result(), {}
 
 
-def _draw(images: ImageSet, order: NDArray[np.int64], device: torch.device) -> Tensor:
-    assert isinstance(images.source, FractalSource), images.source
-    return images.source.read_on(device, images.ids[order], images.image_size)
+def _drawn(images: ImageSet, order: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Draw a batch on as many cores as its source may take, and send it to the device."""
+    return to_device(torch.from_numpy(images.source.read(images.ids[order], images.image_size)), device)

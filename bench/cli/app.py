@@ -86,10 +86,10 @@ def run(
     """Do a suite's runs and write its tables; finished runs are skipped, and interrupted ones go on."""
     from bench.cli.run import Place, run_suite
     from bench.cli.signals import Terminated
-    from bench.runner.run_options import Conduct
+    from bench.runner.run_options import RunOptions
 
     resolved, plan = _planned(suite, device, data, seed_offset, only, results)
-    place = Place(results, data or default_data_dir(), workers, Conduct(checkpoint_every, tracker.value))
+    place = Place(results, data or default_data_dir(), workers, RunOptions(checkpoint_every, tracker.value))
     try:
         failed = run_suite(resolved, plan, place, console)
     except Terminated:
@@ -111,10 +111,10 @@ def tune(
     from bench.cli.run import Place
     from bench.cli.signals import Terminated
     from bench.cli.tune import tune_suite
-    from bench.runner.run_options import Conduct
+    from bench.runner.run_options import RunOptions
 
     resolved = _resolved(suite, device, data, 0)
-    place = Place(results, data or default_data_dir(), workers, Conduct(checkpoint_every, tracker.value))
+    place = Place(results, data or default_data_dir(), workers, RunOptions(checkpoint_every, tracker.value))
     try:
         lacking = tune_suite(resolved, place, console)
     except Terminated:

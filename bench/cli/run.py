@@ -21,7 +21,7 @@ from bench.runner.estimate.estimate import estimated_seconds
 from bench.runner.pool.pool import Ended, Workers, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
-from bench.runner.run_options import AS_USUAL, Conduct
+from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions
 from bench.store.repair import mend
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables
@@ -35,7 +35,7 @@ class Place:
     results: Path
     data_dir: Path
     num_workers: int | None = None
-    conduct: Conduct = AS_USUAL
+    options: RunOptions = DEFAULT_OPTIONS
 
 
 def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) -> bool:
@@ -45,7 +45,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
         InputError: the suite demands tuning or partners of one size, and lacks them; or the store can't be had.
         KeyboardInterrupt, Terminated: what was under way lies in checkpoints, and what is done in the tables.
     """
-    check_tracker(place.conduct.tracker)
+    check_tracker(place.options.tracker)
     check_tuned(suite, place.results / suite.name)
     if suite.size_class is not None and not _is_finished(plan, place.results / suite.name):
         check_size_class(suite)
@@ -102,7 +102,7 @@ def _execute(
         console.print(f"about {total} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
         with SuiteProgress(console, store, todo, timings, num_workers) as progress:
-            for event in workers.execute(plan, store, place.data_dir, timings, missing, place.conduct):
+            for event in workers.execute(plan, store, place.data_dir, timings, missing, place.options):
                 progress.show(event)
                 if isinstance(event, Ended):
                     ended.append(event)

@@ -42,7 +42,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
             results that lie there are another suite's.
         KeyboardInterrupt, Terminated: trials under way lie in checkpoints.
     """
-    check_tracker(place.conduct.tracker)
+    check_tracker(place.options.tracker)
     if suite.tuning is None:
         raise InputError(
             f"suite {suite.name} asks for no tuning; it does with a field such as "
@@ -149,7 +149,7 @@ def _run_all(
     with SuiteProgress(
         console, trials.store, todo, timings, workers.count, name=lambda run: names.get(run.key, describe(run))
     ) as progress:
-        for event in workers.execute(plan, trials.store, place.data_dir, timings, {}, place.conduct):
+        for event in workers.execute(plan, trials.store, place.data_dir, timings, {}, place.options):
             progress.show(event)
 
 

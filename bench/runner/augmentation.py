@@ -7,13 +7,13 @@ from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.loading.stream import Augmentation, Stream
 from bench.plan.run import Run
-from bench.runner.run_data import Material
+from bench.runner.run_data import RunData
 
 
-def stream_of(run: Run, material: Material, settings: Settings, images: int) -> Stream:
+def stream_of(run: Run, data: RunData, settings: Settings, images: int) -> Stream:
     """The order of a run's training images, so many of them in all, and what happens to each."""
-    augmentation = augmentation_of(settings, flip=material.flip, augmentable=material.augmentable)
-    return Stream(run.seed, run.stage, images, settings.batch_size, augmentation, len(material.class_names))
+    augmentation = augmentation_of(settings, flip=data.flip, augmentable=data.augmentable)
+    return Stream(run.seed, run.stage, images, settings.batch_size, augmentation, len(data.class_names))
 
 
 def augmentation_of(settings: Settings, *, flip: bool, augmentable: bool = True) -> Augmentation:

@@ -15,7 +15,7 @@ from bench.data.dataset import ImageSet
 from bench.data.loading.bad_images import read_leniently
 from bench.data.target import load_target
 from bench.plan.run import Run
-from bench.runner.run_data import Material, subset_of
+from bench.runner.run_data import RunData, subset_of
 from bench.store.store import Store, write_atomically
 
 CHUNK_BYTES = 2**26
@@ -24,15 +24,15 @@ CHUNK_BYTES = 2**26
 Hashes = NDArray[np.uint64]
 
 
-def num_contaminated(run: Run, material: Material, store: Store, data_dir: Path) -> int | None:
+def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> int | None:
     """Count the test images that are in the subset behind a transfer; None where there is no such subset.
 
     What one set of images was hashed to is kept in the store: the first run that needs it reads the whole subset.
     """
-    if material.test is None or run.pretraining is None:
+    if data.test is None or run.pretraining is None:
         return None
     pretrained_on = subset_of(run.pretraining, data_dir)
-    test = kept_hashes(_at_size_of(run.pretraining, run, material.test, data_dir), run.identity, store.contents)
+    test = kept_hashes(_at_size_of(run.pretraining, run, data.test, data_dir), run.identity, store.contents)
     subset = kept_hashes(pretrained_on.train, run.pretraining.identity, store.contents)
     return int(np.isin(test, subset).sum())
 

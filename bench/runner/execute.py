@@ -24,17 +24,17 @@ from bench.machine.memory import free_memory, is_out_of_memory, peak, reset_peak
 from bench.plan.run import Run
 from bench.runner.budget import FLOPS_PER_MAC
 from bench.runner.contamination import num_contaminated
-from bench.runner.fit import Fitted, fit_run
-from bench.runner.pipeline_choice import EVALUATION_BATCH, delivery, feed_for
+from bench.runner.fit import FittedModel, fit_run
+from bench.runner.pipeline_choice import EVALUATION_BATCH, feed_for, pipeline_facts
 from bench.runner.probe import probe
-from bench.runner.run_data import load_material
-from bench.runner.run_options import AS_USUAL, Conduct, Interrupted
-from bench.runner.session import Sitting
+from bench.runner.run_data import load_run_data
+from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
+from bench.runner.session import RunSession
 from bench.store.new_record import build_record, failure
 from bench.store.store import Outcome, Record, Store
 from bench.training.evaluate import Evaluation, evaluate
 from bench.training.history import Diverged
-from bench.training.loop import Fit, accelerator_for
+from bench.training.loop import TrainResult, accelerator_for
 
 
 def never() -> bool:
@@ -46,16 +46,16 @@ def execute(
     run: Run,
     store: Store,
     data_dir: Path,
-    conduct: Conduct = AS_USUAL,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
     known: str | None = None,
-    sit: Callable[[Run, Store, Conduct], Sitting] | None = None,
+    sit: Callable[[Run, Store, RunOptions], RunSession] | None = None,
 ) -> Record | None:
     """Do a run and keep its outcome, whatever it is, unless another process does it or has done it meanwhile.
 
     Args:
         known: when the failed attempt was started that the store is known to hold; any other outcome counts.
-        sit: makes the run's sitting; without it nobody asks the run to stop.
+        sit: makes the run's session; without it nobody asks the run to stop.
 
     Returns:
         The record; None while another process does the run.
@@ -72,23 +72,23 @@ def execute(
         if record is not None and record["status"] != "ok" and record.get("started_at", "") != (known or ""):
             return record  # another process' attempt, which may have left a checkpoint
         if record is None or record["status"] != "ok":
-            sitting = sit(run, store, conduct) if sit else Sitting(run, store, conduct, never)
-            with closing(sitting):
-                record = _done(run, store, data_dir, sitting)
+            session = sit(run, store, options) if sit else RunSession(run, store, options, never)
+            with closing(session):
+                record = _done(run, store, data_dir, session)
         lock.release(finished=True)
     return record
 
 
-def _done(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Record:
-    outcome = attempt(lambda: _outcome(run, store, data_dir, sitting), run)
-    sitting.say("writing")
+def _done(run: Run, store: Store, data_dir: Path, session: RunSession) -> Record:
+    outcome = attempt(lambda: _outcome(run, store, data_dir, session), run)
+    session.say("writing")
     outcome = outcome.with_record(
-        notes=[*outcome.record["notes"], *sitting.notes],
-        num_resumes=len(sitting.resumed_at),
-        resumed_at_step=sitting.resumed_at,
+        notes=[*outcome.record["notes"], *session.notes],
+        num_resumes=len(session.resumed_at),
+        resumed_at_step=session.resumed_at,
     )
     store.write(outcome)
-    sitting.show_result(outcome.record["metrics"], outcome.record["cost"].get("images_seen", 0))
+    session.show_result(outcome.record["metrics"], outcome.record["cost"].get("images_seen", 0))
     return outcome.record
 
 
@@ -115,25 +115,25 @@ def _diagnose(error: Exception) -> tuple[str, str]:
     return "failed", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-def _outcome(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Outcome:
+def _outcome(run: Run, store: Store, data_dir: Path, session: RunSession) -> Outcome:
     torch.set_num_threads(run.threads)
     with _repeatable(run):
         if run.probe is not None:
             return probe(run, store, data_dir)
-        return _train_and_evaluate(run, store, data_dir, sitting)
+        return _train_and_evaluate(run, store, data_dir, session)
 
 
-def _train_and_evaluate(run: Run, store: Store, data_dir: Path, sitting: Sitting) -> Outcome:
+def _train_and_evaluate(run: Run, store: Store, data_dir: Path, session: RunSession) -> Outcome:
     accelerator = accelerator_for(run.device, run.precision)
-    material = load_material(run, data_dir)
-    feeds = {name: feed_for(part, run, accelerator.device) for name, part in material.parts.items()}
+    data = load_run_data(run, data_dir)
+    feeds = {name: feed_for(part, run, accelerator.device) for name, part in data.parts.items()}
     measures_memory = reset_peak(accelerator.device)
-    fitted = fit_run(run, material, feeds["train"], store, accelerator, sitting)
+    fitted = fit_run(run, data, feeds["train"], store, accelerator, session)
     peak_memory = peak(accelerator.device) if measures_memory else None
-    sitting.say("evaluating")
+    session.say("evaluating")
     found = {
         name: _evaluate(fitted.model, part, feeds[name], accelerator)
-        for name, part in material.parts.items()
+        for name, part in data.parts.items()
         if name != "train"
     }
     record = build_record(
@@ -141,9 +141,9 @@ def _train_and_evaluate(run: Run, store: Store, data_dir: Path, sitting: Sitting
         status="ok",
         device_name=device_name(run.device),
         data={
-            **material.facts(),
-            "num_contaminated": num_contaminated(run, material, store, data_dir),
-            **delivery(feeds),
+            **data.facts(),
+            "num_contaminated": num_contaminated(run, data, store, data_dir),
+            **pipeline_facts(feeds),
         },
         metrics=_metrics(fitted.fit, found),
         counts=vars(fitted.counts),
@@ -181,7 +181,7 @@ def _evaluated(
         return None
 
 
-def _metrics(fitted: Fit, found: dict[str, Evaluation]) -> dict[str, float | None]:
+def _metrics(fitted: TrainResult, found: dict[str, Evaluation]) -> dict[str, float | None]:
     metrics: dict[str, float | None] = {"train_loss": fitted.train_loss}
     for name in ("validation", "test"):
         evaluation = found.get(name)
@@ -190,7 +190,7 @@ def _metrics(fitted: Fit, found: dict[str, Evaluation]) -> dict[str, float | Non
     return metrics
 
 
-def _cost(fitted: Fitted, peak_memory: int | None) -> dict[str, Any]:
+def _cost(fitted: FittedModel, peak_memory: int | None) -> dict[str, Any]:
     """What the run took by each of the measures that budgets may be matched by, whichever this one's is."""
     fit = fitted.fit
     return {

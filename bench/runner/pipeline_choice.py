@@ -28,7 +28,7 @@ def feed_for(images: ImageSet, run: Run, device: torch.device) -> Feed:
     return Feed(pipeline, device, num_decoders(run.device), BadImages(run.on_bad_image))
 
 
-def delivery(feeds: dict[str, Feed]) -> dict[str, Any]:
+def pipeline_facts(feeds: dict[str, Feed]) -> dict[str, Any]:
     """What a record says of how its images came: the pipeline, and how many of each split were skipped, and why."""
     reasons = [reason for feed in feeds.values() for reason in feed.bad.met.values()]
     return {

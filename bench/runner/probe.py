@@ -22,8 +22,8 @@ from bench.machine.device import device_name
 from bench.plan.run import PROBES, Run
 from bench.runner.contamination import num_contaminated
 from bench.runner.initial_weights import pretrained_model
-from bench.runner.pipeline_choice import EVALUATION_BATCH, delivery, feed_for
-from bench.runner.run_data import Material, load_material
+from bench.runner.pipeline_choice import EVALUATION_BATCH, feed_for, pipeline_facts
+from bench.runner.run_data import RunData, load_run_data
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store
 from bench.training.evaluate import Evaluation
@@ -36,11 +36,11 @@ SOLVERS = {"logistic": logistic, "ridge": ridge}
 def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
     """Fit a probe on the features of its training images, and judge it by validation and test images."""
     accelerator = accelerator_for(run.device, run.precision)
-    material = load_material(run, data_dir)
-    num_classes = len(material.class_names)
+    data = load_run_data(run, data_dir)
+    num_classes = len(data.class_names)
     model = pretrained_model(run, store, num_classes).to(accelerator.device)
-    train, train_feed = _taken(material.train, run, model, accelerator)
-    held = _held_out(run, store, material, model, accelerator)
+    train, train_feed = _taken(data.train, run, model, accelerator)
+    held = _held_out(run, store, data, model, accelerator)
     fitted = _fit(run, train, held.validation, num_classes)
 
     test = fitted.evaluate(held.test)
@@ -50,9 +50,9 @@ def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
         status="ok",
         device_name=device_name(run.device),
         data={
-            **material.facts(),
-            "num_contaminated": num_contaminated(run, material, store, data_dir),
-            **delivery({"train": train_feed, **held.feeds}),
+            **data.facts(),
+            "num_contaminated": num_contaminated(run, data, store, data_dir),
+            **pipeline_facts({"train": train_feed, **held.feeds}),
         },
         metrics=_metrics(fitted, fitted.evaluate(held.validation), test),
         counts=vars(counts),
@@ -74,18 +74,16 @@ _last: dict[tuple[Any, ...], _HeldOut] = {}
 """What this process took last, by what decides it."""
 
 
-def _held_out(
-    run: Run, store: Store, material: Material, model: models.Classifier, accelerator: Accelerator
-) -> _HeldOut:
+def _held_out(run: Run, store: Store, data: RunData, model: models.Classifier, accelerator: Accelerator) -> _HeldOut:
     """Take the features of validation and test images, or those that the probe before this one took."""
     target = json.loads(run.identity) | {"images": None}
     weights = run.outside.identity if run.outside is not None else run.starts_from
     named = json.dumps([target, weights, run.model, run.on_bad_image])
     key = (store.root, named, run.image_size, run.device, run.precision, run.threads)
     if key not in _last:
-        assert material.test is not None, "a probe has a target"
-        validation, validation_feed = _taken(material.validation, run, model, accelerator)
-        test, test_feed = _taken(material.test, run, model, accelerator)
+        assert data.test is not None, "a probe has a target"
+        validation, validation_feed = _taken(data.validation, run, model, accelerator)
+        test, test_feed = _taken(data.test, run, model, accelerator)
         _last.clear()
         _last[key] = _HeldOut(validation, test, {"validation": validation_feed, "test": test_feed})
     return _last[key]

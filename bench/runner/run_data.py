@@ -14,7 +14,7 @@ from bench.plan.run import Run
 
 
 @dataclass(frozen=True)
-class Material:
+class RunData:
     """The images of one run, and what its record says of them."""
 
     train: ImageSet
@@ -55,11 +55,11 @@ class Material:
         }
 
 
-def load_material(run: Run, data_dir: Path) -> Material:
+def load_run_data(run: Run, data_dir: Path) -> RunData:
     """What a run trains on, validates on and, where it has a target and is no trial, tests on."""
     if run.corpus is not None:
         subset = subset_of(run, data_dir)
-        return Material(
+        return RunData(
             subset.train,
             subset.validation,
             None,
@@ -70,7 +70,7 @@ def load_material(run: Run, data_dir: Path) -> Material:
             None,
         )
     splits = _splits(run, data_dir)
-    return Material(
+    return RunData(
         splits.train,
         splits.validation,
         splits.test if run.tests else None,

@@ -10,7 +10,7 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class Conduct:
+class RunOptions:
     """What a call of `bench run` asks for besides results."""
 
     checkpoint_every: float = 60.0
@@ -18,4 +18,4 @@ class Conduct:
     tracker: TrackerName = "tensorboard"
 
 
-AS_USUAL = Conduct()
+DEFAULT_OPTIONS = RunOptions()

@@ -17,22 +17,22 @@ from bench.machine.environment import sources_hash
 from bench.plan.run import Run
 from bench.runner.curves import Curves
 from bench.runner.progress_file import Phase, write_progress
-from bench.runner.run_options import Conduct, Interrupted
+from bench.runner.run_options import Interrupted, RunOptions
 from bench.store.store import Store
 from bench.training.checkpoint import DamagedCheckpoint, checkpoint_bytes, read_checkpoint
 from bench.training.progress import Progress
-from bench.training.trainer import State, Training
+from bench.training.trainer import State, Trainer
 
 REPORT_EVERY = 1.0
 WORTH_KEEPING = 5.0
 """Seconds of training that are kept at its end, so that they are not lost with a process that dies in evaluation."""
 
 
-class Sitting:
+class RunSession:
     """Watches one run in one process, from its beginning or from its last checkpoint to its end."""
 
-    def __init__(self, run: Run, store: Store, conduct: Conduct, asked_to_stop: Callable[[], bool]) -> None:
-        self.run, self.store, self.conduct, self.asked_to_stop = run, store, conduct, asked_to_stop
+    def __init__(self, run: Run, store: Store, options: RunOptions, asked_to_stop: Callable[[], bool]) -> None:
+        self.run, self.store, self.options, self.asked_to_stop = run, store, options, asked_to_stop
         self.folder = store.running_folder(run.key)
         self.notes: list[str] = []
         self.phase: Phase = "loading"
@@ -65,32 +65,32 @@ class Sitting:
         )
         return None
 
-    def begin(self, training: Training, *, resumed: bool) -> None:
+    def begin(self, training: Trainer, *, resumed: bool) -> None:
         """Take note of where the run starts in this process, or starts anew."""
         self.close()
         if resumed:
             steps = [*self.resumed_at, training.step]
             write_atomically(self.folder / "resumes.json", json.dumps(steps).encode())
         seen = training.history.images_seen
-        self.curves = Curves(self.run, self.store.root / "curves" / self.run.key, self.conduct.tracker, seen or None)
+        self.curves = Curves(self.run, self.store.root / "curves" / self.run.key, self.options.tracker, seen or None)
         self.shown_rows = len(training.history.rows)
         self.saved_at = self.reported_at = time.monotonic()
         self.reported_images = seen
         self.say("training")
 
-    def watch(self, training: Training) -> None:
+    def watch(self, training: Trainer) -> None:
         """Look after a training between two steps; raises Interrupted where the process was asked to stop."""
         now = time.monotonic()
         if self.asked_to_stop():
             self.save(training)
             raise Interrupted(f"run {self.run.key} is kept at step {training.step}")
-        is_last, every = training.step == training.num_steps, self.conduct.checkpoint_every
+        is_last, every = training.step == training.num_steps, self.options.checkpoint_every
         if now - self.saved_at >= (min(WORTH_KEEPING, every) if is_last else every):
             self.save(training)
         if is_last or now - self.reported_at >= REPORT_EVERY:
             self._report(training, now)
 
-    def save(self, training: Training) -> None:
+    def save(self, training: Trainer) -> None:
         """Keep the training in its checkpoint, in place of the one before."""
         with training.paused():
             tensors, facts = training.state()
@@ -114,7 +114,7 @@ class Sitting:
         if self.curves is not None:
             self.curves.close()
 
-    def _report(self, training: Training, now: float) -> None:
+    def _report(self, training: Trainer, now: float) -> None:
         with training.paused():
             seen, seconds = training.history.images_seen, training.seconds
             rate = (seen - self.reported_images) / max(now - self.reported_at, 1e-9)

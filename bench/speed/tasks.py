@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.speed.images import Batch
 from bench.training.loop import Watch, accelerator_for, train
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 Job = Callable[[], None]
 
@@ -19,11 +19,11 @@ class RoundOver(Exception):
     """The training has come as far as it shall in this round."""
 
 
-def go_on(training: Training, batch: Batch, steps: int, watch: Watch | None = None) -> None:
+def go_on(training: Trainer, batch: Batch, steps: int, watch: Watch | None = None) -> None:
     """Take a training so many steps further through the one loop, always on the same batch."""
     last = training.step + steps
 
-    def end(training: Training) -> None:
+    def end(training: Trainer) -> None:
         if watch is not None:
             watch(training)
         if training.step == last:

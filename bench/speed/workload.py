@@ -1,7 +1,7 @@
 """A network made ready to be timed under its setting, which then takes its turns.
 
 Everything that belongs to no measurement is done before: the network is built, moved, compiled and warmed up, and its
-batch lies on the device. A training step is that of a run (`Training.take_step`: forward, loss, backward, clipping,
+batch lies on the device. A training step is that of a run (`Trainer.take_step`: forward, loss, backward, clipping,
 fused AdamW, with default settings, the same for every network); inference is a forward pass without gradients.
 Precisions are those of runs: float32 without TF32, and bfloat16 by autocast.
 """
@@ -20,7 +20,7 @@ from bench.speed.peers.matching import build_peer
 from bench.speed.stopwatch import Job, Stopwatch, stopwatch_for
 from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
 from bench.training.loop import accelerator_for
-from bench.training.trainer import Training, compiled
+from bench.training.trainer import Trainer, compiled
 
 WARM_UP_STEPS = 2
 MANY_STEPS = 100_000
@@ -86,7 +86,7 @@ def _training_step(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Se
         channels_last=setting.layout == "channels_last",
         compile=setting.mode == "compiled",
     )
-    training = Training(network, MANY_STEPS, settings, accelerator_for(_name(device), setting.precision))
+    training = Trainer(network, MANY_STEPS, settings, accelerator_for(_name(device), setting.precision))
     training.begin()
 
     def step() -> None:

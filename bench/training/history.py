@@ -8,7 +8,7 @@ from torch import Tensor
 
 NUM_ROWS = 100
 
-Row = tuple[int, int, float, float]
+HistoryRow = tuple[int, int, float, float]
 """Step, images seen, learning rate, and the mean loss since the row before."""
 
 
@@ -23,7 +23,7 @@ class History:
         self.num_steps = num_steps
         self.every = max(1, num_steps // NUM_ROWS)
         self.images_seen = 0
-        self.rows: list[Row] = []
+        self.rows: list[HistoryRow] = []
         self.pending: list[Tensor] = []
 
     def add(self, step: int, num_images: int, learning_rate: float, loss: Tensor) -> None:

@@ -19,17 +19,17 @@ from torch import Tensor, nn
 
 from bench.training.optimizer import learning_rates
 from bench.training.settings import Settings
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 Batch = tuple[Tensor, Tensor]
 """Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
 
-Watch = Callable[[Training], None]
+Watch = Callable[[Trainer], None]
 """Called after each step: it may show the training, keep it in a checkpoint, or end it by an exception."""
 
 
 @dataclass(frozen=True)
-class Fit:
+class TrainResult:
     """What training left besides the weights."""
 
     history: pd.DataFrame
@@ -59,12 +59,14 @@ def num_steps(num_images: int, batch_size: int) -> int:
     return math.ceil(num_images / batch_size)
 
 
-def fit(model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator) -> Fit:
+def fit(
+    model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator
+) -> TrainResult:
     """Train a model in place from the first step to the last, unwatched; raises as `train` does."""
-    return train(Training(model, steps, settings, accelerator), batches)
+    return train(Trainer(model, steps, settings, accelerator), batches)
 
 
-def train(training: Training, batches: Iterable[Batch], watch: Watch | None = None) -> Fit:
+def train(training: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:
     """Take a training from the step that it is at to its last, and leave its model with the weights that count.
 
     Args:
@@ -82,4 +84,4 @@ def train(training: Training, batches: Iterable[Batch], watch: Watch | None = No
         if watch is not None:
             watch(training)
     training.end()
-    return Fit(training.history.table(), training.history.images_seen, training.seconds)
+    return TrainResult(training.history.table(), training.history.images_seen, training.seconds)

@@ -31,7 +31,7 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and the rest as JSON values."""
 
 
-class Training:
+class Trainer:
     """A model that is being trained in place, on the accelerator's device."""
 
     def __init__(self, model: nn.Module, num_steps: int, settings: Settings, accelerator: Accelerator) -> None:

@@ -19,13 +19,13 @@ from bench.config.recipe import Settings
 from bench.config.resolved import resolve
 from bench.config.suite import load_suite
 from bench.plan.expand import expand
-from bench.runner.run_options import AS_USUAL
-from bench.runner.session import Sitting
+from bench.runner.run_options import DEFAULT_OPTIONS
+from bench.runner.session import RunSession
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
 from bench.speed.tasks import device_and_precision, go_on
 from bench.store.store import open_store
 from bench.training.loop import accelerator_for
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 from tests.benchmarks.support.bare_loop import barely_trained
 from tests.benchmarks.support.side_by_side import side_by_side
 
@@ -67,17 +67,17 @@ def test_loop_beside_a_bare_one(
         models.build(name, num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0).to(device) for _ in range(2)
     )
     bare_steps = barely_trained(bare, repeat(batch), NUM_STEPS, settings)
-    training = Training(ours, NUM_STEPS, settings, accelerator)
-    sitting = sitting_in(tmp_path)
-    sitting.begin(training, resumed=False)
+    training = Trainer(ours, NUM_STEPS, settings, accelerator)
+    session = session_in(tmp_path)
+    session.begin(training, resumed=False)
     found = side_by_side(
         benchmark,
         lambda: list(islice(bare_steps, steps)),
-        lambda: go_on(training, batch, steps, sitting.watch),
+        lambda: go_on(training, batch, steps, session.watch),
         device=device.type,
         pairs=PAIRS,
     )
-    sitting.close()
+    session.close()
     benchmark.extra_info |= {"model": name, "batch_size": BATCH_SIZE, "steps_a_round": steps, "device": device.type}
     benchmark.extra_info["limit"] = limit
     benchmark.extra_info |= asdict(found)
@@ -86,9 +86,9 @@ def test_loop_beside_a_bare_one(
         assert found.low <= limit
 
 
-def sitting_in(results: Path) -> Sitting:
+def session_in(results: Path) -> RunSession:
     """What watches a run of the suite `cpu`."""
     suite = resolve(*load_suite("cpu"), device="cpu", data_dir=results)
     run, store = expand(suite).runs[0], open_store(results, suite)
     store.running_folder(run.key).mkdir(parents=True)
-    return Sitting(run, store, AS_USUAL, lambda: False)
+    return RunSession(run, store, DEFAULT_OPTIONS, lambda: False)

@@ -52,7 +52,7 @@ def fail(error: Exception) -> None:
 
 def in_training(step: int, act: Act = kill) -> Moment:
     """After a step, before anything is kept of it."""
-    return partial(_patch, "bench.training.trainer.Training", "take_step", step, act, after=True)
+    return partial(_patch, "bench.training.trainer.Trainer", "take_step", step, act, after=True)
 
 
 def in_evaluation(batch: int, act: Act = kill) -> Moment:
@@ -62,7 +62,7 @@ def in_evaluation(batch: int, act: Act = kill) -> Moment:
 
 def each_step(act: Act) -> Moment:
     """Before each step of training."""
-    return partial(_patch, "bench.training.trainer.Training", "take_step", None, act, after=False)
+    return partial(_patch, "bench.training.trainer.Trainer", "take_step", None, act, after=False)
 
 
 def loses_its_numbers(step: int) -> Moment:
@@ -87,7 +87,7 @@ def replacing(name: str, act: Act = kill) -> Moment:
 
 def await_run(key: str, store: str, moment: Moment) -> None:
     """Set a moment in whichever process begins a run of a store; called as Python starts, before any import."""
-    sys.meta_path.insert(0, _Finder(partial(_set_at_sitting, key, store, moment)))
+    sys.meta_path.insert(0, _Finder(partial(_set_at_session, key, store, moment)))
 
 
 class _Finder:
@@ -105,22 +105,22 @@ class _Finder:
 
         def exec_module(module) -> None:
             real(module)
-            self.act(module.Sitting)
+            self.act(module.RunSession)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def _set_at_sitting(key: str, root: str, moment: Moment, sitting: type) -> None:
+def _set_at_session(key: str, root: str, moment: Moment, session: type) -> None:
     """Models are timed in sittings too, on a store of their own."""
-    real = sitting.__init__
+    real = session.__init__
 
     def begin(self, run, store, *words) -> None:
         if key in (run.key, ANY) and str(store.root.absolute()) == root:
             moment()
         real(self, run, store, *words)
 
-    sitting.__init__ = begin
+    session.__init__ = begin
 
 
 def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -> None:
@@ -141,15 +141,15 @@ def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -
 
 
 def _spoil_losses(step: int) -> None:
-    from bench.training.trainer import Training
+    from bench.training.trainer import Trainer
 
-    real = Training._backward
+    real = Trainer._backward
 
-    def spoiled(self: Training, *batch):
+    def spoiled(self: Trainer, *batch):
         loss = real(self, *batch)
         return loss * float("nan") if self.step + 1 >= step else loss
 
-    Training._backward = spoiled
+    Trainer._backward = spoiled
 
 
 def _act_half_way(name: str, count: int, act: Act) -> None:

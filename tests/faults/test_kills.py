@@ -15,7 +15,7 @@ from bench.config.resolved import resolve
 from bench.config.suite import load_suite
 from bench.plan.expand import expand
 from bench.plan.run import Run
-from bench.runner.run_options import Conduct
+from bench.runner.run_options import RunOptions
 from bench.store.store import Store, open_store
 from tests.faults import deaths, moments
 from tests.faults.moments import Moment
@@ -34,7 +34,7 @@ class Kill:
     moment: Moment | None
     resumes_at: int | None
     """The step of the checkpoint that there is; None where there is none yet."""
-    conduct: Conduct = deaths.ALWAYS
+    options: RunOptions = deaths.ALWAYS
 
 
 def training(stage: str, model: int, step: int) -> Kill:
@@ -129,9 +129,9 @@ def test_a_killed_run_ends_in_the_same_bytes(kill: Kill, folder, suite, untouche
     store, other = open_store(tmp_path, suite), untouched(run)
     if run.pretraining is not None:
         bring(other, store, run.pretraining.key)
-    assert deaths.do_run(run, store, folder, kill.conduct, kill.moment) == -9
+    assert deaths.do_run(run, store, folder, kill.options, kill.moment) == -9
     assert store.read(run.key) is None, "half a run counts as one"
-    assert deaths.do_run(run, store, folder, kill.conduct) == deaths.DONE
+    assert deaths.do_run(run, store, folder, kill.options) == deaths.DONE
     again = store.read(run.key)
     resumed = [kill.resumes_at] if kill.resumes_at else []
     assert (again["num_resumes"], again["resumed_at_step"]) == (len(resumed), resumed)

@@ -1,4 +1,4 @@
-"""A run's sitting: what it does about a checkpoint that cannot be used, and about being asked to stop."""
+"""A run's session: what it does about a checkpoint that cannot be used, and about being asked to stop."""
 
 import os
 import pickle
@@ -11,13 +11,13 @@ from bench.files.writing import StoreError
 from bench.plan.run import Run
 from bench.runner import execute
 from bench.runner.progress_file import read_progress
-from bench.runner.run_options import Conduct, Interrupted
-from bench.runner.session import Sitting
+from bench.runner.run_options import Interrupted, RunOptions
+from bench.runner.session import RunSession
 from bench.store.store import Store, open_store
 from models.finished_run import load
 from models.spec.model_error import SpecError
 
-OFTEN = Conduct(checkpoint_every=0.0, tracker="none")
+OFTEN = RunOptions(checkpoint_every=0.0, tracker="none")
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def run(plan_suite) -> Run:
 
 
 class StopsAfter:
-    """Asks a sitting to stop after so many steps."""
+    """Asks a session to stop after so many steps."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
 
-    def __call__(self, run: Run, store: Store, conduct: Conduct) -> Sitting:
-        return Sitting(run, store, conduct, self._asked)
+    def __call__(self, run: Run, store: Store, options: RunOptions) -> RunSession:
+        return RunSession(run, store, options, self._asked)
 
     def _asked(self) -> bool:
         self.left -= 1
@@ -47,7 +47,7 @@ class StopsAfter:
 def interrupt(run: Run, store: Store, folder: Path, steps: int = 1) -> Path:
     """Leave a run after some steps; returns its checkpoint."""
     with pytest.raises(Interrupted, match=f"run {run.key} is kept at step {steps + 1}"):
-        execute.execute(run, store, folder, Conduct(3600.0, "none"), sit=StopsAfter(steps))
+        execute.execute(run, store, folder, RunOptions(3600.0, "none"), sit=StopsAfter(steps))
     path = store.running_folder(run.key) / "checkpoint"
     assert path.is_file()
     return path

@@ -15,7 +15,7 @@ from bench.speed.images import random_batch
 from bench.speed.peak_memory import Memory, Step, kept_for_backward, memory_of_step
 from bench.speed.tasks import go_on, training_job
 from bench.training.loop import accelerator_for
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 BATCH, WIDTH, HIDDEN, CLASSES = 32, 64, 256, 10
 NUMBER = 4
@@ -191,10 +191,10 @@ def test_an_optimizer_s_state_is_there_though_the_first_step_makes_it(images: Te
 def test_trainings_of_ours() -> None:
     batch = random_batch(8, "cpu")
 
-    def training(ema: float | None) -> tuple[Training, int]:
+    def training(ema: float | None) -> tuple[Trainer, int]:
         model = models.build("vit_pico/16", num_classes=CLASSES, image_size=32, seed=0)
         settings = Settings(batch_size=8, ema=ema)
-        found = Training(model, 1000, settings, accelerator_for("cpu", "fp32"))
+        found = Trainer(model, 1000, settings, accelerator_for("cpu", "fp32"))
         return found, sum(parameter.nbytes for parameter in model.parameters())
 
     alone, weights = training(None)

@@ -17,7 +17,7 @@ from bench.speed.peers.matching import TIMM_TO_TORCHVISION, build_peer, peers_of
 from bench.speed.tasks import go_on
 from bench.training.loop import accelerator_for
 from bench.training.settings import Settings
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 from models.counts import count_network, count_parameters, num_parameters
 from models.external.regularisation import draws
 from models.shapes import shapes_only
@@ -271,7 +271,7 @@ def test_our_loop_trains_a_peer(spec: str, library: Library) -> None:
     peer = build_peer(spec, library, num_classes=10, image_size=image_size)
     before = {name: weight.detach().clone() for name, weight in peer.named_parameters()}
     settings = Settings(batch_size=4, channels_last=True, weight_decay=0.0)
-    training = Training(peer, 100, settings, accelerator_for("cpu", "fp32"))
+    training = Trainer(peer, 100, settings, accelerator_for("cpu", "fp32"))
     go_on(training, random_batch(4, "cpu", image_size), 3)
     assert training.step == 3
     still = [name for name, weight in peer.named_parameters() if torch.equal(weight, before[name])]

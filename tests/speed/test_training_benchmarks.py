@@ -18,7 +18,7 @@ from bench.speed.rounds import Effort
 from bench.speed.tasks import go_on
 from bench.speed.timed_setting import Setting
 from bench.training.loop import accelerator_for, fit
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 from tests.benchmarks import test_training_rate
 from tests.benchmarks.support.bare_loop import barely_trained
 from tests.benchmarks.support.epochs import BATCH_SIZE, our_epoch, their_epoch
@@ -45,7 +45,7 @@ def test_a_training_goes_on_in_rounds_as_it_would_in_one() -> None:
     settings, batch = Settings(batch_size=4), random_batch(4, "cpu")
     accelerator = accelerator_for("cpu", "fp32")
     networks = [models.build("vit_pico/16", num_classes=10, image_size=32, seed=0) for _ in range(2)]
-    in_rounds, in_one = (Training(network, 6, settings, accelerator) for network in networks)
+    in_rounds, in_one = (Trainer(network, 6, settings, accelerator) for network in networks)
     for _ in range(3):
         go_on(in_rounds, batch, 2)
     go_on(in_one, batch, 6)

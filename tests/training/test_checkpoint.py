@@ -12,7 +12,7 @@ from bench.training.checkpoint import DamagedCheckpoint, checkpoint_bytes, read_
 from bench.training.history import Diverged
 from bench.training.loop import accelerator_for, train
 from bench.training.settings import Settings
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 STEPS = 5
 KINDS = [
@@ -29,10 +29,10 @@ class Killed(Exception):
     """Stands for the end of a process: nothing after it is done."""
 
 
-def begun(name: str, settings: Settings) -> Training:
+def begun(name: str, settings: Settings) -> Trainer:
     torch.manual_seed(5)
     model = models.build(name, num_classes=3, seed=0)
-    return Training(model, STEPS, settings, accelerator_for("cpu", "fp32"))
+    return Trainer(model, STEPS, settings, accelerator_for("cpu", "fp32"))
 
 
 def batches(start: int = 0):
@@ -42,8 +42,8 @@ def batches(start: int = 0):
     return list(zip(images, labels, strict=True))[start:]
 
 
-def killed_after(step: int, path, training: Training) -> None:
-    def watch(now: Training) -> None:
+def killed_after(step: int, path, training: Trainer) -> None:
+    def watch(now: Trainer) -> None:
         if now.step == step:
             path.write_bytes(checkpoint_bytes(now.state()))
         if now.step == min(step + 2, STEPS):  # steps after the checkpoint are lost

@@ -17,7 +17,7 @@ from bench.plan.run import Run
 from bench.runner.contamination import content_hashes
 from bench.runner.estimate.estimate import DataTiming
 from bench.runner.pipeline_choice import choose, num_decoders
-from bench.runner.run_data import load_material
+from bench.runner.run_data import load_run_data
 
 READ_SECONDS = 0.1
 MAX_IMAGES = 1024
@@ -31,11 +31,11 @@ def time_data(run: Run, data_dir: Path) -> DataTiming:
         InputError: the data is not there, or not enough of it.
     """
     device = torch.device(run.device)
-    load_material(run, data_dir)
+    load_run_data(run, data_dir)
     start = time.perf_counter()
-    material = load_material(run, data_dir)
+    data = load_run_data(run, data_dir)
     open_seconds = time.perf_counter() - start
-    train, parts = material.train, material.parts
+    train, parts = data.train, data.parts
     pipeline = choose(train, run.pipeline, device)
     return DataTiming(
         num_train=len(train),

@@ -19,7 +19,7 @@ from bench.runner.estimate.timing import Clock, check_size, first_images, predic
 from bench.runner.execute import weights_bytes
 from bench.runner.pipeline_choice import EVALUATION_BATCH
 from bench.runner.probe import SOLVERS
-from bench.runner.run_data import Material, load_material
+from bench.runner.run_data import RunData, load_run_data
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store
 from bench.training.linear_probe import Features, LinearProbe, features
@@ -37,8 +37,8 @@ def time_probe(run: Run, data_dir: Path) -> Timing:
     """
     torch.set_num_threads(run.threads)
     device = accelerator_for(run.device, run.precision).device
-    material, fixed = load_material(run, data_dir), Clock()
-    num_classes = len(material.class_names)
+    data, fixed = load_run_data(run, data_dir), Clock()
+    num_classes = len(data.class_names)
     with fixed.running():
         counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
         check_size(counts, device)
@@ -46,12 +46,12 @@ def time_probe(run: Run, data_dir: Path) -> Timing:
         safetensors.torch.load(weights_bytes(model))
         model.to(device)
     measures_memory = reset_peak(device)
-    seen, seconds_per_image = _features(run, model, material.train)
-    judged, _ = _features(run, model, material.validation)
+    seen, seconds_per_image = _features(run, model, data.train)
+    judged, _ = _features(run, model, data.validation)
     fitted, fit_seconds = _fit(run, seen, judged, num_classes)
     peak_memory = peak(device) if measures_memory else None
     with fixed.running():
-        sizes = _written(run, material, counts, fitted, judged)
+        sizes = _written(run, data, counts, fitted, judged)
     return Timing(
         seconds_per_image + fit_seconds / len(seen.labels),
         counts.macs,
@@ -80,12 +80,10 @@ def _fit(run: Run, seen: Features, judged: Features, num_classes: int) -> tuple[
     return fitted, time.perf_counter() - start
 
 
-def _written(
-    run: Run, material: Material, counts: models.Counts, fitted: LinearProbe, judged: Features
-) -> dict[str, Any]:
+def _written(run: Run, data: RunData, counts: models.Counts, fitted: LinearProbe, judged: Features) -> dict[str, Any]:
     """Write what a probe leaves; returns the sizes that a timing holds."""
     predictions = fitted.evaluate(judged).predictions
-    record = build_record(run, status="ok", data=material.facts(), counts=vars(counts))
+    record = build_record(run, status="ok", data=data.facts(), counts=vars(counts))
     weights = safetensors.torch.save({"probe.weight": torch.from_numpy(fitted.weight.copy())})
     with tempfile.TemporaryDirectory(prefix="bench-timing-") as folder:
         store = Store(Path(folder))

@@ -28,9 +28,9 @@ from bench.runner.augmentation import stream_of
 from bench.runner.estimate.estimate import Timing
 from bench.runner.execute import never, weights_bytes
 from bench.runner.pipeline_choice import EVALUATION_BATCH
-from bench.runner.run_data import Material, load_material
-from bench.runner.run_options import AS_USUAL
-from bench.runner.session import Sitting
+from bench.runner.run_data import RunData, load_run_data
+from bench.runner.run_options import DEFAULT_OPTIONS
+from bench.runner.session import RunSession
 from bench.store.new_record import build_record
 from bench.store.store import WEIGHTS, Outcome, Store
 from bench.training.evaluate import Evaluation, evaluate
@@ -38,7 +38,7 @@ from bench.training.history import NUM_ROWS, History
 from bench.training.loop import Batch, accelerator_for
 from bench.training.progress import Progress
 from bench.training.settings import Settings
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 WARM_UP_STEPS = 2
 MAX_IMAGES = 256
@@ -72,7 +72,7 @@ def time_training(run: Run, data_dir: Path, seconds: float) -> Timing:
     with tempfile.TemporaryDirectory(prefix="bench-timing-") as folder:
         store = Store(Path(folder))
         store.running_folder(run.key).mkdir(parents=True)
-        return _Trial(run, load_material(run, data_dir), accelerator, store).timing(seconds)
+        return _Trial(run, load_run_data(run, data_dir), accelerator, store).timing(seconds)
 
 
 class Clock:
@@ -93,7 +93,7 @@ class _Trial:
     """One run's model, tried out."""
 
     run: Run
-    material: Material
+    data: RunData
     accelerator: Accelerator
     store: Store
 
@@ -105,14 +105,14 @@ class _Trial:
         is_whole = settings is self.run.settings
         measures_memory = reset_peak(self.accelerator.device) and is_whole
         with fixed.running():
-            sitting = Sitting(self.run, self.store, AS_USUAL, never)
-            training = Training(model, ENDLESS, settings, self.accelerator)
-            sitting.begin(training, resumed=False)
-        pace = _pace(training, self._batches(settings), sitting, seconds)
+            session = RunSession(self.run, self.store, DEFAULT_OPTIONS, never)
+            training = Trainer(model, ENDLESS, settings, self.accelerator)
+            session.begin(training, resumed=False)
+        pace = _pace(training, self._batches(settings), session, seconds)
         peak_memory = peak(self.accelerator.device) if measures_memory else None
         found, evaluation_seconds = self._answered(model, min(EVALUATION_BATCH, int(2 + seconds / inference)))
         with fixed.running():
-            weights = self._written(model, found, counts, sitting)
+            weights = self._written(model, found, counts, session)
         empty, each = predictions_bytes(found.predictions)
         return Timing(
             pace.seconds_per_image,
@@ -141,7 +141,7 @@ class _Trial:
 
     @property
     def num_classes(self) -> int:
-        return len(self.material.class_names)
+        return len(self.data.class_names)
 
     def _inference_seconds(self, model: models.Classifier) -> float:
         """Of one image's forward pass; of several at once where that does not take long."""
@@ -161,32 +161,34 @@ class _Trial:
         return own.model_copy(update={"batch_size": size, "micro_batch": micro})
 
     def _batches(self, settings: Settings) -> Iterator[Batch]:
-        images = first_images(self.material.train, MAX_IMAGES)
-        stream = stream_of(self.run, self.material, settings, ENDLESS)
+        images = first_images(self.data.train, MAX_IMAGES)
+        stream = stream_of(self.run, self.data, settings, ENDLESS)
         return training_batches(images, stream, Feed("resident", self.accelerator.device))
 
     def _answered(self, model: models.Classifier, count: int) -> tuple[Evaluation, float]:
         """What the model answers for images of the test, or of validation, and the seconds that each takes."""
-        parts = self.material.parts
-        images = first_images(parts.get("test", parts.get("validation", self.material.train)), count)
+        parts = self.data.parts
+        images = first_images(parts.get("test", parts.get("validation", self.data.train)), count)
         feed = Feed("resident", self.accelerator.device)
         start = time.perf_counter()
         evaluation = evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), self.accelerator)
         return evaluation, (time.perf_counter() - start) / len(images)
 
-    def _written(self, model: models.Classifier, found: Evaluation, counts: models.Counts, sitting: Sitting) -> bytes:
+    def _written(
+        self, model: models.Classifier, found: Evaluation, counts: models.Counts, session: RunSession
+    ) -> bytes:
         """Write what a run leaves, with made-up losses; returns the weights as who starts from them reads them."""
         losses = History(NUM_ROWS)
         for step in range(1, NUM_ROWS + 1):
             losses.add(step, 1, 1 / step, torch.tensor(1 / step))
-            if sitting.curves is not None:
-                sitting.curves.log(Progress(step, NUM_ROWS, step, 1 / step, 1 / step, float(step), 1 / step))
+            if session.curves is not None:
+                session.curves.log(Progress(step, NUM_ROWS, step, 1 / step, 1 / step, float(step), 1 / step))
         metrics: dict[str, float | None] = dict.fromkeys(("validation_accuracy", "test_accuracy"), found.accuracy)
-        facts, cost = self.material.facts(), dict.fromkeys(COSTS, 1.0)
+        facts, cost = self.data.facts(), dict.fromkeys(COSTS, 1.0)
         record = build_record(self.run, status="ok", data=facts, metrics=metrics, counts=vars(counts), cost=cost)
         self.store.write(Outcome(record, losses.table(), found.predictions, weights_bytes(model)))
-        sitting.show_result(metrics, NUM_ROWS)
-        sitting.close()
+        session.show_result(metrics, NUM_ROWS)
+        session.close()
         weights = self.store.weights(self.run.key)
         safetensors.torch.load(weights)
         return weights
@@ -205,7 +207,7 @@ class _Pace:
     """beyond what its steps take later"""
 
 
-def _pace(training: Training, batches: Iterator[Batch], sitting: Sitting, seconds: float) -> _Pace:
+def _pace(training: Trainer, batches: Iterator[Batch], session: RunSession, seconds: float) -> _Pace:
     """Take steps for so many seconds, watched as in a run, after some to warm up; at a rate of 0 nothing diverges.
 
     The clock waits for a GPU, and is read ever less often there.
@@ -216,7 +218,7 @@ def _pace(training: Training, batches: Iterator[Batch], sitting: Sitting, second
     def step() -> None:
         images, labels = next(batches)
         training.take_step(images, labels, 0.0)
-        sitting.watch(training)
+        session.watch(training)
 
     training.begin()
     for _ in range(WARM_UP_STEPS):

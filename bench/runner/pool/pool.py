@@ -26,7 +26,7 @@ from bench.runner.estimate.estimate import DataTiming, Timed, Timing, Timings, d
 from bench.runner.estimate.trials import Tried, timed
 from bench.runner.pool.processes import Processes, was_told_to_end
 from bench.runner.pool.queue import Queue, attempts
-from bench.runner.run_options import AS_USUAL, Conduct, Interrupted
+from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.store.new_record import failure
 from bench.store.store import Outcome, Record, Store
 
@@ -131,7 +131,7 @@ class Workers:
         data_dir: Path,
         timings: Timings,
         missing: dict[str, str],
-        conduct: Conduct = AS_USUAL,
+        options: RunOptions = DEFAULT_OPTIONS,
     ) -> Iterator[Started | Ended | Tick]:
         """Do a plan's unfinished runs; yields as they start and end, and now and then.
 
@@ -151,7 +151,7 @@ class Workers:
                         yield Ended(run, record)
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
-                    arguments = [run, store, data_dir, conduct, known.get(run.key, "")]
+                    arguments = [run, store, data_dir, options, known.get(run.key, "")]
                     self.running[self.processes.schedule(_do_run, arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
@@ -214,10 +214,10 @@ def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | 
         return outcome.record
 
 
-def _do_run(run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str) -> Record | None:
+def _do_run(run: Run, store: Store, data_dir: Path, options: RunOptions, known: str) -> Record | None:
     from bench.runner.pool import worker
 
-    return worker.do_run(run, store, data_dir, conduct, known)
+    return worker.do_run(run, store, data_dir, options, known)
 
 
 def _count(model: str, num_classes: int, image_size: int) -> "Counts":

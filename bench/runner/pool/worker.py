@@ -15,8 +15,8 @@ from bench.runner.estimate.estimate import Timing
 from bench.runner.estimate.probe_timing import time_probe
 from bench.runner.estimate.timing import time_training
 from bench.runner.execute import execute
-from bench.runner.run_options import AS_USUAL, Conduct, Interrupted
-from bench.runner.session import Sitting
+from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
+from bench.runner.session import RunSession
 from bench.store.store import Record, Store
 
 
@@ -26,14 +26,14 @@ class _Process:
     def __init__(self) -> None:
         self.stopping: Event | None = None
         self.is_asked = False
-        self.sitting: Sitting | None = None
+        self.session: RunSession | None = None
 
     def asked_to_stop(self) -> bool:
         return self.is_asked or (self.stopping is not None and self.stopping.is_set())
 
-    def sit(self, run: Run, store: Store, conduct: Conduct) -> Sitting:
-        self.sitting = Sitting(run, store, conduct, self.asked_to_stop)
-        return self.sitting
+    def sit(self, run: Run, store: Store, options: RunOptions) -> RunSession:
+        self.session = RunSession(run, store, options, self.asked_to_stop)
+        return self.session
 
 
 _process = _Process()
@@ -50,7 +50,7 @@ def start(stopping: Event | None = None) -> None:
 
 
 def do_run(
-    run: Run, store: Store, data_dir: Path, conduct: Conduct = AS_USUAL, known: str | None = None
+    run: Run, store: Store, data_dir: Path, options: RunOptions = DEFAULT_OPTIONS, known: str | None = None
 ) -> Record | None:
     """Do a run and keep its outcome; returns its record, or None while another process does it.
 
@@ -60,9 +60,9 @@ def do_run(
     """
     _process.is_asked = False
     try:
-        return execute(run, store, data_dir, conduct, known=known, sit=_process.sit)
+        return execute(run, store, data_dir, options, known=known, sit=_process.sit)
     finally:
-        _process.sitting = None
+        _process.session = None
 
 
 def count(model: str, num_classes: int, image_size: int) -> models.Counts:
@@ -78,8 +78,8 @@ def time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Stop at the next step of a training, at once elsewhere, but never in the middle of keeping a result."""
     _process.is_asked = True
-    sitting = _process.sitting
-    if sitting is None:
+    session = _process.session
+    if session is None:
         raise SystemExit(128 + number)
-    if sitting.phase in ("loading", "evaluating"):
-        raise Interrupted(f"run {sitting.run.key} was stopped while {sitting.phase}")
+    if session.phase in ("loading", "evaluating"):
+        raise Interrupted(f"run {session.run.key} was stopped while {session.phase}")

@@ -14,7 +14,7 @@ from bench.runner.estimate.estimate import Timing, timing_key
 from bench.runner.pool import pool as workers_module
 from bench.runner.pool.pool import Ended, Started, Workers
 from bench.runner.pool.schedule import by_priority
-from bench.runner.run_options import Conduct
+from bench.runner.run_options import RunOptions
 from bench.store.store import Store, open_store
 
 SECONDS = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}
@@ -116,12 +116,12 @@ class _KillFor:
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __call__(self, run: Run, store: Store, data_dir: Path, conduct: Conduct, known: str):
+    def __call__(self, run: Run, store: Store, data_dir: Path, options: RunOptions, known: str):
         from bench.runner.pool import worker
 
         if run.key == self.key:
             os.kill(os.getpid(), signal.SIGKILL)
-        return worker.do_run(run, store, data_dir, conduct, known)
+        return worker.do_run(run, store, data_dir, options, known)
 
 
 def _with_a_run_that_fails(plan: Plan, broken: Run) -> Plan:

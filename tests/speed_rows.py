@@ -1,4 +1,4 @@
-"""Hand-made records of speeds: the rows of a heat as a measurement leaves them, with the rates that a test chooses."""
+"""Hand-made records of speeds: the rows of a group as a measurement leaves them, with the rates that a test chooses."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ ROW: Row = {
     "training_flops": 6 * 3_310_000,
     "activation_memory_bytes": 1_500_000,
     "peak_memory_bytes": 6_000_000,
-    "joules_a_thousand_images": float("nan"),
+    "joules_per_thousand_images": float("nan"),
     "round_seconds": [],
     "call_seconds": [],
     "matrix_flops_per_second": 8e10,
@@ -75,7 +75,7 @@ def measured(rate: float, *, rounds: int = 12, noise: float = 0.01, **other: Any
 
 
 def reference(rate: float, **other: Any) -> Row:
-    """The heat's reference: timm's ViT."""
+    """The group's reference: timm's ViT."""
     return measured(rate, **({"implementation": "timm", "is_reference": True} | other))
 
 
@@ -103,21 +103,21 @@ def measurement(**same: Any) -> pd.DataFrame:
     rows: list[Row] = []
     for task, slower in (("inference", 1.0), ("training", 3.5)):
         for kind in ("latency", "equal", "best") if task == "inference" else ("equal", "best"):
-            rows += _heat(task, kind, slower)
+            rows += _group(task, kind, slower)
     return speeds(*(row | same for row in rows))
 
 
-def _heat(task: str, kind: str, slower: float) -> list[Row]:
-    heat: Row = {"task": task, "kind": kind}
-    heat |= {"batch_size": 1} if kind == "latency" else {}
+def _group(task: str, kind: str, slower: float) -> list[Row]:
+    group: Row = {"task": task, "kind": kind}
+    group |= {"batch_size": 1} if kind == "latency" else {}
     slower *= 2.5 if kind == "latency" else 1
-    rows = [reference(2900.0 / slower, **heat)]
+    rows = [reference(2900.0 / slower, **group)]
     for model, rate in RATES.items():
-        other = heat | {"model": model, "family": FAMILIES[model]}
+        other = group | {"model": model, "family": FAMILIES[model]}
         if kind == "best":
             other |= SETTINGS | {"tried": json.dumps(TRIED)}
             rate *= FASTER_AT_BEST[model]
         rows.append(measured(rate / slower, **other))
-    peer = heat | {"model": "bit_resnet_pico", "family": "cnn", "implementation": "torchvision"}
+    peer = group | {"model": "bit_resnet_pico", "family": "cnn", "implementation": "torchvision"}
     rows.append(measured(2200.0 / slower, **peer, **(FAILED if task == "training" else {})))
     return rows

@@ -27,7 +27,7 @@ COSTS = {
     "parameters": "less",
     "macs": "less",
     "training_flops": "less",
-    "joules_a_thousand_images": "less",
+    "joules_per_thousand_images": "less",
 }
 """What a row may cost, and whether more or less of it is better."""
 
@@ -50,13 +50,13 @@ def pareto(
         comparison: as from `bench.analysis.comparison`; probes are left out.
         cells: one row a cell; seeds and the keys of runs are read from it.
         runs: one row a run; parameters, multiply-accumulates and training FLOPs are read from it.
-        speeds: rows of one machine and precision, with their figures, each heat once.
+        speeds: rows of one machine and precision, with their figures, each group once.
         answers: one row a finished transfer; where those of a row are not kept, its differences are over seeds alone.
         level: of the intervals of differences.
 
     Returns:
         One row per row of the comparison and cost. `cost` is one of `COSTS`, `value` what it comes to:
-        `images_per_second` and `joules_a_thousand_images` of inference at the model's best settings, `p50_ms` of a
+        `images_per_second` and `joules_per_thousand_images` of inference at the model's best settings, `p50_ms` of a
         single image, `parameters` and `macs` of the network that was fine-tuned, `training_flops` of pretraining and
         transfer together, median over seeds. `place`: `front`, where no other row of the target has at least the
         accuracy for no more cost, one of them strictly; `behind`, where a row that costs no more is better with an
@@ -150,7 +150,7 @@ def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dic
         "p50_ms": _first(measured.loc[measured["kind"] == "latency", "p50_ms"]),
         **{name: _first(counts[name]) for name in _COUNTED},
         "training_flops": _training_flops(cells, runs),
-        "joules_a_thousand_images": _first(best["joules_a_thousand_images"]),
+        "joules_per_thousand_images": _first(best["joules_per_thousand_images"]),
     }
 
 

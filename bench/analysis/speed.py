@@ -1,7 +1,7 @@
-"""What the rounds of a speed measurement show: rates, latencies, and ratios to the reference of the heat.
+"""What the rounds of a speed measurement show: rates, latencies, and ratios to the reference of the group.
 
-The rows of a heat were measured in turns, so their ratios are taken round by round: whatever slows the machine for a
-while slows both sides of a pair. Rates of different heats are never divided by one another.
+The rows of a group were measured in turns, so their ratios are taken round by round: whatever slows the machine for a
+while slows both sides of a pair. Rates of different groups are never divided by one another.
 """
 
 import math
@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.frames import require_columns, split
-from bench.analysis.speed_columns import FIGURES, HEAT, OURS
+from bench.analysis.speed_columns import FIGURES, GROUP, OURS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio
 from bench.analysis.stats.statistics_errors import DuplicateRowError, UnknownReferenceError
 
-HEAT_KEY = ["measurement", *HEAT]
+GROUP_KEY = ["measurement", *GROUP]
 _PLACE = ["machine", "suite"]
 _ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
-_READ = [*HEAT_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
+_READ = [*GROUP_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
 
 
 def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """Add what follows from the rounds to the rows of some heats.
+    """Add what follows from the rounds to the rows of some groups.
 
     Args:
         rows: one row a network and setting, as in `bench.store.speed_file.MEASURED`.
@@ -32,21 +32,21 @@ def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
 
     Returns:
         The same rows with `images_per_second` (over the median round), `p50_ms`, `p95_ms`, `p99_ms` (of single calls,
-        milliseconds), `reference_ratio` with `_low` and `_high` (how many times the images per second of the heat's
-        reference), `num_rounds`, and `seconds_a_million_images` (of training rows). NaN where a row did not run;
+        milliseconds), `reference_ratio` with `_low` and `_high` (how many times the images per second of the group's
+        reference), `num_rounds`, and `seconds_per_million_images` (of training rows). NaN where a row did not run;
         the reference itself has the ratio 1 without an interval.
 
     Raises:
-        UnknownReferenceError: a heat has no reference.
+        UnknownReferenceError: a group has no reference.
         DuplicateRowError: it has two, or a row stands twice.
-        UnpairedError, NotPositiveError: the rounds of a heat are not what was described.
+        UnpairedError, NotPositiveError: the rounds of a group are not what was described.
     """
     require_columns(rows, _READ, "speeds")
     found: dict[int, dict[str, Any]] = {}
     numbered = rows.reset_index(drop=True)
-    for heat, of_heat in split(numbered, HEAT_KEY):
-        reference = _reference(of_heat, heat)
-        for number, row in of_heat.iterrows():
+    for group, of_group in split(numbered, GROUP_KEY):
+        reference = _reference(of_group, group)
+        for number, row in of_group.iterrows():
             found[int(str(number))] = _rate(row) | _latency(row) | _to_reference(row, reference, level)
     figures = pd.DataFrame([found[number] for number in sorted(found)], columns=list(FIGURES), index=rows.index)
     return rows.drop(columns=list(FIGURES), errors="ignore").join(figures.astype(FIGURES))
@@ -59,7 +59,7 @@ def rates(row: pd.Series) -> np.ndarray:
 
 
 def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
-    """How many times the images per second of another row of its heat a row has, round by round.
+    """How many times the images per second of another row of its group a row has, round by round.
 
     NaN where one of them did not run.
 
@@ -71,25 +71,25 @@ def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
 
 
 def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """How our own models stand to one another in each heat; peers are left out.
+    """How our own models stand to one another in each group; peers are left out.
 
     Args:
-        rows: rows of some heats, with their figures.
+        rows: rows of some groups, with their figures.
         level: of the intervals.
 
     Returns:
-        One row per heat and ordered pair of models: `rank` and `other_rank` (1 has the most images per second; missing
+        One row per group and ordered pair of models: `rank` and `other_rank` (1 has the most images per second; missing
         where the model did not run), and `ratio` with `_low` and `_high`: how many times the images per second of
         `other` the model has, paired by round.
     """
-    require_columns(rows, [*_PLACE, *HEAT_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
+    require_columns(rows, [*_PLACE, *GROUP_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
     found: list[dict[str, Any]] = []
-    for heat, of_heat in split(rows[rows["implementation"] == OURS], [*_PLACE, *HEAT_KEY]):
-        ranked = of_heat.assign(rank=of_heat["images_per_second"].rank(ascending=False, method="min"))
+    for group, of_group in split(rows[rows["implementation"] == OURS], [*_PLACE, *GROUP_KEY]):
+        ranked = of_group.assign(rank=of_group["images_per_second"].rank(ascending=False, method="min"))
         pairs = permutations((row for _, row in ranked.iterrows()), 2)
-        found += [dict(zip([*_PLACE, *HEAT_KEY], heat, strict=True)) | _pair(*pair, level) for pair in pairs]
+        found += [dict(zip([*_PLACE, *GROUP_KEY], group, strict=True)) | _pair(*pair, level) for pair in pairs]
     pair = ["model", "other", "rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
-    table = pd.DataFrame(found, columns=[*_PLACE, *HEAT_KEY, *pair])
+    table = pd.DataFrame(found, columns=[*_PLACE, *GROUP_KEY, *pair])
     return table.astype(dict.fromkeys(("rank", "other_rank"), "Int64") | dict.fromkeys(pair[4:], "float64"))
 
 
@@ -105,7 +105,7 @@ def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
         images per second over the other's, paired by round, which on a noisy machine need not agree with the ranks;
         `certain` says that the one interval lies above 1 and the other below.
     """
-    same = [*_PLACE, *(name for name in HEAT if name != "kind"), "model", "other"]
+    same = [*_PLACE, *(name for name in GROUP if name != "kind"), "model", "other"]
     told = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
     equal, best = (
         table.loc[table["kind"] == kind, [*same, *told]].rename(columns={name: f"{kind}_{name}" for name in told})
@@ -132,16 +132,16 @@ def _pair(row: pd.Series, other: pd.Series, level: float) -> dict[str, Any]:
     }
 
 
-def _reference(heat: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:
+def _reference(group: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:
     """The one row that the others are compared with."""
     name = ", ".join(str(value) for value in key)
-    if (twice := heat[_ROW].duplicated()).any():
-        raise DuplicateRowError(f"heat {name}: {heat.loc[twice, 'model'].iloc[0]} stands twice under one setting")
-    references = heat[heat["is_reference"]]
+    if (twice := group[_ROW].duplicated()).any():
+        raise DuplicateRowError(f"group {name}: {group.loc[twice, 'model'].iloc[0]} stands twice under one setting")
+    references = group[group["is_reference"]]
     if references.empty:
-        raise UnknownReferenceError(f"heat {name}: none of its {len(heat)} rows is the reference")
+        raise UnknownReferenceError(f"group {name}: none of its {len(group)} rows is the reference")
     if len(references) > 1:
-        raise DuplicateRowError(f"heat {name}: {len(references)} references: {', '.join(references['model'])}")
+        raise DuplicateRowError(f"group {name}: {len(references)} references: {', '.join(references['model'])}")
     return references.iloc[0]
 
 
@@ -152,7 +152,7 @@ def _rate(row: pd.Series) -> dict[str, Any]:
     return {
         "images_per_second": rate,
         "num_rounds": len(seconds),
-        "seconds_a_million_images": 1e6 / rate if of_training else math.nan,
+        "seconds_per_million_images": 1e6 / rate if of_training else math.nan,
     }
 
 

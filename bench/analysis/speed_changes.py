@@ -1,6 +1,6 @@
 """What became of a row from one measurement to a later one, with an interval, or the reason why there is none.
 
-Speeds are compared as ratios to the reference of their own heat, since a machine drifts from one measurement to the
+Speeds are compared as ratios to the reference of their own group, since a machine drifts from one measurement to the
 next and slows all alike; accuracies are paired by seed. A change counts as worse by more than a limit only where its
 whole interval lies beyond that limit, so what has no interval never counts: the caller has to name it.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.speed_columns import HEAT, SETTING, Record, network_name, records, setting_in_words
+from bench.analysis.speed_columns import GROUP, SETTING, Record, network_name, records, setting_in_words
 from bench.analysis.stats.intervals import Interval, paired_interval, unknown
 from bench.analysis.stats.ratios import UNKNOWN, Ratio, unpaired_ratio
 
@@ -34,14 +34,14 @@ class SpeedRow:
     mode: str | None
 
     @property
-    def heat(self) -> str:
+    def group(self) -> str:
         """What it has in common with the rows that it was measured in turns with."""
         return f"{self.task}, {self.kind}, {self.precision}, {self.image_size} px"
 
     @property
     def name(self) -> str:
         """In a few words."""
-        name = f"{network_name(self.model, self.implementation)}, {self.heat}"
+        name = f"{network_name(self.model, self.implementation)}, {self.group}"
         if self.batch_size is None or self.layout is None or self.mode is None:
             return name
         return f"{name}, {setting_in_words(self.batch_size, self.layout, self.mode)}"
@@ -105,7 +105,7 @@ class AccuracyChange:
 
 
 def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
-    """Compare two tables of speeds (`bench.store.speed_file.SCHEMA`), of which each holds a heat of a suite once.
+    """Compare two tables of speeds (`bench.store.speed_file.SCHEMA`), of which each holds a group of a suite once.
 
     A row is the same network for the same task and precision at the same image size, and under the same setting
     unless each is at its best. References are not compared: they are what others are compared with.
@@ -147,7 +147,7 @@ def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
     found: dict[SpeedRow, list[Record]] = {}
     for record in records(table[~table["is_reference"]]):
         setting = (None, None, None) if record["kind"] == "best" else (record[name] for name in SETTING)
-        row = SpeedRow(*(record[name] for name in (*NETWORK, *HEAT)), *setting)
+        row = SpeedRow(*(record[name] for name in (*NETWORK, *GROUP)), *setting)
         found.setdefault(row, []).append(record)
     return found
 
@@ -159,12 +159,12 @@ def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record
 
 
 def _references(table: pd.DataFrame) -> dict[tuple[Any, ...], Record]:
-    """The reference of each heat."""
-    return {_heat(record): record for record in records(table[table["is_reference"]])}
+    """The reference of each group."""
+    return {_group(record): record for record in records(table[table["is_reference"]])}
 
 
-def _heat(record: Record) -> tuple[Any, ...]:
-    return tuple(record[name] for name in ("measurement", *HEAT))
+def _group(record: Record) -> tuple[Any, ...]:
+    return tuple(record[name] for name in ("measurement", *GROUP))
 
 
 def _failed(pairs: Mapping[SpeedRow, tuple[Record, Record]]) -> Iterator[tuple[SpeedRow, str, str]]:
@@ -177,7 +177,7 @@ def _failed(pairs: Mapping[SpeedRow, tuple[Record, Record]]) -> Iterator[tuple[S
 def _speed_change(
     row: SpeedRow, pair: tuple[Record, Record], references: tuple[Mapping[Any, Record], Mapping[Any, Record]]
 ) -> SpeedChange:
-    beside = [found.get(_heat(record)) for record, found in zip(pair, references, strict=True)]
+    beside = [found.get(_group(record)) for record, found in zip(pair, references, strict=True)]
     if reason := _incomparable(pair, beside):
         return SpeedChange(row, *pair, UNKNOWN, reason)
     old, new = (_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference)

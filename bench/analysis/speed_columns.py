@@ -7,8 +7,8 @@ import pandas as pd
 OURS: Final = "ours"
 """Whose implementation a network is that is neither timm's nor torchvision's."""
 
-HEAT = ("task", "kind", "precision", "image_size")
-"""With the measurement, what the rows of a heat have in common: they were measured in turns."""
+GROUP = ("task", "kind", "precision", "image_size")
+"""With the measurement, what the rows of a group have in common: they were measured in turns."""
 
 MEASURED = {
     **dict.fromkeys(("measurement", "measured_at", "commit"), "str"),
@@ -24,7 +24,7 @@ MEASURED = {
     **dict.fromkeys(("layout", "mode", "status", "reason"), "str"),
     **dict.fromkeys(("parameters", "macs", "training_flops"), "Int64"),
     **dict.fromkeys(("activation_memory_bytes", "peak_memory_bytes"), "Int64"),
-    "joules_a_thousand_images": "float64",
+    "joules_per_thousand_images": "float64",
     **dict.fromkeys(("round_seconds", "call_seconds"), "list"),
     **dict.fromkeys(("matrix_flops_per_second", "matrix_share"), "float64"),
     "tried": "str",
@@ -34,13 +34,13 @@ FIGURES = {
     **dict.fromkeys(("images_per_second", "p50_ms", "p95_ms", "p99_ms"), "float64"),
     **dict.fromkeys(("reference_ratio", "reference_ratio_low", "reference_ratio_high"), "float64"),
     "num_rounds": "int64",
-    "seconds_a_million_images": "float64",
+    "seconds_per_million_images": "float64",
 }
 """The columns that `bench.analysis.speed.with_figures` adds."""
 SCHEMA = MEASURED | FIGURES
 
 SETTING = ("batch_size", "layout", "mode")
-"""What a row's speed depends on beside its network and heat."""
+"""What a row's speed depends on beside its network and group."""
 
 Record = dict[str, Any]
 """A row."""

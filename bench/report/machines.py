@@ -18,7 +18,7 @@ class Machine:
 
     name: str
     rows: pd.DataFrame
-    """The latest heats, with the suite's models, their peers and the references; in the order of the suite."""
+    """The latest groups, with the suite's models, their peers and the references; in the order of the suite."""
     costs: pd.DataFrame
     """As from `bench.analysis.pareto`."""
     precision: str
@@ -30,10 +30,10 @@ class Machine:
         """A section's title, with the machine's name where it takes that to tell sections apart."""
         return title if self.is_only else f"{title}: {self.name}"
 
-    def heats(self, *kinds: str) -> list[tuple[str, str, str, pd.DataFrame]]:
-        """Task, kind, precision and rows of each heat of these kinds."""
+    def groups(self, *kinds: str) -> list[tuple[str, str, str, pd.DataFrame]]:
+        """Task, kind, precision and rows of each group of these kinds."""
         found = self.rows[self.rows["kind"].isin(kinds)]
-        return [(*heat, rows) for heat, rows in split(found, ["task", "kind", "precision"])]
+        return [(*group, rows) for group, rows in split(found, ["task", "kind", "precision"])]
 
 
 def machines(
@@ -73,7 +73,7 @@ def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]
 
 
 def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """Inference before training; in a heat the reference, then the suite's models, our own before their peers."""
+    """Inference before training; in a group the reference, then the suite's models, our own before their peers."""
     implementations = [OURS, "timm", "torchvision"]
     place = {
         "task": rows["task"].map(_place_in(["inference", "training"])),

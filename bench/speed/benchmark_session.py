@@ -1,6 +1,6 @@
-"""One session of `pytest --benchmark`: its heats, each measured once, when the first of its rows is asked for.
+"""One session of `pytest --benchmark`: its groups, each measured once, when the first of its rows is asked for.
 
-A heat's rows are written to the machine's file as soon as it is over, so that a session that ends early loses nothing
+A group's rows are written to the machine's file as soon as it is over, so that a session that ends early loses nothing
 that it has finished.
 """
 
@@ -21,9 +21,9 @@ from bench.machine.environment import environment
 from bench.speed.best_settings import Limits
 from bench.speed.cases import Case, Selection
 from bench.speed.energy import EnergyMeter, find_meter
-from bench.speed.rounds import Effort, Entrant, run_heat
+from bench.speed.rounds import Contender, Effort, run_group
 from bench.speed.table import table_of
-from bench.speed.timed_setting import Device, HeatKey, Network
+from bench.speed.timed_setting import Device, GroupKey, Network
 from bench.store.speed_file import SPEED_PROTOCOL, append, machine_name
 
 if TYPE_CHECKING:
@@ -51,25 +51,25 @@ class Measurement:
     """The rows that the session asks for: no others are measured but the reference."""
     results: Path
     """The folder of `throughput/<machine>.parquet`."""
-    tables: dict[HeatKey, pd.DataFrame] = field(default_factory=dict)
-    """Of the heats that are over."""
+    tables: dict[GroupKey, pd.DataFrame] = field(default_factory=dict)
+    """Of the groups that are over."""
     path: Path | None = None
     """The machine's file, once there is something in it."""
 
     def __post_init__(self) -> None:
         self.facts = _facts(self.device)
-        self.entrants: dict[HeatKey, tuple[Entrant, ...]] = {}
+        self.contenders: dict[GroupKey, tuple[Contender, ...]] = {}
         self.energy = find_meter(torch.device(self.device))
 
-    def row(self, case: Case) -> tuple[Entrant, dict[str, Any]]:
-        """What came of a row: its entrant, and its figures as in the table."""
-        if case.heat not in self.tables:
-            self._measure(case.heat)
+    def row(self, case: Case) -> tuple[Contender, dict[str, Any]]:
+        """What came of a row: its contender, and its figures as in the table."""
+        if case.group not in self.tables:
+            self._measure(case.group)
         return self._find(case)
 
-    def _measure(self, key: HeatKey) -> None:
+    def _measure(self, key: GroupKey) -> None:
         networks = self._networks(key)
-        heat = run_heat(
+        group = run_group(
             key,
             networks,
             self.selection.reference,
@@ -78,19 +78,19 @@ class Measurement:
             effort=self.effort,
             meter=self.energy if isinstance(self.energy, EnergyMeter) else None,
         )
-        table = table_of(heat, self.facts | {"suite": self.selection.measured_for(networks)})
+        table = table_of(group, self.facts | {"suite": self.selection.measured_for(networks)})
         self.path = append(self.results, table)
-        self.entrants[key], self.tables[key] = heat.entrants, table
+        self.contenders[key], self.tables[key] = group.contenders, table
 
-    def _networks(self, key: HeatKey) -> list[Network]:
+    def _networks(self, key: GroupKey) -> list[Network]:
         """In the suite's order."""
         cases: Iterable[Case] = (case for case in self.selection.cases if case in self.wanted)
-        return [case.network for case in cases if case.heat == key]
+        return [case.network for case in cases if case.group == key]
 
-    def _find(self, case: Case) -> tuple[Entrant, dict[str, Any]]:
+    def _find(self, case: Case) -> tuple[Contender, dict[str, Any]]:
         """The row itself rather than the same network's as the reference, where there are both."""
-        rows = zip(self.entrants[case.heat], records(self.tables[case.heat]), strict=True)
-        found = [(entrant, row) for entrant, row in rows if entrant.setting.network == case.network]
+        rows = zip(self.contenders[case.group], records(self.tables[case.group]), strict=True)
+        found = [(contender, row) for contender, row in rows if contender.setting.network == case.network]
         return min(found, key=lambda pair: pair[0].is_reference)
 
 

@@ -16,7 +16,7 @@ from bench.config.suite import Suite, load_suite
 from bench.errors import InputError
 from bench.speed.peers.matching import peers_of, reference_of
 from bench.speed.suite_setting import setting_of_runs, without_weights
-from bench.speed.timed_setting import Device, HeatKey, Kind, Network, Precision, Setting, Task
+from bench.speed.timed_setting import Device, GroupKey, Kind, Network, Precision, Setting, Task
 from models.spec.presets import FAMILIES
 
 if TYPE_CHECKING:
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 THE_OTHER: dict[Precision, Precision] = {"fp32": "bf16", "bf16": "fp32"}
 """Than that of a suite's runs."""
-HEATS: tuple[tuple[Task, Kind], ...] = (
+GROUPS: tuple[tuple[Task, Kind], ...] = (
     ("inference", "latency"),
     ("inference", "equal"),
     ("inference", "best"),
     ("training", "equal"),
     ("training", "best"),
 )
-FULL_HEATS: tuple[tuple[Task, Kind], ...] = (*HEATS, ("training", "latency"))
+FULL_GROUPS: tuple[tuple[Task, Kind], ...] = (*GROUPS, ("training", "latency"))
 
 
 @dataclass(frozen=True)
 class Case:
     """One row to measure."""
 
-    heat: HeatKey
+    group: GroupKey
     network: Network
     is_core: bool
 
     def __str__(self) -> str:
-        return f"{self.network.model}-{self.network.implementation}-{self.heat}"
+        return f"{self.network.model}-{self.network.implementation}-{self.group}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Selection:
         return self.equal.network
 
     def measured_for(self, networks: Sequence[Network]) -> str:
-        """What the rows of a heat are kept for: the suite, or a part of it that never stands in for the whole."""
+        """What the rows of a group are kept for: the suite, or a part of it that never stands in for the whole."""
         if set(self.ladder) <= set(networks):
             return self.suite
         return f"part of {self.suite}: {', '.join(map(str, networks))}"
@@ -119,10 +119,10 @@ def _image_sizes(suite: Suite) -> list[int]:
 
 
 def _cases(networks: list[tuple[Network, bool]], usual: Precision, sizes: list[int]) -> Iterator[Case]:
-    """Heat by heat, so that one heat's rows are asked for in a row."""
+    """Group by group, so that one group's rows are asked for in a row."""
     for precision in (usual, THE_OTHER[usual]):
         for image_size in sizes:
-            for task, kind in FULL_HEATS:
-                is_usual = precision == usual and (task, kind) in HEATS
-                heat = HeatKey(task, kind, precision, image_size)
-                yield from (Case(heat, network, is_usual and is_core) for network, is_core in networks)
+            for task, kind in FULL_GROUPS:
+                is_usual = precision == usual and (task, kind) in GROUPS
+                group = GroupKey(task, kind, precision, image_size)
+                yield from (Case(group, network, is_usual and is_core) for network, is_core in networks)

@@ -89,7 +89,7 @@ def find_meter(device: torch.device, nvml: Any = None, gpu: Gpu | None = None) -
         return NoMeter(f"NVML: {error}")
 
 
-def joules_a_thousand_images(
+def joules_per_thousand_images(
     meter: EnergyMeter, job: Callable[[], object], images_a_job: int, seconds_a_job: float, seconds: float = 2.0
 ) -> float:
     """Do a job again and again, warm already, and measure what it takes.

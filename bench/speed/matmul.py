@@ -6,7 +6,7 @@ import torch
 
 from bench.speed.stopwatch import stopwatch_for
 from bench.speed.timed_setting import Precision
-from bench.speed.workload import Lane
+from bench.speed.workload import Workload
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of square matrices: large enough that a larger one is no faster."""
@@ -17,7 +17,7 @@ WARM_UP_STEPS = 3
 class Product:
     """A product that takes turns, and its floating-point operations: two for each multiply-accumulate."""
 
-    lane: Lane
+    workload: Workload
     flops: int
 
 
@@ -31,7 +31,7 @@ def matrix_product(device: torch.device, precision: Precision, side: int | None 
     def multiply() -> None:
         torch.mm(left, right, out=product)
 
-    lane = Lane(multiply, stopwatch_for(device))
+    workload = Workload(multiply, stopwatch_for(device))
     for _ in range(WARM_UP_STEPS):
-        lane.job()
-    return Product(lane, 2 * side**3)
+        workload.job()
+    return Product(workload, 2 * side**3)

@@ -1,8 +1,8 @@
-"""A heat: networks measured in turns, round by round, beside a reference and a matrix product.
+"""A group: networks measured in turns, round by round, beside a reference and a matrix product.
 
 In each round everyone has one turn, in an order that is shifted and turned round from one round to the next: a machine
 that drifts, or does other work for a while, slows all alike, and ratios are taken within a round. A network that fails
-leaves the heat with its reason and stops no other.
+leaves the group with its reason and stops no other.
 """
 
 import gc
@@ -16,12 +16,12 @@ import torch
 
 from bench.machine.memory import free_memory
 from bench.speed.best_settings import Limits, Try, fastest, find_best
-from bench.speed.energy import EnergyMeter, joules_a_thousand_images
+from bench.speed.energy import EnergyMeter, joules_per_thousand_images
 from bench.speed.failures import Status, failure_of
 from bench.speed.matmul import matrix_product
 from bench.speed.peak_memory import Memory, memory_of_step
-from bench.speed.timed_setting import HeatKey, Kind, Layout, Mode, Network, Setting
-from bench.speed.workload import Lane, open_lane
+from bench.speed.timed_setting import GroupKey, Kind, Layout, Mode, Network, Setting
+from bench.speed.workload import Workload, prepare
 
 BRIEF_SEARCH = Limits(batch=512, seconds=0.2)
 
@@ -37,7 +37,7 @@ class Effort:
     """Of a turn, by so many steps, one at least."""
     latency_rounds: int = 20
     calls: int = 50
-    """Single calls in a round of a heat of latencies: 1,000 in all."""
+    """Single calls in a round of a group of latencies: 1,000 in all."""
     search_turns: int = 2
     search_seconds: float = 0.02
     """Of such a turn."""
@@ -49,54 +49,54 @@ class Effort:
 
 
 @dataclass
-class Entrant:
-    """One who takes part in a heat, and what came of it."""
+class Contender:
+    """One who takes part in a group, and what came of it."""
 
     setting: Setting
     is_reference: bool = False
     tried: tuple[Try, ...] = ()
     status: Status = "ok"
     reason: str = ""
-    lane: Lane | None = None
+    workload: Workload | None = None
     steps: int = 1
     """In a turn."""
     memory: Memory | None = None
-    joules_a_thousand_images: float | None = None
+    joules_per_thousand_images: float | None = None
     round_seconds: list[float] = field(default_factory=list)
     """Seconds a batch, in each round."""
     call_seconds: list[float] = field(default_factory=list)
-    """Of single calls, in a heat of latencies."""
+    """Of single calls, in a group of latencies."""
 
     def leave(self, error: Exception) -> None:
         """Take no further part; what was measured so far is no whole measurement."""
         self.status, self.reason = failure_of(error)
-        self.lane, self.memory, self.joules_a_thousand_images = None, None, None
+        self.workload, self.memory, self.joules_per_thousand_images = None, None, None
         self.round_seconds, self.call_seconds = [], []
 
     def take_turn(self, kind: Kind, effort: Effort) -> None:
         """One round's work."""
-        assert self.lane is not None
+        assert self.workload is not None
         if kind == "latency":
-            calls = self.lane.latencies(effort.calls)
+            calls = self.workload.latencies(effort.calls)
             self.call_seconds += calls
             self.round_seconds.append(statistics.median(calls))
         else:
-            self.round_seconds.append(self.lane.seconds(self.steps))
+            self.round_seconds.append(self.workload.seconds(self.steps))
 
 
 @dataclass(frozen=True)
-class Heat:
-    """What came of a heat."""
+class Group:
+    """What came of a group."""
 
-    key: HeatKey
-    entrants: tuple[Entrant, ...]
+    key: GroupKey
+    contenders: tuple[Contender, ...]
     """The reference first."""
     matrix_flops_per_second: tuple[float, ...]
     """Of the matrix product, in each round."""
 
 
-def run_heat(
-    key: HeatKey,
+def run_group(
+    key: GroupKey,
     networks: Sequence[Network],
     reference: Network,
     *,
@@ -104,7 +104,7 @@ def run_heat(
     device: torch.device,
     effort: Effort,
     meter: EnergyMeter | None = None,
-) -> Heat:
+) -> Group:
     """Measure networks in turns.
 
     Args:
@@ -120,90 +120,95 @@ def run_heat(
     common = replace(equal, task=key.task, precision=key.precision, image_size=key.image_size)
     if key.kind == "latency":
         common = replace(common, batch_size=1)
-    entrants = [Entrant(_for(reference, common), is_reference=True)]
+    contenders = [Contender(_for(reference, common), is_reference=True)]
     for network in networks:
         if key.kind == "best":
-            entrants.append(_at_its_best(_for(network, common), device, effort))
+            contenders.append(_at_its_best(_for(network, common), device, effort))
         elif network != reference:
-            entrants.append(Entrant(_for(network, common)))
-    for entrant in entrants:
-        with _leaving_on_failure(entrant):
-            _make_ready(entrant, device, effort)
+            contenders.append(Contender(_for(network, common)))
+    for contender in contenders:
+        with _leaving_on_failure(contender):
+            _make_ready(contender, device, effort)
     product = matrix_product(device, key.precision, effort.product_side)
-    flops = _take_turns(entrants, product.lane, product.flops, key.kind, effort)
-    for entrant in _in_the_race(entrants):
-        with _leaving_on_failure(entrant):
-            assert entrant.lane is not None
+    flops = _take_turns(contenders, product.workload, product.flops, key.kind, effort)
+    for contender in _in_the_race(contenders):
+        with _leaving_on_failure(contender):
+            assert contender.workload is not None
             if meter is not None:
-                entrant.joules_a_thousand_images = joules_a_thousand_images(
-                    meter, entrant.lane.job, entrant.setting.batch_size, statistics.median(entrant.round_seconds)
+                contender.joules_per_thousand_images = joules_per_thousand_images(
+                    meter,
+                    contender.workload.job,
+                    contender.setting.batch_size,
+                    statistics.median(contender.round_seconds),
                 )
-    for entrant in entrants:
-        entrant.lane = None
+    for contender in contenders:
+        contender.workload = None
     free_memory()
-    return Heat(key, tuple(entrants), tuple(flops))
+    return Group(key, tuple(contenders), tuple(flops))
 
 
 def _for(network: Network, setting: Setting) -> Setting:
     return replace(setting, model=network.model, implementation=network.implementation)
 
 
-def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Entrant:
-    """An entrant with the setting that a search found for it."""
+def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Contender:
+    """A contender with the setting that a search found for it."""
 
     def rate_of(setting: Setting) -> Try:
-        trial, seconds = Entrant(setting), math.inf
+        trial, seconds = Contender(setting), math.inf
         with _leaving_on_failure(trial):
-            seconds = open_lane(setting, device).fastest(effort.search_turns, effort.search_seconds)
+            seconds = prepare(setting, device).fastest(effort.search_turns, effort.search_seconds)
         if trial.status != "ok":
             return Try(setting, None, f"{trial.status}: {trial.reason}")
         return Try(setting, setting.batch_size / seconds)
 
     tries = find_best(start, rate_of, layouts=LAYOUTS, modes=effort.modes, limits=effort.limits)
     free_memory()
-    return Entrant(fastest(tries).setting, tried=tries)
+    return Contender(fastest(tries).setting, tried=tries)
 
 
-def _make_ready(entrant: Entrant, device: torch.device, effort: Effort) -> None:
-    """Open its lane, and measure what is measured of it alone."""
+def _make_ready(contender: Contender, device: torch.device, effort: Effort) -> None:
+    """Open its workload, and measure what is measured of it alone."""
     others_bytes = torch.cuda.memory_allocated() if device.type == "cuda" else 0
-    entrant.lane = open_lane(entrant.setting, device)
-    entrant.memory = memory_of_step(entrant.lane.job, device, others_bytes=others_bytes)
-    entrant.steps = entrant.lane.steps_in(effort.turn_seconds)
+    contender.workload = prepare(contender.setting, device)
+    contender.memory = memory_of_step(contender.workload.job, device, others_bytes=others_bytes)
+    contender.steps = contender.workload.steps_in(effort.turn_seconds)
 
 
-def _take_turns(entrants: list[Entrant], product: Lane, product_flops: int, kind: Kind, effort: Effort) -> list[float]:
+def _take_turns(
+    contenders: list[Contender], product: Workload, product_flops: int, kind: Kind, effort: Effort
+) -> list[float]:
     """All rounds; returns the FLOP/s of the matrix product in each."""
     rates: list[float] = []
     steps = product.steps_in(effort.turn_seconds)
     with _no_garbage_collection():
         for number in range(effort.latency_rounds if kind == "latency" else effort.rounds):
-            for entrant in _order(_in_the_race(entrants), number):
-                with _leaving_on_failure(entrant):
-                    entrant.take_turn(kind, effort)
+            for contender in _order(_in_the_race(contenders), number):
+                with _leaving_on_failure(contender):
+                    contender.take_turn(kind, effort)
             rates.append(product_flops / product.seconds(steps))
     return rates
 
 
-def _in_the_race(entrants: Sequence[Entrant]) -> list[Entrant]:
-    return [entrant for entrant in entrants if entrant.status == "ok"]
+def _in_the_race(contenders: Sequence[Contender]) -> list[Contender]:
+    return [contender for contender in contenders if contender.status == "ok"]
 
 
-def _order(entrants: list[Entrant], number: int) -> list[Entrant]:
+def _order(contenders: list[Contender], number: int) -> list[Contender]:
     """Another one in each round: shifted by one, and turned round in every other."""
-    shift = number % max(1, len(entrants))
-    order = entrants[shift:] + entrants[:shift]
+    shift = number % max(1, len(contenders))
+    order = contenders[shift:] + contenders[:shift]
     return order[::-1] if number % 2 else order
 
 
 @contextmanager
-def _leaving_on_failure(entrant: Entrant) -> Iterator[None]:
-    """Whatever a network raises is why its entrant leaves; libraries raise anything."""
+def _leaving_on_failure(contender: Contender) -> Iterator[None]:
+    """Whatever a network raises is why its contender leaves; libraries raise anything."""
     try:
         yield
     except Exception as error:
-        entrant.leave(error)
-    if entrant.status == "out_of_memory":
+        contender.leave(error)
+    if contender.status == "out_of_memory":
         free_memory()
 
 

@@ -1,4 +1,4 @@
-"""What a session prints of its speeds: a line a row, heat by heat, the fastest first."""
+"""What a session prints of its speeds: a line a row, group by group, the fastest first."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ WIDTHS = (22, 11, 31, 36, 24)
 
 
 def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
-    """The rows of heats, in words; `table_of` makes the tables."""
+    """The rows of groups, in words; `table_of` makes the tables."""
     for table in tables:
         rows = records(table.sort_values("reference_ratio", ascending=False, kind="stable"))
         yield _heading(rows[0])

@@ -62,7 +62,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class HeatKey:
+class GroupKey:
     """What all rows that are measured in turns have in common."""
 
     task: Task

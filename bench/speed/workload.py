@@ -28,7 +28,7 @@ MANY_STEPS = 100_000
 
 
 @dataclass(frozen=True)
-class Lane:
+class Workload:
     """Something that is timed in turns with others, in steps of one batch."""
 
     job: Job
@@ -56,14 +56,14 @@ class Lane:
         return min(self.stopwatch.seconds(self.job, steps) for _ in range(turns)) / steps
 
 
-def open_lane(setting: Setting, device: torch.device) -> Lane:
+def prepare(setting: Setting, device: torch.device) -> Workload:
     """Build a network and make it ready; raises what building or running it raises."""
     network = build_network(setting.network, setting.image_size)
-    lane = Lane(job_of(network, setting, device), stopwatch_for(device))
+    workload = Workload(job_of(network, setting, device), stopwatch_for(device))
     for _ in range(WARM_UP_STEPS):
-        lane.job()
-    lane.stopwatch.synchronize()
-    return lane
+        workload.job()
+    workload.stopwatch.synchronize()
+    return workload
 
 
 def build_network(network: Network, image_size: int) -> nn.Module:

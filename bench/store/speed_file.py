@@ -1,6 +1,6 @@
 """The speed files: what was measured on each machine, in `results/throughput/<machine>.parquet`.
 
-A file only grows: a new measurement adds its records beside those already there, and readers take of each heat the
+A file only grows: a new measurement adds its records beside those already there, and readers take of each group the
 latest (`latest`). It is written whole or not at all, by one process at a time, and a file that cannot be read is
 refused and left as it is, so that nothing in it is lost. The columns are described in `docs/schema.md`. Imports no
 torch.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.speed_columns import HEAT, SCHEMA
+from bench.analysis.speed_columns import GROUP, SCHEMA
 from bench.errors import InputError
 from bench.files.locks import acquire, holder
 from bench.files.writing import clear_errors, remove_leftovers, write_atomically
@@ -90,12 +90,12 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def latest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each heat of a suite on a machine the rows that were measured last; the order of the rows stays."""
+    """Of each group of a suite on a machine the rows that were measured last; the order of the rows stays."""
     if frame.empty:
         return frame
     frame = frame.reset_index(drop=True)
-    heats = frame.groupby(["machine", "suite", *HEAT], sort=False)
-    last = heats["measured_at"].transform("idxmax").map(frame["measurement"])
+    groups = frame.groupby(["machine", "suite", *GROUP], sort=False)
+    last = groups["measured_at"].transform("idxmax").map(frame["measurement"])
     return frame[frame["measurement"] == last].reset_index(drop=True)
 
 

@@ -99,7 +99,7 @@ def test_costs_are_the_tables(costs_of: Any) -> None:
         "macs": 50,
         "training_flops": 110,
     }
-    assert set(COSTS) - set(table["cost"]) == {"p50_ms", "joules_a_thousand_images"}
+    assert set(COSTS) - set(table["cost"]) == {"p50_ms", "joules_per_thousand_images"}
 
 
 def test_an_equal_cost_counts_as_no_more(costs_of: Any) -> None:
@@ -160,7 +160,7 @@ def test_from_scratch_and_weights_from_outside(costs_of: Any, make_seeds: MakeSe
 def test_which_speeds_count(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
     """Of our own implementation, in inference, that ran, at the image size; the reference's is not the model's best."""
     cells = make_cells([row | _keys(row) for row in make_seeds([0.5, 0.6], model="vit_pico/8")])
-    ours = measured(3000.0, **BEST) | {"joules_a_thousand_images": 4.0}
+    ours = measured(3000.0, **BEST) | {"joules_per_thousand_images": 4.0}
     latency = {"kind": "latency", "batch_size": 1}
     rows = [
         reference(500.0, kind="best", implementation="ours"),
@@ -176,7 +176,7 @@ def test_which_speeds_count(make_cells: MakeCells, make_seeds: MakeSeeds) -> Non
     table = pareto(comparison(cells), cells, _runs(cells), speeds(*rows)).set_index("cost")["value"]
     assert table["images_per_second"] == pytest.approx(3000, rel=0.02)
     assert table["p50_ms"] == pytest.approx(4, rel=0.05)
-    assert table["joules_a_thousand_images"] == 4
+    assert table["joules_per_thousand_images"] == 4
     rows[2] = measured(3000.0, **BEST, **FAILED)
     assert "images_per_second" not in set(pareto(comparison(cells), cells, _runs(cells), speeds(*rows))["cost"])
 

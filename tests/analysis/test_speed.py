@@ -1,4 +1,4 @@
-"""Figures of speed are what the rounds say: paired within their heat, absent where a row did not run."""
+"""Figures of speed are what the rounds say: paired within their group, absent where a row did not run."""
 
 import math
 
@@ -38,18 +38,18 @@ def test_rates_latencies_and_ratios_are_those_of_the_rounds() -> None:
 
 
 def test_the_reference_is_one_and_has_no_interval() -> None:
-    """In every heat its own; a heat's rows are compared with no other's."""
+    """In every group its own; a group's rows are compared with no other's."""
     rows = [reference(1000.0), measured(1500.0)]
     table = speeds(*rows, *(row | {"task": "training"} for row in (reference(100.0), measured(200.0))))
     assert table["reference_ratio"].tolist() == pytest.approx([1, 1.5, 1, 2], rel=0.02)
     assert table["reference_ratio_low"].isna().tolist() == [True, False, True, False]
 
 
-def test_seconds_a_million_images_are_of_training_alone() -> None:
+def test_seconds_per_million_images_are_of_training_alone() -> None:
     """The time that the device would take."""
     table = speeds(reference(1000.0), *(row | {"task": "training"} for row in (reference(100.0), measured(200.0))))
-    assert math.isnan(table["seconds_a_million_images"][0])
-    assert table["seconds_a_million_images"].tolist()[1:] == pytest.approx([10_000, 5_000], rel=0.02)
+    assert math.isnan(table["seconds_per_million_images"][0])
+    assert table["seconds_per_million_images"].tolist()[1:] == pytest.approx([10_000, 5_000], rel=0.02)
 
 
 def test_a_row_that_did_not_run_has_no_figures() -> None:
@@ -69,8 +69,8 @@ def test_few_rounds_have_a_ratio_and_no_interval() -> None:
     assert math.isnan(table["reference_ratio_low"][1])
 
 
-def test_a_row_may_be_its_own_heat_s_reference_too() -> None:
-    """In a heat of best settings the same network stands at its own and, as reference, at the equal ones."""
+def test_a_row_may_be_its_own_group_s_reference_too() -> None:
+    """In a group of best settings the same network stands at its own and, as reference, at the equal ones."""
     best = {"kind": "best", "layout": "channels_last", "batch_size": 64}
     table = speeds(reference(1000.0, kind="best"), measured(1200.0, implementation="timm", **best))
     assert table["reference_ratio"].tolist() == pytest.approx([1, 1.2], rel=0.02)
@@ -78,10 +78,10 @@ def test_a_row_may_be_its_own_heat_s_reference_too() -> None:
 
 def test_figures_are_added_once_and_rows_keep_their_order() -> None:
     """What is given with figures gets the same again."""
-    heats = [reference(1000.0), reference(100.0) | {"task": "training"}, measured(900.0), measured(1.0, **FAILED)]
-    heats[2]["model"] = "bit_resnet_pico"
-    once = speeds(*heats)
-    assert once["model"].tolist() == [row["model"] for row in heats]
+    groups = [reference(1000.0), reference(100.0) | {"task": "training"}, measured(900.0), measured(1.0, **FAILED)]
+    groups[2]["model"] = "bit_resnet_pico"
+    once = speeds(*groups)
+    assert once["model"].tolist() == [row["model"] for row in groups]
     pd.testing.assert_frame_equal(with_figures(once), once)
 
 
@@ -94,7 +94,7 @@ def test_figures_are_added_once_and_rows_keep_their_order() -> None:
         ([reference(1.0), measured(1.0, rounds=8)], UnpairedError),
     ],
 )
-def test_a_heat_that_cannot_be_is_refused(rows: list[dict[str, object]], error: type[Exception]) -> None:
+def test_a_group_that_cannot_be_is_refused(rows: list[dict[str, object]], error: type[Exception]) -> None:
     """By name, and nothing is guessed."""
     with pytest.raises(error):
         speeds(*rows)
@@ -108,14 +108,14 @@ def test_a_table_that_lacks_a_column_is_refused() -> None:
 SETTINGS = {"layout": "channels_last", "mode": "compiled"}
 
 
-def _two_heats(equal: tuple[float, float], best: tuple[float, float], **same: object) -> pd.DataFrame:
+def _two_groups(equal: tuple[float, float], best: tuple[float, float], **same: object) -> pd.DataFrame:
     """The rates of two models at equal and at best settings."""
     rows = []
     for kind, rates in (("equal", equal), ("best", best)):
-        heat = {"kind": kind} | same
-        rows.append(reference(1000.0, **heat))
+        group = {"kind": kind} | same
+        rows.append(reference(1000.0, **group))
         for model, rate in zip(("vit_pico/8", "bit_resnet_pico"), rates, strict=True):
-            rows.append(measured(rate, model=model, **heat, **(SETTINGS if kind == "best" else {})))
+            rows.append(measured(rate, model=model, **group, **(SETTINGS if kind == "best" else {})))
     return speeds(*rows)
 
 
@@ -144,25 +144,25 @@ def test_a_model_that_did_not_run_has_no_place() -> None:
 
 def test_a_change_of_places_is_found_once_and_is_certain_outside_the_noise() -> None:
     """The pair stands with the one that leads at equal settings first."""
-    (change,) = ranking_changes(standings(_two_heats((1000.0, 800.0), (1000.0, 1300.0)))).to_dict("records")
+    (change,) = ranking_changes(standings(_two_groups((1000.0, 800.0), (1000.0, 1300.0)))).to_dict("records")
     assert (change["model"], change["other"], change["certain"]) == ("vit_pico/8", "bit_resnet_pico", True)
     assert change["equal_ratio_low"] > 1 > change["best_ratio_high"]
     assert (change["task"], change["precision"], change["image_size"]) == ("inference", "fp32", 32)
-    (change,) = ranking_changes(standings(_two_heats((800.0, 1000.0), (1300.0, 1000.0)))).to_dict("records")
+    (change,) = ranking_changes(standings(_two_groups((800.0, 1000.0), (1300.0, 1000.0)))).to_dict("records")
     assert (change["model"], change["other"]) == ("bit_resnet_pico", "vit_pico/8")
 
 
 @pytest.mark.parametrize(("equal", "best"), [((1000.0, 985.0), (1000.0, 1300.0)), ((1000.0, 800.0), (1000.0, 1015.0))])
 def test_a_change_within_the_noise_is_not_certain(equal: tuple[float, float], best: tuple[float, float]) -> None:
-    """Whichever of the two heats it is that cannot tell."""
-    (change,) = ranking_changes(standings(_two_heats(equal, best, noise=0.03))).to_dict("records")
+    """Whichever of the two groups it is that cannot tell."""
+    (change,) = ranking_changes(standings(_two_groups(equal, best, noise=0.03))).to_dict("records")
     assert not change["certain"]
 
 
 def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
     """Nor between tasks, sizes, suites or machines."""
-    assert ranking_changes(standings(_two_heats((1000.0, 800.0), (1400.0, 1300.0)))).empty
-    one, other = _two_heats((1000.0, 800.0), (1.0, 2.0)), _two_heats((1.0, 2.0), (1000.0, 1300.0))
+    assert ranking_changes(standings(_two_groups((1000.0, 800.0), (1400.0, 1300.0)))).empty
+    one, other = _two_groups((1000.0, 800.0), (1.0, 2.0)), _two_groups((1.0, 2.0), (1000.0, 1300.0))
     for name, value in (
         ("task", "training"),
         ("precision", "bf16"),
@@ -175,19 +175,19 @@ def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
     assert (
         len(ranking_changes(standings(pd.concat([one[one["kind"] == "equal"], other[other["kind"] == "best"]])))) == 1
     )
-    broken = _two_heats((1000.0, 800.0), (1000.0, 1300.0))
+    broken = _two_groups((1000.0, 800.0), (1000.0, 1300.0))
     broken.at[5, "round_seconds"] = []
     assert ranking_changes(standings(with_figures(broken))).empty
 
 
 def test_few_rounds_are_never_certain() -> None:
-    (change,) = ranking_changes(standings(_two_heats((1000.0, 500.0), (1000.0, 2000.0), rounds=5))).to_dict("records")
+    (change,) = ranking_changes(standings(_two_groups((1000.0, 500.0), (1000.0, 2000.0), rounds=5))).to_dict("records")
     assert not change["certain"]
 
 
 def test_a_change_of_ranks_that_the_rounds_do_not_bear_out_is_not_certain() -> None:
     """Ranks are by the median round; a pair whose ratios point the other way, round by round, is listed, too."""
-    frame = _two_heats((1000.0, 800.0), (1300.0, 1000.0))
+    frame = _two_groups((1000.0, 800.0), (1300.0, 1000.0))
     slow_rounds = np.where(np.arange(12) < 4, 3.0, 0.99)
     frame.at[2, "round_seconds"] = list(slow_rounds * np.sort(frame.at[1, "round_seconds"])[::-1])
     (change,) = ranking_changes(standings(with_figures(frame))).to_dict("records")

@@ -1,9 +1,9 @@
 """The speed of a suite's models and of their peers: latency, equal settings, best settings; inference and training.
 
-A benchmark is a row of a heat, and its group is its model. The first that asks for a heat has it measured, all its rows
-in turns (`heats`); the others find their samples there. Rows, ratios and intervals lie in
-`results/throughput/<machine>.parquet`; a network that does not fit or run is a row there with its reason, with which it
-is skipped here.
+Each benchmark is one row. The first row of a group (`bench.speed.rounds`) has the whole group measured in turns; the
+others find their samples there. Rows, ratios and intervals are written to `results/throughput/<machine>.parquet`. A
+network that does not fit or run is a row there with its reason, and is skipped here. pytest-benchmark shows the rows
+by model.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ IN_THE_JSON = (
     *("device", "device_name", "threads", "parameters", "macs", "activation_memory_bytes", "peak_memory_bytes"),
     *("images_per_second", "p50_ms", "p95_ms", "p99_ms", "matrix_flops_per_second", "matrix_share"),
     *("reference_ratio", "reference_ratio_low", "reference_ratio_high", "num_rounds"),
-    *("joules_a_thousand_images", "seconds_a_million_images", "measurement"),
+    *("joules_per_thousand_images", "seconds_per_million_images", "measurement"),
 )
 
 
@@ -36,12 +36,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.benchmark(timer=recorded_time)
 def test_speed(benchmark: BenchmarkFixture, measurement: Measurement, case: Case) -> None:
     benchmark.group = case.network.model
-    if reason := lacking(case.heat.precision, measurement.device):
+    if reason := lacking(case.group.precision, measurement.device):
         pytest.skip(reason)
-    entrant, row = measurement.row(case)
-    if entrant.status != "ok":
-        pytest.skip(f"{entrant.status}: {entrant.reason}")
-    replay(benchmark, entrant.call_seconds or entrant.round_seconds)
+    contender, row = measurement.row(case)
+    if contender.status != "ok":
+        pytest.skip(f"{contender.status}: {contender.reason}")
+    replay(benchmark, contender.call_seconds or contender.round_seconds)
     benchmark.extra_info |= {name: row[name] for name in IN_THE_JSON if pd.notna(row[name])}
 
 

@@ -19,10 +19,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.speed.benchmark_session import effort_of
 from bench.speed.replay import recorded_time, replay
-from bench.speed.rounds import Effort, Entrant, run_heat
+from bench.speed.rounds import Contender, Effort, run_group
 from bench.speed.table import matrix_share, sizes_of
-from bench.speed.timed_setting import HeatKey, Network, Precision, Setting
-from bench.speed.workload import open_lane
+from bench.speed.timed_setting import GroupKey, Network, Precision, Setting
+from bench.speed.workload import prepare
 
 DATA_CENTRE_FLOPS = 2e14
 """The measured matrix rate, per second, from which on a GPU is asked for the floors."""
@@ -53,14 +53,14 @@ TARGETS = {
 class Rate:
     """What a device trains a model at, at its best setting."""
 
-    entrant: Entrant
+    contender: Contender
     matrix_flops_per_second: float
     mfu: float
 
     @property
     def images_per_second(self) -> float:
         """By the median round."""
-        return self.entrant.setting.batch_size / median(self.entrant.round_seconds)
+        return self.contender.setting.batch_size / median(self.contender.round_seconds)
 
 
 @pytest.mark.core
@@ -73,19 +73,19 @@ def test_training_rate(
         pytest.skip("about a GPU's share of its matrix rate: --bench-device cuda measures it")
     target = TARGETS[name]
     found = rate_of(target, device, "bf16", effort_of(pytestconfig))
-    assert found.entrant.status == "ok", f"{name}: {found.entrant.status}: {found.entrant.reason}"
-    replay(benchmark, found.entrant.round_seconds)
+    assert found.contender.status == "ok", f"{name}: {found.contender.status}: {found.contender.reason}"
+    replay(benchmark, found.contender.round_seconds)
     figures = {"mfu": found.mfu, "images_per_second": found.images_per_second}
     reached = figures[target.figure]
-    benchmark.extra_info |= figures | found.entrant.setting.as_json() | {"floor": target.floor, "goal": target.goal}
+    benchmark.extra_info |= figures | found.contender.setting.as_json() | {"floor": target.floor, "goal": target.goal}
     benchmark.extra_info |= {
         "matrix_flops_per_second": found.matrix_flops_per_second,
         "goal_reached": reached >= target.goal,
     }
-    print(f"{name}: {figures['images_per_second']:,.0f} images/s, MFU {found.mfu:.1%}, {found.entrant.setting}")
+    print(f"{name}: {figures['images_per_second']:,.0f} images/s, MFU {found.mfu:.1%}, {found.contender.setting}")
     if reached < target.floor:
         path = profile_path(pytestconfig.getoption("benchmark_json") or tmp_path / "speed.json", name)
-        path.write_text(profile_table(found.entrant.setting, device), encoding="utf-8")
+        path.write_text(profile_table(found.contender.setting, device), encoding="utf-8")
         benchmark.extra_info["profile"] = str(path)
         message = f"{name}: {target.figure} is {reached:.3g}, below {target.floor:.3g}; where the time went: {path}"
         print(message)
@@ -95,12 +95,12 @@ def test_training_rate(
 def rate_of(target: Target, device: torch.device, precision: Precision, effort: Effort) -> Rate:
     """Measure a model in turns with timm's of the same configuration and with the matrix product."""
     network, reference = Network(target.model), Network(target.model, "timm")
-    key = HeatKey("training", "best", precision, target.image_size)
+    key = GroupKey("training", "best", precision, target.image_size)
     equal = Setting(target.model, "timm", "training", precision, target.image_size, target.first_batch)
-    heat = run_heat(key, [network], reference, equal=equal, device=device, effort=effort)
-    (entrant,) = (one for one in heat.entrants if not one.is_reference)
-    share = matrix_share(entrant, heat, sizes_of(network, target.image_size)[1])
-    return Rate(entrant, median(heat.matrix_flops_per_second), math.nan if share is None else share)
+    group = run_group(key, [network], reference, equal=equal, device=device, effort=effort)
+    (contender,) = (one for one in group.contenders if not one.is_reference)
+    share = matrix_share(contender, group, sizes_of(network, target.image_size)[1])
+    return Rate(contender, median(group.matrix_flops_per_second), math.nan if share is None else share)
 
 
 def profile_table(setting: Setting, device: torch.device, steps: int = 5) -> str:
@@ -108,9 +108,9 @@ def profile_table(setting: Setting, device: torch.device, steps: int = 5) -> str
     activities, order = [torch.profiler.ProfilerActivity.CPU], "self_cpu_time_total"
     if device.type == "cuda":
         activities, order = [*activities, torch.profiler.ProfilerActivity.CUDA], "self_device_time_total"
-    lane = open_lane(setting, device)
+    workload = prepare(setting, device)
     with torch.profiler.profile(activities=activities) as profile:
-        lane.seconds(steps)
+        workload.seconds(steps)
     return str(profile.key_averages().table(sort_by=order, row_limit=20))
 
 

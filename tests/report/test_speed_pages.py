@@ -26,7 +26,7 @@ GPU = {
     "device": "cuda",
     "device_name": "NVIDIA H100",
     "precision": "bf16",
-    "joules_a_thousand_images": 0.25,
+    "joules_per_thousand_images": 0.25,
 }
 
 
@@ -132,8 +132,8 @@ def test_equal_settings(sections: Any) -> None:
         assert row["Parameters"] == "207,146 (3.31 M MACs)"
         assert row["Peak memory"] == "5.72 MiB (activations 1.43 MiB)"
         assert row["Share of matrix rate"] == "20.0 %"
-    assert "A million images" not in inference.header
-    assert _rows(training)["vit_pico/8", "ours"]["A million images"] == "19.4 min"
+    assert "Per million images" not in inference.header
+    assert _rows(training)["vit_pico/8", "ours"]["Per million images"] == "19.4 min"
     call = frame[(frame["kind"] == "latency") & frame["is_reference"]].iloc[0]
     row = _rows(latency)["vit_pico/8", "timm reference"]
     assert [row[name] for name in ("Median", "95th percentile", "99th percentile", "Calls")] == [
@@ -150,7 +150,9 @@ def test_a_row_that_failed_says_why(sections: Any) -> None:
     table = sections({MACHINE: measurement()})[TITLES[0]].tables[1]
     row = _rows(table)["bit_resnet_pico", "torchvision"]
     assert row["Images/s"] == "out of memory (batch 512 does not fit)"
-    absent = {row[name] for name in ("Times the reference", "A million images", "Peak memory", "Share of matrix rate")}
+    absent = {
+        row[name] for name in ("Times the reference", "Per million images", "Peak memory", "Share of matrix rate")
+    }
     assert absent == {"\N{EN DASH}"}
     assert [cell.doubtful for cell in table.cells[3]].count(True) == 1
 
@@ -192,7 +194,7 @@ def test_a_search_without_failures_has_no_table(sections: Any) -> None:
 
 
 def test_where_the_ranking_changes(sections: Any) -> None:
-    """Places in each heat, and pairs that change them, with both ratios."""
+    """Places in each group, and pairs that change them, with both ratios."""
     section = sections({MACHINE: measurement()})[TITLES[2]]
     places, changes = section.tables
     assert places.header[1:] == tuple(
@@ -275,10 +277,10 @@ def test_each_machine_has_sections_of_its_own(sections: Any) -> None:
     assert list(found) == [f"{title}: {name}" for name in (MACHINE, "cuda-nvidia-h100") for title in TITLES]
     gpu = found["Speed at equal settings: cuda-nvidia-h100"]
     assert gpu.paragraphs[0].startswith("Measured on NVIDIA H100, AMD EPYC 9B45")
-    assert _rows(gpu.tables[0])["vit_pico/8", "ours"]["J a thousand images"] == "0.250"
+    assert _rows(gpu.tables[0])["vit_pico/8", "ours"]["J per thousand images"] == "0.250"
     assert "bf16" in gpu.tables[0].caption
-    assert "J a thousand images" in found["Accuracy against cost: cuda-nvidia-h100"].tables[0].header
-    assert "J a thousand images" not in found[f"Speed at equal settings: {MACHINE}"].tables[0].header
+    assert "J per thousand images" in found["Accuracy against cost: cuda-nvidia-h100"].tables[0].header
+    assert "J per thousand images" not in found[f"Speed at equal settings: {MACHINE}"].tables[0].header
     assert len({section.anchor for section in found.values()}) == len(found)
 
 

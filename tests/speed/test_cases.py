@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
-from bench.speed.cases import HEATS, Selection, select
+from bench.speed.cases import GROUPS, Selection, select
 from bench.speed.timed_setting import Network
 from models.spec.model_spec import SpecError
 
@@ -21,15 +21,15 @@ def test_the_default_suite_is_that_of_the_device(cpu: Selection) -> None:
     assert select("auto", "cuda").suite == "gpu"
 
 
-def test_all_families_and_their_peers_are_rows_of_every_heat(cpu: Selection) -> None:
+def test_all_families_and_their_peers_are_rows_of_every_group(cpu: Selection) -> None:
     core = [case for case in cpu.cases if case.is_core]
     networks = {case.network for case in core}
     assert {Network("vit_pico/8"), Network("bit_resnet_pico"), Network("r_pico+vit_pico/8")} <= networks
     assert {Network("vit_pico/8", "timm"), Network("vit_pico/8", "torchvision")} <= networks
-    rows = Counter(case.heat for case in core)
-    assert len(rows) == len(HEATS)
+    rows = Counter(case.group for case in core)
+    assert len(rows) == len(GROUPS)
     assert set(rows.values()) == {len(networks)}
-    assert {(heat.precision, heat.image_size) for heat in rows} == {("fp32", 32)}
+    assert {(group.precision, group.image_size) for group in rows} == {("fp32", 32)}
 
 
 def test_the_reference_is_timm_s_vit_at_the_recipe_s_settings(cpu: Selection) -> None:
@@ -40,14 +40,14 @@ def test_the_reference_is_timm_s_vit_at_the_recipe_s_settings(cpu: Selection) ->
 def test_the_full_selection_has_arms_the_other_precision_and_latencies_of_training(cpu: Selection) -> None:
     rest = [case for case in cpu.cases if not case.is_core]
     assert Network("vit_pico/8:pos=none") in {case.network for case in rest}
-    assert {case.heat.precision for case in rest} == {"fp32", "bf16"}
-    assert ("training", "latency") in {(case.heat.task, case.heat.kind) for case in rest}
+    assert {case.group.precision for case in rest} == {"fp32", "bf16"}
+    assert ("training", "latency") in {(case.group.task, case.group.kind) for case in rest}
     assert len({str(case) for case in cpu.cases}) == len(cpu.cases)
 
 
 def test_on_cuda_the_usual_precision_is_bfloat16() -> None:
     selection = select("gpu", "cuda")
-    assert {case.heat.precision for case in selection.cases if case.is_core} == {"bf16"}
+    assert {case.group.precision for case in selection.cases if case.is_core} == {"bf16"}
     assert selection.equal.precision == "bf16"
 
 
@@ -58,11 +58,11 @@ def test_models_may_be_named_in_place_of_the_suite_s() -> None:
     assert selection.suite == "cpu with vit_tiny/8, timm:resnet18"
 
 
-def test_only_a_heat_of_all_models_is_kept_for_the_suite(cpu: Selection) -> None:
+def test_only_a_group_of_all_models_is_kept_for_the_suite(cpu: Selection) -> None:
     core = [case for case in cpu.cases if case.is_core]
-    for kept in (core, list(cpu.cases), [case for case in core if case.heat.task == "training"]):
-        heats = {case.heat: [other.network for other in kept if other.heat == case.heat] for case in kept}
-        assert {cpu.measured_for(networks) for networks in heats.values()} == {"cpu"}
+    for kept in (core, list(cpu.cases), [case for case in core if case.group.task == "training"]):
+        groups = {case.group: [other.network for other in kept if other.group == case.group] for case in kept}
+        assert {cpu.measured_for(networks) for networks in groups.values()} == {"cpu"}
     some = [Network("vit_pico/8"), Network("vit_pico/8", "timm")]
     assert cpu.measured_for(some) == "part of cpu: vit_pico/8, vit_pico/8 by timm"
     arms = [case.network for case in cpu.cases if case.network not in cpu.ladder]
@@ -76,7 +76,7 @@ def test_a_recipe_s_own_image_size_is_measured_too(tmp_path: Path) -> None:
         f"corpus: fractals\nsubsets: [64]\nmodels: [vit_pico/8]\ntargets: [digits]\nseeds: [0]\n"
         f"recipes: {{transfer: {tmp_path}/larger.yaml}}\n"
     )
-    assert {case.heat.image_size for case in select(str(suite), "cpu").cases} == {32, 64}
+    assert {case.group.image_size for case in select(str(suite), "cpu").cases} == {32, 64}
 
 
 def test_what_there_is_not_is_refused() -> None:

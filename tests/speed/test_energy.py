@@ -22,7 +22,7 @@ from bench.speed.energy import (
     PowerIntegral,
     find_meter,
     gpu_of,
-    joules_a_thousand_images,
+    joules_per_thousand_images,
 )
 from bench.speed.stopwatch import stopwatch_for
 from bench.speed.summary import without_energy
@@ -150,7 +150,7 @@ def simulated(nvml: Nvml, gpu: SimulatedGpu) -> EnergyMeter:
 
 @pytest.mark.parametrize("seconds_a_job", [0.0007, 0.003, 0.02, 0.13, 1.7])
 def test_joules_by_the_counter(nvml: Nvml, gpu: SimulatedGpu, seconds_a_job: float) -> None:
-    found = joules_a_thousand_images(simulated(nvml, gpu), gpu.job(seconds_a_job), 16, seconds_a_job)
+    found = joules_per_thousand_images(simulated(nvml, gpu), gpu.job(seconds_a_job), 16, seconds_a_job)
     expected = 1000 * gpu.watts * seconds_a_job / 16
     # Both ends lie within a turn of the counter's steps, two seconds or more apart.
     assert found == pytest.approx(expected, rel=0.02 if seconds_a_job < 0.1 else 0.07)
@@ -181,7 +181,7 @@ def test_a_device_without_a_counter_is_asked_for_its_power(nvml: Nvml, gpu: Simu
         jobs.append(1)
 
     meter = replace(meter, synchronize=lambda: None)
-    found = joules_a_thousand_images(meter, job, images_a_job=10, seconds_a_job=0.005, seconds=0.5)
+    found = joules_per_thousand_images(meter, job, images_a_job=10, seconds_a_job=0.005, seconds=0.5)
     seconds_a_job = (time.perf_counter() - started) / len(jobs)
     assert found == pytest.approx(1000 * gpu.watts * seconds_a_job / 10, rel=0.3)
 
@@ -199,12 +199,12 @@ def test_power_is_added_up_along_straight_lines() -> None:
 @pytest.mark.parametrize("seconds", [0.01, 1.0])
 def test_a_counter_that_stands_still_measures_nothing(nvml: Nvml, gpu: SimulatedGpu, seconds: float) -> None:
     gpu.watts = 0.0
-    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01, seconds))
+    assert math.isnan(joules_per_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01, seconds))
 
 
 def test_a_counter_that_goes_back_measures_nothing(nvml: Nvml, gpu: SimulatedGpu) -> None:
     gpu.watts = -200.0
-    assert math.isnan(joules_a_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01))
+    assert math.isnan(joules_per_thousand_images(simulated(nvml, gpu), gpu.job(0.01), 16, 0.01))
 
 
 @pytest.mark.parametrize("source", ["counter", "power"])
@@ -219,7 +219,7 @@ def test_a_gpu_that_is_lost_meanwhile_measures_nothing(nvml: Nvml, gpu: Simulate
         if gpu.seconds > 1:
             nvml.failing |= lost
 
-    assert math.isnan(joules_a_thousand_images(meter, job, 16, 0.01))
+    assert math.isnan(joules_per_thousand_images(meter, job, 16, 0.01))
 
 
 def reason(nvml: Nvml | None, device: torch.device = CUDA) -> str:
@@ -268,7 +268,7 @@ def test_the_meter_is_looked_at_after_a_turn_of_jobs(nvml: Nvml, gpu: SimulatedG
             meter, read=lambda meter=meter, looks=looks, done=done: looks.append(len(done)) or meter.read()
         )
         job = gpu.job(seconds_a_job)
-        joules_a_thousand_images(looking, lambda job=job, done=done: done.append(job()), 16, seconds_a_job)
+        joules_per_thousand_images(looking, lambda job=job, done=done: done.append(job()), 16, seconds_a_job)
         assert {later - earlier for earlier, later in pairwise(looks)} <= {0, jobs}
 
 
@@ -307,6 +307,6 @@ def test_a_real_gpu_draws_what_gpus_draw() -> None:
         jobs.append(left @ left)
         del jobs[:-1]
 
-    found = joules_a_thousand_images(meter, job, images_a_job=1000, seconds_a_job=stopwatch_for(CUDA).seconds(job))
+    found = joules_per_thousand_images(meter, job, images_a_job=1000, seconds_a_job=stopwatch_for(CUDA).seconds(job))
     assert time.perf_counter() - start >= 2
     assert 0.01 < found < 100  # joules a product of 1.4e11 operations

@@ -127,7 +127,7 @@ def test_checkpoints_keep_what_their_parts_begin_with(images: Tensor) -> None:
         return outputs.sum()
 
     def without_reentering(part: nn.Module, inputs: Tensor) -> Tensor:
-        outputs = checkpoint(part, inputs, use_reentrant=False)
+        outputs = checkpoint(part, inputs, use_recontender=False)
         assert isinstance(outputs, Tensor)
         return outputs
 

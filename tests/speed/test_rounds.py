@@ -1,4 +1,4 @@
-"""A heat on a CPU: fake networks that sleep a known time, real ones, and what becomes of those that fail."""
+"""A group on a CPU: fake networks that sleep a known time, real ones, and what becomes of those that fail."""
 
 import statistics
 import time
@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.speed import rounds as heats
+from bench.speed import rounds as groups
 from bench.speed import workload
 from bench.speed.best_settings import Limits
-from bench.speed.rounds import Effort, Entrant, Heat, run_heat
+from bench.speed.rounds import Contender, Effort, Group, run_group
 from bench.speed.table import table_of
-from bench.speed.timed_setting import HeatKey, Kind, Network, Setting
-from bench.speed.workload import open_lane
+from bench.speed.timed_setting import GroupKey, Kind, Network, Setting
+from bench.speed.workload import prepare
 from tests.speed.fake_device import SLEEP_S, FakeDevice
 
 CPU = torch.device("cpu")
@@ -65,22 +65,22 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Callable[[], n
     return replace_builder
 
 
-def heat(kind: Kind, *networks: Network, task: str = "inference", effort: Effort = BRIEF) -> Heat:
-    return run_heat(HeatKey(task, kind, "fp32", 32), networks, REFERENCE, equal=EQUAL, device=CPU, effort=effort)
+def group(kind: Kind, *networks: Network, task: str = "inference", effort: Effort = BRIEF) -> Group:
+    return run_group(GroupKey(task, kind, "fp32", 32), networks, REFERENCE, equal=EQUAL, device=CPU, effort=effort)
 
 
-def entrant(heat: Heat, network: Network) -> Entrant:
-    return next(one for one in heat.entrants if one.setting.network == network)
+def contender(group: Group, network: Network) -> Contender:
+    return next(one for one in group.contenders if one.setting.network == network)
 
 
 def test_a_network_that_sleeps_a_known_time_is_measured_within_two_percent(build) -> None:
     sleepers = {REFERENCE: Sleeper(0.02), CNN: Sleeper(0.04)}
     build({network.model: lambda network=network: sleepers[network] for network in sleepers})
-    found = heat("equal", CNN, effort=replace(BRIEF, rounds=9))
+    found = group("equal", CNN, effort=replace(BRIEF, rounds=9))
     for network, sleeper in sleepers.items():
         known = statistics.median(sleeper.slept[-2 * 9 :][1::2])  # every other step is not timed
         assert sleeper.seconds <= known
-        assert statistics.median(entrant(found, network).round_seconds) == pytest.approx(known, rel=0.02)
+        assert statistics.median(contender(found, network).round_seconds) == pytest.approx(known, rel=0.02)
     row = table_of(found, FACTS).set_index("model").loc["bit_resnet_pico"]
     assert row["reference_ratio_low"] * 0.98 < 0.5 < row["reference_ratio_high"] * 1.02
 
@@ -88,7 +88,7 @@ def test_a_network_that_sleeps_a_known_time_is_measured_within_two_percent(build
 def test_so_is_its_latency(build) -> None:
     sleeper = Sleeper(0.02)
     build({"vit_pico/8": lambda: sleeper})
-    calls = heat("latency").entrants[0].call_seconds
+    calls = group("latency").contenders[0].call_seconds
     rounds = [sleeper.slept[-7:], sleeper.slept[-14:-7]]
     known = [seconds for one in rounds for seconds in one[2:]]
     assert statistics.median(calls) == pytest.approx(statistics.median(known), rel=0.02)
@@ -106,7 +106,7 @@ def test_a_planted_asynchronous_kernel_is_not_undermeasured(build, monkeypatch: 
 
     monkeypatch.setattr(workload, "stopwatch_for", lambda _: device.stopwatch())
     build({"vit_pico/8": lambda: Launching(0.0)})
-    found = heat(kind, effort=replace(BRIEF, rounds=3)).entrants[0]
+    found = group(kind, effort=replace(BRIEF, rounds=3)).contenders[0]
     device.close()
     for seconds in found.round_seconds + found.call_seconds:
         assert SLEEP_S <= seconds < 1.5 * SLEEP_S
@@ -114,11 +114,11 @@ def test_a_planted_asynchronous_kernel_is_not_undermeasured(build, monkeypatch: 
 
 @pytest.mark.parametrize("task", ["inference", "training"])
 def test_everyone_has_a_turn_in_every_round(task: str) -> None:
-    found = heat("equal", OURS, CNN, task=task)
-    assert [one.setting.network for one in found.entrants] == [REFERENCE, OURS, CNN]
-    assert all(len(one.round_seconds) == BRIEF.rounds for one in found.entrants)
+    found = group("equal", OURS, CNN, task=task)
+    assert [one.setting.network for one in found.contenders] == [REFERENCE, OURS, CNN]
+    assert all(len(one.round_seconds) == BRIEF.rounds for one in found.contenders)
     assert len(found.matrix_flops_per_second) == BRIEF.rounds
-    assert {(one.setting.batch_size, one.setting.layout, one.setting.mode) for one in found.entrants} == {
+    assert {(one.setting.batch_size, one.setting.layout, one.setting.mode) for one in found.contenders} == {
         (4, "contiguous", "eager")
     }
 
@@ -126,14 +126,14 @@ def test_everyone_has_a_turn_in_every_round(task: str) -> None:
 def test_a_thousand_single_calls_make_a_latency() -> None:
     effort = Effort()
     assert effort.latency_rounds * effort.calls == 1000
-    found = heat("latency", OURS)
-    assert all(len(one.call_seconds) == BRIEF.latency_rounds * BRIEF.calls for one in found.entrants)
-    assert all(one.setting.batch_size == 1 for one in found.entrants)
+    found = group("latency", OURS)
+    assert all(len(one.call_seconds) == BRIEF.latency_rounds * BRIEF.calls for one in found.contenders)
+    assert all(one.setting.batch_size == 1 for one in found.contenders)
 
 
 def test_the_order_changes_from_round_to_round() -> None:
-    entrants = [Entrant(replace(EQUAL, model=name)) for name in "abc"]
-    orders = [[one.setting.model for one in heats._order(entrants, number)] for number in range(6)]
+    contenders = [Contender(replace(EQUAL, model=name)) for name in "abc"]
+    orders = [[one.setting.model for one in groups._order(contenders, number)] for number in range(6)]
     assert orders[:2] == [["a", "b", "c"], ["a", "c", "b"]]
     assert {order[0] for order in orders} == {"a", "b", "c"}
     assert len({tuple(order) for order in orders}) == 6
@@ -150,31 +150,31 @@ def test_a_drifting_machine_does_not_decide(build) -> None:
             return super().forward(images)
 
     build({"vit_pico/8": lambda: Drifting(0.004), "bit_resnet_pico": lambda: Drifting(0.008)})
-    found = heat("equal", CNN, effort=replace(BRIEF, rounds=30))
-    rounds = entrant(found, CNN).round_seconds
+    found = group("equal", CNN, effort=replace(BRIEF, rounds=30))
+    rounds = contender(found, CNN).round_seconds
     assert max(rounds[-5:]) > 1.3 * min(rounds[:5]), "the machine did not drift"
     row = table_of(found, FACTS).set_index("model").loc["bit_resnet_pico"]
     assert row["reference_ratio"] == pytest.approx(0.5, rel=0.1)
 
 
 def test_each_has_its_best_setting_and_the_reference_the_common_one() -> None:
-    found = heat("best", REFERENCE, OURS)
-    assert [one.is_reference for one in found.entrants] == [True, False, False]
-    assert found.entrants[0].tried == ()
-    assert found.entrants[0].setting == EQUAL
-    for one in found.entrants[1:]:
+    found = group("best", REFERENCE, OURS)
+    assert [one.is_reference for one in found.contenders] == [True, False, False]
+    assert found.contenders[0].tried == ()
+    assert found.contenders[0].setting == EQUAL
+    for one in found.contenders[1:]:
         assert one.setting == one.tried[0].setting
         assert {tried.setting.layout for tried in one.tried} == {"contiguous", "channels_last"}
 
 
 def test_a_network_that_cannot_be_built_is_a_row_with_its_reason() -> None:
-    found = heat("equal", Network("vit_pico/7"), OURS)
+    found = group("equal", Network("vit_pico/7"), OURS)
     row = table_of(found, FACTS).set_index("model").loc["vit_pico/7"]
     assert row["status"] == "failed"
     assert "7" in row["reason"]
     assert len(row["round_seconds"]) == 0
     assert row["reference_ratio"] != row["reference_ratio"]
-    assert len(entrant(found, OURS).round_seconds) == BRIEF.rounds
+    assert len(contender(found, OURS).round_seconds) == BRIEF.rounds
 
 
 def test_a_network_that_does_not_fit_leaves_and_stops_no_other(build) -> None:
@@ -188,12 +188,12 @@ def test_a_network_that_does_not_fit_leaves_and_stops_no_other(build) -> None:
             return super().forward(images)
 
     build({"vit_pico/8": lambda: Sleeper(0.0), "bit_resnet_pico": lambda: TooLarge(0.0)})
-    found = heat("equal", CNN)
-    failed = entrant(found, CNN)
+    found = group("equal", CNN)
+    failed = contender(found, CNN)
     assert (failed.status, failed.round_seconds) == ("out_of_memory", [])
     assert "Tried to allocate" in failed.reason
     assert failed.setting.batch_size == EQUAL.batch_size, "a batch was shrunk in silence"
-    assert len(found.entrants[0].round_seconds) == BRIEF.rounds
+    assert len(found.contenders[0].round_seconds) == BRIEF.rounds
 
 
 def test_where_the_reference_fails_rows_have_no_ratio(build) -> None:
@@ -201,7 +201,7 @@ def test_where_the_reference_fails_rows_have_no_ratio(build) -> None:
         raise RuntimeError("no such layer")
 
     build({"vit_pico/8": broken, "bit_resnet_pico": lambda: Sleeper(0.0)})
-    table = table_of(heat("equal", CNN), FACTS).set_index("model")
+    table = table_of(group("equal", CNN), FACTS).set_index("model")
     assert table.loc["vit_pico/8", "reason"] == "RuntimeError: no such layer"
     assert table.loc["bit_resnet_pico", "images_per_second"] > 0
     assert table.loc["bit_resnet_pico", ["reference_ratio", "reference_ratio_low"]].isna().all()
@@ -241,6 +241,6 @@ def test_bfloat16_is_that_of_runs() -> None:
 
 def test_a_lane_times_so_many_steps_after_one_that_is_not() -> None:
     calls: list[float] = []
-    lane = replace(open_lane(EQUAL, CPU), job=lambda: calls.append(time.perf_counter()))
-    lane.seconds(5)
+    workload = replace(prepare(EQUAL, CPU), job=lambda: calls.append(time.perf_counter()))
+    workload.seconds(5)
     assert len(calls) == 6

@@ -13,7 +13,7 @@ import pytest
 from bench.store.speed_file import read
 
 ROOT = Path(__file__).resolve().parents[2]
-HEATS = "inference-latency or training-equal"
+GROUPS = "inference-latency or training-equal"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     command = [
         *(sys.executable, "-m", "pytest", "tests/benchmarks/test_speed.py", "-p", "no:cacheprovider", "-rs"),
         *("--benchmark", "--bench-rounds", "6", "--bench-model", "vit_pico/16", "--bench-model", "vit_pico/7"),
-        *("-k", HEATS, "--bench-results", str(folder), "--benchmark-json", str(folder / "speed.json")),
+        *("-k", GROUPS, "--bench-results", str(folder), "--benchmark-json", str(folder / "speed.json")),
     ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -44,7 +44,7 @@ def test_every_row_has_its_figures(rows: pd.DataFrame) -> None:
     for name in ("parameters", "macs", "peak_memory_bytes", "activation_memory_bytes", "images_per_second"):
         assert (ran[name] > 0).all(), name
     assert ((ran["matrix_share"] > 0) & (ran["matrix_share"] < 1)).all()
-    assert ran["joules_a_thousand_images"].isna().all(), "a CPU's energy is not measured"
+    assert ran["joules_per_thousand_images"].isna().all(), "a CPU's energy is not measured"
     assert (ran["threads"] == 1).all()
     assert set(rows["suite"]) == {"cpu with vit_pico/16, vit_pico/7"}, "it does not stand in for the suite's speeds"
 
@@ -57,7 +57,7 @@ def test_a_latency_has_a_thousand_samples(rows: pd.DataFrame) -> None:
     assert (latencies["batch_size"] == 1).all()
 
 
-def test_ratios_are_to_the_reference_of_their_heat(rows: pd.DataFrame) -> None:
+def test_ratios_are_to_the_reference_of_their_group(rows: pd.DataFrame) -> None:
     others = rows[~rows["is_reference"] & (rows["status"] == "ok")]
     assert (others["reference_ratio_low"] <= others["reference_ratio"]).all()
     assert (others["reference_ratio"] <= others["reference_ratio_high"]).all()

@@ -98,7 +98,7 @@ def test_the_share_of_the_matrix_rate_is_that_of_six_operations_for_each_multipl
     operations = 6 * models.count("vit_pico/16", num_classes=10, image_size=32).macs * found.images_per_second
     assert found.mfu == pytest.approx(operations / found.matrix_flops_per_second, rel=0.5), "medians of few rounds"
     assert 0 < found.mfu < 1
-    assert found.entrant.setting.batch_size in {1, 2, 4, 8}
+    assert found.contender.setting.batch_size in {1, 2, 4, 8}
 
 
 def test_a_profile_tells_where_the_time_went() -> None:

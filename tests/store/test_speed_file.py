@@ -33,7 +33,7 @@ def test_what_was_measured_is_read_again_unrounded(tmp_path: Path) -> None:
 
 
 def test_a_file_only_grows(tmp_path: Path) -> None:
-    """A later measurement stands behind the earlier; of each heat the latest is taken, and nothing else is there."""
+    """A later measurement stands behind the earlier; of each group the latest is taken, and nothing else is there."""
     first = [reference(1000.0), measured(1500.0)]
     training = [row | {"task": "training"} for row in first]
     append(tmp_path, speeds(*first, *training))
@@ -49,7 +49,7 @@ def test_a_file_only_grows(tmp_path: Path) -> None:
 
 
 def test_the_latest_of_each_suite_stays(tmp_path: Path) -> None:
-    """Another suite's heat on the same machine replaces none."""
+    """Another suite's group on the same machine replaces none."""
     frame = speeds(reference(1000.0), reference(1000.0, suite="other", **LATER))
     assert sorted(latest(frame)["suite"]) == ["hand-made", "other"]
     assert latest(frame.iloc[:0]).empty

@@ -61,11 +61,11 @@ class SpeedComparison:
         """A row for each network, below what it was measured in turns with."""
         numbers = (Column(heading, justify="right") for heading in ("OLD", "NEW", "time, NEW over OLD"))
         table = Table(Column("times the reference's rate", overflow="fold"), *numbers, box=SIMPLE_HEAD)
-        heats: dict[str, list[SpeedChange]] = {}
+        groups: dict[str, list[SpeedChange]] = {}
         for change in self.changes:
-            heats.setdefault(change.row.heat, []).append(change)
-        for heat, changes in heats.items():
-            table.add_row(f"[bold]{heat}[/]")
+            groups.setdefault(change.row.group, []).append(change)
+        for group, changes in groups.items():
+            table.add_row(f"[bold]{group}[/]")
             for one in changes:
                 ratios = (_ratio(record["reference_ratio"]) for record in (one.old, one.new))
                 table.add_row(f"  {escape(_network(one))}", *ratios, slower(one.time, one.reason))
@@ -105,7 +105,7 @@ def is_speeds(path: str) -> bool:
 
 
 def read_speeds(path: str) -> pd.DataFrame:
-    """The latest heats of a file, or of those that `@MEASUREMENT` or `@COMMIT` picks.
+    """The latest groups of a file, or of those that `@MEASUREMENT` or `@COMMIT` picks.
 
     Raises:
         InputError: no such file or measurement.

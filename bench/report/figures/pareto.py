@@ -25,7 +25,7 @@ AXES = {
     "parameters": "Parameters",
     "macs": "Multiply-accumulates",
     "training_flops": "Training FLOPs",
-    "joules_a_thousand_images": "J a thousand images",
+    "joules_per_thousand_images": "J per thousand images",
 }
 """What stands under a panel, by cost."""
 _EDGE = "0.1"

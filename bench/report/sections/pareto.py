@@ -17,7 +17,7 @@ _COSTS = {
     "parameters": ("Parameters", count),
     "macs": ("Multiply-accumulates", short_count),
     "training_flops": ("Training FLOPs", short_count),
-    "joules_a_thousand_images": ("J a thousand images", three_digits),
+    "joules_per_thousand_images": ("J per thousand images", three_digits),
 }
 """A cost's column and how its values read."""
 _MEASURED = ("images_per_second", "p50_ms")

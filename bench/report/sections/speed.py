@@ -30,8 +30,8 @@ _COLUMNS = (
 
 def equal(machine: Machine) -> Section:
     """Every network at the same batch, layout and mode, and the latency of single images."""
-    rates = [rate_table(task, precision, rows) for task, _, precision, rows in machine.heats("equal")]
-    latencies = [latency_table(precision, rows) for _, _, precision, rows in machine.heats("latency")]
+    rates = [rate_table(task, precision, rows) for task, _, precision, rows in machine.groups("equal")]
+    latencies = [latency_table(precision, rows) for _, _, precision, rows in machine.groups("latency")]
     title = machine.title("Speed at equal settings")
     said = (_place(machine), _METHOD, _COLUMNS, *_energy(machine))
     if not rates and not latencies:
@@ -41,23 +41,23 @@ def equal(machine: Machine) -> Section:
 
 def best(machine: Machine) -> Section:
     """Every network at the batch, layout and mode that suit it best."""
-    heats = machine.heats("best")
+    groups = machine.groups("best")
     title = machine.title("Speed at best settings")
-    if not heats:
+    if not groups:
         return Section(title, ("Not measured.",))
     said = (
         "Each network at the batch, memory layout and mode that a search before the measurement found fastest for it. "
         "The reference stays at the equal settings, so that ratios here and above are to the same thing."
     )
-    rates = [rate_table(task, precision, rows) for task, _, precision, rows in heats]
-    rows = pd.concat([rows for *_, rows in heats])
+    rates = [rate_table(task, precision, rows) for task, _, precision, rows in groups]
+    rows = pd.concat([rows for *_, rows in groups])
     return Section(title, (said,), tables=(*rates, *untried_table(rows)))
 
 
 def ranking(machine: Machine) -> Section:
     """Which of two models is faster at equal settings and slower where each has its best."""
     title = machine.title("Where the ranking changes")
-    if not machine.heats("equal") or not machine.heats("best"):
+    if not machine.groups("equal") or not machine.groups("best"):
         return Section(title, ("It takes both equal and best settings to tell.",))
     changes = ranking_changes(standings(machine.rows))
     said = (
@@ -87,7 +87,7 @@ def _all(values: pd.Series) -> str:
 
 
 def _differences(machine: Machine) -> tuple[str, ...]:
-    """What the heats do not have in common, and rows of another protocol."""
+    """What the groups do not have in common, and rows of another protocol."""
     rows = machine.rows
     mixed = [name for name in _MUST_AGREE if rows[name].nunique() > 1]
     found = [f"The measurements differ in {name}: compare rows within a table alone." for name in mixed]
@@ -99,18 +99,18 @@ def _differences(machine: Machine) -> tuple[str, ...]:
 
 
 def _energy(machine: Machine) -> tuple[str, ...]:
-    if machine.rows["joules_a_thousand_images"].notna().any():
+    if machine.rows["joules_per_thousand_images"].notna().any():
         return ("Energy is what the device itself counts while it works, the rest of the machine left out.",)
     return ("Energy was not measured.",)
 
 
 def _places(machine: Machine) -> Table:
-    """A row a model, a column a heat."""
-    heats = machine.heats("equal", "best")
-    places = [_ranks(rows) for *_, rows in heats]
-    models = dict.fromkeys(model for of_heat in places for model in of_heat)
-    rows = tuple((model, *(of_heat.get(model, ABSENT) for of_heat in places)) for model in models)
-    header = ("Model", *(f"{task.capitalize()} in {precision}, {kind}" for task, kind, precision, _ in heats))
+    """A row a model, a column a group."""
+    groups = machine.groups("equal", "best")
+    places = [_ranks(rows) for *_, rows in groups]
+    models = dict.fromkeys(model for of_group in places for model in of_group)
+    rows = tuple((model, *(of_group.get(model, ABSENT) for of_group in places)) for model in models)
+    header = ("Model", *(f"{task.capitalize()} in {precision}, {kind}" for task, kind, precision, _ in groups))
     return Table("Place among our models, with images per second.", header, rows, 1)
 
 

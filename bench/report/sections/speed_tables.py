@@ -13,12 +13,12 @@ _NOT_RUN = {"out_of_memory": "out of memory"}
 
 
 def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
-    """Images per second of the rows of one heat, and what each needs.
+    """Images per second of the rows of one group, and what each needs.
 
     Args:
         task: `inference` or `training`.
-        precision: of the heat.
-        rows: the heat's, of kind `equal` or `best`.
+        precision: of the group.
+        rows: the group's, of kind `equal` or `best`.
     """
     has_settings = rows["kind"].iloc[0] == "best"
     columns: dict[str, Callable[[pd.Series], str | Cell]] = {
@@ -27,11 +27,13 @@ def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
         **({"Settings": _settings} if has_settings else {}),
         "Images/s": _rate,
         "Times the reference": _ratio,
-        **({"A million images": lambda row: seconds(row["seconds_a_million_images"])} if task == "training" else {}),
+        **(
+            {"Per million images": lambda row: seconds(row["seconds_per_million_images"])} if task == "training" else {}
+        ),
         "Parameters": _size,
         "Peak memory": _memory,
         "Share of matrix rate": lambda row: percent(row["matrix_share"]),
-        **({"J a thousand images": _energy} if rows["joules_a_thousand_images"].notna().any() else {}),
+        **({"J per thousand images": _energy} if rows["joules_per_thousand_images"].notna().any() else {}),
     }
     where = "each at its best settings" if has_settings else settings_in_words(rows)
     caption = f"{task.capitalize()} in {precision} on {_threads(rows)}, {where}."
@@ -42,8 +44,8 @@ def latency_table(precision: str, rows: pd.DataFrame) -> Table:
     """How long single images take, one at a time.
 
     Args:
-        precision: of the heat.
-        rows: the heat's, of kind `latency`.
+        precision: of the group.
+        rows: the group's, of kind `latency`.
     """
     columns: dict[str, Callable[[pd.Series], str | Cell]] = {
         "Model": lambda row: str(row["model"]),
@@ -153,4 +155,4 @@ def _milliseconds(row: pd.Series, name: str) -> str | Cell:
 
 
 def _energy(row: pd.Series) -> str:
-    return three_digits(row["joules_a_thousand_images"])
+    return three_digits(row["joules_per_thousand_images"])

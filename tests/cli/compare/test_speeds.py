@@ -16,7 +16,7 @@ from tests.speed_rows import FAILED, Row, measured, reference, speeds
 MODELS = {"vit_pico/8": 1000.0, "bit_resnet_pico": 700.0}
 
 
-def heat(rates: dict[str, float], **common: Any) -> list[Row]:
+def group(rates: dict[str, float], **common: Any) -> list[Row]:
     return [reference(1000, **common), *(measured(rate, model=model, **common) for model, rate in rates.items())]
 
 
@@ -26,7 +26,7 @@ def keep(folder: Path, *rows: Row) -> str:
 
 @pytest.fixture
 def old(tmp_path: Path) -> str:
-    return keep(tmp_path / "old", *heat(MODELS), *heat(MODELS, kind="latency", batch_size=1))
+    return keep(tmp_path / "old", *group(MODELS), *group(MODELS, kind="latency", batch_size=1))
 
 
 def compare(*words: str) -> Result:
@@ -51,7 +51,7 @@ def test_a_file_beside_itself_has_not_changed(old):
 
 def test_a_slow_down_trips_and_names_its_row(old, tmp_path):
     slower = MODELS | {"bit_resnet_pico": 700 / 1.1}
-    new = keep(tmp_path / "new", *heat(slower, measurement="m2"), *heat(MODELS, kind="latency", batch_size=1))
+    new = keep(tmp_path / "new", *group(slower, measurement="m2"), *group(MODELS, kind="latency", batch_size=1))
     result = compare(old, new, "--fail-over", "5%")
     assert result.exit_code == 1
     worse = [line for line in result.stdout.splitlines() if line.startswith("worse")]
@@ -64,8 +64,8 @@ def test_a_slow_down_trips_and_names_its_row(old, tmp_path):
 
 
 def test_what_has_no_interval_is_said_and_does_not_trip(tmp_path):
-    old = keep(tmp_path / "old", *heat(MODELS, rounds=3))
-    new = keep(tmp_path / "new", *heat({model: rate / 2 for model, rate in MODELS.items()}, rounds=3))
+    old = keep(tmp_path / "old", *group(MODELS, rounds=3))
+    new = keep(tmp_path / "new", *group({model: rate / 2 for model, rate in MODELS.items()}, rounds=3))
     result = compare(old, new, "--fail-over", "5%")
     assert result.exit_code == 0
     assert result.stdout.count("undecided, for want of an interval") == 2
@@ -76,7 +76,7 @@ def test_what_has_no_interval_is_said_and_does_not_trip(tmp_path):
     ("name", "value"), [("machine", "cpu-another"), ("threads", 2), ("protocol", 2)], ids=lambda value: str(value)
 )
 def test_another_machine_or_protocol_is_refused_unless_forced(old, tmp_path, name, value):
-    new = keep(tmp_path / "new", *heat(MODELS, **{name: value}))
+    new = keep(tmp_path / "new", *group(MODELS, **{name: value}))
     with pytest.raises(InputError, match=f"{name}: OLD .*, NEW {value}"):
         compare(old, new)
     (forced,) = as_json(old, new, "--force")["forced"]
@@ -84,7 +84,7 @@ def test_another_machine_or_protocol_is_refused_unless_forced(old, tmp_path, nam
 
 
 def test_another_version_of_the_reference_is_said(old, tmp_path):
-    new = keep(tmp_path / "new", *heat(MODELS, timm="9.9.9", torch="2.16.0", torchvision="0.31.0"))
+    new = keep(tmp_path / "new", *group(MODELS, timm="9.9.9", torch="2.16.0", torchvision="0.31.0"))
     warnings = as_json(old, new)["warnings"]
     assert [warning.split(":")[0] for warning in warnings] == ["torch", "timm"]
     assert f"different {warnings[0]}" in compare(old, new).stdout
@@ -119,8 +119,8 @@ def test_a_measurement_of_a_file_is_picked_by_its_name_or_its_commit(tmp_path):
     first = {"measurement": "aaa", "commit": "1234567", "measured_at": "2026-01-01T00:00:00Z"}
     second = {"measurement": "bbb", "commit": "89abcde+", "measured_at": "2026-02-01T00:00:00Z"}
     folder = tmp_path / "one@place"
-    path = keep(folder, *heat({"vit_pico/8": 1000}, **first))
-    assert keep(folder, *heat({"vit_pico/8": 500}, **second)) == path
+    path = keep(folder, *group({"vit_pico/8": 1000}, **first))
+    assert keep(folder, *group({"vit_pico/8": 500}, **second)) == path
     for old, new, expected in [
         (f"{path}@aaa", path, 2.0),
         (f"{path}@1234567", f"{path}@89ab", 2.0),
@@ -144,6 +144,6 @@ def test_a_file_that_is_missing_or_damaged_is_refused(old, tmp_path):
 
 
 def test_without_a_row_in_common_there_is_nothing_to_compare(old, tmp_path):
-    new = keep(tmp_path / "new", *heat({"vit_nano/8": 500}))
+    new = keep(tmp_path / "new", *group({"vit_nano/8": 500}))
     with pytest.raises(InputError, match="no row in common"):
         compare(old, new, "--fail-over", "5%")

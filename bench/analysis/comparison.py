@@ -30,8 +30,8 @@ def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: 
 
     Args:
         cells: one row a cell, as in `results/<suite>/tables/cells.parquet`.
-        answers: one row a finished transfer, as in `answers.parquet` beside it; where those of a row are not kept, its
-            intervals are over seeds alone.
+        answers: one row a finished transfer, as in `correctness.parquet` beside it; where those of a row are not kept,
+            its intervals are over seeds alone.
         level: of the intervals.
 
     Returns:

@@ -16,10 +16,10 @@ from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.statistics_errors import AnswersError, DifferentImagesError, DuplicateRowError, UnpairedError
 
 COLUMNS = ("transfer_key", "images", "num_images", "correct")
-"""Of the table `answers`: a row a finished transfer; `correct` is a bit an image, in the order of the ids."""
+"""Of the table `correctness`: a row a finished transfer; `correct` is a bit an image, in the order of the ids."""
 NO_ANSWERS = pd.DataFrame(columns=list(COLUMNS))
 Known = Mapping[str, Mapping[str, Any]]
-"""The rows of the table `answers` by the key of their run."""
+"""The rows of the table `correctness` by the key of their run."""
 _READ = ("seed", "draw", "status", "transfer_key")
 
 
@@ -55,7 +55,7 @@ class Answers:
 
 
 def pack(transfer_key: str, ids: np.ndarray, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-    """A transfer's row of the table `answers`.
+    """A transfer's row of the table `correctness`.
 
     Args:
         transfer_key: of the run.
@@ -76,14 +76,14 @@ def pack(transfer_key: str, ids: np.ndarray, labels: np.ndarray, predictions: np
 
 
 def by_key(table: pd.DataFrame) -> Known:
-    """The rows of the table `answers` by the key of their run.
+    """The rows of the table `correctness` by the key of their run.
 
     Raises:
         MissingColumnError: the table is another one.
         DuplicateRowError: a run stands twice.
     """
-    require_columns(table, COLUMNS, "answers")
-    require_unique(table, "transfer_key", "answers")
+    require_columns(table, COLUMNS, "correctness")
+    require_unique(table, "transfer_key", "correctness")
     columns = (table[name].tolist() for name in COLUMNS)
     return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)}
 

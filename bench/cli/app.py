@@ -161,13 +161,13 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
     from bench.report.console import comparison_text
     from bench.report.write import write_report
     from bench.store.speed_file import all_machines
-    from bench.tables.build import build_tables, outside
+    from bench.tables.build import build_tables, runs_outside_suite
 
     store = _existing_store(suite, results)
     tables = build_tables(store)
     judgements = judge_store(store, tables, claims_of_file(suite))
     store.write_tables(tables | {"claims": claims_table(judgements)})
-    others = outside(store)
+    others = runs_outside_suite(store)
     suite_fields, speeds = store.suite().model_dump(mode="json"), all_machines(results)
     page = write_report(suite_fields, tables, reports / store.root.name, others, speeds, judgements)
     console.print(comparison_text(tables["comparison"]))

@@ -26,7 +26,7 @@ from bench.analysis.claims.evidence import FIVE
 from bench.analysis.claims.verdict_table import as_json
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT
-from bench.config.custom_claims import SCRATCH, ClaimedRow, OwnClaim
+from bench.config.custom_claims import SCRATCH, ClaimedRow, CustomClaim
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
 from bench.data.target import parse_target
@@ -38,7 +38,7 @@ STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 
 
 def judge_store(
-    store: Store, tables: Mapping[str, pd.DataFrame], own: Sequence[OwnClaim] | None = None
+    store: Store, tables: Mapping[str, pd.DataFrame], own: Sequence[CustomClaim] | None = None
 ) -> list[Judgement]:
     """Judge the claims of the literature, then those of the suite.
 
@@ -52,7 +52,7 @@ def judge_store(
     return judge_claims([*CLAIMS, *own_claims], _evidence(store, suite, tables))
 
 
-def claims_of_file(suite: str) -> tuple[OwnClaim, ...] | None:
+def claims_of_file(suite: str) -> tuple[CustomClaim, ...] | None:
     """The claims of a suite that is named by its path, as they stand there now; None where it is named otherwise."""
     return load_suite(suite)[1].claims if suite.endswith((".yaml", ".yml")) and Path(suite).is_file() else None
 
@@ -125,7 +125,7 @@ def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | No
     return {model: size_class(size, vits) for model, size in sizes.items()}
 
 
-def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
+def _own(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     """A suite's claim with all that it leaves to its suite."""
     kind = claim.transfer or suite.transfers[0]
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
@@ -155,9 +155,9 @@ def _own(claim: OwnClaim, suite: ResolvedSuite) -> Claim:
 
 
 def _side(row: ClaimedRow, suite: ResolvedSuite) -> Side:
-    outside = next((one for one in suite.outside_weights if one.model == row.model), None)
-    if outside is not None:
-        return Side(outside.bare_model, outside.corpus, None)
+    external = next((one for one in suite.external_weights if one.model == row.model), None)
+    if external is not None:
+        return Side(external.bare_model, external.corpus, None)
     corpora = {one.corpus.name: one for one in suite.corpora}
     corpus = row.corpus or next(iter(corpora), SCRATCH)
     if corpus == SCRATCH:

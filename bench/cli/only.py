@@ -52,9 +52,9 @@ def _conditions(text: str) -> dict[str, str]:
 
 def _values(cell: Cell, name: str) -> tuple[str, ...]:
     """A cell's value of a field, as it may be written in a condition."""
-    outside = cell.transfer.outside
+    external = cell.transfer.external
     values = {
-        "model": (cell.transfer.model, *([outside.model] if outside else [])),
+        "model": (cell.transfer.model, *([external.model] if external else [])),
         "target": (str(cell.transfer.target),),
         "seed": (str(cell.transfer.seed),),
         "subset": (_subset(cell),),
@@ -71,4 +71,4 @@ def _subset(cell: Cell) -> str:
     """The pretraining's images: 0 from scratch, `unknown` behind weights made elsewhere."""
     if cell.pretrain is not None:
         return str(cell.pretrain.subset_images)
-    return "0" if cell.transfer.outside is None else "unknown"
+    return "0" if cell.transfer.external is None else "unknown"

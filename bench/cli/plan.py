@@ -112,7 +112,7 @@ def _grouped(plan: Plan) -> Table:
 
 def _start(run: Run) -> str:
     """The model, and the weights made elsewhere that it starts from."""
-    return f"{run.model} from {run.outside.corpus}" if run.outside else run.model
+    return f"{run.model} from {run.external.corpus}" if run.external else run.model
 
 
 def _budget(runs: Iterable[Run]) -> str:

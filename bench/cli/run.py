@@ -22,7 +22,7 @@ from bench.runner.pool.pool import Ended, Workers, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
 from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions
-from bench.store.repair import mend
+from bench.store.repair import repair
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables
 from bench.tuning.choice import check_tuned
@@ -72,12 +72,12 @@ def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) 
 
 def _todo(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
     """The runs that are not finished; of damaged ones it is said what becomes of them."""
-    mended = mend(store, plan.runs)
-    for message in mended.messages:
+    repaired = repair(store, plan.runs)
+    for message in repaired.messages:
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
-    if mended.finished:
-        console.print(f"{len(mended.finished)} runs are finished and will be skipped")
-    return tuple(run for run in plan.runs if run.key not in mended.finished)
+    if repaired.finished:
+        console.print(f"{len(repaired.finished)} runs are finished and will be skipped")
+    return tuple(run for run in plan.runs if run.key not in repaired.finished)
 
 
 def _execute(

@@ -19,7 +19,7 @@ from bench.plan.run import Run
 from bench.runner.curves import check_tracker
 from bench.runner.estimate.estimate import Timing, Timings, data_key, timing_key
 from bench.runner.pool.pool import Workers, default_workers
-from bench.store.repair import mend
+from bench.store.repair import repair
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.halving import NOT_RUN, Due, Followed, follow
@@ -139,10 +139,10 @@ def _run_all(
     starts = {one.starts_from.key: one.starts_from for one, _ in due if one.starts_from is not None}
     runs = {one.run.key: one.run for _, own in due for one in own}
     plan = Plan(tuple((starts | runs).values()), ())
-    mended = mend(trials.store, plan.runs)
-    for message in mended.messages:
+    repaired = repair(trials.store, plan.runs)
+    for message in repaired.messages:
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
-    todo = tuple(run for run in plan.runs if run.key not in mended.finished)
+    todo = tuple(run for run in plan.runs if run.key not in repaired.finished)
     names = {one.run.key: f"{describe(one.run)}, {_name(one)}" for _, own in due for one in own}
     timings = trials.timed(todo, workers, place.data_dir)
     trials.tried |= runs.keys()

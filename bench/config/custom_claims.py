@@ -28,7 +28,7 @@ class ClaimedRow(Strict):
 
     model: ModelName
     corpus: str | None = None
-    """`none` is from scratch; left out, it is the first ladder's, that of the weights from outside, or none."""
+    """`none` is from scratch; left out, it is the first ladder's, that of the external weights, or none."""
     subset: Subset | None = None
     """A rung of the corpus' ladder; left out, it is the largest."""
 
@@ -39,7 +39,7 @@ class ClaimedRow(Strict):
         return self
 
 
-class OwnClaim(Strict):
+class CustomClaim(Strict):
     """A sentence, and when it holds: by how much the first row lies above the second, or below, or how close."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
@@ -58,7 +58,7 @@ class OwnClaim(Strict):
     """In percentage points."""
 
     @model_validator(mode="after")
-    def _margin_leaves_room(self) -> "OwnClaim":
+    def _margin_leaves_room(self) -> "CustomClaim":
         if self.difference == "within" and self.margin == 0:
             raise ValueError("within a margin of 0 points nothing lies; give margin: a number above 0")
         if self.id.upper().startswith("C") and self.id[1:].isdecimal():
@@ -80,7 +80,7 @@ class Offered:
     shots: Collection[int]
 
 
-def check_claim(claim: OwnClaim, offered: Offered) -> None:
+def check_claim(claim: CustomClaim, offered: Offered) -> None:
     """Refuse a claim about what its suite does not have.
 
     Raises:
@@ -105,7 +105,7 @@ def check_claim(claim: OwnClaim, offered: Offered) -> None:
 
 def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]], where: str) -> None:
     if parse_spec(row.model).has_external_weights and (row.corpus is not None or row.subset is not None):
-        raise ValueError(f"{where}: {row.model} starts from weights from outside; leave corpus and subset out")
+        raise ValueError(f"{where}: {row.model} starts from external weights; leave corpus and subset out")
     if row.corpus is not None:
         _require(row.corpus, rungs, f"{where}.corpus")
     if row.subset is not None:

@@ -1,4 +1,4 @@
-"""Models of other libraries in a suite: checked, and their weights from outside identified, before anything runs.
+"""Models of other libraries in a suite: checked, and their external weights identified, before anything runs.
 
 Torch and the libraries are imported only where a suite names such a model.
 """
@@ -16,8 +16,8 @@ SOURCES = ("pretrained", "scaling", "weights")
 """The options that say which weights, and how these want their inputs; a run's key holds their hash and the scaling."""
 
 
-class OutsideModel(BaseModel):
-    """A suite's model that starts from weights made outside it."""
+class ExternalModel(BaseModel):
+    """A suite's model that starts from external weights."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,13 +56,13 @@ def check_external(models: Iterable[str], image_size: int) -> None:
             _build(spec, image_size, "meta")
 
 
-def outside_models(models: Iterable[str], image_size: int) -> tuple[OutsideModel, ...]:
-    """Those of the models that start from outside weights, each loaded once to see that these fit.
+def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalModel, ...]:
+    """Those of the models that start from external weights, each loaded once to see that these fit.
 
     Raises:
         InputError: weights that can't be had or don't fit, or that stand twice.
     """
-    found: dict[tuple[str, str], OutsideModel] = {}
+    found: dict[tuple[str, str], ExternalModel] = {}
     for spec in map(parse_spec, models):
         if spec.has_external_weights:
             one = _identified(spec)
@@ -73,7 +73,7 @@ def outside_models(models: Iterable[str], image_size: int) -> tuple[OutsideModel
     return tuple(found.values())
 
 
-def _identified(spec: ModelSpec) -> OutsideModel:
+def _identified(spec: ModelSpec) -> ExternalModel:
     from models.external.weights_source import external_weights
 
     path = str(spec.option("weights"))
@@ -83,7 +83,7 @@ def _identified(spec: ModelSpec) -> OutsideModel:
             f"command runs in, or {spec.without('weights')} for random initial weights"
         )
     try:
-        return OutsideModel(model=str(spec), **vars(external_weights(spec)))
+        return ExternalModel(model=str(spec), **vars(external_weights(spec)))
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
 

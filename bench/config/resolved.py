@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
-from bench.config.custom_claims import OwnClaim
-from bench.config.external_weights import OutsideModel, check_external, outside_models
+from bench.config.custom_claims import CustomClaim
+from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import FamilyException, Recipe, load_recipe
 from bench.config.search_space import Chosen, ResolvedTuning
@@ -75,8 +75,8 @@ class ResolvedSuite(Strict):
     pipeline: WantedPipeline = "auto"
     on_bad_image: OnBadImage = "fail"
     size_class: Measure | None = None
-    outside_weights: tuple[OutsideModel, ...] = ()
-    """The models that start from weights made elsewhere, and what identifies these."""
+    external_weights: tuple[ExternalModel, ...] = ()
+    """The models that start from external weights, and what identifies these."""
     recipe_exceptions: tuple[ResolvedException, ...] = ()
     flops: Amounts | None = None
     seconds: Amounts | None = None
@@ -86,7 +86,7 @@ class ResolvedSuite(Strict):
     deterministic: bool = False
     tuning: ResolvedTuning | None = None
     """What was chosen stands in the recipes, too."""
-    claims: tuple[OwnClaim, ...] = ()
+    claims: tuple[CustomClaim, ...] = ()
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
         """The recipe that a model trains with in a stage."""
@@ -144,7 +144,7 @@ def resolve(
         recipe_exceptions=tuple(map(_resolve_exception, suite.recipes.exceptions)),
         precision=suite.precision_on(device),
         device=device,
-        outside_weights=outside_models(suite.models, suite.image_size),
+        external_weights=external_models(suite.models, suite.image_size),
         tuning=ResolvedTuning(**dict(suite.tuning)) if suite.tuning is not None else None,
     )
     _check_sizes_of_recipes(resolved)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from bench.config.custom_claims import SCRATCH, Offered, OwnClaim, check_claim
+from bench.config.custom_claims import SCRATCH, CustomClaim, Offered, check_claim
 from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning
 from bench.config.validation import ModelName, Strict, distinct, explain
@@ -155,7 +155,7 @@ class Suite(Strict):
     budgets: Budgets | None = None
     tuning: Tuning | None = None
     """What is chosen for each family by its trials, instead of the recipes' own settings."""
-    claims: tuple[OwnClaim, ...] = ()
+    claims: tuple[CustomClaim, ...] = ()
     """Put to the test beside those of the literature; they change no run."""
     pipeline: WantedPipeline = "auto"
     """How images reach the device; `auto` goes by size and memory, and no result depends on it."""
@@ -200,7 +200,7 @@ class Suite(Strict):
 
     @field_validator("claims")
     @classmethod
-    def _one_an_id(cls, value: tuple[OwnClaim, ...]) -> tuple[OwnClaim, ...]:
+    def _one_an_id(cls, value: tuple[CustomClaim, ...]) -> tuple[CustomClaim, ...]:
         distinct(tuple(claim.id for claim in value), may_be_empty=True)
         return value
 

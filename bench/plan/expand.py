@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from bench.config.external_weights import OutsideModel
+from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
@@ -76,8 +76,8 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
         for rung in ladder.rungs:
             for model in models:
                 yield from _transfers(suite, _pretrained(pretrain_run(suite, model, ladder, rung, seed)))
-    for outside in suite.outside_weights:
-        yield from _transfers(suite, Start(outside.bare_model, seed, outside=outside))
+    for external in suite.external_weights:
+        yield from _transfers(suite, Start(external.bare_model, seed, external=external))
     for ablation in suite.ablations:
         for arm, model in ablation.arms.items():
             yield from _arm_cells(suite, model, seed, ablation.name, arm)
@@ -106,19 +106,19 @@ def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator
 
 
 def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
-    """All but those that start from weights made elsewhere: these are no part of a ladder."""
-    outside = {one.model for one in suite.outside_weights}
-    return [model for model in suite.models if model not in outside]
+    """All but those that start from external weights: these are no part of a ladder."""
+    external = {one.model for one in suite.external_weights}
+    return [model for model in suite.models if model not in external]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What transfers and probes start from: a pretraining, or weights made elsewhere."""
+    """What transfers and probes start from: a pretraining, or external weights."""
 
     model: str
     seed: int
     pretraining: Run | None = None
-    outside: OutsideModel | None = None
+    external: ExternalModel | None = None
 
 
 def _pretrained(run: Run) -> Start:
@@ -215,7 +215,7 @@ def _run(suite: ResolvedSuite, stage: Stage, start: Start, *, budget: Budget, da
         seed=start.seed,
         starts_from=start.pretraining.key if start.pretraining else None,
         protocol=suite.protocol,
-        outside=start.outside,
+        external=start.external,
         pretraining=start.pretraining,
         pipeline=suite.pipeline,
         on_bad_image=suite.on_bad_image,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from bench.config.external_weights import OutsideModel
+from bench.config.external_weights import ExternalModel
 from bench.config.recipe import Settings
 from bench.config.suite import Match
 from bench.data.corpus import CorpusRef
@@ -79,12 +79,12 @@ PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}
 class Run:
     """One job: pretraining on a subset, a transfer or a probe that starts from one, or training from scratch.
 
-    A transfer or probe may start from weights made elsewhere, too.
+    A transfer or probe may start from external weights, too.
     """
 
     stage: Stage
     model: str
-    """The canonical spec, without weights from outside."""
+    """The canonical spec, without external weights."""
     image_size: int
     corpus: CorpusRef | None
     subset_images: int | None
@@ -102,8 +102,8 @@ class Run:
     seed: int
     starts_from: str | None
     protocol: int
-    outside: OutsideModel | None = None
-    """The weights made elsewhere that it starts from."""
+    external: ExternalModel | None = None
+    """The external weights that it starts from."""
     pretraining: "Run | None" = None
     """The run that it starts from."""
     pipeline: WantedPipeline = "auto"
@@ -143,14 +143,14 @@ class Run:
 
     @property
     def pretraining_name(self) -> str:
-        """The corpus that it pretrains on, or that stands for weights made elsewhere; `none` where there is neither."""
-        if self.outside is not None:
-            return self.outside.corpus
+        """The corpus that it pretrains on, or that stands for external weights; `none` where there is neither."""
+        if self.external is not None:
+            return self.external.corpus
         return self.corpus.name if self.corpus else "none"
 
     def resolved(self) -> dict[str, Any]:
-        """All that the run's result depends on, and nothing else; weights made elsewhere by their hash and scaling."""
-        return (self.outside.identity if self.outside else {}) | {
+        """All that the run's result depends on, and nothing else; external weights by their hash and scaling."""
+        return (self.external.identity if self.external else {}) | {
             "protocol": self.protocol,
             "stage": self.stage,
             "model": self.model,

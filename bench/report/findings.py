@@ -58,9 +58,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
     """What came out, fine-tuning first; nothing where no model stands on a ladder.
 
     Args:
-        tables: `cells`, and `answers` where it is there.
+        tables: `cells`, and `correctness` where it is there.
     """
-    found = ladders(tables["cells"], tables.get("answers"))
+    found = ladders(tables["cells"], tables.get("correctness"))
     transfers = sorted(dict.fromkeys(ladder.transfer for ladder in found), key=lambda one: one != FINE_TUNE)
     return tuple(_of_transfer(one, [ladder for ladder in found if ladder.transfer == one]) for one in transfers)
 

@@ -43,7 +43,7 @@ def machines(
 
     Args:
         suite: the resolved suite.
-        tables: `cells`, `runs` and `comparison`, and `answers` where they are kept.
+        tables: `cells`, `runs` and `comparison`, and `correctness` where they are kept.
         files: machine -> its records, as from `bench.store.speed_file.all_machines`.
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))
@@ -53,7 +53,7 @@ def machines(
     for name, rows in shown.items():
         precision = _precision(rows, suite)
         at_precision = rows[rows["precision"] == precision]
-        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("answers"))
+        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("correctness"))
         made.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
     return tuple(made)
 

@@ -34,7 +34,7 @@ def write_report(
 
     Args:
         suite: the resolved suite, as in `results/<suite>/suite.json`.
-        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `answers` where they
+        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `correctness` where they
             are kept, and `trials` where the suite asks for a tuning.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.

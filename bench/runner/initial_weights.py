@@ -3,7 +3,7 @@
 import safetensors.torch
 
 import models
-from bench.config.external_weights import OutsideModel
+from bench.config.external_weights import ExternalModel
 from bench.data.random import stream_seed
 from bench.plan.run import Run
 from bench.store.store import Store
@@ -13,7 +13,7 @@ from models.weights import load_weights
 
 def initial_model(run: Run, store: Store, num_classes: int) -> models.Classifier:
     """A model with initial weights from the seed, or with the weights that the run starts from and a new head."""
-    if run.outside is None and run.starts_from is None:
+    if run.external is None and run.starts_from is None:
         seed = stream_seed(run.seed, "init")
         return models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=seed)
     model = pretrained_model(run, store, num_classes)
@@ -24,8 +24,8 @@ def initial_model(run: Run, store: Store, num_classes: int) -> models.Classifier
 def pretrained_model(run: Run, store: Store, num_classes: int) -> models.Classifier:
     """The model with the weights that the run starts from, and whatever head these have."""
     seed = stream_seed(run.seed, "init")
-    if run.outside is not None:
-        return _from_outside(run.outside, num_classes, run.image_size, seed)
+    if run.external is not None:
+        return _from_external(run.external, num_classes, run.image_size, seed)
     assert run.starts_from is not None, "the run starts from no weights"
     return _from_run(run, run.starts_from, store, seed)
 
@@ -39,9 +39,9 @@ def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
     return model
 
 
-def _from_outside(outside: OutsideModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
+def _from_external(external: ExternalModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
     """The model with weights made elsewhere, if they are still those that the suite was resolved with."""
-    spec = models.parse_spec(outside.model)
-    if external_weights(spec).sha256 != outside.sha256:
-        raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {outside.sha256}")
+    spec = models.parse_spec(external.model)
+    if external_weights(spec).sha256 != external.sha256:
+        raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {external.sha256}")
     return models.build(spec, num_classes=num_classes, image_size=image_size, seed=seed)

@@ -77,7 +77,7 @@ _last: dict[tuple[Any, ...], _HeldOut] = {}
 def _held_out(run: Run, store: Store, data: RunData, model: models.Classifier, accelerator: Accelerator) -> _HeldOut:
     """Take the features of validation and test images, or those that the probe before this one took."""
     target = json.loads(run.identity) | {"images": None}
-    weights = run.outside.identity if run.outside is not None else run.starts_from
+    weights = run.external.identity if run.external is not None else run.starts_from
     named = json.dumps([target, weights, run.model, run.on_bad_image])
     key = (store.root, named, run.image_size, run.device, run.precision, run.threads)
     if key not in _last:

@@ -34,7 +34,7 @@ def start_tracker(name: str, run: Run, folder: Path, resumed_at: int | None) -> 
 
 def curve_name(run: Run) -> str:
     """A run in words that make a folder's name: `pretrain vit_pico-8 on fractals 4,096 seed 0`."""
-    start = f"{run.model} from {run.outside.corpus}" if run.outside else run.model
+    start = f"{run.model} from {run.external.corpus}" if run.external else run.model
     name = f"{run.stage} {start} on {run.data_name} seed {run.seed}"
     return name.replace("/", "-").replace("\\", "-").encode()[-200:].decode(errors="ignore")
 

@@ -15,7 +15,7 @@ from bench.store.store import WEIGHTS, Store
 
 
 @dataclass(frozen=True)
-class Mended:
+class Repaired:
     """A store in which nothing that is to be done rests on damage."""
 
     finished: set[str]
@@ -24,17 +24,17 @@ class Mended:
     """What was set aside, and where it lies now."""
 
 
-def mend(store: Store, runs: Iterable[Run]) -> Mended:
+def repair(store: Store, runs: Iterable[Run]) -> Repaired:
     """Set aside what is damaged among the runs to be done."""
     runs = tuple(runs)
     scan = store.scan(run.key for run in runs)
     starts = {run.starts_from for run in runs if run.starts_from and run.key not in scan.finished}
-    found = {key: _mend(store, key) for key in (*scan.damaged, *sorted(starts & scan.finished))}
+    found = {key: _repair(store, key) for key in (*scan.damaged, *sorted(starts & scan.finished))}
     messages = {key: message for key, message in found.items() if message}
-    return Mended(scan.finished - messages.keys(), list(messages.values()))
+    return Repaired(scan.finished - messages.keys(), list(messages.values()))
 
 
-def _mend(store: Store, key: str) -> str:
+def _repair(store: Store, key: str) -> str:
     """Set a run aside, if it is damaged and no process is doing it; its checkpoint stays for who does it again."""
     lock = acquire(store.running_folder(key))
     if lock is None:

@@ -27,7 +27,7 @@ from bench.store.records import DamagedRun, Record, hashes_of, read_file, read_r
 
 WEIGHTS = "weights.safetensors"
 """Beside a record; the file that other runs start from."""
-PARQUET_ALONE = ("answers",)
+PARQUET_ALONE = ("correctness",)
 """Tables that hold bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
 """What of a recipe changes no run."""
@@ -255,16 +255,16 @@ def _different(kept: Record, given: Record) -> list[str]:
 
 
 def _deciding(suite: ResolvedSuite) -> Record:
-    """What decides a suite's runs: no words, claims or pipeline; outside weights by content, wherever they lie."""
+    """What decides a suite's runs: no words, claims or pipeline; external weights by content, wherever they lie."""
     words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims"), True)
     words |= {"tuning": {"required": True}}
     words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
     words |= {"recipe_exceptions": {"__all__": {"reason": True, "recipes": {"__all__": RECIPE_WORDS}}}}
     record = suite.model_dump(mode="json", exclude=words)
-    outside = {one.model: [one.bare_model, one.identity] for one in suite.outside_weights}
+    external = {one.model: [one.bare_model, one.identity] for one in suite.external_weights}
     return record | {
-        "models": [outside.get(model, model) for model in suite.models],
-        "outside_weights": list(outside.values()),
+        "models": [external.get(model, model) for model in suite.models],
+        "external_weights": list(external.values()),
     }
 
 

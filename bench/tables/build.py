@@ -1,4 +1,5 @@
-"""From a store to its tables: `cells`, `runs`, `answers`, `ablations`, `comparison`, and perhaps `trials` and `twins`.
+"""From a store to its tables: `cells`, `runs`, `correctness`, `ablations`, `comparison`, and perhaps `trials` and
+`permutation_check`.
 
 `docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
 failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
@@ -18,8 +19,8 @@ from bench.data.target import TargetRef, is_drawn
 from bench.plan.expand import Cell, Plan, expand
 from bench.plan.run import Run
 from bench.store.store import Record, Store
-from bench.tables.per_image import answers_table
-from bench.tables.permutation_check import twins_table
+from bench.tables.per_image import correctness_table
+from bench.tables.permutation_check import permutation_table
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.trials import trials_table
 
@@ -55,24 +56,24 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     records = {run.key: store.look(run.key) for run in plan.runs}
     cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
-    answers = answers_table(store, records)
+    correctness = correctness_table(store, records)
     references = {ablation.name: ablation.reference for ablation in suite.ablations}
     references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
     return {
         "cells": cells,
         "runs": runs,
-        "answers": answers,
-        "comparison": comparison(cells, answers),
-        "ablations": ablations(cells, runs, references, answers),
+        "correctness": correctness,
+        "comparison": comparison(cells, correctness),
+        "ablations": ablations(cells, runs, references, correctness),
         **_trials(store, suite),
-        **_twins(store, plan, records),
+        **_permutation_check(store, plan, records),
     }
 
 
-def _twins(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
+def _permutation_check(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
     """How finished runs answer test images of the same patches; no table where no target has such."""
     tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
-    return {"twins": twins_table(store, tested, records)} if tested else {}
+    return {"permutation_check": permutation_table(store, tested, records)} if tested else {}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
@@ -82,7 +83,7 @@ def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
     return {"trials": trials_table(survey(suite, suite.tuning, tuning_store(store.root)))}
 
 
-def outside(store: Store) -> list[str]:
+def runs_outside_suite(store: Store) -> list[str]:
     """Keys of finished runs that the store's suite does not ask for."""
     asked = {run.key for run in expand(store.suite()).runs}
     return [record["key"] for record in store.records() if record["key"] not in asked]
@@ -138,14 +139,14 @@ def _target_images(cell: Cell, record: Record | None) -> int | None:
 
 
 def _subset_images(cell: Cell) -> int | None:
-    """0 from scratch; unknown behind weights made elsewhere."""
+    """0 from scratch; unknown behind external weights."""
     if cell.pretrain is not None:
         return cell.pretrain.subset_images
-    return 0 if cell.transfer.outside is None else None
+    return 0 if cell.transfer.external is None else None
 
 
 def _subset_classes(pretrain: Run | None, record: Record | None) -> int | None:
-    """As the pretraining found them, or as its plan says; none from scratch and behind weights made elsewhere."""
+    """As the pretraining found them, or as its plan says; none from scratch and behind external weights."""
     found: int | None = record["data"].get("num_classes") if record else None
     return found if found is not None or pretrain is None else pretrain.subset_classes
 

@@ -1,7 +1,7 @@
-"""Tables that are read from the runs' predictions once, and kept from then on.
+"""Tables that are read from the runs' predictions once and kept from then on.
 
-A row whose predictions are those that its record vouches for is taken from the table as it was, so that it outlives the
-predictions, and a report can be rebuilt from records and tables alone. Imports no torch.
+A row is taken from the kept table if its run's record still vouches for the predictions that the row was read from. So
+a row outlives its predictions, and records and tables alone are enough to rebuild a report. Imports no torch.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,53 +15,49 @@ from bench.store.store import Record, Store
 
 KEY = "transfer_key"
 PREDICTIONS = "predictions"
-"""The column that says what a row was read from: the SHA-256 of the predictions, empty where no record holds it."""
+"""The column with the SHA-256 of the predictions that a row was read from."""
 
-Row = dict[str, Any]
+CachedRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A table of one row a run, under the run's key."""
+class CachedTable:
+    """A table with one row per run."""
 
     name: str
     types: Mapping[str, str]
-    """Of its columns, the key first; `predictions` is added."""
+    """Column -> type, the run's key first; the column `predictions` is added."""
     row: Callable[[str, pd.DataFrame], Mapping[str, object]]
-    """From a run's key and predictions."""
-    is_of: Callable[[Record, Row], bool] = lambda record, row: False
-    """Whether a kept row belongs to a record from before records vouched for files; else it is not taken."""
+    """Makes a row from a run's key and its predictions."""
 
+    def read(self, store: Store, records: Iterable[Record]) -> pd.DataFrame:
+        """Return one row per run in the order of the records.
 
-def derive(store: Store, records: Iterable[Record], table: Derived) -> pd.DataFrame:
-    """A row a run, in the order of the records; none of a run whose predictions are missing or altered, and not kept.
+        A run has no row if its predictions are missing or altered and its row is not kept either.
 
-    Args:
-        store: where predictions lie, and the table as it was.
-        records: of the finished runs that the table is about.
-        table: what is read from them.
-    """
-    types = {**table.types, PREDICTIONS: "str"}
-    kept = _kept(store, table.name, list(types))
-    rows = (_row(store, record, kept.get(record["key"]), table) for record in records)
-    return pd.DataFrame([row for row in rows if row], columns=list(types)).astype(types)
+        Args:
+            store: holds the predictions and the kept table.
+            records: the finished runs that the table is about.
+        """
+        types = {**self.types, PREDICTIONS: "str"}
+        kept = self._kept(store, list(types))
+        rows = (self._row(store, record, kept.get(record["key"])) for record in records)
+        return pd.DataFrame([row for row in rows if row], columns=list(types)).astype(types)
 
+    def _kept(self, store: Store, columns: list[str]) -> dict[str, CachedRow]:
+        """Return the kept table by key; empty if it is missing, damaged or has other columns."""
+        try:
+            table = pd.read_parquet(store.tables / f"{self.name}.parquet", columns=columns)
+        except (OSError, ValueError):  # pyarrow's errors are among these
+            return {}
+        return {row[KEY]: {str(column): value for column, value in row.items()} for row in table.to_dict("records")}
 
-def _kept(store: Store, name: str, columns: list[str]) -> dict[str, Row]:
-    """The table as it was, by key; nothing where it is missing, damaged or of another version."""
-    try:
-        table = pd.read_parquet(store.tables / f"{name}.parquet", columns=columns)
-    except (OSError, ValueError):  # pyarrow's errors are among these
-        return {}
-    return {row[KEY]: {str(column): value for column, value in row.items()} for row in table.to_dict("records")}
-
-
-def _row(store: Store, record: Record, kept: Row | None, table: Derived) -> Row | None:
-    held = record.get("files", {}).get("predictions.parquet", "")
-    if kept is not None and held and kept[PREDICTIONS] == held:
-        return kept
-    try:
-        found = store.predictions(record["key"])
-    except DamagedRun:
-        return kept if kept is not None and not held and table.is_of(record, kept) else None
-    return {**table.row(record["key"], found), PREDICTIONS: held}
+    def _row(self, store: Store, record: Record, kept: CachedRow | None) -> CachedRow | None:
+        sha256 = record.get("files", {}).get("predictions.parquet", "")
+        if kept is not None and kept[PREDICTIONS] == sha256:
+            return kept
+        try:
+            predictions = store.predictions(record["key"])
+        except DamagedRun:
+            return None
+        return {**self.row(record["key"], predictions), PREDICTIONS: sha256}

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.data.fractals.arrangement import NUM_CLASSES
 from bench.plan.run import Run
 from bench.store.store import Record, Store
-from bench.tables.cached import Derived, derive
+from bench.tables.cached import CachedTable
 
 ROUNDING = {"fp32": 1e-5, "bf16": 1e-2}
 """By how much a probability may differ that is the same."""
@@ -23,33 +23,34 @@ COLUMNS = ("transfer_key", "num_groups", "same_answers", "same_predictions", "la
 TYPES = {"transfer_key": "str", "num_groups": "Int64"} | dict.fromkeys(COLUMNS[2:], "float64")
 
 
-def twins_table(store: Store, runs: Iterable[Run], records: Mapping[str, Record | None]) -> pd.DataFrame:
-    """The check of all finished runs on the target, in their order.
+def permutation_table(store: Store, runs: Iterable[Run], records: Mapping[str, Record | None]) -> pd.DataFrame:
+    """Return the check of all finished runs on the target, in their order.
 
-    A run whose predictions are missing or altered, and whose check is not kept either, has none.
+    A run has no row if its predictions are missing or altered and its row is not kept either.
 
     Args:
-        store: where predictions lie, and the table as it was.
+        store: holds the predictions and the kept table.
         runs: those on the target `arrangement`.
         records: key -> record.
     """
     precisions = {run.key: run.precision for run in runs}
-    found = [record for key in precisions if (record := records[key]) is not None and record["status"] == "ok"]
-    return derive(store, found, Derived("twins", TYPES, lambda key, answers: twins(key, answers, precisions[key])))
+    finished = [record for key in precisions if (record := records[key]) is not None and record["status"] == "ok"]
+    table = CachedTable("permutation_check", TYPES, lambda key, frame: check_permutations(key, frame, precisions[key]))
+    return table.read(store, finished)
 
 
-def twins(transfer_key: str, predictions: pd.DataFrame, precision: str) -> dict[str, object]:
-    """A run's row of the table `twins`.
+def check_permutations(transfer_key: str, predictions: pd.DataFrame, precision: str) -> dict[str, object]:
+    """Return a run's row of the table `permutation_check`.
 
     Args:
-        transfer_key: of the run.
-        predictions: as a store keeps them, of the target `arrangement`.
-        precision: of the run, which says what rounding is.
+        transfer_key: the run's key.
+        predictions: one row per test image of the target `arrangement`, as a store keeps them.
+        precision: the run's precision, which decides the tolerance for rounding.
 
     Returns:
-        `num_groups`: instances whose images are all there; `same_answers`: the share of them that get one answer, up
-        to rounding; `same_predictions`: the share whose images get one prediction, rounding or not;
-        `largest_confidence_difference`: between two images of an instance.
+        `num_groups`: the number of instances whose images are all there; `same_answers`: the share of them whose
+        images get one answer up to rounding; `same_predictions`: the share whose images get exactly one predicted
+        class; `largest_confidence_difference`: the largest difference between two images of an instance.
     """
     numbers = predictions["id"] // NUM_CLASSES
     whole = predictions[numbers.map(numbers.value_counts()) == NUM_CLASSES].sort_values("id")

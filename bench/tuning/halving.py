@@ -107,8 +107,8 @@ def follow(suite: ResolvedSuite, points: Sequence[Point], look: Look) -> tuple[F
     found: list[Followed] = []
     pretrained: dict[str, Trial | None] = {}
     for study in studies_of(suite):
-        start = pretrained.get(study.family) if study.outside is None else None
-        if study.stage == "transfer" and study.outside is None and start is None:
+        start = pretrained.get(study.family) if study.external is None else None
+        if study.stage == "transfer" and study.external is None and start is None:
             found.append(Followed(study, _untouched(points)))
             continue
         followed = _follow(suite, study, points, look, start.runs[-1] if start and study.stage == "transfer" else None)

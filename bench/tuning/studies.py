@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from bench.config.external_weights import OutsideModel
+from bench.config.external_weights import ExternalModel
 from bench.config.recipe import FamilyException
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import Point, Stage
@@ -27,8 +27,8 @@ class Study:
     family: str
     model: str
     """The first of its family in the suite; all others of the family train with what is chosen by it."""
-    outside: OutsideModel | None = None
-    """Where the model starts from weights made elsewhere."""
+    external: ExternalModel | None = None
+    """Where the model starts from external weights."""
     pretrained: bool = True
     """Whether there is a corpus to pretrain on; else pretraining's recipe is tuned from scratch."""
 
@@ -43,14 +43,14 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
     Raises:
         InputError: no model is trained in any stage.
     """
-    own, outside = _own_models(suite), _outside_models(suite)
+    own, external = _own_models(suite), _external_models(suite)
     found = [Study("pretrain", family, model, pretrained=bool(suite.corpora)) for family, model in own.items()]
     if "fine-tune" in suite.transfers:
-        for family in {**own, **outside}:
+        for family in {**own, **external}:
             if family in own and suite.corpora:
                 found.append(Study("transfer", family, own[family]))
-            elif family in outside:
-                found.append(Study("transfer", family, outside[family].bare_model, outside[family]))
+            elif family in external:
+                found.append(Study("transfer", family, external[family].bare_model, external[family]))
     if not found:
         raise InputError(f"suite {suite.name}: tuning: no model is trained, so there is nothing to tune")
     return tuple(found)
@@ -85,7 +85,7 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
         if study.stage == "pretrain":
             yield scratch_run(suite, study.model, target, seed, share)
         else:
-            begun = Start(study.model, seed, pretraining=start, outside=study.outside)
+            begun = Start(study.model, seed, pretraining=start, external=study.external)
             yield transfer_run(suite, begun, target, share)
 
 
@@ -106,18 +106,18 @@ def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSui
 
 def _own_models(suite: ResolvedSuite) -> dict[str, str]:
     """Of each family the first model that is trained from random initial weights; ablation arms come last."""
-    outside = {one.model for one in suite.outside_weights}
+    external = {one.model for one in suite.external_weights}
     arms = (model for ablation in suite.ablations for model in ablation.arms.values())
     found: dict[str, str] = {}
     for model in (*suite.models, *arms):
-        if model not in outside:
+        if model not in external:
             found.setdefault(parse_spec(model).family, model)
     return found
 
 
-def _outside_models(suite: ResolvedSuite) -> dict[str, OutsideModel]:
-    """Of each family the first model that starts from weights made elsewhere."""
-    found: dict[str, OutsideModel] = {}
-    for one in suite.outside_weights:
+def _external_models(suite: ResolvedSuite) -> dict[str, ExternalModel]:
+    """Of each family the first model that starts from external weights."""
+    found: dict[str, ExternalModel] = {}
+    for one in suite.external_weights:
         found.setdefault(parse_spec(one.bare_model).family, one)
     return found

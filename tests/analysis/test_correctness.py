@@ -88,7 +88,7 @@ def test_wrong_tables_are_named(make_cells: MakeCells) -> None:
     row = pack("a", IDS, LABELS, LABELS)
     with pytest.raises(DuplicateRowError, match="run a stands twice"):
         by_key(pd.DataFrame([row, row]))
-    with pytest.raises(MissingColumnError, match="'answers' lacks columns: correct"):
+    with pytest.raises(MissingColumnError, match="'correctness' lacks columns: correct"):
         by_key(pd.DataFrame([row]).drop(columns="correct"))
     with pytest.raises(DuplicateRowError, match="run a: test image 7 stands twice"):
         pack("a", np.array([7, 3, 7]), LABELS, LABELS)

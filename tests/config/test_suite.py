@@ -187,7 +187,7 @@ def test_an_arm_with_outside_weights_is_refused(write_suite):
 def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
     path = tmp_path / "outside.safetensors"
     save_file(timm.create_model("resnet10t", num_classes=7).state_dict(), path)
-    (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).outside_weights
+    (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).external_weights
     assert outside.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (outside.source, outside.bare_model) == (str(path), "timm:resnet10t")
     assert (outside.mean, outside.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

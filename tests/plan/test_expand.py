@@ -9,7 +9,7 @@ import timm
 from safetensors.torch import save_file
 
 from bench.cli.only import select
-from bench.config.external_weights import OutsideModel
+from bench.config.external_weights import ExternalModel
 from bench.config.recipe import Settings
 from bench.errors import InputError
 from bench.plan.expand import expand
@@ -37,7 +37,7 @@ DIFFERENT = {
     "probe": Probe("linear"),
     "carved": False,
     "tests": False,
-    "outside": OutsideModel(
+    "external": ExternalModel(
         model="timm:x:family=cnn,pretrained=true", sha256="ab" * 32, source="hub:x", mean=(0, 0, 0), std=(1, 1, 1)
     ),
 }
@@ -143,7 +143,7 @@ def test_the_classes_of_real_images_are_in_the_key_only_where_they_are_given(pla
 
 @pytest.fixture
 def outside_file(tmp_path) -> Path:
-    path = tmp_path / "outside.safetensors"
+    path = tmp_path / "external.safetensors"
     save_file(timm.create_model("test_resnet", num_classes=3).state_dict(), path)
     return path
 
@@ -152,19 +152,19 @@ def test_a_model_with_outside_weights_has_a_transfer_of_its_own_and_no_place_on_
     spec = f"timm:test_resnet:weights={outside_file}"
     budgets = {"subset": 16, "factors": [1, 2]}
     plan = plan_suite(models=["timm:test_resnet", spec], targets=["digits@20", "digits@40"], budgets=budgets)
-    outside = [cell for cell in plan.cells if cell.transfer.outside]
-    assert [(str(cell.transfer.target), cell.pretrain, cell.ablation) for cell in outside] == [
+    external = [cell for cell in plan.cells if cell.transfer.external]
+    assert [(str(cell.transfer.target), cell.pretrain, cell.ablation) for cell in external] == [
         ("digits@20", None, ""),
         ("digits@40", None, ""),
     ]
-    resolved = outside[0].transfer.resolved()
+    resolved = external[0].transfer.resolved()
     assert (resolved["model"], resolved["stage"], resolved["starts_from"]) == ("timm:test_resnet", "transfer", None)
     assert resolved["weights"] == hashlib.sha256(outside_file.read_bytes()).hexdigest()
     assert str(outside_file) not in str(resolved)
     alike = next(cell.transfer for cell in plan.cells if cell.pretrain)
-    assert outside[0].transfer.settings == alike.settings
-    assert outside[0].transfer.budget == alike.budget
-    others = [run for run in plan.runs if not run.outside]
+    assert external[0].transfer.settings == alike.settings
+    assert external[0].transfer.budget == alike.budget
+    others = [run for run in plan.runs if not run.external]
     assert [
         run.key
         for run in plan_suite(models=["timm:test_resnet"], targets=["digits@20", "digits@40"], budgets=budgets).runs
@@ -176,7 +176,7 @@ def test_only_a_row_of_outside_weights(plan_suite, outside_file):
     spec = f"timm:test_resnet:weights={outside_file}"
     plan = plan_suite(models=["timm:test_resnet", "vit_pico/8", spec])
     by_spec = select(plan, f"model={spec},seed=0")
-    assert [(run.stage, run.outside is not None) for run in by_spec.runs] == [("transfer", True)]
+    assert [(run.stage, run.external is not None) for run in by_spec.runs] == [("transfer", True)]
     assert select(plan, "subset=unknown") == by_spec
     assert select(plan, by_spec.runs[0].key) == by_spec
     assert len(select(plan, "model=timm:test_resnet").cells) == 1 + 2 + 1

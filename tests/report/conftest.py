@@ -102,7 +102,7 @@ def make_tables() -> Callable[..., Tables]:
 
 @pytest.fixture(scope="session")
 def make_answers() -> Callable[..., pd.DataFrame]:
-    """The table `answers` of cells: each run right on its accuracy's share of the images, the easy ones mostly."""
+    """The table `correctness` of cells: each run right on its accuracy's share of the images, the easy ones mostly."""
     return make_answers_
 
 

@@ -32,7 +32,7 @@ def find(make_answers: MakeCells) -> Callable[..., tuple[Findings, ...]]:
     """What the ladders of some cells show, with their answers or without."""
 
     def find_(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
-        return findings({"cells": cells} | ({"answers": make_answers(cells)} if answers else {}))
+        return findings({"cells": cells} | ({"correctness": make_answers(cells)} if answers else {}))
 
     return find_
 
@@ -292,7 +292,7 @@ def test_the_report_has_all_of_it_and_repeats_to_the_byte(
 ) -> None:
     """Figures beside the page and named on it, twice the same."""
     cells = make_ladder_cells(num_rungs=3, targets=("digits@100",))
-    tables = make_tables(cells) | {"answers": make_answers(cells)}
+    tables = make_tables(cells) | {"correctness": make_answers(cells)}
     for folder in ("one", "two"):
         write_report(make_suite(), tables, tmp_path / folder)
     one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))

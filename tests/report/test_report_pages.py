@@ -360,7 +360,7 @@ def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pa
         "std": [0.229, 0.224, 0.225],
     }
     half = weights | {"model": "timm:other:weights=b.safetensors", "mean": [0.5] * 3, "std": [0.5] * 3}
-    html, markdown = pages(cells, outside_weights=[weights, half], size_class="macs")
+    html, markdown = pages(cells, external_weights=[weights, half], size_class="macs")
     scaling = "0.485, 0.456, 0.406 | 0.229, 0.224, 0.225"
     source = "external:0123456789ab | a.safetensors | 0123456789ab0"
     assert f"| timm:test_resnet:weights=a.safetensors | {source}" in markdown
@@ -383,7 +383,7 @@ def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells
         {"model": name, "sha256": "0" * 64, "source": "a", "mean": [0.5] * 3, "std": [0.5] * 3} for name in names
     ]
     cells = cells.assign(pretrain_recipe="", **outside).astype(cells.dtypes)
-    _, markdown = pages(cells, models=names, outside_weights=weights)
+    _, markdown = pages(cells, models=names, external_weights=weights)
     assert "Every model starts from weights from outside" in markdown
     assert "| images seen from scratch | no model is trained from scratch |" in markdown
     assert "| images seen in pretraining | no model is pretrained |" in markdown

@@ -128,7 +128,7 @@ def test_outside_weights_get_a_new_head_and_have_to_be_those_of_the_plan(store, 
     path = tmp_path / "outside.safetensors"
     network = timm.create_model("test_resnet", num_classes=10)
     safetensors.torch.save_file(network.state_dict(), path)
-    (run,) = (run for run in plan_suite(models=["vit_pico/8", f"timm:test_resnet:weights={path}"]).runs if run.outside)
+    (run,) = (run for run in plan_suite(models=["vit_pico/8", f"timm:test_resnet:weights={path}"]).runs if run.external)
     model = initial_model(run, store, num_classes=10)
     state = model.state_dict()
     for name, tensor in network.state_dict().items():
@@ -139,7 +139,7 @@ def test_outside_weights_get_a_new_head_and_have_to_be_those_of_the_plan(store, 
     safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), path)
     record = execute.execute(run, store, tmp_path)
     assert record["status"] == "failed"
-    assert f"have changed: their SHA-256 was {run.outside.sha256}" in record["reason"]
+    assert f"have changed: their SHA-256 was {run.external.sha256}" in record["reason"]
 
 
 def test_a_trained_model_can_be_used(store, run_of, tmp_path):

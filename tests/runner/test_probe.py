@@ -135,7 +135,7 @@ def test_weights_from_outside_are_probed_as_they_are(plan_suite, store, tmp_path
     network = timm.create_model("test_resnet", num_classes=10)
     safetensors.torch.save_file(network.state_dict(), path)
     plan = plan_suite(**PROBED | {"models": [MODEL, f"timm:test_resnet:weights={path}"]})
-    run = next(run for run in plan.runs if run.outside and run.probe)
+    run = next(run for run in plan.runs if run.external and run.probe)
     outcome = probe.probe(run, store, tmp_path)
     assert outcome.record["metrics"]["test_accuracy"] > 0.3
     assert "probe.weight" in safetensors.torch.load(outcome.weights)

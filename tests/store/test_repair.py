@@ -8,7 +8,7 @@ from bench.plan.expand import expand
 from bench.plan.run import Run
 from bench.store.new_record import build_record
 from bench.store.records import DamagedRun
-from bench.store.repair import mend
+from bench.store.repair import repair
 from bench.store.store import Outcome, Store, open_store
 from bench.tables.build import build_tables
 
@@ -43,14 +43,14 @@ def test_a_damaged_record_is_set_aside_and_the_others_are_untouched(store, runs)
     finish(store, *runs)
     damage(store, runs[0].key)
     before = {path: path.read_bytes() for run in runs[1:] for path in store.run_folder(run.key).iterdir()}
-    (message,) = mend(store, runs).messages
+    (message,) = repair(store, runs).messages
     aside = store.root / "damaged" / f"{runs[0].key}-1"
     assert message.startswith(f"{store.run_folder(runs[0].key)}/record.json: damaged (no JSON")
     assert message.endswith(f"what is left of it lies in {aside}")
     assert (aside / "weights.safetensors").read_bytes() == b"weights"
     assert store.finished(run.key for run in runs) == {run.key for run in runs[1:]}
     assert before == {path: path.read_bytes() for run in runs[1:] for path in store.run_folder(run.key).iterdir()}
-    assert mend(store, runs).messages == []
+    assert repair(store, runs).messages == []
 
 
 def test_those_who_only_read_say_what_is_damaged_and_change_nothing(store, runs, transfer):
@@ -69,13 +69,13 @@ def test_what_is_damaged_again_is_set_aside_beside_it(store, runs):
     for _ in range(2):
         finish(store, runs[0])
         damage(store, runs[0].key)
-        mend(store, runs)
+        repair(store, runs)
     assert sorted(path.name for path in (store.root / "damaged").iterdir()) == [f"{runs[0].key}-{n}" for n in (1, 2)]
 
 
 def test_a_file_in_the_place_of_a_run_is_set_aside(store, runs):
     store.run_folder(runs[0].key).write_text("in the way", encoding="utf-8")
-    assert len(mend(store, runs).messages) == 1
+    assert len(repair(store, runs).messages) == 1
     finish(store, runs[0])
 
 
@@ -86,7 +86,7 @@ def test_damaged_weights_are_set_aside_where_an_unfinished_run_starts_from_them(
         (store.run_folder(transfer.starts_from) / "weights.safetensors").unlink()
     else:
         damage(store, transfer.starts_from, "weights.safetensors")
-    (message,) = mend(store, runs).messages
+    (message,) = repair(store, runs).messages
     assert f"{transfer.starts_from}/weights.safetensors: damaged" in message
     unfinished = {run.key for run in runs} - store.finished(run.key for run in runs)
     assert unfinished == {transfer.key, transfer.starts_from}
@@ -96,12 +96,12 @@ def test_a_finished_run_needs_no_weights_once_all_that_starts_from_it_is_finishe
     finish(store, *runs)
     for run in runs:
         (store.run_folder(run.key) / "weights.safetensors").unlink()
-    assert mend(store, runs).messages == []
+    assert repair(store, runs).messages == []
 
 
 def test_whole_weights_are_left_alone(store, runs, transfer):
     finish(store, *(run for run in runs if run != transfer))
-    assert mend(store, runs).messages == []
+    assert repair(store, runs).messages == []
     assert list((store.root / "running").iterdir()) == []
 
 
@@ -111,7 +111,7 @@ def test_a_damaged_run_keeps_the_checkpoint_that_it_may_go_on_from(store, runs):
     checkpoint = store.running_folder(runs[0].key) / "checkpoint"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"weights")
-    assert len(mend(store, runs).messages) == 1
+    assert len(repair(store, runs).messages) == 1
     assert checkpoint.read_bytes() == b"weights"
 
 
@@ -119,5 +119,5 @@ def test_what_a_process_is_doing_again_is_left_to_it(store, runs):
     finish(store, runs[0])
     damage(store, runs[0].key)
     with acquire(store.running_folder(runs[0].key)):
-        assert mend(store, runs).messages == []
+        assert repair(store, runs).messages == []
     assert store.run_folder(runs[0].key).exists()

@@ -146,7 +146,7 @@ def test_a_moved_file_of_weights_is_the_same_suite_and_another_scaling_is_not(tm
     spec = f"timm:test_resnet:weights={there}"
     moved = open_store(tmp_path / "results", resolve_suite(models=["vit_pico/8", spec]))
     assert moved.suite().models == ("vit_pico/8", spec)
-    with pytest.raises(InputError, match=r"it differs in: models, outside_weights"):
+    with pytest.raises(InputError, match=r"it differs in: models, external_weights"):
         open_store(tmp_path / "results", resolve_suite(models=["vit_pico/8", f"{spec},scaling=imagenet"]))
 
 

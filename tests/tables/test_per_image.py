@@ -1,6 +1,5 @@
-"""Answers are read from predictions once, outlive them, and are taken for no others than their record vouches for."""
+"""Per-image correctness is read from predictions once, outlives them, and is kept only if its record vouches for it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ LABELS = np.arange(NUM_IMAGES) % 10
 
 @pytest.fixture
 def store(resolve_suite, tmp_path) -> Store:
-    """Three seeds from scratch and pretrained, which answer test images."""
+    """Return a store of three seeds from scratch and pretrained, with their predictions."""
     suite = resolve_suite(**CHANGES)
     store = open_store(tmp_path, suite)
     generator = np.random.default_rng(0)
@@ -36,12 +35,12 @@ def store(resolve_suite, tmp_path) -> Store:
 
 def test_every_tested_run_has_a_row(store):
     tables = build_tables(store)
-    answers = tables["answers"].set_index("transfer_key")
+    rows = tables["correctness"].set_index("transfer_key")
     cells = tables["cells"].set_index("transfer_key")
-    assert set(answers.index) == set(cells.index)
-    assert set(answers["num_images"]) == {NUM_IMAGES}
-    assert answers["images"].nunique() == 1
-    for key, row in answers.iterrows():
+    assert set(rows.index) == set(cells.index)
+    assert set(rows["num_images"]) == {NUM_IMAGES}
+    assert rows["images"].nunique() == 1
+    for key, row in rows.iterrows():
         bits = np.unpackbits(np.frombuffer(row["correct"], dtype=np.uint8), count=NUM_IMAGES)
         assert bits.mean() == pytest.approx(cells.loc[key, "accuracy"])
         predictions = store.predictions(key).sort_values("id")
@@ -49,7 +48,7 @@ def test_every_tested_run_has_a_row(store):
 
 
 def test_intervals_are_over_seeds_and_images(store):
-    """Of accuracies and of the gain; without answers over seeds alone."""
+    """Intervals of accuracies and of the gain are over seeds alone if per-image correctness is lost."""
     table = build_tables(store)["comparison"]
     assert table["method"].tolist() == ["seeds and images"] * 2
     assert table["gain_method"].tolist() == ["", "seeds and images"]
@@ -63,7 +62,7 @@ def test_the_table_outlives_the_predictions(store):
     """A store that is passed on with its tables gives the same ones again."""
     tables = build_tables(store)
     store.write_tables(tables)
-    assert not (store.tables / "answers.csv").exists()
+    assert not (store.tables / "correctness.csv").exists()
     _without_predictions(store)
     again = build_tables(store)
     for name, table in tables.items():
@@ -71,30 +70,14 @@ def test_the_table_outlives_the_predictions(store):
 
 
 def test_what_a_record_does_not_vouch_for_is_not_taken(store):
-    """Predictions that were altered, and a row of answers that another run of the same key left."""
+    """Neither altered predictions nor a row of other predictions are taken."""
     store.write_tables(build_tables(store))
-    answers = pd.read_parquet(store.tables / "answers.parquet")
-    answers.loc[0, "predictions"] = "0" * 64
-    store.write_tables({"answers": answers})
-    key = answers.loc[0, "transfer_key"]
+    rows = pd.read_parquet(store.tables / "correctness.parquet")
+    rows.loc[0, "predictions"] = "0" * 64
+    store.write_tables({"correctness": rows})
+    key = rows.loc[0, "transfer_key"]
     (store.run_folder(key) / "predictions.parquet").write_bytes(b"altered")
-    assert key not in set(build_tables(store)["answers"]["transfer_key"])
-
-
-def test_rows_of_old_records_are_known_by_their_accuracy(store):
-    """Records from before there were hashes of files vouch for none."""
-    for path in store.root.glob("runs/*/record.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        del record["files"]
-        path.write_text(json.dumps(record), encoding="utf-8")
-    store.write_tables(build_tables(store))
-    answers = pd.read_parquet(store.tables / "answers.parquet")
-    assert set(answers["predictions"]) == {""}
-    answers.loc[0, "correct"] = bytes(25)
-    store.write_tables({"answers": answers})
-    _without_predictions(store)
-    found = build_tables(store)["answers"]
-    assert set(answers["transfer_key"]) - set(found["transfer_key"]) == {answers.loc[0, "transfer_key"]}
+    assert key not in set(build_tables(store)["correctness"]["transfer_key"])
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet", None])
@@ -103,14 +86,14 @@ def test_a_damaged_table_is_made_again(store, content):
     tables = build_tables(store)
     store.write_tables(tables)
     if content is None:
-        store.write_tables({"answers": pd.DataFrame({"transfer_key": ["a"]})})
+        store.write_tables({"correctness": pd.DataFrame({"transfer_key": ["a"]})})
     else:
-        (store.tables / "answers.parquet").write_bytes(content)
-    pd.testing.assert_frame_equal(build_tables(store)["answers"], tables["answers"])
+        (store.tables / "correctness.parquet").write_bytes(content)
+    pd.testing.assert_frame_equal(build_tables(store)["correctness"], tables["correctness"])
 
 
 def test_a_suite_that_never_ran_has_an_empty_table(resolve_suite, tmp_path):
-    table = build_tables(open_store(tmp_path, resolve_suite(**CHANGES)))["answers"]
+    table = build_tables(open_store(tmp_path, resolve_suite(**CHANGES)))["correctness"]
     assert table.empty
     assert list(table) == ["transfer_key", "images", "num_images", "correct", "predictions"]
 

@@ -15,7 +15,7 @@ from bench.plan.expand import expand
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store
 from bench.tables.build import build_tables
-from bench.tables.permutation_check import twins
+from bench.tables.permutation_check import check_permutations
 from bench.training.evaluate import evaluate
 from bench.training.loop import accelerator_for
 
@@ -46,7 +46,7 @@ def blind(rng: np.random.Generator, rounding: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("rounding", "precision"), [(1e-7, "fp32"), (1e-3, "bf16")])
 def test_one_answer_up_to_rounding(rounding: float, precision: str) -> None:
-    row = twins("t", answers(blind(np.random.default_rng(0), rounding)), precision)
+    row = check_permutations("t", answers(blind(np.random.default_rng(0), rounding)), precision)
     assert (row["transfer_key"], row["num_groups"], row["same_answers"]) == ("t", 50, 1.0)
     assert 0 < row["largest_confidence_difference"] < 20 * rounding
 
@@ -54,14 +54,14 @@ def test_one_answer_up_to_rounding(rounding: float, precision: str) -> None:
 def test_more_than_rounding_is_another_answer() -> None:
     logits = blind(np.random.default_rng(0), 1e-7)
     logits[7, 3, 2] += 0.01
-    assert twins("t", answers(logits), "fp32")["same_answers"] == pytest.approx(49 / 50)
+    assert check_permutations("t", answers(logits), "fp32")["same_answers"] == pytest.approx(49 / 50)
 
 
 def test_two_classes_that_tie_are_one_answer() -> None:
     """Rounding may turn the prediction, and nothing else."""
     rng = np.random.default_rng(0)
     logits = np.tile(np.array([5.0, 5.0, *np.zeros(8)]), (50, NUM_CLASSES, 1)) + rng.normal(0, 1e-7, (50, 10, 10))
-    row = twins("t", answers(logits), "fp32")
+    row = check_permutations("t", answers(logits), "fp32")
     assert row["same_predictions"] < 0.1
     assert row["same_answers"] == 1.0
 
@@ -69,7 +69,7 @@ def test_two_classes_that_tie_are_one_answer() -> None:
 @pytest.mark.parametrize("sure", [0.1, 1.0, 30.0])
 def test_a_model_that_sees_where_patches_stand_gives_other_answers(sure: float) -> None:
     """Also where its confidences are all the same."""
-    row = twins("t", answers(np.tile(sure * np.eye(NUM_CLASSES), (50, 1, 1))), "fp32")
+    row = check_permutations("t", answers(np.tile(sure * np.eye(NUM_CLASSES), (50, 1, 1))), "fp32")
     assert row["same_answers"] == row["same_predictions"] == 0.0
     assert row["largest_confidence_difference"] == pytest.approx(0, abs=1e-7)
 
@@ -78,7 +78,7 @@ def test_one_prediction_for_all_is_not_yet_one_answer() -> None:
     """A model that sees a little, and always says the same class."""
     logits = blind(np.random.default_rng(0), 0.05)
     logits[:, :, 0] += 5
-    row = twins("t", answers(logits), "fp32")
+    row = check_permutations("t", answers(logits), "fp32")
     assert (row["same_answers"], row["same_predictions"]) == (0.0, 1.0)
 
 
@@ -100,15 +100,15 @@ def test_real_models_on_the_real_images(model: str, precision: str, alike: float
     images = scaled(torch.from_numpy(data.read(chosen, 32)))
     batches = [(images, torch.from_numpy(data.labels[chosen]), chosen)]
     built = models.build(model, num_classes=NUM_CLASSES, image_size=32, seed=1)
-    row = twins("t", evaluate(built, batches, accelerator_for("cpu", precision)).predictions, precision)
+    row = check_permutations("t", evaluate(built, batches, accelerator_for("cpu", precision)).predictions, precision)
     assert (row["num_groups"], row["same_answers"]) == (20, alike)
 
 
 def test_an_instance_that_lacks_an_image_is_left_out() -> None:
     table = answers(blind(np.random.default_rng(0), 1e-7))
-    row = twins("t", table[~table["id"].isin([10_500, 10_511])], "fp32")
+    row = check_permutations("t", table[~table["id"].isin([10_500, 10_511])], "fp32")
     assert (row["num_groups"], row["same_answers"]) == (48, 1.0)
-    nothing = twins("t", table.iloc[:3], "fp32")
+    nothing = check_permutations("t", table.iloc[:3], "fp32")
     assert nothing["num_groups"] == 0
     assert np.isnan(nothing["same_answers"])
 
@@ -119,16 +119,16 @@ def test_the_table_has_the_finished_runs_whose_answers_are_kept(resolve_suite, t
     changes = {"corpus": [], "subsets": None, "models": ["vit_pico/8"], "ablations": [ablation], "seeds": [0, 1]}
     suite = resolve_suite(targets=["arrangement", "digits@20"], **changes)
     store = open_store(tmp_path, suite)
-    assert build_tables(store)["twins"].empty
+    assert build_tables(store)["permutation_check"].empty
     runs = [run for run in expand(suite).runs if str(run.target) == "arrangement"]
     kept = answers(blind(np.random.default_rng(0), 1e-7))
     for run, predictions in zip(runs, (kept, kept, None, kept), strict=True):
         status = "ok" if run is not runs[3] else "diverged"
         store.write(Outcome(build_record(run, status=status, metrics={"test_accuracy": 0.1}), predictions=predictions))
-    table = build_tables(store)["twins"]
+    table = build_tables(store)["permutation_check"]
     assert table["transfer_key"].tolist() == [runs[0].key, runs[1].key]
     assert set(table["same_answers"]) == {1.0}
-    assert "twins" not in build_tables(open_store(tmp_path / "other", resolve_suite()))
+    assert "permutation_check" not in build_tables(open_store(tmp_path / "other", resolve_suite()))
 
 
 def test_the_table_outlives_the_predictions_that_its_records_vouch_for(resolve_suite, tmp_path):
@@ -141,8 +141,8 @@ def test_the_table_outlives_the_predictions_that_its_records_vouch_for(resolve_s
     store.write_tables(build_tables(store))
     for path in store.root.glob("runs/*/predictions.parquet"):
         path.unlink()
-    table = build_tables(store)["twins"]
-    pd.testing.assert_frame_equal(table, pd.read_parquet(store.tables / "twins.parquet"))
+    table = build_tables(store)["permutation_check"]
+    pd.testing.assert_frame_equal(table, pd.read_parquet(store.tables / "permutation_check.parquet"))
     assert table["same_answers"].tolist() == [1.0, 1.0]
-    store.write_tables({"twins": table.assign(predictions=["0" * 64, table["predictions"][1]])})
-    assert build_tables(store)["twins"]["transfer_key"].tolist() == [table["transfer_key"][1]]
+    store.write_tables({"permutation_check": table.assign(predictions=["0" * 64, table["predictions"][1]])})
+    assert build_tables(store)["permutation_check"]["transfer_key"].tolist() == [table["transfer_key"][1]]

@@ -52,7 +52,7 @@ def test_weights_from_outside_are_tuned_in_transfer_where_their_family_has_no_ot
         ("transfer", "vit"),
     ]
     (run,) = trial_runs(suite, studies_of(suite)[-1], POINT, 1.0, None)
-    assert (run.stage, run.outside, run.settings.learning_rate) == ("transfer", suite.outside_weights[0], 0.004)
+    assert (run.stage, run.external, run.settings.learning_rate) == ("transfer", suite.external_weights[0], 0.004)
     own = studies_of(tunable(models=["vit_pico/8", outside]))
     assert [(one.stage, one.model) for one in own] == [("pretrain", "vit_pico/8"), ("transfer", "vit_pico/8")]
     with pytest.raises(InputError, match="no model is trained, so there is nothing to tune"):

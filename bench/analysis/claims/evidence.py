@@ -34,7 +34,7 @@ class Evidence:
     """The tables of a suite, and what they do not say."""
 
     tables: Mapping[str, pd.DataFrame]
-    """`cells` and `runs`; `answers` and `twins` where they are kept."""
+    """`cells` and `runs`; `correctness` and `permutation_check` where they are kept."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Ablation -> the arm that the others are compared with."""
     size_classes: Mapping[str, str | None] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Evidence:
 
     @cached_property
     def _answers(self) -> Known:
-        return by_key(self.tables["answers"]) if "answers" in self.tables else {}
+        return by_key(self.tables["correctness"]) if "correctness" in self.tables else {}
 
 
 def _begun(cells: pd.DataFrame) -> list[str]:

@@ -105,11 +105,11 @@ def _arms(evidence: Evidence) -> dict[str, Row]:
 
 def _twins(evidence: Evidence, keys: list[str]) -> pd.DataFrame:
     """The check of each of these runs, by key."""
-    if "twins" not in evidence.tables or evidence.tables["twins"].empty:
+    if "permutation_check" not in evidence.tables or evidence.tables["permutation_check"].empty:
         raise MissingRowError(f"the answers of {ARRANGEMENT} are not kept, so its twins can't be compared")
-    table = evidence.tables["twins"]
-    require_columns(table, _COLUMNS, "twins")
-    require_unique(table, "transfer_key", "twins")
+    table = evidence.tables["permutation_check"]
+    require_columns(table, _COLUMNS, "permutation_check")
+    require_unique(table, "transfer_key", "permutation_check")
     by_key = table.set_index("transfer_key")
     if lacking := [key for key in keys if key not in by_key.index]:
         raise MissingRowError(f"run {lacking[0]} has no answers, so its twins can't be compared")

@@ -191,9 +191,9 @@ def _row(run: Run, *, with_budget: bool = False) -> Row:
     if run.pretraining is not None:
         on = run.pretraining.data_name + (f" ({run.pretraining.budget})" if with_budget else "")
     else:
-        on = run.outside.corpus if run.outside else "from scratch"
+        on = run.external.corpus if run.external else "from scratch"
     if run.probe is None:
-        return Row(run.model, on, "fine-tune" if run.pretraining or run.outside else "training", run.data_name)
+        return Row(run.model, on, "fine-tune" if run.pretraining or run.external else "training", run.data_name)
     shots = run.probe.shots
     return Row(run.model, on, "linear probe" if shots is None else f"{shots}-shot probe", run.data_name)
 

@@ -144,12 +144,12 @@ def _drawn(cells: pd.DataFrame) -> str:
 
 def starts_somewhere(suite: Mapping[str, Any]) -> bool:
     """Whether some model is pretrained, here or elsewhere, so that there is something to transfer."""
-    return bool(suite["corpora"] or suite.get("outside_weights"))
+    return bool(suite["corpora"] or suite.get("external_weights"))
 
 
 def has_own_models(suite: Mapping[str, Any]) -> bool:
     """Whether some model starts from random initial weights."""
-    outside = {one["model"] for one in suite.get("outside_weights", ())}
+    outside = {one["model"] for one in suite.get("external_weights", ())}
     return any(model not in outside for model in suite["models"])
 
 

@@ -125,7 +125,7 @@ def _outside_weights(suite: Mapping[str, Any]) -> tuple[Table, ...]:
     """Where the weights from outside are from, if there are any."""
     rows = tuple(
         (one["model"], f"external:{one['sha256'][:12]}", one["source"], one["sha256"])
-        for one in suite.get("outside_weights", ())
+        for one in suite.get("external_weights", ())
     )
     header = ("Model", "Pretrained on", "Source", "SHA-256")
     return (Table("Weights from outside.", header, rows, len(header)),) if rows else ()
@@ -135,7 +135,7 @@ def _scalings(suite: Mapping[str, Any]) -> tuple[Table, ...]:
     """The models whose inputs are scaled otherwise than all others', if there are any."""
     rows = tuple(
         (one["model"], *(", ".join(f"{value:g}" for value in one[name]) for name in ("mean", "std")))
-        for one in suite.get("outside_weights", ())
+        for one in suite.get("external_weights", ())
         if {*one["mean"], *one["std"]} != {0.5}
     )
     caption = (

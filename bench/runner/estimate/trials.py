@@ -93,4 +93,4 @@ class _Sharing:
 
 def _network(run: Run) -> str:
     """What probes have in common that share the features of validation and test images."""
-    return f"{run.model} {run.outside or run.starts_from} {data_set(run)}"
+    return f"{run.model} {run.external or run.starts_from} {data_set(run)}"

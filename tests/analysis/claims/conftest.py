@@ -100,7 +100,7 @@ class Study:
         runs = runs.astype({"tokens": "Int64", "training_flops": "float64"})
         tables = {"cells": pd.DataFrame(self.cells).astype(CELL_TYPES), "runs": runs}
         if self.answers:
-            tables["answers"] = pd.DataFrame(self.answers, columns=list(COLUMNS))
+            tables["correctness"] = pd.DataFrame(self.answers, columns=list(COLUMNS))
         return Evidence(tables, self.references, **more)
 
 

@@ -35,7 +35,7 @@ def arrangement(study: Study) -> Callable[..., Evidence]:
             if cell["transfer_key"] != lacking
         ]
         evidence = study.evidence()
-        return Evidence({**evidence.tables, "twins": pd.DataFrame(rows)}, study.references)
+        return Evidence({**evidence.tables, "permutation_check": pd.DataFrame(rows)}, study.references)
 
     return made
 
@@ -100,5 +100,5 @@ def test_answers_that_are_not_kept_leave_it_open(
 
 def test_a_run_that_stands_twice_is_an_error(arrangement: Callable[..., Evidence], judge: Judge) -> None:
     evidence = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
-    twice = pd.concat([evidence.tables["twins"]] * 2)
-    assert "stands twice" in judge(Evidence({**evidence.tables, "twins": twice}), "C8").reason
+    twice = pd.concat([evidence.tables["permutation_check"]] * 2)
+    assert "stands twice" in judge(Evidence({**evidence.tables, "permutation_check": twice}), "C8").reason

@@ -5,10 +5,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from bench.analysis.format import percent
 from bench.analysis.seeds import COMPLETE
 from bench.analysis.stats.intervals import LEVEL
-from bench.report.layout import by_transfer, heading, lines, panels
-from bench.report.wording import interval_over, percent
+from bench.report.layout import by_transfer, heading, interval_over, lines, panels
 
 
 def comparison_text(comparison: pd.DataFrame) -> Group:

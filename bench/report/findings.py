@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.format import count, is_known, plural
 from bench.analysis.ladder.across_targets import AcrossTargets, across_targets
 from bench.analysis.ladder.error_consistency import Likeness, likenesses
 from bench.analysis.ladder.growth import Duel, Growth, duels, growth
 from bench.analysis.ladder.rungs import Ladder, ladders, over_targets
 from bench.analysis.targets import is_real
-from bench.report.wording import count, known, marked, plural
+from bench.report.layout import marked
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class _Names:
 
     def __call__(self, ladder: Ladder) -> str:
         parts = [_targets(ladder)]
-        parts += [plural(ladder.shots, "shot")] if known(ladder.shots) and ladder.shots else []
+        parts += [plural(ladder.shots, "shot")] if is_known(ladder.shots) and ladder.shots else []
         parts += [f"{ladder.image_size} px"] if self.says_size else []
         parts += [f"on {ladder.corpus}"] if self.says_corpus else []
         parts += [f"{ladder.subset_classes:,} classes"] if self.says_classes and ladder.subset_classes else []

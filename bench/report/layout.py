@@ -3,21 +3,31 @@
 Each way of transfer has tables and figures of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.format import count, is_known, plural
 from bench.analysis.frames import split
-from bench.analysis.targets import is_real
-from bench.report.wording import count, known, marked, plural
+from bench.analysis.stats.crossed import CROSSED
+from bench.analysis.targets import is_in_domain, is_real
 
 _PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
 """Said of a row only where the rows of one model differ in them."""
 _PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
+_FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
+MATCHED = {
+    "images": "images seen",
+    "flops": "training FLOPs, so that a cheaper model sees more images",
+    "seconds": "seconds of training, so that a faster model sees more images",
+}
+"""What is equal for all models, by `match`."""
+AS_MUCH = {"images": "on as many images", "flops": "with as many FLOPs", "seconds": "for as many seconds"}
+"""How long one training is beside others, by `match`."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +99,32 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     def name(row: pd.Series) -> str:
         if row["corpus"] == SCRATCH:
             return "from scratch"
-        parts = [row["corpus"]] if show_corpus or not known(row["subset_images"]) else []
-        parts.append(f"{count(row['subset_images'])} images" if known(row["subset_images"]) else "size unknown")
-        parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions if known(row[column])]
+        parts = [row["corpus"]] if show_corpus or not is_known(row["subset_images"]) else []
+        parts.append(f"{count(row['subset_images'])} images" if is_known(row["subset_images"]) else "size unknown")
+        parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions if is_known(row[column])]
         return ", ".join(parts)
 
     return name
+
+
+def interval_over(methods: Iterable[str]) -> str:
+    """Return what a table's intervals are over, in words."""
+    known_methods = set(methods) - {""}
+    if known_methods == {CROSSED}:
+        return "seeds and test images"
+    return "seeds, and test images where answers are kept" if CROSSED in known_methods else "seeds"
+
+
+def family_name(family: str) -> str:
+    """Return a family's name for readers: `CNN` of `cnn`."""
+    return _FAMILIES.get(family, family)
+
+
+def marked(target: str) -> str:
+    """Return a target's name for titles, marked unless it is a real one: `fractals-heldout (in-domain)`."""
+    if is_real(target):
+        return target
+    return f"{target} (in-domain)" if is_in_domain(target) else f"{target} (purpose-made)"
 
 
 def _panel_title(row: pd.Series, shows_size: bool) -> str:
@@ -103,4 +133,4 @@ def _panel_title(row: pd.Series, shows_size: bool) -> str:
 
 
 def _shots(shots: Any) -> list[str]:
-    return [plural(int(shots), "shot")] if known(shots) else []
+    return [plural(int(shots), "shot")] if is_known(shots) else []

@@ -15,10 +15,9 @@ from bench.report.figures.drawing import save
 from bench.report.figures.pareto import pareto_figure
 from bench.report.findings import Findings
 from bench.report.ladder_pictures import LadderPictures, draw_ladders
-from bench.report.layout import by_transfer, heading, panels
+from bench.report.layout import AS_MUCH, by_transfer, heading, panels
 from bench.report.machines import Machine
 from bench.report.page import Picture
-from bench.report.wording import AS_MUCH
 
 FOLDER = "figures"
 

@@ -36,7 +36,7 @@ def test_every_claim_has_its_verdict_estimate_interval_pairs_and_published_figur
     assert trend.verdict == "supported"
     assert [cell.text for cell in found["C11"][2:5]] == ["supported", trend.text, "3 of 3"]
     assert trend.text.startswith("+1")
-    assert "points a tenfold (+" in trend.text
+    assert "points per decade (+" in trend.text
     assert found["C5"][5].text.endswith("2.8 points (61.4 against 64.2 %)")
     assert "five-shot linear" in found["C5"][5].note
     assert found["C10"][2].text == "not judged yet"

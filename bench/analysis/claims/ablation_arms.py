@@ -14,8 +14,8 @@ import pandas as pd
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.quantities import ANY, Difference, Finding, finding, line
 from bench.analysis.claims.rows import Place, Transfer
-from bench.analysis.claims.words import images, listed
 from bench.analysis.comparison import SCRATCH
+from bench.analysis.format import listed, plural
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError, UnknownReferenceError
 
@@ -138,7 +138,8 @@ class _Bout:
         """With what was measured."""
         first = self.cells.iloc[0]
         scratch = first["corpus"] == SCRATCH
-        how = "trained from scratch" if scratch else f"after {images(int(first['subset_images']))} of {first['corpus']}"
+        size = "" if scratch else plural(int(first["subset_images"]), "image")
+        how = "trained from scratch" if scratch else f"after {size} of {first['corpus']}"
         without = f"; left out, as nothing was run on it: {listed(self.left_out)}" if self.left_out else ""
         measured = (
             f"{self.arms[self.reference]} and its arms, {how}, {self.transfer}, on {listed(self.targets)}{without}"

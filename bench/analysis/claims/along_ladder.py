@@ -12,10 +12,10 @@ from typing import Literal
 
 from bench.analysis.claims.crossing import CrossingSize, crossing_words
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.model_pairs import Contest, contest, near, slices
+from bench.analysis.claims.model_pairs import FAMILY_NAMES, Contest, contest, near, slices
 from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
 from bench.analysis.claims.rows import keys_of
-from bench.analysis.claims.words import FAMILY_NAMES, Unit, images, listed
+from bench.analysis.format import Unit, listed, plural
 from bench.analysis.ladder.crossings import crossing
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError, TooFewRungsError
@@ -49,7 +49,7 @@ class AtSize:
         (size,) = _stated(found, [self.size])
         groups = slices(found.targets) if self.on_each_target else [found.targets]
         quantities = [_gap(found, _PAIR, size, targets, self.limits) for targets in groups]
-        return finding(quantities, f"{found.describe()}, after {images(size)} of {found.corpus}")
+        return finding(quantities, f"{found.describe()}, after {plural(size, 'image')} of {found.corpus}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """What a rung of a scaled ladder shows in its place, on real targets and in-domain."""
@@ -174,13 +174,13 @@ def _in_place(sizes: Sequence[int], place: Place) -> int | None:
 
 def _gap(found: Contest, pair: tuple[str, str], size: int, targets: Sequence[str], limits: Limits) -> Difference:
     """The first family less the second at one size."""
-    name = f"{_less(pair)} after {images(size)}, {listed(targets)}"
+    name = f"{_less(pair)} after {plural(size, 'image')}, {listed(targets)}"
     return Difference(name, found.rows(pair, [size], targets), (1.0, -1.0), limits)
 
 
 def _rise(found: Contest, family: str, low: int, high: int, limits: Limits) -> Difference:
     """What one family gains from one size to another."""
-    name = f"{FAMILY_NAMES[family]}, {high:,} less {images(low)}"
+    name = f"{FAMILY_NAMES[family]}, {high:,} less {plural(low, 'image')}"
     return Difference(name, found.rows([family], [low, high], found.targets), (-1.0, 1.0), limits)
 
 
@@ -190,7 +190,7 @@ def _slope(found: Contest, pair: tuple[str, str], targets: Sequence[str], limits
     if len(sizes) < 2:
         raise TooFewRungsError(f"a trend needs two rungs of equal class count; {found.corpus} has one")
     weights = slope_weights(sizes)
-    unit: Unit = "points a tenfold"
+    unit: Unit = "points per decade"
     rows = found.rows(pair, sizes, targets)
     return Difference(f"{_less(pair)}, slope, {listed(targets)}", rows, (*weights, *-weights), limits, unit)
 

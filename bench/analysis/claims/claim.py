@@ -8,9 +8,8 @@ from typing import Literal, Protocol
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.claims.quantities import Finding
-from bench.analysis.claims.words import Unit, with_interval
+from bench.analysis.format import Unit, p_value, quantity_interval
 from bench.analysis.stats.intervals import Interval
-from bench.analysis.stats.permutation import in_words
 from bench.analysis.stats.verdicts import Word
 
 NOT_JUDGED: Literal["not judged yet"] = "not judged yet"
@@ -78,8 +77,8 @@ class Part:
     @property
     def text(self) -> str:
         """Its figure with its interval, and with the p-value of a test of equivalence where there is one."""
-        figure = with_interval(Interval(self.estimate, self.low, self.high, 0), self.unit)
-        return figure if self.equivalence is None else f"{figure}, equivalence {in_words(self.equivalence)}"
+        figure = quantity_interval(Interval(self.estimate, self.low, self.high, 0), self.unit)
+        return figure if self.equivalence is None else f"{figure}, equivalence {p_value(self.equivalence)}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Judgement:
     @property
     def text(self) -> str:
         """The figure with its interval; empty without one."""
-        return with_interval(Interval(self.estimate, self.low, self.high, 0), self.unit) if self.unit else ""
+        return quantity_interval(Interval(self.estimate, self.low, self.high, 0), self.unit) if self.unit else ""
 
     @property
     def level_text(self) -> str:

@@ -8,10 +8,10 @@ from functools import cached_property
 import pandas as pd
 
 from bench.analysis.claims.evidence import BUDGET, Evidence
-from bench.analysis.claims.model_pairs import choose
+from bench.analysis.claims.model_pairs import FAMILY_NAMES, choose
 from bench.analysis.claims.quantities import Finding
 from bench.analysis.claims.rows import Place, Row, keys_of, stacked
-from bench.analysis.claims.words import FAMILY_NAMES, Unit, images, listed
+from bench.analysis.format import Unit, listed, plural
 from bench.analysis.ladder.equal_accuracy import Spending, equal_accuracy_ratio, gap
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
@@ -96,7 +96,7 @@ class Budgets:
         """Where and on what."""
         (place, *_) = (row.place for of_target in self.rows.values() for row in of_target)
         factors = listed([f"{factor:g}" for factor in self.factors])
-        size = "" if place.subset_images is None else f" after {images(place.subset_images)} of {place.corpus}"
+        size = "" if place.subset_images is None else f" after {plural(place.subset_images, 'image')} of {place.corpus}"
         return f"{factors} times the budget{size}, {place.transfer}, on {listed(list(self.rows))}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.analysis.claims.rows import Row, stacked
-from bench.analysis.claims.words import Unit, figure, images, pairs
+from bench.analysis.format import Unit, plural, quantity
 from bench.analysis.ladder.crossings import Crossing, Side, crossing, sides
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.power import Limits
@@ -52,20 +52,21 @@ class CrossingSize:
 
 def crossing_words(found: Crossing) -> str:
     """What two curves do at the plain level, in a few words; the first is ViT's."""
-    return f"{_what(found)}, {pairs(found.num_seeds)}, {LEVEL:.0%}"
+    return f"{_what(found)}, {plural(found.num_seeds, 'pair')}, {LEVEL:.0%}"
 
 
 def _what(found: Crossing) -> str:
     start, end = found.measured
-    where = f"between {figure(start, 'images')} and {images(int(end))}"
+    where = f"between {quantity(start, 'images')} and {plural(int(end), 'image')}"
     if found.outcome == "behind":
-        return f"no crossing {where}; ViT passes at the earliest at {images(round(found.low or start))}"
+        return f"no crossing {where}; ViT passes at the earliest at {plural(round(found.low or start), 'image')}"
     if found.outcome == "ahead":
-        return f"no crossing {where}; ViT is ahead, and passed at the latest at {images(round(found.high or end))}"
-    at = " and ".join(figure(size, "images") for size in found.sizes)
+        latest = plural(round(found.high or end), "image")
+        return f"no crossing {where}; ViT is ahead, and passed at the latest at {latest}"
+    at = " and ".join(quantity(size, "images") for size in found.sizes)
     if found.outcome == "several":
         return f"several crossings {where}: at {at}"
-    low = "open" if found.low is None else figure(found.low, "images")
-    high = "open" if found.high is None else figure(found.high, "images")
+    low = "open" if found.low is None else quantity(found.low, "images")
+    high = "open" if found.high is None else quantity(found.high, "images")
     what = "ViT passes" if found.outcome == "passes" else "ViT is passed"
     return f"{what} at {at} images ({low} to {high}), {'by power laws' if found.by_law else 'interpolated in log n'}"

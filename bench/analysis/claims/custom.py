@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analysis.claims.evidence import BUDGET, Evidence
 from bench.analysis.claims.quantities import Difference, Finding, finding
 from bench.analysis.claims.rows import Place, Transfer
-from bench.analysis.claims.words import images
+from bench.analysis.format import plural
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError
 
@@ -61,7 +61,7 @@ def _place(evidence: Evidence, side: Side, transfer: Transfer) -> Place:
     found = cells[(cells["model"] == side.model) & (cells["corpus"] == side.corpus) & same_size.fillna(False)]
     arms = [arm for arm in zip(found["ablation"], found["arm"], strict=True) if not arm[0].startswith(BUDGET)]
     if not arms:
-        of = "" if side.subset_images is None else f" after {images(side.subset_images)}"
+        of = "" if side.subset_images is None else f" after {plural(side.subset_images, 'image')}"
         raise MissingRowError(f"the suite has no row of {side.model} on corpus {side.corpus}{of}")
     return Place(side.model, side.corpus, side.subset_images, transfer, *min(arms, key=lambda arm: arm[0] != ""))
 

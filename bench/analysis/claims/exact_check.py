@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import Place, Row, keys_of
-from bench.analysis.claims.words import listed
+from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.statistics_errors import MissingRowError
 from bench.analysis.stats.verdicts import Word

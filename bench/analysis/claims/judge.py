@@ -12,7 +12,7 @@ from bench.analysis.claims.claim import NOT_JUDGED, Claim, Judgement, Part
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.claims.quantities import Finding, Judged, deciding, is_beyond, judged, together
-from bench.analysis.claims.words import figure, listed
+from bench.analysis.format import listed, quantity
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, POWER, Needed
@@ -163,7 +163,7 @@ def _why(one: Judged, num_parts: int) -> str:
     if is_beyond(one.interval, one.limits):
         return f"{one.name}: beyond its limits, but not at the level corrected for {num_parts} comparisons (Holm)"
     reached = [limit for limit in (one.limits.low, one.limits.high) if one.interval.low <= limit <= one.interval.high]
-    limits = listed([f"{figure(limit, one.unit)} {one.unit}" if limit else "zero" for limit in reached])
+    limits = listed([f"{quantity(limit, one.unit)} {one.unit}" if limit else "zero" for limit in reached])
     return f"{one.name}: the interval reaches {limits}"
 
 

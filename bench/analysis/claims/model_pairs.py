@@ -12,11 +12,13 @@ import pandas as pd
 
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import Place, Row, Transfer
-from bench.analysis.claims.words import FAMILY_NAMES, listed
+from bench.analysis.format import listed
 from bench.analysis.frames import split
 from bench.analysis.stats.statistics_errors import MissingRowError
 from bench.analysis.targets import base
 
+FAMILY_NAMES = {"vit": "ViT", "cnn": "ResNet", "hybrid": "hybrid"}
+"""As claims of the literature name them."""
 TOLERANCE = 0.1
 """By what share a rung may differ from a stated size."""
 

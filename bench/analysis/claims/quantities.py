@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from bench.analysis.claims.rows import Row, combined, keys_of
-from bench.analysis.claims.words import Unit, beside_line
+from bench.analysis.format import Unit, plural, quantity_interval
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_test
 from bench.analysis.stats.intervals import LEVEL, Interval
@@ -128,7 +128,9 @@ def line(what: str, find: Callable[[], Difference]) -> str:
     """What stands beside a verdict: a difference at the plain level, or why there is none."""
     try:
         one = find()
-        return beside_line(f"{what}: {one.name}", one.interval(LEVEL), one.unit)
+        interval = one.interval(LEVEL)
+        shown = quantity_interval(interval, one.unit)
+        return f"{what}: {one.name}: {shown}, {plural(interval.n, 'pair')}, {LEVEL:.0%}"
     except AnalysisError as error:
         return f"{what}: nothing, since {error}"
 

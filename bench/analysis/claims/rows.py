@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.claims.words import images
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.correctness import Answers, require_paired
+from bench.analysis.format import plural
 from bench.analysis.stats.statistics_errors import UnpairedError
 from bench.analysis.targets import base
 
@@ -40,7 +40,7 @@ class Place:
         arm = f", {self.ablation}: {self.arm}" if self.ablation else ""
         if self.corpus == SCRATCH:
             return f"{self.model} from scratch{arm}"
-        of = f"{images(self.subset_images)} of " if self.subset_images is not None else ""
+        of = f"{plural(self.subset_images, 'image')} of " if self.subset_images is not None else ""
         return f"{self.model} after {of}{self.corpus}{arm}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
-from bench.analysis.claims.words import in_unit
+from bench.analysis.format import in_unit
 
 COLUMNS = (
     *("claim", "sentence", "is_own", "verdict", "unit", "estimate", "low", "high", "level", "num_pairs", "num_seeds"),

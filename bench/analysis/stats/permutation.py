@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.analysis.format import p_value
 from bench.analysis.stats.statistics_errors import ConstantError, EmptySampleError, LevelError, NotFiniteError
 
 ALPHA = 0.05
@@ -34,7 +35,7 @@ class PermutationTest:
         """`p = 0.031`, `p < 0.001`, or `3 of 6 pairs`."""
         if self.p_value is None:
             return f"{self.num_pairs} of {self.num_needed} pairs"
-        return in_words(self.p_value)
+        return p_value(self.p_value)
 
 
 def sign_flip_test(
@@ -63,11 +64,6 @@ def sign_flip_test(
     for value in values:
         sums = np.concatenate([sums - value, sums + value])
     return PermutationTest(float(np.mean(_as_far(sums, values))), len(values), needed)
-
-
-def in_words(p_value: float) -> str:
-    """`p = 0.031`, `p < 0.001`."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def pairs_needed(alpha: float = ALPHA) -> int:

@@ -16,14 +16,13 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 
+from bench.analysis.format import finite_or_none, first_few, points
 from bench.analysis.speed_changes import AccuracyChange, accuracy_change
 from bench.cli.compare.conditions import differences, refuse
 from bench.cli.compare.stores import Attempt, Side, read_side, row_key
-from bench.cli.compare.words import known, some
 from bench.cli.plan import describe
 from bench.errors import InputError
 from bench.plan.run import Run
-from bench.report.wording import points
 
 Pair = tuple[Attempt, Attempt]
 
@@ -73,7 +72,7 @@ class RowChange:
         found = self.change.difference
         numbers = {"difference": found.mean, "low": found.low, "high": found.high}
         counts = {"seeds": found.n, "runs": self.num_runs, "equal_runs": self.num_equal}
-        return vars(self.row) | known(numbers) | counts | {"reason": self.change.reason}
+        return vars(self.row) | finite_or_none(numbers) | counts | {"reason": self.change.reason}
 
 
 @dataclass(frozen=True)
@@ -139,10 +138,10 @@ class AccuracyComparison:
         for one in self.not_ok:
             alike.setdefault((one.side, one.status, one.reason), []).append(one.run)
         for (side, status, reason), runs in alike.items():
-            yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {some(runs)}"
+            yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {escape(first_few(runs))}"
         for side, only in (("OLD", self.only_old), ("NEW", self.only_new)):
             if only:
-                yield f"only in {side}: {some(only)}"
+                yield f"only in {side}: {escape(first_few(only))}"
 
 
 def compare_stores(old: Path, new: Path, *, force: bool) -> AccuracyComparison:

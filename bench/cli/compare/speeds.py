@@ -16,10 +16,11 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 
+from bench.analysis.format import finite_or_none, first_few, percent_change
 from bench.analysis.speed_changes import SpeedChange, SpeedChanges, speed_changes
 from bench.analysis.speed_columns import SETTING, network_name, setting_in_words
+from bench.analysis.stats.ratios import Ratio
 from bench.cli.compare.conditions import Conditions, differences, refuse
-from bench.cli.compare.words import known, slower, some
 from bench.errors import InputError
 from bench.store.speed_file import latest, read
 
@@ -78,7 +79,7 @@ class SpeedComparison:
             yield f"[yellow]not run[/] in {side}: {escape(row.name)}: {escape(reason)}"
         for side, rows in (("OLD", self.found.only_old), ("NEW", self.found.only_new)):
             if rows:
-                yield f"only in {side}: {some([row.name for row in rows])}"
+                yield f"only in {side}: {escape(first_few([row.name for row in rows]))}"
 
 
 def compare_speeds(old: str, new: str, *, force: bool) -> SpeedComparison:
@@ -97,6 +98,13 @@ def compare_speeds(old: str, new: str, *, force: bool) -> SpeedComparison:
     if not (changes.changes or changes.failed):
         raise InputError(f"{old} and {new} have no row in common, so there is nothing to compare")
     return SpeedComparison(old, new, found, tuple(warnings), changes)
+
+
+def slower(time: Ratio, reason: str) -> str:
+    """Return a ratio of times as a change in percent, or why there is none, with Rich's markup escaped."""
+    if time.is_known:
+        return percent_change(time.ratio, time.low, time.high)
+    return f"{percent_change(time.ratio)} ({escape(reason)})" if time.pairs else escape(reason)
 
 
 def is_speeds(path: str) -> bool:
@@ -171,7 +179,9 @@ def _as_dict(change: SpeedChange) -> dict[str, Any]:
     numbers = {"time": time.ratio, "low": time.low, "high": time.high}
     ratios = {f"{side}_reference_ratio": one["reference_ratio"] for side, one in _sides(change)}
     settings = {side: {name: one[name] for name in SETTING} for side, one in _sides(change)}
-    return vars(change.row) | known(numbers | ratios) | settings | {"rounds": time.pairs, "reason": change.reason}
+    return (
+        vars(change.row) | finite_or_none(numbers | ratios) | settings | {"rounds": time.pairs, "reason": change.reason}
+    )
 
 
 def _sides(change: SpeedChange) -> tuple[tuple[str, dict[str, Any]], ...]:

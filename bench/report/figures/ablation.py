@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.analysis.format import count, is_known, percent, points, short_count
 from bench.analysis.seeds import COMPLETE
 from bench.report.figures.drawing import colour, draw_chance, grid, style, tint
 from bench.report.layout import Panel, panels
-from bench.report.wording import count, known, percent, points, short_count
 
 
 def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
@@ -51,7 +51,7 @@ def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
 
 def _above(row: pd.Series) -> str:
     """The accuracy and, under it, the difference to the reference arm."""
-    if not known(row["accuracy"]):
+    if not is_known(row["accuracy"]):
         return "no result"
     return f"{percent(row['accuracy'])}\n{_difference(row)}"
 
@@ -60,7 +60,7 @@ def _difference(row: pd.Series) -> str:
     if row["is_reference"]:
         return "reference"
     difference = points(row["difference"], row["difference_low"], row["difference_high"])
-    return difference if known(row["difference"]) else "undecided"
+    return difference if is_known(row["difference"]) else "undecided"
 
 
 def _below(rows: pd.DataFrame) -> list[str]:
@@ -72,6 +72,6 @@ def _below(rows: pd.DataFrame) -> list[str]:
 
 
 def _cost(row: pd.Series) -> str:
-    tokens = f"{count(row['tokens'])} tokens" if known(row["tokens"]) else "no tokens"
-    parameters = f"{short_count(row['parameters'])} param." if known(row["parameters"]) else "not counted"
+    tokens = f"{count(row['tokens'])} tokens" if is_known(row["tokens"]) else "no tokens"
+    parameters = f"{short_count(row['parameters'])} param." if is_known(row["parameters"]) else "not counted"
     return f"{tokens}\n{parameters}"

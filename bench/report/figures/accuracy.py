@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
+from bench.analysis.format import short_count
 from bench.analysis.frames import split
 from bench.analysis.seeds import COMPLETE
 from bench.report.figures.drawing import (
@@ -28,7 +29,6 @@ from bench.report.figures.drawing import (
     style,
 )
 from bench.report.layout import Panel, panels
-from bench.report.wording import short_count
 
 _SCRATCH_FILL, _MISSING_FILL = "left", "white"
 """Half filled, and hollow."""

@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.analysis.comparison import SCRATCH
+from bench.analysis.format import short_count
 from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, COSTS, FRONT
 from bench.analysis.seeds import COMPLETE
 from bench.report.figures.drawing import DASHES, Dashes, colour, columns, grid, marker, model_handle, style, tint
 from bench.report.layout import pretraining_name
-from bench.report.wording import short_count
 
 AXES = {
     "images_per_second": "Images/s in inference (more is better)",

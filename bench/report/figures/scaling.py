@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from bench.analysis.format import short_count
 from bench.analysis.ladder.growth import Growth
 from bench.analysis.stats.scaling import Curve
 from bench.report.figures.drawing import DASHES, Dashes, colour, columns, grid, marker, model_handle, style
 from bench.report.findings import OnTarget
-from bench.report.wording import short_count
 
 _POINTS = 60
 """Of a drawn curve."""

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.frames import split
 from bench.report.figures.drawing import colour, grid, marker, style
-from bench.report.wording import family_name
+from bench.report.layout import family_name
 
 _MOST_MARKERS = 24
 _TITLES: dict[Hashable, str] = {"pretrain": "Pretraining", "transfer": "Fine-tuning"}

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bench.analysis.claims import Judgement
+from bench.analysis.format import ABSENT
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.page import Cell, Section, Table
-from bench.report.wording import ABSENT
 
 _HOW = (
     "Each claim is judged by an interval, but for what is exact (C8): supported where it lies wholly within the "

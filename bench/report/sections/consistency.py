@@ -1,5 +1,6 @@
 """The section on whose errors are alike."""
 
+from bench.analysis.format import ABSENT, decimal, percent, plural
 from bench.analysis.ladder.error_consistency import NO_ANSWERS, Likeness
 from bench.analysis.stats.consistency import Consistency
 from bench.analysis.stats.intervals import LEVEL
@@ -7,7 +8,6 @@ from bench.report.findings import Findings, at_largest
 from bench.report.ladder_pictures import LadderPictures
 from bench.report.layout import heading
 from bench.report.page import Cell, Section, Table
-from bench.report.wording import ABSENT, decimal, percent, plural
 
 _MEANING = (
     "Error consistency (Geirhos et al. 2020) is Cohen's kappa of right and wrong at the largest rung, within each "

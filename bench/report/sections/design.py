@@ -8,26 +8,18 @@ import pandas as pd
 import yaml
 
 from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.format import ABSENT, count, duration, is_known, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base
+from bench.report.layout import MATCHED, family_name
 from bench.report.page import Section, Table
-from bench.report.wording import (
-    ABSENT,
-    MATCHED,
-    count,
-    family_name,
-    known,
-    seconds,
-    short_count,
-    text,
-)
 
 _AMOUNTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "images": ("images seen", count),
     "flops": ("training FLOPs", short_count),
-    "seconds": ("training time", seconds),
+    "seconds": ("training time", duration),
 }
 """What budgets are of, and how their amounts read, by `match`."""
 _VALIDATION = {
@@ -220,5 +212,5 @@ def _ladder(ladder: Mapping[str, Any]) -> str:
         for name, rung in ladder.get("named", {}).items()
     }
     sizes = ", ".join(named.get(size) or count(size) for size in ladder["subsets"])
-    classes = f" ({count(corpus['classes'])} classes)" if known(corpus.get("classes")) else ""
+    classes = f" ({count(corpus['classes'])} classes)" if is_known(corpus.get("classes")) else ""
     return f"{corpus['name']}{classes}: {sizes} images"

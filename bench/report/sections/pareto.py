@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bench.analysis.format import ABSENT, count, is_known, short_count, three_digits
 from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, FRONT, UNDECIDED
 from bench.analysis.stats.intervals import LEVEL
@@ -9,7 +10,6 @@ from bench.report.layout import Panel, panels, pretraining_name
 from bench.report.machines import Machine
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.sections.results import accuracy_cell
-from bench.report.wording import ABSENT, count, known, short_count, three_digits
 
 _COSTS = {
     "images_per_second": ("Images/s", three_digits),
@@ -83,6 +83,6 @@ def _table(panel: Panel) -> Table:
 
 def _cost(row: pd.Series) -> str | Cell:
     """A cost, and the row's place by it."""
-    if not known(row["value"]):
+    if not is_known(row["value"]):
         return ABSENT
     return Cell(_COSTS[row["cost"]][1](row["value"]), row["place"])

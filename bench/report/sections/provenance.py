@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
+from bench.analysis.format import ABSENT, count, duration, is_known, plural, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.runs import costs
 from bench.report.layout import pretraining_name, target_name
 from bench.report.page import Cell, Section, Table
-from bench.report.wording import ABSENT, count, known, plural, seconds, short_count, text
 
 _VERSIONS = ["python", "torch", "torchvision", "timm", "numpy", "pandas"]
 _MACHINE = ["device", "precision", "threads", "repeats", "processor", "platform"]
@@ -152,9 +152,9 @@ def cost(runs: pd.DataFrame) -> Section:
             count(row["num_runs"]),
             count(row["images_seen"]),
             short_count(row["images_per_second"]),
-            seconds(row["train_seconds"]),
+            duration(row["train_seconds"]),
             short_count(row["training_flops"]),
-            f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB" if known(row["peak_memory_bytes"]) else ABSENT,
+            f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB" if is_known(row["peak_memory_bytes"]) else ABSENT,
         )
         for _, row in costs(runs).iterrows()
     )
@@ -197,7 +197,7 @@ def _run_target(row: pd.Series) -> str:
     """A run's target, with the shots of a probe."""
     if row["kind"] != "probe":
         return text(row["target"])
-    return target_name(row["target"], "k-shot" if known(row["shots"]) else "linear", row["shots"])
+    return target_name(row["target"], "k-shot" if is_known(row["shots"]) else "linear", row["shots"])
 
 
 def _seeds(cells: pd.DataFrame) -> str:
@@ -213,5 +213,5 @@ def _values(runs: pd.DataFrame, name: str) -> dict[str, int]:
     if name not in runs:
         return {}
     attempted = runs[runs["status"] != "not_run"]
-    values = [str(value) for value in attempted[name] if known(value)]
+    values = [str(value) for value in attempted[name] if is_known(value)]
     return {value: values.count(value) for value in sorted(set(values))}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.format import ABSENT, text
+from bench.report.layout import family_name
 from bench.report.page import Section, Table
 from bench.report.sections.design import has_own_models, starts_somewhere
-from bench.report.wording import ABSENT, family_name, text
 
 
 def recipes(suite: Mapping[str, Any]) -> Section:

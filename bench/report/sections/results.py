@@ -6,26 +6,14 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.format import ABSENT, count, decimal, is_known, pairs_and_p, percent, plural, points, text
 from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
 from bench.analysis.seeds import COMPLETE
 from bench.analysis.stats.intervals import LEVEL
-from bench.report.layout import by_transfer, heading, lines, panels, pretraining_name
+from bench.report.layout import AS_MUCH, by_transfer, heading, interval_over, lines, panels, pretraining_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import Pictures
-from bench.report.wording import (
-    ABSENT,
-    AS_MUCH,
-    count,
-    decimal,
-    interval_over,
-    known,
-    pairs,
-    percent,
-    plural,
-    points,
-    text,
-)
 
 _UNDECIDED = "undecided: "
 _NO_GAIN = "Probes train no network, so they have no row from scratch, and no gain over one."
@@ -137,11 +125,11 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: dict[str, flo
 def accuracy_cell(row: pd.Series) -> Cell:
     """`92.3 ± 1.2 %` with the number of seeds, what is missing, and whether its runs noted something."""
     notes = [plural(int(row["num_seeds"]), "seed")] if row["num_seeds"] else []
-    if row["num_seeds"] and not known(row["low"]):
+    if row["num_seeds"] and not is_known(row["low"]):
         notes.append("no interval")
     if row["status"] != COMPLETE:
         notes.append(row["status"])
-    if known(row["notes"]):
+    if is_known(row["notes"]):
         notes.append("see notes")
     accuracy = percent(row["accuracy"], row["low"], row["high"])
     return Cell(accuracy, "; ".join(notes), doubtful=row["status"] != COMPLETE)
@@ -154,10 +142,10 @@ def gain_cell(row: pd.Series) -> Cell:
 
 def _paired_cell(row: pd.Series, name: str) -> Cell:
     why = row[f"{name}_status"].removeprefix(_UNDECIDED)
-    if not known(row[name]):
+    if not is_known(row[name]):
         return Cell("undecided", why, doubtful=True)
     difference = points(row[name], row[f"{name}_low"], row[f"{name}_high"])
-    tested = pairs(int(row["num_pairs"]), int(row["pairs_needed"]), row[f"{name}_p"])
+    tested = pairs_and_p(int(row["num_pairs"]), int(row["pairs_needed"]), row[f"{name}_p"])
     return Cell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
+from bench.analysis.format import ABSENT, count, decimal, plural, points, short_count
 from bench.analysis.ladder.crossings import Crossing
 from bench.analysis.ladder.growth import Duel, Growth
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.scaling import LawCurve
 from bench.report.findings import Findings, OnTarget
 from bench.report.ladder_pictures import LadderPictures, Name
-from bench.report.layout import heading
+from bench.report.layout import heading, interval_over
 from bench.report.page import Cell, Picture, Section, Table
-from bench.report.wording import ABSENT, count, decimal, interval_over, plural, points, short_count
 
 _NO_LADDER = (
     "No ladder has two rungs of equal class count, so there is no trend and no crossing to read: rungs that differ in "

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bench.analysis.format import ABSENT, is_known, plural, three_digits
 from bench.analysis.frames import split
 from bench.analysis.speed import ranking_changes, standings
 from bench.analysis.speed_columns import OURS
@@ -9,7 +10,6 @@ from bench.analysis.stats.intervals import LEVEL
 from bench.report.machines import Machine
 from bench.report.page import Cell, Section, Table
 from bench.report.sections.speed_tables import interval_in_words, latency_table, rate_table, untried_table
-from bench.report.wording import ABSENT, known, plural, three_digits
 from bench.store.speed_file import SPEED_PROTOCOL
 
 _VERSIONS = ["python", "torch", "timm", "torchvision"]
@@ -118,7 +118,7 @@ def _ranks(rows: pd.DataFrame) -> dict[str, str | Cell]:
     ours = rows[rows["implementation"] == OURS]
     ranks = ours["images_per_second"].rank(ascending=False, method="min")
     return {
-        model: Cell(f"{rank:.0f}", f"{three_digits(rate)}/s") if known(rank) else Cell(ABSENT, "did not run", True)
+        model: Cell(f"{rank:.0f}", f"{three_digits(rate)}/s") if is_known(rank) else Cell(ABSENT, "did not run", True)
         for model, rank, rate in zip(ours["model"], ranks, ours["images_per_second"], strict=True)
     }
 

@@ -5,9 +5,19 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from bench.analysis.format import (
+    ABSENT,
+    byte_size,
+    count,
+    duration,
+    is_known,
+    percent,
+    plural,
+    short_count,
+    three_digits,
+)
 from bench.analysis.frames import split
 from bench.report.page import Cell, Table
-from bench.report.wording import ABSENT, count, known, mebibytes, percent, plural, seconds, short_count, three_digits
 
 _NOT_RUN = {"out_of_memory": "out of memory"}
 
@@ -28,7 +38,9 @@ def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
         "Images/s": _rate,
         "Times the reference": _ratio,
         **(
-            {"Per million images": lambda row: seconds(row["seconds_per_million_images"])} if task == "training" else {}
+            {"Per million images": lambda row: duration(row["seconds_per_million_images"])}
+            if task == "training"
+            else {}
         ),
         "Parameters": _size,
         "Peak memory": _memory,
@@ -83,7 +95,7 @@ def settings_in_words(rows: pd.DataFrame) -> str:
 
 def interval_in_words(low: float, high: float) -> str:
     """`1.21 to 1.27`, on one line, or that there is none."""
-    if not known(low):
+    if not is_known(low):
         return "no interval"
     return f"{three_digits(low)} to {three_digits(high)}".replace(" ", "\N{NO-BREAK SPACE}")
 
@@ -130,7 +142,7 @@ def _ratio(row: pd.Series) -> str | Cell:
     """`1.24` and its interval; the reference is 1 by definition."""
     if row["is_reference"]:
         return "reference"
-    if not known(row["reference_ratio"]):
+    if not is_known(row["reference_ratio"]):
         return ABSENT
     low, high = row["reference_ratio_low"], row["reference_ratio_high"]
     return Cell(three_digits(row["reference_ratio"]), interval_in_words(low, high))
@@ -144,7 +156,7 @@ def _size(row: pd.Series) -> Cell:
 def _memory(row: pd.Series) -> str | Cell:
     """The most that tensors hold, and what a step keeps of activations."""
     kept = row["activation_memory_bytes"]
-    return Cell(mebibytes(row["peak_memory_bytes"]), f"activations {mebibytes(kept)}" if known(kept) else "")
+    return Cell(byte_size(row["peak_memory_bytes"]), f"activations {byte_size(kept)}" if is_known(kept) else "")
 
 
 def _milliseconds(row: pd.Series, name: str) -> str | Cell:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from bench.analysis.format import count, decimal, percent, plural
 from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, Together, at_largest
 from bench.report.ladder_pictures import LadderPictures
-from bench.report.layout import heading
+from bench.report.layout import heading, interval_over
 from bench.report.page import Cell, Section, Table
-from bench.report.wording import count, decimal, interval_over, percent, plural
 
 Rows = tuple[tuple[str | Cell, ...], ...]
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.format import count, duration, percent, plural, short_count
 from bench.analysis.frames import split
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.drawing import save
 from bench.report.figures.tuning import tuning_figure
+from bench.report.layout import family_name
 from bench.report.page import Cell, Picture, Section, Table
 from bench.report.pictures import FOLDER
-from bench.report.wording import count, family_name, percent, plural, seconds, short_count
 
 _SHOWN = "Expected best validation accuracy against the number of trials"
 _PICTURE = Picture(f"{FOLDER}/tuning", f"{_SHOWN}, for each family; the last point is the best of all.", _SHOWN)
@@ -120,7 +121,7 @@ def _spent(trials: pd.DataFrame) -> Table:
             *(count((own["status"] == status).sum()) for status in shown),
             count(_total(own["images_seen"])),
             short_count(_total(own["training_flops"])),
-            seconds(_total(own["train_seconds"])),
+            duration(_total(own["train_seconds"])),
         )
         for (stage, family, _), own in split(trials, _STUDY)
     )

@@ -177,7 +177,7 @@ def test_no_crossing_is_read_from_rungs_that_differ_in_classes(study: Study, jud
 def test_the_difference_moves_with_the_size(study: Study, judge: Judge, gain: float, verdict: str) -> None:
     found = judge(study.ladder(turning(1e5, vit=gain)).evidence(), "C11")
     assert found.verdict == verdict
-    assert found.unit == "points a tenfold"
+    assert found.unit == "points per decade"
     assert found.estimate == pytest.approx(gain, abs=0.003)
 
 

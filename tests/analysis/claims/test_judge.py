@@ -269,7 +269,7 @@ def test_the_table_and_the_json_hold_figures_in_their_units(study: Study) -> Non
     assert list(table.columns) == list(COLUMNS)
     row = table.set_index("claim").loc["C11"]
     assert row["estimate"] == pytest.approx(2.0, abs=0.4)
-    assert row["unit"] == "points a tenfold"
+    assert row["unit"] == "points per decade"
     assert (row["num_pairs"], row["num_seeds"], row["verdict"]) == (5, 5, "supported")
     assert len(row["keys"].split()) == 2 * 5 * 3 * 3
     text = json.dumps([as_json(one) for one in found], allow_nan=False)

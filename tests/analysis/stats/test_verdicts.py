@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.analysis.claims.quantities import judged, words
-from bench.analysis.claims.words import Unit
+from bench.analysis.format import Unit
 from bench.analysis.stats.crossed import SEEDS, Estimate
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level

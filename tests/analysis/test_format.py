@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from bench.report.wording import interval_over, pairs
+from bench.analysis.format import pairs_and_p
+from bench.report.layout import interval_over
 
 
 @pytest.mark.parametrize(
@@ -18,8 +19,8 @@ from bench.report.wording import interval_over, pairs
         (6, 6, math.nan, "6 pairs"),
     ],
 )
-def test_pairs(num_pairs: int, needed: int, p_value: float, words: str) -> None:
-    assert pairs(num_pairs, needed, p_value) == words
+def test_pairs_and_p(num_pairs: int, needed: int, p_value: float, words: str) -> None:
+    assert pairs_and_p(num_pairs, needed, p_value) == words
 
 
 def test_interval_over() -> None:

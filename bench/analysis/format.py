@@ -1,0 +1,174 @@
+"""Turns numbers into the text that pages, figures, terminals and messages show.
+
+A value that was not measured is a dash, never a zero. Loads neither pandas nor SciPy, since every command needs it.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from bench.analysis.stats.intervals import Interval
+
+Unit = Literal["points", "points per decade", "images", "times", "share"]
+"""Of a claim's quantity: percentage points, points per tenfold of images, pretraining images, a ratio, a share of 1."""
+ABSENT = "\N{EN DASH}"
+_PREFIXES = (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
+_BYTES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+
+
+def is_known(value: Any) -> bool:
+    """Return whether a value was measured: it is neither None, NA, NaN nor an empty text."""
+    try:
+        return value is not None and value != "" and bool(value == value)
+    except TypeError:  # pandas.NA has no truth value
+        return False
+
+
+def text(value: Any) -> str:
+    """Return a value as it stands, or a dash."""
+    return str(value) if is_known(value) else ABSENT
+
+
+def count(value: Any) -> str:
+    """Return a whole number with all digits: `207,146`."""
+    return f"{int(value):,}" if is_known(value) else ABSENT
+
+
+def short_count(value: Any, digits: int = 3) -> str:
+    """Return a whole number to a few digits: `1,024`, `207 k`, `3.31 M`."""
+    if not is_known(value):
+        return ABSENT
+    for prefix, size in _PREFIXES:
+        if value >= max(size, 1e4):
+            return f"{value / size:.{digits}g} {prefix}"
+    return count(value)
+
+
+def decimal(value: Any, places: int = 3) -> str:
+    """Return a number with fixed decimal places: `0.128`."""
+    return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+
+
+def signed(value: Any, places: int = 1) -> str:
+    """Return a number with its sign and fixed decimal places: `+2.9`."""
+    return f"{value:+.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+
+
+def three_digits(value: Any) -> str:
+    """Return a measured number to three digits, or as a whole number from 100 on: `0.900`, `1.24`, `2,400`."""
+    if not is_known(value):
+        return ABSENT
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
+
+
+def percent(mean: Any, low: float = math.nan, high: float = math.nan, *, places: int = 1) -> str:
+    """Return a share of 1 in percent, with half of its interval's width if that is known: `92.3 ± 1.2 %`."""
+    return f"{_plus_minus(decimal(100 * mean, places), low, high)} %" if is_known(mean) else ABSENT
+
+
+def points(mean: Any, low: float = math.nan, high: float = math.nan) -> str:
+    """Return a difference of accuracies in percentage points, as `percent` does an accuracy: `+2.9 ± 1.1`."""
+    return _plus_minus(signed(100 * mean), low, high) if is_known(mean) else ABSENT
+
+
+def bounds(low: Any, high: Any, show: Callable[[Any], str] = three_digits) -> str:
+    """Return the two ends of an interval: `1.21 to 1.27`."""
+    return f"{show(low)} to {show(high)}" if is_known(low) and is_known(high) else "no interval"
+
+
+def percent_change(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Return a ratio of two times as a change in percent, with its interval if known: `+3.1 % (+2.0 to +4.2)`."""
+    change = f"{_change(ratio)} %"
+    return f"{change} ({bounds(low, high, _change)})" if is_known(low) else change
+
+
+def p_value(value: Any) -> str:
+    """Return a p-value with its sign: `p = 0.031`, `p < 0.001`."""
+    if not is_known(value):
+        return ABSENT
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def duration(seconds: Any) -> str:
+    """Return a duration: `42.5 s`, `3.5 min`, `2.1 h`. An estimate is best rounded to whole seconds before."""
+    if not is_known(seconds):
+        return ABSENT
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def byte_size(num_bytes: Any) -> str:
+    """Return an amount of memory or storage: `512 B`, `5.70 MiB`, `1.21 GiB`."""
+    if not is_known(num_bytes):
+        return ABSENT
+    for unit, size in _BYTES:
+        if num_bytes >= size:
+            return f"{three_digits(num_bytes / size)} {unit}"
+    return f"{num_bytes:.0f} B"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 seed`, `3 seeds`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as in a sentence: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Return how many names there are, and the first of them: `5 (a; b; c; …)`."""
+    return f"{len(names)} ({'; '.join([*names[:most], *(['…'] if len(names) > most else [])])})"
+
+
+def pairs_and_p(num_pairs: int, num_needed: int, p: Any) -> str:
+    """Return how many pairs a difference rests on, and the p-value of its test of signs if it has one.
+
+    `8 pairs, p = 0.031`. Too few pairs for the test to reject are named with the number that it needs: `3 of 6 pairs`.
+    """
+    if is_known(p):
+        return f"{plural(num_pairs, 'pair')}, {p_value(p)}"
+    return f"{num_pairs} of {num_needed} pairs" if num_pairs < num_needed else plural(num_pairs, "pair")
+
+
+def in_unit(value: float, unit: str) -> float:
+    """Return a value as its unit counts: accuracies are shares of 1, and points are hundredths of that."""
+    return 100 * value if unit.startswith("points") else value
+
+
+def quantity(value: float, unit: Unit) -> str:
+    """Return a claim's quantity without its unit: `-3.1`, `98,000,000`, `0.45`; `open` if it is infinite."""
+    if not is_known(value):
+        return "unknown"
+    if math.isinf(value):
+        return "open"
+    if unit == "images":
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if unit == "times" else signed(in_unit(value, unit))
+
+
+def quantity_interval(interval: "Interval", unit: Unit) -> str:
+    """Return a claim's quantity with its unit and interval: `-3.1 points (-5.0 to -1.2)`."""
+    if unit == "share":
+        return f"{100 * interval.mean:.4g} %"
+    shown = f"{quantity(interval.mean, unit)} {unit}"
+    if not (is_known(interval.low) and is_known(interval.high)):
+        return shown
+    return f"{shown} ({bounds(interval.low, interval.high, lambda end: quantity(end, unit))})"
+
+
+def finite_or_none(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers as JSON has them: null in place of NaN and infinity."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _change(ratio: float) -> str:
+    return signed(100 * (ratio - 1))
+
+
+def _plus_minus(mean: str, low: float, high: float) -> str:
+    return f"{mean} ± {50 * (high - low):.1f}" if is_known(low) and is_known(high) else mean

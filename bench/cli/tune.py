@@ -12,7 +12,7 @@ from bench.cli.progress import SuiteProgress
 from bench.cli.run import Place
 from bench.cli.signals import Terminated, told_by_sigterm
 from bench.config.resolved import ResolvedSuite
-from bench.config.search_space import Point, ResolvedTuning
+from bench.config.search_space import ResolvedTuning
 from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
@@ -22,8 +22,7 @@ from bench.runner.pool.pool import Workers, default_workers
 from bench.store.repair import repair
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store
-from bench.tuning.halving import NOT_RUN, Due, Followed, follow
-from bench.tuning.points import draw_points
+from bench.tuning.halving import NOT_RUN, Due, StudyState, study_states
 from bench.tuning.studies import in_words, studies_of
 from bench.tuning.trials import trials_table
 
@@ -38,8 +37,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
     """Make the trials of a suite; returns whether a family or stage has no choice, or a trial failed.
 
     Raises:
-        InputError: the suite asks for no tuning, its trials have to be drawn and Optuna is not installed, or the
-            results that lie there are another suite's.
+        InputError: the suite asks for no tuning, or the results that lie there are another suite's.
         KeyboardInterrupt, Terminated: trials under way lie in checkpoints.
     """
     check_tracker(place.options.tracker)
@@ -52,7 +50,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
     check_trials_belong(root, suite)
     store = open_trials(tuning_store(root).root)
     keep_suite(store, suite)
-    trials = Trials(suite.untuned(), draw_points(suite.tuning, store), store, is_adopted=_is_adopted(root))
+    trials = Trials(suite.untuned(), store, is_adopted=_is_adopted(root))
     console.print(_summary(suite, suite.tuning, store), highlight=False, soft_wrap=True)
     try:
         with told_by_sigterm():
@@ -62,7 +60,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
         console.print(f"{said}the same command goes on from here", soft_wrap=True)
         raise
     finally:
-        followed = survey(suite, suite.tuning, store)
+        followed = survey(suite, store)
         store.write_tables({"trials": trials_table(followed)})
     return _conclude(followed, store, console)
 
@@ -73,17 +71,17 @@ class Trials:
     Once the suite was run with what they chose, failures stay as they are: another choice would make another suite.
     """
 
-    def __init__(self, suite: ResolvedSuite, points: Sequence[Point], store: Store, *, is_adopted: bool) -> None:
-        self.suite, self.points, self.store = suite, points, store
+    def __init__(self, suite: ResolvedSuite, store: Store, *, is_adopted: bool) -> None:
+        self.suite, self.store = suite, store
         self.tried_again = (NOT_RUN,) if is_adopted else (NOT_RUN, *TRIED_AGAIN)
         self.tried: set[str] = set()
         self.timings: dict[Alike, Timing] = {}
 
-    def due(self) -> list[tuple[Followed, list[Due]]]:
+    def due(self) -> list[tuple[StudyState, list[Due]]]:
         """What is to be run next, by study."""
         found = [
             (one, [due for due in one.due if due.run.key not in self.tried])
-            for one in follow(self.suite, self.points, self._look)
+            for one in study_states(self.suite, self._look)
         ]
         return [(one, due) for one, due in found if due]
 
@@ -131,7 +129,7 @@ def _make(trials: Trials, place: Place, console: Console) -> None:
 
 
 def _run_all(
-    due: list[tuple[Followed, list[Due]]], trials: Trials, workers: Workers, place: Place, console: Console
+    due: list[tuple[StudyState, list[Due]]], trials: Trials, workers: Workers, place: Place, console: Console
 ) -> None:
     """Do all runs that are due, after those that they start from, should these have been damaged."""
     for one, own in due:
@@ -157,7 +155,7 @@ def _name(due: Due) -> str:
     return f"trial {due.trial.number} ({in_words(due.trial.point)})"
 
 
-def _conclude(followed: Sequence[Followed], store: Store, console: Console) -> bool:
+def _conclude(followed: Sequence[StudyState], store: Store, console: Console) -> bool:
     failed = {
         run.key: (run, record)
         for one in followed
@@ -173,7 +171,7 @@ def _conclude(followed: Sequence[Followed], store: Store, console: Console) -> b
     return bool(failed) or any(one.missing for one in followed)
 
 
-def _choice(followed: Followed) -> str:
+def _choice(followed: StudyState) -> str:
     """What a study chose, or why there is no choice, and how its trials ended."""
     best, ended = followed.best, Counter(trial.status for trial in followed.trials)
     trials = ", ".join(f"{number} {status}" for status, number in sorted(ended.items()))

@@ -9,7 +9,7 @@ from bench.config.resolved import ResolvedSuite
 from bench.plan.run import Run
 from bench.store.store import Store
 from bench.tuning.choice import survey, tuning_store
-from bench.tuning.halving import NOT_RUN, PRUNED, Followed
+from bench.tuning.halving import NOT_RUN, PRUNED, StudyState
 
 DONE = ("ok", PRUNED)
 """Trials that came to their end: after the whole budget, or given up before as the rules have it."""
@@ -50,7 +50,7 @@ def tuning_status(store: Store) -> TuningStatus | None:
     suite = trials.suite() if trials.has_suite else store.suite()
     if suite.tuning is None:
         return None
-    followed = survey(suite, suite.tuning, trials)
+    followed = survey(suite, trials)
     running = tuple(one for one in runs_under_way(trials, _runs(followed)) if one.is_held)
     counts = {str(one.study): dict(Counter(trial.status for trial in one.trials)) for one in followed}
     return TuningStatus(counts, running, bool(followed) and all(one.best for one in followed))
@@ -68,7 +68,7 @@ def tuning_lines(status: TuningStatus) -> Iterator[str]:
         yield f"  {study}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in statuses.items())
 
 
-def _runs(followed: tuple[Followed, ...]) -> dict[str, Run]:
+def _runs(followed: tuple[StudyState, ...]) -> dict[str, Run]:
     """By key, all runs of trials that were made or are to be made next."""
     made = (run for one in followed for trial in one.trials for run in trial.runs)
     return {run.key: run for run in (*made, *(due.run for one in followed for due in one.due))}

@@ -80,7 +80,7 @@ def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
     """The table of a tuning, where the suite asks for one."""
     if suite.tuning is None:
         return {}
-    return {"trials": trials_table(survey(suite, suite.tuning, tuning_store(store.root)))}
+    return {"trials": trials_table(survey(suite, tuning_store(store.root)))}
 
 
 def runs_outside_suite(store: Store) -> list[str]:

@@ -1,13 +1,11 @@
-"""What the trials in a suite's store chose, and what a suite that demands it lacks. Imports no torch, nor Optuna."""
+"""What the trials in a suite's store chose, and what is missing in a suite that has to be tuned. Imports no torch."""
 
 from pathlib import Path
 
 from bench.config.resolved import ResolvedSuite
-from bench.config.search_space import ResolvedTuning
 from bench.errors import InputError
 from bench.store.store import Record, Store
-from bench.tuning.halving import NOT_RUN, Followed, chosen, follow
-from bench.tuning.points import kept_points
+from bench.tuning.halving import NOT_RUN, StudyState, chosen, study_states
 
 
 def tuning_store(root: Path) -> Store:
@@ -19,19 +17,20 @@ def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
     """The suite with what its trials chose in its recipes; as it is written where they are not all done."""
     if suite.tuning is None:
         return suite
-    choice = chosen(survey(suite, suite.tuning, tuning_store(root)))
+    choice = chosen(survey(suite, tuning_store(root)))
     return suite.tuned(choice) if choice else suite
 
 
-def survey(suite: ResolvedSuite, tuning: ResolvedTuning, store: Store) -> tuple[Followed, ...]:
-    """How far every study is; nothing before the points are drawn."""
-    points = kept_points(tuning, store)
+def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:
+    """Return the state of every study, read from the records in a store of trials; empty before the first trial."""
+    if not store.has_suite:
+        return ()
 
     def look(key: str) -> Record | None:
         record = store.look(key)
         return record if record is not None and record["status"] != NOT_RUN else None
 
-    return follow(suite.untuned(), points, look) if points is not None else ()
+    return study_states(suite.untuned(), look)
 
 
 def check_tuned(suite: ResolvedSuite, root: Path) -> None:
@@ -42,8 +41,9 @@ def check_tuned(suite: ResolvedSuite, root: Path) -> None:
     """
     if suite.tuning is None or suite.tuning.chosen or not suite.tuning.required:
         return
-    lacking = [f"{one.study} ({one.missing})" for one in survey(suite, suite.tuning, tuning_store(root)) if one.missing]
-    untuned = ", ".join(lacking) or "every family, since no trial was made"
+    states = survey(suite, tuning_store(root))
+    lacking = ", ".join(f"{state.study} ({state.missing})" for state in states if state.missing)
+    untuned = lacking or "every family, since no trial was made"
     raise InputError(
         f"suite {suite.name} demands to be tuned (tuning.required: true), and is not: {untuned}. `bench tune` of this "
         f"suite makes what is missing, in {tuning_store(root).root}"

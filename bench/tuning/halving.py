@@ -16,6 +16,7 @@ from bench.config.search_space import Chosen, Point
 from bench.errors import InputError
 from bench.plan.run import Run
 from bench.store.store import Record
+from bench.tuning.points import draw_points
 from bench.tuning.studies import Study, studies_of, trial_runs
 
 WORST = 0.0
@@ -61,7 +62,7 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Followed:
+class StudyState:
     """A study as it stands."""
 
     study: Study
@@ -96,29 +97,30 @@ class Followed:
         return f"{len(self.due)} runs of its {len(self.trials)} trials are to be done"
 
 
-def follow(suite: ResolvedSuite, points: Sequence[Point], look: Look) -> tuple[Followed, ...]:
+def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
     """All studies of a suite as they stand; a transfer begins once its family's pretraining is chosen.
 
     Args:
         suite: with its recipes as written.
-        points: of the trials.
         look: finds records.
     """
-    found: list[Followed] = []
+    assert suite.tuning is not None, "the suite asks for no tuning"
+    points = draw_points(suite.tuning)
+    states: list[StudyState] = []
     pretrained: dict[str, Trial | None] = {}
     for study in studies_of(suite):
         start = pretrained.get(study.family) if study.external is None else None
         if study.stage == "transfer" and study.external is None and start is None:
-            found.append(Followed(study, _untouched(points)))
+            states.append(StudyState(study, _untouched(points)))
             continue
         followed = _follow(suite, study, points, look, start.runs[-1] if start and study.stage == "transfer" else None)
         if study.stage == "pretrain":
             pretrained[study.family] = followed.best
-        found.append(followed)
-    return tuple(found)
+        states.append(followed)
+    return tuple(states)
 
 
-def chosen(followed: Sequence[Followed]) -> tuple[Chosen, ...]:
+def chosen(followed: Sequence[StudyState]) -> tuple[Chosen, ...]:
     """What every study chose; nothing as long as one lacks, since to tune some families alone would be unequal."""
     best = [(one.study, one.best) for one in followed]
     if any(trial is None for _, trial in best):
@@ -143,7 +145,7 @@ def _untouched(points: Sequence[Point]) -> tuple[Trial, ...]:
     return tuple(Trial(number, point) for number, point in enumerate(points))
 
 
-def _follow(suite: ResolvedSuite, study: Study, points: Sequence[Point], look: Look, start: Run | None) -> Followed:
+def _follow(suite: ResolvedSuite, study: Study, points: Sequence[Point], look: Look, start: Run | None) -> StudyState:
     """Give each trial its shares of the budget, one after another, as far as the records go."""
     assert suite.tuning is not None, "the suite asks for no tuning"
     left, given_up = list(_untouched(points)), list[Trial]()
@@ -153,14 +155,14 @@ def _follow(suite: ResolvedSuite, study: Study, points: Sequence[Point], look: L
         due = {one.run.key: one for one in reversed(asked) if one.run.key not in found}
         if due:
             waiting = [replace(trial, status=NOT_RUN) for trial in left]
-            return Followed(study, _in_order(given_up + waiting), tuple(reversed(due.values())), share, start)
+            return StudyState(study, _in_order(given_up + waiting), tuple(reversed(due.values())), share, start)
         judged = [_judged(trial, [one.run for one in asked if one.trial is trial], found, share) for trial in left]
         ok = sorted((trial for trial in judged if trial.status == "ok"), key=lambda trial: trial.rank)
         num_left = ceil(len(judged) / 2) if share < 1 else len(judged)
         left = list(_in_order(ok[:num_left]))
         given_up += [trial for trial in judged if trial.status != "ok"]
         given_up += [replace(trial, status=PRUNED) for trial in ok[num_left:]]
-    return Followed(study, _in_order(given_up + left), starts_from=start)
+    return StudyState(study, _in_order(given_up + left), starts_from=start)
 
 
 def _in_order(trials: list[Trial]) -> tuple[Trial, ...]:

@@ -1,4 +1,4 @@
-"""The table `trials`: a row a trial of every study, as `docs/schema.md` describes it. Imports no torch, nor Optuna."""
+"""The table `trials`: a row a trial of every study, as `docs/schema.md` describes it. Imports no torch."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.tuning.halving import NOT_RUN, Followed, Trial
+from bench.tuning.halving import NOT_RUN, StudyState, Trial
 
 COSTS = ("images_seen", "training_flops", "train_seconds")
 TYPES = {"score": "float64", "loss": "float64", "share": "float64", "is_chosen": "bool"} | {
@@ -18,13 +18,13 @@ TYPES = {"score": "float64", "loss": "float64", "share": "float64", "is_chosen":
 COLUMNS = ["stage", "family", "model", "trial", "point", "status", "reason", "share", "score", "loss", "is_chosen"]
 
 
-def trials_table(followed: Sequence[Followed]) -> pd.DataFrame:
+def trials_table(followed: Sequence[StudyState]) -> pd.DataFrame:
     """One row a trial, study by study."""
     rows = [_row(one, trial) for one in followed for trial in one.trials]
     return pd.DataFrame(rows, columns=[*COLUMNS, *COSTS, "keys"]).astype(TYPES)
 
 
-def _row(followed: Followed, trial: Trial) -> dict[str, Any]:
+def _row(followed: StudyState, trial: Trial) -> dict[str, Any]:
     is_judged, best = trial.status != NOT_RUN, followed.best
     return {
         "stage": followed.study.stage,

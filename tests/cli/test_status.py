@@ -17,8 +17,7 @@ from bench.plan.run import Run
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store, keep_suite, open_store, open_trials
 from bench.tuning.choice import tuning_store
-from bench.tuning.halving import chosen, follow
-from bench.tuning.points import draw_points
+from bench.tuning.halving import chosen, study_states
 
 
 @pytest.fixture
@@ -126,17 +125,16 @@ def test_trials_are_counted_before_anything_else_is_run_and_beside_it(tunable):
     suite, store = tunable
     trials = open_trials(tuning_store(store.root).root)
     keep_suite(trials, suite)
-    points = draw_points(suite.tuning, trials)
     runs = len(expand(suite).runs)
     lines = said(store).splitlines()
     assert lines[0] == f"{store.root}: {runs} runs: {runs} to do"
     assert lines[1:3] == ["tuning: 4 trials: 0 done, 4 left", "  vit pretrain: 4 not run"]
 
-    (study,) = follow(suite, points, trials.look)
+    (study,) = study_states(suite, trials.look)
     make(trials, study.due[0].run, "diverged")
     for number, due in enumerate(study.due[1:]):
         make(trials, due.run, accuracy=0.1 * number)
-    (study,) = follow(suite, points, trials.look)
+    (study,) = study_states(suite, trials.look)
     folder = trials.running_folder(study.due[0].run.key)
     folder.mkdir(parents=True)
     with acquire(folder):
@@ -150,7 +148,7 @@ def test_trials_are_counted_before_anything_else_is_run_and_beside_it(tunable):
 
     for due in study.due:
         make(trials, due.run)
-    open_store(store.root.parent, suite.tuned(chosen(follow(suite, points, trials.look))))
+    open_store(store.root.parent, suite.tuned(chosen(study_states(suite, trials.look))))
     found = as_dict(suite_status(store))
     assert found["counts"] == {"to do": runs}
     assert found["tuning"] == {

@@ -6,9 +6,9 @@ import pytest
 
 from bench.errors import InputError
 from bench.plan.expand import expand
-from bench.store.store import Outcome, check_trials_belong, open_store, open_trials
+from bench.store.store import Outcome, check_trials_belong, keep_suite, open_store, open_trials
 from bench.tuning.choice import check_tuned, survey, tuned, tuning_store
-from bench.tuning.halving import follow
+from bench.tuning.halving import study_states
 from bench.tuning.points import draw_points
 
 
@@ -19,9 +19,9 @@ def make_trials(tmp_path, invented):
     def make(suite, rounds: int = 9):
         root = tmp_path / suite.name
         store = open_trials(tuning_store(root).root)
-        points = draw_points(suite.tuning, store)
+        keep_suite(store, suite)
         for _ in range(rounds):
-            for one in follow(suite, points, store.look):
+            for one in study_states(suite, store.look):
                 for due in one.due:
                     invented.make(due.run)
                     record = {"schema_version": 1, "run": due.run.resolved(), "data": {}}
@@ -37,7 +37,7 @@ def test_a_suite_is_tuned_once_every_family_and_stage_is(tunable, make_trials, t
     assert tuned(suite, make_trials(suite, rounds=1)) == suite, "pretraining alone"
     root = make_trials(suite)
     found = tuned(suite, root)
-    best = max(point["learning_rate"] for point in draw_points(suite.tuning, tuning_store(root)))
+    best = max(point["learning_rate"] for point in draw_points(suite.tuning))
     assert {one.values["learning_rate"] for one in found.tuning.chosen} == {best}
     assert len(found.tuning.chosen) == 6
     assert {run.settings.learning_rate for run in expand(found).runs} == {best}
@@ -75,10 +75,10 @@ def test_a_suite_that_demands_it_is_refused_with_what_each_family_lacks(tunable,
 def test_a_damaged_record_is_a_trial_that_is_still_to_be_made(tunable, make_trials):
     suite = tunable(models=["vit_pico/8"])
     root = make_trials(suite)
-    key = survey(suite, suite.tuning, tuning_store(root))[-1].trials[0].runs[0].key
+    key = survey(suite, tuning_store(root))[-1].trials[0].runs[0].key
     path = tuning_store(root).run_folder(key) / "record.json"
     path.write_text(path.read_text(encoding="utf-8")[:50], encoding="utf-8")
-    (transfer,) = [one for one in survey(suite, suite.tuning, tuning_store(root)) if one.due]
+    (transfer,) = [one for one in survey(suite, tuning_store(root)) if one.due]
     assert [one.run.key for one in transfer.due] == [key]
     assert tuned(suite, root) == suite
 

@@ -5,11 +5,19 @@ import random
 import pytest
 
 from bench.errors import InputError
-from bench.tuning.halving import chosen, follow
+from bench.tuning import halving
+from bench.tuning.halving import chosen, study_states
 from bench.tuning.trials import trials_table
 
-POINTS = tuple({"learning_rate": rate} for rate in (0.001, 0.002, 0.003, 0.004))
+RATES = (0.001, 0.002, 0.003, 0.004)
 FAILED = {"status": "diverged", "reason": "the loss was nan at step 3", "metrics": {}, "cost": {}}
+
+
+@pytest.fixture(autouse=True)
+def points(monkeypatch):
+    """Give the four trials four learning rates that rise with their numbers."""
+    points = tuple({"learning_rate": rate} for rate in RATES)
+    monkeypatch.setattr(halving, "draw_points", lambda tuning: points)
 
 
 def rates(followed, *statuses: str) -> list[float]:
@@ -19,7 +27,7 @@ def rates(followed, *statuses: str) -> list[float]:
 def make_all(suite, invented, order=lambda due: due) -> list[list[tuple[str, float, float]]]:
     """Make whatever is due until nothing is; returns what that was, round after round."""
     rounds = []
-    while due := [due for one in follow(suite, POINTS, invented.records.get) for due in one.due]:
+    while due := [due for one in study_states(suite, invented.records.get) for due in one.due]:
         for one in order(due):
             invented.make(one.run)
         rounds.append([(str(one.run.stage), one.run.settings.learning_rate, one.run.budget.amount) for one in due])
@@ -28,13 +36,13 @@ def make_all(suite, invented, order=lambda due: due) -> list[list[tuple[str, flo
 
 def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_what_was_chosen(tunable, invented):
     suite = tunable()
-    first = follow(suite, POINTS, invented.records.get)
+    first = study_states(suite, invented.records.get)
     assert [len(one.due) for one in first] == [4, 4, 4, 0, 0, 0], "of transfers none can begin"
     assert not chosen(first)
     assert {one.missing for one in first[3:]} == {"its pretraining is to be chosen first"}
     assert first[0].missing == "4 runs of its 4 trials are to be done"
     make_all(suite, invented)
-    done = follow(suite, POINTS, invented.records.get)
+    done = study_states(suite, invented.records.get)
     assert all(rates(one, "ok") == [0.001, 0.002, 0.003, 0.004] for one in done)
     best = {one.study.family: one.best.runs[-1] for one in done[:3]}
     assert all(one.starts_from == best[one.study.family] for one in done[3:])
@@ -55,7 +63,7 @@ def test_the_better_half_goes_on_after_each_share_and_all_studies_are_halved_ali
         for left, amount in zip(each, amounts, strict=True)
     ]
     assert rounds == expected
-    for one in follow(suite, POINTS, invented.records.get):
+    for one in study_states(suite, invented.records.get):
         assert [trial.status for trial in one.trials] == ["pruned", "pruned", "pruned", "ok"]
         assert [trial.share for trial in one.trials] == [0.25, 0.25, 0.5, 1.0]
         assert [len(trial.runs) for trial in one.trials] == [1, 1, 2, 3]
@@ -65,20 +73,20 @@ def test_the_better_half_goes_on_after_each_share_and_all_studies_are_halved_ali
 def test_nothing_rests_on_the_order_in_which_runs_end(tunable, invented):
     suite = tunable({"halvings": [0.5]})
     make_all(suite, invented)
-    in_order = trials_table(follow(suite, POINTS, invented.records.get))
+    in_order = trials_table(study_states(suite, invented.records.get))
     records = {**invented.records}
     invented.records.clear()
     make_all(suite, invented, order=lambda due: random.Random(3).sample(due, len(due)))
     assert invented.records == records
-    assert trials_table(follow(suite, POINTS, invented.records.get)).equals(in_order)
+    assert trials_table(study_states(suite, invented.records.get)).equals(in_order)
 
 
 def test_a_round_that_is_half_done_gives_up_nobody_and_chooses_nothing(tunable, invented):
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
-    (first, _) = follow(suite, POINTS, invented.records.get)
+    (first, _) = study_states(suite, invented.records.get)
     for due in first.due[:3]:
         invented.make(due.run)
-    (half, _) = follow(suite, POINTS, invented.records.get)
+    (half, _) = study_states(suite, invented.records.get)
     assert [one.trial.number for one in half.due] == [3]
     assert rates(half, "not_run") == [0.001, 0.002, 0.003, 0.004]
     assert half.best is None
@@ -88,7 +96,7 @@ def test_a_trial_that_fails_is_counted_with_the_worst_score_and_takes_a_place_fr
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
     invented.changes = {("vit", 0.004, 32): FAILED, ("vit", 0.003, 64): FAILED | {"status": "out_of_memory"}}
     make_all(suite, invented)
-    vit, cnn, *_ = follow(suite, POINTS, invented.records.get)
+    vit, cnn, *_ = study_states(suite, invented.records.get)
     assert [trial.status for trial in vit.trials] == ["pruned", "ok", "out_of_memory", "diverged"]
     assert [trial.score for trial in vit.trials][2:] == [0.0, 0.0]
     assert vit.trials[3].reason == "the loss was nan at step 3"
@@ -99,9 +107,9 @@ def test_a_trial_that_fails_is_counted_with_the_worst_score_and_takes_a_place_fr
 
 def test_a_family_none_of_whose_trials_ended_ok_leaves_all_families_untuned(tunable, invented):
     suite = tunable(models=["vit_pico/8", "bit_resnet_pico"])
-    invented.changes = {("vit", point["learning_rate"], 64): FAILED for point in POINTS}
+    invented.changes = {("vit", rate, 64): FAILED for rate in RATES}
     make_all(suite, invented)
-    followed = follow(suite, POINTS, invented.records.get)
+    followed = study_states(suite, invented.records.get)
     assert [one.missing for one in followed] == [
         "none of its 4 trials ended ok",
         "",
@@ -114,26 +122,26 @@ def test_a_family_none_of_whose_trials_ended_ok_leaves_all_families_untuned(tuna
 def test_equal_scores_are_decided_by_the_loss_and_then_by_who_came_first(tunable, invented):
     suite = tunable(models=["vit_pico/8"], transfers=["linear"])
     same = {"validation_accuracy": 0.5, "validation_loss": 1.0}
-    invented.changes = {("vit", point["learning_rate"], 64): {"metrics": same} for point in POINTS}
+    invented.changes = {("vit", rate, 64): {"metrics": same} for rate in RATES}
     make_all(suite, invented)
-    (study,) = follow(suite, POINTS, invented.records.get)
+    (study,) = study_states(suite, invented.records.get)
     assert study.best.number == 0
     key = study.trials[2].runs[0].key
     invented.records[key]["metrics"] = same | {"validation_loss": 0.9}
-    assert follow(suite, POINTS, invented.records.get)[0].best.number == 2
+    assert study_states(suite, invented.records.get)[0].best.number == 2
 
 
 def test_a_score_is_the_mean_over_targets_and_the_worst_if_one_fails(tunable, invented):
     suite = tunable(corpus=[], subsets=None, models=["vit_pico/8"], targets=["digits@20", "fractals-heldout@40"])
     make_all(suite, invented)
-    (study,) = follow(suite, POINTS, invented.records.get)
+    (study,) = study_states(suite, invented.records.get)
     first, second = study.trials[3].runs
     invented.records[first.key]["metrics"] = {"validation_accuracy": 0.2, "validation_loss": 3.0}
     invented.records[second.key]["metrics"] = {"validation_accuracy": 0.8, "validation_loss": None}
-    (study,) = follow(suite, POINTS, invented.records.get)
+    (study,) = study_states(suite, invented.records.get)
     assert study.trials[3].score == pytest.approx(0.5)
     invented.records[second.key] |= FAILED
-    (study,) = follow(suite, POINTS, invented.records.get)
+    (study,) = study_states(suite, invented.records.get)
     assert (study.trials[3].status, study.trials[3].score) == ("diverged", 0.0)
 
 
@@ -143,14 +151,14 @@ def test_a_target_without_validation_images_is_named(tunable, invented):
     for record in invented.records.values():
         record["metrics"]["validation_accuracy"] = None
     with pytest.raises(InputError, match="digits@20 has no validation images"):
-        follow(suite, POINTS, invented.records.get)
+        study_states(suite, invented.records.get)
 
 
 def test_the_table_has_a_row_a_trial_with_what_all_its_runs_took(tunable, invented):
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
     invented.changes = {("vit", 0.001, 32): FAILED}
     make_all(suite, invented)
-    table = trials_table(follow(suite, POINTS, invented.records.get))
+    table = trials_table(study_states(suite, invented.records.get))
     assert table["stage"].tolist() == ["pretrain"] * 4 + ["transfer"] * 4
     assert table["point"].iloc[1] == '{"learning_rate": 0.002}'
     pretrain = table[table["stage"] == "pretrain"]
@@ -162,6 +170,6 @@ def test_the_table_has_a_row_a_trial_with_what_all_its_runs_took(tunable, invent
     assert pretrain["score"].iloc[0] == 0.0
     keys = [key for row in table["keys"] for key in row.split(", ")]
     assert set(keys) == set(invented.records)
-    untouched = trials_table(follow(suite, POINTS, {}.get))
+    untouched = trials_table(study_states(suite, {}.get))
     assert set(untouched["status"]) == {"not_run"}
     assert untouched[["score", "loss", "share"]].isna().all(axis=None)

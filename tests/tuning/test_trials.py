@@ -22,7 +22,7 @@ from bench.plan.expand import expand
 from bench.runner import execute, run_data
 from bench.store.store import Store, open_trials
 from bench.tuning.choice import tuned, tuning_store
-from bench.tuning.halving import follow
+from bench.tuning.halving import study_states
 from bench.tuning.studies import studies_of, trial_runs
 
 SUITE = {
@@ -97,12 +97,10 @@ def resolved(folder: Path) -> ResolvedSuite:
 
 
 def made_here(folder: Path) -> Store:
-    """All trials, made one after another in this process from the points that a call has drawn."""
+    """All trials, made one after another in this process."""
     suite = resolved(folder)
     store = open_trials(folder / "here")
-    (drawn,) = (folder / "results/tiny/tuning/points").iterdir()
-    points = json.loads(drawn.read_bytes())["points"]
-    while due := [due for one in follow(suite, points, store.look) for due in one.due]:
+    while due := [due for one in study_states(suite, store.look) for due in one.due]:
         for one in due:
             assert execute.execute(one.run, store, folder)["status"] == "ok"
     return store
@@ -125,8 +123,6 @@ def test_killed_at_any_time_it_goes_on_and_chooses_what_it_would_have_chosen(tmp
     os.killpg(call.pid, signal.SIGKILL)
     call.communicate()
     before = {path.parent.name: path.stat().st_mtime_ns for path in store.root.glob("runs/[0-9a-f]*/record.json")}
-    (drawn,) = (store.root / "points").iterdir()
-    points = drawn.read_bytes()
     assert tuned(resolved(tmp_path), store.root.parent).tuning.chosen == ()
 
     code, said = finish(tmp_path, "tune", "tiny.yaml")
@@ -135,7 +131,6 @@ def test_killed_at_any_time_it_goes_on_and_chooses_what_it_would_have_chosen(tmp
     shown = CliRunner().invoke(app, ["status", "tiny.yaml", "--results", str(tmp_path / "results")])
     assert "tuning: 4 trials: 4 done; every study has its choice" in shown.stdout
     assert "transfer vit_pico/8:depth=1 on digits@20, seed 1000, trial 1 (batch_size" in said
-    assert drawn.read_bytes() == points
     for key, changed_at in before.items():
         assert (store.run_folder(key) / "record.json").stat().st_mtime_ns == changed_at
     assert records(store) == records(made_here(tmp_path))

@@ -5,12 +5,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import PROTOCOL_VERSION
 from bench.cli.only import select
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.plan.run import Run
 from bench.runner.pool.pool import Ended, Workers
-from bench.store.store import Record, Store, open_store
+from bench.store.store import Record, Store, check_protocol, open_store
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,16 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     """The store and the run with such a key.
 
     Raises:
-        InputError: none, several, not finished, damaged, or outside its store's suite.
+        InputError: none, several, not finished, damaged, outside its store's suite, or of another protocol version.
     """
     folders = sorted(results.glob(f"*/runs/{prefix}*")) if prefix.isalnum() else []
     if len(folders) != 1:
         found = f"{len(folders)} runs have such a key" if folders else "no run has such a key"
         raise InputError(f"{prefix}: {found} in {results}; the column transfer_key of a table `cells` holds them")
     store = Store(folders[0].parent.parent)
-    run = expand(store.suite()).run(folders[0].name)
+    suite = store.suite()
+    check_protocol(store.root, suite, PROTOCOL_VERSION)
+    run = expand(suite).run(folders[0].name)
     if run is None:
         raise InputError(f"{prefix}: its run is outside the suite that {store.root} keeps, so it can't be repeated")
     record = store.read(run.key)

@@ -67,7 +67,7 @@ class ResolvedLadder(Ladder):
     """A ladder with what identifies its corpus, wherever it lies, and the sizes of its named rungs."""
 
     identity: dict[str, Any]
-    named: dict[RungName, Rung] = Field({})
+    named: dict[RungName, Rung]
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

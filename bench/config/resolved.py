@@ -72,21 +72,21 @@ class ResolvedSuite(Strict):
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
-    pipeline: WantedPipeline = "auto"
-    on_bad_image: OnBadImage = "fail"
-    size_class: Measure | None = None
-    external_weights: tuple[ExternalModel, ...] = ()
+    pipeline: WantedPipeline
+    on_bad_image: OnBadImage
+    size_class: Measure | None
+    external_weights: tuple[ExternalModel, ...]
     """The models that start from external weights, and what identifies these."""
-    recipe_exceptions: tuple[ResolvedException, ...] = ()
-    flops: Amounts | None = None
-    seconds: Amounts | None = None
-    shots: tuple[int, ...] = (1, 5, 10, 25)
-    draws: int = 3
-    carve: bool = True
-    deterministic: bool = False
-    tuning: ResolvedTuning | None = None
+    recipe_exceptions: tuple[ResolvedException, ...]
+    flops: Amounts | None
+    seconds: Amounts | None
+    shots: tuple[int, ...]
+    draws: int
+    carve: bool
+    deterministic: bool
+    tuning: ResolvedTuning | None
     """What was chosen stands in the recipes, too."""
-    claims: tuple[CustomClaim, ...] = ()
+    claims: tuple[CustomClaim, ...]
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
         """The recipe that a model trains with in a stage."""

@@ -238,7 +238,22 @@ def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:
         _refuse_another_suite(root, Store(root).suite().untuned(), suite.untuned())
 
 
+def check_protocol(root: Path, kept_suite: ResolvedSuite, version: int) -> None:
+    """Refuse to add runs of one protocol version to a store of another.
+
+    Raises:
+        InputError: names both versions; every command that only reads a store still reads it.
+    """
+    if kept_suite.protocol != version:
+        raise InputError(
+            f"{root} holds runs of protocol version {kept_suite.protocol}, and this program makes runs of "
+            f"version {version}, which must not be compared with them; keep both with --results DIR, "
+            "or move the old folder away"
+        )
+
+
 def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: ResolvedSuite) -> None:
+    check_protocol(root, kept_suite, suite.protocol)
     kept = _deciding(kept_suite)
     different, since_tuned = (_different(kept, _deciding(one)) for one in (suite, suite.untuned()))
     if different and since_tuned:  # if it was only tuned since, what was run before is left outside the suite

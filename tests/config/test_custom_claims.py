@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
 from bench.errors import InputError
 from bench.plan.expand import expand
@@ -109,9 +108,3 @@ def test_claims_change_no_run_and_no_store(resolve_suite, tmp_path):
     assert [claim.id for claim in store.suite().claims] == ["mine"]
     open_store(tmp_path / "results", without)
     assert store.suite().claims == ()
-
-
-def test_a_suite_from_before_there_were_claims_has_none():
-    kept = Path(__file__).parents[2] / "results" / "reference-cpu" / "suite.json"
-    assert '"claims"' not in kept.read_text()
-    assert ResolvedSuite.model_validate_json(kept.read_bytes()).claims == ()

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from bench.config.resolved import ResolvedSuite, resolve
+from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import Chosen
-from bench.config.suite import load_suite
 from bench.errors import InputError
 from bench.plan.expand import expand
 
@@ -80,13 +78,6 @@ def test_the_trials_seed_stays_apart_from_seeds_that_are_moved(resolve_suite):
 def test_a_tuning_that_is_not_done_changes_no_key(plan_suite):
     plain, asked = plan_suite(), plan_suite(tuning=TUNING)
     assert [run.key for run in plain.runs] == [run.key for run in asked.runs]
-
-
-def test_keys_of_suites_without_a_tuning_are_as_they_were():
-    """Those of the results that are kept with the code."""
-    suite = resolve(*load_suite("cpu"), device="cpu", data_dir=Path("nowhere"))
-    kept = pd.read_parquet(ROOT / "results/reference-cpu/tables/runs.parquet")["key"]
-    assert [run.key for run in expand(suite).runs] == kept.tolist()
 
 
 def test_what_was_chosen_is_an_exception_of_its_family_with_its_reason_and_in_the_keys(resolve_suite):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
-LIBRARIES = ("torch", "torchvision", "timm", "accelerate", "numpy", "pandas", "numba", "scikit-learn")
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "numba", "scikit-learn")
 
 
 @cache

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from accelerate import Accelerator
 
 import models
 from bench.data.dataset import ImageSet
@@ -32,9 +31,10 @@ from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.runner.session import RunSession
 from bench.store.new_record import build_record, failure
 from bench.store.store import Outcome, Record, Store
+from bench.training.compute import Compute, compute_on
 from bench.training.evaluate import Evaluation, evaluate
 from bench.training.history import Diverged
-from bench.training.loop import TrainResult, accelerator_for
+from bench.training.loop import TrainResult
 
 
 def never() -> bool:
@@ -124,15 +124,15 @@ def _outcome(run: Run, store: Store, data_dir: Path, session: RunSession) -> Out
 
 
 def _train_and_evaluate(run: Run, store: Store, data_dir: Path, session: RunSession) -> Outcome:
-    accelerator = accelerator_for(run.device, run.precision)
+    compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
-    feeds = {name: feed_for(part, run, accelerator.device) for name, part in data.parts.items()}
-    measures_memory = reset_peak(accelerator.device)
-    fitted = fit_run(run, data, feeds["train"], store, accelerator, session)
-    peak_memory = peak(accelerator.device) if measures_memory else None
+    feeds = {name: feed_for(part, run, compute.device) for name, part in data.parts.items()}
+    measures_memory = reset_peak(compute.device)
+    fitted = fit_run(run, data, feeds["train"], store, compute, session)
+    peak_memory = peak(compute.device) if measures_memory else None
     session.say("evaluating")
     found = {
-        name: _evaluate(fitted.model, part, feeds[name], accelerator)
+        name: _evaluate(fitted.model, part, feeds[name], compute)
         for name, part in data.parts.items()
         if name != "train"
     }
@@ -160,21 +160,21 @@ def weights_bytes(model: models.Classifier) -> bytes:
     )
 
 
-def _evaluate(model: models.Classifier, images: ImageSet, feed: Feed, accelerator: Accelerator) -> Evaluation:
+def _evaluate(model: models.Classifier, images: ImageSet, feed: Feed, compute: Compute) -> Evaluation:
     """Answer for a split, with fewer images at once where memory is short."""
     size = EVALUATION_BATCH
-    while (evaluation := _evaluated(model, images, feed, accelerator, size)) is None:
+    while (evaluation := _evaluated(model, images, feed, compute, size)) is None:
         size = -(-size // 2)
         free_memory()
     return evaluation
 
 
 def _evaluated(
-    model: models.Classifier, images: ImageSet, feed: Feed, accelerator: Accelerator, size: int
+    model: models.Classifier, images: ImageSet, feed: Feed, compute: Compute, size: int
 ) -> Evaluation | None:
     """None where memory ran out, unless that was at one image at a time."""
     try:
-        return evaluate(model, evaluation_batches(images, size, feed), accelerator)
+        return evaluate(model, evaluation_batches(images, size, feed), compute)
     except Exception as error:
         if not is_out_of_memory(error) or size == 1:
             raise

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -25,6 +24,7 @@ from bench.runner.initial_weights import initial_model
 from bench.runner.run_data import RunData
 from bench.runner.session import RunSession
 from bench.store.store import Store
+from bench.training.compute import Compute
 from bench.training.loop import Batch, TrainResult, num_steps, train
 from bench.training.settings import Settings
 from bench.training.trainer import State, Trainer
@@ -48,16 +48,14 @@ class FittedModel:
     """images that went through the model at once"""
 
 
-def fit_run(
-    run: Run, data: RunData, feed: Feed, store: Store, accelerator: Accelerator, session: RunSession
-) -> FittedModel:
+def fit_run(run: Run, data: RunData, feed: Feed, store: Store, compute: Compute, session: RunSession) -> FittedModel:
     """Train the model of a run.
 
     Raises:
         Diverged, Interrupted: as the loop and its watch have it.
         NotEvenOne: there is not memory enough, whatever the size of the parts.
     """
-    job = _Job(run, data, feed, store, accelerator)
+    job = _Job(run, data, feed, store, compute)
     state = session.checkpoint()
     wanted = run.settings.micro_batch or run.settings.batch_size
     size = (state[1]["micro_batch"] or wanted) if state is not None else wanted
@@ -78,7 +76,7 @@ class _Job:
     data: RunData
     feed: Feed
     store: Store
-    accelerator: Accelerator
+    compute: Compute
 
     @property
     def num_classes(self) -> int:
@@ -95,7 +93,7 @@ class _Job:
         """A training that is at its beginning; layers that draw, draw from the seed's own stream."""
         model = initial_model(self.run, self.store, self.num_classes)
         torch.manual_seed(stream_seed(self.run.seed, f"drop {self.run.stage}"))
-        return Trainer(model, num_steps(images, settings.batch_size), settings, self.accelerator)
+        return Trainer(model, num_steps(images, settings.batch_size), settings, self.compute)
 
     def batches(self, images: int, start: int = 0) -> Iterator[Batch]:
         """The run's batches after its first `start` images."""

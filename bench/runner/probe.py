@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from accelerate import Accelerator
 
 import models
 from bench.data.dataset import ImageSet
@@ -26,21 +25,21 @@ from bench.runner.pipeline_choice import EVALUATION_BATCH, feed_for, pipeline_fa
 from bench.runner.run_data import RunData, load_run_data
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store
+from bench.training.compute import Compute, compute_on
 from bench.training.evaluate import Evaluation
 from bench.training.linear_probe import Features, LinearProbe, features, logistic, ridge
-from bench.training.loop import accelerator_for
 
 SOLVERS = {"logistic": logistic, "ridge": ridge}
 
 
 def probe(run: Run, store: Store, data_dir: Path) -> Outcome:
     """Fit a probe on the features of its training images, and judge it by validation and test images."""
-    accelerator = accelerator_for(run.device, run.precision)
+    compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
     num_classes = len(data.class_names)
-    model = pretrained_model(run, store, num_classes).to(accelerator.device)
-    train, train_feed = _taken(data.train, run, model, accelerator)
-    held = _held_out(run, store, data, model, accelerator)
+    model = pretrained_model(run, store, num_classes).to(compute.device)
+    train, train_feed = _taken(data.train, run, model, compute)
+    held = _held_out(run, store, data, model, compute)
     fitted = _fit(run, train, held.validation, num_classes)
 
     test = fitted.evaluate(held.test)
@@ -74,7 +73,7 @@ _last: dict[tuple[Any, ...], _HeldOut] = {}
 """What this process took last, by what decides it."""
 
 
-def _held_out(run: Run, store: Store, data: RunData, model: models.Classifier, accelerator: Accelerator) -> _HeldOut:
+def _held_out(run: Run, store: Store, data: RunData, model: models.Classifier, compute: Compute) -> _HeldOut:
     """Take the features of validation and test images, or those that the probe before this one took."""
     target = json.loads(run.identity) | {"images": None}
     weights = run.external.identity if run.external is not None else run.starts_from
@@ -82,17 +81,17 @@ def _held_out(run: Run, store: Store, data: RunData, model: models.Classifier, a
     key = (store.root, named, run.image_size, run.device, run.precision, run.threads)
     if key not in _last:
         assert data.test is not None, "a probe has a target"
-        validation, validation_feed = _taken(data.validation, run, model, accelerator)
-        test, test_feed = _taken(data.test, run, model, accelerator)
+        validation, validation_feed = _taken(data.validation, run, model, compute)
+        test, test_feed = _taken(data.test, run, model, compute)
         _last.clear()
         _last[key] = _HeldOut(validation, test, {"validation": validation_feed, "test": test_feed})
     return _last[key]
 
 
-def _taken(images: ImageSet, run: Run, model: models.Classifier, accelerator: Accelerator) -> tuple[Features, Feed]:
+def _taken(images: ImageSet, run: Run, model: models.Classifier, compute: Compute) -> tuple[Features, Feed]:
     """Take the features of a split, with the feed that its images came by."""
-    feed = feed_for(images, run, accelerator.device)
-    return features(model, evaluation_batches(images, EVALUATION_BATCH, feed), accelerator), feed
+    feed = feed_for(images, run, compute.device)
+    return features(model, evaluation_batches(images, EVALUATION_BATCH, feed), compute), feed
 
 
 def _fit(run: Run, train: Features, validation: Features, num_classes: int) -> LinearProbe:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from bench.speed.images import Batch
-from bench.training.loop import Watch, accelerator_for, train
+from bench.training.compute import compute_on
+from bench.training.loop import Watch, train
 from bench.training.trainer import Trainer
 
 Job = Callable[[], None]
@@ -36,11 +37,11 @@ def go_on(training: Trainer, batch: Batch, steps: int, watch: Watch | None = Non
 def training_job(model: nn.Module, batch: Batch) -> Job:
     """Forward and backward of one batch, in bf16 on CUDA; what the optimizer does is the same for any model."""
     images, labels = batch
-    accelerator = accelerator_for(*device_and_precision(images.device))
+    compute = compute_on(*device_and_precision(images.device))
     model.train()
 
     def step() -> None:
-        with accelerator.autocast():
+        with compute.autocast():
             loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
         model.zero_grad(set_to_none=True)
@@ -51,11 +52,11 @@ def training_job(model: nn.Module, batch: Batch) -> Job:
 def inference_job(model: nn.Module, batch: Batch) -> Job:
     """Forward of one batch in evaluation, in bf16 on CUDA."""
     images, _ = batch
-    accelerator = accelerator_for(*device_and_precision(images.device))
+    compute = compute_on(*device_and_precision(images.device))
     model.eval()
 
     def classify() -> None:
-        with torch.inference_mode(), accelerator.autocast():
+        with torch.inference_mode(), compute.autocast():
             model(images)
 
     return classify

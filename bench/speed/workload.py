@@ -19,7 +19,7 @@ from bench.speed.images import random_batch
 from bench.speed.peers.matching import build_peer
 from bench.speed.stopwatch import Job, Stopwatch, stopwatch_for
 from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
-from bench.training.loop import accelerator_for
+from bench.training.compute import compute_on
 from bench.training.trainer import Trainer, compiled
 
 WARM_UP_STEPS = 2
@@ -86,7 +86,7 @@ def _training_step(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Se
         channels_last=setting.layout == "channels_last",
         compile=setting.mode == "compiled",
     )
-    training = Trainer(network, MANY_STEPS, settings, accelerator_for(_name(device), setting.precision))
+    training = Trainer(network, MANY_STEPS, settings, compute_on(_name(device), setting.precision))
     training.begin()
 
     def step() -> None:
@@ -96,7 +96,7 @@ def _training_step(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Se
 
 
 def _forward_pass(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Setting, device: torch.device) -> Job:
-    accelerator = accelerator_for(_name(device), setting.precision)
+    compute = compute_on(_name(device), setting.precision)
     images, _ = batch
     network = network.to(device).eval()
     if setting.layout == "channels_last":
@@ -105,7 +105,7 @@ def _forward_pass(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Set
     classify: Callable[[Tensor], Tensor] = compiled(network) if setting.mode == "compiled" else network
 
     def forward() -> None:
-        with torch.inference_mode(), accelerator.autocast():
+        with torch.inference_mode(), compute.autocast():
             classify(images)
 
     return forward

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from bench.training.compute import Compute
 
 Batches = Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]]
 """Images, or what a model made of them, with their labels (batch,) and ids (batch,)."""
@@ -25,10 +26,10 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, batches: Batches, accelerator: Accelerator) -> Evaluation:
+def evaluate(model: nn.Module, batches: Batches, compute: Compute) -> Evaluation:
     """Classify a whole split once, in its order: batches of images, labels and ids."""
     model.eval()
-    return evaluation_of(_classified(model, batches, accelerator))
+    return evaluation_of(_classified(model, batches, compute))
 
 
 def evaluation_of(batches: Batches) -> Evaluation:
@@ -45,10 +46,10 @@ def evaluation_of(batches: Batches) -> Evaluation:
 
 
 def _classified(
-    model: nn.Module, batches: Batches, accelerator: Accelerator
+    model: nn.Module, batches: Batches, compute: Compute
 ) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
     for images, labels, ids in batches:
-        with accelerator.autocast():
+        with compute.autocast():
             logits = model(images)
         yield logits.float().log_softmax(dim=1), labels, ids
 

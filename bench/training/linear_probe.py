@@ -15,11 +15,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
+from bench.training.compute import Compute
 from bench.training.evaluate import Batches, Evaluation, evaluation_of
 from models import Classifier
 
@@ -76,7 +76,7 @@ class LinearProbe:
 
 
 @torch.inference_mode()
-def features(model: Classifier, batches: Batches, accelerator: Accelerator) -> Features:
+def features(model: Classifier, batches: Batches, compute: Compute) -> Features:
     """Take the features of a whole split once, in its order: batches of images, labels and ids.
 
     Raises:
@@ -85,7 +85,7 @@ def features(model: Classifier, batches: Batches, accelerator: Accelerator) -> F
     model.eval()
     values, labels, ids = [], [], []
     for images, batch_labels, batch_ids in batches:
-        with accelerator.autocast():
+        with compute.autocast():
             found = model.features(images)
         values.append(found.float().cpu().numpy())
         labels.append(batch_labels.cpu().numpy())

@@ -9,16 +9,11 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 
 import pandas as pd
-import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.training.optimizer import learning_rates
-from bench.training.settings import Settings
 from bench.training.trainer import Trainer
 
 Batch = tuple[Tensor, Tensor]
@@ -44,26 +39,9 @@ class TrainResult:
         return float(self.history["train_loss"].iloc[-1])
 
 
-def accelerator_for(device: Literal["cpu", "cuda"], precision: Literal["fp32", "bf16"]) -> Accelerator:
-    """A fresh Accelerator: its state is process-wide, and runs of different precision may share a process.
-
-    Float32 means float32 for all: by default torch would let convolutions alone, and so CNNs alone, use TF32 on CUDA.
-    """
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
-
-
 def num_steps(num_images: int, batch_size: int) -> int:
     """Steps in which so many images are seen; the last batch may be smaller."""
     return math.ceil(num_images / batch_size)
-
-
-def fit(
-    model: nn.Module, batches: Iterable[Batch], steps: int, settings: Settings, accelerator: Accelerator
-) -> TrainResult:
-    """Train a model in place from the first step to the last, unwatched; raises as `train` does."""
-    return train(Trainer(model, steps, settings, accelerator), batches)
 
 
 def train(training: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:

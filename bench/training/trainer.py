@@ -1,25 +1,22 @@
 """A training under way: the model, what optimises it, and all else that decides how it goes on.
 
-Accelerate decides device, precision and clipping. Its `backward` and its optimizer's `step` are left out: they search
-the disk for an optional package at each call, 0.3 ms a step, and add nothing on one device without float16.
-
 `state` is everything that a training of the same description needs to go on as if it had never stopped; `restore`
 takes it back, bit for bit.
 """
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.training.ema import NUM_UPDATES, Ema
+from bench.machine.clock import now
+from bench.training.compute import Compute
+from bench.training.ema import Ema
 from bench.training.history import History
 from bench.training.optimizer import build_optimizer
 from bench.training.settings import Settings
@@ -32,14 +29,14 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class Trainer:
-    """A model that is being trained in place, on the accelerator's device."""
+    """A model that is being trained in place, on its device."""
 
-    def __init__(self, model: nn.Module, num_steps: int, settings: Settings, accelerator: Accelerator) -> None:
+    def __init__(self, model: nn.Module, num_steps: int, settings: Settings, compute: Compute) -> None:
         assert isinstance(settings.compile, bool), "the recipe's settings are not yet those of a device"
         assert isinstance(settings.channels_last, bool), "the recipe's settings are not yet those of a device"
-        self.settings, self.num_steps, self.accelerator = settings, num_steps, accelerator
+        self.settings, self.num_steps, self.compute = settings, num_steps, compute
         self.format = torch.channels_last if settings.channels_last and _convolves(model) else torch.preserve_format
-        self.model = model.to(accelerator.device)
+        self.model = model.to(compute.device)
         self.model.to(memory_format=self.format)
         self.optimizer = build_optimizer(self.model, settings)
         self.parameters = list(self.model.parameters())
@@ -52,52 +49,57 @@ class Trainer:
     def begin(self) -> None:
         """Start, or go on: layers draw and normalise as in training, and the clock runs."""
         self.model.train()
-        self.began, self.paused_seconds = self._now(), 0.0
+        self.began, self.paused_seconds = now(self.compute.device), 0.0
 
     def take_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> None:
         """Learn from one batch."""
         self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group["lr_scale"]
-        loss = self._backward(images, labels)
+        losses = []
+        for part in self._parts(images, labels):
+            loss = self._loss(*part, share=len(part[0]) / len(images))
+            loss.backward()
+            losses.append(loss.detach())
         if self.settings.clip_norm is not None:
-            self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+            nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.ema is not None:
-            self.ema.update(self.model)
+            self.ema.update()
         self.step += 1
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
         self.history.add(self.step, len(labels), learning_rate, loss)
 
     def end(self) -> None:
         """Stop the clock, and leave the model with the weights that count."""
         self.earlier_seconds, self.began = self.seconds, 0.0
         if self.ema is not None:
-            self.ema.copy_to(self.model)
+            self.ema.replace_weights()
 
     @property
     def seconds(self) -> float:
         """Of training, earlier sessions included, pauses not; read when the device has done all its work."""
-        running = self._now() - self.began - self.paused_seconds if self.began else 0.0
+        running = now(self.compute.device) - self.began - self.paused_seconds if self.began else 0.0
         return self.earlier_seconds + running
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """What is done inside takes no training time."""
-        start = self._now()
+        start = now(self.compute.device)
         yield
-        self.paused_seconds += self._now() - start
+        self.paused_seconds += now(self.compute.device) - start
 
     def state(self) -> State:
         """All that decides how the training goes on, and how long it took so far."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for number, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items() if value is not None}
-        averages = self.ema.state_dict() if self.ema is not None else {NUM_UPDATES: 0}
-        tensors |= {f"ema.{name}": value for name, value in averages.items() if name != NUM_UPDATES}
-        drawn, drawn_facts = _random_state(self.accelerator.device)
+        if self.ema is not None:
+            tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.average.state_dict().items()}
+        drawn, drawn_facts = _random_state(self.compute.device)
         losses, rows = self.history.state()
-        facts = {"step": self.step, "seconds": self.seconds, NUM_UPDATES: averages[NUM_UPDATES]}
+        facts = {"step": self.step, "seconds": self.seconds}
         return tensors | drawn | losses, facts | drawn_facts | rows
 
     def restore(self, state: State) -> None:
@@ -106,32 +108,30 @@ class Trainer:
         self.model.load_state_dict(_under("model.", tensors))
         self._restore_optimizer(_under("optimizer.", tensors))
         if self.ema is not None:
-            self.ema.load_state_dict(_under("ema.", tensors) | {NUM_UPDATES: facts[NUM_UPDATES]})
+            self.ema.average.load_state_dict(_under("ema.", tensors))
         self.history.restore(tensors, facts)
-        _set_random_state(tensors, facts, self.accelerator.device)
+        _set_random_state(tensors, facts, self.compute.device)
         self.step, self.earlier_seconds = facts["step"], facts["seconds"]
 
-    def _backward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The gradient of the batch's mean loss, and that loss; in parts where the recipe says so."""
-        whole = len(images)
+    def _parts(self, images: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Cut a batch into the parts that go through the model one after another, if the recipe asks for that."""
         size = self.settings.micro_batch or self.settings.batch_size
-        if whole <= size:
-            return self._backward_of(images, labels, 1.0)
-        parts = zip(images.split(size), labels.split(size), strict=True)
-        return torch.stack([self._backward_of(*part, len(part[0]) / whole) for part in parts]).sum()
+        if len(images) <= size:
+            return [(images, labels)]
+        return list(zip(images.split(size), labels.split(size), strict=True))
 
-    def _backward_of(self, images: Tensor, labels: Tensor, share: float) -> Tensor:
-        """Only batches of the full size are compiled for: another size would be compiled anew."""
+    def _loss(self, images: Tensor, labels: Tensor, share: float) -> Tensor:
+        """Return the mean loss of a part, times its share of the batch, so that gradients add up to the batch's.
+
+        Only parts of the full size are compiled for: another size would be compiled anew.
+        """
         is_full = len(images) == (self.settings.micro_batch or self.settings.batch_size)
         model = self.compiled if is_full else self.model
         if self.format is torch.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        with self.accelerator.autocast():
+        with self.compute.autocast():
             loss = cross_entropy(model(images), labels, label_smoothing=self.settings.label_smoothing)
-        if share != 1.0:
-            loss = loss * share
-        loss.backward()
-        return loss.detach()
+        return loss if share == 1.0 else loss * share
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         """Load the optimizer's state, each tensor laid out as its parameter is."""
@@ -145,11 +145,6 @@ class Trainer:
             for key, value in values.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     values[key] = torch.empty_like(parameter).copy_(value)
-
-    def _now(self) -> float:
-        if self.accelerator.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
 
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -24,7 +24,7 @@ from bench.runner.session import RunSession
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
 from bench.speed.tasks import device_and_precision, go_on
 from bench.store.store import open_store
-from bench.training.loop import accelerator_for
+from bench.training.compute import compute_on
 from bench.training.trainer import Trainer
 from tests.benchmarks.support.bare_loop import barely_trained
 from tests.benchmarks.support.side_by_side import side_by_side
@@ -60,14 +60,14 @@ def test_loop_beside_a_bare_one(
     tmp_path: Path,
 ) -> None:
     steps = steps if in_full else max(1, steps // SHORTER)
-    accelerator = accelerator_for(*device_and_precision(device))
+    compute = compute_on(*device_and_precision(device))
     settings = Settings(batch_size=BATCH_SIZE, ema=0.999)
     batch = random_batch(BATCH_SIZE, device.type)
     bare, ours = (
         models.build(name, num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0).to(device) for _ in range(2)
     )
     bare_steps = barely_trained(bare, repeat(batch), NUM_STEPS, settings)
-    training = Trainer(ours, NUM_STEPS, settings, accelerator)
+    training = Trainer(ours, NUM_STEPS, settings, compute)
     session = session_in(tmp_path)
     session.begin(training, resumed=False)
     found = side_by_side(

@@ -143,13 +143,13 @@ def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -
 def _spoil_losses(step: int) -> None:
     from bench.training.trainer import Trainer
 
-    real = Trainer._backward
+    real = Trainer._loss
 
-    def spoiled(self: Trainer, *batch):
-        loss = real(self, *batch)
+    def spoiled(self: Trainer, *batch, share: float):
+        loss = real(self, *batch, share=share)
         return loss * float("nan") if self.step + 1 >= step else loss
 
-    Trainer._backward = spoiled
+    Trainer._loss = spoiled
 
 
 def _act_half_way(name: str, count: int, act: Act) -> None:

@@ -14,7 +14,7 @@ from bench.config.recipe import Settings
 from bench.speed.images import random_batch
 from bench.speed.peak_memory import Memory, Step, kept_for_backward, memory_of_step
 from bench.speed.tasks import go_on, training_job
-from bench.training.loop import accelerator_for
+from bench.training.compute import compute_on
 from bench.training.trainer import Trainer
 
 BATCH, WIDTH, HIDDEN, CLASSES = 32, 64, 256, 10
@@ -194,7 +194,7 @@ def test_trainings_of_ours() -> None:
     def training(ema: float | None) -> tuple[Trainer, int]:
         model = models.build("vit_pico/16", num_classes=CLASSES, image_size=32, seed=0)
         settings = Settings(batch_size=8, ema=ema)
-        found = Trainer(model, 1000, settings, accelerator_for("cpu", "fp32"))
+        found = Trainer(model, 1000, settings, compute_on("cpu", "fp32"))
         return found, sum(parameter.nbytes for parameter in model.parameters())
 
     alone, weights = training(None)

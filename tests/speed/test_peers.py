@@ -15,7 +15,7 @@ from bench.speed.images import random_batch
 from bench.speed.peers import timm_peers
 from bench.speed.peers.matching import TIMM_TO_TORCHVISION, build_peer, peers_of, reference_of
 from bench.speed.tasks import go_on
-from bench.training.loop import accelerator_for
+from bench.training.compute import compute_on
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
 from models.counts import count_network, count_parameters, num_parameters
@@ -271,7 +271,7 @@ def test_our_loop_trains_a_peer(spec: str, library: Library) -> None:
     peer = build_peer(spec, library, num_classes=10, image_size=image_size)
     before = {name: weight.detach().clone() for name, weight in peer.named_parameters()}
     settings = Settings(batch_size=4, channels_last=True, weight_decay=0.0)
-    training = Trainer(peer, 100, settings, accelerator_for("cpu", "fp32"))
+    training = Trainer(peer, 100, settings, compute_on("cpu", "fp32"))
     go_on(training, random_batch(4, "cpu", image_size), 3)
     assert training.step == 3
     still = [name for name, weight in peer.named_parameters() if torch.equal(weight, before[name])]

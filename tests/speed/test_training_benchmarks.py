@@ -17,7 +17,8 @@ from bench.speed.images import random_batch
 from bench.speed.rounds import Effort
 from bench.speed.tasks import go_on
 from bench.speed.timed_setting import Setting
-from bench.training.loop import accelerator_for, fit
+from bench.training.compute import compute_on
+from bench.training.loop import train
 from bench.training.trainer import Trainer
 from tests.benchmarks import test_training_rate
 from tests.benchmarks.support.bare_loop import barely_trained
@@ -35,7 +36,7 @@ BRIEF = Effort(rounds=3, turn_seconds=0.0, limits=Limits(8, 1.0), product_side=2
 def test_the_bare_loop_comes_to_the_weights_of_ours(name: str, ema: float | None) -> None:
     settings, batch, steps = Settings(batch_size=4, ema=ema, learning_rate=0.01), random_batch(4, "cpu"), 12
     ours, bare = (models.build(name, num_classes=10, image_size=32, seed=0) for _ in range(2))
-    fit(ours, [batch] * steps, steps, settings, accelerator_for("cpu", "fp32"))
+    train(Trainer(ours, steps, settings, compute_on("cpu", "fp32")), [batch] * steps)
     assert len(list(barely_trained(bare, repeat(batch, steps), steps, settings))) == steps
     for name, parameter in ours.named_parameters():
         torch.testing.assert_close(bare.get_parameter(name), parameter, rtol=0, atol=0)
@@ -43,9 +44,9 @@ def test_the_bare_loop_comes_to_the_weights_of_ours(name: str, ema: float | None
 
 def test_a_training_goes_on_in_rounds_as_it_would_in_one() -> None:
     settings, batch = Settings(batch_size=4), random_batch(4, "cpu")
-    accelerator = accelerator_for("cpu", "fp32")
+    compute = compute_on("cpu", "fp32")
     networks = [models.build("vit_pico/16", num_classes=10, image_size=32, seed=0) for _ in range(2)]
-    in_rounds, in_one = (Trainer(network, 6, settings, accelerator) for network in networks)
+    in_rounds, in_one = (Trainer(network, 6, settings, compute) for network in networks)
     for _ in range(3):
         go_on(in_rounds, batch, 2)
     go_on(in_one, batch, 6)

@@ -16,8 +16,8 @@ from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store
 from bench.tables.build import build_tables
 from bench.tables.permutation_check import check_permutations
+from bench.training.compute import compute_on
 from bench.training.evaluate import evaluate
-from bench.training.loop import accelerator_for
 
 
 def answers(logits: np.ndarray) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def test_real_models_on_the_real_images(model: str, precision: str, alike: float
     images = scaled(torch.from_numpy(data.read(chosen, 32)))
     batches = [(images, torch.from_numpy(data.labels[chosen]), chosen)]
     built = models.build(model, num_classes=NUM_CLASSES, image_size=32, seed=1)
-    row = check_permutations("t", evaluate(built, batches, accelerator_for("cpu", precision)).predictions, precision)
+    row = check_permutations("t", evaluate(built, batches, compute_on("cpu", precision)).predictions, precision)
     assert (row["num_groups"], row["same_answers"]) == (20, alike)
 
 

@@ -9,8 +9,9 @@ from safetensors.torch import save
 
 import models
 from bench.training.checkpoint import DamagedCheckpoint, checkpoint_bytes, read_checkpoint
+from bench.training.compute import compute_on
 from bench.training.history import Diverged
-from bench.training.loop import accelerator_for, train
+from bench.training.loop import train
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
 
@@ -32,7 +33,7 @@ class Killed(Exception):
 def begun(name: str, settings: Settings) -> Trainer:
     torch.manual_seed(5)
     model = models.build(name, num_classes=3, seed=0)
-    return Trainer(model, STEPS, settings, accelerator_for("cpu", "fp32"))
+    return Trainer(model, STEPS, settings, compute_on("cpu", "fp32"))
 
 
 def batches(start: int = 0):

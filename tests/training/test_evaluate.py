@@ -5,8 +5,8 @@ import torch
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, log_loss
 
+from bench.training.compute import compute_on
 from bench.training.evaluate import evaluate
-from bench.training.loop import accelerator_for
 
 
 class Given(torch.nn.Module):
@@ -22,7 +22,7 @@ def test_the_figures_are_those_of_the_logits():
     images = torch.from_numpy(logits).reshape(23, 1, 2, 2)
     parts = [slice(start, start + 10) for start in (0, 10, 20)]
     batches = [(images[part], torch.from_numpy(labels[part]), np.arange(100, 123)[part]) for part in parts]
-    found = evaluate(Given(), batches, accelerator_for("cpu", "fp32"))
+    found = evaluate(Given(), batches, compute_on("cpu", "fp32"))
 
     probabilities = np.exp(log_softmax(logits.astype(np.float64), axis=1))
     assert np.isclose(found.accuracy, accuracy_score(labels, logits.argmax(axis=1)))

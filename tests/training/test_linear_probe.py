@@ -9,9 +9,9 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 import models
+from bench.training.compute import compute_on
 from bench.training.evaluate import evaluate
 from bench.training.linear_probe import MAX_ITERATIONS, Features, LinearProbe, features, logistic, ridge
-from bench.training.loop import accelerator_for
 
 BOTH = pytest.mark.parametrize("fit", [ridge, logistic])
 
@@ -160,14 +160,14 @@ def test_features_are_what_the_head_sees_of_each_image() -> None:
     torch.nn.init.normal_(model.head.weight)
     images, labels = torch.randn(23, 3, 32, 32), torch.arange(23) % 6
     batches = [(images[part], labels[part], np.arange(50, 73)[part]) for part in (slice(0, 20), slice(20, 23))]
-    accelerator = accelerator_for("cpu", "fp32")
+    compute = compute_on("cpu", "fp32")
     model.train()
-    found = features(model, batches, accelerator)
+    found = features(model, batches, compute)
     assert (found.values.dtype, found.values.shape) == (np.float32, (23, model.head.in_features))
     weight, bias = (tensor.detach().double().numpy() for tensor in (model.head.weight, model.head.bias))
     width = weight.shape[1]
     head = LinearProbe("logistic", np.zeros(width), np.ones(width), weight, bias, 0.0)
-    by_head, by_model = head.evaluate(found), evaluate(model, batches, accelerator)
+    by_head, by_model = head.evaluate(found), evaluate(model, batches, compute)
     assert by_head.loss == pytest.approx(by_model.loss, rel=1e-4)
     exact = ["id", "label", "prediction", "label_rank"]
     assert by_head.predictions[exact].equals(by_model.predictions[exact])
@@ -178,4 +178,4 @@ def test_features_that_are_not_finite_are_refused() -> None:
     model = models.build("bit_resnet_pico", num_classes=2, image_size=32, seed=0)
     images = torch.full((2, 3, 32, 32), torch.nan)
     with pytest.raises(FloatingPointError, match="images 7 to 8: a feature is not a finite number"):
-        features(model, [(images, torch.zeros(2).long(), np.array([7, 8]))], accelerator_for("cpu", "fp32"))
+        features(model, [(images, torch.zeros(2).long(), np.array([7, 8]))], compute_on("cpu", "fp32"))

@@ -7,8 +7,11 @@ import torch
 
 import models
 from bench.config.recipe import Settings
+from bench.training.compute import compute_on
 from bench.training.history import Diverged
-from bench.training.loop import accelerator_for, fit, num_steps
+from bench.training.loop import TrainResult, num_steps
+from bench.training.loop import train as train_loop
+from bench.training.trainer import Trainer
 
 SETTINGS = Settings(learning_rate=3e-3, batch_size=16)
 FAMILIES = ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"]
@@ -23,9 +26,14 @@ def batches(steps: int, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]
     return list(zip(images, labels, strict=True))
 
 
+def fit(model: torch.nn.Module, batches, settings: Settings = SETTINGS, precision: str = "fp32") -> TrainResult:
+    """Train a model in place from its first step to its last."""
+    return train_loop(Trainer(model, len(batches), settings, compute_on("cpu", precision)), batches)
+
+
 def train(name: str, steps: int = 30, init: int = 0, settings: Settings = SETTINGS):
     model = models.build(name, num_classes=3, seed=init)
-    return model, fit(model, batches(steps), steps, settings, accelerator_for("cpu", "fp32"))
+    return model, fit(model, batches(steps), settings)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -65,7 +73,7 @@ def test_a_loss_that_is_not_finite_is_noticed_at_its_step():
     data = batches(5)
     data[3][0][0, 0, 0, 0] = float("nan")
     with pytest.raises(Diverged, match="the loss was nan at step 4"):
-        fit(models.build("bit_resnet_pico", num_classes=3, seed=0), data, 5, SETTINGS, accelerator_for("cpu", "fp32"))
+        fit(models.build("bit_resnet_pico", num_classes=3, seed=0), data)
 
 
 def test_gradients_are_clipped_as_a_whole():
@@ -107,7 +115,7 @@ def test_one_compilation_serves_all_seeds_of_a_model(monkeypatch):
                 model = models.build(name, num_classes=3, seed=seed)
                 data = batches(3, seed)
                 data[-1] = tuple(part[:5] for part in data[-1])
-                fit(model, data, 3, settings, accelerator_for("cpu", "fp32"))
+                fit(model, data, settings)
                 weights.append(model.state_dict())
             assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
         found.append(counters["stats"]["unique_graphs"] - before)
@@ -123,7 +131,7 @@ def test_more_models_than_torch_s_limit_are_compiled_for(monkeypatch):
     before = counters["stats"]["unique_graphs"]
     for depth in range(1, 11):
         model = models.build(f"vit_pico/16:depth={depth}", num_classes=3, seed=0)
-        fit(model, batches(1), 1, compiled, accelerator_for("cpu", "fp32"))
+        fit(model, batches(1), compiled)
     assert counters["stats"]["unique_graphs"] - before == 10
 
 
@@ -161,7 +169,7 @@ def test_runs_of_different_precision_share_a_process():
     """bfloat16 leaves no trace in the run after it."""
     model = models.build("vit_pico/8", num_classes=3, seed=0)
     first, _ = train("vit_pico/8", steps=2)
-    fit(model, batches(2), 2, SETTINGS, accelerator_for("cpu", "bf16"))
+    fit(model, batches(2), precision="bf16")
     again, _ = train("vit_pico/8", steps=2)
     rounded = model.state_dict()
     assert any(not torch.equal(rounded[key], value) for key, value in first.state_dict().items())

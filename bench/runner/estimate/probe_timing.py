@@ -22,8 +22,8 @@ from bench.runner.probe import SOLVERS
 from bench.runner.run_data import RunData, load_run_data
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store
+from bench.training.compute import compute_on
 from bench.training.linear_probe import Features, LinearProbe, features
-from bench.training.loop import accelerator_for
 
 
 def time_probe(run: Run, data_dir: Path) -> Timing:
@@ -36,7 +36,7 @@ def time_probe(run: Run, data_dir: Path) -> Timing:
         InputError: the data is not there.
     """
     torch.set_num_threads(run.threads)
-    device = accelerator_for(run.device, run.precision).device
+    device = compute_on(run.device, run.precision).device
     data, fixed = load_run_data(run, data_dir), Clock()
     num_classes = len(data.class_names)
     with fixed.running():
@@ -65,11 +65,11 @@ def time_probe(run: Run, data_dir: Path) -> Timing:
 
 def _features(run: Run, model: models.Classifier, images: ImageSet) -> tuple[Features, float]:
     """Of some images, with the seconds that each took; the first ones warm up."""
-    accelerator = accelerator_for(run.device, run.precision)
-    some, feed = first_images(images, EVALUATION_BATCH), Feed("resident", accelerator.device)
-    features(model, evaluation_batches(first_images(some, 2), 2, feed), accelerator)
+    compute = compute_on(run.device, run.precision)
+    some, feed = first_images(images, EVALUATION_BATCH), Feed("resident", compute.device)
+    features(model, evaluation_batches(first_images(some, 2), 2, feed), compute)
     start = time.perf_counter()
-    found = features(model, evaluation_batches(some, EVALUATION_BATCH, feed), accelerator)
+    found = features(model, evaluation_batches(some, EVALUATION_BATCH, feed), compute)
     return found, (time.perf_counter() - start) / len(some)
 
 

@@ -16,7 +16,6 @@ import pandas as pd
 import psutil
 import safetensors.torch
 import torch
-from accelerate import Accelerator
 
 import models
 from bench.data.dataset import ImageSet, in_memory
@@ -33,9 +32,10 @@ from bench.runner.run_options import DEFAULT_OPTIONS
 from bench.runner.session import RunSession
 from bench.store.new_record import build_record
 from bench.store.store import WEIGHTS, Outcome, Store
+from bench.training.compute import Compute, compute_on
 from bench.training.evaluate import Evaluation, evaluate
 from bench.training.history import NUM_ROWS, History
-from bench.training.loop import Batch, accelerator_for
+from bench.training.loop import Batch
 from bench.training.progress import Progress
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
@@ -68,11 +68,11 @@ def time_training(run: Run, data_dir: Path, seconds: float) -> Timing:
         InputError: its data is not there.
     """
     torch.set_num_threads(run.threads)
-    accelerator = accelerator_for(run.device, run.precision)
+    compute = compute_on(run.device, run.precision)
     with tempfile.TemporaryDirectory(prefix="bench-timing-") as folder:
         store = Store(Path(folder))
         store.running_folder(run.key).mkdir(parents=True)
-        return _Trial(run, load_run_data(run, data_dir), accelerator, store).timing(seconds)
+        return _Trial(run, load_run_data(run, data_dir), compute, store).timing(seconds)
 
 
 class Clock:
@@ -94,7 +94,7 @@ class _Trial:
 
     run: Run
     data: RunData
-    accelerator: Accelerator
+    compute: Compute
     store: Store
 
     def timing(self, seconds: float) -> Timing:
@@ -103,13 +103,13 @@ class _Trial:
         inference = self._inference_seconds(model)
         settings = self._settings(inference)
         is_whole = settings is self.run.settings
-        measures_memory = reset_peak(self.accelerator.device) and is_whole
+        measures_memory = reset_peak(self.compute.device) and is_whole
         with fixed.running():
             session = RunSession(self.run, self.store, DEFAULT_OPTIONS, never)
-            training = Trainer(model, ENDLESS, settings, self.accelerator)
+            training = Trainer(model, ENDLESS, settings, self.compute)
             session.begin(training, resumed=False)
         pace = _pace(training, self._batches(settings), session, seconds)
-        peak_memory = peak(self.accelerator.device) if measures_memory else None
+        peak_memory = peak(self.compute.device) if measures_memory else None
         found, evaluation_seconds = self._answered(model, min(EVALUATION_BATCH, int(2 + seconds / inference)))
         with fixed.running():
             weights = self._written(model, found, counts, session)
@@ -134,10 +134,10 @@ class _Trial:
         run = self.run
         with fixed.running():
             counts = models.count(run.model, num_classes=self.num_classes, image_size=run.image_size)
-        check_size(counts, self.accelerator.device)
+        check_size(counts, self.compute.device)
         with fixed.running():
             model = models.build(run.model, num_classes=self.num_classes, image_size=run.image_size, seed=0)
-            return counts, model.to(self.accelerator.device)
+            return counts, model.to(self.compute.device)
 
     @property
     def num_classes(self) -> int:
@@ -163,15 +163,15 @@ class _Trial:
     def _batches(self, settings: Settings) -> Iterator[Batch]:
         images = first_images(self.data.train, MAX_IMAGES)
         stream = stream_of(self.run, self.data, settings, ENDLESS)
-        return training_batches(images, stream, Feed("resident", self.accelerator.device))
+        return training_batches(images, stream, Feed("resident", self.compute.device))
 
     def _answered(self, model: models.Classifier, count: int) -> tuple[Evaluation, float]:
         """What the model answers for images of the test, or of validation, and the seconds that each takes."""
         parts = self.data.parts
         images = first_images(parts.get("test", parts.get("validation", self.data.train)), count)
-        feed = Feed("resident", self.accelerator.device)
+        feed = Feed("resident", self.compute.device)
         start = time.perf_counter()
-        evaluation = evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), self.accelerator)
+        evaluation = evaluate(model, evaluation_batches(images, EVALUATION_BATCH, feed), self.compute)
         return evaluation, (time.perf_counter() - start) / len(images)
 
     def _written(
@@ -213,7 +213,7 @@ def _pace(training: Trainer, batches: Iterator[Batch], session: RunSession, seco
     The clock waits for a GPU, and is read ever less often there.
     """
     taken, more = 0, 1
-    growth = 2 if training.accelerator.device.type == "cuda" else 1
+    growth = 2 if training.compute.device.type == "cuda" else 1
 
     def step() -> None:
         images, labels = next(batches)

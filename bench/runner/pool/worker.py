@@ -1,6 +1,5 @@
 """What a worker process does: whole runs, timings for the estimate, counts. The fork server imports this beforehand."""
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -46,7 +45,6 @@ def start(stopping: Event | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     multiprocessing.current_process().daemon = False  # so that a run may have processes that decode for it
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products on CUDA need
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 
 def do_run(

@@ -21,7 +21,9 @@ from bench.data.loading.stream import Augmentation, Stream
 from bench.data.target import TargetRef, load_target
 from bench.runner.pipeline_choice import choose, num_decoders
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
-from bench.training.loop import accelerator_for, fit, num_steps
+from bench.training.compute import compute_on
+from bench.training.loop import num_steps, train
+from bench.training.trainer import Trainer
 from tests.benchmarks.support.timm_loop import build_model, open_loader, train_epoch
 
 NUM_CORES = 2
@@ -56,9 +58,9 @@ def our_epoch(folder: Path, num_images: int, patch: int) -> Epoch:
     """As a run on a CPU does it: the target's images by the pipeline that is chosen for them, then `fit`."""
     device = torch.device("cpu")
     settings = Settings(batch_size=BATCH_SIZE, shift=SHIFT, flip=True)
-    accelerator = accelerator_for("cpu", "fp32")
+    compute = compute_on("cpu", "fp32")
     model = models.build(f"vit_pico/{patch}", num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0)
-    fit(model, [random_batch(BATCH_SIZE, "cpu")] * WARM_UP_STEPS, WARM_UP_STEPS, settings, accelerator)
+    train(Trainer(model, WARM_UP_STEPS, settings, compute), [random_batch(BATCH_SIZE, "cpu")] * WARM_UP_STEPS)
 
     def epoch() -> None:
         images = load_target(TargetRef("folder", str(folder)), seed=0, image_size=IMAGE_SIZE, data_dir=folder).train
@@ -66,7 +68,7 @@ def our_epoch(folder: Path, num_images: int, patch: int) -> Epoch:
         feed = Feed(choose(images, "auto", device), device, num_decoders("cpu"))
         stream = Stream(0, "scratch", num_images, BATCH_SIZE, Augmentation(settings.shift, settings.flip))
         steps = num_steps(num_images, BATCH_SIZE)
-        fit(model, training_batches(images, stream, feed), steps, settings, accelerator)
+        train(Trainer(model, steps, settings, compute), training_batches(images, stream, feed))
 
     return epoch
 

@@ -16,7 +16,9 @@ from bench.data.loading.batches import training_batches
 from bench.data.loading.pipelines import Feed
 from bench.data.loading.stream import Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_images
-from bench.training.loop import accelerator_for, fit
+from bench.training import loop
+from bench.training.compute import compute_on
+from bench.training.trainer import Trainer
 
 BATCH_SIZE = 32
 WARM_UP_STEPS = 4
@@ -40,13 +42,13 @@ def prepare(name: str, threads: int) -> Callable[[int], None]:
     """What trains a model for so many steps more."""
     torch.set_num_threads(threads)
     settings = Settings(batch_size=BATCH_SIZE)
-    accelerator = accelerator_for("cpu", "fp32")
+    compute = compute_on("cpu", "fp32")
     model = models.build(name, num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0)
     stream = Stream(0, "pretrain", num_images=10**9, batch_size=BATCH_SIZE, augmentation=Augmentation(shift=1))
     batches = training_batches(random_images(1024), stream, Feed("resident", torch.device("cpu")))
 
     def train(steps: int) -> None:
-        fit(model, islice(batches, steps), steps, settings, accelerator)
+        loop.train(Trainer(model, steps, settings, compute), islice(batches, steps))
 
     return train
 

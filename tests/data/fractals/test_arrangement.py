@@ -30,8 +30,11 @@ from bench.data.loading.pipelines import Feed
 from bench.data.loading.stream import Stream
 from bench.data.target import load_target, num_train_images, parse_target, target_identity
 from bench.errors import InputError
+from bench.training.compute import compute_on
 from bench.training.evaluate import Evaluation, evaluate
-from bench.training.loop import accelerator_for, fit, num_steps
+from bench.training.loop import num_steps
+from bench.training.loop import train as train_loop
+from bench.training.trainer import Trainer
 
 NOWHERE = Path("nowhere")
 CPU = torch.device("cpu")
@@ -210,12 +213,12 @@ def test_a_shift_would_give_the_class_away(twins: NDArray[np.uint8]) -> None:
 
 def answers_after(spec: str, train: ImageSet, test: ImageSet, num_images: int) -> Evaluation:
     torch.set_num_threads(1)
-    accelerator, recipe = accelerator_for("cpu", "fp32"), Settings(learning_rate=0.002)
+    compute, recipe = compute_on("cpu", "fp32"), Settings(learning_rate=0.002)
     model = models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1000)
     if num_images:
         batches = training_batches(train, Stream(1000, "scratch", num_images, 32), Feed("resident", CPU))
-        fit(model, batches, num_steps(num_images, 32), recipe, accelerator)
-    return evaluate(model, evaluation_batches(test, 250, Feed("resident", CPU)), accelerator)
+        train_loop(Trainer(model, num_steps(num_images, 32), recipe, compute), batches)
+    return evaluate(model, evaluation_batches(test, 250, Feed("resident", CPU)), compute)
 
 
 @pytest.mark.parametrize("num_images", [0, 512])

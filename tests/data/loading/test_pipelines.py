@@ -168,7 +168,9 @@ from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.loading.pipelines import Feed
 from bench.data.loading.stream import Augmentation, Stream
-from bench.training.loop import accelerator_for, fit
+from bench.training.compute import compute_on
+from bench.training.loop import train
+from bench.training.trainer import Trainer
 from bench.config.recipe import Settings
 
 def memory():
@@ -187,11 +189,11 @@ if __name__ == "__main__":
     else:
         source = OpenData("folder", path, Path("x"))
         images = source.some(source.data.pool.repeat(2_000), 96)
-    accelerator, seen = accelerator_for("cpu", "fp32"), []
+    compute, seen = compute_on("cpu", "fp32"), []
     stream = Stream(0, "pretrain", 10**6, 16, Augmentation(2))
-    batches = training_batches(images, stream, Feed(pipeline, accelerator.device))
+    batches = training_batches(images, stream, Feed(pipeline, compute.device))
     model = models.build("vit_pico/16", num_classes=3, image_size=96, seed=0)
-    fit(model, watched(islice(batches, 60)), 60, Settings(batch_size=16), accelerator)
+    train(Trainer(model, 60, Settings(batch_size=16), compute), watched(islice(batches, 60)))
     print(json.dumps({"whole": images.num_bytes, "more": max(seen) - seen[9]}))
 """
 

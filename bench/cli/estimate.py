@@ -1,9 +1,11 @@
-"""`bench plan SUITE --estimate`: what a suite will take in time, FLOPs, memory and disk, by timing it for a moment."""
+"""`bench plan SUITE --estimate`: time, FLOPs, memory and disk of a suite, from one timed step of each model."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -17,114 +19,99 @@ from bench.cli.run import missing_targets
 from bench.config.resolved import ResolvedSuite
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import RunEstimate, estimates, hash_lists_bytes
-from bench.runner.pool.pool import THOROUGH, Workers, default_workers
+from bench.runner.estimate.estimate import RunEstimate, estimates, seconds_by_key
+from bench.runner.pool.pool import Workers, default_workers
 from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
 
 
 @dataclass(frozen=True)
 class SuiteEstimate:
-    """What each run of a plan will take, and all of them."""
+    """What each run of a plan takes, and all runs together."""
 
     suite: str
     device: str
     num_workers: int
     runs: tuple[RunEstimate, ...]
     preparation_seconds: float
-    """to start the workers and to time the models, as long as it took here; `bench run` does it, too, more briefly"""
+    """to start the workers and to time the models, as it took here"""
     runs_seconds: float
     """from the start of the first run to the end of the last"""
-    hash_lists_bytes: int
-
-    @property
-    def wall_seconds(self) -> float:
-        """Of `bench run`, its tables aside."""
-        return self.preparation_seconds + self.runs_seconds
 
     def totals(self) -> dict[str, Any]:
-        """Sums over the runs; memory and checkpoints are those of as many of the largest runs as there are workers."""
-        memory = [one.memory_bytes for one in self.runs if one.memory_bytes is not None]
+        """Return sums over the runs; memory and checkpoints are those of the largest run in each worker."""
+        memory = [run.memory_bytes for run in self.runs if run.memory_bytes is not None]
         return {
             "runs": len(self.runs),
-            "wall_seconds": self.wall_seconds,
+            "wall_seconds": self.preparation_seconds + self.runs_seconds,
             "preparation_seconds": self.preparation_seconds,
-            "worker_seconds": sum(one.seconds for one in self.runs),
-            "training_flops": sum(one.flops for one in self.runs),
+            "worker_seconds": sum(run.seconds for run in self.runs),
+            "training_flops": sum(run.flops for run in self.runs),
             "memory_bytes": self.num_workers * max(memory) if memory else None,
-            "disk_bytes": sum(one.disk_bytes for one in self.runs) + self.hash_lists_bytes,
-            "checkpoints_bytes": self.num_workers * max((one.checkpoint_bytes for one in self.runs), default=0),
+            "disk_bytes": sum(run.disk_bytes for run in self.runs),
+            "checkpoints_bytes": self.num_workers * max((run.checkpoint_bytes for run in self.runs), default=0),
         }
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values: a row a run, and the totals."""
+        """Return JSON values: one row per run, and the totals."""
         head = {"suite": self.suite, "device": self.device, "workers": self.num_workers}
-        return head | {"runs": [_run_as_json(one) for one in self.runs], "total": self.totals()}
+        return head | {"runs": [_run_as_json(estimate) for estimate in self.runs], "total": self.totals()}
 
 
 def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers: int | None = None) -> SuiteEstimate:
-    """Time a plan's models and data in as many workers as will be busy, and add up; writes nothing that stays."""
+    """Time a plan's models and data in the workers, and add up; write nothing."""
     missing = missing_targets(plan, data_dir)
     runs = [run for run in plan.runs if str(run.target) not in missing]
     count = max(1, min(num_workers or default_workers(suite.device), most_at_once(runs)))
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
-        timed = workers.time_models(runs, data_dir, THOROUGH)
-    preparation = time.perf_counter() - start
-    found = {one.run.key: one for one in estimates(runs, timed)}
-    seconds = {key: one.seconds for key, one in found.items()}
-    order = [run for run in by_priority(plan, timed.timings) if run.key in seconds]
+        found = {run.run.key: run for run in estimates(runs, workers.time_runs(runs, data_dir), count)}
+    preparation_seconds = time.perf_counter() - start
+    seconds = seconds_by_key(found.values())
+    order = [run for run in by_priority(plan, seconds) if run.key in seconds]
     return SuiteEstimate(
         suite.name,
         suite.device,
         count,
         tuple(found.get(run.key) or RunEstimate(run, reason=missing[str(run.target)]) for run in plan.runs),
-        preparation,
+        preparation_seconds,
         seconds_in_all(order, seconds, count),
-        hash_lists_bytes(runs, timed.timings),
     )
 
 
-def show_estimate(console: Console, found: SuiteEstimate) -> None:
-    """Print a row for each stage, data and model, the total, and what could not be estimated."""
-    console.print(_table(found))
-    total = found.totals()
-    workers = f"{found.num_workers} worker{'s' if found.num_workers > 1 else ''}"
+def show_estimate(console: Console, suite: SuiteEstimate) -> None:
+    """Print a row for each stage, data and model, the total, and the runs without an estimate."""
+    total = suite.totals()
+    console.print(_table(suite.runs, total))
+    workers = f"{suite.num_workers} worker{'s' if suite.num_workers > 1 else ''}"
+    memory = _bytes(total["memory_bytes"])
     lines = [
-        f"about {duration(total['wall_seconds'])} with {workers} on {found.device}, of which "
-        f"{duration(found.preparation_seconds)} to start them and to time the models; "
-        f"{duration(total['worker_seconds'])} of a worker",
-        f"memory {_of_what(found)}",
-        f"disk: {_bytes(total['disk_bytes'])} of results ({_bytes(found.hash_lists_bytes)} of them hashes of images), "
-        f"and up to {_bytes(total['checkpoints_bytes'])} for checkpoints of runs under way",
+        f"about {duration(total['wall_seconds'])} with {workers} on {suite.device}, of which "
+        f"{duration(suite.preparation_seconds)} to start the workers and to time the models",
+        *([f"memory: {memory} on the GPU, at most"] if total["memory_bytes"] is not None else []),
+        f"disk: {_bytes(total['disk_bytes'])} of results, and up to {_bytes(total['checkpoints_bytes'])} of "
+        "checkpoints while runs train",
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
-    for (model, reason), count in _left_out(found.runs).items():
-        what = f"{count} run{'s' if count > 1 else ''} of {escape(model)}"
-        console.print(f"[yellow]not estimated[/]: {what}: {escape(reason)}", highlight=False, soft_wrap=True)
+    for (model, reason), count in Counter((run.run.model, run.reason) for run in suite.runs if run.reason).items():
+        runs = f"{count} run{'s' if count > 1 else ''} of {escape(model)}"
+        console.print(f"[yellow]not estimated[/]: {runs}: {escape(reason)}", highlight=False, soft_wrap=True)
 
 
-def _table(found: SuiteEstimate) -> Table:
-    numbers = (Column(heading, justify="right") for heading in ("runs", "a run", "in all", "FLOPs", "memory", "disk"))
+def _table(runs: Sequence[RunEstimate], total: dict[str, Any]) -> Table:
+    headings = ("runs", "per run", "total", "FLOPs", "memory", "disk")
+    numbers = (Column(heading, justify="right") for heading in headings)
     table = Table(Column("", overflow="fold"), *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, models in _groups(found.runs).items():
-        table.add_row(f"[bold]{place}[/]")
-        for model, ones in models.items():
-            table.add_row(f"  {escape(model)}", *_figures(ones))
-        table.add_section()
-    total = found.totals()
-    sums = (duration(total["worker_seconds"]), f"{total['training_flops']:.2g}")
-    table.add_row("in all", str(total["runs"]), "", *sums, _bytes(total["memory_bytes"]), _bytes(total["disk_bytes"]))
-    return table
-
-
-def _groups(runs: Iterable[RunEstimate]) -> dict[str, dict[str, list[RunEstimate]]]:
-    """By stage and data, and by model, in the order of stages and of the plan."""
-    stages = list(STAGES)
     groups: dict[str, dict[str, list[RunEstimate]]] = {}
-    for one in sorted(runs, key=lambda one: stages.index(one.run.stage)):
-        place = groups.setdefault(f"{_stage(one.run)} {one.run.data_name}", {})
-        place.setdefault(one.run.model, []).append(one)
-    return groups
+    for run in sorted(runs, key=lambda run: list(STAGES).index(run.run.stage)):
+        groups.setdefault(f"{_stage(run.run)} {run.run.data_name}", {}).setdefault(run.run.model, []).append(run)
+    for heading, models in groups.items():
+        table.add_row(f"[bold]{heading}[/]")
+        for model, of_model in models.items():
+            table.add_row(f"  {escape(model)}", str(len(of_model)), *_figures(of_model))
+        table.add_section()
+    sums = (duration(total["worker_seconds"]), f"{total['training_flops']:.2g}")
+    table.add_row("total", str(total["runs"]), "", *sums, _bytes(total["memory_bytes"]), _bytes(total["disk_bytes"]))
+    return table
 
 
 def _stage(run: Run) -> str:
@@ -133,67 +120,45 @@ def _stage(run: Run) -> str:
     return "linear probe" if run.probe.shots is None else f"{run.probe.shots}-shot probe"
 
 
-def _figures(ones: list[RunEstimate]) -> list[str]:
-    """Of runs that differ in little but their seeds: their number, what one takes, and what all take."""
-    timed = [one for one in ones if not one.reason]
+def _figures(runs: list[RunEstimate]) -> list[str]:
+    """Return the figures of runs that differ in little but their seeds."""
+    timed = [run for run in runs if not run.reason]
     if not timed:
-        return [str(len(ones)), *["-"] * 5]
-    memory = [one.memory_bytes for one in timed if one.memory_bytes is not None]
+        return ["-"] * 5
+    memory = [run.memory_bytes for run in timed if run.memory_bytes is not None]
     return [
-        str(len(ones)),
-        _duration(_mean(timed, lambda one: one.seconds)),
-        _duration(sum(one.seconds for one in timed)),
-        f"{_mean(timed, lambda one: one.flops):.2g}",
+        _seconds(fmean(run.seconds for run in timed)),
+        _seconds(sum(run.seconds for run in timed)),
+        f"{fmean(run.flops for run in timed):.2g}",
         _bytes(max(memory, default=None)),
-        _bytes(_mean(timed, lambda one: one.disk_bytes)),
+        _bytes(fmean(run.disk_bytes for run in timed)),
     ]
 
 
-def _of_what(found: SuiteEstimate) -> str:
-    """What the column of memory is, and what all workers take."""
-    total = _bytes(found.totals()["memory_bytes"])
-    if found.device == "cuda":
-        return f"is the most that torch allocates on the GPU; {total} in all"
-    return f"is the most that a run's process holds, shared libraries included; {total} in all workers"
-
-
-def _left_out(runs: Iterable[RunEstimate]) -> dict[tuple[str, str], int]:
-    """How many runs of a model there is no estimate for, by model and reason."""
-    counts: dict[tuple[str, str], int] = {}
-    for one in runs:
-        if one.reason:
-            counts[one.run.model, one.reason] = counts.get((one.run.model, one.reason), 0) + 1
-    return counts
-
-
-def _run_as_json(one: RunEstimate) -> dict[str, Any]:
-    run = one.run
+def _run_as_json(estimate: RunEstimate) -> dict[str, Any]:
+    run = estimate.run
     return {
         "key": run.key,
         "stage": run.stage,
         "model": run.model,
         "data": run.data_name,
         "seed": run.seed,
-        "seconds": one.seconds,
-        "images": one.images,
-        "training_flops": one.flops,
-        "memory_bytes": one.memory_bytes,
-        "disk_bytes": one.disk_bytes,
-        "checkpoint_bytes": one.checkpoint_bytes,
-        "reason": one.reason,
+        "seconds": estimate.seconds,
+        "images": estimate.images,
+        "training_flops": estimate.flops,
+        "memory_bytes": estimate.memory_bytes,
+        "disk_bytes": estimate.disk_bytes,
+        "checkpoint_bytes": estimate.checkpoint_bytes,
+        "reason": estimate.reason,
     }
 
 
-def _mean(ones: list[RunEstimate], of: Callable[[RunEstimate], float]) -> float:
-    return sum(map(of, ones)) / len(ones)
-
-
-def _duration(seconds: float) -> str:
+def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _bytes(number: float | None) -> str:
-    """Such as `1.2 MB`; powers of ten."""
+    """Return a number of bytes such as `1.2 MB`, in powers of ten."""
     if number is None:
         return "-"
     for unit in ("B", "kB", "MB"):

@@ -5,7 +5,7 @@ Without one, a line each `PLAIN_EVERY` seconds with the runs under way. In both,
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -18,7 +18,6 @@ from bench.cli.active_runs import UnderWay, duration, figures, how_far, runs_und
 from bench.cli.eta import TimeLeft
 from bench.cli.plan import describe
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timings, estimated_seconds
 from bench.runner.pool.pool import Ended, Started, Tick
 from bench.store.store import Store
 
@@ -41,7 +40,7 @@ class SuiteProgress:
         console: Console,
         store: Store,
         runs: tuple[Run, ...],
-        timings: Timings,
+        seconds: Mapping[str, float],
         num_workers: int,
         clock: Clock = time.monotonic,
         name: Callable[[Run], str] = describe,
@@ -54,7 +53,7 @@ class SuiteProgress:
         self.ended = 0
         self.ours: set[str] = set()
         """Keys of the runs that this process' workers are at."""
-        costs = {run.key: estimated_seconds(run, timings) for run in runs}
+        costs = {run.key: seconds.get(run.key, 0.0) for run in runs}
         self.time_left = TimeLeft(costs, num_workers)
         self.clock = clock
         self.start = self.last_plain = clock()

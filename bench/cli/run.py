@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.curves import check_tracker
-from bench.runner.estimate.estimate import estimated_seconds
+from bench.runner.estimate.estimate import estimates, seconds_by_key
 from bench.runner.pool.pool import Ended, Workers, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
@@ -93,16 +93,16 @@ def _execute(
     possible = [run for run in todo if str(run.target) not in missing]
     num_workers = max(1, min(place.num_workers or default_workers(todo[0].device), most_at_once(possible)))
     with Workers(num_workers, todo[0].threads, attempts(store, todo)) as workers:
-        console.print("timing a few steps of each model …")
-        timings = workers.time_models(possible, place.data_dir).timings
-        seconds = {run.key: estimated_seconds(run, timings) for run in possible}
-        order = [run for run in by_priority(plan, timings) if run.key in seconds]
+        console.print("timing one step of each model …")
+        timings = workers.time_runs(possible, place.data_dir)
+        seconds = seconds_by_key(estimates(possible, timings, num_workers))
+        order = [run for run in by_priority(plan, seconds) if run.key in seconds]
         total = duration(seconds_in_all(order, seconds, num_workers))
         workers_text = f"{num_workers} worker{'s' if num_workers > 1 else ''}"
         console.print(f"about {total} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
-        with SuiteProgress(console, store, todo, timings, num_workers) as progress:
-            for event in workers.execute(plan, store, place.data_dir, timings, missing, place.options):
+        with SuiteProgress(console, store, todo, seconds, num_workers) as progress:
+            for event in workers.execute(plan, store, place.data_dir, seconds, missing, place.options):
                 progress.show(event)
                 if isinstance(event, Ended):
                     ended.append(event)

@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.curves import check_tracker
-from bench.runner.estimate.estimate import Timing, Timings, data_key, timing_key
+from bench.runner.estimate.estimate import TimedData, TimedRun, data_key, estimate, model_key
 from bench.runner.pool.pool import Workers, default_workers
 from bench.store.repair import repair
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
@@ -75,7 +75,7 @@ class Trials:
         self.suite, self.store = suite, store
         self.tried_again = (NOT_RUN,) if is_adopted else (NOT_RUN, *TRIED_AGAIN)
         self.tried: set[str] = set()
-        self.timings: dict[Alike, Timing] = {}
+        self.timings: dict[Alike, tuple[TimedRun, TimedData]] = {}
 
     def due(self) -> list[tuple[StudyState, list[Due]]]:
         """What is to be run next, by study."""
@@ -85,12 +85,15 @@ class Trials:
         ]
         return [(one, due) for one, due in found if due]
 
-    def timed(self, runs: Sequence[Run], workers: Workers, data_dir: Path) -> Timings:
-        """About what runs cost: the first point of a model on the same data is timed for all others, once a call."""
+    def seconds(self, runs: Sequence[Run], workers: Workers, data_dir: Path) -> dict[str, float]:
+        """Estimate the seconds of runs, by key: the first point of each model on the same data is timed for all."""
         new = {_alike(run): run for run in reversed(runs) if _alike(run) not in self.timings}
-        found = workers.time_models(list(new.values()), data_dir).timings if new else {}
-        self.timings |= {alike: found[timing_key(run)] for alike, run in new.items() if timing_key(run) in found}
-        return {timing_key(run): self.timings[_alike(run)] for run in runs if _alike(run) in self.timings}
+        timings = workers.time_runs(list(new.values()), data_dir)
+        for alike, run in new.items():
+            if model_key(run) in timings.models and data_key(run) in timings.data:
+                self.timings[alike] = timings.models[model_key(run)], timings.data[data_key(run)]
+        known = [run for run in runs if _alike(run) in self.timings]
+        return {run.key: estimate(run, *self.timings[_alike(run)]).seconds for run in known}
 
     def _look(self, key: str) -> Record | None:
         record = self.store.look(key)
@@ -142,12 +145,12 @@ def _run_all(
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
     todo = tuple(run for run in plan.runs if run.key not in repaired.finished)
     names = {one.run.key: f"{describe(one.run)}, {_name(one)}" for _, own in due for one in own}
-    timings = trials.timed(todo, workers, place.data_dir)
+    seconds = trials.seconds(todo, workers, place.data_dir)
     trials.tried |= runs.keys()
     with SuiteProgress(
-        console, trials.store, todo, timings, workers.count, name=lambda run: names.get(run.key, describe(run))
+        console, trials.store, todo, seconds, workers.count, name=lambda run: names.get(run.key, describe(run))
     ) as progress:
-        for event in workers.execute(plan, trials.store, place.data_dir, timings, {}, place.options):
+        for event in workers.execute(plan, trials.store, place.data_dir, seconds, {}, place.options):
             progress.show(event)
 
 

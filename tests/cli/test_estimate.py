@@ -53,7 +53,7 @@ def test_a_larger_model_takes_longer_and_more_of_all(measured):
         assert small[measure] < large[measure], measure
     assert large["disk_bytes"] > 4 * 1_200_000  # the weights of 1.2 million parameters
     assert large["checkpoint_bytes"] > 3 * 4 * 1_200_000  # with the optimizer's two moments
-    assert large["memory_bytes"] > large["checkpoint_bytes"]
+    assert large["memory_bytes"] is None  # on a CPU
 
 
 def test_runs_whose_data_is_missing_say_so(measured):
@@ -75,12 +75,12 @@ def test_in_words_each_model_has_its_row_and_what_cannot_be_estimated_its_reason
         for run in runs
     ]
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    show_estimate(console, SuiteEstimate("tiny", "cpu", 2, tuple(estimated), 5.0, 75.0, 1_000))
+    show_estimate(console, SuiteEstimate("tiny", "cuda", 2, tuple(estimated), 5.0, 75.0))
     text = " ".join(console.file.getvalue().split())
     assert (
         "scratch digits@20 vit_pico/8 2 25 s 50 s 1e+09 300 MB 1 MB bit_resnet_pico 2 45 s 2 min 1e+09 - 1 MB" in text
     )
-    assert "r_pico+vit_pico/8 2 - - - - - in all 6 2 min 4e+09 600 MB 4 MB" in text
-    assert "about 80 s with 2 workers on cpu, of which 5 s" in text
-    assert "up to 4 MB for checkpoints" in text
+    assert "r_pico+vit_pico/8 2 - - - - - total 6 2 min 4e+09 600 MB 4 MB" in text
+    assert "about 80 s with 2 workers on cuda, of which 5 s" in text
+    assert "up to 4 MB of checkpoints" in text
     assert "not estimated: 2 runs of r_pico+vit_pico/8: [too] large" in text

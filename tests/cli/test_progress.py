@@ -10,7 +10,6 @@ from bench.cli.plan import describe
 from bench.cli.progress import SuiteProgress
 from bench.plan.expand import expand
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timing, timing_key
 from bench.runner.pool.pool import Ended, Started, Tick
 from bench.store.new_record import failure
 
@@ -23,8 +22,8 @@ class Screen:
         self.runs: tuple[Run, ...] = expand(store.suite()).runs
         self.console = Console(file=io.StringIO(), width=width, force_terminal=is_terminal, color_system=None)
         # As the progress files have it: 16 images a second.
-        rates = {timing_key(run): Timing(1 / 16, 1, 1) for run in self.runs}
-        self.progress = SuiteProgress(self.console, store, self.runs, rates, 2, clock=lambda: self.now)
+        seconds = {run.key: run.budget.amount / 16 for run in self.runs}
+        self.progress = SuiteProgress(self.console, store, self.runs, seconds, 2, clock=lambda: self.now)
 
     def show(self, event: Started | Ended | Tick) -> str:
         """What is written at an event."""

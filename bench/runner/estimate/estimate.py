@@ -1,238 +1,184 @@
-"""What runs will take, from timings of their models and of their data: pure arithmetic. Imports no torch.
+"""Compute what the runs of a suite take, from one timed step of each model. Imports no torch.
 
-A run takes its training (its images at the measured rate), its evaluation, the reading or drawing of its images, the
-search for duplicates between pretraining and test, and a fixed cost: the network's building and its files' writing.
-What several runs share, such as images that stay in a process' memory, is spread evenly over them.
+The time of a run is its training, its evaluation, the reading of its images, and its set-up. Work that one run does
+for others of the same worker, such as the compilation of a model, is spread evenly over all of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.data.dataset import Pipeline
 from bench.plan.run import Run
 from bench.runner.budget import FLOPS_PER_MAC, images_in
 
 FLOPS_PER_MAC_OF_FEATURES = 2
-HASH_BYTES = 8
-"""Of an image, in the store's list of what each set of images was hashed to."""
+BYTES_PER_PARAMETER = 4
+PREDICTION_BYTES = 16
+"""Bytes per test image in `predictions.parquet`, after compression."""
+FILES_BYTES = 20_000
+"""Record, history, curves, and what the other files hold besides their numbers."""
+MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
+"""Copies of the weights that each optimizer keeps."""
 
 
 @dataclass(frozen=True)
-class DataTiming:
-    """What a run's images cost before a network sees them."""
+class TimedRun:
+    """What was measured of a run's model."""
+
+    macs: int
+    """multiply-accumulates of one image's forward pass"""
+    parameters: int
+    seconds_per_image: float
+    """of training; of a probe, of the features and the fit"""
+    evaluation_seconds_per_image: float = 0.0
+    setup_seconds: float = 0.0
+    """to count and to build the model"""
+    warm_up_seconds: float = 0.0
+    """of the first step, beyond those of a later step"""
+    peak_memory_bytes: int | None = None
+    """on CUDA; None on a CPU"""
+
+
+@dataclass(frozen=True)
+class TimedData:
+    """What was measured of a run's data."""
 
     num_train: int = 0
     num_validation: int = 0
     num_test: int = 0
     open_seconds: float = 0.0
-    """for a process that has had it open before"""
+    """in a process that has opened it before"""
     read_seconds_per_image: float = 0.0
-    """to decode or draw"""
-    hash_seconds_per_image: float = 0.0
-    pipeline: Pipeline = "resident"
+    is_resident: bool = True
+    """whether a run reads each training image once, and keeps it"""
+    is_kept: bool = False
+    """whether a process keeps the images for its later runs"""
     num_decoders: int = 1
-    stays: bool = False
-    """whether a process keeps what it has decoded, for its later runs"""
-    resident_bytes: int = 0
-    """of training images that lie on the device while a run trains"""
-
-    @property
-    def num_evaluated(self) -> int:
-        """Images that a trained network answers for."""
-        return self.num_validation + self.num_test
-
-    @property
-    def search_seconds_per_image(self) -> float:
-        """Of the search for duplicates, which reads again what does not stay."""
-        return self.hash_seconds_per_image + (0.0 if self.stays else self.read_seconds_per_image)
 
 
 @dataclass(frozen=True)
-class Shares:
-    """What a run does of the work that one run does for others, on average over these."""
+class Timings:
+    """What was measured of the models and the data of some runs."""
 
-    readings: float = 1.0
-    """times that it reads each image; less than one where others have left them in memory"""
-    warm_ups: float = 0.0
-    """times that it waits for compilation"""
-    held_out: float = 1.0
-    """times that it answers for validation and test images: probes of one network share their features"""
-    search_seconds: float = 0.0
-    """for duplicates between pretraining and test"""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What a model costs in training, or in a probe, where its images are those of which features are taken."""
-
-    seconds_per_image: float
-    macs: int
-    """of one image's forward pass"""
-    parameters: int
-    evaluation_seconds_per_image: float = 0.0
-    fixed_seconds: float = 0.0
-    """of a run: building, counting, optimizing nothing yet, and writing what it leaves"""
-    warm_up_seconds: float = 0.0
-    """of compilation, in each process"""
-    peak_memory_bytes: int | None = None
-    weights_bytes: int = 0
-    checkpoint_bytes: int = 0
-    files_bytes: int = 0
-    """record, history and curves"""
-    predictions_bytes: int = 0
-    """of a file of none"""
-    prediction_bytes_per_image: float = 0.0
-    data: DataTiming = DataTiming()
-    shares: Shares = Shares()
-
-    @property
-    def flops_per_image(self) -> int:
-        """Of training on it."""
-        return FLOPS_PER_MAC * self.macs
-
-
-Timings = Mapping[str, Timing]
-"""By `timing_key` of a run."""
-
-
-@dataclass(frozen=True)
-class Timed:
-    """What was measured, and why the rest could not be."""
-
-    timings: Timings
+    models: Mapping[str, TimedRun]
+    """by `model_key`"""
+    data: Mapping[str, TimedData]
+    """by `data_key`"""
     reasons: Mapping[str, str]
-    """By `timing_key`, too."""
+    """why the others could not be measured, by either key"""
 
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What one run will take; nothing, and a reason, where it could not be timed or cannot be run."""
+    """What one run takes; zeros and a reason if its model or data could not be timed."""
 
     run: Run
     seconds: float = 0.0
     images: int = 0
-    """that it is trained on, repetitions included"""
+    """training images, repetitions included"""
     flops: float = 0.0
     """of training"""
     memory_bytes: int | None = None
-    """at most, of its process on a CPU, else of the device; None where it could not be measured"""
+    """the peak on CUDA; None on a CPU"""
     disk_bytes: int = 0
-    """of what it leaves"""
+    """of the run's results"""
     checkpoint_bytes: int = 0
-    """while it runs"""
+    """while the run trains"""
     reason: str = ""
 
 
-def estimates(runs: Iterable[Run], timed: Timed) -> list[RunEstimate]:
-    """One for each run, in their order."""
-    return [_estimate(run, timed) for run in runs]
+@dataclass(frozen=True)
+class Shares:
+    """How often a run does, on average, what one run does for all others in its worker."""
+
+    reading: float = 1.0
+    """reads each image"""
+    warm_up: float = 1.0
+    """warms up its model"""
+    evaluation: float = 1.0
+    """evaluates its network: all probes of one network share their features"""
 
 
-def estimated_seconds(run: Run, timings: Timings) -> float:
-    """About how long one worker takes for a run; as long as the slowest model would, where its own was not timed."""
-    timing = timings.get(timing_key(run))
-    if timing is not None:
-        return seconds_of(run, timing)
-    return max((seconds_of(run, other) for other in timings.values()), default=0.0) if run.probe is None else 0.0
+def estimates(runs: Sequence[Run], timings: Timings, num_workers: int) -> list[RunEstimate]:
+    """Estimate each run, in the given order."""
+    readers, users = Counter(map(_data_set, runs)), Counter(map(model_key, runs))
+    probes = Counter(_probed(run) for run in runs if run.probe is not None)
+
+    def shares(run: Run) -> Shares:
+        reading = num_workers / readers[_data_set(run)] if timings.data[data_key(run)].is_kept else 1.0
+        evaluation = num_workers / probes[_probed(run)] if run.probe is not None else 1.0
+        return Shares(*(min(1.0, share) for share in (reading, num_workers / users[model_key(run)], evaluation)))
+
+    def estimated(run: Run) -> RunEstimate:
+        for key in (data_key(run), model_key(run)):
+            if key in timings.reasons:
+                return RunEstimate(run, reason=timings.reasons[key])
+        return estimate(run, timings.models[model_key(run)], timings.data[data_key(run)], shares(run))
+
+    return [estimated(run) for run in runs]
 
 
-def seconds_of(run: Run, timing: Timing) -> float:
-    """The same by a timing that is given."""
-    data = timing.data
-    evaluated = data.num_evaluated * (
-        timing.evaluation_seconds_per_image + timing.shares.readings * data.read_seconds_per_image
-    )
-    around = data.open_seconds + timing.fixed_seconds + timing.shares.search_seconds
-    return around + _training_seconds(run, timing) + timing.shares.held_out * evaluated
-
-
-def images_of(run: Run, timing: Timing) -> int:
-    """How many images a run trains on; a probe trains its network on none."""
+def estimate(run: Run, timed: TimedRun, data: TimedData, shares: Shares = Shares()) -> RunEstimate:
+    """Estimate a run from the timings of its model and data."""
+    read_seconds = shares.reading * data.read_seconds_per_image
+    evaluated = shares.evaluation * (data.num_validation + data.num_test)
+    weights_bytes = BYTES_PER_PARAMETER * timed.parameters
+    copies = 1 + MOMENTS[run.settings.optimizer] + (run.settings.ema is not None)
+    step_seconds = _step_seconds(run, timed, data)
+    images = 0 if run.probe else round(images_in(run.budget, timed.macs, 1 / step_seconds))
     if run.probe is not None:
-        return 0
-    return round(images_in(run.budget, timing.macs, 1 / _step_seconds(run, timing)))
+        training_seconds = data.num_train * (timed.seconds_per_image + read_seconds)
+        flops = FLOPS_PER_MAC_OF_FEATURES * timed.macs * data.num_train
+    else:
+        reading_seconds = data.num_train * read_seconds if data.is_resident else 0.0
+        training_seconds = reading_seconds + shares.warm_up * timed.warm_up_seconds + images * step_seconds
+        flops = FLOPS_PER_MAC * timed.macs * images
+    return RunEstimate(
+        run,
+        seconds=data.open_seconds
+        + timed.setup_seconds
+        + training_seconds
+        + evaluated * (timed.evaluation_seconds_per_image + read_seconds),
+        images=images,
+        flops=float(flops),
+        memory_bytes=timed.peak_memory_bytes,
+        disk_bytes=FILES_BYTES + (0 if run.probe else weights_bytes) + PREDICTION_BYTES * data.num_test,
+        checkpoint_bytes=0 if run.probe else copies * weights_bytes,
+    )
+
+
+def seconds_by_key(found: Iterable[RunEstimate]) -> dict[str, float]:
+    """Return the seconds of each run that could be estimated, by its key."""
+    return {estimated.run.key: estimated.seconds for estimated in found if not estimated.reason}
 
 
 def model_key(run: Run) -> str:
-    """What runs have in common whose steps cost as much an image."""
+    """Return a text that runs share if a training step costs them the same per image."""
     kind = f"{run.probe.kind} probe" if run.probe is not None else run.settings.model_dump_json()
     return f"{run.model} {run.image_size} {kind}"
 
 
 def data_key(run: Run) -> str:
-    """What runs have in common that load as many images of the same kind."""
+    """Return a text that runs share if they load the same number of images of the same kind."""
     shots = run.probe.shots if run.probe is not None else None
-    return f"{run.data_name} {run.image_size} {run.identity} {run.carved} {shots}"
+    return f"{run.data_name} {run.image_size} {run.identity} {run.carved} {run.tests} {shots}"
 
 
-def timing_key(run: Run) -> str:
-    """Both, in one stage: a transfer is searched for duplicates, and training from scratch is not."""
-    return f"{run.stage} {model_key(run)} {data_key(run)}"
-
-
-def data_set(run: Run) -> str:
-    """What a process opens once, whatever part of it a run trains on."""
+def _data_set(run: Run) -> str:
+    """Return a text for what a process opens once, whatever part of it a run trains on."""
     name = f"{run.target.name}:{run.target.path}" if run.target is not None else run.data_name
     return f"{name} {run.image_size}"
 
 
-def hash_lists_bytes(runs: Iterable[Run], timings: Timings) -> int:
-    """What the store's lists of hashes take: one of each subset and of each test that a pretraining goes before."""
-    sizes = {}
-    for run in runs:
-        if run.pretraining is not None and timing_key(run) in timings:
-            sizes[data_set(run)] = timings[timing_key(run)].data.num_test
-            sizes[data_key(run.pretraining)] = run.pretraining.subset_images or 0
-    return HASH_BYTES * sum(sizes.values())
+def _probed(run: Run) -> str:
+    """Return a text that probes share if they share the features of validation and test images."""
+    return f"{run.model} {run.external or run.starts_from} {_data_set(run)}"
 
 
-def _estimate(run: Run, timed: Timed) -> RunEstimate:
-    key = timing_key(run)
-    timing = timed.timings.get(key)
-    if timing is None:
-        return RunEstimate(run, reason=timed.reasons.get(key, "it was not timed"))
-    images = images_of(run, timing)
-    resident = timing.data.resident_bytes if run.probe is None else 0
-    return RunEstimate(
-        run,
-        seconds_of(run, timing),
-        images,
-        _flops(run, timing, images),
-        timing.peak_memory_bytes + resident if timing.peak_memory_bytes is not None else None,
-        timing.files_bytes + timing.weights_bytes + _predictions_bytes(timing),
-        timing.checkpoint_bytes,
-    )
-
-
-def _predictions_bytes(timing: Timing) -> int:
-    """Without a test there is no such file."""
-    tested = timing.data.num_test
-    return timing.predictions_bytes + round(tested * timing.prediction_bytes_per_image) if tested else 0
-
-
-def _flops(run: Run, timing: Timing, images: int) -> float:
-    """Of training, as a record has it; of a probe the features of its training images."""
-    if run.probe is not None:
-        return float(FLOPS_PER_MAC_OF_FEATURES * timing.macs * timing.data.num_train)
-    return float(timing.flops_per_image * images)
-
-
-def _training_seconds(run: Run, timing: Timing) -> float:
-    data, read = timing.data, timing.shares.readings * timing.data.read_seconds_per_image
-    if run.probe is not None:
-        return data.num_train * (timing.seconds_per_image + read)
-    first = data.num_train * read if data.pipeline == "resident" else 0.0
-    first += timing.shares.warm_ups * timing.warm_up_seconds
-    if run.budget.match == "seconds":
-        return first + run.budget.amount
-    return first + images_of(run, timing) * _step_seconds(run, timing)
-
-
-def _step_seconds(run: Run, timing: Timing) -> float:
-    """Of one image: on a CPU its decoding takes a core's time from training, beside a GPU the longer of both counts."""
-    data = timing.data
-    if data.pipeline == "resident":
-        return timing.seconds_per_image
+def _step_seconds(run: Run, timed: TimedRun, data: TimedData) -> float:
+    """Return the training seconds per image: on a CPU, decoding takes a core from training; a GPU waits for it."""
+    if data.is_resident:
+        return timed.seconds_per_image
     if run.device == "cpu":
-        return timing.seconds_per_image + data.read_seconds_per_image
-    return max(timing.seconds_per_image, data.read_seconds_per_image / data.num_decoders)
+        return timed.seconds_per_image + data.read_seconds_per_image
+    return max(timed.seconds_per_image, data.read_seconds_per_image / data.num_decoders)

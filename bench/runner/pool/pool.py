@@ -8,7 +8,7 @@ within a seed the longest run goes first, so that no core idles at the end. Impo
 import datetime
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -22,8 +22,7 @@ from bench.files.locks import acquire
 from bench.machine.environment import num_cores
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import DataTiming, Timed, Timing, Timings, data_key, model_key
-from bench.runner.estimate.trials import Tried, timed
+from bench.runner.estimate.estimate import Timings, data_key, model_key
 from bench.runner.pool.processes import Processes, was_told_to_end
 from bench.runner.pool.queue import Queue, attempts
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
@@ -33,21 +32,9 @@ from bench.store.store import Outcome, Record, Store
 if TYPE_CHECKING:
     from models.counts import Counts
 
-LONGEST_TRIAL_SECONDS = 120.0
-"""For one model, before it counts as one that cannot be timed."""
+LONGEST_TIMING_SECONDS = 120.0
+"""A model or data set that takes longer counts as one that cannot be timed."""
 TICK_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Trial:
-    """How long models are timed: each so often, for so many seconds of training."""
-
-    rounds: int
-    seconds: float
-
-
-QUICK, THOROUGH = Trial(1, 0.3), Trial(2, 0.6)
-"""Before a suite's runs, and for an estimate that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -96,32 +83,33 @@ class Workers:
         else:
             self.processes.stop(self.running)
 
-    def time_models(self, runs: Sequence[Run], data_dir: Path, trial: Trial = QUICK) -> Timed:
-        """What models and data cost, measured in the workers, all of which are busy meanwhile, as they will be."""
-        data = self._tried(_time_data, {data_key(run): run for run in runs}, [data_dir], 1)
-        models = {model_key(run): run for run in runs if data_key(run) not in data.reasons}
-        rounds = max(trial.rounds, -(-self.count // max(1, len(models))))
-        timings = self._tried(_time_model, models, [data_dir, trial.seconds], rounds)
-        return timed(runs, timings, data, self.count)
-
-    def _tried(self, act: Callable[..., Any], runs: Mapping[str, Run], arguments: list[Any], rounds: int) -> Tried:
-        """What workers found out about each of some runs, in turns, round after round; or why they could not."""
-        turns = [(key, run) for _ in range(rounds) for key, run in runs.items()]
-        futures = [(key, self.processes.schedule(act, [run, *arguments], LONGEST_TRIAL_SECONDS)) for key, run in turns]
-        found: dict[str, list[Any]] = {}
+    def time_runs(self, runs: Sequence[Run], data_dir: Path) -> Timings:
+        """Time each model and each data set of some runs once, in the workers."""
+        tasks = {("time_run", model_key(run)): run for run in runs} | {
+            ("time_data", data_key(run)): run for run in runs
+        }
+        futures = {
+            task: self.processes.schedule(_in_worker, [task[0], run, data_dir], LONGEST_TIMING_SECONDS)
+            for task, run in tasks.items()
+        }
+        timed: dict[str, dict[str, Any]] = {"time_run": {}, "time_data": {}}
         reasons: dict[str, str] = {}
-        for key, future in futures:
+        for (function, key), future in futures.items():
             try:
-                result = future.result()
+                timed[function][key] = future.result()
             except (Exception, SystemExit) as error:
                 reasons[key] = _why(error)
-            else:
-                found.setdefault(key, []).append(result)
-        return Tried(found, reasons)
+        return Timings(timed["time_run"], timed["time_data"], reasons)
 
     def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
-        """Each model's parameters and multiply-accumulates, counted in the workers; SpecError as `count` has it."""
-        futures = {model: self.processes.schedule(_count, [model, num_classes, image_size]) for model in models}
+        """Count each model's parameters and multiply-accumulates in the workers.
+
+        Raises:
+            SpecError: as `models.count` does.
+        """
+        futures = {
+            model: self.processes.schedule(_in_worker, ["count", model, num_classes, image_size]) for model in models
+        }
         return {model: future.result() for model, future in futures.items()}
 
     def execute(
@@ -129,20 +117,27 @@ class Workers:
         plan: Plan,
         store: Store,
         data_dir: Path,
-        timings: Timings,
+        seconds: Mapping[str, float],
         missing: dict[str, str],
         options: RunOptions = DEFAULT_OPTIONS,
     ) -> Iterator[Started | Ended | Tick]:
-        """Do a plan's unfinished runs; yields as they start and end, and now and then.
+        """Do a plan's unfinished runs; yield an event when a run starts or ends, and at least each half second.
 
-        Runs that another process on the same store does are waited for. `missing` maps targets whose data is not there
-        to the reason: their runs are recorded as `not_run`.
+        Runs that another process does on the same store are waited for.
+
+        Args:
+            plan: what to do.
+            store: where the records go.
+            data_dir: where data sets lie.
+            seconds: the estimated seconds of each run, by its key; the longest chain of runs begins first.
+            missing: targets whose data is missing, with the reason. Their runs are recorded as `not_run`.
+            options: how runs are carried out.
 
         Raises:
             StoreError: the store cannot be written.
         """
         known = attempts(store, plan.runs) if self.known is None else self.known
-        queue = Queue(plan, store, timings, missing)
+        queue = Queue(plan, store, seconds, missing)
         while queue.waiting or self.running:
             for run in queue.due():
                 if reason := queue.obstacle(run, self.running.values()):
@@ -151,8 +146,8 @@ class Workers:
                         yield Ended(run, record)
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
-                    arguments = [run, store, data_dir, options, known.get(run.key, "")]
-                    self.running[self.processes.schedule(_do_run, arguments)] = run
+                    arguments = ["do_run", run, store, data_dir, options, known.get(run.key, "")]
+                    self.running[self.processes.schedule(_in_worker, arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
             if not self.running and queue.waiting:
@@ -178,7 +173,7 @@ def _why(error: Exception | SystemExit) -> str:
     if was_told_to_end(error):
         return "its process was told to end while it was timed"
     if isinstance(error, TimeoutError):
-        return f"it could not be timed within {LONGEST_TRIAL_SECONDS:.0f} s"
+        return f"it could not be timed within {LONGEST_TIMING_SECONDS:.0f} s"
     if isinstance(error, ProcessExpired):
         return f"its process died while it was timed, with exit code {error.exitcode}: memory may have run out"
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -214,25 +209,8 @@ def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | 
         return outcome.record
 
 
-def _do_run(run: Run, store: Store, data_dir: Path, options: RunOptions, known: str) -> Record | None:
+def _in_worker(function: str, *arguments: Any) -> Any:
+    """Call a function of the module `worker`; only there is torch imported."""
     from bench.runner.pool import worker
 
-    return worker.do_run(run, store, data_dir, options, known)
-
-
-def _count(model: str, num_classes: int, image_size: int) -> "Counts":
-    from bench.runner.pool import worker
-
-    return worker.count(model, num_classes, image_size)
-
-
-def _time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
-    from bench.runner.pool import worker
-
-    return worker.time_model(run, data_dir, seconds)
-
-
-def _time_data(run: Run, data_dir: Path) -> DataTiming:
-    from bench.runner.pool import worker
-
-    return worker.time_data(run, data_dir)
+    return getattr(worker, function)(*arguments)

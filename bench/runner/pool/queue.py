@@ -1,11 +1,10 @@
 """The runs that are still to be done: which may be tried now, and what is in the way of others. Imports no torch."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timings
 from bench.runner.pool.schedule import by_priority
 from bench.store.store import Store
 
@@ -16,10 +15,10 @@ LOOK_AGAIN_SECONDS = 1.0
 class Queue:
     """The runs that are still to be done: those that may be tried now, by priority."""
 
-    def __init__(self, plan: Plan, store: Store, timings: Timings, missing: dict[str, str]) -> None:
+    def __init__(self, plan: Plan, store: Store, seconds: Mapping[str, float], missing: dict[str, str]) -> None:
         self.store, self.missing = store, missing
         finished = store.finished(run.key for run in plan.runs)
-        todo = [run for run in by_priority(plan, timings) if run.key not in finished]
+        todo = [run for run in by_priority(plan, seconds) if run.key not in finished]
         self.waiting = {run.key: run for run in todo}
         self.order = {run.key: place for place, run in enumerate(todo)}
         self.look_again = dict.fromkeys(self.waiting, 0.0)

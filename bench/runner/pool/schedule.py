@@ -6,13 +6,18 @@ from itertools import islice
 
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timings, estimated_seconds
 
 
-def by_priority(plan: Plan, timings: Timings) -> list[Run]:
-    """Seeds outermost; within a seed the run with the longest chain behind it first."""
+def by_priority(plan: Plan, seconds: Mapping[str, float]) -> list[Run]:
+    """Sort the runs of a plan by seed, and within a seed by the time of the chain that starts with each run.
+
+    Args:
+        plan: the runs.
+        seconds: the estimated seconds of each run, by its key; a run without an estimate counts as the longest.
+    """
+    longest = max(seconds.values(), default=0.0)
     seeds = {seed: place for place, seed in enumerate(dict.fromkeys(run.seed for run in plan.runs))}
-    own = {run.key: estimated_seconds(run, timings) for run in plan.runs}
+    own = {run.key: seconds.get(run.key, longest) for run in plan.runs}
     chain = dict(own)
     for run in reversed(plan.runs):
         if run.starts_from is not None:

@@ -9,10 +9,8 @@ from types import FrameType
 
 import models
 from bench.plan.run import Run
-from bench.runner.estimate.data_timing import time_data as time_data
-from bench.runner.estimate.estimate import Timing
-from bench.runner.estimate.probe_timing import time_probe
-from bench.runner.estimate.timing import time_training
+from bench.runner.estimate.timed_run import time_data as time_data
+from bench.runner.estimate.timed_run import time_run as time_run
 from bench.runner.execute import execute
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.runner.session import RunSession
@@ -66,11 +64,6 @@ def do_run(
 def count(model: str, num_classes: int, image_size: int) -> models.Counts:
     """A model's parameters and multiply-accumulates."""
     return models.count(model, num_classes=num_classes, image_size=image_size)
-
-
-def time_model(run: Run, data_dir: Path, seconds: float) -> Timing:
-    """A run's model by the clock, in training for so many seconds or in a probe."""
-    return time_training(run, data_dir, seconds) if run.probe is None else time_probe(run, data_dir)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

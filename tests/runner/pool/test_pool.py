@@ -10,7 +10,7 @@ import pytest
 import models
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timing, timing_key
+from bench.runner.estimate.estimate import data_key, model_key
 from bench.runner.pool import pool as workers_module
 from bench.runner.pool.pool import Ended, Started, Workers
 from bench.runner.pool.schedule import by_priority
@@ -18,13 +18,12 @@ from bench.runner.run_options import RunOptions
 from bench.store.store import Store, open_store
 
 SECONDS = {"vit_pico/8": 1.0, "bit_resnet_pico": 2.0, "r_pico+vit_pico/8": 3.0}
-"""An image."""
+"""Per image."""
 
 
-def timings(plan: Plan) -> dict[str, Timing]:
-    """As if the models had been timed."""
-    runs = {timing_key(run): run for run in plan.runs}
-    return {key: Timing(SECONDS.get(run.model, 1.0), macs=1000, parameters=10) for key, run in runs.items()}
+def seconds(plan: Plan) -> dict[str, float]:
+    """As if the runs had been estimated."""
+    return {run.key: SECONDS.get(run.model, 1.0) * run.budget.amount for run in plan.runs}
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def store(tmp_path, resolve_suite) -> Store:
 
 def test_seeds_are_outermost_and_the_longest_chain_goes_first(plan_suite: Callable[..., Plan]):
     plan = plan_suite(seeds=[0, 1])
-    order = by_priority(plan, timings(plan))
+    order = by_priority(plan, seconds(plan))
     assert [run.seed for run in order] == sorted(run.seed for run in order)
     first = [run for run in order if run.seed == 0]
     positions = {run.key: position for position, run in enumerate(first)}
@@ -53,7 +52,7 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
     broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
     plan = _with_a_run_that_fails(plan, broken)
     with Workers(2) as workers:
-        events = list(workers.execute(plan, store, tmp_path, timings(plan), {"cifar10": "no data here"}))
+        events = list(workers.execute(plan, store, tmp_path, seconds(plan), {"cifar10": "no data here"}))
     statuses = {event.run.key: event.record for event in events if isinstance(event, Ended)}
     assert len(statuses) == len(plan.runs)
     for run in plan.runs:
@@ -70,7 +69,7 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
         assert store.read(run.key)["status"] == record["status"]
 
     with Workers(1) as workers:
-        again = list(workers.execute(plan, store, tmp_path, timings(plan), {}))
+        again = list(workers.execute(plan, store, tmp_path, seconds(plan), {}))
     started = [event.run for event in again if isinstance(event, Started)]
     assert {run.key for run in started} == {
         run.key for run in plan.runs if not store.is_finished(run.key) and run.starts_from != broken.key
@@ -80,9 +79,9 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
 def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite, tmp_path, monkeypatch):
     plan = plan_suite(models=["bit_resnet_pico"], subsets=[16])
     victim = next(run for run in plan.runs if run.stage == "scratch")
-    monkeypatch.setattr(workers_module, "_do_run", _KillFor(victim.key))
+    monkeypatch.setattr(workers_module, "_in_worker", _KillFor(victim.key))
     with Workers(1) as workers:
-        events = list(workers.execute(plan, store, tmp_path, timings(plan), {}))
+        events = list(workers.execute(plan, store, tmp_path, seconds(plan), {}))
     statuses = {event.run.stage: event.record for event in events if isinstance(event, Ended)}
     assert statuses["scratch"]["status"] == "failed"
     assert "exit code -9 (killed" in statuses["scratch"]["reason"]
@@ -95,11 +94,13 @@ def test_models_are_timed(plan_suite, tmp_path):
     broken = next(run for run in plan.runs if run.stage == "pretrain" and run.model == "vit_pico/8")
     plan = _with_a_run_that_fails(plan, broken)
     with Workers(2) as workers:
-        found = workers.time_models(plan.runs, tmp_path)
-    assert found.reasons.keys() == {timing_key(run) for run in plan.runs if run.corpus and run.corpus.name == "gone"}
-    assert all("gone" in reason for reason in found.reasons.values())
-    assert found.timings.keys() == {timing_key(run) for run in plan.runs} - found.reasons.keys()
-    assert all(1e-5 < timing.seconds_per_image < 1 for timing in found.timings.values())
+        timings = workers.time_runs(plan.runs, tmp_path)
+    gone = next(run for run in plan.runs if run.corpus and run.corpus.name == "gone")
+    assert data_key(gone) in timings.reasons
+    assert all("gone" in reason for reason in timings.reasons.values())
+    assert timings.data.keys() == {data_key(run) for run in plan.runs} - timings.reasons.keys()
+    assert timings.models.keys() == {model_key(run) for run in plan.runs} - timings.reasons.keys()
+    assert all(timed.seconds_per_image > 0 for timed in timings.models.values())
 
 
 def test_models_are_counted_and_an_unknown_one_says_so():
@@ -116,7 +117,7 @@ class _KillFor:
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __call__(self, run: Run, store: Store, data_dir: Path, options: RunOptions, known: str):
+    def __call__(self, _: str, run: Run, store: Store, data_dir: Path, options: RunOptions, known: str):
         from bench.runner.pool import worker
 
         if run.key == self.key:

@@ -6,7 +6,6 @@ records hold. Written whole or not at all, and read a part at a time.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.data.corpus import CorpusRef, check_present, corpus_identity, corpus_of, subset_index
 from bench.data.subset import SubsetIndex
 from bench.errors import InputError
+from bench.files.writing import whole_file
 
 METADATA = b"subset"
 COLUMNS = ("position", "id", "label", "class")
@@ -51,13 +51,9 @@ def write_index(ref: CorpusRef, num_images: int, data_dir: Path, out: Path) -> S
     """
     index = subset_index(ref, num_images, data_dir)
     summary = _summary(ref, index, data_dir)
-    temporary = out.with_name(f".tmp-{out.name}-{os.getpid()}")
     try:
-        try:
+        with whole_file(out) as temporary:
             write_rows(index, summary.model_dump_json(), temporary)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"--out {out}: cannot be written ({reason}); name a file in a folder that is there") from error

@@ -24,7 +24,6 @@ import json
 import os
 import platform
 import struct
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,12 +32,8 @@ from bench.errors import InputError
 from bench.files.writing import clear_errors, remove_folder
 
 NAME = "lock"
-FLOCK, FIELDS = (
-    ("hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid"))
-    if sys.platform == "linux"
-    else ("qqihhi", ("l_start", "l_len", "l_pid", "l_type", "l_whence", "l_sysid"))
-)
-"""The layout of C's `struct flock`: of Linux; of macOS (which has no `l_sysid`, and overlooks it) and BSD."""
+FLOCK, FIELDS = "hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid")
+"""The layout of Linux's `struct flock`."""
 
 _held: dict[tuple[int, int], "Holder"] = {}
 """Lock files that this process holds, by device and inode; a forked process has a copy, whose pids are not its own."""

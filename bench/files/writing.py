@@ -1,9 +1,8 @@
 """Files and folders written whole or not at all, by any number of processes at once.
 
-What is being written has a temporary name, which says who writes it (`.tmp-NAME-PID@HOST`), and is flushed before it
-is renamed into place: a reader, or a process killed at any moment, never meets half of it. Where writing fails, the
-temporary file is removed, and what stood there before is as it was. What killed processes left under temporary names
-is swept up by `remove_leftovers`. Imports no torch.
+A file is written under a temporary name that says who writes it (`.tmp-NAME-PID@HOST`), flushed, and renamed into
+place. So no reader ever finds half of it, even if the writer is killed. If writing fails, the temporary file is removed
+and the earlier file stays as it was. `remove_leftovers` removes what killed processes left. Imports no torch.
 """
 
 import contextlib
@@ -26,17 +25,17 @@ REMEDIES = {
 }
 OTHERWISE = "make the folder writable, or name another one with --results DIR"
 TEMPORARY, REPLACED = ".tmp-", ".old-"
-NAME = re.compile(r"(?P<prefix>\.tmp-|\.old-)(?P<name>[^@]+)-(?P<process>\d+)(?:@(?P<host>.*))?")
-"""A temporary name; those written by earlier versions name no host."""
+NAME = re.compile(r"(?P<prefix>\.tmp-|\.old-)(?P<name>[^@]+)-(?P<process>\d+)@(?P<host>.*)")
+"""A temporary name: the final name, and the process and the host that write it."""
 
 
 class StoreError(InputError):
-    """A file that cannot be written, for want of space or of permission; what was there before is intact."""
+    """A file that cannot be written for lack of space or permission; what was there before is intact."""
 
 
 @contextlib.contextmanager
 def clear_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a failed write into a StoreError that names the folder and the remedy."""
+    """Turn the system's error of a failed write into a StoreError that names the folder and the remedy."""
     try:
         yield
     except OSError as error:
@@ -47,24 +46,43 @@ def clear_errors(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, flushed: bool = True) -> None:
     """Write a file whole, or leave what was there.
+
+    Args:
+        path: the file.
+        content: all of it.
+        flushed: whether the file has to survive a power failure; without it, writing takes a fraction of a millisecond.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    with _written_beside(path) as temporary:
-        write_flushed(temporary, content)
+    with clear_errors(path.parent), whole_file(path) as temporary:
+        if flushed:
+            write_flushed(temporary, content)
+        else:
+            temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the path to write a file at, which becomes `path` if the block ends without an error.
+
+    Raises:
+        OSError: the file cannot be renamed; what was there before is intact.
+    """
+    with _removed_on_error(path) as temporary:
+        yield temporary
         temporary.replace(path)
 
 
 def write_new(path: Path, content: bytes) -> bool:
-    """Write a file whole, unless there is one: of several processes that do so at once, one writes, and is told so.
+    """Write a file whole, and return True, unless there is one already; of several processes, exactly one writes.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    with _written_beside(path) as temporary:
+    with clear_errors(path.parent), _removed_on_error(path) as temporary:
         write_flushed(temporary, content)
         try:
             os.link(temporary, path)
@@ -78,12 +96,12 @@ def write_new(path: Path, content: bytes) -> bool:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files whole, in place of one that stood there, or leave that.
+    """Write a folder of files whole in place of an earlier one, or leave the earlier one.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    with _written_beside(folder) as temporary:
+    with clear_errors(folder.parent), _removed_on_error(folder) as temporary:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         for name, content in files.items():
@@ -93,7 +111,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder at one stroke: none that comes later finds half of it."""
+    """Remove a folder at once, so that no process ever finds half of it."""
     gone = temporary_path(folder)
     with clear_errors(folder.parent), contextlib.suppress(FileNotFoundError):
         shutil.rmtree(gone, ignore_errors=True)
@@ -102,31 +120,29 @@ def remove_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes of this host left half written in a folder when they died; anyone else's stays.
+    """Remove what dead processes of this host left half written in a folder; leave everyone else's.
 
-    A folder that a process died while replacing is put back.
+    A folder whose replacement was cut short is put back.
     """
     for path in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"{REPLACED}*")]:
         written = NAME.fullmatch(path.name)
-        if written is None or written["host"] not in (None, platform.node()) or _is_alive(int(written["process"])):
+        if written is None or written["host"] != platform.node() or _is_alive(int(written["process"])):
             continue
         final = folder / written["name"]
         if written["prefix"] == REPLACED and not final.exists():
             with contextlib.suppress(OSError):  # another process did it
                 path.rename(final)
-        elif path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def temporary_path(path: Path, prefix: str = TEMPORARY) -> Path:
-    """Where this process writes what shall become `path`."""
+    """Return where this process writes what becomes `path`."""
     return path.with_name(f"{prefix}{path.name}-{os.getpid()}@{platform.node()}")
 
 
 def write_flushed(path: Path, content: bytes) -> None:
-    """Write a file and see that it is on the disk."""
+    """Write a file and wait until it is on the disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -134,7 +150,7 @@ def write_flushed(path: Path, content: bytes) -> None:
 
 
 def _replace_folder(temporary: Path, final: Path) -> None:
-    """Rename a folder into place; one that stands there is moved aside first, since folders can't be overwritten."""
+    """Rename a folder into place; an earlier one is moved aside first, since folders can't be overwritten."""
     old = temporary_path(final, REPLACED)
     try:
         while not _renamed(temporary, final):
@@ -150,7 +166,7 @@ def _replace_folder(temporary: Path, final: Path) -> None:
 
 
 def _renamed(temporary: Path, final: Path) -> bool:
-    """Whether a folder could be renamed, no other standing there."""
+    """Rename a folder and return True, unless another stands there."""
     try:
         temporary.rename(final)
     except OSError as error:
@@ -161,23 +177,27 @@ def _renamed(temporary: Path, final: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _written_beside(path: Path) -> Iterator[Path]:
-    """Where to write what shall become `path`; removed where that fails, and the failure is a StoreError."""
+def _removed_on_error(path: Path) -> Iterator[Path]:
+    """Yield the temporary path for `path`; remove what was written there if the block fails."""
     temporary = temporary_path(path)
-    with clear_errors(path.parent):
-        try:
-            yield temporary
-        except BaseException:
-            if temporary.is_dir():
-                shutil.rmtree(temporary, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-            raise
+    try:
+        yield temporary
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as that is possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_alive(process: int) -> bool:
-    """Whether a process runs; one that was killed, and that nobody has asked after yet, does not."""
+    """Return whether a process runs; a killed one that its parent has not waited for does not."""
     import psutil
 
     try:

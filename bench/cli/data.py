@@ -18,7 +18,6 @@ from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
-from bench.data.sources.source_registry import PLACES
 from bench.data.target import TargetRef, check_target, parse_target, target_identity
 from bench.data.verify import Verdict
 from bench.data.verify import verify as read_all
@@ -41,8 +40,8 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     for row in rows:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
         typer.echo(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
-    for name, place in PLACES.items():
-        typer.echo(f"{name + ':' + place.form:<18} {'corpus and target':<18} {place.summary}")
+    for name, kind in catalogue.SOURCES.items():
+        typer.echo(f"{name + ':' + kind.form:<18} {'corpus and target':<18} {kind.summary}")
 
 
 @data_app.command()
@@ -101,18 +100,8 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
     """Download a data set, by name or as `hf:NAME`, into the data folder; unpack what can't be downloaded."""
-    from bench.data.sources import huggingface, torchvision_sets
-
-    kind, place = catalogue.parse_place(name)
-    if kind == "hf" and place is not None:
-        huggingface.fetch_hf(place, data)
-    elif name in torchvision_sets.PUBLISHED:
-        torchvision_sets.fetch(name, data)
-    else:
-        catalogue.check_name("data set", name, also=(corpus.FRACTALS,))
-        typer.echo(f"{name} needs no files")
-        return
-    typer.echo(f"{name} is in {data}")
+    has_files = catalogue.fetch(name, data, also=(corpus.FRACTALS,))
+    typer.echo(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
 
 @data_app.command()
@@ -168,8 +157,8 @@ def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     return {
         "use": "corpus and target",
         "summary": entry.summary,
-        "classes": entry.num_classes,
-        "splits": {"train": entry.num_pool, "validation": entry.num_validation, "test": entry.num_test},
+        "classes": entry.counts.classes,
+        "splits": {"train": entry.counts.pool, "validation": entry.counts.validation, "test": entry.counts.test},
         "present": catalogue.is_present(target.name, target.path, data_dir),
     }
 
@@ -179,7 +168,7 @@ def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     data = catalogue.open_data(target.name, target.path, data_dir)
     return {
         "use": "corpus and target",
-        "summary": PLACES[target.name].found,
+        "summary": catalogue.SOURCES[target.name].opened_as,
         "classes": len(data.class_names),
         "class_names": data.class_names,
         "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},

@@ -18,8 +18,9 @@ from bench.config.recipe import FamilyException, Recipe, load_recipe
 from bench.config.search_space import Chosen, ResolvedTuning
 from bench.config.suite import Ablation, Amounts, Budgets, Images, Match, RecipeException, Suite, TargetChoice, Transfer
 from bench.config.validation import Strict
+from bench.data.catalogue import CATALOGUE
+from bench.data.corpus import FRACTALS
 from bench.data.dataset import OnBadImage, WantedPipeline
-from bench.data.fractals.arrangement import check_arrangement_size
 from bench.data.fractals.source import check_image_size
 from bench.data.target import check_target, parse_target, target_identity
 from bench.errors import InputError
@@ -158,10 +159,10 @@ def check_fractal_size(suite: Suite) -> None:
     names = {ladder.corpus.name for ladder in suite.corpus} | {
         choice.target.partition("@")[0] for choice in suite.targets
     }
-    if names & {"fractals", "fractals-heldout"}:
+    if FRACTALS in names:
         check_image_size(suite.image_size)
-    if "arrangement" in names:
-        check_arrangement_size(suite.image_size)
+    for name in names & CATALOGUE.keys():
+        CATALOGUE[name].check_size(suite.image_size)
 
 
 def _resolve_target(choice: TargetChoice, data_dir: Path, *, carved: bool) -> ResolvedTarget:

@@ -1,64 +1,234 @@
-"""What can be a target, or a corpus of real images: the known data sets by name, and the kinds of `places`."""
+"""What can be a target, or a corpus of real images: built-in data sets by name, and sources such as `folder:PATH`.
+
+To add a built-in data set, add one entry to `CATALOGUE`. To add a kind of source, add one to `SOURCES`.
+"""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN
 from bench.data.dataset import DataSet, ImageSet
-from bench.data.fractals.arrangement import arrangement_identity, open_arrangement
-from bench.data.sources.source_registry import FORMS, PLACES
+from bench.data.fractals import arrangement, heldout
+from bench.data.fractals.source import VERSION, Difficulty, check_image_size
+from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
+from bench.data.sources import torchvision_layouts as layouts
+from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, Published
 from bench.errors import InputError, did_you_mean
 
 MAX_KEPT_BYTES = 2**30
 """Of decoded images that an open data set keeps in memory at one size."""
 
 
+class Counts(NamedTuple):
+    """The sizes of a data set."""
+
+    classes: int
+    pool: int
+    """images that may be trained on"""
+    validation: int
+    test: int
+
+
 @dataclass(frozen=True)
-class Entry:
-    """What is known of a data set without opening it."""
+class BuiltIn:
+    """All that is known of a built-in data set without opening it."""
 
     summary: str
-    num_classes: int
-    num_pool: int
-    """images that may be trained on"""
-    num_validation: int
-    num_test: int
-    version: int = 1
-    """raised when its split or its images change"""
+    counts: Counts
+    published: Published | None = None
+    """its files in the data folder; None for a data set that needs none"""
+    open: Callable[[], DataSet] | None = None
+    """opens a data set that needs no files"""
+    flip: bool = True
+    """whether a mirrored image is still of its class"""
+    augmentable: bool = True
+    """whether any augmentation leaves an image in its class"""
+    difficulty: Difficulty | None = None
+    """of images that are drawn by formula"""
+    check_size: Callable[[int], None] = lambda image_size: None
+    """refuses an image size that cannot be drawn"""
     default_images: int | None = None
     """training images of a target that names no number; None is all"""
-    is_published: bool = True
-    """whether its files must be fetched into the data folder"""
+    version: int = 1
+    """raised when its split or its images change"""
 
 
 CATALOGUE = {
-    "digits": Entry("scikit-learn's handwritten digits, 8 px", 10, 785, 199, 813, is_published=False),
-    "fractals-heldout": Entry(
-        "fractals of classes that no corpus holds", 20, 10_000, 500, 2_000, default_images=200, is_published=False
+    "digits": BuiltIn(
+        "scikit-learn's handwritten digits, 8 px", Counts(10, 785, 199, 813), open=heldout.open_digits, flip=False
     ),
-    "arrangement": Entry("the same sixteen fractals, in ten arrangements", 10, 10_000, 500, 2_000, is_published=False),
-    "cifar10": Entry("photographs of 10 kinds of things, 32 px", 10, 45_000, 5_000, 10_000),
-    "cifar100": Entry("photographs of 100 kinds of things, 32 px", 100, 45_000, 5_000, 10_000),
-    "fashion-mnist": Entry("grey pictures of clothing, 28 px", 10, 54_000, 6_000, 10_000),
-    "mnist": Entry("handwritten digits, 28 px", 10, 53_994, 6_006, 10_000),
-    "svhn": Entry("house numbers' digits, 32 px", 10, 65_927, 7_330, 26_032),
-    "stl10": Entry("photographs of 10 kinds of things, 96 px", 10, 4_500, 500, 8_000),
-    "flowers102": Entry("photographs of flowers, of any size", 102, 1_020, 1_020, 6_149),
-    "oxford-pets": Entry("photographs of cats and dogs by breed, of any size", 37, 3_310, 370, 3_669),
-    "food101": Entry("photographs of dishes, up to 512 px", 101, 68_175, 7_575, 25_250),
-    "imagenet": Entry("photographs of 1,000 kinds of things, of any size", 1_000, 1_271_167, 10_000, 50_000),
+    IN_DOMAIN: BuiltIn(
+        "fractals of classes that no corpus holds",
+        Counts(20, 10_000, 500, 2_000),
+        open=heldout.open_heldout,
+        flip=False,
+        difficulty=heldout.HELDOUT_DIFFICULTY,
+        check_size=check_image_size,
+        default_images=200,
+    ),
+    ARRANGEMENT: BuiltIn(
+        "the same sixteen fractals, in ten arrangements",
+        Counts(10, 10_000, 500, 2_000),
+        open=arrangement.open_arrangement,
+        flip=False,
+        augmentable=False,
+        difficulty=arrangement.DIFFICULTY,
+        check_size=arrangement.check_arrangement_size,
+    ),
+    "cifar10": BuiltIn(
+        "photographs of 10 kinds of things, 32 px",
+        Counts(10, 45_000, 5_000, 10_000),
+        Published("CIFAR10", ("cifar-10-batches-py",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
+    ),
+    "cifar100": BuiltIn(
+        "photographs of 100 kinds of things, 32 px",
+        Counts(100, 45_000, 5_000, 10_000),
+        Published("CIFAR100", ("cifar-100-python",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
+    ),
+    "fashion-mnist": BuiltIn(
+        "grey pictures of clothing, 28 px",
+        Counts(10, 54_000, 6_000, 10_000),
+        Published(
+            "FashionMNIST",
+            ("FashionMNIST/raw/train-images-idx3-ubyte",),
+            layouts.images_and_targets,
+            BY_FLAG,
+            is_in_hub_order=True,
+        ),
+    ),
+    "mnist": BuiltIn(
+        "handwritten digits, 28 px",
+        Counts(10, 53_994, 6_006, 10_000),
+        Published("MNIST", ("MNIST/raw/train-images-idx3-ubyte",), layouts.images_and_targets, BY_FLAG),
+        flip=False,
+    ),
+    "svhn": BuiltIn(
+        "house numbers' digits, 32 px",
+        Counts(10, 65_927, 7_330, 26_032),
+        Published(
+            "SVHN", ("svhn/train_32x32.mat", "svhn/test_32x32.mat"), layouts.channels_first, BY_SPLIT, root="svhn"
+        ),
+        flip=False,
+    ),
+    "stl10": BuiltIn(
+        "photographs of 10 kinds of things, 96 px",
+        Counts(10, 4_500, 500, 8_000),
+        Published("STL10", ("stl10_binary",), layouts.channels_first, BY_SPLIT),
+    ),
+    "flowers102": BuiltIn(
+        "photographs of flowers, of any size",
+        Counts(102, 1_020, 1_020, 6_149),
+        Published(
+            "Flowers102",
+            ("flowers-102/setid.mat", "flowers-102/imagelabels.mat", "flowers-102/jpg"),
+            layouts.listed_files,
+            {**BY_SPLIT, "validation": {"split": "val"}},
+        ),
+    ),
+    "oxford-pets": BuiltIn(
+        "photographs of cats and dogs by breed, of any size",
+        Counts(37, 3_310, 370, 3_669),
+        Published(
+            "OxfordIIITPet",
+            ("oxford-iiit-pet/annotations", "oxford-iiit-pet/images"),
+            layouts.listed_files,
+            {"train": {"split": "trainval"}, "test": {"split": "test"}},
+        ),
+    ),
+    "food101": BuiltIn(
+        "photographs of dishes, up to 512 px",
+        Counts(101, 68_175, 7_575, 25_250),
+        Published("Food101", ("food-101/meta", "food-101/images"), layouts.listed_files, BY_SPLIT),
+    ),
+    "imagenet": BuiltIn(
+        "photographs of 1,000 kinds of things, of any size",
+        Counts(1_000, 1_271_167, 10_000, 50_000),
+        Published(
+            "ImageNet",
+            ("imagenet/meta.bin", "imagenet/train", "imagenet/val"),
+            layouts.class_folders,
+            {"train": {"split": "train"}, "test": {"split": "val"}},
+            root="imagenet",
+            validation_per_class=10,
+            archives=("ILSVRC2012_devkit_t12.tar.gz", "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"),
+        ),
+    ),
 }
 
 
-def parse_place(text: str) -> tuple[str, str | None]:
-    """Return a name of the catalogue and None, or a kind of place with what stands behind its colon."""
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of data set that is named by where it lies. Functions take the text behind the colon and the data folder.
+
+    Such data sets are never mirrored, since nothing says that a mirrored image is still of its class.
+    """
+
+    form: str
+    """of the text behind the colon"""
+    summary: str
+    opened_as: str
+    """its summary once it is open"""
+    is_there: Callable[[str, Path], bool]
+    watched: Callable[[str, Path], list[Path]]
+    """files and folders whose change makes it another data set"""
+    fingerprint: Callable[[str, Path], str]
+    """hashes its content"""
+    open: Callable[[str, Path], DataSet]
+
+
+SOURCES = {
+    "folder": SourceKind(
+        "PATH",
+        "your images: one subfolder for each class",
+        "a folder of images",
+        is_there=lambda path, _: Path(path).is_dir(),
+        watched=lambda path, _: [Path(path)],
+        fingerprint=lambda path, _: folder.fingerprint(Path(path)),
+        open=lambda path, _: folder.open_folder(Path(path)),
+    ),
+    "parquet": SourceKind(
+        "PATH",
+        "a file or folder in the Hugging Face hub's layout",
+        "parquet files of images",
+        is_there=lambda path, _: Path(path).exists(),
+        watched=lambda path, _: [Path(path)],
+        fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
+        open=lambda path, _: parquet.open_parquet(Path(path)),
+    ),
+    "webdataset": SourceKind(
+        "PATTERN",
+        "tar shards: a folder, a glob, or a range as train-{0000..0099}.tar",
+        "tar shards of images",
+        is_there=lambda pattern, _: tar_paths.is_any_there(pattern),
+        watched=lambda pattern, _: webdataset.watched_files(pattern),
+        fingerprint=lambda pattern, _: webdataset.fingerprint(pattern),
+        open=lambda pattern, _: webdataset.open_webdataset(pattern),
+    ),
+    "hf": SourceKind(
+        "NAME",
+        "a data set of the Hugging Face hub, fetched before: bench data fetch hf:NAME",
+        "a data set of the Hugging Face hub",
+        is_there=lambda name, data_dir: huggingface.folder(name, data_dir).is_dir(),
+        watched=lambda name, data_dir: [huggingface.folder(name, data_dir)],
+        fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
+        open=huggingface.open_hf,
+    ),
+}
+FORMS = ", ".join(f"{name}:{kind.form}" for name, kind in SOURCES.items())
+
+
+def parse_source(text: str) -> tuple[str, str | None]:
+    """Return a name of the catalogue and None, or a kind of source with the text behind its colon."""
     name, _, path = text.partition(":")
-    return (name, path) if name in PLACES and path else (text, None)
+    return (name, path) if name in SOURCES and path else (text, None)
 
 
 def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
@@ -73,10 +243,8 @@ def check_present(name: str, path: str | None, data_dir: Path) -> None:
     """Refuse a data set whose files are missing, saying where they were looked for and what fetches them."""
     if path is not None:
         open_data(name, path, data_dir)
-    elif CATALOGUE[name].is_published:
-        from bench.data.sources.torchvision_sets import check_published
-
-        check_published(name, data_dir)
+    elif published := CATALOGUE[name].published:
+        torchvision_sets.check_published(name, published, data_dir)
 
 
 def is_present(name: str, path: str | None, data_dir: Path) -> bool:
@@ -88,44 +256,58 @@ def is_present(name: str, path: str | None, data_dir: Path) -> bool:
     return True
 
 
-def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True) -> int:
-    """Return how many images of a data set may be trained on; only a path is looked into.
+def fetch(text: str, data_dir: Path, also: tuple[str, ...] = ()) -> bool:
+    """Download a data set into the data folder; return whether it has any files.
 
-    Those for validation are among them where nothing is `carved`.
+    Raises:
+        InputError: its name is neither known nor in `also`, or it could not be fetched.
+    """
+    name, path = parse_source(text)
+    if name == "hf" and path is not None:
+        huggingface.fetch_hf(path, data_dir)
+        return True
+    check_name("data set", text, also)
+    published = CATALOGUE[name].published if name in CATALOGUE else None
+    if published is not None:
+        torchvision_sets.fetch(name, published, data_dir)
+    return published is not None
+
+
+def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True) -> int:
+    """Return how many images of a data set may be trained on; only a source is opened for that.
+
+    Images for validation are among them unless they are `carved`.
     """
     if path is None:
-        return CATALOGUE[name].num_pool + (0 if carved else CATALOGUE[name].num_validation)
+        counts = CATALOGUE[name].counts
+        return counts.pool + (0 if carved else counts.validation)
     data = open_data(name, path, data_dir)
     return len(data.pool) + (0 if carved else len(data.validation))
 
 
 def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
-    """Return what a run's key holds of a data set: a place's content, None where there is nothing, but no path."""
-    if path is None:
-        return {"name": name, "version": CATALOGUE[name].version, **_formula_of(name)}
-    is_there = is_place(name, path, data_dir)
-    content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
-    return {"name": name, "version": 1, "fingerprint": content}
+    """Return what a run's key holds of a data set: the content of a source, or None if it is missing, but no path."""
+    if path is not None:
+        is_there = source_exists(name, path, data_dir)
+        content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
+        return {"name": name, "version": 1, "fingerprint": content}
+    entry = CATALOGUE[name]
+    facts: dict[str, object] = {"name": name, "version": entry.version}
+    if entry.difficulty is not None:
+        facts |= {"corpus_version": VERSION, "difficulty": entry.difficulty.model_dump()}
+    return facts if entry.augmentable else facts | {"augmentable": False}
 
 
-def _formula_of(name: str) -> dict[str, object]:
-    """Return what decides the pixels of a data set that is drawn by formula."""
-    from bench.data.fractals.heldout import heldout_identity
-
-    formulas = {"arrangement": arrangement_identity, "fractals-heldout": heldout_identity}
-    return formulas[name]() if name in formulas else {}
-
-
-def is_place(name: str, path: str, data_dir: Path) -> bool:
-    """Return whether something lies at a place."""
-    return PLACES[name].is_there(path, data_dir)
+def source_exists(name: str, path: str, data_dir: Path) -> bool:
+    """Return whether anything lies at a source."""
+    return SOURCES[name].is_there(path, data_dir)
 
 
 @lru_cache(maxsize=16)
 def _fingerprint(name: str, path: str, data_dir: Path, state: str) -> str:
-    """Hash what lies at a place, once for as long as its `state` stays the same."""
+    """Hash the content of a source, once for as long as its `state` stays the same."""
     try:
-        return PLACES[name].fingerprint(path, data_dir)
+        return SOURCES[name].fingerprint(path, data_dir)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
@@ -153,7 +335,7 @@ class OpenData:
         return self.data.read(ids, image_size)
 
     def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Decode each image once at a size, while all of the data set would fit in `MAX_KEPT_BYTES`."""
+        """Decode each image once at a size, as long as all of the data set would fit in `MAX_KEPT_BYTES`."""
         shape = (len(self.data.labels), 3, image_size, image_size)
         if prod(shape) > MAX_KEPT_BYTES:
             return self.data.read(ids, image_size)
@@ -167,44 +349,42 @@ class OpenData:
         return images[ids]
 
     def some(self, ids: NDArray[np.int64], image_size: int) -> ImageSet:
-        """Some of its images at a size."""
+        """Return some of its images at a size."""
         return ImageSet(self, self.data.labels[ids], ids, image_size)
 
 
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
-    """Open a data set; the last few stay open in this process."""
+    """Open a data set; the last few stay open in this process.
+
+    Raises:
+        InputError: its files are missing, damaged or not what they should be.
+    """
     return _opened(name, path, data_dir, _state_of(name, path, data_dir) if path is not None else "")
 
 
 @lru_cache(maxsize=4)
 def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     """Open a data set for as long as its `state` stays the same."""
-    from bench.data.fractals.heldout import open_digits, open_heldout
-    from bench.data.sources.torchvision_sets import open_published
-
     if path is not None:
-        data = PLACES[name].open(path, data_dir)
-    elif name == "digits":
-        data = open_digits()
-    elif name == "fractals-heldout":
-        data = open_heldout()
-    elif name == "arrangement":
-        data = open_arrangement()
-    else:
-        data = open_published(name, data_dir)
-        _check_counts(name, data, data_dir)
-    return data
-
-
-def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
-    """Refuse published files that hold more or fewer images than were published: a run's key counts on them."""
+        return SOURCES[name].open(path, data_dir)
     entry = CATALOGUE[name]
-    found = (len(data.class_names), len(data.pool) + len(data.validation), len(data.test))
-    published = (entry.num_classes, entry.num_pool + entry.num_validation, entry.num_test)
-    if found != published:
-        numbers = [
-            f"{c:,} classes, {t:,} images to train and validate, {e:,} to test" for c, t, e in (found, published)
-        ]
+    if entry.published is not None:
+        data = torchvision_sets.open_published(name, entry.published, data_dir)
+        _check_counts(name, entry.counts, data, data_dir)
+    else:
+        assert entry.open is not None
+        data = entry.open()
+    return replace(data, flip=entry.flip, augmentable=entry.augmentable)
+
+
+def _check_counts(name: str, published: Counts, data: DataSet, data_dir: Path) -> None:
+    """Refuse published files that hold more or fewer images than were published: a run's key counts on them."""
+    held = Counts(len(data.class_names), len(data.pool), len(data.validation), len(data.test))
+    numbers = [
+        f"{c.classes:,} classes, {c.pool + c.validation:,} images to train and validate, {c.test:,} to test"
+        for c in (held, published)
+    ]
+    if numbers[0] != numbers[1]:
         raise InputError(
             f"{name}: the files in {data_dir} hold {numbers[0]}, but were published with {numbers[1]}; "
             f"remove them, then: bench data fetch {name} --data {data_dir}"
@@ -212,8 +392,8 @@ def _check_counts(name: str, data: DataSet, data_dir: Path) -> None:
 
 
 def _state_of(name: str, path: str, data_dir: Path) -> str:
-    """Return a hash of the names, sizes and times of a place's files, and of all below its folders."""
-    watched = PLACES[name].watched(path, data_dir)
+    """Return a hash of the names, sizes and times of a source's files, and of all below its folders."""
+    watched = SOURCES[name].watched(path, data_dir)
     below = [file for root in watched if root.is_dir() for file in root.rglob("*")]
     states = [(file, file.lstat()) for file in below] + [(file, file.stat()) for file in watched if file.is_file()]
     listed = sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in states)

@@ -36,14 +36,14 @@ class CorpusRef(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = FRACTALS
-    """`fractals`, a name of the catalogue, or a place such as `folder:PATH`"""
+    """`fractals`, a name of the catalogue, or a source such as `folder:PATH`"""
     classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
     difficulty: Difficulty | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """Check the name; fill in the defaults of `fractals`, refuse its settings elsewhere."""
-        name, path = self.place
+        name, path = self.source
         if path is None:
             catalogue.check_name("corpus", name, also=(FRACTALS,))
         if name == FRACTALS:
@@ -54,9 +54,9 @@ class CorpusRef(BaseModel):
         return self
 
     @property
-    def place(self) -> tuple[str, str | None]:
-        """The catalogue's name and None, or a kind of place and what stands behind its colon."""
-        return catalogue.parse_place(self.name)
+    def source(self) -> tuple[str, str | None]:
+        """A name of the catalogue and None, or a kind of source and the text behind its colon."""
+        return catalogue.parse_source(self.name)
 
 
 def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
@@ -78,7 +78,7 @@ def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
         return ref.classes * fractals.MAX_INSTANCES
     if ref.classes is not None:
         return int(class_totals(ref, data_dir).sum())
-    return catalogue.num_pool(*ref.place, data_dir)
+    return catalogue.num_pool(*ref.source, data_dir)
 
 
 def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
@@ -96,7 +96,7 @@ def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
 def check_present(ref: CorpusRef, data_dir: Path) -> None:
     """Refuse a corpus whose files are missing."""
     if ref.name != FRACTALS:
-        catalogue.check_present(*ref.place, data_dir)
+        catalogue.check_present(*ref.source, data_dir)
 
 
 def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
@@ -143,7 +143,7 @@ def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
     """Return what a run's key holds of its corpus: all that decides an image, never a path."""
     if ref.name == FRACTALS:
         return {"version": fractals.VERSION, **ref.model_dump()}
-    return catalogue.identity(*ref.place, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
+    return catalogue.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
@@ -154,7 +154,7 @@ def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex
         ids, labels = formula_subset(num_images, ref.classes)
         return SubsetIndex(FRACTALS, ids, labels, _system_names(ref.classes))
     data, ids = _chosen(ref, num_images, data_dir)
-    return SubsetIndex(ref.place[0], ids, data.labels[ids], data.class_names)
+    return SubsetIndex(ref.source[0], ids, data.labels[ids], data.class_names)
 
 
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Subset:
@@ -165,7 +165,7 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
         return _fractal_subset(ref, num_images, image_size, num_threads)
-    source = catalogue.OpenData(*ref.place, data_dir)
+    source = catalogue.OpenData(*ref.source, data_dir)
     data, train = _chosen(ref, num_images, data_dir)
 
     def some(ids: Indices) -> ImageSet:
@@ -176,7 +176,7 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
         validation=some(data.validation),
         class_names=data.class_names,
         flip=data.flip,
-        subset_hash=sha256_of(ref.place[0], train),
+        subset_hash=sha256_of(ref.source[0], train),
         augmentable=data.augmentable,
     )
 
@@ -186,8 +186,8 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
     Of the classes that the corpus leaves out, no image is in a part any more.
     """
-    data = catalogue.open_data(*ref.place, data_dir)
-    chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.place[0])
+    data = catalogue.open_data(*ref.source, data_dir)
+    chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.source[0])
     ids = data.pool[chosen.positions]
     if ref.classes is None:
         return data, ids
@@ -199,10 +199,10 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
 def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
     """Return a data set, and its own numbers of the corpus' classes; refuse more classes than it has."""
-    data = catalogue.open_data(*ref.place, data_dir)
+    data = catalogue.open_data(*ref.source, data_dir)
     if ref.classes is None:
         return data, np.arange(len(data.class_names))
-    classes = class_order(data.labels[data.pool], ref.place[0])
+    classes = class_order(data.labels[data.pool], ref.source[0])
     if ref.classes > len(classes):
         raise InputError(f'corpus: "{ref.name}" has {len(classes):,} classes; asked for are {ref.classes:,}')
     return data, classes[: ref.classes]

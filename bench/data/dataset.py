@@ -125,8 +125,8 @@ Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """The training or test part of a data set, as its publisher divides it."""
+class RawSplit:
+    """The training, validation or test split of a data set, as its publisher divides it."""
 
     labels: NDArray[np.int64]
     read: Reader
@@ -135,7 +135,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """A labelled data set with its fixed split, whose images are decoded when they are asked for."""
+    """A labelled data set with its fixed splits, whose images are decoded when they are asked for."""
 
     labels: NDArray[np.int64]
     """(n,), of all images; an image's index here is its id"""
@@ -144,9 +144,9 @@ class DataSet:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     class_names: tuple[str, ...]
-    flip: bool
-    """whether a mirrored image is still of its class"""
     read: Reader
+    flip: bool = False
+    """whether a mirrored image is still of its class"""
     augmentable: bool = True
     """whether any augmentation leaves an image in its class"""
     kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from bench.data.catalogue import (
     check_name,
     check_present,
     identity,
-    is_place,
     num_pool,
-    parse_place,
+    parse_source,
+    source_exists,
 )
 from bench.data.dataset import DataSet, Splits
 from bench.data.orders import balanced_order
@@ -32,24 +32,24 @@ class TargetRef:
     """A target by name, with the images to train on; `str` gives what `parse_target` reads."""
 
     name: str
-    """of the catalogue, or of a kind of place, such as "folder" """
+    """of the catalogue, or of a kind of source, such as "folder" """
     path: str | None = None
-    """or pattern, or name on the hub: what stands behind a place's colon"""
+    """or pattern, or name on the hub: the text behind the colon of a source"""
     num_images: int | None = None
     """to train on; None is the target's default"""
 
     def __str__(self) -> str:
         """Return the canonical text."""
-        place = f":{self.path}" if self.path is not None else ""
-        return f"{self.name}{place}" + (f"@{self.num_images}" if self.num_images is not None else "")
+        source = f":{self.path}" if self.path is not None else ""
+        return f"{self.name}{source}" + (f"@{self.num_images}" if self.num_images is not None else "")
 
 
 def parse_target(text: str) -> TargetRef:
-    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of another kind of place."""
+    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of another kind of source."""
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
         raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
-    name, path = parse_place(body)
+    name, path = parse_source(body)
     if path is None:
         check_name("target", body)
     return TargetRef(name, path, int(number) if at else None)
@@ -76,7 +76,7 @@ def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> d
 
     The files of a published data set need not be there; those at a path, for its content and size to be known.
     """
-    is_known = ref.path is None or is_place(ref.name, ref.path, data_dir)
+    is_known = ref.path is None or source_exists(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir, carved=carved) if is_known else ref.num_images
     return {**identity(ref.name, ref.path, data_dir), "images": images}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.data import catalogue
 from bench.data.dataset import DataSet
+from bench.data.sources.torchvision_sets import wrong_sums
 from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
 
@@ -70,8 +71,5 @@ def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:
 
 def _wrong_sums(target: TargetRef, data_dir: Path) -> list[str]:
     """Compare the sums of a published data set's files, as far as they are there."""
-    if target.path is not None or not catalogue.CATALOGUE[target.name].is_published:
-        return []
-    from bench.data.sources.torchvision_sets import wrong_sums
-
-    return [str(wrong) for wrong in wrong_sums(target.name, data_dir)]
+    published = catalogue.CATALOGUE[target.name].published if target.path is None else None
+    return [str(wrong) for wrong in wrong_sums(published, data_dir)] if published is not None else []

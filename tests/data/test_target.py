@@ -70,13 +70,9 @@ def test_a_wrong_target_is_named(text: str, message: str) -> None:
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_catalogue_knows_the_true_sizes(name: str) -> None:
     entry, data = CATALOGUE[name], open_data(name, None, NOWHERE)
-    assert (entry.num_pool, entry.num_validation, entry.num_test) == (
-        len(data.pool),
-        len(data.validation),
-        len(data.test),
-    )
-    assert entry.num_classes == len(data.class_names) == data.labels.max() + 1
-    assert entry.num_test >= (800 if name == "digits" else 2000)
+    assert entry.counts == (len(data.class_names), len(data.pool), len(data.validation), len(data.test))
+    assert len(data.class_names) == data.labels.max() + 1
+    assert entry.counts.test >= (800 if name == "digits" else 2000)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -95,7 +91,7 @@ def test_draws_nest_and_balance(name: str, one: int, other: int, seed: int) -> N
     assert np.array_equal(small.ids, large.ids[: len(small)])
     assert np.array_equal(small.images, large.images[: len(small)])
     assert len(np.unique(large.ids)) == len(large) == max(one, other)
-    assert np.ptp(np.bincount(large.labels, minlength=CATALOGUE[name].num_classes)) <= 1
+    assert np.ptp(np.bincount(large.labels, minlength=CATALOGUE[name].counts.classes)) <= 1
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -151,7 +147,7 @@ def test_more_images_than_there_are_is_refused_with_both_sizes() -> None:
         load("fractals-heldout@10001")
 
 
-@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.is_published])
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.published])
 def test_missing_data_names_the_folder_and_the_command(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         check_target(parse_target(f"{name}@100"), tmp_path)
@@ -171,16 +167,17 @@ def test_planning_imports_neither_torch_nor_numba() -> None:
     program = """if True:
         import sys
         from pathlib import Path
-        from bench.data import commands, corpora, targets
+        import bench.cli.data
+        from bench.data import corpus, target
         nowhere = Path("nowhere")
         for text in ("digits@5", "fractals-heldout", "cifar10"):
-            ref = targets.parse_target(text)
-            targets.target_identity(ref, nowhere)
-            targets.num_train_images(ref, nowhere)
-        targets.check_target(targets.parse_target("digits"), nowhere)
-        corpora.check_corpus(corpora.CorpusRef(), 1000, nowhere)
+            ref = target.parse_target(text)
+            target.target_identity(ref, nowhere)
+            target.num_train_images(ref, nowhere)
+        target.check_target(target.parse_target("digits"), nowhere)
+        corpus.check_corpus(corpus.CorpusRef(), 1000, nowhere)
         try:
-            targets.check_target(ref, nowhere)
+            target.check_target(ref, nowhere)
         except ValueError:
             print([name for name in ("torch", "torchvision", "numba", "sklearn") if name in sys.modules])
     """

@@ -21,7 +21,8 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from bench.cli.data import data_app
-from bench.data.sources import checksums, torchvision_sets
+from bench.data.catalogue import CATALOGUE, fetch
+from bench.data.sources import checksums
 from bench.errors import InputError
 
 BAD = {7: b"", 13: b"no image", 14: b"\x89PNG\r\n\x1a\n cut off"}
@@ -147,7 +148,7 @@ def test_a_fetched_file_with_another_sum_is_named_with_both(svhn: tuple[Path, st
     sums = rf"its MD5 is {found}, but 0{{32}} was published \(File not found or corrupted\.\); remove it"
     expected = rf"svhn/train_32x32\.mat \([\d,]+ bytes\): {sums}"
     with pytest.raises(InputError, match=expected):
-        torchvision_sets.fetch("svhn", data_dir)
+        fetch("svhn", data_dir)
 
 
 def test_verify_says_which_sum_is_wrong(svhn: tuple[Path, str]) -> None:
@@ -159,13 +160,14 @@ def test_verify_says_which_sum_is_wrong(svhn: tuple[Path, str]) -> None:
         verify("svhn", data_dir=data_dir)
 
 
-@pytest.mark.parametrize("name", torchvision_sets.PUBLISHED)
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.published])
 def test_torchvision_holds_sums_of_every_published_data_set(name: str) -> None:
     """So that a change of its classes is noticed; the files themselves are not here."""
-    publication = torchvision_sets.PUBLISHED[name]
-    sums = dict(checksums.published_sums(getattr(torchvision.datasets, publication.torchvision_class)))
+    published = CATALOGUE[name].published
+    assert published is not None
+    sums = dict(checksums.published_sums(published.reader))
     assert sums
     assert all(len(expected) == 32 for expected in sums.values())
-    places = [Path(publication.root, path) for path in sums]
-    tops = {Path(marker).parts[0] for marker in publication.markers}
+    places = [Path(published.root, path) for path in sums]
+    tops = {Path(marker).parts[0] for marker in published.markers}
     assert all(place.parts[0] in tops or len(place.parts) == 1 for place in places)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.dataset import DataSet
-from bench.data.fractals.source import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, VERSION, Difficulty, Domain, render
+from bench.data.fractals.source import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, Difficulty, Domain, open_instances, render
 from bench.data.random import hash_words, permutation
 from bench.errors import InputError
 
@@ -33,24 +33,8 @@ Pixels = NDArray[np.uint8]
 
 
 def open_arrangement() -> DataSet:
-    """Return the images instance by instance, part after part; each instance is an image of every class."""
-    ends = np.cumsum(list(INSTANCES.values())) * NUM_CLASSES
-    pool, validation, test = np.split(np.arange(ends[-1]), ends[:-1])
-    return DataSet(
-        labels=np.arange(ends[-1]) % NUM_CLASSES,
-        pool=pool,
-        validation=validation,
-        test=test,
-        class_names=tuple(f"arrangement {index}" for index in range(NUM_CLASSES)),
-        flip=False,
-        read=_read,
-        augmentable=False,
-    )
-
-
-def arrangement_identity() -> dict[str, object]:
-    """Return what a run's key holds of it beside its name and version."""
-    return {"corpus_version": VERSION, "difficulty": DIFFICULTY.model_dump(), "augmentable": False}
+    """Open the images; those of an instance, one per class, follow each other."""
+    return open_instances(INSTANCES, tuple(f"arrangement {index}" for index in range(NUM_CLASSES)), _draw)
 
 
 def check_arrangement_size(image_size: int) -> None:
@@ -72,31 +56,13 @@ def arrangements() -> Longs:
     return tiles[(places + np.arange(NUM_CLASSES)[:, np.newaxis]) % NUM_TILES]
 
 
-def _read(indices: Longs, image_size: int) -> Pixels:
-    """Return the images (n, 3, image_size, image_size) at some places of the data set."""
+def _draw(instances: Longs, classes: Longs, image_size: int, domain: Domain) -> Pixels:
+    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain, as classes (n,)."""
     check_arrangement_size(image_size)
-    numbers, classes = np.divmod(indices, NUM_CLASSES)
-    instances, rows = np.unique(numbers, return_inverse=True)
     cell = image_size // SIDE
-    cells = _tiles(instances, cell)[rows[:, np.newaxis], arrangements()[classes]]
+    drawn, rows = np.unique(instances, return_inverse=True)
+    kinds, of_kind = np.tile(np.arange(NUM_TILES), len(drawn)), np.repeat(drawn, NUM_TILES)
+    tiles = render(kinds, of_kind, image_size=cell, difficulty=DIFFICULTY, domain=domain)
+    cells = tiles.reshape(-1, NUM_TILES, 3, cell, cell)[rows[:, np.newaxis], arrangements()[classes]]
     grids = cells.reshape(-1, SIDE, SIDE, 3, cell, cell)
     return grids.transpose(0, 3, 1, 4, 2, 5).reshape(-1, 3, image_size, image_size)
-
-
-def _tiles(numbers: Longs, cell: int) -> Pixels:
-    """Draw all tiles of some instances, numbered through the parts: (instances, 16, 3, cell, cell)."""
-    tiles = np.empty((len(numbers), NUM_TILES, 3, cell, cell), dtype=np.uint8)
-    start = 0
-    for domain, count in INSTANCES.items():
-        here = (start <= numbers) & (numbers < start + count)
-        if here.any():
-            tiles[here] = _drawn(numbers[here] - start, cell, domain)
-        start += count
-    return tiles
-
-
-def _drawn(instances: Longs, cell: int, domain: Domain) -> Pixels:
-    """Draw all tiles of some instances of one part: (instances, 16, 3, cell, cell)."""
-    kinds, own = np.tile(np.arange(NUM_TILES), len(instances)), np.repeat(instances, NUM_TILES)
-    images = render(kinds, own, image_size=cell, difficulty=DIFFICULTY, domain=domain)
-    return images.reshape(-1, NUM_TILES, 3, cell, cell)

@@ -5,6 +5,7 @@ domain, class, instance, difficulty and size: it has the same bytes on every mac
 The renderer, and Numba with it, is imported when the first image is drawn.
 """
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.data.dataset import DataSet
 from bench.data.random import hash_words
 from bench.data.subset import INSTANCES
 from bench.errors import InputError
@@ -122,6 +124,33 @@ class FractalSource:
         )
 
     read_kept = read
+
+
+def open_instances(
+    instances: Mapping[Domain, int],
+    class_names: tuple[str, ...],
+    draw: Callable[[NDArray[np.int64], NDArray[np.int64], int, Domain], NDArray[np.uint8]],
+) -> DataSet:
+    """Return a data set of which each split is a domain, and each instance is an image of every class.
+
+    Args:
+        instances: how many train, validation and test have, in that order.
+        class_names: of the classes, which take turns in the data set.
+        draw: takes instances (n,), counted from 0 in their domain, classes (n,), image size and domain.
+    """
+    num_classes, ends = len(class_names), np.cumsum(list(instances.values()))
+    starts = ends - list(instances.values())
+
+    def read(indices: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
+        numbers, classes = np.divmod(indices, num_classes)
+        for domain, start, end in zip(instances, starts, ends, strict=True):
+            if (here := (start <= numbers) & (numbers < end)).any():
+                images[here] = draw(numbers[here] - start, classes[here], image_size, domain)
+        return images
+
+    pool, validation, test = np.split(np.arange(num_classes * ends[-1]), num_classes * ends[:-1])
+    return DataSet(np.arange(num_classes * ends[-1]) % num_classes, pool, validation, test, class_names, read)
 
 
 def check_image_size(image_size: int) -> None:

@@ -1,128 +1,74 @@
-"""From the parts that a publisher divides a data set into, to one data set with its fixed split.
+"""From the splits that a publisher gives to one data set with train, validation and test.
 
-Refused: labels that name no class, a class in validation or test that train lacks, and classes that differ by part.
+Refused are labels that name no class, a class in validation or test that train lacks, and classes that differ between
+splits.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import DataSet, Part, Reader
-from bench.data.orders import Cut, balanced_order_of, stratified_cut
+from bench.data.dataset import DataSet, RawSplit, Reader
+from bench.data.orders import Cut, Indices, balanced_order_of, stratified_cut
+from bench.data.sources.decode import read_pictures
 from bench.errors import InputError
-
-Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Carving:
-    """How validation, and test where nobody published one, are taken from train."""
-
-    key: str
-    """of the hash that decides which images"""
-    validation_a_class: int | None = None
-    """images of each class that validate; None is a tenth of each"""
 
 
 def assemble(
-    train: Part, test: Part | None, validation: Part | None, *, carving: Carving, place: str, flip: bool
+    splits: Mapping[str, RawSplit], *, key: str, place: str, validation_per_class: int | None = None
 ) -> DataSet:
-    """Return one data set; ids number train, validation and test in that order, each as published.
+    """Return one data set of the splits "train", "validation" and "test", of which train alone must be there.
+
+    Image ids number the splits in that order, each as published. Validation is the test split if there is no other. A
+    missing test split is a fifth of each class of train, a missing validation split a tenth of the rest.
+
+    Args:
+        splits: labels and readers of each split.
+        key: of the hash that decides which images are carved from train.
+        place: names the data set in errors.
+        validation_per_class: images of each class that validate, in place of a tenth.
 
     Raises:
-        InputError: the labels of the parts, which lie at `place`, do not fit together.
+        InputError: the labels of the splits do not fit together, or a class has too few images to carve from.
     """
-    given = {"train": train, "validation": validation, "test": test}
-    parts = {name: part for name, part in given.items() if part is not None}
-    _check(parts, place)
-    labels = np.concatenate([part.labels for part in parts.values()])
-    ends = np.cumsum([len(part.labels) for part in parts.values()])
-    ids = dict(zip(parts, np.split(np.arange(len(labels)), ends[:-1]), strict=True))
-    pool, test_ids = ids["train"], ids.get("test")
-    if test_ids is None:
-        cut = stratified_cut(labels, pool, 1, 5, carving.key, "test")
-        pool, test_ids = cut.rest, cut.taken
-    if "validation" in ids:
-        validated = ids["validation"]
-    else:
-        cut = _validation(labels, pool, carving)
-        pool, validated = cut.rest, cut.taken
-    return DataSet(labels, pool, validated, test_ids, train.class_names, flip, _joined(list(parts.values())))
-
-
-def assemble_named(parts: Mapping[str, Part], *, carving: Carving, place: str) -> DataSet:
-    """As `assemble`, of the parts that files' names told: validation is the test split where there is none.
-
-    Nothing says that mirrored images keep their class, so `flip` is off.
-
-    Raises:
-        InputError: also where a class has too few images in train for the parts that are carved from it.
-    """
-    train, validation, test = (parts.get(name) for name in ("train", "validation", "test"))
+    train, validation, test = (splits.get(name) for name in ("train", "validation", "test"))
     assert train is not None
     if test is None:
         validation, test = None, validation
-    dataset = assemble(train, test, validation, carving=carving, place=place, flip=False)
-    _check_every_class(train, 1 + (test is None) + (validation is None), place)
-    return dataset
+    present = {"train": train, "validation": validation, "test": test}
+    given = {name: split for name, split in present.items() if split is not None}
+    _check(given, place)
+    _check_every_class(train, 4 - len(given), place)
+    labels = np.concatenate([split.labels for split in given.values()])
+    starts = _starts([split.labels for split in given.values()])
+    ids = dict(zip(given, np.split(np.arange(len(labels)), starts[1:]), strict=True))
+    pool = ids["train"]
+    if test is None:
+        cut = stratified_cut(labels, pool, 1, 5, key, "test")
+        pool, ids["test"] = cut.rest, cut.taken
+    if validation is None:
+        cut = _validation(labels, pool, key, validation_per_class)
+        pool, ids["validation"] = cut.rest, cut.taken
+    read = _joined(list(given.values()), starts)
+    return DataSet(labels, pool, ids["validation"], ids["test"], train.class_names, read)
 
 
-def _check_every_class(train: Part, needed: int, place: str) -> None:
-    """Refuse one class alone, and a class with too few images to split."""
-    if len(train.class_names) < 2:
-        raise InputError(f"{place}: {len(train.class_names)} class found; it needs at least two")
-    counts = np.bincount(train.labels, minlength=len(train.class_names))
-    if (smallest := int(counts.min())) < needed:
-        raise InputError(
-            f'{place}: class "{train.class_names[int(counts.argmin())]}" has {smallest} images in train; '
-            f"it needs at least {needed}, one for each part that is carved; add images, or take the class out"
-        )
-
-
-def _validation(labels: NDArray[np.int64], pool: Indices, carving: Carving) -> Cut:
-    """Set aside the images that validate."""
-    if carving.validation_a_class is None:
-        return stratified_cut(labels, pool, 1, 10, carving.key, "validation")
-    num_classes = len(np.unique(labels[pool]))
-    order = balanced_order_of(labels, pool, carving.key, "validation")
-    taken = np.sort(order[: carving.validation_a_class * num_classes])
-    return Cut(taken, np.setdiff1d(pool, taken))
-
-
-def _joined(parts: Sequence[Part]) -> Reader:
-    """Return one reader of the parts' images, numbered one part after the other."""
-    bounds = np.cumsum([0, *(len(part.labels) for part in parts)]).tolist()
+def split_of_files(files: Sequence[Path], labels: NDArray[np.int64], class_names: tuple[str, ...]) -> RawSplit:
+    """Return a split with a file for each label, decoded when it is asked for."""
 
     def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
-        images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
-        for part, (start, end) in zip(parts, pairwise(bounds), strict=True):
-            is_here = (start <= indices) & (indices < end)
-            if is_here.any():
-                images[is_here] = part.read(indices[is_here] - start, image_size)
-        return images
+        chosen = [files[index] for index in indices.tolist()]
+        return read_pictures(len(chosen), chosen.__getitem__, image_size, lambda index: str(chosen[index]))
 
-    return read
+    return RawSplit(labels, read, class_names)
 
 
-def _check(parts: dict[str, Part], place: str) -> None:
-    """Refuse parts whose labels or classes do not fit."""
-    train = parts["train"]
-    for name, part in parts.items():
-        if len(part.labels) == 0:
-            raise InputError(f"{place}: {name} holds no image; put the missing files there")
-        check_labels(part.labels, len(part.class_names), f"{place}: {name}")
-        for known, found in zip(train.class_names, part.class_names, strict=False):
-            if known != found:
-                raise InputError(f'{place}: a class is "{known}" in train and "{found}" in {name}; both need the same')
-        lacking = np.setdiff1d(part.labels, train.labels)
-        if len(lacking):
-            raise InputError(
-                f'{place}: {name} has images of class "{part.class_names[lacking[0]]}", and train has none; '
-                "add some to train, or take the class out"
-            )
+def locate(starts: Indices, indices: Indices) -> tuple[Indices, Indices]:
+    """Return the group of each index, and its place there, of groups that begin at `starts`."""
+    groups = np.searchsorted(starts, indices, side="right") - 1
+    return groups, indices - starts[groups]
 
 
 def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> None:
@@ -133,3 +79,72 @@ def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> Non
             f"{place}: image {wrong[0]} has label {labels[wrong[0]]}, but there are {num_classes} classes, 0 to "
             f"{num_classes - 1}; correct the labels, or leave files without labels out"
         )
+
+
+def number_names(labels: Sequence[NDArray[np.integer]], place: str) -> tuple[str, ...]:
+    """Return numbers as names of the classes that labels have; refuse a number beyond that of the images."""
+    highest = max((int(part.max()) for part in labels if len(part)), default=0)
+    if highest >= (num_images := sum(map(len, labels))) > 0:
+        raise InputError(
+            f"{place}: label {highest} of {num_images:,} images is out of range; number the classes from 0"
+        )
+    return tuple(str(label) for label in range(highest + 1))
+
+
+def _starts(groups: Sequence[NDArray[np.integer]]) -> Indices:
+    """Return the index of the first member of each group, one group after the other."""
+    return np.cumsum([0, *map(len, groups)])[:-1]
+
+
+def _check(splits: Mapping[str, RawSplit], place: str) -> None:
+    """Refuse splits whose labels or classes do not fit."""
+    train = splits["train"]
+    for name, split in splits.items():
+        if len(split.labels) == 0:
+            raise InputError(f"{place}: {name} holds no image; put the missing files there")
+        check_labels(split.labels, len(split.class_names), f"{place}: {name}")
+        for known, given in zip(train.class_names, split.class_names, strict=False):
+            if known != given:
+                raise InputError(f'{place}: a class is "{known}" in train and "{given}" in {name}; both need the same')
+        lacking = np.setdiff1d(split.labels, train.labels)
+        if len(lacking):
+            raise InputError(
+                f'{place}: {name} has images of class "{split.class_names[lacking[0]]}", and train has none; '
+                "add some to train, or take the class out"
+            )
+
+
+def _check_every_class(train: RawSplit, needed: int, place: str) -> None:
+    """Refuse a single class, and a class with too few images for the splits that are carved from train."""
+    if len(train.class_names) < 2:
+        raise InputError(f"{place}: {len(train.class_names)} class found; it needs at least two")
+    counts = np.bincount(train.labels, minlength=len(train.class_names))
+    if (smallest := int(counts.min())) < needed:
+        raise InputError(
+            f'{place}: class "{train.class_names[int(counts.argmin())]}" has {smallest} images in train; '
+            f"it needs at least {needed}, one for each split that is carved; add images, or take the class out"
+        )
+
+
+def _validation(labels: NDArray[np.int64], pool: Indices, key: str, per_class: int | None) -> Cut:
+    """Set aside the images that validate."""
+    if per_class is None:
+        return stratified_cut(labels, pool, 1, 10, key, "validation")
+    num_classes = len(np.unique(labels[pool]))
+    order = balanced_order_of(labels, pool, key, "validation")
+    taken = np.sort(order[: per_class * num_classes])
+    return Cut(taken, np.setdiff1d(pool, taken))
+
+
+def _joined(splits: Sequence[RawSplit], starts: Indices) -> Reader:
+    """Return one reader of the images of all splits."""
+
+    def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
+        images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
+        groups, rows = locate(starts, indices)
+        for number, split in enumerate(splits):
+            if (is_here := groups == number).any():
+                images[is_here] = split.read(rows[is_here], image_size)
+        return images
+
+    return read

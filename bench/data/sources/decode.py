@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,18 +39,30 @@ def use_threads(number: int) -> None:
     _num_threads = number
 
 
-def read_pictures(sources: Sequence[Path | bytes], image_size: int, name: Callable[[int], str]) -> NDArray[np.uint8]:
-    """Decode files or their bytes into (n, 3, image_size, image_size); an unreadable one is named by `name(i)`."""
-    images = np.empty((len(sources), 3, image_size, image_size), dtype=np.uint8)
+def read_pictures(
+    count: int, encoded: Callable[[int], Path | bytes], image_size: int, name: Callable[[int], str]
+) -> NDArray[np.uint8]:
+    """Decode pictures into (count, 3, image_size, image_size).
+
+    Args:
+        count: of the pictures.
+        encoded: returns a picture's file, or its bytes; called in the thread that decodes it.
+        image_size: pixels per side.
+        name: names a picture that cannot be read.
+
+    Raises:
+        BadImage: a picture cannot be read.
+    """
+    images = np.empty((count, 3, image_size, image_size), dtype=np.uint8)
 
     def read(start: int) -> None:
-        for index in range(start, min(start + CHUNK, len(sources))):
+        for index in range(start, min(start + CHUNK, count)):
             try:
-                images[index] = _decoded(sources[index], image_size)
+                images[index] = _decoded(encoded(index), image_size)
             except UNREADABLE as error:
                 raise BadImage(f"{name(index)}: not a readable image ({error}); replace or remove it") from error
 
-    starts = range(0, len(sources), CHUNK)
+    starts = range(0, count, CHUNK)
     if _num_threads == 1:
         for start in starts:
             read(start)

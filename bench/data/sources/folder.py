@@ -1,93 +1,80 @@
-"""`folder:PATH`: images in one subfolder a class, or PATH/train and PATH/test with one each.
+"""`folder:PATH`: images in one subfolder per class, or PATH/train and PATH/test with one subfolder per class each.
 
-Without a test folder, a fifth of each class is the test split; a tenth of the rest validates. Which images those are
-depends on their place among the sorted names alone.
+Without a test folder, a fifth of each class is the test split. A tenth of the rest validates. The sorted names of the
+files alone decide which images those are.
 """
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.data.dataset import DataSet
-from bench.data.orders import stratified_cut
-from bench.data.sources.containment import check_inside
-from bench.data.sources.decode import read_pictures
+from bench.data.dataset import DataSet, RawSplit
+from bench.data.sources.assemble import assemble, split_of_files
+from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, fingerprint_of
 from bench.errors import InputError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-MIN_IMAGES = 3
-"""a class: one each to train, validate and test"""
+MIN_IMAGES = {"train": 3, "test": 1}
+"""Images that each class needs: train gives one each to train, validate and test."""
 
 
 def open_folder(path: Path) -> DataSet:
-    """Return the data set in a folder; whether mirrored images keep their class is not known, so `flip` is off."""
-    parts = [path / "train", path / "test"] if (path / "test").is_dir() else [path]
-    class_names = _class_names(parts[0])
-    if len(parts) == 2 and (unknown := sorted(set(_class_names(parts[1])) - set(class_names))):
-        raise InputError(f"{parts[1]}: class {unknown[0]} is not in {parts[0]}; both need the same subfolders")
-    listed = [
-        [_files(part / name, minimum) for name in class_names if (part / name).is_dir()]
-        for part, minimum in zip(parts, (MIN_IMAGES, 1), strict=False)
-    ]
-    files = [file for part in listed for class_files in part for file in class_files]
-    check_inside(path, files)
-    labels = np.array([class_names.index(file.parent.name) for file in files])
-    num_train = sum(len(class_files) for class_files in listed[0])
-    if len(parts) == 2:
-        rest, test = np.arange(num_train), np.arange(num_train, len(files))
-    else:
-        cut = stratified_cut(labels, np.arange(num_train), 1, 5, "folder", "test")
-        rest, test = cut.rest, cut.taken
-    validation = stratified_cut(labels, rest, 1, 10, "folder", "validation")
+    """Open the data set in a folder.
 
-    def read(indices: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        chosen = [files[index] for index in indices]
-        return read_pictures(chosen, image_size, lambda index: str(chosen[index]))
-
-    return DataSet(labels, validation.rest, validation.taken, test, class_names, flip=False, read=read)
+    Raises:
+        InputError: classes or images are missing, or a file lies outside the folder.
+    """
+    folders = _split_folders(path)
+    names = _class_names(folders["train"])
+    return assemble(
+        {split: _split(path, split, folder, names) for split, folder in folders.items()},
+        key="folder",
+        place=f"folder:{path}",
+    )
 
 
 def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of the images' names, relative to the folder, and bytes: what a key holds for the path."""
-    digest = hashlib.sha256()
-    for file in sorted(_all_files(path)):
-        data = file.read_bytes()
-        digest.update(f"{file.relative_to(path).as_posix()}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()
+    """Return the hash of the names and bytes of all images."""
+    folders = _split_folders(path).values()
+    return fingerprint_of(
+        path, sorted(file for folder in folders for name in _class_names(folder) for file in _images(folder / name))
+    )
 
 
-def _class_names(part: Path) -> tuple[str, ...]:
+def _split_folders(path: Path) -> dict[str, Path]:
+    """Return the folder of each split that the data set has."""
+    return {"train": path / "train", "test": path / "test"} if (path / "test").is_dir() else {"train": path}
+
+
+def _split(path: Path, split: str, folder: Path, names: tuple[str, ...]) -> RawSplit:
+    """Return a split with the classes of train."""
+    if unknown := sorted(set(_class_names(folder)) - set(names)):
+        raise InputError(f"{folder}: class {unknown[0]} is not in {path / 'train'}; both need the same subfolders")
+    files: list[Path] = []
+    for name in names:
+        if not (folder / name).is_dir():
+            continue
+        images = _images(folder / name)
+        if len(images) < MIN_IMAGES[split]:
+            raise InputError(
+                f"{folder / name}: {len(images)} images found; a class needs at least {MIN_IMAGES[split]}, "
+                f"with one of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        files += images
+    check_inside(path, files)
+    return split_of_files(files, np.array([names.index(file.parent.name) for file in files]), names)
+
+
+def _class_names(folder: Path) -> tuple[str, ...]:
     """Return the names of the subfolders, sorted; refuse a folder without two of them."""
-    if not part.is_dir():
-        raise InputError(f"folder:{part}: there is no such folder; it needs one subfolder of images for each class")
-    names = tuple(sorted(sub.name for sub in part.iterdir() if sub.is_dir() and not sub.name.startswith(".")))
+    if not folder.is_dir():
+        raise InputError(f"folder:{folder}: there is no such folder; it needs one subfolder of images for each class")
+    names = tuple(sorted(sub.name for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith(".")))
     if len(names) < 2:
-        raise InputError(f"folder:{part}: {len(names)} subfolders found; it needs at least two, one for each class")
+        raise InputError(f"folder:{folder}: {len(names)} subfolders found; it needs at least two, one for each class")
     return names
 
 
-def _files(class_folder: Path, minimum: int) -> list[Path]:
-    """Return a class's images, sorted by name; refuse a folder with too few to split."""
-    files = sorted(_images(class_folder))
-    if len(files) < minimum:
-        raise InputError(
-            f"{class_folder}: {len(files)} images found; a class needs at least {minimum}, "
-            f"with one of the suffixes {', '.join(sorted(SUFFIXES))}"
-        )
-    return files
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    """Yield the images that lie in a folder itself."""
-    return (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-
-
-def _all_files(path: Path) -> Iterator[Path]:
-    """Yield the images of every class, of train and test where there are both."""
-    parts = [path / "train", path / "test"] if (path / "test").is_dir() else [path]
-    for part in parts:
-        for name in _class_names(part):
-            yield from _images(part / name)
+def _images(folder: Path) -> list[Path]:
+    """Return the images that lie in a folder itself, sorted by name."""
+    files = (file for file in folder.iterdir() if not file.name.startswith("."))
+    return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)

@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.sources.tar_index import ShardIndex, index_shard
+from bench.errors import InputError
 from bench.files.writing import whole_file
 
 VERSION = 1
 """Raised when an index holds something else, or labels are found by another rule."""
 NUM_THREADS = 4
 """That hash shards side by side."""
+COLUMNS = ("offsets", "sizes", "leads", "labels")
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -32,12 +34,10 @@ def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
     Raises:
         InputError: a shard is refused.
     """
-    kept = [_kept(shard) for shard in shards]
-    missing = [shard for shard, index in zip(shards, kept, strict=True) if index is None]
-    if not missing:
-        return [index for index in kept if index is not None]
+    indexes = {shard: _cached(shard) for shard in shards}
+    missing = [shard for shard, index in indexes.items() if index is None]
     made = dict(zip(missing, _made(missing), strict=True))
-    return [made[shard] if index is None else index for shard, index in zip(shards, kept, strict=True)]
+    return [indexes[shard] or made[shard] for shard in shards]
 
 
 def _made(shards: list[Path]) -> list[ShardIndex]:
@@ -55,34 +55,23 @@ def _make(shard: Path) -> ShardIndex:
     """Index a shard, and keep the index if it can be."""
     file = _file(shard)
     index = index_shard(shard)
-    with contextlib.suppress(OSError):
-        _keep(file, index)
+    columns = {name: getattr(index, name) for name in COLUMNS}
+    with contextlib.suppress(OSError, InputError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, names=np.array([index.sha256, *index.folders]), **columns)
     return index
 
 
-def _kept(shard: Path) -> ShardIndex | None:
-    """Return the index that is kept of a shard as it is now."""
+def _cached(shard: Path) -> ShardIndex | None:
+    """Return the cached index of a shard as it is now, or None."""
     try:
         with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as held:
             sha256, *folders = held["names"].tolist()
-            columns = {name: held[name] for name in ("offsets", "sizes", "leads", "labels")}
+            columns = {name: held[name] for name in COLUMNS}
         return ShardIndex(**columns, folders=tuple(folders), sha256=sha256)
     except DAMAGE:
         return None
-
-
-def _keep(file: Path, index: ShardIndex) -> None:
-    """Write an index under another name and rename it, so that no reader finds half of one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(file) as temporary, temporary.open("wb") as part:
-        np.savez(
-            part,
-            offsets=index.offsets,
-            sizes=index.sizes,
-            leads=index.leads,
-            labels=index.labels,
-            names=np.array([index.sha256, *index.folders]),
-        )
 
 
 def _file(shard: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What lies where in a tar shard of images: one pass over the file, which reads every byte once and hashes it.
+"""What lies where in a tar shard of images, and the hash of the whole file.
 
 Members are grouped by key, as WebDataset does: all up to the first dot of the base name, neighbours together. An
 image's label is the whole number in KEY.cls; or else `label` in KEY.json; or else the folder that KEY lies in, whose
@@ -16,18 +16,16 @@ import tarfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import RawIOBase
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.sources.listing import IMAGE_SUFFIXES
 from bench.errors import InputError
 
-IMAGE_FIELDS = frozenset({"bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 """First bytes, and the command that unpacks."""
-BLOCK_BYTES = 2**20
 MAX_LABEL_BYTES = 2**20
 """Of a member that holds a label; a larger one holds something else."""
 MAX_LABEL = 2**31 - 1
@@ -57,12 +55,11 @@ def index_shard(shard: Path) -> ShardIndex:
     Raises:
         InputError: what the module refuses, with the shard and the member.
     """
-    with shard.open("rb", buffering=0) as file:
+    with shard.open("rb") as file:
         _refuse_compressed(shard, os.pread(file.fileno(), 8, 0))
-        hashed = _Hashed(file)
         rows = _Rows(shard)
         try:
-            with tarfile.open(fileobj=hashed, mode="r:") as tar:
+            with tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in _members(tar, shard):
                     rows.add(tar, member)
                 end = tar.offset
@@ -73,7 +70,8 @@ def index_shard(shard: Path) -> ShardIndex:
         if os.pread(file.fileno(), tarfile.BLOCKSIZE, end) != bytes(tarfile.BLOCKSIZE):
             raise InputError(f"{shard}: cut off or damaged at byte {end:,}, where no end is marked; fetch it again")
         rows.end_group()
-        return rows.index(hashed.hexdigest())
+        file.seek(0)
+        return rows.index(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def member_name(shard: Path, header_offset: int) -> str:
@@ -84,60 +82,6 @@ def member_name(shard: Path, header_offset: int) -> str:
             member = tar.next()
     assert member is not None
     return member.name
-
-
-class _Hashed(RawIOBase):
-    """A file that is read forwards in large blocks, each hashed once, with seeking inside them for `tarfile`."""
-
-    def __init__(self, file: RawIOBase) -> None:
-        """Start at the file's first byte."""
-        self._file, self._digest = file, hashlib.sha256()
-        self._block, self._start, self._position = b"", 0, 0
-
-    def tell(self) -> int:
-        """Return the place of the next byte."""
-        return self._position
-
-    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place that is not before the present block."""
-        assert whence == os.SEEK_SET, whence
-        self._position = position
-        return position
-
-    def read(self, size: int = -1) -> bytes:
-        """Read on from the present place; fewer bytes where the file ends."""
-        assert size >= 0, size
-        assert self._position >= self._start, (self._position, self._start)
-        pieces = []
-        while size > 0 and self._reach():
-            first = self._position - self._start
-            piece = self._block[first : first + size]
-            pieces.append(piece)
-            self._position += len(piece)
-            size -= len(piece)
-        return b"".join(pieces)
-
-    def hexdigest(self) -> str:
-        """Read to the end, and return the hash of all."""
-        while self._next_block():
-            pass
-        return self._digest.hexdigest()
-
-    def _reach(self) -> bool:
-        """Read blocks until one holds the present place; return whether there is one."""
-        while self._position >= self._start + len(self._block):
-            if not self._next_block():
-                return False
-        return True
-
-    def _next_block(self) -> bool:
-        """Read and hash a block; return whether there is one."""
-        block = self._file.read(BLOCK_BYTES) or b""
-        if block:
-            self._digest.update(block)
-            self._start += len(self._block)
-            self._block = block
-        return bool(block)
 
 
 def _refuse_compressed(shard: Path, start: bytes) -> None:
@@ -194,7 +138,7 @@ class _Rows:
         if key != self._group.key:
             self.end_group()
             self._group = _Group(key)
-        if kind in IMAGE_FIELDS:
+        if f".{kind}" in IMAGE_SUFFIXES:
             self._take_image(member)
         elif kind in ("cls", "json"):
             self._take_label(tar, member, kind)
@@ -218,8 +162,8 @@ class _Rows:
     def index(self, sha256: str) -> ShardIndex:
         """Return all rows."""
         if not self._offsets:
-            known = ", ".join(sorted(IMAGE_FIELDS))
-            raise InputError(f"{self._shard}: holds no image named KEY.{{{known}}}; pack some, or take the shard away")
+            known = ", ".join(f"KEY{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
+            raise InputError(f"{self._shard}: holds no image named {known}; pack some, or take the shard away")
         return ShardIndex(
             np.array(self._offsets, np.int64),
             np.array(self._sizes, np.int64),

@@ -4,9 +4,10 @@ import glob
 import itertools
 import re
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
-from bench.data.sources.containment import check_inside
+from bench.data.sources.listing import check_inside, files_below
 from bench.errors import InputError
 
 MAX_SHARDS = 1_000_000
@@ -33,7 +34,7 @@ def find_shards(pattern: str) -> Shards:
     """
     path = Path(pattern)
     if path.is_dir():
-        shards = Shards(path, _in_folder(path))
+        shards = Shards(path, tuple(files_below(path, FOLDER_SUFFIXES)))
     elif path.is_file():
         shards = Shards(path.parent, (path,))
     else:
@@ -48,14 +49,8 @@ def is_any_there(pattern: str) -> bool:
     """Return whether at least one shard that a pattern names is there."""
     path = Path(pattern)
     if path.exists():
-        return bool(_in_folder(path)) if path.is_dir() else True
+        return not path.is_dir() or bool(files_below(path, FOLDER_SUFFIXES))
     return any(Path(file).is_file() for text in _alternatives(pattern) for file in (_globbed(text) or [text]))
-
-
-def _in_folder(path: Path) -> tuple[Path, ...]:
-    """Return the shards below a folder, hidden ones left out, sorted by path."""
-    found = [file for file in path.rglob("*") if file.name.endswith(FOLDER_SUFFIXES) and file.is_file()]
-    return tuple(sorted(f for f in found if not any(name.startswith(".") for name in f.relative_to(path).parts)))
 
 
 def _fixed_folder(path: Path) -> Path:
@@ -93,10 +88,7 @@ def _alternatives(pattern: str) -> list[str]:
     """Return the texts that a pattern's braces stand for, the last of them varying fastest."""
     pieces = BRACES.split(pattern)
     choices = [[piece] if place % 2 == 0 else _choices(piece, pattern) for place, piece in enumerate(pieces)]
-    number = 1
-    for choice in choices:
-        number *= len(choice)
-    if number > MAX_SHARDS:
+    if prod(map(len, choices)) > MAX_SHARDS:
         raise _too_many(pattern)
     return ["".join(chosen) for chosen in itertools.product(*choices)]
 

@@ -1,4 +1,4 @@
-"""Parts of published data sets as torchvision's own readers find them: arrays at once, files when they are decoded."""
+"""Splits of published data sets as torchvision's own readers find them: arrays at once, files when they are decoded."""
 
 import pickle
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import Part
-from bench.data.sources.containment import check_inside
-from bench.data.sources.decode import fit_pictures, read_pictures
+from bench.data.dataset import RawSplit
+from bench.data.sources.assemble import split_of_files
+from bench.data.sources.decode import fit_pictures
+from bench.data.sources.listing import check_inside
 
 DAMAGE = (
     AssertionError,
@@ -26,43 +27,38 @@ DAMAGE = (
 """What torchvision's readers raise where a file is missing, cut off, or not what its name says."""
 
 
-def images_and_targets(data: Any, root: Path) -> Part:
+def images_and_targets(data: Any, root: Path) -> RawSplit:
     """Take MNIST and its kin, and CIFAR: `data` is (n, height, width) or (n, height, width, 3)."""
-    return _array_part(np.asarray(data.data), np.asarray(data.targets, dtype=np.int64), data.classes)
+    return _array_split(np.asarray(data.data), np.asarray(data.targets, dtype=np.int64), data.classes)
 
 
-def channels_first(data: Any, root: Path) -> Part:
+def channels_first(data: Any, root: Path) -> RawSplit:
     """Take SVHN and STL-10: `data` is (n, 3, height, width); SVHN's classes are the digits."""
     arrays = np.ascontiguousarray(np.asarray(data.data).transpose(0, 2, 3, 1))
     names = data.classes if hasattr(data, "classes") else map(str, range(10))
-    return _array_part(arrays, np.asarray(data.labels).astype(np.int64), names)
+    return _array_split(arrays, np.asarray(data.labels).astype(np.int64), names)
 
 
-def listed_files(data: Any, root: Path) -> Part:
+def listed_files(data: Any, root: Path) -> RawSplit:
     """Take Flowers-102, Oxford-IIIT Pet and Food-101, which list a file for each label."""
     files = data._images if hasattr(data, "_images") else data._image_files
-    return _file_part(root, files, data._labels, data.classes)
+    return _file_split(root, files, data._labels, data.classes)
 
 
-def class_folders(data: Any, root: Path) -> Part:
+def class_folders(data: Any, root: Path) -> RawSplit:
     """Take ImageNet; a class is named by its words and its WordNet id, since two have the same words."""
     names = [f"{', '.join(words)} ({wnid})" for words, wnid in zip(data.classes, data.wnids, strict=True)]
-    return _file_part(root, [Path(file) for file, _ in data.samples], data.targets, names)
+    return _file_split(root, [Path(file) for file, _ in data.samples], data.targets, names)
 
 
-def _array_part(arrays: NDArray[np.uint8], labels: NDArray[np.int64], names: Iterable[str]) -> Part:
-    """Return a part whose images lie in memory."""
+def _array_split(arrays: NDArray[np.uint8], labels: NDArray[np.int64], names: Iterable[str]) -> RawSplit:
+    """Return a split whose images lie in memory."""
     if len(arrays) != len(labels):
         raise ValueError(f"{len(arrays)} images with {len(labels)} labels")
-    return Part(labels, lambda indices, size: fit_pictures(arrays[indices], size), tuple(names))
+    return RawSplit(labels, lambda indices, size: fit_pictures(arrays[indices], size), tuple(names))
 
 
-def _file_part(root: Path, files: Sequence[Path], labels: Sequence[int], names: Iterable[str]) -> Part:
-    """Return a part whose images are files below `root`, decoded when they are read."""
+def _file_split(root: Path, files: Sequence[Path], labels: Sequence[int], names: Iterable[str]) -> RawSplit:
+    """Return a split whose images are files below `root`."""
     check_inside(root, files)
-
-    def read(indices: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        chosen = [files[index] for index in indices.tolist()]
-        return read_pictures(chosen, image_size, lambda index: str(chosen[index]))
-
-    return Part(np.asarray(labels, dtype=np.int64), read, tuple(names))
+    return split_of_files(files, np.asarray(labels, dtype=np.int64), tuple(names))

@@ -20,7 +20,6 @@ from bench.data.fractals.arrangement import (
     DIFFICULTY,
     INSTANCES,
     NUM_CLASSES,
-    arrangement_identity,
     arrangements,
     open_arrangement,
 )
@@ -123,13 +122,13 @@ def test_golden_images(data: DataSet, size: int) -> None:
 
 
 def test_every_part_holds_every_instance_as_every_class(data: DataSet) -> None:
-    entry = CATALOGUE["arrangement"]
+    counts = CATALOGUE["arrangement"].counts
     parts = (data.pool, data.validation, data.test)
     assert np.array_equal(np.concatenate(parts), np.arange(len(data.labels)))
     assert [len(part) for part in parts] == [count * NUM_CLASSES for count in INSTANCES.values()]
-    assert [len(part) for part in parts] == [entry.num_pool, entry.num_validation, entry.num_test]
-    assert entry.num_classes == NUM_CLASSES == len(data.class_names)
-    assert entry.num_test >= 2_000
+    assert (len(data.class_names), *map(len, parts)) == counts
+    assert counts.classes == NUM_CLASSES
+    assert counts.test >= 2_000
     for part in parts:
         assert (data.labels[part].reshape(-1, NUM_CLASSES) == np.arange(NUM_CLASSES)).all()
 
@@ -150,8 +149,8 @@ def test_it_says_that_it_takes_no_augmentation() -> None:
     assert not any((splits.augmentable, splits.flip, subset.augmentable, subset.flip))
     others = load_target(parse_target("digits@10"), seed=0, image_size=8, data_dir=NOWHERE)
     assert others.augmentable
-    said = {"name": "arrangement", "version": 1, **arrangement_identity()}
-    assert (said["corpus_version"], said["augmentable"]) == (VERSION, False)
+    said = {"name": "arrangement", "version": 1, "corpus_version": VERSION, "augmentable": False}
+    said["difficulty"] = DIFFICULTY.model_dump()
     assert corpus_identity(CorpusRef(name="arrangement"), NOWHERE) == said
     assert target_identity(parse_target("arrangement@10"), NOWHERE) == {**said, "images": 10}
     assert "augmentable" not in target_identity(parse_target("digits@10"), NOWHERE)

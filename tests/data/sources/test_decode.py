@@ -18,7 +18,7 @@ from bench.errors import BadImage, InputError
 
 
 def decode(source: Path | bytes, image_size: int = 8) -> NDArray[np.uint8]:
-    return read_pictures([source], image_size, lambda index: f"picture {index}")[0]
+    return read_pictures(1, lambda _: source, image_size, lambda index: f"picture {index}")[0]
 
 
 def encode(picture: Image.Image, form: str = "PNG", **settings: object) -> bytes:

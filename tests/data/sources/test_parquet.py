@@ -14,7 +14,7 @@ from PIL import Image
 from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
 from bench.data.dataset import Splits
-from bench.data.sources import hub_parquet
+from bench.data.sources import parquet
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError
 
@@ -112,10 +112,8 @@ def test_without_metadata_classes_are_numbers(tmp_path: Path) -> None:
 def test_only_the_row_groups_asked_for_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = OpenData("parquet", str(write(tmp_path / "x.parquet", [0, 1, 2] * 10)), Path("x"))
     decoded = []
-    read_pictures = hub_parquet.read_pictures
-    monkeypatch.setattr(
-        hub_parquet, "read_pictures", lambda *given: decoded.append(len(given[0])) or read_pictures(*given)
-    )
+    read_pictures = parquet.read_pictures
+    monkeypatch.setattr(parquet, "read_pictures", lambda *given: decoded.append(given[0]) or read_pictures(*given))
     images = data.read_kept(np.array([29, 0, 3, 28, 0]), 8)
     assert images[:, 0, 4, 4].tolist() == [29, 0, 3, 28, 0]
     assert decoded == [2, 2]
@@ -156,7 +154,7 @@ def test_a_wrong_place_is_named(tmp_path: Path) -> None:
     refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder; it needs \.parquet files")
     refuse(tmp_path, r"no file in it ends with \.parquet; put the hub's files there")
     write(tmp_path / "test.parquet", [0, 1, 2] * 3)
-    refuse(tmp_path, r"none of its files is of the part train; add train-\*\.parquet")
+    refuse(tmp_path, r"none of its files is of the split train; add train-\*\.parquet")
     write(tmp_path / "train.parquet", [0, 1, 2] * 9)
     write(tmp_path / "extra.parquet", [0, 1, 2] * 3)
     refuse(tmp_path, r"extra\.parquet: its name begins with none of train, .*; rename it, or move it away")

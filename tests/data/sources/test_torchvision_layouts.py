@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.datasets import imagenet
 
-from bench.data.catalogue import CATALOGUE, is_present, open_data
+from bench.data.catalogue import CATALOGUE, Counts, fetch, is_present, open_data
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import DataSet
-from bench.data.sources import torchvision_sets
 from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 
@@ -187,15 +186,15 @@ def write(name: str, root: Path, patch: Patch) -> Written:
 
 
 def publish(name: str, written: Written, patch: Patch) -> None:
-    is_carved = "validation" not in torchvision_sets.PUBLISHED[name].arguments
-    entry = replace(
-        CATALOGUE[name],
-        num_classes=written.num_classes,
-        num_pool=written.num_train - is_carved * written.num_validation,
-        num_validation=written.num_validation,
-        num_test=len(written.labels) - written.num_train - (not is_carved) * written.num_validation,
+    published = CATALOGUE[name].published
+    is_carved = published is not None and "validation" not in published.arguments
+    counts = Counts(
+        classes=written.num_classes,
+        pool=written.num_train - is_carved * written.num_validation,
+        validation=written.num_validation,
+        test=len(written.labels) - written.num_train - (not is_carved) * written.num_validation,
     )
-    patch.setitem(CATALOGUE, name, entry)
+    patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], counts=counts))
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -205,9 +204,7 @@ def test_every_image_and_label_is_the_publishers(name: str, tmp_path: Path, monk
     data = open_data(name, None, tmp_path)
     assert data.labels.tolist() == written.labels
     assert sorted([*data.pool, *data.validation, *data.test]) == list(range(len(written.labels)))
-    entry = CATALOGUE[name]
-    sizes = [len(data.pool), len(data.validation), len(data.test)]
-    assert sizes == [entry.num_pool, entry.num_validation, entry.num_test]
+    assert (len(data.pool), len(data.validation), len(data.test)) == CATALOGUE[name].counts[1:]
     assert np.ptp(np.bincount(data.labels[data.validation])) == 0
     check_colours(name, data)
 
@@ -244,10 +241,7 @@ def test_class_names_are_the_publishers(tmp_path: Path, monkeypatch: Patch) -> N
 
 
 def test_only_digits_are_never_mirrored() -> None:
-    assert {name for name, publication in torchvision_sets.PUBLISHED.items() if not publication.flip} == {
-        "mnist",
-        "svhn",
-    }
+    assert {name for name, entry in CATALOGUE.items() if entry.published and not entry.flip} == {"mnist", "svhn"}
 
 
 @pytest.mark.parametrize("name", ["svhn", "flowers102", "imagenet"])
@@ -263,8 +257,8 @@ def test_each_is_a_corpus_and_a_target(name: str, tmp_path: Path, monkeypatch: P
 
 def test_the_planned_numbers_are_the_published_ones() -> None:
     """As the data sets' own pages give them: classes, images to train and validate, images to test."""
-    entries = {name: CATALOGUE[name] for name in torchvision_sets.PUBLISHED}
-    assert {n: (e.num_classes, e.num_pool + e.num_validation, e.num_test) for n, e in entries.items()} == {
+    counts = {name: entry.counts for name, entry in CATALOGUE.items() if entry.published}
+    assert {name: (c.classes, c.pool + c.validation, c.test) for name, c in counts.items()} == {
         "mnist": (10, 60_000, 10_000),
         "fashion-mnist": (10, 60_000, 10_000),
         "cifar10": (10, 50_000, 10_000),
@@ -372,7 +366,9 @@ def write_archives(root: Path, patch: Patch) -> None:
         "data/meta.mat": (root / "meta.mat").read_bytes(),
         "data/ILSVRC2012_validation_ground_truth.txt": b"2\n3\n1\n",
     }
-    kit, train, val = (root / name for name in torchvision_sets.PUBLISHED["imagenet"].archives)
+    published = CATALOGUE["imagenet"].published
+    assert published is not None
+    kit, train, val = (root / name for name in published.archives)
     pack(kit, {f"ILSVRC2012_devkit_t12/{name}": content for name, content in truth.items()}, "w:gz")
     inner: dict[str, bytes] = {}
     for label in range(3):
@@ -389,10 +385,10 @@ def test_imagenet_says_how_it_is_placed_and_is_unpacked(tmp_path: Path, monkeypa
     with pytest.raises(
         InputError, match=r"cannot be downloaded .*image-net\.org, put ILSVRC2012_devkit.* into .*imagenet"
     ):
-        torchvision_sets.fetch("imagenet", tmp_path)
+        fetch("imagenet", tmp_path)
     write_archives(root, monkeypatch)
     assert not is_present("imagenet", None, tmp_path)
-    torchvision_sets.fetch("imagenet", tmp_path)
+    fetch("imagenet", tmp_path)
     publish("imagenet", Written([0] * 14 + [1] * 14 + [2] * 14 + [0, 1, 2], 42, 30, 3), monkeypatch)
     data = open_data("imagenet", None, tmp_path)
     assert data.labels.tolist() == [0] * 14 + [1] * 14 + [2] * 14 + [0, 1, 2]
@@ -405,5 +401,5 @@ def test_an_archive_with_another_sum_is_not_unpacked(tmp_path: Path, monkeypatch
     with (tmp_path / "imagenet" / "ILSVRC2012_img_val.tar").open("ab") as file:
         file.write(b"x")
     with pytest.raises(InputError, match=r"img_val\.tar \(10,241 bytes\): its MD5 is \w+, but \w+ was published"):
-        torchvision_sets.fetch("imagenet", tmp_path)
+        fetch("imagenet", tmp_path)
     assert not is_present("imagenet", None, tmp_path)

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data import catalogue
-from bench.data.catalogue import CATALOGUE, is_present, open_data
+from bench.data.catalogue import CATALOGUE, Counts, fetch, is_present, open_data
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import Splits
-from bench.data.sources import torchvision_sets
 from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 
@@ -219,16 +218,16 @@ def test_a_fetch_without_a_network_says_so(tmp_path: Path, monkeypatch: pytest.M
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
-    for name in set(torchvision_sets.PUBLISHED) - {"imagenet"}:
+    for name in {name for name, entry in CATALOGUE.items() if entry.published} - {"imagenet"}:
         with pytest.raises(
             InputError, match=rf"{name}: could not be fetched into .*no route to host.*check the network"
         ):
-            torchvision_sets.fetch(name, tmp_path)
+            fetch(name, tmp_path)
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let the catalogue say that as many images were published as are written here."""
-    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], num_pool=180, num_validation=20, num_test=50))
+    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], counts=Counts(10, 180, 20, 50)))
 
 
 def test_missing_images_are_noticed(hub: tuple[Path, Arrays, Arrays]) -> None:
@@ -244,12 +243,7 @@ def test_the_real_files_hold_what_the_catalogue_says(name: str) -> None:
     if not is_present(name, None, data_dir):
         pytest.skip(f"{name} is not in {data_dir}")
     data = open_data(name, None, data_dir)
-    assert (len(data.pool), len(data.validation), len(data.test)) == (
-        entry.num_pool,
-        entry.num_validation,
-        entry.num_test,
-    )
-    assert len(data.class_names) == entry.num_classes
+    assert (len(data.class_names), len(data.pool), len(data.validation), len(data.test)) == entry.counts
     assert np.ptp(np.bincount(data.labels)) == 0
     images = data.read(data.test[:100], 32)
     assert 60 < images.mean() < 140

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.sources.tar_index import ShardIndex, index_shard
-from bench.errors import InputError
 from bench.files.writing import whole_file
 
 VERSION = 1
@@ -36,7 +35,7 @@ def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
     """
     indexes = {shard: _cached(shard) for shard in shards}
     missing = [shard for shard, index in indexes.items() if index is None]
-    made = dict(zip(missing, _made(missing), strict=True))
+    made = dict(zip(missing, _made(missing), strict=True)) if missing else {}
     return [indexes[shard] or made[shard] for shard in shards]
 
 
@@ -56,7 +55,7 @@ def _make(shard: Path) -> ShardIndex:
     file = _file(shard)
     index = index_shard(shard)
     columns = {name: getattr(index, name) for name in COLUMNS}
-    with contextlib.suppress(OSError, InputError):
+    with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, names=np.array([index.sha256, *index.folders]), **columns)

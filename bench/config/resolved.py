@@ -15,8 +15,18 @@ from bench.config.custom_claims import CustomClaim
 from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import FamilyException, Recipe, load_recipe
-from bench.config.search_space import Chosen, ResolvedTuning
-from bench.config.suite import Ablation, Amounts, Budgets, Images, Match, RecipeException, Suite, TargetChoice, Transfer
+from bench.config.search_space import ChosenPoint, ResolvedTuning
+from bench.config.suite import (
+    Ablation,
+    Amounts,
+    BudgetFactors,
+    Images,
+    Match,
+    RecipeException,
+    Suite,
+    TargetChoice,
+    Transfer,
+)
 from bench.config.validation import Strict
 from bench.data.catalogue import CATALOGUE
 from bench.data.corpus import FRACTALS
@@ -69,7 +79,7 @@ class ResolvedSuite(Strict):
     transfers: tuple[Transfer, ...]
     from_scratch: bool
     ablations: tuple[Ablation, ...]
-    budgets: Budgets | None
+    budgets: BudgetFactors | None
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
@@ -105,7 +115,7 @@ class ResolvedSuite(Strict):
         }
         return self._with_exceptions(written, tuning.model_copy(update={"chosen": ()}))
 
-    def tuned(self, chosen: tuple[Chosen, ...]) -> "ResolvedSuite":
+    def tuned(self, chosen: tuple[ChosenPoint, ...]) -> "ResolvedSuite":
         """The suite with what was chosen in its recipes: exceptions of families, after those that were written."""
         assert self.tuning is not None, "the suite asks for no tuning"
         tuning = self.tuning.model_copy(update={"chosen": chosen})

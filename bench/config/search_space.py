@@ -96,7 +96,7 @@ class Tuning(Strict):
         return {"space": space, "trials": self.trials, "seed": self.seed}
 
 
-class Chosen(Strict):
+class ChosenPoint(Strict):
     """What a family trains with in a stage, since it did best in one of its trials."""
 
     stage: Stage
@@ -113,7 +113,7 @@ class Chosen(Strict):
 class ResolvedTuning(Tuning):
     """A tuning with what came of it: a choice for each family and stage, or none as long as one lacks."""
 
-    chosen: tuple[Chosen, ...] = ()
+    chosen: tuple[ChosenPoint, ...] = ()
 
     def exceptions(self, stage: Stage) -> tuple[FamilyException, ...]:
         """The choices as what they are in a recipe."""

@@ -109,7 +109,7 @@ class Ablation(Strict):
         return self
 
 
-class Budgets(Strict):
+class BudgetFactors(Strict):
     """Multiples of pretraining's budget, for every model at one rung of the first ladder."""
 
     subset: Subset
@@ -152,7 +152,7 @@ class Suite(Strict):
     """Whether CUDA repeats itself bit for bit, which costs speed; a CPU always does."""
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
-    budgets: Budgets | None = None
+    budgets: BudgetFactors | None = None
     tuning: Tuning | None = None
     """What is chosen for each family by its trials, instead of the recipes' own settings."""
     claims: tuple[CustomClaim, ...] = ()

@@ -12,7 +12,7 @@ from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
-from bench.config.suite import Budgets
+from bench.config.suite import BudgetFactors
 from bench.data.corpus import CorpusRef
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
@@ -96,7 +96,7 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
         yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune", ablation, arm)
 
 
-def _budget_cells(suite: ResolvedSuite, budgets: Budgets, seed: int) -> Iterator[Cell]:
+def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> Iterator[Cell]:
     """For each model an ablation of its own, whose arms differ in how long they are pretrained."""
     ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):

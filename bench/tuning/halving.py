@@ -12,7 +12,7 @@ from math import ceil, inf
 from statistics import fmean
 
 from bench.config.resolved import ResolvedSuite
-from bench.config.search_space import Chosen, Point
+from bench.config.search_space import ChosenPoint, Point
 from bench.errors import InputError
 from bench.plan.run import Run
 from bench.store.store import Record
@@ -120,13 +120,13 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
     return tuple(states)
 
 
-def chosen(followed: Sequence[StudyState]) -> tuple[Chosen, ...]:
+def chosen(followed: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
     """What every study chose; nothing as long as one lacks, since to tune some families alone would be unequal."""
     best = [(one.study, one.best) for one in followed]
     if any(trial is None for _, trial in best):
         return ()
     return tuple(
-        Chosen.model_validate(
+        ChosenPoint.model_validate(
             {
                 "stage": study.stage,
                 "family": study.family,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.config.resolved import ResolvedSuite
-from bench.config.search_space import Chosen
+from bench.config.search_space import ChosenPoint
 from bench.errors import InputError
 from bench.plan.expand import expand
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 RATES = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 TUNING = {"trials": 4, "space": RATES | {"weight_decay": [0.0, 0.05]}}
 CHOSEN = tuple(
-    Chosen(stage=stage, family=family, model=model, values=values, trial=2, score=0.5)
+    ChosenPoint(stage=stage, family=family, model=model, values=values, trial=2, score=0.5)
     for stage, family, model, values in (
         ("pretrain", "vit", "vit_pico/8", {"learning_rate": 0.004}),
         ("pretrain", "cnn", "bit_resnet_pico", {"learning_rate": 0.0005}),

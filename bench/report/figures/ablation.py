@@ -1,4 +1,4 @@
-"""The arms of an ablation as bars with their intervals, and under each what it costs."""
+"""The arms of an ablation as bars with their intervals, and under each its costs."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -14,19 +14,19 @@ from bench.report.figures.drawing import colour, draw_chance, grid, style, tint
 from bench.report.layout import Panel, panels
 
 
+@style()
 def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
-    """The arms of one ablation: a panel a target, a bar an arm, with what each costs under it.
+    """Draw the arms of one ablation: a panel per target, a bar per arm, with its costs under it.
 
     Args:
         ablation: the rows of one ablation, as from `bench.analysis.ablations`.
         chance: as for `accuracy_figure`.
     """
-    with style():
-        drawn = panels(ablation)
-        num_arms = max(len(panel.rows) for panel in drawn)
-        figure, axes = grid(len(drawn), width=max(3.0, 1.15 * num_arms), height=3.0)
-        for panel, ax in zip(drawn, axes, strict=True):
-            _draw_arms(ax, panel, chance.get(panel.target))
+    drawn = panels(ablation)
+    num_arms = max(len(panel.rows) for panel in drawn)
+    figure, axes = grid(len(drawn), (), width=max(3.0, 1.15 * num_arms), height=3.0)
+    for panel, ax in zip(drawn, axes, strict=True):
+        _draw_arms(ax, panel, chance.get(panel.target))
     return figure
 
 
@@ -50,7 +50,7 @@ def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
 
 
 def _above(row: pd.Series) -> str:
-    """The accuracy and, under it, the difference to the reference arm."""
+    """Return the accuracy and, under it, the difference to the reference arm."""
     if not is_known(row["accuracy"]):
         return "no result"
     return f"{percent(row['accuracy'])}\n{_difference(row)}"
@@ -64,7 +64,7 @@ def _difference(row: pd.Series) -> str:
 
 
 def _below(rows: pd.DataFrame) -> list[str]:
-    """Each arm and what it costs; names take the same number of lines, so that the costs stand in line."""
+    """Return each arm with its costs; all names take the same number of lines, so that the costs are aligned."""
     names = [wrap(arm, 15) for arm in rows["arm"]]
     height = max(len(name) for name in names)
     padded = ["\n".join(name + [""] * (height - len(name))) for name in names]

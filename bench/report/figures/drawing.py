@@ -3,18 +3,25 @@
 A figure is a `Figure` of its own, drawn without pyplot's state; the same tables give the same bytes.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
+import numpy as np
+import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from bench.analysis.comparison import SCRATCH
+from bench.analysis.ladder.rungs import AtRung
+from bench.analysis.seeds import COMPLETE
 from bench.report.layout import family_name
 
 Dashes = Literal["-", "--", ":", "-."]
@@ -35,18 +42,19 @@ _FORMATS = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib's settings while drawing and saving; afterwards they are as they were."""
+    """Set Matplotlib up while a figure is drawn or saved; its settings are restored afterwards."""
     fixed = matplotlib.rc_context({"svg.hashsalt": "bench", "pdf.fonttype": 42, "font.family": "DejaVu Sans"})
     with seaborn.axes_style("ticks"), seaborn.plotting_context("paper"), fixed:
         yield
 
 
 def grid(
-    num_panels: int, *, width: float, height: float, below: float = 0.0, ylabel: str = "Test accuracy (%)"
+    num_panels: int, handles: Sequence[Line2D], *, height: float, ylabel: str = "Test accuracy (%)", width: float = 3.5
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes; sizes in inches: of a panel, and below all."""
-    num_columns = columns(num_panels)
+    """Return a figure with panels and, below them, a legend of some handles; sizes are a panel's, in inches."""
+    num_columns = 2 if num_panels == 4 else min(3, num_panels)
     num_rows = ceil(num_panels / num_columns)
+    below = 0.18 * ceil(len(handles) / num_columns)
     figure = Figure(figsize=(width * num_columns, height * num_rows + below), layout="constrained")
     axes = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     for ax in axes[num_panels:]:
@@ -57,33 +65,13 @@ def grid(
         ax.set_axisbelow(True)
         if number % num_columns == 0:
             ax.set_ylabel(ylabel)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
     return figure, axes[:num_panels]
 
 
-def columns(num_panels: int) -> int:
-    """How many panels stand side by side: at most three, and four in a square."""
-    return 2 if num_panels == 4 else min(3, num_panels)
-
-
-def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
-    """The legend's entry for a model's line."""
-    look: dict[str, Any] = {"color": colour(family), "marker": marker(family), "linestyle": dashes}
-    return Line2D([], [], label=f"{family_name(family)}: {model}", **look)
-
-
-def draw_chance(ax: Axes, chance: float | None) -> None:
-    """A line at the accuracy of guessing (0 to 1), where it is known."""
-    if chance is not None:
-        ax.axhline(100 * chance, **_CHANCE)
-
-
-def chance_handle() -> Line2D:
-    """The legend's entry for that line."""
-    return Line2D([], [], **_CHANCE)
-
-
 def save(figure: Figure, stem: Path) -> None:
-    """Write a figure as SVG, PNG and PDF beside one another, without dates or versions in them."""
+    """Write a figure as SVG, PNG and PDF, without dates or versions in the files."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     with style():
         figure.draw_without_rendering()
@@ -93,20 +81,132 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def colour(family: str) -> str:
-    """A family's colour; grey for a family of the user's own."""
+    """Return a family's colour; grey for a family of the user's own."""
     return str(_COLOURS.get(family, _PALETTE[7]))
 
 
 def pair_colour(number: int) -> str:
-    """The colour of a pair of models, which is that of no family; after seven they come again."""
+    """Return the colour of a pair of models, which is that of no family; there are seven."""
     return str(_PALETTE[_OF_PAIRS[number % len(_OF_PAIRS)]])
 
 
-def tint(colour: str) -> str:
-    """A lighter, opaque shade of a colour."""
-    return str(seaborn.blend_palette(["white", colour], 5).as_hex()[2])
+def tint(full: str) -> str:
+    """Return a lighter, opaque shade of a colour."""
+    return str(seaborn.blend_palette(["white", full], 5).as_hex()[2])
 
 
 def marker(family: str) -> str:
-    """A family's marker."""
+    """Return a family's marker."""
     return _MARKERS.get(family, "v")
+
+
+def family_dashes(lines: Iterable[tuple[str, Hashable]], dashes: Sequence[Dashes] = DASHES) -> dict[Any, Dashes]:
+    """Return the dashes of each line, given as its family and a key; lines of one family differ in them."""
+    numbers: Counter[str] = Counter()
+    chosen: dict[Any, Dashes] = {}
+    for family, key in lines:
+        if key not in chosen:
+            chosen[key] = dashes[numbers[family] % len(dashes)]
+            numbers[family] += 1
+    return chosen
+
+
+def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
+    """Return the legend's entry for a model's line."""
+    look: dict[str, Any] = {"color": colour(family), "marker": marker(family), "linestyle": dashes}
+    return Line2D([], [], label=f"{family_name(family)}: {model}", **look)
+
+
+def sign_handle(label: str, shade: str = "0.45", **fill: Any) -> Line2D:
+    """Return the legend's entry for what a marker's fill says."""
+    return Line2D([], [], color=shade, marker="o", linestyle="", label=label, **fill)
+
+
+def row_fill(from_scratch: bool, is_complete: bool) -> dict[str, Any]:
+    """Return a row's fill: full if it was pretrained, half if trained from scratch, hollow if a seed is missing."""
+    if not is_complete:
+        return {"markerfacecolor": "white"}
+    return {"fillstyle": "left" if from_scratch else "full", "markerfacecoloralt": "white"}
+
+
+def draw_row(
+    ax: Axes, x: float, row: pd.Series, shade: str, size: float = 5.5, zorder: float = 3.0, **edge: Any
+) -> None:
+    """Draw a row's mean accuracy, in percent, with its interval."""
+    mean, low, high = (100 * float(row[name]) for name in ("accuracy", "low", "high"))
+    ends = [[mean - low], [high - mean]]
+    ax.errorbar([x], [mean], ends, fmt="none", ecolor=shade, elinewidth=1.1, zorder=zorder)
+    fill = row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
+    look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": zorder + 0.5} | fill | edge
+    ax.plot([x], [mean], marker(row["family"]), **look)
+
+
+def draw_rungs(
+    ax: Axes, x: Sequence[float], rungs: Sequence[AtRung], shown: Callable[[float], float], shade: str, sign: str
+) -> None:
+    """Draw the number at each rung with its interval.
+
+    Args:
+        ax: where to draw.
+        x: the place of each rung.
+        rungs: the numbers.
+        shown: turns a number into what the axis shows.
+        shade: a colour.
+        sign: a marker.
+    """
+    for at, rung in zip(x, rungs, strict=True):
+        if rung.interval:
+            ends = sorted((shown(rung.interval.low), shown(rung.interval.high)))
+            ax.plot([at, at], ends, color=shade, linewidth=1.1)
+    ax.plot(x, [shown(rung.mean) for rung in rungs], sign, color=shade, markersize=5, zorder=3)
+
+
+def rung_ends(rungs: Iterable[AtRung]) -> list[float]:
+    """Return all numbers that are drawn at rungs: means and the ends of intervals."""
+    return [
+        end
+        for rung in rungs
+        for end in (rung.mean, *((rung.interval.low, rung.interval.high) if rung.interval else ()))
+    ]
+
+
+def apart(ax: Axes, x: Iterable[float], number: int, num_items: int) -> np.ndarray:
+    """Return x moved sideways for one of several items, so that their intervals at one x stand next to one another.
+
+    The axis must have its scale and its limits.
+    """
+    share = (number - (num_items - 1) / 2) * min(0.02, 0.1 / num_items)
+    to_axes = ax.transScale + ax.transLimits
+    places = to_axes.transform([(value, 0.5) for value in x]) + np.array([share, 0.0])
+    return np.asarray(to_axes.inverted().transform(places)[:, 0])
+
+
+def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
+    """Set a logarithmic axis of pretraining sizes up, with a tick at each, to the last of them or to a later end."""
+    sizes = sorted(ticks)
+    edge = max(sizes[-1] / sizes[0], 2.0) ** 0.08
+    ax.set_xscale("log")
+    ax.set_xlim(sizes[0] / edge, max(end, sizes[-1]) * edge)
+    ax.xaxis.set_major_locator(FixedLocator(sizes))
+    ax.xaxis.set_major_formatter(FixedFormatter([ticks[size] for size in sizes]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.tick_params(axis="x", rotation=45 if len(sizes) > 6 else 0)
+    ax.set_xlabel("Pretraining images")
+
+
+def set_accuracies(ax: Axes, rows: pd.DataFrame, chance: float | None = None) -> None:
+    """Set the limits of an axis of accuracies, in percent: all rows and chance with some air, within 0 to 100."""
+    drawn = [100 * value for column in ("accuracy", "low", "high") for value in rows[column].dropna()]
+    drawn += [] if chance is None else [100 * chance]
+    ax.set_ylim(max(0.0, min(drawn, default=4) - 4), min(101.0, max(drawn, default=100) + 4))
+
+
+def draw_chance(ax: Axes, chance: float | None) -> None:
+    """Draw a line at the accuracy of guessing (0 to 1), if it is known."""
+    if chance is not None:
+        ax.axhline(100 * chance, **_CHANCE)
+
+
+def chance_handle() -> Line2D:
+    """Return the legend's entry for the line of chance."""
+    return Line2D([], [], **_CHANCE)

@@ -1,11 +1,10 @@
-"""One session of `pytest --benchmark`: its groups, each measured once, when the first of its rows is asked for.
+"""One session of `pytest --benchmark`: each group is measured once, when the first of its rows is asked for.
 
-A group's rows are written to the machine's file as soon as it is over, so that a session that ends early loses nothing
-that it has finished.
+The rows of a group are written to the machine's file as soon as it is measured. So a session that ends early loses
+nothing that it has finished.
 """
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,12 +17,12 @@ import torch
 from bench.analysis.speed_columns import records
 from bench.machine.device import device_name
 from bench.machine.environment import environment
-from bench.speed.best_settings import Limits
-from bench.speed.cases import Case, Selection
-from bench.speed.energy import EnergyMeter, find_meter
-from bench.speed.rounds import Contender, Effort, run_group
+from bench.speed.best_settings import SearchLimits
+from bench.speed.cases import Case, SuiteCases
+from bench.speed.energy import EnergyCounter, NoCounterError, open_counter
+from bench.speed.rounds import Contender, Effort, measure_group
 from bench.speed.table import table_of
-from bench.speed.timed_setting import Device, GroupKey, Network
+from bench.speed.timed_setting import Device, GroupKey
 from bench.store.speed_file import SPEED_PROTOCOL, append, machine_name
 
 if TYPE_CHECKING:
@@ -31,20 +30,20 @@ if TYPE_CHECKING:
 
 
 def effort_of(config: "pytest.Config") -> Effort:
-    """How long a session measures: compiled networks cost seconds each on a GPU, and half a minute on a CPU."""
+    """Return how much a session measures: compiling takes seconds per network on a GPU, half a minute on a CPU."""
     effort = Effort()
     if config.getoption("bench_device") == "cuda":
-        effort = Effort(rounds=15, modes=("eager", "compiled"), limits=Limits(batch=32768, seconds=1.0))
+        effort = Effort(rounds=15, modes=("eager", "compiled"), limits=SearchLimits(batch=32768, seconds=1.0))
     elif config.getoption("bench_full"):
-        effort = Effort(rounds=21, modes=("eager", "compiled"), limits=Limits(batch=1024, seconds=1.0))
+        effort = Effort(rounds=21, modes=("eager", "compiled"), limits=SearchLimits(batch=1024, seconds=1.0))
     return replace(effort, rounds=config.getoption("bench_rounds") or effort.rounds)
 
 
 @dataclass
-class Measurement:
-    """What is measured, and what has been."""
+class SpeedSession:
+    """What is to be measured, and what has been."""
 
-    selection: Selection
+    cases: SuiteCases
     device: Device
     effort: Effort
     wanted: frozenset[Case]
@@ -52,55 +51,51 @@ class Measurement:
     results: Path
     """The folder of `throughput/<machine>.parquet`."""
     tables: dict[GroupKey, pd.DataFrame] = field(default_factory=dict)
-    """Of the groups that are over."""
+    """The tables of the measured groups."""
     path: Path | None = None
     """The machine's file, once there is something in it."""
+    no_energy: str = ""
+    """Why there are no joules; empty if there are."""
 
     def __post_init__(self) -> None:
-        self.facts = _facts(self.device)
-        self.contenders: dict[GroupKey, tuple[Contender, ...]] = {}
-        self.energy = find_meter(torch.device(self.device))
+        self._facts = _facts(self.device)
+        self._contenders: dict[GroupKey, tuple[Contender, ...]] = {}
+        self._counter: EnergyCounter | None = None
+        try:
+            self._counter = open_counter(torch.device(self.device))
+        except NoCounterError as error:
+            self.no_energy = str(error)
 
     def row(self, case: Case) -> tuple[Contender, dict[str, Any]]:
-        """What came of a row: its contender, and its figures as in the table."""
+        """Return what came of a row: its contender, and its figures as in the table."""
         if case.group not in self.tables:
             self._measure(case.group)
-        return self._find(case)
+        rows = zip(self._contenders[case.group], records(self.tables[case.group]), strict=True)
+        matching = [(contender, row) for contender, row in rows if contender.setting.network == case.network]
+        return min(matching, key=lambda pair: pair[0].is_reference)
 
     def _measure(self, key: GroupKey) -> None:
-        networks = self._networks(key)
-        group = run_group(
+        networks = [case.network for case in self.cases.cases if case in self.wanted and case.group == key]
+        group = measure_group(
             key,
             networks,
-            self.selection.reference,
-            equal=self.selection.equal,
+            self.cases.reference,
+            equal=self.cases.equal,
             device=torch.device(self.device),
             effort=self.effort,
-            meter=self.energy if isinstance(self.energy, EnergyMeter) else None,
+            counter=self._counter,
         )
-        table = table_of(group, self.facts | {"suite": self.selection.measured_for(networks)})
+        table = table_of(group, self._facts | {"suite": self.cases.measured_for(networks)})
         self.path = append(self.results, table)
-        self.contenders[key], self.tables[key] = group.contenders, table
-
-    def _networks(self, key: GroupKey) -> list[Network]:
-        """In the suite's order."""
-        cases: Iterable[Case] = (case for case in self.selection.cases if case in self.wanted)
-        return [case.network for case in cases if case.group == key]
-
-    def _find(self, case: Case) -> tuple[Contender, dict[str, Any]]:
-        """The row itself rather than the same network's as the reference, where there are both."""
-        rows = zip(self.contenders[case.group], records(self.tables[case.group]), strict=True)
-        found = [(contender, row) for contender, row in rows if contender.setting.network == case.network]
-        return min(found, key=lambda pair: pair[0].is_reference)
+        self._contenders[key], self.tables[key] = group.contenders, table
 
 
 def _facts(device: Device) -> dict[str, Any]:
-    """The columns that all rows of the session share."""
-    about, now = environment(), datetime.now(UTC)
-    name = device_name(device)
+    """Return the columns that all rows of the session share."""
+    about, name = environment(), device_name(device)
     return {
         "measurement": uuid.uuid4().hex[:12],
-        "measured_at": now.isoformat(timespec="seconds"),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": about["git_commit"],
         "protocol": SPEED_PROTOCOL,
         "machine": machine_name(device, name, about["processor"]),

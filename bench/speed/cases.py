@@ -1,29 +1,29 @@
 """Which speeds are measured of a suite: its models and their peers, under which settings. Imports no torch.
 
-The default selection times the ladder's models in the precision of the suite's runs, with the settings of these on
-that device, and on a CPU searches the best ones among uncompiled networks, since compiling takes longer
-there than all the rest. The full one adds the arms of ablations, the other precision, the latency of a training step,
-and on a CPU compiled networks.
+The default selection times the suite's models in the precision of its runs, with the settings of its pretraining recipe
+on that device. On a CPU it searches the best settings among uncompiled networks: compiling takes longer there than all
+the rest. The full selection adds the arms of ablations, the other precision, the latency of a training step, and on a
+CPU compiled networks.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bench.config.external_weights import SOURCES
 from bench.config.recipe import load_recipe
 from bench.config.suite import Suite, load_suite
 from bench.errors import InputError
 from bench.speed.peers.matching import peers_of, reference_of
-from bench.speed.suite_setting import setting_of_runs, without_weights
 from bench.speed.timed_setting import Device, GroupKey, Kind, Network, Precision, Setting, Task
+from models.spec.model_spec import parse_spec
 from models.spec.presets import FAMILIES
 
 if TYPE_CHECKING:
     import pytest
 
-THE_OTHER: dict[Precision, Precision] = {"fp32": "bf16", "bf16": "fp32"}
-"""Than that of a suite's runs."""
+OTHER_PRECISION: dict[Precision, Precision] = {"fp32": "bf16", "bf16": "fp32"}
 GROUPS: tuple[tuple[Task, Kind], ...] = (
     ("inference", "latency"),
     ("inference", "equal"),
@@ -47,13 +47,13 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """All that is measured of a suite."""
+class SuiteCases:
+    """Everything that is measured of a suite."""
 
     suite: str
-    """Its name; of other models under its settings, with theirs."""
+    """The suite's name; with the models that are measured in place of its own."""
     equal: Setting
-    """The setting that all have in common; its network is the reference."""
+    """The setting that all rows have in common; its network is the reference."""
     threads: int
     ladder: tuple[Network, ...]
     """The models and their peers, without the arms of ablations."""
@@ -65,62 +65,78 @@ class Selection:
         return self.equal.network
 
     def measured_for(self, networks: Sequence[Network]) -> str:
-        """What the rows of a group are kept for: the suite, or a part of it that never stands in for the whole."""
+        """Return what the rows of a group are kept for: the suite, or a part that never stands in for the whole."""
         if set(self.ladder) <= set(networks):
             return self.suite
         return f"part of {self.suite}: {', '.join(map(str, networks))}"
 
 
 def asked_for(config: "pytest.Config") -> tuple[str, Device, tuple[str, ...]]:
-    """What a session's options ask for: the arguments of `select`."""
+    """Return what a session's options ask for: the arguments of `select`."""
     names = ("bench_suite", "bench_device", "bench_model")
     suite, device, models = (config.getoption(name) for name in names)
     return suite, device, tuple(models)
 
 
 @cache
-def select(name: str, device: Device, models: tuple[str, ...] = ()) -> Selection:
-    """The rows of a suite, or of other models under the settings of that suite.
+def select(name: str, device: Device, models: tuple[str, ...] = ()) -> SuiteCases:
+    """Select the rows of a suite, or of other models under the settings of that suite.
 
     Args:
-        name: a shipped suite, or the path of a suite file; `auto` is `gpu` on CUDA, else `cpu`.
-        device: where they are measured.
-        models: their specs, in place of the suite's.
+        name: A shipped suite, or the path of a suite file; `auto` is `gpu` on CUDA, else `cpu`.
+        device: The device that they are measured on.
+        models: Model specs, in place of the suite's.
 
     Raises:
-        InputError, SpecError: there is no such suite or model.
+        InputError: There is no such suite, or it has no models.
+        SpecError: A spec names no model.
     """
-    chosen, suite = load_suite({"cpu": "cpu", "cuda": "gpu"}[device] if name == "auto" else name)
-    ladder = without_weights(models or suite.models)
+    suite_name, suite = load_suite({"cpu": "cpu", "cuda": "gpu"}[device] if name == "auto" else name)
+    ladder = _without_weights(models or suite.models)
     arms = [] if models else [model for ablation in suite.ablations for model in ablation.arms.values()]
     if not ladder:
-        raise InputError(f"suite {chosen}: it has no models whose speed could be measured")
-    sizes = _image_sizes(suite)
-    reference = reference_of(ladder, suite.image_size)
-    equal = Setting(reference, "timm", "training", **asdict(setting_of_runs(suite, device)))
-    with_peers = _with_peers(ladder)
-    networks = [(network, True) for network in with_peers]
-    networks += [(Network(arm), False) for arm in without_weights(arms) if arm not in ladder]
-    measured = f"{chosen} with {', '.join(ladder)}" if models else chosen
-    return Selection(measured, equal, suite.threads, tuple(with_peers), tuple(_cases(networks, equal.precision, sizes)))
-
-
-def _with_peers(models: Sequence[str]) -> list[Network]:
-    return [
-        network for model in models for network in (Network(model), *(Network(model, by) for by in peers_of(model)))
+        raise InputError(f"suite {suite_name}: it has no models whose speed could be measured")
+    equal = _setting_of_runs(suite, device, reference_of(ladder, suite.image_size))
+    with_peers = [
+        network for model in ladder for network in (Network(model), *(Network(model, by) for by in peers_of(model)))
     ]
+    networks = [(network, True) for network in with_peers]
+    networks += [(Network(arm), False) for arm in _without_weights(arms) if arm not in ladder]
+    measured = f"{suite_name} with {', '.join(ladder)}" if models else suite_name
+    cases = tuple(_cases(networks, equal.precision, _image_sizes(suite)))
+    return SuiteCases(measured, equal, suite.threads, tuple(with_peers), cases)
+
+
+def _without_weights(models: Sequence[str]) -> list[str]:
+    """Return specs in canonical form, each once, without external weights: these take no part in the speed."""
+    return list(dict.fromkeys(str(parse_spec(model).without(*SOURCES)) for model in models))
+
+
+def _setting_of_runs(suite: Suite, device: Device, reference: str) -> Setting:
+    """Return timm's network of the reference, trained as the pretraining runs of the suite are."""
+    recipe = load_recipe(suite.recipes.pretrain).settings.on(device)
+    return Setting(
+        reference,
+        "timm",
+        "training",
+        suite.precision_on(device),
+        suite.image_size,
+        recipe.batch_size,
+        layout="channels_last" if recipe.channels_last else "contiguous",
+        mode="compiled" if recipe.compile else "eager",
+    )
 
 
 def _image_sizes(suite: Suite) -> list[int]:
-    """The suite's, and those that its recipes train at instead."""
+    """Return the suite's image size, and those that its recipes train at instead."""
     names = (suite.recipes.pretrain, suite.recipes.transfer)
     settings = [load_recipe(name).for_family(family) for name in names for family in FAMILIES]
-    return list(dict.fromkeys([suite.image_size, *(one.image_size for one in settings if one.image_size)]))
+    return list(dict.fromkeys([suite.image_size, *(each.image_size for each in settings if each.image_size)]))
 
 
 def _cases(networks: list[tuple[Network, bool]], usual: Precision, sizes: list[int]) -> Iterator[Case]:
-    """Group by group, so that one group's rows are asked for in a row."""
-    for precision in (usual, THE_OTHER[usual]):
+    """Yield the cases group by group, so that the rows of one group are asked for one after the other."""
+    for precision in (usual, OTHER_PRECISION[usual]):
         for image_size in sizes:
             for task, kind in FULL_GROUPS:
                 is_usual = precision == usual and (task, kind) in GROUPS

@@ -1,8 +1,8 @@
-"""A group: networks measured in turns, round by round, beside a reference and a matrix product.
+"""A group of networks measured in turns, round by round, beside a reference and a matrix product.
 
-In each round everyone has one turn, in an order that is shifted and turned round from one round to the next: a machine
-that drifts, or does other work for a while, slows all alike, and ratios are taken within a round. A network that fails
-leaves the group with its reason and stops no other.
+In each round every contender has one turn, in an order that changes from round to round. A machine that drifts, or does
+other work for a while, slows all of them alike, and ratios are taken within a round. A network that fails leaves the
+group with its reason and stops no other.
 """
 
 import gc
@@ -11,21 +11,24 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 
-from bench.machine.memory import free_memory
-from bench.speed.best_settings import Limits, Try, fastest, find_best
-from bench.speed.energy import EnergyMeter, joules_per_thousand_images
-from bench.speed.failures import Status, failure_of
+from bench.machine.memory import free_memory, is_out_of_memory
+from bench.speed.best_settings import SearchLimits, Try, fastest, find_best
+from bench.speed.energy import EnergyCounter, joules_per_thousand_images
 from bench.speed.matmul import matrix_product
-from bench.speed.peak_memory import Memory, memory_of_step
+from bench.speed.peak_memory import Memory, allocated_bytes, memory_of_step
 from bench.speed.timed_setting import GroupKey, Kind, Layout, Mode, Network, Setting
 from bench.speed.workload import Workload, prepare
 
-BRIEF_SEARCH = Limits(batch=512, seconds=0.2)
+Status = Literal["ok", "out_of_memory", "failed"]
 
+BRIEF_SEARCH = SearchLimits(batch=512, seconds=0.2)
 LAYOUTS: tuple[Layout, ...] = ("contiguous", "channels_last")
+LONGEST_REASON = 500
+"""The characters of a library's message that are kept."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +37,23 @@ class Effort:
 
     rounds: int = 11
     turn_seconds: float = 0.04
-    """Of a turn, by so many steps, one at least."""
+    """The least seconds per turn, unless a single step takes longer."""
     latency_rounds: int = 20
     calls: int = 50
-    """Single calls in a round of a group of latencies: 1,000 in all."""
+    """The single calls per round of a group of latencies: 1,000 in all."""
     search_turns: int = 2
     search_seconds: float = 0.02
-    """Of such a turn."""
+    """The seconds per turn of a search."""
     modes: tuple[Mode, ...] = ("eager",)
-    limits: Limits = BRIEF_SEARCH
-    """Of the batches that are searched for the best one."""
+    limits: SearchLimits = BRIEF_SEARCH
+    """The limits of the search for the best batch."""
     product_side: int | None = None
-    """Of the matrices whose product is measured; None for what saturates the device."""
+    """The size of the matrices; None for one that saturates the device."""
 
 
 @dataclass
 class Contender:
-    """One who takes part in a group, and what came of it."""
+    """A network under its setting in a group, and what came of it."""
 
     setting: Setting
     is_reference: bool = False
@@ -59,43 +62,71 @@ class Contender:
     reason: str = ""
     workload: Workload | None = None
     steps: int = 1
-    """In a turn."""
+    """The steps per turn."""
     memory: Memory | None = None
     joules_per_thousand_images: float | None = None
     round_seconds: list[float] = field(default_factory=list)
-    """Seconds a batch, in each round."""
+    """Seconds per batch in each round."""
     call_seconds: list[float] = field(default_factory=list)
-    """Of single calls, in a group of latencies."""
+    """Seconds of single calls in a group of latencies."""
 
-    def leave(self, error: Exception) -> None:
-        """Take no further part; what was measured so far is no whole measurement."""
-        self.status, self.reason = failure_of(error)
-        self.workload, self.memory, self.joules_per_thousand_images = None, None, None
-        self.round_seconds, self.call_seconds = [], []
+    @contextmanager
+    def leaving_on_failure(self) -> Iterator[None]:
+        """Leave the group on whatever the network raises inside: libraries raise anything.
+
+        What was measured so far is dropped: it is no whole measurement.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.status = "out_of_memory" if is_out_of_memory(error) else "failed"
+            self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST_REASON]}"
+            self.workload, self.memory, self.joules_per_thousand_images = None, None, None
+            self.round_seconds, self.call_seconds = [], []
+        if self.status == "out_of_memory":
+            free_memory()  # only here has the traceback let go of the network
+
+    def get_ready(self, device: torch.device, effort: Effort) -> None:
+        """Build and warm up the network, and measure its memory."""
+        others_bytes = allocated_bytes(device)
+        self.workload = prepare(self.setting, device)
+        self.memory = memory_of_step(self.workload.job, device, others_bytes=others_bytes)
+        self.steps = self.workload.steps_in(effort.turn_seconds)
 
     def take_turn(self, kind: Kind, effort: Effort) -> None:
-        """One round's work."""
+        """Do one round's work."""
         assert self.workload is not None
         if kind == "latency":
             calls = self.workload.latencies(effort.calls)
             self.call_seconds += calls
             self.round_seconds.append(statistics.median(calls))
         else:
-            self.round_seconds.append(self.workload.seconds(self.steps))
+            self.round_seconds.append(self.workload.seconds_per_step(self.steps))
+
+    def measure_energy(self, counter: EnergyCounter) -> None:
+        """Measure the energy that the network takes, after its turns."""
+        assert self.workload is not None
+        self.joules_per_thousand_images = joules_per_thousand_images(
+            counter,
+            self.workload.job,
+            self.workload.device,
+            num_images=self.setting.batch_size,
+            seconds=statistics.median(self.round_seconds),
+        )
 
 
 @dataclass(frozen=True)
 class Group:
-    """What came of a group."""
+    """What came of the networks that were measured in turns."""
 
     key: GroupKey
     contenders: tuple[Contender, ...]
     """The reference first."""
     matrix_flops_per_second: tuple[float, ...]
-    """Of the matrix product, in each round."""
+    """The rate of the matrix product in each round."""
 
 
-def run_group(
+def measure_group(
     key: GroupKey,
     networks: Sequence[Network],
     reference: Network,
@@ -103,19 +134,19 @@ def run_group(
     equal: Setting,
     device: torch.device,
     effort: Effort,
-    meter: EnergyMeter | None = None,
+    counter: EnergyCounter | None = None,
 ) -> Group:
     """Measure networks in turns.
 
     Args:
-        key: what they have in common.
-        networks: who takes part; the reference does in any case, and need not be named.
-        reference: whose turns the others' are compared with.
-        equal: the batch, layout and mode for all of them, and where the search for the best ones begins; its network is
-            of no account.
-        device: where.
-        effort: how long.
-        meter: of the device's energy, where there is one.
+        key: What they have in common.
+        networks: The networks; the reference takes part anyway, and need not be named.
+        reference: The network whose turns the others' are compared with.
+        equal: The batch, layout and mode for all of them, at which the search for the best ones begins; its network
+            does not matter.
+        device: The device that they run on.
+        effort: How much is done.
+        counter: The device's energy counter, if it has one.
     """
     common = replace(equal, task=key.task, precision=key.precision, image_size=key.image_size)
     if key.kind == "latency":
@@ -127,24 +158,16 @@ def run_group(
         elif network != reference:
             contenders.append(Contender(_for(network, common)))
     for contender in contenders:
-        with _leaving_on_failure(contender):
-            _make_ready(contender, device, effort)
-    product = matrix_product(device, key.precision, effort.product_side)
-    flops = _take_turns(contenders, product.workload, product.flops, key.kind, effort)
-    for contender in _in_the_race(contenders):
-        with _leaving_on_failure(contender):
-            assert contender.workload is not None
-            if meter is not None:
-                contender.joules_per_thousand_images = joules_per_thousand_images(
-                    meter,
-                    contender.workload.job,
-                    contender.setting.batch_size,
-                    statistics.median(contender.round_seconds),
-                )
+        with contender.leaving_on_failure():
+            contender.get_ready(device, effort)
+    flops_per_second = _take_turns(contenders, key, device, effort)
     for contender in contenders:
+        if counter is not None and contender.status == "ok":
+            with contender.leaving_on_failure():
+                contender.measure_energy(counter)
         contender.workload = None
     free_memory()
-    return Group(key, tuple(contenders), tuple(flops))
+    return Group(key, tuple(contenders), flops_per_second)
 
 
 def _for(network: Network, setting: Setting) -> Setting:
@@ -152,11 +175,11 @@ def _for(network: Network, setting: Setting) -> Setting:
 
 
 def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Contender:
-    """A contender with the setting that a search found for it."""
+    """Return a contender with the setting that a search found for it."""
 
     def rate_of(setting: Setting) -> Try:
         trial, seconds = Contender(setting), math.inf
-        with _leaving_on_failure(trial):
+        with trial.leaving_on_failure():
             seconds = prepare(setting, device).fastest(effort.search_turns, effort.search_seconds)
         if trial.status != "ok":
             return Try(setting, None, f"{trial.status}: {trial.reason}")
@@ -167,54 +190,30 @@ def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Conten
     return Contender(fastest(tries).setting, tried=tries)
 
 
-def _make_ready(contender: Contender, device: torch.device, effort: Effort) -> None:
-    """Open its workload, and measure what is measured of it alone."""
-    others_bytes = torch.cuda.memory_allocated() if device.type == "cuda" else 0
-    contender.workload = prepare(contender.setting, device)
-    contender.memory = memory_of_step(contender.workload.job, device, others_bytes=others_bytes)
-    contender.steps = contender.workload.steps_in(effort.turn_seconds)
-
-
-def _take_turns(
-    contenders: list[Contender], product: Workload, product_flops: int, kind: Kind, effort: Effort
-) -> list[float]:
-    """All rounds; returns the FLOP/s of the matrix product in each."""
-    rates: list[float] = []
+def _take_turns(contenders: list[Contender], key: GroupKey, device: torch.device, effort: Effort) -> tuple[float, ...]:
+    """Measure all rounds, and return the FLOP/s of the matrix product in each."""
+    product, flops = matrix_product(device, key.precision, effort.product_side)
     steps = product.steps_in(effort.turn_seconds)
+    rates: list[float] = []
     with _no_garbage_collection():
-        for number in range(effort.latency_rounds if kind == "latency" else effort.rounds):
-            for contender in _order(_in_the_race(contenders), number):
-                with _leaving_on_failure(contender):
-                    contender.take_turn(kind, effort)
-            rates.append(product_flops / product.seconds(steps))
-    return rates
-
-
-def _in_the_race(contenders: Sequence[Contender]) -> list[Contender]:
-    return [contender for contender in contenders if contender.status == "ok"]
+        for number in range(effort.latency_rounds if key.kind == "latency" else effort.rounds):
+            for contender in _order([contender for contender in contenders if contender.status == "ok"], number):
+                with contender.leaving_on_failure():
+                    contender.take_turn(key.kind, effort)
+            rates.append(flops / product.seconds_per_step(steps))
+    return tuple(rates)
 
 
 def _order(contenders: list[Contender], number: int) -> list[Contender]:
-    """Another one in each round: shifted by one, and turned round in every other."""
+    """Return another order in each round: shifted by one, and reversed in every other round."""
     shift = number % max(1, len(contenders))
     order = contenders[shift:] + contenders[:shift]
     return order[::-1] if number % 2 else order
 
 
 @contextmanager
-def _leaving_on_failure(contender: Contender) -> Iterator[None]:
-    """Whatever a network raises is why its contender leaves; libraries raise anything."""
-    try:
-        yield
-    except Exception as error:
-        contender.leave(error)
-    if contender.status == "out_of_memory":
-        free_memory()
-
-
-@contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Collect before, not while the clock runs."""
+    """Collect garbage before, not while the clock runs."""
     gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()

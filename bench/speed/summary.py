@@ -1,4 +1,4 @@
-"""What a session prints of its speeds: a line a row, group by group, the fastest first."""
+"""What a session prints of its speeds: a line per row, group by group, the fastest first."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -6,25 +6,17 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from bench.analysis.speed_columns import SETTING, Record, records, setting_in_words
-from bench.speed.energy import EnergyMeter, NoMeter
-from bench.speed.timed_setting import Device
 
 WIDTHS = (22, 11, 31, 36, 24)
 
 
 def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
-    """The rows of groups, in words; `table_of` makes the tables."""
+    """Yield the rows of groups in words; `table_of` makes the tables."""
     for table in tables:
         rows = records(table.sort_values("reference_ratio", ascending=False, kind="stable"))
         yield _heading(rows[0])
         yield from map(_line, rows)
         yield ""
-
-
-def without_energy(found: EnergyMeter | NoMeter, device: Device) -> Iterator[str]:
-    """Why the rows of a GPU have no joules, if they have none; of a CPU nobody expects them."""
-    if isinstance(found, NoMeter) and device == "cuda":
-        yield f"no joules: {found.reason}"
 
 
 def _heading(row: Record) -> str:

@@ -1,4 +1,4 @@
-"""A group's outcome as rows of the table of speeds (`bench.store.speed_file`)."""
+"""A measured group as rows of the table of speeds (`bench.store.speed_file`)."""
 
 import json
 import statistics
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.speed import with_figures
-from bench.speed.best_settings import Try
+from bench.analysis.speed_columns import SETTING
 from bench.speed.rounds import Contender, Group
 from bench.speed.timed_setting import Network
 from bench.speed.workload import build_network
@@ -18,22 +18,22 @@ from models.counts import count_network
 from models.shapes import shapes_only
 from models.spec.model_spec import parse_spec
 
-FLOPS_A_MAC = {"inference": 2, "training": 6}
-"""Two operations each, forward; in training twice as many again backward."""
+FLOPS_PER_MAC = {"inference": 2, "training": 6}
+"""Two operations per multiply-accumulate forward, and twice as many again backward."""
 
 
 def table_of(group: Group, facts: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a contender, with its figures.
+    """Return one row per contender, with its figures.
 
     Args:
-        group: a measured one.
-        facts: the columns that all rows of a measurement share: who measured, when, what and where.
+        group: A measured group.
+        facts: The columns that all rows of a session share: who measured, when, what and where.
     """
     return with_figures(pd.DataFrame([dict(facts) | _row(contender, group) for contender in group.contenders]))
 
 
 def _row(contender: Contender, group: Group) -> dict[str, Any]:
-    parameters, macs = sizes_of(contender.setting.network, group.key.image_size)
+    parameters, macs = _sizes_of(contender.setting.network, group.key.image_size)
     memory = contender.memory
     return {
         **asdict(contender.setting),
@@ -44,21 +44,27 @@ def _row(contender: Contender, group: Group) -> dict[str, Any]:
         "reason": contender.reason,
         "parameters": parameters,
         "macs": macs,
-        "training_flops": None if macs is None else FLOPS_A_MAC["training"] * macs,
+        "training_flops": None if macs is None else FLOPS_PER_MAC["training"] * macs,
         "activation_memory_bytes": memory.activation_memory_bytes if memory else None,
         "peak_memory_bytes": memory.peak_memory_bytes if memory else None,
         "joules_per_thousand_images": contender.joules_per_thousand_images,
         "round_seconds": contender.round_seconds,
         "call_seconds": contender.call_seconds,
         "matrix_flops_per_second": statistics.median(group.matrix_flops_per_second),
-        "matrix_share": matrix_share(contender, group, macs),
-        "tried": json.dumps([_tried(one) for one in contender.tried]),
+        "matrix_share": _matrix_share(contender, group, macs),
+        "tried": json.dumps(
+            [
+                {name: value for name, value in asdict(attempt.setting).items() if name in SETTING}
+                | {"images_per_second": attempt.images_per_second, "reason": attempt.reason}
+                for attempt in contender.tried
+            ]
+        ),
     }
 
 
 @cache
-def sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]:
-    """Parameters and multiply-accumulates of the very network; unknown of one that cannot be built."""
+def _sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]:
+    """Return parameters and multiply-accumulates of this very network; None if it cannot be built."""
     try:
         with shapes_only():
             built = build_network(network, image_size)
@@ -67,20 +73,10 @@ def sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]
         return None, None
 
 
-def matrix_share(contender: Contender, group: Group, macs: int | None) -> float | None:
-    """The median over rounds of the network's operations a second over the matrix product's."""
+def _matrix_share(contender: Contender, group: Group, macs: int | None) -> float | None:
+    """Return the median over rounds of the network's operations per second over the matrix product's."""
     if macs is None or not contender.round_seconds:
         return None
-    operations = FLOPS_A_MAC[group.key.task] * macs * contender.setting.batch_size
+    operations = FLOPS_PER_MAC[group.key.task] * macs * contender.setting.batch_size
     rounds = zip(contender.round_seconds, group.matrix_flops_per_second, strict=True)
     return statistics.median(operations / seconds / rate for seconds, rate in rounds)
-
-
-def _tried(one: Try) -> dict[str, Any]:
-    return {
-        "batch_size": one.setting.batch_size,
-        "layout": one.setting.layout,
-        "mode": one.setting.mode,
-        "images_per_second": one.images_per_second,
-        "reason": one.reason,
-    }

@@ -1,7 +1,7 @@
-"""What a speed is measured of: one network, doing one task under one setting. Imports no torch."""
+"""What a speed is measured of: one network doing one task under one setting. Imports no torch."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from bench.analysis.speed_columns import OURS, network_name, setting_in_words
 
@@ -14,12 +14,12 @@ Mode = Literal["eager", "compiled"]
 Implementation = Literal["ours", "timm", "torchvision"]
 
 NUM_CLASSES = 10
-"""Of every head: it takes no measurable part in the speed."""
+"""The classes of every head, which takes no measurable part in the speed."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model, by its spec here, and whose implementation of it."""
+    """A model by its spec here, and whose implementation of it."""
 
     model: str
     implementation: Implementation = OURS
@@ -30,7 +30,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Setting:
-    """A network and all that its speed depends on beside the machine."""
+    """A network, and everything else that its speed depends on except the machine."""
 
     model: str
     implementation: Implementation
@@ -43,19 +43,8 @@ class Setting:
 
     @property
     def network(self) -> Network:
-        """Whose speed it is."""
+        """The network whose speed it is."""
         return Network(self.model, self.implementation)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, for a process that measures."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Setting":
-        """Back from plain values; what a later version has added is not known here, and is a KeyError."""
-        if unknown := values.keys() - {field.name for field in fields(cls)}:
-            raise KeyError(f"settings not known here: {', '.join(sorted(unknown))}")
-        return cls(**values)
 
     def __str__(self) -> str:
         return setting_in_words(self.batch_size, self.layout, self.mode)

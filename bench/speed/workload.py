@@ -1,9 +1,9 @@
-"""A network made ready to be timed under its setting, which then takes its turns.
+"""A network made ready to be timed under its setting, one step of one batch after the other.
 
 Everything that belongs to no measurement is done before: the network is built, moved, compiled and warmed up, and its
-batch lies on the device. A training step is that of a run (`Trainer.take_step`: forward, loss, backward, clipping,
-fused AdamW, with default settings, the same for every network); inference is a forward pass without gradients.
-Precisions are those of runs: float32 without TF32, and bfloat16 by autocast.
+batch lies on the device. A training step is that of a run (`Trainer.take_step`) with default settings: forward, loss,
+backward, clipping, fused AdamW. Inference is a forward pass without gradients. Precisions are those of runs: float32
+without TF32, and bfloat16 by autocast.
 """
 
 from collections.abc import Callable
@@ -15,66 +15,68 @@ from torch import Tensor, nn
 import models
 from bench.analysis.speed_columns import OURS
 from bench.config.recipe import Settings
+from bench.machine.clock import seconds_of
 from bench.speed.images import random_batch
 from bench.speed.peers.matching import build_peer
-from bench.speed.stopwatch import Job, Stopwatch, stopwatch_for
 from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
 from bench.training.compute import compute_on
 from bench.training.trainer import Trainer, compiled
 
 WARM_UP_STEPS = 2
 MANY_STEPS = 100_000
-"""Of the training that is timed in part: losses are read as seldom as in a long run."""
+"""The length of the training that is timed in part: losses are read as seldom as in a long run."""
+
+Job = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Something that is timed in turns with others, in steps of one batch."""
+    """A job that is timed in turns with others."""
 
     job: Job
-    stopwatch: Stopwatch
+    """Does one step of one batch."""
+    device: torch.device
 
-    def seconds(self, steps: int) -> float:
-        """Seconds a step: of so many in a row, after one that is not timed, as others had the caches before."""
+    def seconds_per_step(self, steps: int) -> float:
+        """Return the mean seconds of some steps in a row, after an untimed one: others had the caches before."""
         self.job()
-        return self.stopwatch.seconds(self.job, steps) / steps
+        return seconds_of(self.job, self.device, steps) / steps
 
     def latencies(self, calls: int) -> list[float]:
-        """Seconds of each of so many calls, after two that are not timed."""
+        """Return the seconds of each of some calls, after two untimed ones."""
         for _ in range(2):
             self.job()
-        return [self.stopwatch.latency(self.job) for _ in range(calls)]
+        return [seconds_of(self.job, self.device) for _ in range(calls)]
 
     def steps_in(self, seconds: float) -> int:
-        """How many steps last about so long, at least one; tried out."""
-        step = min(self.stopwatch.seconds(self.job) for _ in range(2))
+        """Return how many steps last about that long, at least one, by trying."""
+        step = min(seconds_of(self.job, self.device) for _ in range(2))
         return max(1, round(seconds / max(step, 1e-7)))
 
     def fastest(self, turns: int, seconds: float) -> float:
-        """Seconds a step in the fastest of several turns of about so many seconds: a first impression."""
+        """Return the seconds per step in the fastest of several turns of about `seconds`: a first impression."""
         steps = self.steps_in(seconds)
-        return min(self.stopwatch.seconds(self.job, steps) for _ in range(turns)) / steps
+        return min(seconds_of(self.job, self.device, steps) for _ in range(turns)) / steps
 
 
 def prepare(setting: Setting, device: torch.device) -> Workload:
-    """Build a network and make it ready; raises what building or running it raises."""
+    """Build a network and warm it up; whatever building or running it raises is passed on."""
     network = build_network(setting.network, setting.image_size)
-    workload = Workload(job_of(network, setting, device), stopwatch_for(device))
+    workload = Workload(job_of(network, setting, device), device)
     for _ in range(WARM_UP_STEPS):
         workload.job()
-    workload.stopwatch.synchronize()
     return workload
 
 
 def build_network(network: Network, image_size: int) -> nn.Module:
-    """The network with random weights, on the CPU or whatever device is torch's default."""
+    """Build a network with random weights, on torch's default device."""
     if network.implementation == OURS:
         return models.build(network.model, num_classes=NUM_CLASSES, image_size=image_size, seed=0)
     return build_peer(network.model, network.implementation, num_classes=NUM_CLASSES, image_size=image_size)
 
 
 def job_of(network: nn.Module, setting: Setting, device: torch.device) -> Job:
-    """What a step of a setting does."""
+    """Return what a step of a setting does."""
     batch = random_batch(setting.batch_size, device.type, setting.image_size, NUM_CLASSES)
     job = _training_step if setting.task == "training" else _forward_pass
     return job(network, batch, setting, device)
@@ -88,11 +90,7 @@ def _training_step(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Se
     )
     training = Trainer(network, MANY_STEPS, settings, compute_on(_name(device), setting.precision))
     training.begin()
-
-    def step() -> None:
-        training.take_step(*batch, settings.learning_rate)
-
-    return step
+    return lambda: training.take_step(*batch, settings.learning_rate)
 
 
 def _forward_pass(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Setting, device: torch.device) -> Job:

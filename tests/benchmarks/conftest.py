@@ -1,4 +1,4 @@
-"""The device of the benchmarks, and what the JSON says about the machine."""
+"""The device of the benchmarks, their session, and what the JSON says about the machine."""
 
 import platform
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from bench.speed.allocator import keep_freed_memory
-from bench.speed.benchmark_session import Measurement, effort_of
+from bench.speed.benchmark_session import SpeedSession, effort_of
 from bench.speed.cases import Case, asked_for, select
-from bench.speed.summary import lines, without_energy
+from bench.speed.summary import lines
 
-MEASUREMENT = pytest.StashKey[Measurement]()
+SESSION = pytest.StashKey[SpeedSession]()
 
 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """What `--bench-device` names; the session ends where it is not there."""
+    """What `--bench-device` names; the session ends if it is not there."""
     name = request.config.getoption("bench_device")
     if name == "cuda" and not torch.cuda.is_available():
         pytest.exit(
@@ -28,13 +28,13 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 @pytest.fixture(scope="session")
 def in_full(request: pytest.FixtureRequest) -> bool:
-    """Whether `--bench-full` lets benchmarks take the time that they want."""
+    """Whether `--bench-full` lets benchmarks take as long as they want."""
     return bool(request.config.getoption("bench_full"))
 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """As in a run on a CPU: one thread for each worker."""
+    """As in a run on a CPU: one thread per worker."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -42,22 +42,22 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def measurement(request: pytest.FixtureRequest, device: torch.device) -> Iterator[Measurement]:
+def speed_session(request: pytest.FixtureRequest, device: torch.device) -> Iterator[SpeedSession]:
     """The session's speeds: the rows of the tests that will run, and no others."""
     config, before = request.config, torch.get_num_threads()
-    selection = select(*asked_for(config))
+    cases = select(*asked_for(config))
     parameters = [item.callspec.params.get("case") for item in request.session.items if has_parameters(item)]
     if device.type == "cpu":
-        torch.set_num_threads(selection.threads)
+        torch.set_num_threads(cases.threads)
         keep_freed_memory()
-    config.stash[MEASUREMENT] = measurement = Measurement(
-        selection,
+    config.stash[SESSION] = session = SpeedSession(
+        cases,
         "cuda" if device.type == "cuda" else "cpu",
         effort_of(config),
         frozenset(case for case in parameters if isinstance(case, Case)),
         config.getoption("bench_results"),
     )
-    yield measurement
+    yield session
     torch.set_num_threads(before)
 
 
@@ -67,12 +67,15 @@ def has_parameters(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    measurement = config.stash.get(MEASUREMENT, None)
-    if measurement is not None and measurement.path is not None:
-        terminalreporter.section("speeds")
-        for line in (*lines(measurement.tables.values()), *without_energy(measurement.energy, measurement.device)):
-            terminalreporter.write_line(line)
-        terminalreporter.write_line(f"kept in {measurement.path}; bench report shows them beside the accuracies")
+    session = config.stash.get(SESSION, None)
+    if session is None or session.path is None:
+        return
+    terminalreporter.section("speeds")
+    for line in lines(session.tables.values()):
+        terminalreporter.write_line(line)
+    if session.device == "cuda" and session.no_energy:
+        terminalreporter.write_line(f"no joules: {session.no_energy}")
+    terminalreporter.write_line(f"kept in {session.path}; bench report shows them beside the accuracies")
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

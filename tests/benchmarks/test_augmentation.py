@@ -1,4 +1,4 @@
-"""How much faster batches are made than `vit_pico/8` trains on them, side by side: what the data may cost of a step."""
+"""How much faster batches are made than `vit_pico/8` trains on them: what the data may cost of a step."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ from bench.data.loading.batches import training_batches
 from bench.data.loading.pipelines import Feed
 from bench.data.loading.stream import PLANNED, Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
-from bench.speed.tasks import training_job
-from tests.benchmarks.support.side_by_side import side_by_side
+from tests.benchmarks.support.ab_timing import ab_timing
+from tests.benchmarks.support.tasks import training_job
 
 MODEL = "vit_pico/8"
 BATCH_SIZE = 128
@@ -47,10 +47,10 @@ def test_batches_beside_training(benchmark: BenchmarkFixture, device: torch.devi
         for _ in range(NUM_BATCHES):
             next(batches)
 
-    ratio = side_by_side(benchmark, make, train, device=device.type, pairs=PAIRS)
+    ratio = ab_timing(benchmark, make, train, device, pairs=PAIRS)
     times_faster = NUM_BATCHES * ratio.ratio
     notes = {"model": MODEL, "batch_size": BATCH_SIZE, "times_as_fast_as_training": times_faster}
-    benchmark.extra_info |= {"device": device.type, "at_least": at_least, **notes}
+    benchmark.extra_info |= {"at_least": at_least, **notes}
     if device.type == "cpu" and benchmark.enabled:
         assert times_faster >= at_least, f"{name}: {times_faster:.1f} times as fast as {MODEL} trains"
 

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.data.fractals.render import num_points
 from bench.data.fractals.source import Difficulty, Domain, render
-from bench.speed.measure import measure
+from tests.benchmarks.support.measure import measure
 
 LEAST = {32: 10_000, 224: 300}
 """Images per second by size."""
@@ -33,6 +33,6 @@ def test_rate(benchmark: BenchmarkFixture, device: torch.device, size: int) -> N
         render(classes, instances, image_size=size, difficulty=Difficulty(), domain=Domain.PRETRAIN)
 
     notes = {"image_size": size, "points": num_points(size), "threads": 1}
-    measure(benchmark, draw, num_images=num_images, device="cpu", notes=notes)
+    measure(benchmark, draw, num_images=num_images, notes=notes)
     if benchmark.stats is not None:
         assert benchmark.extra_info["images_per_second"] >= LEAST[size]

@@ -1,8 +1,6 @@
 """Pipelines beside what they are measured by: torchvision's own loader, and a training step that waits for data."""
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +21,8 @@ from bench.data.loading.batches import training_batches
 from bench.data.loading.pipelines import Feed
 from bench.data.loading.stream import Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
-from bench.speed.tasks import training_job
-from tests.benchmarks.support.side_by_side import side_by_side
+from tests.benchmarks.support.ab_timing import ab_timing, in_words
+from tests.benchmarks.support.tasks import training_job
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -60,12 +58,10 @@ def test_streaming_beside_torchvision_s_loader(
 ) -> None:
     """From the same JPEG files to the same kind of batches, mirrored at random, with as many workers; by the clock."""
     ours, theirs = our_batches(pictures, device), torchvision_batches(pictures, device)
-    found = side_by_side(
-        benchmark, taking(ours), taking(theirs), device=device.type, pairs=PAIRS, clock=time.perf_counter
-    )
-    benchmark.extra_info |= {"device": device.type, "workers": WORKERS, "image_size": LARGE, **asdict(found)}
-    print(f"streaming: {found} of the rate of torchvision's loader")
-    assert found.high >= 1, f"streaming is slower: {found}"
+    ratio = ab_timing(benchmark, taking(ours), taking(theirs), device, pairs=PAIRS, on_the_wall=True)
+    benchmark.extra_info |= {"workers": WORKERS, "image_size": LARGE}
+    print(f"streaming: {in_words(ratio)} of the rate of torchvision's loader")
+    assert ratio.high >= 1, f"streaming is slower: {in_words(ratio)}"
 
 
 @pytest.mark.core
@@ -88,10 +84,10 @@ def test_a_gpu_hardly_waits(benchmark: BenchmarkFixture, device: torch.device, p
         next(batches)
         step()
 
-    found = side_by_side(benchmark, step, fed, device=device.type, pairs=50)
-    benchmark.extra_info |= {"device": device.type, "pipeline": pipeline, **asdict(found)}
-    print(f"{pipeline}: a step with its data takes {found} of the step alone")
-    assert found.low <= MAX_WAIT
+    ratio = ab_timing(benchmark, step, fed, device, pairs=50)
+    benchmark.extra_info["pipeline"] = pipeline
+    print(f"{pipeline}: a step with its data takes {in_words(ratio)} of the step alone")
+    assert ratio.low <= MAX_WAIT
 
 
 def taking(batches: Batches) -> Callable[[], None]:

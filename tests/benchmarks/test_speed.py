@@ -13,10 +13,10 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.speed.benchmark_session import Measurement
+from bench.speed.benchmark_session import SpeedSession
 from bench.speed.cases import Case, asked_for, select
-from bench.speed.replay import recorded_time, replay
 from bench.speed.timed_setting import Device, Precision
+from tests.benchmarks.support.replay import recorded_time, replay
 
 IN_THE_JSON = (
     *("model", "implementation", "task", "kind", "precision", "image_size", "batch_size", "layout", "mode"),
@@ -34,11 +34,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.benchmark(timer=recorded_time)
-def test_speed(benchmark: BenchmarkFixture, measurement: Measurement, case: Case) -> None:
+def test_speed(benchmark: BenchmarkFixture, speed_session: SpeedSession, case: Case) -> None:
     benchmark.group = case.network.model
-    if reason := lacking(case.group.precision, measurement.device):
+    if reason := lacking(case.group.precision, speed_session.device):
         pytest.skip(reason)
-    contender, row = measurement.row(case)
+    contender, row = speed_session.row(case)
     if contender.status != "ok":
         pytest.skip(f"{contender.status}: {contender.reason}")
     replay(benchmark, contender.call_seconds or contender.round_seconds)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.speed.measure import measure
+from tests.benchmarks.support.measure import measure
 
 NUM_IMAGES, NUM_CLASSES = 14_000_000, 21_000
 MOST_SECONDS, MOST_BYTES = 30, 2**30
@@ -26,7 +26,7 @@ def test_index(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, first_c
         done = subprocess.run(command, cwd=pytestconfig.rootpath, stdout=subprocess.PIPE, text=True, check=True)
         found.append(json.loads(done.stdout))
 
-    measure(benchmark, index, num_images=NUM_IMAGES, device="cpu", notes={}, rounds=2)
+    measure(benchmark, index, num_images=NUM_IMAGES, notes={}, rounds=2)
     for name in ("order_seconds", "file_seconds", "peak_memory_bytes"):
         benchmark.extra_info[name] = [round_[name] for round_ in found]
     assert max(round_["order_seconds"] + round_["file_seconds"] for round_ in found) < MOST_SECONDS

@@ -6,7 +6,6 @@ second, draws curves and looks after its checkpoints; what a checkpoint itself t
 selection are an eighth as long, so that their intervals are wider.
 """
 
-from dataclasses import asdict
 from itertools import islice, repeat
 from pathlib import Path
 
@@ -22,12 +21,12 @@ from bench.plan.expand import expand
 from bench.runner.run_options import DEFAULT_OPTIONS
 from bench.runner.session import RunSession
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
-from bench.speed.tasks import device_and_precision, go_on
 from bench.store.store import open_store
 from bench.training.compute import compute_on
 from bench.training.trainer import Trainer
+from tests.benchmarks.support.ab_timing import ab_timing, in_words
 from tests.benchmarks.support.bare_loop import barely_trained
-from tests.benchmarks.support.side_by_side import side_by_side
+from tests.benchmarks.support.tasks import device_and_precision, go_on
 
 BATCH_SIZE = 32
 SMALLEST, FROM_TINY_UP = 1.05, 1.03
@@ -70,20 +69,18 @@ def test_loop_beside_a_bare_one(
     training = Trainer(ours, NUM_STEPS, settings, compute)
     session = session_in(tmp_path)
     session.begin(training, resumed=False)
-    found = side_by_side(
+    ratio = ab_timing(
         benchmark,
         lambda: list(islice(bare_steps, steps)),
         lambda: go_on(training, batch, steps, session.watch),
-        device=device.type,
+        device,
         pairs=PAIRS,
     )
     session.close()
-    benchmark.extra_info |= {"model": name, "batch_size": BATCH_SIZE, "steps_a_round": steps, "device": device.type}
-    benchmark.extra_info["limit"] = limit
-    benchmark.extra_info |= asdict(found)
-    print(f"{name}: a step of our loop takes {found} times as long as the bare loop's")
+    benchmark.extra_info |= {"model": name, "batch_size": BATCH_SIZE, "steps_per_round": steps, "limit": limit}
+    print(f"{name}: a step of our loop takes {in_words(ratio)} times as long as the bare loop's")
     if device.type == "cpu" and benchmark.enabled:
-        assert found.low <= limit
+        assert ratio.low <= limit
 
 
 def session_in(results: Path) -> RunSession:

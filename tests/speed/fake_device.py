@@ -1,65 +1,39 @@
-"""A device of tests that works behind its caller, as a GPU does."""
+"""A device of tests with a clock of its own: time passes only where the test says so, to the last digit.
 
-import queue
-import threading
-import time
-from collections.abc import Callable
+It works behind its caller, as a GPU does: a launched kernel takes the device's time, and none of the caller's.
+"""
 
-from bench.speed.stopwatch import Stopwatch
+from types import SimpleNamespace
 
-SLEEP_S = 0.02
-"""Of a kernel."""
+import pytest
+import torch
+
+from bench.machine import clock
+
+KERNEL_S = 0.02
+TICK_S = 1e-6
+"""What a look at the clock takes, so that nothing takes no time at all."""
 
 
 class FakeDevice:
-    """Kernels and events are queued, and done in their order."""
+    """Takes the place of CUDA and of the clock on the wall."""
 
-    def __init__(self) -> None:
-        self.work: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.idle_from = 0.0, 0.0
+        monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=self.perf_counter))
+        monkeypatch.setattr(torch.cuda, "synchronize", self.synchronize)
 
-    def _run(self) -> None:
-        while (kernel := self.work.get()) is not None:
-            kernel()
+    def work(self, seconds: float) -> None:
+        """Do something on the CPU."""
+        self.now += seconds
 
     def launch(self) -> None:
         """Queue a kernel, and return at once."""
-        self.work.put(lambda: time.sleep(SLEEP_S))
+        self.idle_from = max(self.now, self.idle_from) + KERNEL_S
 
     def synchronize(self) -> None:
-        done = threading.Event()
-        self.work.put(done.set)
-        done.wait()
+        self.now = max(self.now, self.idle_from)
 
-    def new_event(self) -> "FakeEvent":
-        return FakeEvent(self)
-
-    def stopwatch(self) -> Stopwatch:
-        """The clock for it, as that of a GPU is made."""
-        return Stopwatch(self.synchronize, self.new_event)
-
-    def close(self) -> None:
-        """End when all work is done."""
-        self.work.put(None)
-        self.thread.join()
-
-
-class FakeEvent:
-    def __init__(self, device: FakeDevice) -> None:
-        self.device, self.passed, self.at = device, threading.Event(), 0.0
-
-    def record(self) -> None:
-        self.device.work.put(self._pass)
-
-    def _pass(self) -> None:
-        self.at = time.perf_counter()
-        self.passed.set()
-
-    def synchronize(self) -> None:
-        self.passed.wait()
-
-    def elapsed_time(self, end_event: "FakeEvent") -> float:
-        assert self.passed.is_set(), "an event that the device has not come to was read"
-        assert end_event.passed.is_set(), "an event that the device has not come to was read"
-        return 1000 * (end_event.at - self.at)
+    def perf_counter(self) -> float:
+        self.now += TICK_S
+        return self.now

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from bench.speed.best_settings import Limits, Try, fastest, find_best
+from bench.speed.best_settings import SearchLimits, Try, fastest, find_best
 from bench.speed.timed_setting import Setting
 
 START = Setting("vit_pico/8", "ours", "training", "fp32", 32, 32)
-LIMITS = Limits(batch=1024, seconds=1e9)
+LIMITS = SearchLimits(batch=1024, seconds=1e9)
 Rate = Callable[[Setting], float | None]
 
 
-def search(rate: Rate, limits: Limits = LIMITS, modes: tuple[str, ...] = ("eager",)) -> tuple[Try, ...]:
+def search(rate: Rate, limits: SearchLimits = LIMITS, modes: tuple[str, ...] = ("eager",)) -> tuple[Try, ...]:
     def rate_of(setting: Setting) -> Try:
         found = rate(setting)
         return Try(setting, found, "" if found else "out_of_memory: no room")
@@ -31,12 +31,12 @@ def test_the_best_batch_is_found_in_either_direction(peak: int) -> None:
 
 
 def test_no_batch_beyond_the_limit_is_tried() -> None:
-    assert max(one.setting.batch_size for one in search(peaked(4096), Limits(128, 1e9))) == 128
+    assert max(each.setting.batch_size for each in search(peaked(4096), SearchLimits(128, 1e9))) == 128
 
 
 def test_no_step_beyond_the_limit_is_tried() -> None:
-    tries = search(lambda setting: 100.0, Limits(1024, seconds=0.7))
-    assert max(one.setting.batch_size for one in tries) == 64
+    tries = search(lambda setting: 100.0, SearchLimits(1024, seconds=0.7))
+    assert max(each.setting.batch_size for each in tries) == 64
 
 
 def test_one_try_without_a_gain_is_not_the_end() -> None:
@@ -52,8 +52,8 @@ def test_the_better_layout_is_taken() -> None:
 def test_a_batch_that_does_not_fit_is_said_and_none_larger_is_tried() -> None:
     tries = search(lambda setting: None if setting.batch_size >= 128 else 10.0 * setting.batch_size)
     assert tries[0].setting.batch_size == 64
-    failed = [one for one in tries if one.images_per_second is None]
-    assert [(one.setting.batch_size, one.reason) for one in failed] == [(128, "out_of_memory: no room")] * 2
+    failed = [each for each in tries if each.images_per_second is None]
+    assert [(each.setting.batch_size, each.reason) for each in failed] == [(128, "out_of_memory: no room")] * 2
 
 
 def test_compiled_networks_are_tried_at_the_best_batches_and_above() -> None:
@@ -61,7 +61,7 @@ def test_compiled_networks_are_tried_at_the_best_batches_and_above() -> None:
         return 2 * (peaked(128)(setting) or 0) if setting.mode == "compiled" else peaked(64)(setting)
 
     tries = search(rate, modes=("eager", "compiled"))
-    compiled = [one.setting.batch_size for one in tries if one.setting.mode == "compiled"]
+    compiled = [each.setting.batch_size for each in tries if each.setting.mode == "compiled"]
     assert set(compiled) == {64, 128, 256, 512}, compiled
     assert tries[0].setting == replace(START, batch_size=128, mode="compiled", layout=tries[0].setting.layout)
 
@@ -73,6 +73,6 @@ def test_where_nothing_runs_the_first_reason_is_kept() -> None:
 
 
 def test_every_try_is_kept_the_fastest_first() -> None:
-    rates = [one.images_per_second for one in search(peaked(64))]
+    rates = [each.images_per_second for each in search(peaked(64))]
     assert rates == sorted(rates, reverse=True)
-    assert len(rates) == len({one.setting for one in search(peaked(64))})
+    assert len(rates) == len({each.setting for each in search(peaked(64))})

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
-from bench.speed.cases import GROUPS, Selection, select
+from bench.speed.cases import GROUPS, SuiteCases, select
 from bench.speed.timed_setting import Network
 from models.spec.model_spec import SpecError
 
 
 @pytest.fixture(scope="module")
-def cpu() -> Selection:
+def cpu() -> SuiteCases:
     return select("auto", "cpu")
 
 
-def test_the_default_suite_is_that_of_the_device(cpu: Selection) -> None:
+def test_the_default_suite_is_that_of_the_device(cpu: SuiteCases) -> None:
     assert cpu.suite == "cpu"
     assert select("auto", "cuda").suite == "gpu"
 
 
-def test_all_families_and_their_peers_are_rows_of_every_group(cpu: Selection) -> None:
+def test_all_families_and_their_peers_are_rows_of_every_group(cpu: SuiteCases) -> None:
     core = [case for case in cpu.cases if case.is_core]
     networks = {case.network for case in core}
     assert {Network("vit_pico/8"), Network("bit_resnet_pico"), Network("r_pico+vit_pico/8")} <= networks
@@ -32,12 +32,12 @@ def test_all_families_and_their_peers_are_rows_of_every_group(cpu: Selection) ->
     assert {(group.precision, group.image_size) for group in rows} == {("fp32", 32)}
 
 
-def test_the_reference_is_timm_s_vit_at_the_recipe_s_settings(cpu: Selection) -> None:
+def test_the_reference_is_timm_s_vit_at_the_recipe_s_settings(cpu: SuiteCases) -> None:
     assert cpu.reference == Network("vit_pico/8", "timm")
     assert (cpu.equal.batch_size, cpu.equal.layout, cpu.equal.mode) == (32, "contiguous", "eager")
 
 
-def test_the_full_selection_has_arms_the_other_precision_and_latencies_of_training(cpu: Selection) -> None:
+def test_the_full_selection_has_arms_the_other_precision_and_latencies_of_training(cpu: SuiteCases) -> None:
     rest = [case for case in cpu.cases if not case.is_core]
     assert Network("vit_pico/8:pos=none") in {case.network for case in rest}
     assert {case.group.precision for case in rest} == {"fp32", "bf16"}
@@ -58,7 +58,7 @@ def test_models_may_be_named_in_place_of_the_suite_s() -> None:
     assert selection.suite == "cpu with vit_tiny/8, timm:resnet18"
 
 
-def test_only_a_group_of_all_models_is_kept_for_the_suite(cpu: Selection) -> None:
+def test_only_a_group_of_all_models_is_kept_for_the_suite(cpu: SuiteCases) -> None:
     core = [case for case in cpu.cases if case.is_core]
     for kept in (core, list(cpu.cases), [case for case in core if case.group.task == "training"]):
         groups = {case.group: [other.network for other in kept if other.group == case.group] for case in kept}

@@ -14,7 +14,6 @@ import models
 from bench.speed.images import random_batch
 from bench.speed.peers import timm_peers
 from bench.speed.peers.matching import TIMM_TO_TORCHVISION, build_peer, peers_of, reference_of
-from bench.speed.tasks import go_on
 from bench.training.compute import compute_on
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
@@ -23,6 +22,7 @@ from models.external.regularisation import draws
 from models.shapes import shapes_only
 from models.spec.geometry import check
 from models.spec.model_spec import Library
+from tests.benchmarks.support.tasks import go_on
 
 BOTH, TIMM, TORCHVISION = ("timm", "torchvision"), ("timm",), ("torchvision",)
 

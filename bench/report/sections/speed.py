@@ -21,7 +21,7 @@ _METHOD = (
     "not what differs from one start of a process, or from one machine, to the next."
 )
 _COLUMNS = (
-    "MACs are the multiply-accumulates of one image. Peak memory is the most that tensors hold at once in a step; "
+    "MACs are the multiply-accumulates of one image. Peak memory is the most that a GPU holds at once in a step; "
     "activations are what it keeps beside weights and images. The share of the matrix rate is the network's "
     "operations a second over those of one large matrix product, measured in the same rounds. A million images take "
     "so long on the device alone."

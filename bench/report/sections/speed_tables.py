@@ -43,7 +43,7 @@ def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
             else {}
         ),
         "Parameters": _size,
-        "Peak memory": _memory,
+        **({"Peak memory": _memory} if rows["peak_memory_bytes"].notna().any() else {}),
         "Share of matrix rate": lambda row: percent(row["matrix_share"]),
         **({"J per thousand images": _energy} if rows["joules_per_thousand_images"].notna().any() else {}),
     }
@@ -154,7 +154,7 @@ def _size(row: pd.Series) -> Cell:
 
 
 def _memory(row: pd.Series) -> str | Cell:
-    """The most that tensors hold, and what a step keeps of activations."""
+    """Return the peak memory of a step, and the memory of its activations."""
     kept = row["activation_memory_bytes"]
     return Cell(byte_size(row["peak_memory_bytes"]), f"activations {byte_size(kept)}" if is_known(kept) else "")
 

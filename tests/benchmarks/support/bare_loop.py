@@ -36,7 +36,8 @@ def barely_trained(
         optimizer.zero_grad()
         if settings.ema is not None:
             with torch.no_grad():
-                torch._foreach_lerp_(averages, parameters, 1 - min(settings.ema, (1 + step) / (10 + step)))
+                weight = 1 - min(settings.ema, (1 + step) / (10 + step)) if step else 1.0
+                torch._foreach_lerp_(averages, parameters, weight)
         yield
     if settings.ema is not None:
         with torch.no_grad():

@@ -1,6 +1,12 @@
-"""What is compared: ViTs, CNNs and hybrids behind one contract. Knows nothing of the harness.
+"""Build what is compared: ViTs, CNNs and hybrids behind one contract. This package knows nothing of the harness.
 
-`import models` is light; torch and timm load when something is built, counted or loaded.
+- `spec/`: names, options and sizes of models, without torch. `registry` builds a model from its name.
+- `vit`, `resnet`, `convnext`, `hybrid`: the families; `layers/` holds what Transformer encoders consist of.
+- `external/`: any classifier of timm or torchvision, with its weights.
+- `contract`: what training and transfer may ask of every model.
+- `counts`, `layer_depths`, `weights`, `finished_run`: count a model, order its layers, load its weights, load a run.
+
+`import models` is light: torch and timm load when something is built, counted or loaded.
 """
 
 from importlib import import_module

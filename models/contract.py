@@ -1,7 +1,7 @@
-"""The one contract that every model keeps, so that training and transfer never ask which family it is.
+"""Define the contract that every model keeps, so that training and transfer never ask which family it is.
 
-A `Classifier` turns images into one feature vector each and has one linear head on it, called `head`, which
-transfer replaces. Initial weights are drawn on the CPU, from a seed and nothing else.
+A `Classifier` turns each image into one feature vector. One linear layer on it, called `head`, gives the logits;
+transfer replaces it. Initial weights are drawn on the CPU, from a seed and nothing else.
 """
 
 from collections.abc import Iterator
@@ -12,28 +12,28 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Images to class logits. A family sets `self.head = new_head(width, num_classes)` and `features`."""
+    """A network from images to logits. A family sets `self.head = new_head(width, num_classes)` and `features`."""
 
     head: nn.Linear
 
     def features(self, images: Tensor) -> Tensor:
-        """What the head sees: images (batch, 3, size, size), scaled -> (batch, width)."""
+        """Map images (batch, 3, size, size), scaled, to what the head sees (batch, width)."""
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (batch, 3, size, size), scaled -> logits (batch, num_classes)."""
+        """Map images (batch, 3, size, size), scaled, to logits (batch, num_classes)."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A state dict of the same model at another image size, made to fit this one; a family overrides it.
+        """Return a state dict of the same model at another image size, made to fit this one.
 
-        Tables of positions are what depends on the size, where a model has any.
+        A family overrides this if the size decides the shape of its weights, such as tables of positions.
         """
         return weights
 
     def replace_head(self, num_classes: int, seed: int) -> None:
-        """Put a new head of `num_classes` in place of the old one, drawn from `seed`, on its device."""
+        """Replace the head by one of `num_classes`, drawn from `seed`, on the same device."""
         old = self.head.weight
         with seeded(seed):
             head = new_head(self.head.in_features, num_classes)
@@ -41,7 +41,7 @@ class Classifier(nn.Module):
 
 
 def new_head(width: int, num_classes: int) -> nn.Linear:
-    """A linear head that starts near zero, so that the first logits are nearly equal in every family."""
+    """Return a linear head that starts near zero, so that the first logits are nearly equal in every family."""
     head = nn.Linear(width, num_classes)
     nn.init.trunc_normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
@@ -50,7 +50,7 @@ def new_head(width: int, num_classes: int) -> nn.Linear:
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Draw from `seed` inside, on the CPU, and leave torch's global generator as it was. None: draw on."""
+    """Draw from `seed` inside, on the CPU, and leave torch's global generator as it was; None draws on from that."""
     if seed is None:
         yield
         return

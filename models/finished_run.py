@@ -1,7 +1,7 @@
-"""A finished run's model, ready to use: weights, preprocessing and class names from the run's own folder.
+"""Load a finished run's model, ready to use: weights, preprocessing and class names from the run's own folder.
 
-Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that is no
-finished run, and weights that don't fit the model that the record names.
+Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that is no finished run,
+and weights that don't fit the model that the record names.
 """
 
 import json
@@ -23,14 +23,14 @@ from models.weights import load_weights, read_weights
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the run did to its images: the largest central square at `image_size` pixels, RGB, scaled."""
+    """The run's preprocessing: the largest central square at `image_size` pixels, RGB, scaled."""
 
     image_size: int
     mean: float
     std: float
 
     def __call__(self, image: Image.Image | np.ndarray) -> Tensor:
-        """A picture of any mode and size, or uint8 (height, width, 3) -> float32 (3, image_size, image_size)."""
+        """Map an image of any mode and size, or uint8 (height, width, 3), to float32 (3, image_size, image_size)."""
         rgb = _upright_rgb(image)
         size = (self.image_size, self.image_size)
         if rgb.size != size:
@@ -41,7 +41,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model in eval mode, on the CPU; `preprocess` makes an image its input, without the batch."""
+    """A trained model in evaluation mode, on the CPU; `preprocess` makes its input from an image, without the batch."""
 
     model: Classifier
     preprocess: Preprocessing
@@ -50,9 +50,10 @@ class LoadedModel:
 
 
 def load(run_folder: Path | str) -> LoadedModel:
-    """The model that the run in `run_folder` left.
+    """Load the model that the run in `run_folder` left.
 
-    Raises SpecError where the folder holds no finished run or its weights don't fit the recorded model.
+    Raises:
+        SpecError: the folder holds no finished run, or its weights don't fit the recorded model.
     """
     folder = Path(run_folder)
     record = _read_record(folder)

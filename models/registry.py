@@ -1,55 +1,49 @@
-"""The registry: one dict from preset to builder, and `build`, the only way to make a model."""
+"""Map kinds of presets to their builders; `build` is the only way to make a model."""
 
 from collections.abc import Callable
 
 from models.contract import Classifier, seeded
+from models.convnext import build_convnext
 from models.external.classifier import build_external
 from models.hybrid import build_botnet, build_compact, build_interleaved, build_trunk_hybrid
-from models.resnet import build_bit_resnet, build_convnext, build_resnet
+from models.resnet import build_bit_resnet, build_resnet
+from models.spec import sizes
 from models.spec.geometry import check
 from models.spec.model_spec import ModelSpec, parse_spec
-from models.spec.presets import PRESETS, Preset
-from models.spec.sizes import BotNetSize, CompactSize, EncoderSize, HybridSize, OwnSize, ResNetSize, TrunkSize
 from models.vit import build_vit
 
 Builder = Callable[[ModelSpec, int, int], Classifier]
-"""Of spec, number of classes and image size in pixels."""
+"""Take a spec, the number of classes and the image size in pixels."""
+
+BUILDERS: dict[type | str, Builder] = {
+    sizes.EncoderSize: build_vit,
+    sizes.HybridSize: build_trunk_hybrid,
+    sizes.CompactSize: build_compact,
+    sizes.TrunkSize: build_bit_resnet,
+    sizes.ResNetSize: build_resnet,
+    sizes.ConvNextSize: build_convnext,
+    sizes.BotNetSize: build_botnet,
+    sizes.InterleavedSize: build_interleaved,
+    sizes.ExternalSize: build_external,
+}
+"""The builder for each kind of size; a preset of `OwnSize` has its own, by name."""
 
 
 def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None) -> Classifier:
-    """A model with random initial weights, or the outside ones that it names, on the current default device.
+    """Build a model on the current default device, with random initial weights or the external ones that it names.
 
-    With a seed every initial weight comes from it, and torch's global generator is left as it was.
-    Raises SpecError for a spec, or an image size, that the model can't be built for.
+    Args:
+        spec: The model, or its full name.
+        num_classes: The width of the head.
+        image_size: The side of the square images, in pixels.
+        seed: Decides every initial weight, and leaves torch's global generator as it was; None draws on from that.
+
+    Raises:
+        SpecError: the name is wrong, or the model can't be built for the image size.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     check(spec, image_size)
-    builder = BUILDERS[spec.preset] if spec.library is None else build_external
+    size = spec.kind.size
+    builder = BUILDERS[spec.preset if isinstance(size, sizes.OwnSize) else type(size)]
     with seeded(seed):
         return builder(spec, num_classes, image_size)
-
-
-OWN_BUILDERS: dict[str, Builder] = {}
-"""Of the presets of `OwnSize`."""
-
-
-def _builder(name: str, preset: Preset) -> Builder:
-    match preset.size:
-        case EncoderSize():
-            return build_vit
-        case HybridSize():
-            return build_trunk_hybrid
-        case CompactSize():
-            return build_compact
-        case TrunkSize():
-            return build_bit_resnet
-        case ResNetSize():
-            return build_resnet
-        case BotNetSize():
-            return build_botnet
-        case OwnSize():
-            return OWN_BUILDERS[name]
-    return build_convnext if preset.family == "cnn" else build_interleaved
-
-
-BUILDERS: dict[str, Builder] = {name: _builder(name, preset) for name, preset in PRESETS.items()}

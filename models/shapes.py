@@ -1,7 +1,7 @@
-"""Networks as shapes alone: on the meta device, which has no memory, and without what leaves shapes as they are.
+"""Build and call networks as shapes alone: on the meta device, without the operations that keep a shape.
 
-There torch computes the shape of every result in Python. That of a norm, of an activation and of an initial value is
-known, so these are left out; what multiplies and accumulates is not.
+On the meta device, which has no memory, torch computes the shape of every result in Python. A norm, an activation and
+an initial value keep the shape, so they are skipped for speed; what multiplies and accumulates is not.
 """
 
 from collections.abc import Iterator
@@ -29,12 +29,12 @@ SAME_SHAPE = frozenset({*NORMS, *ACTIVATIONS, *INITIAL_VALUES})
 
 @contextmanager
 def shapes_only() -> Iterator[None]:
-    """What is built or called herein has shapes, and parameters to count, but no values."""
-    with torch.device("meta"), _Unchanged():
+    """Give what is built or called inside shapes, and parameters to count, but no values."""
+    with torch.device("meta"), _SkipSameShape():
         yield
 
 
-class _Unchanged(TorchFunctionMode):
+class _SkipSameShape(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

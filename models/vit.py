@@ -1,4 +1,4 @@
-"""The Vision Transformer.
+"""The Vision Transformer: an encoder over patches of an image.
 
 Paper: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (arXiv 2010.11929), equations 1 to 4:
 
@@ -7,18 +7,22 @@ Paper: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (arXiv 2010.1192
     z_l  = MLP(LN(z'_l)) + z'_l
     y    = LN(z_L^0)                        the feature; a linear head on it classifies
 
-Options beyond it: registers (Darcet et al. 2024, arXiv 2309.16588), layer scale (Touvron et al. 2021, CaiT, arXiv
-2103.17239, equation 3), drop path (Huang et al. 2016, arXiv 1603.09382), growing linearly over the layers. Tokenizers,
-positional encodings and poolings are in modules of their own.
-Source: initial weights as in google-research/vision_transformer (Xavier uniform for every linear layer, with
-query, key and value as three); parameter names as in timm's `vision_transformer.py`, so that its state dicts
-fit. `lite7` and the encoders of the Compact Transformers (Hassani et al. 2021, arXiv 2104.05704) follow their authors'
-code in the forward pass: no bias for query, key and value, and the stream itself is normalised before the MLP.
+Options beyond it: registers (Darcet et al. 2024, arXiv 2309.16588); layer scale (Touvron et al. 2021, CaiT, arXiv
+2103.17239, equation 3); drop path (Huang et al. 2016, arXiv 1603.09382), growing linearly over the layers. Tokenizers,
+positional encodings and poolings have modules of their own, in `layers/`.
 
-Deviations: the head starts at standard deviation 0.02 instead of zero, so that gradients reach the body from
-the first step; biases of the MLP at zero instead of 1e-6; no hidden layer in the pre-training head; no dropout. The
-Compact Transformers start with the weights above too, where their authors draw linear layers with standard deviation
-0.02 and positions with 0.2.
+`vit_lite7` and the encoders of the Compact Transformers (Hassani et al. 2021, arXiv 2104.05704) follow their authors'
+code: query, key and value have no bias, and a block normalises the stream itself before its MLP:
+
+    z_l  = MLP(LN(z'_l)) + LN(z'_l)
+
+Source: initial weights as in google-research/vision_transformer (Xavier uniform for every linear layer; query, key and
+value count as three). Parameter names as in timm's `vision_transformer.py`, so that its state dicts fit.
+
+Deviations: the head starts at standard deviation 0.02 instead of zero, so that gradients reach the body from the first
+step. Biases of the MLP start at zero instead of 1e-6. There is no hidden layer in the pre-training head, and no
+dropout. The Compact Transformers start with the weights above too; their authors draw linear layers with standard
+deviation 0.02 and positions with 0.2.
 """
 
 import torch
@@ -35,19 +39,20 @@ from models.spec.geometry import tokens_per_side
 from models.spec.model_spec import ModelSpec
 from models.spec.presets import Convolutions
 from models.spec.sizes import EncoderSize
+from models.weights import prefixed, under
 
 
 def build_vit(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
-    """The ViT that `spec` names, for square images of `image_size` pixels."""
+    """Build the ViT that `spec` names, for square images of `image_size` pixels."""
     size = spec.kind.size
     assert isinstance(size, EncoderSize)
     return VisionTransformer(_tokenizer(spec, size.width), spec, size, image_size, num_classes)
 
 
 class VisionTransformer(Classifier):
-    """A tokenizer, prefix tokens, positions, pre-norm blocks, a pooled feature, a head.
+    """A ViT: tokenizer, prefix tokens, positions, pre-norm blocks, pooling, head.
 
-    `patch_embed` maps images to tokens (batch, side * side, width); a hybrid passes a convolutional one.
+    `patch_embed` maps images to tokens (batch, side * side, width). A hybrid passes a convolutional one.
     """
 
     def __init__(
@@ -73,10 +78,11 @@ class VisionTransformer(Classifier):
         self.head = new_head(size.width, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size) to features (batch, width); refuse another size with ValueError."""
         if images.shape[-2:] != (self.image_size, self.image_size):
             given, size = "x".join(map(str, images.shape[-2:])), self.image_size
             raise ValueError(f"images of {given} pixels for a model built for {size}x{size}; build it for their size")
-        tokens = self._with_prefix(self.patch_embed(images))  # (batch, prefix + side * side, width)
+        tokens = self._with_prefix(self.patch_embed(images))  # tokens: (batch, prefix + side * side, width)
         if self.pos_embed is not None:
             tokens = tokens + self.pos_embed
         for layer, block in enumerate(self.blocks):
@@ -88,10 +94,8 @@ class VisionTransformer(Classifier):
         return feature
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        head = "position."
-        own = {name.removeprefix(head): tensor for name, tensor in weights.items() if name.startswith(head)}
-        fitting = {name: tensor for name, tensor in weights.items() if not name.startswith(head)}
-        fitting |= {head + name: tensor for name, tensor in self.position.resized(own).items()}
+        """Return a state dict of the same model at another image size, with its positions made to fit."""
+        fitting = weights | prefixed(self.position.resized(under(weights, "position.")), "position.")
         if self.pos_embed is not None and "pos_embed" in fitting:
             fitting["pos_embed"] = resample_table(fitting["pos_embed"], self.grid)
         return fitting
@@ -102,7 +106,7 @@ class VisionTransformer(Classifier):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each on the normalised stream and added to it: (batch, tokens, width), kept."""
+    """A block of an encoder: attention, then an MLP, each on the normalised stream and added to it."""
 
     def __init__(self, size: EncoderSize, layer_scale: float = 0.0, drop_path: float = 0.0) -> None:
         super().__init__()
@@ -116,6 +120,7 @@ class Block(nn.Module):
         self.renormalised = size.renormalised
 
     def forward(self, tokens: Tensor, position: Position, layer: int) -> Tensor:
+        """Map tokens (batch, tokens, width) to the same shape; `layer` is the block's number, from 0."""
         tokens = tokens + self.drop_path(self.ls1(self.attn(self.norm1(tokens), position, layer)))
         normalised = self.norm2(tokens)
         stream = normalised if self.renormalised else tokens
@@ -124,7 +129,7 @@ class Block(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with GELU between, token by token: (batch, tokens, width), kept."""
+    """Two linear layers with GELU between, token by token."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -134,6 +139,7 @@ class Mlp(nn.Module):
         init_linear(self.fc2)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (batch, tokens, width) to the same shape."""
         out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
         return out
 

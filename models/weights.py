@@ -1,4 +1,4 @@
-"""Weights into a model: all that does not fit is listed, and a table of positions is resampled where sizes differ."""
+"""Load weights into a model: list all that does not fit, and resample tables of positions if image sizes differ."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,35 +13,41 @@ from models.spec.model_error import SpecError
 
 
 def load_weights(model: Classifier, weights: Mapping[str, Tensor], source: str) -> None:
-    """Put a state dict of the same model into it, from whatever image size.
+    """Load a state dict of the same model, of any image size.
 
-    Raises SpecError, naming `source` and every weight whose name or shape differs.
+    Raises:
+        SpecError: names or shapes differ. The message names `source` and each such weight.
     """
-    given, wanted = dict(weights), _shapes(model.state_dict())
-    if given.keys() == wanted.keys() and _shapes(given) != wanted:  # other names are another model's: listed below
+    given, wanted = dict(weights), shapes_of(model.state_dict())
+    if given.keys() == wanted.keys() and shapes_of(given) != wanted:  # other names are another model's: listed below
         given = model.resized(given)
     fill(model, given, source)
 
 
 def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Put weights into a module that has exactly these; raises SpecError, naming `source` and all that differ."""
-    own = module.state_dict()
-    wanted, found = _shapes(own), _shapes(weights)
+    """Load weights into a module that has exactly these.
+
+    Raises:
+        SpecError: names or shapes differ. The message names `source` and each such weight.
+    """
+    state = module.state_dict()
+    wanted, given = shapes_of(state), shapes_of(weights)
     wrong = [
-        f"{name}: expected {wanted.get(name, 'nothing')}, got {found.get(name, 'nothing')}"
-        for name in sorted(wanted.keys() | found.keys())
-        if wanted.get(name) != found.get(name)
+        f"{name}: expected {wanted.get(name, 'nothing')}, got {given.get(name, 'nothing')}"
+        for name in sorted(wanted.keys() | given.keys())
+        if wanted.get(name) != given.get(name)
     ]
     if wrong:
         raise SpecError(f"{source}: {len(wrong)} weights don't fit: {'; '.join(wrong)}")
-    own.update(weights)  # which holds the versions of its modules, too
-    module.load_state_dict(own)
+    state.update(weights)  # keeps the versions of its modules, which weights from a file lack
+    module.load_state_dict(state)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in a safetensors file, or in one of torch's, of which only tensors are read: no code runs.
+    """Read the state dict in a safetensors file, or in one of torch's, from which only tensors are read: no code runs.
 
-    Raises SpecError where it can't be read, or holds anything else.
+    Raises:
+        SpecError: the file can't be read, or holds anything else.
     """
     try:
         if path.suffix == ".safetensors":
@@ -56,5 +62,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return content
 
 
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight."""
     return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights whose names begin with a prefix, without the prefix."""
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def prefixed(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights with a prefix before each name: the inverse of `under`."""
+    return {prefix + name: tensor for name, tensor in weights.items()}

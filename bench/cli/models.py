@@ -9,9 +9,9 @@ from rich.table import Table
 
 from bench.errors import InputError
 from models.counts import Counts, count
+from models.spec.families import FAMILIES, Family
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, known_models, parse_spec
-from models.spec.presets import FAMILIES, Family
 from models.spec.size_classes import size_class
 from models.spec.sizes import EncoderSize
 

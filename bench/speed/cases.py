@@ -17,8 +17,8 @@ from bench.config.suite import Suite, load_suite
 from bench.errors import InputError
 from bench.speed.peers.matching import peers_of, reference_of
 from bench.speed.timed_setting import Device, GroupKey, Kind, Network, Precision, Setting, Task
+from models.spec.families import FAMILIES
 from models.spec.model_spec import parse_spec
-from models.spec.presets import FAMILIES
 
 if TYPE_CHECKING:
     import pytest

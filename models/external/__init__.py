@@ -1,1 +1,1 @@
-"""Models and weights of timm and torchvision."""
+"""Networks and weights of timm and torchvision."""

@@ -1,9 +1,9 @@
-"""Classifiers of timm and torchvision behind our contract: any whose logits are a linear layer of one feature vector.
+"""Build classifiers of timm and torchvision: any whose logits are a linear layer of one feature vector.
 
-Built by the library itself, with its initial weights; its classifier gives way to our `head`, and its own dropout and
-stochastic depth are switched off. It refuses, with the library's reason, what can't be built or run at the image size,
-and what draws random numbers in training all the same. Weights from outside come with a scaling of inputs, which two
-buffers apply: they stand in the state dict, so that a finished run's weights need nothing else.
+The library itself builds the network, with its initial weights. Our `head` replaces its classifier, and its own dropout
+and stochastic depth are switched off. This module refuses, with the library's reason, what can't be built or run at the
+image size, and what still draws random numbers in training. External weights come with a scaling of inputs, which
+two buffers apply. The buffers are in the state dict, so that a finished run's weights need nothing else.
 """
 
 from collections.abc import Iterator
@@ -14,25 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from models.contract import Classifier
-from models.external.regularisation import draws, switch_off
-from models.external.weights_source import InputScaling, adapter_of, fetched, input_scaling, name_of, reason
-from models.external.wrapped import Wrapped
+from models.external.regularisation import random_operations, switch_off
+from models.external.weights_source import InputScaling, adapter_of, fetched, input_scaling, reason
+from models.external.wrapped import BODY, Wrapped
 from models.spec.model_error import SpecError
 from models.spec.model_spec import ModelSpec
-from models.weights import fill, read_weights
-
-_BODY = "body."
-_HEAD = "head."
+from models.weights import fill, prefixed, read_weights, shapes_of, under
 
 
 class External(Wrapped):
-    """A library's network: its body under its own names behind `body.`, our head, and the scaling of its inputs."""
+    """A library's network: its body behind `body.`, our head, and the scaling of its inputs."""
 
     input_scale: Tensor
     input_shift: Tensor
 
     def __init__(self, network: nn.Module, classifier: str, num_classes: int, library: str | None) -> None:
-        """Put our head in place of the network's `classifier`, which is taken out of it."""
+        """Replace the network's `classifier` by our head."""
         width = _matrix(network.get_submodule(classifier)).shape[1]
         network.set_submodule(classifier, nn.Identity())
         super().__init__(network, width, num_classes)
@@ -42,19 +39,15 @@ class External(Wrapped):
         self.register_buffer("input_shift", torch.zeros(3))
 
     def features(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size), scaled as for every model, to features (batch, width)."""
         return super().features(images * self.input_scale[:, None, None] + self.input_shift[:, None, None])
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """By the library, which tells its own state dicts from older ones by their classifier."""
-        body = {name.removeprefix(_BODY): value for name, value in weights.items() if name.startswith(_BODY)}
-        classifier = {
-            name.replace(_HEAD, f"{self.classifier}.", 1): value
-            for name, value in weights.items()
-            if name.startswith(_HEAD)
-        }
-        others = {name: value for name, value in weights.items() if not name.startswith(_BODY)}
-        fitted = _resampled(self.library, self.body, body | classifier)
-        return others | {_BODY + name: value for name, value in fitted.items() if name not in classifier}
+        """Let the library make a state dict fit; it tells its own from older ones by their classifier."""
+        classifier = prefixed(under(weights, "head."), f"{self.classifier}.")
+        others = {name: value for name, value in weights.items() if not name.startswith(BODY)}
+        fitted = _resampled(self.library, self.body, under(weights, BODY) | classifier)
+        return others | prefixed({name: value for name, value in fitted.items() if name not in classifier}, BODY)
 
     def scale_inputs(self, scaling: InputScaling) -> None:
         """Turn the inputs that every model gets into those that the weights were trained with."""
@@ -63,57 +56,47 @@ class External(Wrapped):
 
 
 def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
-    """The classifier that `spec` names, with the weights that it names, if any; on the meta device without them."""
-    adapter_of(spec.library).check_name(name_of(spec))
-    if not spec.has_external_weights or torch.get_default_device().type == "meta":
-        return _with_random_weights(spec, num_classes, image_size)
-    build = _with_published_weights if spec.option("pretrained") else _with_weights_of_file
-    model = build(spec, num_classes, image_size)
-    model.scale_inputs(input_scaling(spec))
-    return model
-
-
-def _with_random_weights(spec: ModelSpec, num_classes: int, image_size: int) -> External:
-    with _refusing(spec, image_size):
-        network = adapter_of(spec.library).create(name_of(spec), num_classes, image_size)
-    return External(network, _classifier(spec, network, image_size), num_classes, spec.library)
-
-
-def _with_published_weights(spec: ModelSpec, num_classes: int, image_size: int) -> External:
-    adapter, published = adapter_of(spec.library), fetched(spec)
-    with _refusing(spec, image_size, f" with the weights in {published.path}"):
-        network = adapter.create_published(name_of(spec), published, num_classes, image_size)
-    classifier = _classifier(spec, network, image_size)
+    """Build the classifier that `spec` names, with the weights that it names; on the meta device without them."""
+    adapter, name = adapter_of(spec.library), spec.library_name
+    adapter.check_name(name)
+    has_weights = spec.has_external_weights and torch.get_default_device().type != "meta"
+    if has_weights and spec.option("pretrained"):
+        published = fetched(spec)
+        with _refusing(spec, image_size, f" with the weights in {published.path}"):
+            network = adapter.create_published(name, published, num_classes, image_size)
+        classifier = _classifier(spec, network, image_size)
+        keeps_classifier = published.num_classes == num_classes
+    else:
+        weights = read_weights(Path(str(spec.option("weights")))) if has_weights else {}
+        with _refusing(spec, image_size):
+            network = adapter.create(name, num_classes, image_size)
+        classifier = _classifier(spec, network, image_size)
+        # The rows of a file's classifier mean nothing here unless there are as many classes.
+        keeps_classifier = len(weights.get(f"{classifier}.weight", ())) == num_classes
+        if has_weights:
+            _fill_body(spec, network, weights, None if keeps_classifier else classifier)
     old = network.get_submodule(classifier)
     model = External(network, classifier, num_classes, spec.library)
-    if published.num_classes == num_classes:
+    if keeps_classifier:
         _keep(old, model.head)
+    if has_weights:
+        model.scale_inputs(input_scaling(spec))
     return model
 
 
-def _with_weights_of_file(spec: ModelSpec, num_classes: int, image_size: int) -> External:
-    """The file's classifier is kept where it has as many classes; else its rows mean nothing here."""
-    path = str(spec.option("weights"))
-    weights = read_weights(Path(path))
-    with _refusing(spec, image_size):
-        network = adapter_of(spec.library).create(name_of(spec), num_classes, image_size)
-    classifier = _classifier(spec, network, image_size)
-    kept = len(weights.get(f"{classifier}.weight", ())) == num_classes
-    own = {} if kept else {name: value for name, value in network.state_dict().items() if _is_of(name, classifier)}
-    given = {name: value for name, value in weights.items() if kept or not _is_of(name, classifier)} | own
-    if _shapes(given) != _shapes(network.state_dict()):
+def _fill_body(spec: ModelSpec, network: nn.Module, weights: dict[str, Tensor], without: str | None) -> None:
+    """Load a file's weights; the layer `without` keeps the network's own."""
+    state = network.state_dict()
+    given = {name: value for name, value in weights.items() if name.rpartition(".")[0] != without}
+    given |= {name: value for name, value in state.items() if name.rpartition(".")[0] == without}
+    if shapes_of(given) != shapes_of(state):
         given = _resampled(spec.library, network, given)
-    fill(network, given, f"{path}, weights of {spec.preset}")
-    old = network.get_submodule(classifier)
-    model = External(network, classifier, num_classes, spec.library)
-    if kept:
-        _keep(old, model.head)
-    return model
+    fill(network, given, f"{spec.option('weights')}, weights of {spec.preset}")
 
 
 @torch.no_grad()
 def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
-    """The name of the layer that gives the logits, after a trial: that it sees one vector an image, and comes last."""
+    """Return the name of the layer that gives the logits; a trial checks that it sees one vector, and comes last."""
     name = adapter_of(spec.library).classifier_of(network)
     calls: list[tuple[Tensor, Tensor]] = []
     if name is not None:
@@ -127,15 +110,16 @@ def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
             _switch_off_drawing(spec, network, image_size)
             return name
     raise SpecError(
-        f"model '{spec}': its classifier is no linear layer of one feature vector an image, so it has no head"
+        f"model '{spec}': its classifier is no linear layer of one feature vector per image, so it has no head"
     )
 
 
 def _switch_off_drawing(spec: ModelSpec, network: nn.Module, image_size: int) -> None:
-    """So that the recipe decides all that is drawn in training, as it does for our own models."""
+    """Leave all that is drawn in training to the recipe, as for our own models."""
     switch_off(network)
     with _refusing(spec, image_size):
-        left = draws(network, torch.linspace(-1, 1, 6 * image_size**2).view(2, 3, image_size, image_size))
+        images = torch.linspace(-1, 1, 6 * image_size**2).view(2, 3, image_size, image_size)
+        left = random_operations(network, images)
     if left:
         raise SpecError(
             f"model '{spec}' draws random numbers in training ({', '.join(left)}) that can't be switched off, while "
@@ -148,7 +132,7 @@ def _is_one_vector(features: Tensor) -> bool:
 
 
 def _is_same(logits: object, output: Tensor) -> bool:
-    """Whether they are one tensor, or one without axes of length one; the meta device has no addresses to compare."""
+    """Return whether both are one tensor, up to axes of length one; the meta device has no addresses to compare."""
     if not isinstance(logits, Tensor) or logits.numel() != output.numel():
         return False
     return logits.untyped_storage() is output.untyped_storage()
@@ -156,7 +140,7 @@ def _is_same(logits: object, output: Tensor) -> bool:
 
 @contextmanager
 def _refusing(spec: ModelSpec, image_size: int, weights: str = "") -> Iterator[None]:
-    """Say whatever a library raises as a user's mistake, except that memory ran out."""
+    """Turn whatever a library raises into a user's mistake, unless memory ran out."""
     try:
         yield
     except (SpecError, MemoryError, torch.OutOfMemoryError):
@@ -167,7 +151,7 @@ def _refusing(spec: ModelSpec, image_size: int, weights: str = "") -> Iterator[N
 
 
 def _resampled(library: str | None, network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Made to fit by the library; as they are where it can't, so that all that differs is listed."""
+    """Let the library make weights fit; return them as they are if it can't, so that all that differs is listed."""
     try:
         return adapter_of(library).resampled(network, dict(weights))
     except (MemoryError, torch.OutOfMemoryError):
@@ -178,22 +162,14 @@ def _resampled(library: str | None, network: nn.Module, weights: dict[str, Tenso
 
 @torch.no_grad()
 def _keep(old: nn.Module, head: nn.Linear) -> None:
-    """Make our head the network's own classifier."""
+    """Copy the network's own classifier into our head."""
     head.weight.copy_(_matrix(old))
     bias = getattr(old, "bias", None)
     head.bias.zero_() if bias is None else head.bias.copy_(bias)
 
 
 def _matrix(layer: nn.Module) -> Tensor:
-    """The weight (classes, width) of a linear layer or a 1x1 convolution."""
+    """Return the weight (classes, width) of a linear layer or a 1x1 convolution."""
     weight = layer.weight
     assert isinstance(weight, Tensor)
     return weight.flatten(1)
-
-
-def _is_of(name: str, classifier: str) -> bool:
-    return name.rpartition(".")[0] == classifier
-
-
-def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in weights.items()}

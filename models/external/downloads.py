@@ -1,4 +1,4 @@
-"""Files of weights from the network, each fetched once: from the hub's cache or torch's where they are there."""
+"""Fetch files of weights from the network, each once: the hub's and torch's caches keep them."""
 
 import re
 from pathlib import Path
@@ -10,17 +10,17 @@ from huggingface_hub import constants
 from huggingface_hub.errors import RemoteEntryNotFoundError
 
 _TIMEOUT_S = 10
-"""Of asking whether the hub is there; where nothing answers, as behind a firewall that drops packets."""
+"""The longest wait for the hub's first answer; a firewall that drops packets sends none."""
 
 
 def from_hub(repository: str, files: tuple[str, ...]) -> Path:
-    """The first of the files that a repository, `owner/name` or `owner/name@revision`, has."""
+    """Return the first of the files that a repository, `owner/name` or `owner/name@revision`, has."""
     name, _, revision = repository.partition("@")
     for file in files:
-        found = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)
-        if isinstance(found, str):
-            return Path(found)
-    # says at once what the client says after a minute's retries
+        path = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)
+        if isinstance(path, str):
+            return Path(path)
+    # Fails at once if there is no network; the client itself would retry for a minute.
     huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_TIMEOUT_S)
     for file in files[:-1]:
         try:
@@ -31,7 +31,7 @@ def from_hub(repository: str, files: tuple[str, ...]) -> Path:
 
 
 def from_address(url: str) -> Path:
-    """The file at an address, checked against the hash in its name, if there is one."""
+    """Return the file at an address, checked against the hash in its name, if there is one."""
     file = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not path.exists():

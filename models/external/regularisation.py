@@ -1,12 +1,12 @@
-"""What a library's network draws while training: its own dropout and stochastic depth, which are switched off.
+"""Switch off a library network's own dropout and stochastic depth.
 
-They are part of a recipe, and every model here trains with the suite's. A rate is a number under a name with `drop` in
-it, or the `p` or `prob` of a module whose class has such a name. Since a library may call the next one otherwise,
-`draws` tells what is left.
+They belong to a recipe, and every model here trains with the suite's. A rate is a number whose name contains `drop`, or
+the `p` or `prob` of a module whose class has such a name. A library may name the next one otherwise, so
+`random_operations` tells what is left.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,13 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 def switch_off(network: nn.Module) -> None:
     """Set every rate to zero."""
     for module in network.modules():
-        for name in list(_rates(module)):
-            setattr(module, name, 0.0)
+        is_dropout = re.search("Drop|StochasticDepth", type(module).__name__)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, float) and ("drop" in name or (is_dropout and name in ("p", "prob"))):
+                setattr(module, name, 0.0)
 
 
 @torch.no_grad()
-def draws(network: nn.Module, images: Tensor) -> list[str]:
-    """The operations that draw random numbers in a training pass; the network's running statistics stay."""
+def random_operations(network: nn.Module, images: Tensor) -> list[str]:
+    """Return the operations that draw random numbers in a training pass; running statistics stay as they are."""
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     was_training = network.training
     with _Drawing() as drawing:
@@ -33,15 +35,8 @@ def draws(network: nn.Module, images: Tensor) -> list[str]:
     return sorted(drawing.operations)
 
 
-def _rates(module: nn.Module) -> Iterator[str]:
-    is_dropout = re.search("Drop|StochasticDepth", type(module).__name__)
-    for name, value in vars(module).items():
-        if isinstance(value, float) and ("drop" in name or (is_dropout and name in ("p", "prob"))):
-            yield name
-
-
 class _Drawing(TorchDispatchMode):
-    """Collects operations that draw; on the meta device, too, where there is no generator to look at."""
+    """Collect operations that draw, also on the meta device, which has no generator to look at."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +51,6 @@ class _Drawing(TorchDispatchMode):
 
 
 def _is_attention_without_dropout(func: Any, args: tuple[Any, ...]) -> bool:
-    """Attention counts as drawing, whatever its rate, the one positional number that is a float."""
+    """Return whether attention draws nothing: torch tags it as random whatever its rate, its one positional float."""
     is_attention = "scaled_dot_product" in str(func) or "fused_sdp" in str(func)
     return is_attention and not any(isinstance(arg, float) and arg > 0 for arg in args)

@@ -1,10 +1,8 @@
-"""timm's classifiers: names, networks, and their published weights.
+"""Build timm's classifiers, and find their published weights.
 
-Resolutions: a network of fixed input size is built for the suite's; timm resamples tables of positions.
+A network of fixed input size is built for the suite's image size; timm resamples its tables of positions.
 """
 
-import difflib
-from collections.abc import Iterable
 from typing import Any, cast
 
 import timm
@@ -14,31 +12,31 @@ from torch import Tensor, nn
 from models.external.downloads import from_address, from_hub
 from models.external.weights_source import Channels, InputScaling, PublishedWeights
 from models.external.wrapped import resized_body
-from models.spec.model_error import SpecError
+from models.spec.model_error import SpecError, did_you_mean
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
-"""Of a hub's repository, in the order of preference."""
+"""Files of a hub's repository, in the order of preference."""
 
 
 def check_name(name: str) -> None:
-    """Raise SpecError for a name or a tag that timm has not, with the nearest one."""
+    """Refuse a name or a tag that timm lacks, with the nearest one."""
     architecture, tag = split_model_name_tag(name)
     if not is_model(architecture):
-        nearest = _nearest(architecture, timm.list_models())
-        raise SpecError(f"timm has no model {architecture!r}{nearest}; timm.list_models() in Python lists them")
+        hint = did_you_mean(architecture, timm.list_models())
+        raise SpecError(f"timm has no model {architecture!r}{hint}; timm.list_models() in Python lists them")
     tags = [cfg.tag for cfg in get_arch_pretrained_cfgs(architecture).values() if cfg.tag]
     if tag and tag not in tags:
         known = ", ".join(tags) or "none"
-        raise SpecError(f"timm has no weights {tag!r} of {architecture}{_nearest(tag, tags)}; known tags: {known}")
+        raise SpecError(f"timm has no weights {tag!r} of {architecture}{did_you_mean(tag, tags)}; known tags: {known}")
 
 
 def create(name: str, num_classes: int, image_size: int) -> nn.Module:
-    """The whole network with random initial weights."""
+    """Build the whole network with random initial weights."""
     return _create(name, num_classes, image_size, {})
 
 
 def classifier_of(network: nn.Module) -> str | None:
-    """The last linear layer, or 1x1 convolution of a pooled map, in what timm calls the classifier."""
+    """Return the last linear layer, or 1x1 convolution of a pooled map, in what timm calls the classifier."""
     get_classifier = getattr(network, "get_classifier", None)
     classifier = get_classifier() if get_classifier is not None else None
     if not isinstance(classifier, nn.Module):  # two of them, where a student has a head for its teacher
@@ -48,18 +46,18 @@ def classifier_of(network: nn.Module) -> str | None:
 
 
 def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of the same network at another image size, made to fit."""
+    """Return a state dict of the same network at another image size, made to fit."""
     return resized_body(network, weights)
 
 
 def input_scaling(name: str) -> InputScaling:
-    """What timm's configuration of the weights says."""
+    """Return what timm's configuration of the weights says."""
     cfg = resolve_pretrained_cfg(name)
     return InputScaling(cast(Channels, tuple(cfg.mean)), cast(Channels, tuple(cfg.std)))
 
 
 def fetch(name: str) -> PublishedWeights:
-    """The weights of the tag, or timm's default ones: from the hub where it has them, else from their address."""
+    """Return the weights of the tag, or timm's default ones, from the hub or else from their address."""
     cfg = resolve_pretrained_cfg(name)
     if cfg.hf_hub_id:
         native = cfg.hf_hub_filename is None or not cfg.custom_load
@@ -70,17 +68,17 @@ def fetch(name: str) -> PublishedWeights:
         return PublishedWeights(from_address(url), url, cfg.num_classes, not cfg.custom_load)
     cfgs = get_arch_pretrained_cfgs(split_model_name_tag(name)[0]).values()
     tags = [other.tag for other in cfgs if other.has_weights and other.tag]
-    raise SpecError(f"timm has no published weights of {name}; tags that have: {', '.join(tags) or 'none'}")
+    raise SpecError(f"timm has no published weights of {name}; tags that have some: {', '.join(tags) or 'none'}")
 
 
 def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
-    """The whole network with these weights, converted and made to fit as timm does it."""
+    """Build the whole network with these weights, converted and made to fit by timm."""
     cfg = {"file": str(published.path), "custom_load": not published.is_native}
     return _create(name, published.num_classes or num_classes, image_size, cfg)
 
 
 def _create(name: str, num_classes: int, image_size: int, weights: dict[str, Any]) -> nn.Module:
-    """With `weights`, what to override in timm's configuration of them, loaded."""
+    """Build the network; `weights` overrides timm's configuration of its weights, which are then loaded."""
     size: dict[str, Any] = {"img_size": image_size} if resolve_pretrained_cfg(name).fixed_input_size else {}
     network: nn.Module = timm.create_model(
         name, pretrained=bool(weights), pretrained_cfg_overlay=weights or None, num_classes=num_classes, **size
@@ -90,8 +88,3 @@ def _create(name: str, num_classes: int, image_size: int, weights: dict[str, Any
 
 def _is_pointwise(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
-
-
-def _nearest(given: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(given, list(known), n=1)
-    return f", did you mean {close[0]}?" if close else ""

@@ -1,10 +1,9 @@
-"""torchvision's classifiers: names, networks, and their published weights (DEFAULT).
+"""Build torchvision's classifiers, and find their published weights (DEFAULT).
 
 GoogLeNet and Inception v3 are built without their auxiliary heads. Their published weights want inputs as ours, with
-mean 0.5 and standard deviation 0.5 taken out: torchvision converts to that inside the network, which is left out here.
+mean 0.5 and standard deviation 0.5 taken out. torchvision scales to that inside the network; here that is left out.
 """
 
-import difflib
 import re
 from collections import OrderedDict
 from typing import Any, cast
@@ -16,29 +15,27 @@ from torchvision.models.vision_transformer import VisionTransformer, interpolate
 
 from models.external.downloads import from_address
 from models.external.weights_source import OURS, Channels, InputScaling, PublishedWeights
-from models.spec.model_error import SpecError
+from models.spec.model_error import SpecError, did_you_mean
 from models.weights import read_weights
 
 _WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _POSITIONS = "encoder.pos_embedding"
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""Of the published DenseNets: `norm.1.weight` for `norm1.weight`."""
+"""Names in the published DenseNets: `norm.1.weight` for `norm1.weight`."""
 
 
 def check_name(name: str) -> None:
-    """Raise SpecError for a name that torchvision has not among its classifiers, with the nearest one."""
+    """Refuse a name that is none of torchvision's classifiers, with the nearest one."""
     known = library.list_models(module=library)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f", did you mean {close[0]}?" if close else ""
-        raise SpecError(f"torchvision has no classifier {name!r}{hint}; known: {', '.join(known)}")
+        raise SpecError(f"torchvision has no classifier {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
 def create(name: str, num_classes: int, image_size: int) -> nn.Module:
-    """The whole network with random initial weights."""
+    """Build the whole network with random initial weights."""
     device = torch.get_default_device()
-    with torch.device("cpu" if name.startswith("regnet") else device):  # whose plan is computed with tensors
+    with torch.device("cpu" if name.startswith("regnet") else device):  # a RegNet computes its widths with tensors
         network: nn.Module = library.get_model(
             name, weights=None, num_classes=num_classes, **_arguments(name, image_size)
         )
@@ -46,21 +43,21 @@ def create(name: str, num_classes: int, image_size: int) -> nn.Module:
 
 
 def classifier_of(network: nn.Module) -> str | None:
-    """The last linear layer: torchvision's networks end with it."""
+    """Return the last linear layer: torchvision's networks end with it."""
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else None
 
 
 def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of the same network at another image size, made to fit; without auxiliary heads."""
-    kept = {name: tensor for name, tensor in weights.items() if not name.startswith(_AUXILIARY)}
-    if isinstance(network, VisionTransformer) and _POSITIONS in kept:
-        kept = dict(interpolate_embeddings(network.image_size, network.patch_size, kept))
-    return kept
+    """Return a state dict of the same network at another image size, made to fit, without auxiliary heads."""
+    body = {name: tensor for name, tensor in weights.items() if not name.startswith(_AUXILIARY)}
+    if isinstance(network, VisionTransformer) and _POSITIONS in body:
+        body = dict(interpolate_embeddings(network.image_size, network.patch_size, body))
+    return body
 
 
 def input_scaling(name: str) -> InputScaling:
-    """What the published weights' own transforms do."""
+    """Return what the published weights' own transforms do."""
     if name in _WITH_AUXILIARY_HEADS:
         return OURS
     transforms = _published(name).transforms()
@@ -68,13 +65,13 @@ def input_scaling(name: str) -> InputScaling:
 
 
 def fetch(name: str) -> PublishedWeights:
-    """The weights that torchvision calls DEFAULT, from torch's cache or their address."""
+    """Return the weights that torchvision calls DEFAULT, from torch's cache or their address."""
     weights = _published(name)
     return PublishedWeights(from_address(weights.url), weights.url, len(weights.meta["categories"]))
 
 
 def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
-    """The whole network with these weights; torchvision itself renames what older files call otherwise."""
+    """Build the whole network with these weights; its modules rename what older files call otherwise."""
     network = create(name, published.num_classes or num_classes, image_size)
     content = read_weights(published.path)
     weights = resampled(network, {_OLD_DENSENET.sub(r"\1\2", key): tensor for key, tensor in content.items()})
@@ -85,7 +82,7 @@ def create_published(name: str, published: PublishedWeights, num_classes: int, i
 
 
 def _arguments(name: str, image_size: int) -> dict[str, Any]:
-    """What a builder has to be told beside the number of classes."""
+    """Return what a builder needs beside the number of classes."""
     if name in _WITH_AUXILIARY_HEADS:
         return {"aux_logits": False, "init_weights": True}
     if name.startswith("vit_"):

@@ -1,8 +1,8 @@
-"""Weights from outside the suite: what identifies them, where they come from, and how they want their inputs.
+"""Identify weights from outside the suite: where they come from, and how they want their inputs.
 
-A network from outside was trained on images scaled in its own way, while every model here gets them with mean 0.5 and
-standard deviation 0.5 taken out: `InputScaling` says how the one becomes the other. Imports neither torch nor the
-libraries until weights are asked for.
+An external network was trained on images scaled in its own way, while every model here gets them with mean 0.5 and
+standard deviation 0.5 taken out. `InputScaling` turns the one into the other. Imports neither torch nor the libraries
+until weights are asked for.
 """
 
 import hashlib
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 MEAN = 0.5
 STD = 0.5
-"""What is taken out of the values, 0 to 1, of the images that every model gets."""
+"""Mean and standard deviation that are taken out of the images, from 0 to 1, that every model gets."""
 
 Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class InputScaling:
-    """The mean and standard deviation of each channel that a network wants taken out of values from 0 to 1."""
+    """The mean and standard deviation per channel that a network wants taken out of values from 0 to 1."""
 
     mean: Channels
     std: Channels
 
     @property
     def scale(self) -> Channels:
-        """What to multiply our inputs by, so that, with `shift` added, they are the network's."""
+        """Return the factor per channel that, with `shift` added, turns our inputs into the network's."""
         red, green, blue = (STD / std for std in self.std)
         return red, green, blue
 
     @property
     def shift(self) -> Channels:
-        """What to add after that."""
+        """Return the summand per channel, to be added after the factor."""
         red, green, blue = ((MEAN - mean) / std for mean, std in zip(self.mean, self.std, strict=True))
         return red, green, blue
 
@@ -55,64 +55,63 @@ class PublishedWeights:
 
     path: Path
     source: str
-    """Where they were fetched from: a hub's id or an address."""
+    """The hub's id or the address that they were fetched from."""
     num_classes: int
-    """Of their classifier; 0 where they have none."""
+    """The number of classes of their classifier; 0 if they have none."""
     is_native: bool = True
-    """Whether the file holds a state dict, and not a format that the network converts itself."""
+    """Whether the file holds a state dict, rather than a format that the network converts itself."""
 
 
 @dataclass(frozen=True)
 class ExternalWeights:
-    """What a suite keeps of weights from outside: enough to tell them apart, and to say how inputs are scaled."""
+    """The identity of external weights, and the scaling of their inputs, as a suite records them."""
 
     sha256: str
-    """Of the file."""
+    """The hash of the file."""
     source: str
-    """Its path, or where the library has it."""
+    """The path of the file, or where the library has it."""
     mean: Channels
     std: Channels
 
 
 class Adapter(Protocol):
-    """What there is for each library, as a module of that shape."""
+    """What each library's module offers."""
 
     def check_name(self, name: str) -> None:
-        """Raise SpecError where the library has no classifier of such a name, with the nearest one."""
+        """Refuse a name that the library lacks, with the nearest one."""
 
     def create(self, name: str, num_classes: int, image_size: int) -> "nn.Module":
-        """The whole network with random initial weights."""
+        """Build the whole network with random initial weights."""
 
     def classifier_of(self, network: "nn.Module") -> str | None:
-        """The name of the layer that gives the logits, if it is a linear one."""
+        """Return the name of the layer that gives the logits, if it is linear."""
 
     def resampled(self, network: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
-        """A state dict of the same network at another image size, made to fit: its tables of positions."""
+        """Return a state dict of the same network at another image size, made to fit."""
 
     def input_scaling(self, name: str) -> InputScaling:
-        """How the library scales inputs for that name and tag."""
+        """Return how the library scales inputs for that name and tag."""
 
     def fetch(self, name: str) -> PublishedWeights:
-        """The published weights, downloaded unless they are here; raises SpecError where there are none."""
+        """Return the published weights, downloaded unless they are here; refuse a name without any."""
 
     def create_published(
         self, name: str, published: PublishedWeights, num_classes: int, image_size: int
     ) -> "nn.Module":
-        """The whole network with these weights; `num_classes` where they have no classifier."""
+        """Build the whole network with these weights; `num_classes` counts if they have no classifier."""
 
 
 def adapter_of(library: str | None) -> Adapter:
-    """The adapter of a library, as a spec names it."""
+    """Return the module for a library, by the name that stands in a spec."""
     return cast(Adapter, import_module(f"models.external.{library}_models"))
 
 
-def name_of(spec: ModelSpec) -> str:
-    """A model's name in its library."""
-    return spec.preset.partition(":")[2]
-
-
 def weights_sha256(path: Path | str) -> str:
-    """The SHA-256 of a file; raises SpecError where it can't be read."""
+    """Return the SHA-256 of a file.
+
+    Raises:
+        SpecError: the file can't be read.
+    """
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -121,13 +120,16 @@ def weights_sha256(path: Path | str) -> str:
 
 
 def external_weights(spec: ModelSpec) -> ExternalWeights:
-    """What identifies the weights that a spec names, and how they want their inputs.
+    """Identify the weights that a spec names, and how they want their inputs.
 
-    Downloads those of `pretrained=true` unless they are here. Raises SpecError where they can't be had.
+    Published ones are downloaded unless they are here.
+
+    Raises:
+        SpecError: the weights can't be had.
     """
     assert spec.has_external_weights, f"{spec} names no weights"
-    adapter_of(spec.library).check_name(name_of(spec))
-    path, source = str(spec.option("weights")), str(spec.option("weights"))
+    adapter_of(spec.library).check_name(spec.library_name)
+    path = source = str(spec.option("weights"))
     if spec.option("pretrained"):
         published = fetched(spec)
         path, source = str(published.path), published.source
@@ -136,30 +138,32 @@ def external_weights(spec: ModelSpec) -> ExternalWeights:
 
 
 def input_scaling(spec: ModelSpec) -> InputScaling:
-    """What `scaling=` says: how the library scales inputs for that name and tag, or one of the two usual ways."""
+    """Return what `scaling=` says: the library's scaling for that name and tag, or one of the two usual ones."""
     if spec.option("scaling") == "library":
-        return adapter_of(spec.library).input_scaling(name_of(spec))
+        return adapter_of(spec.library).input_scaling(spec.library_name)
     return {"half": OURS, "imagenet": IMAGENET}[str(spec.option("scaling"))]
 
 
 def fetched(spec: ModelSpec) -> PublishedWeights:
-    """The published weights of a model, from this machine or the network.
+    """Return the published weights of a model, from this machine or the network.
 
-    Raises SpecError with the reason and the way out where there are none, or they can't be had.
+    Raises:
+        SpecError: there are none, or they can't be had. The message gives the reason and the way out.
     """
     try:
-        return adapter_of(spec.library).fetch(name_of(spec))
+        return adapter_of(spec.library).fetch(spec.library_name)
     except SpecError:
         raise
     except Exception as error:  # whatever the network and the hub's client come up with
         raise SpecError(
-            f"model '{spec}': its published weights can't be fetched: {reason(error)}. Save the network's state dict "
-            f"as a safetensors file where they can be, and give {spec.preset}:weights=FILE.safetensors"
+            f"model '{spec}': its published weights can't be fetched: {reason(error)}. On a machine that can fetch "
+            "them, save the network's state dict as a safetensors file, then give "
+            f"{spec.preset}:weights=FILE.safetensors"
         ) from None
 
 
 def reason(error: Exception) -> str:
-    """The first line of what went wrong; where the message is empty its kind, and the line of code that raised it."""
+    """Return the first line of an error's message; if it is empty, the error's kind and the code that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines:
         return lines[0].rstrip(".")

@@ -1,1 +1,1 @@
-"""The layers that models share."""
+"""Layers of Transformer encoders: tokenizers, positions, attention, poolings."""

@@ -2,9 +2,11 @@
 
 Paper: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
 
-Every encoding keeps to torch's fused attention: angles turn queries and keys before it, a bias enters it as a mask.
-The one exception is a bias that is being trained on a CPU, where torch has no fused kernel that gives the bias its
-gradient; there the products are written out.
+    attend(Q, K, V) = softmax(Q K^T / sqrt(head width) + bias) V
+
+Every encoding uses torch's fused attention: angles turn queries and keys before it, and a bias enters it as a mask. The
+one exception is a bias that is trained on a CPU: torch has no fused kernel there that gives the bias its gradient, so
+the products are written out.
 """
 
 import torch
@@ -16,7 +18,7 @@ from models.spec.model_error import SpecError
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention: (batch, tokens, width), kept."""
+    """Multi-head self-attention between all tokens."""
 
     def __init__(self, width: int, heads: int, qkv_bias: bool = True) -> None:
         super().__init__()
@@ -32,6 +34,7 @@ class Attention(nn.Module):
         init_linear(self.proj)
 
     def forward(self, tokens: Tensor, position: Position, layer: int) -> Tensor:
+        """Map tokens (batch, tokens, width) to the same shape, with the bias or the angles of `layer`'s positions."""
         batch, length, width = tokens.shape
         qkv = self.qkv(tokens).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, heads, tokens, width / heads)
@@ -43,7 +46,7 @@ class Attention(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """softmax(query key^T / sqrt(head width) + bias) value: (batch, heads, tokens, head width), kept."""
+    """Attend. All are (batch, heads, tokens, head width), but the bias is (1, heads, tokens, tokens)."""
     if bias is None:
         return F.scaled_dot_product_attention(query, key, value)
     bias = bias.to(query.dtype)
@@ -58,6 +61,6 @@ def _attend_written_out(query: Tensor, key: Tensor, value: Tensor, bias: Tensor)
 
 
 def init_linear(layer: nn.Linear) -> None:
-    """Xavier uniform weights and no bias, as in google-research/vision_transformer."""
+    """Set Xavier uniform weights and a zero bias, as in google-research/vision_transformer."""
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)

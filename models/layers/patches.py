@@ -1,22 +1,22 @@
-"""Tokenizers: how an image becomes a row of vectors.
+"""Tokenizers: turn an image into a row of vectors.
 
 Papers, by the kinds of `tokenizer=`:
 
-- `linear`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 1: cut the image into patches, flatten each and map
-  all of them by one shared linear layer. Patch size, stride and padding are apart here: a stride below the patch size
-  makes patches overlap; with stride and patch equal it is the paper's.
+- `linear`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 1: cut the image into patches, flatten each, and map
+  each by one shared linear layer. Patch size, stride and padding are separate here: a stride below the patch size makes
+  patches overlap. With equal stride and patch size it is the paper's.
 - `conv-stem`: Xiao et al. 2021 (arXiv 2106.14881), section 3: 3x3 convolutions of stride 2 with BatchNorm and ReLU,
   each with twice the channels of the one before, then a 1x1 convolution.
 - `conv-tokenizer`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.2: convolutions without bias, each with ReLU
   and a 3x3 max-pool of stride 2; all but the last have 64 channels.
-- `shifted`: Lee et al. 2021 (SPT, arXiv 2112.13492), section 3.1: the image and its copies shifted by half a patch to
-  the four diagonals, cut into patches together, normalised and mapped by one shared linear layer.
+- `shifted`: Lee et al. 2021 (SPT, arXiv 2112.13492), section 3.1: cut the image, and its copies shifted by half a
+  patch along the four diagonals, into patches together; normalise each and map it by one shared linear layer.
 
 Source: initial weights of the linear layers as in google-research/vision_transformer (LeCun normal).
 
-Deviations: `conv-stem` does not drop a layer of the encoder to make up for its cost (`depth=` does), and its channels
-double at every step, as in the paper's two smaller models; the larger ones have steps that keep them. The shared layer
-of `linear` is kept as a convolution's weight (width, channels, patch, patch), the same numbers under timm's name,
+Deviations: `conv-stem` does not drop a layer of the encoder to make up for its cost (`depth=` can). Its channels double
+at every step, as in the paper's two smaller models; some steps of the larger ones keep them. The shared layer of
+`linear` has a convolution's weight (width, channels, patch, patch), the same numbers under timm's name,
 `patch_embed.proj`.
 """
 
@@ -32,18 +32,19 @@ COMPACT_CHANNELS = 64
 
 
 class LinearPatches(nn.Module):
-    """Images (batch, 3, size, size) -> tokens (batch, rows * columns, width), row by row."""
+    """`linear`: one shared linear layer on patches, which may overlap."""
 
     def __init__(self, width: int, patch: int, stride: int, padding: int) -> None:
         super().__init__()
         self.proj = shared_linear(3, width, patch, stride, padding)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size) to tokens (batch, rows * columns, width), row by row."""
         return rows_of_tokens(self.proj(images))
 
 
 class ConvStem(nn.Module):
-    """Images (batch, 3, size, size) -> tokens (batch, (size / patch)^2, width); the patch is a power of two."""
+    """`conv-stem`: convolutions that each halve the image; the patch is a power of two."""
 
     def __init__(self, width: int, patch: int) -> None:
         super().__init__()
@@ -57,11 +58,12 @@ class ConvStem(nn.Module):
         self.proj = shared_linear(width, width, patch=1, stride=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size) to tokens (batch, rows * columns, width), row by row."""
         return rows_of_tokens(self.proj(self.convs(images)))
 
 
 class ConvTokenizer(nn.Module):
-    """Images (batch, 3, size, size) -> tokens (batch, (size / pixels)^2, width)."""
+    """`conv-tokenizer`: convolutions, each with a maximum of 3x3 cells; also the tokenizer of `cct_*`."""
 
     def __init__(self, width: int, convolutions: Convolutions) -> None:
         super().__init__()
@@ -77,11 +79,12 @@ class ConvTokenizer(nn.Module):
         self.convs = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size) to tokens (batch, rows * columns, width), row by row."""
         return rows_of_tokens(self.convs(images))
 
 
 class ShiftedPatches(nn.Module):
-    """Images (batch, 3, size, size) -> tokens (batch, (size / patch)^2, width); the patch is even."""
+    """`shifted`: one shared linear layer on the image and four shifted copies; the patch is even."""
 
     def __init__(self, width: int, patch: int) -> None:
         super().__init__()
@@ -93,6 +96,7 @@ class ShiftedPatches(nn.Module):
         nn.init.zeros_(self.proj.bias)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (batch, 3, size, size) to tokens (batch, rows * columns, width), row by row."""
         half = self.patch // 2
         diagonals = [(half, half), (half, -half), (-half, half), (-half, -half)]  # down and right, zeros move in
         shifted = [F.pad(images, (right, -right, down, -down)) for down, right in diagonals]
@@ -102,7 +106,7 @@ class ShiftedPatches(nn.Module):
 
 
 def shared_linear(channels: int, width: int, patch: int, stride: int, padding: int = 0) -> nn.Conv2d:
-    """One linear layer for every patch: channels * patch * patch numbers to `width`."""
+    """Return one linear layer for every patch, from channels * patch * patch numbers to `width`."""
     layer = nn.Conv2d(channels, width, patch, stride, padding)
     nn.init.normal_(layer.weight, std=(channels * patch * patch) ** -0.5)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -110,7 +114,7 @@ def shared_linear(channels: int, width: int, patch: int, stride: int, padding: i
 
 
 def rows_of_tokens(grid: Tensor) -> Tensor:
-    """A map (batch, width, rows, columns) -> tokens (batch, rows * columns, width), row by row."""
+    """Turn a map (batch, width, rows, columns) into tokens (batch, rows * columns, width), row by row."""
     return grid.flatten(2).transpose(1, 2)
 
 

@@ -1,14 +1,14 @@
-"""From the encoder's last tokens to one feature an image.
+"""Poolings: turn the encoder's last tokens into one feature per image.
 
 Papers, by the kinds of `pool=`:
 
-- `cls`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 4: what became of the class token.
+- `cls`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 4: the class token after the last block.
 - `gap`: Beyer et al. 2022 (arXiv 2205.01580): the mean of the patches.
 - `map`: Zhai et al. 2022 (arXiv 2106.04560), section 3.2: attention of one learned query to the patches, and an MLP.
-- `seq`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.1: the mean of the patches, weighed by a softmax over
-  one learned score each.
+- `seq`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.1: the mean of the patches, weighted by a softmax over
+  one learned score per patch.
 
-Only `cls` has a class token. The norm comes first in all of them; registers are left out, as their paper has it.
+Only `cls` has a class token. The norm comes first in all of them. Registers are left out, as in their paper.
 Source: `map` is timm's `AttentionPoolLatent`, under its name there, `attn_pool`.
 """
 
@@ -20,7 +20,7 @@ from models.spec.sizes import EncoderSize
 
 
 class SequencePool(nn.Module):
-    """Patches (batch, patches, width) -> features (batch, width)."""
+    """`seq`: the mean of the patches, weighted by a softmax over learned scores."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -29,19 +29,21 @@ class SequencePool(nn.Module):
         nn.init.zeros_(self.score.bias)
 
     def forward(self, patches: Tensor) -> Tensor:
-        weights = self.score(patches).softmax(dim=1)  # (batch, patches, 1)
+        """Map patches (batch, patches, width) to features (batch, width)."""
+        weights = self.score(patches).softmax(dim=1)  # weights: (batch, patches, 1)
         return torch.bmm(weights.transpose(1, 2), patches)[:, 0]
 
 
 class MeanPool(nn.Module):
-    """Patches (batch, patches, width) -> features (batch, width)."""
+    """`gap`: the mean of the patches."""
 
     def forward(self, patches: Tensor) -> Tensor:
+        """Map patches (batch, patches, width) to features (batch, width)."""
         return patches.mean(dim=1)
 
 
 def build_pool(pool: str, size: EncoderSize) -> nn.Module | None:
-    """What pools normalised patches; None for the class token, which pools them as it goes."""
+    """Return the layer that pools normalised patches, or None for `cls`, whose token has pooled them already."""
     match pool:
         case "cls":
             return None

@@ -1,29 +1,30 @@
-"""Positional encodings: what tells the encoder where a patch was, and where in the encoder it says so.
+"""Positional encodings: tell the encoder where in the image a patch was, at one of four places in the encoder.
 
 Papers, by the kinds of `pos=`:
 
-- `learned-1d`: Dosovitskiy et al. 2021 (ViT, arXiv 2010.11929), section 3.1: a free vector a position.
-- `learned-2d`: the same, appendix D.4: half of the vector is the row's, half the column's.
-- `sincos-1d`: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5: fixed waves of the token's number.
-- `sincos-2d`: Chen et al. 2021 (MoCo v3, arXiv 2104.02057): a quarter of the width each for sine and cosine of column
-  and row.
-- `relative`: a bias on each head's attention by the offset between two patches, from a table: Liu et al. 2021 (Swin,
-  arXiv 2103.14030), equation 4; with [CLS] as in BEiT (Bao et al. 2022, arXiv 2106.08254).
-- `rope-2d`: Heo et al. 2024 (arXiv 2403.13298), section 3.2, axial: pairs of numbers of queries and keys are turned by
-  angles in proportion to column and row, with frequencies 100^(-t / (head width / 4)).
+- `learned-1d`: Dosovitskiy et al. 2021 (ViT, arXiv 2010.11929), section 3.1: a free vector per position.
+- `learned-2d`: the same, appendix D.4: half of each vector belongs to the row, half to the column.
+- `sincos-1d`: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5: sines and cosines of the token's number n, at the
+  frequencies w_t = 10000^(-t / (width / 2)).
+- `sincos-2d`: Chen et al. 2021 (MoCo v3, arXiv 2104.02057): the same of column and row, with a quarter of the width
+  each for the sines and cosines of either.
+- `relative`: Liu et al. 2021 (Swin, arXiv 2103.14030), equation 4: a bias on each head's scores by the offset between
+  two patches, from a table; with [CLS] as in BEiT (Bao et al. 2022, arXiv 2106.08254).
+- `rope-2d`: Heo et al. 2024 (arXiv 2403.13298), section 3.2, axial: angles in proportion to column and row turn pairs
+  of numbers of queries and keys, with the frequencies 100^(-t / (head width / 4)).
 - `conditional`: Chu et al. 2023 (CPVT, arXiv 2102.10882): a depth-wise 3x3 convolution over the grid of tokens.
 
-Where, `pos_at=`, are the columns of the ViT paper's Table 8: added to the encoder's `input`; in `every-layer`, each
-with its own; `every-layer-shared`. CPVT's own place is `after-first-layer`.
+The places, `pos_at=`, are the columns of the ViT paper's Table 8: the encoder's `input`; `every-layer`, each with its
+own encoding; `every-layer-shared`. CPVT's own place is `after-first-layer`.
 
-At another resolution (`resized`) learned tables are interpolated (bicubic, antialiased) and the entries of prefix
-tokens stay, tables of offsets are resampled, computed encodings are computed anew.
+At another image size, `resized` interpolates learned tables (bicubic, antialiased), keeps the entries of prefix tokens
+and resamples tables of offsets. Computed encodings are computed anew.
 
-Deviations: sines stand before cosines, and the pairs of `rope-2d` are i and i + half, where the papers interleave
-them: the same numbers in another order. The ViT paper has two terms for relative positions (a query against an
+Deviations: sines come before cosines, and the pairs of `rope-2d` are i and i + half; the papers interleave them, which
+gives the same numbers in another order. The ViT paper has two terms for relative positions (a query against an
 embedding of the offset); here it is Swin's bias, which keeps the fused attention. Prefix tokens ([CLS] and registers)
-have an entry of their own in learned tables, zeros in computed ones, no angle in `rope-2d`, and three shared biases in
-`relative` (to it, from it, among them). CPVT tried its encoding at several depths; with every layer it is ours.
+have an entry each in learned tables, zeros in computed ones, no angle in `rope-2d`, and three shared biases in
+`relative` (from them, to them, among them). CPVT tried its encoding at several depths; its use in every layer is ours.
 """
 
 import math
@@ -38,29 +39,32 @@ from models.spec.model_error import SpecError
 
 Weights = Mapping[str, Tensor]
 
+_DIVISORS = {"learned-2d": 2, "sincos-1d": 2, "sincos-2d": 4, "rope-2d": 4}
+"""What an encoding divides the width by; `rope-2d`, the width of a head."""
+
 
 class Position(nn.Module):
-    """What the encoder asks of its positional encoding, layer by layer. This one, `pos=none`, has no answer."""
+    """What the encoder asks of a positional encoding, layer by layer. This one, `pos=none`, changes nothing."""
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
-        """The tokens (batch, tokens, width) as `layer` shall see them."""
+        """Return the tokens (batch, tokens, width) as `layer` shall see them."""
         return tokens
 
     def bias(self, layer: int) -> Tensor | None:
-        """What is added to the scores of attention, (1, heads, tokens, tokens)."""
+        """Return what is added to the scores of attention, (1, heads, tokens, tokens)."""
         return None
 
     def rotation(self) -> tuple[Tensor, Tensor] | None:
-        """Cosines and sines (tokens, head width) of the angles that queries and keys are turned by; see `rotate`."""
+        """Return cosines and sines (tokens, head width) of the angles that turn queries and keys; see `rotate`."""
         return None
 
     def resized(self, weights: Weights) -> dict[str, Tensor]:
-        """These weights, of the same encoding for another grid, made to fit this one."""
+        """Return weights of the same encoding for another grid, made to fit this one."""
         return dict(weights)
 
 
 class Grid:
-    """The tokens of an encoder: `prefix` of them stand before the `side` rows of `side` patches."""
+    """The tokens of an encoder: `prefix` tokens, then `side` rows of `side` patches."""
 
     def __init__(self, side: int, prefix: int) -> None:
         self.side = side
@@ -68,32 +72,41 @@ class Grid:
 
     @property
     def length(self) -> int:
+        """Return the number of tokens."""
         return self.prefix + self.side**2
 
 
 def build_position(pos: str, place: str, grid: Grid, width: int, heads: int, depth: int) -> Position:
-    """The encoding of that name; raises SpecError where the width does not allow it."""
-    num_own = depth if place == "every-layer" else 1
+    """Return the encoding `pos` for an encoder of `depth` layers.
+
+    Raises:
+        SpecError: the encoding can't divide the width, or that of a head, into its parts.
+    """
+    divided, divisor = width // heads if pos == "rope-2d" else width, _DIVISORS.get(pos, 1)
+    if divided % divisor:
+        of_heads = "heads of " if pos == "rope-2d" else ""
+        raise SpecError(f"pos={pos} needs {of_heads}a width that {divisor} divides, not {divided}")
+    num_encodings = depth if place == "every-layer" else 1
     match pos:
         case "none":
             return Position()
         case "relative":
-            return RelativeBias(num_own, grid, heads)
+            return RelativeBias(num_encodings, grid, heads)
         case "rope-2d":
             return Rotary(grid, width // heads)
         case "conditional":
-            return Conditional(num_own, place, grid, width)
+            return Conditional(num_encodings, place, grid, width)
     tables: dict[str, Callable[[], nn.Module]] = {
         "learned-1d": lambda: Learned1d(grid, width),
         "learned-2d": lambda: Learned2d(grid, width),
         "sincos-1d": lambda: Computed(sincos_1d(grid, width)),
         "sincos-2d": lambda: Computed(sincos_2d(grid, width)),
     }
-    return Added([tables[pos]() for _ in range(num_own)], place)
+    return Added([tables[pos]() for _ in range(num_encodings)], place)
 
 
 class Added(Position):
-    """Tables added to the tokens: before the first layer, or before every layer, with one table or one for each."""
+    """Tables that are added to the tokens: before the first layer, or before every layer, shared or one per layer."""
 
     def __init__(self, tables: list[nn.Module], place: str) -> None:
         super().__init__()
@@ -101,12 +114,14 @@ class Added(Position):
         self.tables = nn.ModuleList(tables)
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
+        """Add the layer's table to the tokens (batch, tokens, width), unless it stands at the input alone."""
         if self.place == "input" and layer > 0:
             return tokens
         table: Tensor = self.tables[layer if len(self.tables) > 1 else 0]()
         return tokens + table
 
     def resized(self, weights: Weights) -> dict[str, Tensor]:
+        """Return the tables of another grid, interpolated for this one."""
         return {name: self._resized(name, tensor) for name, tensor in weights.items()}
 
     def _resized(self, name: str, tensor: Tensor) -> Tensor:
@@ -117,7 +132,7 @@ class Added(Position):
 
 
 class Learned1d(nn.Module):
-    """A free vector a position: (1, tokens, width)."""
+    """A table with a free vector per position."""
 
     def __init__(self, grid: Grid, width: int) -> None:
         super().__init__()
@@ -125,52 +140,53 @@ class Learned1d(nn.Module):
         self.table = learned_table(grid.length, width)
 
     def forward(self) -> Tensor:
+        """Return the table (1, tokens, width)."""
         return self.table
 
     def resized(self, parameter: str, tensor: Tensor) -> Tensor:
+        """Return a parameter of another grid, interpolated for this one."""
         return resample_table(tensor, self.grid)
 
 
 class Learned2d(nn.Module):
-    """Half of the vector is the row's, half the column's, the prefix tokens' are free: (1, tokens, width)."""
+    """A table whose vectors belong half to the row and half to the column; those of prefix tokens are free."""
 
     def __init__(self, grid: Grid, width: int) -> None:
         super().__init__()
-        if width % 2:
-            raise SpecError(f"pos=learned-2d needs a width that 2 divides, not {width}")
         self.grid = grid
         self.prefix = learned_table(grid.prefix, width) if grid.prefix else None
         self.rows = learned_table(grid.side, width // 2)
         self.columns = learned_table(grid.side, width // 2)
 
     def forward(self) -> Tensor:
+        """Return the table (1, tokens, width)."""
         side = self.grid.side
-        rows = self.rows[:, :, None].expand(-1, -1, side, -1)  # (1, side, side, width / 2)
+        rows = self.rows[:, :, None].expand(-1, -1, side, -1)  # rows, columns: (1, side, side, width / 2)
         columns = self.columns[:, None].expand(-1, side, -1, -1)
         table = torch.cat([rows, columns], dim=3).flatten(1, 2)
         return table if self.prefix is None else torch.cat([self.prefix, table], dim=1)
 
     def resized(self, parameter: str, tensor: Tensor) -> Tensor:
+        """Return a parameter of another grid, interpolated for this one."""
         return tensor if parameter == "prefix" else resample_line(tensor, self.grid.side)
 
 
 class Computed(nn.Module):
-    """A fixed table (1, tokens, width), which is no weight."""
+    """A fixed table, which is no weight."""
 
     def __init__(self, table: Tensor) -> None:
         super().__init__()
         self.register_buffer("table", table, persistent=False)
 
     def forward(self) -> Tensor:
-        table = self.table
-        assert isinstance(table, Tensor)
-        return table
+        """Return the table (1, tokens, width)."""
+        return self.get_buffer("table")
 
 
 class RelativeBias(Position):
-    """A bias by the offset between two patches, a head each, from one table or one a layer.
+    """A bias per head by the offset between two patches, from one table or one per layer.
 
-    A table is (offsets, heads): the (2 side - 1)^2 offsets row by row, then, where there are prefix tokens, the biases
+    A table is (offsets, heads): the (2 side - 1)^2 offsets row by row, then, if there are prefix tokens, the biases
     from a prefix token to a patch, from a patch to it, and among them. That is BEiT's order.
     """
 
@@ -184,43 +200,46 @@ class RelativeBias(Position):
         self.register_buffer("index", relative_index(grid).flatten(), persistent=False)
 
     def bias(self, layer: int) -> Tensor:
+        """Return the layer's bias (1, heads, tokens, tokens)."""
         table = self.tables[layer if len(self.tables) > 1 else 0]
         length = self.grid.length
-        # Looked up head by head, in the order of the scores: a later transposition would cost as much again.
+        # Look up head by head, in the order of the scores: a later transposition would cost as much again.
         return table.t().index_select(1, self.get_buffer("index")).view(1, -1, length, length)
 
     def resized(self, weights: Weights) -> dict[str, Tensor]:
+        """Return the tables of another grid, resampled for this one."""
         side = 2 * self.grid.side - 1
         return {name: resample_offsets(table, side, 3 if self.grid.prefix else 0) for name, table in weights.items()}
 
 
 class Rotary(Position):
-    """Queries and keys turned by angles that grow with column and row; nothing is learned."""
+    """Angles that grow with column and row, and turn queries and keys; nothing is learned."""
 
     def __init__(self, grid: Grid, head_width: int) -> None:
         super().__init__()
-        if head_width % 4:
-            raise SpecError(f"pos=rope-2d needs heads of a width that 4 divides, not {head_width}")
         frequencies = 100.0 ** -(torch.arange(head_width // 4, dtype=torch.float64) / (head_width // 4))
-        row, column = _places(grid.side)
-        angles = torch.cat([column[:, None] * frequencies, row[:, None] * frequencies], dim=1)  # (patches, width / 2)
+        row, column = _rows_and_columns(grid.side)
+        angles = torch.cat(
+            [column[:, None] * frequencies, row[:, None] * frequencies], dim=1
+        )  # angles: (patches, width / 2)
         angles = F.pad(angles, (0, 0, grid.prefix, 0)).repeat(1, 2)
         self.register_buffer("cosines", angles.cos().to(torch.get_default_dtype()), persistent=False)
         self.register_buffer("sines", angles.sin().to(torch.get_default_dtype()), persistent=False)
 
     def rotation(self) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines (tokens, head width); `cosines` and `sines` are no weights."""
         return self.get_buffer("cosines"), self.get_buffer("sines")
 
 
 def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pair of numbers i and i + width / 2 of each vector by its token's angle: (..., tokens, width), kept."""
+    """Turn the pairs of numbers i and i + width / 2 of vectors (..., tokens, width) by their tokens' angles."""
     cosines, sines = (part.to(vectors.dtype) for part in rotation)
     first, second = vectors.chunk(2, dim=-1)
     return vectors * cosines + torch.cat([-second, first], dim=-1) * sines
 
 
 class Conditional(Position):
-    """A depth-wise 3x3 convolution over the grid of patch tokens, added to them; prefix tokens pass."""
+    """A depth-wise 3x3 convolution over the grid of patch tokens, added to them; prefix tokens stay."""
 
     def __init__(self, num_convolutions: int, place: str, grid: Grid, width: int) -> None:
         super().__init__()
@@ -231,6 +250,7 @@ class Conditional(Position):
         )
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
+        """Add the layer's convolution of the tokens (batch, tokens, width), if one stands there."""
         if layer != {"input": 0, "after-first-layer": 1}.get(self.place, layer):
             return tokens
         convolution = self.convolutions[layer if len(self.convolutions) > 1 else 0]
@@ -241,35 +261,25 @@ class Conditional(Position):
 
 
 def learned_table(num_positions: int, width: int) -> nn.Parameter:
-    """A trainable table (1, num_positions, width), drawn with standard deviation 0.02."""
+    """Return a trainable table (1, num_positions, width), drawn with standard deviation 0.02."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(1, num_positions, width), std=0.02))
 
 
 def sincos_1d(grid: Grid, width: int) -> Tensor:
-    """A fixed table (1, tokens, width): zeros for the prefix, then sines and cosines of the patch's number.
-
-    Raises SpecError where 2 does not divide the width.
-    """
-    if width % 2:
-        raise SpecError(f"pos=sincos-1d needs a width that 2 divides, not {width}")
+    """Return a fixed table (1, tokens, width): zeros for the prefix, then sines and cosines of the patch's number."""
     return _with_prefix(_waves(torch.arange(grid.side**2, dtype=torch.float64), width), grid)
 
 
 def sincos_2d(grid: Grid, width: int) -> Tensor:
-    """A fixed table (1, tokens, width): zeros for the prefix, then the grid row by row.
-
-    Raises SpecError where 4 does not divide the width.
-    """
-    if width % 4:
-        raise SpecError(f"pos=sincos-2d needs a width that 4 divides, not {width}")
-    row, column = _places(grid.side)
+    """Return a fixed table (1, tokens, width): zeros for the prefix, then the grid row by row."""
+    row, column = _rows_and_columns(grid.side)
     return _with_prefix(torch.cat([_waves(column, width // 2), _waves(row, width // 2)], dim=1), grid)
 
 
 def relative_index(grid: Grid) -> Tensor:
-    """Which entry of a table of offsets each pair of tokens has: (tokens, tokens), from the row's to the column's."""
+    """Return each pair's entry in a table of offsets: (tokens, tokens), from the row's token to the column's."""
     side, prefix = grid.side, grid.prefix
-    row, column = (place.long() for place in _places(side))
+    row, column = (index.long() for index in _rows_and_columns(side))
     down, right = row[:, None] - row + side - 1, column[:, None] - column + side - 1
     num_offsets = (2 * side - 1) ** 2
     index = torch.full((grid.length, grid.length), num_offsets + 2)
@@ -280,7 +290,7 @@ def relative_index(grid: Grid) -> Tensor:
 
 
 def resample_table(table: Tensor, grid: Grid) -> Tensor:
-    """A table (1, tokens, width) of another square grid for this one: bicubic, antialiased; the prefix stays."""
+    """Interpolate a table (1, tokens, width) of another grid for this one: bicubic, antialiased; the prefix stays."""
     num_patches = max(0, table.shape[1] - grid.prefix)
     if math.isqrt(num_patches) ** 2 != num_patches:  # of another number of prefix tokens: left for the loader to refuse
         return table
@@ -289,32 +299,34 @@ def resample_table(table: Tensor, grid: Grid) -> Tensor:
 
 
 def resample_line(table: Tensor, length: int) -> Tensor:
-    """A table (1, places, width) along one axis for `length` places: bicubic, antialiased."""
-    line = table.transpose(1, 2)[:, :, None]  # (1, width, 1, places): on a CPU torch gets columns of one pixel wrong
+    """Interpolate a table (1, positions, width) of one axis for `length` positions: bicubic, antialiased."""
+    line = table.transpose(1, 2)[
+        :, :, None
+    ]  # (1, width, 1, positions): a row, as torch on a CPU interpolates columns wrongly
     line = F.interpolate(line.float(), size=(1, length), mode="bicubic", antialias=True)
     return line[:, :, 0].transpose(1, 2).to(table.dtype)
 
 
 def resample_offsets(table: Tensor, side: int, num_extra: int = 0) -> Tensor:
-    """A table (offsets, heads) for `side` offsets an axis: bicubic between them; the last `num_extra` entries stay."""
+    """Interpolate a table (offsets, heads) for `side` offsets per axis: bicubic; the last `num_extra` entries stay."""
     offsets, extra = table.split([len(table) - num_extra, num_extra])
     before = math.isqrt(len(offsets))
-    if side == 1:  # of all offsets none is left but zero, in the middle
+    if side == 1:  # the only offset left is zero, in the middle
         return torch.cat([offsets[len(offsets) // 2][None], extra])
-    picture = offsets.t().reshape(1, -1, before, before).float()
-    picture = F.interpolate(picture, size=(side, side), mode="bicubic", align_corners=True)
-    return torch.cat([picture.flatten(2)[0].t().to(table.dtype), extra]).contiguous()
+    image = offsets.t().reshape(1, -1, before, before).float()
+    image = F.interpolate(image, size=(side, side), mode="bicubic", align_corners=True)
+    return torch.cat([image.flatten(2)[0].t().to(table.dtype), extra]).contiguous()
 
 
-def _waves(places: Tensor, width: int) -> Tensor:
-    """Sines, then cosines, of each place at frequencies 10000^(-i / (width / 2)): (places, width)."""
+def _waves(positions: Tensor, width: int) -> Tensor:
+    """Return sines, then cosines, of each position at the frequencies 10000^(-t / (width / 2)): (positions, width)."""
     frequencies = 10000.0 ** -(torch.arange(width // 2, dtype=torch.float64) / (width // 2))
-    angles = places[:, None] * frequencies
+    angles = positions[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _places(side: int) -> tuple[Tensor, Tensor]:
-    """Row and column of each patch, row by row."""
+def _rows_and_columns(side: int) -> tuple[Tensor, Tensor]:
+    """Return row and column of each patch, row by row."""
     steps = torch.arange(side, dtype=torch.float64)
     row, column = torch.meshgrid(steps, steps, indexing="ij")
     return row.flatten(), column.flatten()

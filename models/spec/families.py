@@ -1,234 +1,138 @@
-"""The family of a model of timm or torchvision, told from its name alone.
+"""Tell the family of a model of timm or torchvision from its name alone.
 
-Owns the tables that say in which column of a comparison such a model stands. They read names only, so that
-planning and reporting need neither library; the tests hold them against what the libraries build.
+This module owns the tables that say in which column of a comparison such a model stands. It reads names only, so that
+planning and reporting need neither library. Tests compare the tables with the networks that the libraries build.
 
-- `vit`: patches or windows mixed by attention alone. Convolution only where the grid of tokens is made or made
-  coarser (patch embedding, steps between stages) and once a stage as a positional encoding.
-- `cnn`: convolution without attention across positions. Gates on channels or on the feature map itself don't
-  count as attention, nor does attention that does nothing but pool a map into one vector.
-- `hybrid`: both, be it in stages of either kind or within each block.
+- `vit`: mixes patches or windows by attention alone. It may convolve only to make or coarsen the grid of tokens (patch
+  embedding, steps between stages), and once per stage as a positional encoding.
+- `cnn`: convolves, without attention across positions. Gates on channels or on the feature map itself do not count as
+  attention. Neither does attention that only pools a map into one vector.
+- `hybrid`: does both, in separate stages or within each block.
 
-Attention means weights across positions that depend on the image, lambda layers and the linear or additive kinds
-included, also where the weights join channels and are summed over positions. Where that leaves room, what the
-authors call the model decides. The doubtful ones:
+Attention means weights across positions that depend on the image. Lambda layers and linear or additive attention
+count, also if the weights join channels and are summed over positions. In cases of doubt, the authors' own term
+decides. The doubtful cases:
 
-- xcit: hybrid; its attention is among channels, and what passes between patches goes through two 3x3
-  convolutions in each block.
-- coat, davit, mvitv2, pvt_v2: hybrid; depth-wise convolutions in each block, as position, pooling or part of the
-  MLP, do more than encode positions. twins has one a stage: vit.
-- gcvit: hybrid; a block of convolutions ends each stage and another makes the global queries.
-- pit, nest, hiera: vit; convolution or pooling between stages only, plain attention within. samvit too: its
-  one convolution comes behind the encoder.
-- levit, vit_tiny_r_s16_p8: hybrid, as their authors call them, though their trunk is little more than a stem.
-  efficientformer: hybrid; it mixes by pooling in the stages before attention.
-- vit_base_mci: vit; its stem sees each 16x16 patch by itself. volo and the dagger variants of crossvit too: their
+- xcit: hybrid. Its attention is among channels; two 3x3 convolutions per block pass information between patches.
+- coat, davit, mvitv2, pvt_v2: hybrid. Depth-wise convolutions in each block (as position, pooling or part of the MLP)
+  do more than encode positions. twins has one per stage: vit.
+- gcvit: hybrid. A block of convolutions ends each stage, and another makes the global queries.
+- pit, nest, hiera: vit. They convolve or pool between stages only, and use plain attention within. samvit too: its one
+  convolution follows the encoder.
+- levit, vit_tiny_r_s16_p8: hybrid, as their authors say, although their trunk is little more than a stem.
+  efficientformer: hybrid. Its stages before attention mix by pooling.
+- vit_base_mci: vit. Its stem sees each 16x16 patch by itself. volo and the dagger variants of crossvit too: their
   convolutions are the patch embedding.
-- halonet_h1: vit; attention in all its stages, unlike the other halonets.
-- resnet50_clip and its like: cnn; attention pools the last map. gcresnet and others with a global context: cnn;
-  it gates channels. bat_resnext: hybrid; bilinear attention across positions in its blocks.
-- fastvit_t, fastvit_s, lowformer_e1, lowformer_e2, convformer, repvit, focalnet, mambaout: cnn; no attention,
-  whatever the name suggests.
+- halonet_h1: vit. All its stages attend, unlike those of the other halonets.
+- resnet50_clip and similar networks: cnn. Attention pools the last map. gcresnet and others with a global context:
+  cnn. The context gates channels. bat_resnext: hybrid. Its blocks attend bilinearly across positions.
+- fastvit_t, fastvit_s, lowformer_e1, lowformer_e2, convformer, repvit, focalnet, mambaout: cnn. They have no
+  attention, whatever the name suggests.
 
-Outside: MLP mixers (mixer, gmixer, gmlp, resmlp), pooling (poolformer), recurrence (sequencer2d) and state spaces
+No family: MLP mixers (mixer, gmixer, gmlp, resmlp), pooling (poolformer), recurrence (sequencer2d) and state spaces
 (efficientvim).
 """
 
-import difflib
 import re
 from typing import Literal
 
-from models.spec.presets import Family
+from models.spec.model_error import nearest
+
+Family = Literal["vit", "cnn", "hybrid"]
+FAMILIES: tuple[Family, ...] = ("vit", "cnn", "hybrid")
 
 Library = Literal["timm", "torchvision"]
-_Rows = tuple[tuple[Family, tuple[str, ...]], ...]
+LIBRARIES: tuple[Library, ...] = ("timm", "torchvision")
 
-# Words in front that say where weights or code are from, not what is built.
+# Prefixes that say where weights or code come from, not what is built.
 _TIMM_ORIGIN = r"(?:(?:adv|dm|ens_adv|gluon|ig|jx|legacy|ssl|swsl|test|tf|tv)_)?"
 
-# The first row with a pattern that the name starts with tells the family: exceptions first. A pattern ends where a
-# word of letters does, so that a new `coatmamba` is unknown rather than a `coat`.
-_TIMM: _Rows = (
-    ("hybrid", (r"mobilenetv4_hybrid", r"vit_[a-z]+_r(?:esnet)?\d*d?")),
-    ("vit", (r"halonet_h1\b",)),
-    ("cnn", (r"fastvit_[st]", r"lowformer_e[12]\b", r"mobilenetv4_conv")),
-    (
-        "vit",
+# Each row holds a family and regular expressions. The first row with an expression that the name starts with tells the
+# family, so exceptions come first. An expression must end where a word of letters does: a new `coatmamba` is unknown
+# rather than a `coat`.
+_TABLES: dict[Library, tuple[tuple[Family, str], ...]] = {
+    "timm": (
+        ("hybrid", r"mobilenetv4_hybrid vit_[a-z]+_r(?:esnet)?\d*d?"),
+        ("vit", r"halonet_h1\b"),
+        ("cnn", r"fastvit_[st] lowformer_e[12]\b mobilenetv4_conv"),
         (
-            r"aimv2",
-            r"beit(?:v2)?",
-            r"cait",
-            r"convit",
-            r"crossvit",
-            r"deepseek_vit",
-            r"deit",
-            r"eva",
-            r"flexivit",
-            r"gemma4_vit",
-            r"hiera",
-            r"hieradet",
-            r"naflexvit",
-            r"nest",
-            r"pit",
-            r"qwen3_vit",
-            r"sam2_hiera",
-            r"samvit",
-            r"swin(?:v2)?",
-            r"tnt",
-            r"twins",
-            r"vit",
-            r"volo",
+            "vit",
+            r"""
+            aimv2 beit(?:v2)? cait convit crossvit deepseek_vit deit eva flexivit gemma4_vit hiera hieradet naflexvit
+            nest pit qwen3_vit sam2_hiera samvit swin(?:v2)? tnt twins vit volo
+            """,
+        ),
+        (  # ResNets and their descendants: gated channels, no norms, partial connections
+            "cnn",
+            r"""
+            (?:nf_|wide_)?(?:eca_?|gc|se|sk)?resnex?t(?:aa|blur|light|rs|v2)? cspresnex?t res2nex?t resnest senet
+            tresnet
+            """,
+        ),
+        (  # chains of plain, dense, aggregated or searched blocks
+            "cnn",
+            r"""
+            byobnet convformer convmixer convnext(?:v2)? cspnext (?:cs3|csp)?(?:se_?)?(?:dark|edge)net(?:aa)?
+            densenet(?:blur)? dla dpn fasternet focalnet gernet hardcorenas hgnet(?:v2)? hrnet
+            inception_(?:next|resnet|v) mambaout nasnetalarge (?:eca_)?nfnet pnasnet rdnet (?:nf_)?regnet[vxyz]? repvgg
+            selecsls starnet vgg (?:eca_|ese_)?vovnet xception
+            """,
+        ),
+        (  # inverted residuals and other networks for phones
+            "cnn",
+            r"""
+            (?:gc_)?efficientnet(?:v2)? fbnet(?:c|v3) ghostnet(?:v[23])? lcnet(?:v2)? mixnet (?:se)?mnasnet
+            mobilenet(?:v[123])? mobileone repghostnet repvit rexnetr? spnasnet tinynet
+            """,
+        ),
+        (  # ResNets and RegNets with attention in some blocks
+            "hybrid",
+            r"bat_resnext (?:eca_|se)?(?:bot|halo)nex?t halo2botnet haloregnetz lambda_resnet lamhalobotnet",
+        ),
+        (  # convolutional stages before stages with attention, or both in each block
+            "hybrid",
+            r"""
+            caformer coat coatne(?:t|xt) cpubone csatv2 davit edgenext efficientformer(?:v2)? efficientvit fastvit gcvit
+            iformer levit lowformer maxvit maxxvit(?:v2)? mobilenetv5 mobilevit(?:v2)? mvitv2 nextvit pvt_v2 shvit
+            swiftformer tiny_vit visformer vitamin xcit
+            """,
         ),
     ),
-    (
-        "cnn",
+    "torchvision": (
+        ("vit", r"swin(?:_v2)?_[bst] vit_[bhl]"),
         (
-            # ResNets and ResNeXts, channel-gated, norm-free or cross-stage partial, and what grew out of them
-            r"(?:nf_|wide_)?(?:eca_?|gc|se|sk)?resnex?t(?:aa|blur|light|rs|v2)?",
-            r"cspresnex?t",
-            r"res2nex?t",
-            r"resnest",
-            r"senet",
-            r"tresnet",
-            # chains of plain, dense, aggregated or searched blocks
-            r"byobnet",
-            r"convformer",
-            r"convmixer",
-            r"convnext(?:v2)?",
-            r"cspnext",
-            r"(?:cs3|csp)?(?:se_?)?(?:dark|edge)net(?:aa)?",
-            r"densenet(?:blur)?",
-            r"dla",
-            r"dpn",
-            r"fasternet",
-            r"focalnet",
-            r"gernet",
-            r"hardcorenas",
-            r"hgnet(?:v2)?",
-            r"hrnet",
-            r"inception_(?:next|resnet|v)",
-            r"mambaout",
-            r"nasnetalarge",
-            r"(?:eca_)?nfnet",
-            r"pnasnet",
-            r"rdnet",
-            r"(?:nf_)?regnet[vxyz]?",
-            r"repvgg",
-            r"selecsls",
-            r"starnet",
-            r"vgg",
-            r"(?:eca_|ese_)?vovnet",
-            r"xception",
-            # inverted residuals and other nets for phones
-            r"(?:gc_)?efficientnet(?:v2)?",
-            r"fbnet(?:c|v3)",
-            r"ghostnet(?:v[23])?",
-            r"lcnet(?:v2)?",
-            r"mixnet",
-            r"(?:se)?mnasnet",
-            r"mobilenet(?:v[123])?",
-            r"mobileone",
-            r"repghostnet",
-            r"repvit",
-            r"rexnetr?",
-            r"spnasnet",
-            r"tinynet",
+            "cnn",
+            r"""
+            alexnet convnext densenet efficientnet googlenet inception_v3 mnasnet mobilenet_v[23] regnet_[xy]
+            (?:wide_)?resnet resnext shufflenet_v2 squeezenet vgg
+            """,
         ),
+        ("hybrid", r"maxvit_t"),
     ),
-    (
-        "hybrid",
-        (
-            # ResNets and RegNets with attention in some of their blocks
-            r"bat_resnext",
-            r"(?:eca_|se)?(?:bot|halo)nex?t",
-            r"halo2botnet",
-            r"haloregnetz",
-            r"lambda_resnet",
-            r"lamhalobotnet",
-            # convolutional stages, then stages with attention; or both in each block
-            r"caformer",
-            r"coat",
-            r"coatne(?:t|xt)",
-            r"cpubone",
-            r"csatv2",
-            r"davit",
-            r"edgenext",
-            r"efficientformer(?:v2)?",
-            r"efficientvit",
-            r"fastvit",
-            r"gcvit",
-            r"iformer",
-            r"levit",
-            r"lowformer",
-            r"maxvit",
-            r"maxxvit(?:v2)?",
-            r"mobilenetv5",
-            r"mobilevit(?:v2)?",
-            r"mvitv2",
-            r"nextvit",
-            r"pvt_v2",
-            r"shvit",
-            r"swiftformer",
-            r"tiny_vit",
-            r"visformer",
-            r"vitamin",
-            r"xcit",
-        ),
-    ),
-)
-
-_TORCHVISION: _Rows = (
-    ("vit", (r"swin(?:_v2)?_[bst]", r"vit_[bhl]")),
-    (
-        "cnn",
-        (
-            r"alexnet",
-            r"convnext",
-            r"densenet",
-            r"efficientnet",
-            r"googlenet",
-            r"inception_v3",
-            r"mnasnet",
-            r"mobilenet_v[23]",
-            r"regnet_[xy]",
-            r"(?:wide_)?resnet",
-            r"resnext",
-            r"shufflenet_v2",
-            r"squeezenet",
-            r"vgg",
-        ),
-    ),
-    ("hybrid", (r"maxvit_t",)),
-)
-
-
-def _compiled(rows: _Rows, origin: str = "") -> list[tuple[Family, re.Pattern[str]]]:
-    return [(family, re.compile(rf"{origin}(?:{'|'.join(words)})(?![a-z])")) for family, words in rows]
-
-
-_TABLES = {"timm": _compiled(_TIMM, _TIMM_ORIGIN), "torchvision": _compiled(_TORCHVISION)}
+}
+_COMPILED = {
+    library: [
+        (family, re.compile(rf"{_TIMM_ORIGIN if library == 'timm' else ''}(?:{'|'.join(words.split())})(?![a-z])"))
+        for family, words in rows
+    ]
+    for library, rows in _TABLES.items()
+}
 
 
 def family_of(library: Library, name: str) -> Family | None:
-    """`vit`, `cnn` or `hybrid`; None where the model is outside the three or not in the tables.
+    """Return the family of a library's model, or None if it has none of the three or is not in the tables.
 
-    A tag of pretrained weights, as in `vit_base_patch16_224.augreg_in21k`, plays no part.
+    The tag of pretrained weights, as in `vit_base_patch16_224.augreg_in21k`, does not matter.
     """
     architecture = name.partition(".")[0]
-    return next((family for family, pattern in _TABLES[library] if pattern.match(architecture)), None)
+    return next((family for family, pattern in _COMPILED[library] if pattern.match(architecture)), None)
 
 
 def near_word(library: Library, name: str) -> str | None:
-    """The nearest of the words that known names begin with; None where none is near."""
+    """Return the word nearest to the start of a name among the words that known names begin with, if one is near."""
     first, second, *_ = (*name.partition(".")[0].split("_"), "")
-    words = _plain_words({"timm": _TIMM, "torchvision": _TORCHVISION}[library])
-    starts = (first.rstrip("0123456789"), f"{first}_{second}")
-    found = [word for start in starts for word in difflib.get_close_matches(start, words, n=1, cutoff=0.8)]
-    return found[0] if found else None
-
-
-def _plain_words(rows: _Rows) -> list[str]:
-    """The patterns without what may be left out, and up to where they leave something open."""
-    patterns = [pattern for _, words in rows for pattern in words]
-    plain = (re.sub(r"\(\?:[^()]*\)\??|.\?", "", pattern) for pattern in patterns)
-    return [word for word in (re.split(r"[\\\[]", text)[0].strip("_") for text in plain) if len(word) > 3]
+    expressions = " ".join(words for _, words in _TABLES[library])
+    # An expression as a plain word: without its optional parts, and cut where it leaves something open.
+    plain = re.sub(r"\(\?:[^()]*\)\??|\S\?", "", expressions).split()
+    words = [word for text in plain if len(word := re.split(r"[\\\[]", text)[0].strip("_")) > 3]
+    return nearest(first.rstrip("0123456789"), words, 0.8) or nearest(f"{first}_{second}", words, 0.8)

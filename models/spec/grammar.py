@@ -1,7 +1,7 @@
-"""The options of a model's name, `key=value,...`, to a dict and back.
+"""Turn the options of a model's name, `key=value,...`, into a dict and back.
 
-A value that is empty, holds `,`, `=` or `"`, or begins or ends with a blank stands in double quotes, where a
-backslash takes the next character as it is. Knows nothing of which options there are.
+A value stands in double quotes if it is empty, holds `,`, `=` or `"`, or begins or ends with a blank. Within quotes, a
+backslash takes the next character literally. This module does not know which options there are.
 """
 
 import re
@@ -14,7 +14,11 @@ _ITEM = re.compile(r'\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^",=]*)\s*(,|
 
 
 def parse_options(text: str) -> dict[str, str]:
-    """Keys and unquoted values; raises SpecError for an empty text, a key given twice or anything else."""
+    """Return keys and unquoted values.
+
+    Raises:
+        SpecError: the text is empty, gives a key twice, or does not follow the grammar.
+    """
     values: dict[str, str] = {}
     position, more = 0, True
     while more:
@@ -24,20 +28,14 @@ def parse_options(text: str) -> dict[str, str]:
         key, value, comma = item.groups()
         if key in values:
             raise SpecError(f"option {key!r} is given twice")
-        values[key] = _unquoted(value)
+        values[key] = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL) if value[:1] == '"' else value.strip()
         position, more = item.end(), comma == ","
     return values
 
 
 def format_options(values: Mapping[str, str]) -> str:
-    """The inverse of `parse_options`: sorted by key, quoted only where needed."""
+    """Return the text that `parse_options` reads back: sorted by key, quoted only if needed."""
     return ",".join(f"{key}={_quoted(value)}" for key, value in sorted(values.items()))
-
-
-def _unquoted(value: str) -> str:
-    if not value.startswith('"'):
-        return value.strip()
-    return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
 
 
 def _quoted(value: str) -> str:

@@ -1,5 +1,19 @@
-"""The error for what a user gets wrong about a model."""
+"""The error for a user's mistake about a model, and the hint at the nearest known name."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class SpecError(ValueError):
-    """What was asked of a model is wrong; the message says what was given and what is allowed."""
+    """Report a wrong request for a model. The message says what was given and what is allowed."""
+
+
+def nearest(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name most similar to the given one, or None if no name reaches the cutoff, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(given, list(known), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a hint such as `, did you mean resnet18?`, or nothing if no known name is near."""
+    name = nearest(given, known)
+    return f", did you mean {name}?" if name else ""

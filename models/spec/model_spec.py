@@ -1,38 +1,34 @@
-"""A model's full name: `[timm:|torchvision:]preset[/patch][:key=value,...]`, as in `vit_tiny/16:stride=8,padding=4`.
+"""Parse a model's full name: `[timm:|torchvision:]preset[/patch][:key=value,...]`, as in `vit_tiny/16:stride=8`.
 
-Owns what such a name means and what each preset accepts. The same string stands in suite files, tables, the command
-line and code; `str(spec)` is its canonical form: options sorted, defaults left out. Imports no torch, so that
-planning and reporting don't either: whether timm or torchvision has a model of a name shows when it is built.
+This module owns what such a name means and what each preset accepts. The same string stands in suite files, tables,
+the command line and code. `str(spec)` is its canonical form: options sorted, defaults left out. Imports no torch, so
+that planning and reporting need none; whether timm or torchvision has a model of a name shows when it is built.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
-from models.spec.families import family_of
+from models.spec.families import FAMILIES, Family, Library, family_of
 from models.spec.grammar import format_options, parse_options
-from models.spec.model_error import SpecError
-from models.spec.options import Choice, Chosen, FilePath, Flag, Option, OptionValue, text_of
-from models.spec.presets import FAMILIES, PRESETS, Convolutions, Family, Patch, Preset
+from models.spec.model_error import SpecError, nearest
+from models.spec.options import CONVOLUTIONAL_TOKENIZERS, Choice, FilePath, Flag, Option, OptionValue, text_of
+from models.spec.presets import PRESETS, Convolutions, Patch, Preset
 from models.spec.rules import check_rules
 from models.spec.sizes import EncoderSize, ExternalSize
 
 __all__ = ["ModelSpec", "SpecError", "known_models", "parse_spec"]
 
-Library = Literal["timm", "torchvision"]
-LIBRARIES: tuple[Library, ...] = ("timm", "torchvision")
-
-CONVOLUTIONAL_TOKENIZERS = ("conv-stem", "conv-tokenizer")
+_NAME = re.compile(r"(?:(timm|torchvision):)?([^:]*)(?::(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model, fully specified. Made by `parse_spec`, which keeps only options that aren't defaults."""
+    """One model, fully specified. `parse_spec` makes it, and keeps only options that aren't defaults."""
 
     preset: str
-    """Its name; for a model of timm or torchvision with that library before it, `timm:resnet18`."""
+    """The preset's name; for a model of timm or torchvision it begins with the library, `timm:resnet18`."""
     patch: Patch | None
     options: tuple[tuple[str, OptionValue], ...]
 
@@ -43,18 +39,23 @@ class ModelSpec:
 
     @property
     def kind(self) -> Preset:
-        """What the preset is: its size, and the options that it takes."""
+        """Return the preset: its size, and the options that it takes."""
         return _preset(self.preset)
 
     @property
     def library(self) -> Library | None:
-        """Where the model comes from, if it is not one of ours."""
+        """Return the library that the model comes from, or None if it is one of ours."""
         library, colon, _ = self.preset.partition(":")
         return cast(Library, library) if colon else None
 
     @property
+    def library_name(self) -> str:
+        """Return the model's name in its library."""
+        return self.preset.partition(":")[2]
+
+    @property
     def family(self) -> Family:
-        """`vit`, `cnn` or `hybrid`. A ViT whose tokens come from convolutions is a hybrid."""
+        """Return the family. A ViT whose tokens come from convolutions is a hybrid."""
         if self.library is not None:
             return cast(Family, self.option("family"))
         is_vit = isinstance(self.kind.size, EncoderSize)
@@ -62,49 +63,52 @@ class ModelSpec:
 
     @property
     def has_external_weights(self) -> bool:
-        """Whether its weights come from outside the suite: published ones, or a file."""
+        """Return whether its weights come from outside the suite: published ones, or a file."""
         return self.library is not None and bool(self.option("pretrained") or self.option("weights"))
 
     def option(self, name: str) -> OptionValue:
-        """The option's value, its default included; KeyError where the preset has no such option."""
+        """Return an option's value, or its default.
+
+        Raises:
+            KeyError: the preset has no such option.
+        """
         given = dict(self.options)
-        return given[name] if name in given else self._option(name).default_for(self._chosen(given))
+        return given[name] if name in given else _options(self.kind)[name].default_for(self.patch, given)
 
     def number(self, name: str) -> int:
-        """The value of an option that is a whole number."""
+        """Return the value of an option that is a whole number."""
         value = self.option(name)
         assert isinstance(value, int), f"{name} is no whole number"
         return value
 
     def fraction(self, name: str) -> float:
-        """The value of an option that is a number from 0 to 1."""
+        """Return the value of an option that is a number from 0 to 1."""
         value = self.option(name)
         assert isinstance(value, float), f"{name} is no fraction"
         return value
 
     def without(self, *names: str) -> "ModelSpec":
-        """The same model with these options at their defaults."""
+        """Return the same model with these options at their defaults."""
         return ModelSpec(self.preset, self.patch, tuple(item for item in self.options if item[0] not in names))
-
-    def _option(self, name: str) -> Option:
-        return {option.name: option for option in self.kind.options}[name]
-
-    def _chosen(self, given: Mapping[str, OptionValue]) -> Chosen:
-        return Chosen(self.preset, self.patch, given)
 
 
 def parse_spec(text: str) -> ModelSpec:
-    """The spec that `text` names; raises SpecError, listing what is known, where it names none."""
-    library, name, option_text = _split(text.strip())
-    preset_name, slash, patch_text = name.partition("/")
-    full_name = f"{library}:{preset_name}" if library else preset_name
-    if library is None and preset_name not in PRESETS:
-        raise SpecError(_unknown("model", text, preset_name, known_models()))
+    """Return the spec that a text names.
+
+    Raises:
+        SpecError: the text names no model. The message lists what is known.
+    """
+    parts = _NAME.fullmatch(text.strip())
+    assert parts is not None, "the pattern matches every text"
+    library, (name, slash, patch_text) = parts[1], parts[2].partition("/")
+    if library is None and name not in PRESETS:
+        raise SpecError(_unknown("model", text, name, known_models()))
     try:
-        if not preset_name:
+        if not name:
             raise SpecError(f"a model's name is missing after {library}:, as in {library}:resnet18")
-        patch = _parse_patch(preset_name, _preset(full_name), patch_text if slash else None)
-        given = {} if option_text is None else parse_options(option_text)
+        full_name = f"{library}:{name}" if library else name
+        patch = _parse_patch(name, _preset(full_name), patch_text if slash else None)
+        given = {} if parts[3] is None else parse_options(parts[3])
         spec = _with_values(full_name, patch, given)
         check_rules(spec, frozenset(given))
     except SpecError as error:
@@ -113,26 +117,16 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def known_models() -> list[str]:
-    """Every preset as a user would write it, with its customary patch."""
+    """Return every preset as a user would write it, with its customary patch."""
     return [name if preset.patch is None else f"{name}/{preset.patch}" for name, preset in PRESETS.items()]
 
 
-def _split(text: str) -> tuple[Library | None, str, str | None]:
-    """The library, if one is named; the preset with its patch; the options' text, if there is a colon before it."""
-    for library in LIBRARIES:
-        if text.startswith(f"{library}:"):
-            name, colon, options = text.removeprefix(f"{library}:").partition(":")
-            return library, name, options if colon else None
-    name, colon, options = text.partition(":")
-    return None, name, options if colon else None
-
-
 def _preset(name: str) -> Preset:
-    """The preset of a name; for a model of another library one that holds what we know of it beforehand."""
-    library, colon, outside_name = name.partition(":")
+    """Return the preset of a name; for a model of another library, one with what a name alone can tell."""
+    library, colon, external_name = name.partition(":")
     if not colon:
         return PRESETS[name]
-    family = family_of(cast(Library, library), outside_name)
+    family = family_of(cast(Library, library), external_name)
     options = (
         Option("family", family or "", Choice(FAMILIES)),
         Option("pretrained", False, Flag()),
@@ -142,12 +136,16 @@ def _preset(name: str) -> Preset:
     return Preset(family or "vit", ExternalSize(), options=options)
 
 
+def _options(preset: Preset) -> dict[str, Option]:
+    return {option.name: option for option in preset.options}
+
+
 def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:
-    by_stem = {item.partition("/")[0]: item for item in known}
-    close = difflib.get_close_matches(name, by_stem, n=1)
-    hint = f"did you mean {by_stem[close[0]]}? " if close else ""
+    names = {item.partition("/")[0]: item for item in known}
+    near = nearest(name, names)
+    hint = f"did you mean {names[near]}? " if near else ""
     more = "; timm:NAME and torchvision:NAME take any of theirs" if kind == "model" else ""
-    return f"unknown {kind} {given!r}; {hint}known: {', '.join(by_stem.values()) or 'none'}{more}"
+    return f"unknown {kind} {given!r}; {hint}known: {', '.join(names.values()) or 'none'}{more}"
 
 
 def _parse_patch(name: str, preset: Preset, text: str | None) -> Patch | None:
@@ -163,22 +161,21 @@ def _parse_patch(name: str, preset: Preset, text: str | None) -> Patch | None:
 
 
 def _parse_convolutions(name: str, customary: Convolutions, text: str | None) -> Convolutions:
-    found = re.fullmatch(r"([3579])x([1-4])", text or "")
-    if found is None:
+    parts = re.fullmatch(r"([3579])x([1-4])", text or "")
+    if parts is None:
         raise SpecError(
             f"{name} needs the kernel and the number of its tokenizer's convolutions, as in {name}/{customary}; "
             "kernels may be 3, 5, 7 or 9 pixels, and there may be 1 to 4"
         )
-    return Convolutions(int(found[1]), int(found[2]))
+    return Convolutions(int(parts[1]), int(parts[2]))
 
 
 def _with_values(name: str, patch: Patch | None, given: Mapping[str, str]) -> ModelSpec:
-    """The spec with the values that aren't defaults, sorted by name."""
-    options = {option.name: option for option in _preset(name).options}
+    """Return the spec with the values that aren't defaults, sorted by name."""
+    options = _options(_preset(name))
     for key in given:
         if key not in options:
             raise SpecError(_unknown("option", key, key, options))
     values = {key: options[key].parse(text) for key, text in given.items()}
-    chosen = Chosen(name, patch, values)
-    kept = sorted((key, value) for key, value in values.items() if value != options[key].default_for(chosen))
-    return ModelSpec(name, patch, tuple(kept))
+    changed = sorted((key, value) for key, value in values.items() if value != options[key].default_for(patch, values))
+    return ModelSpec(name, patch, tuple(changed))

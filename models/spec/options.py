@@ -1,10 +1,9 @@
-"""The options that presets take after `:`, their values and their defaults; plain data, without torch.
+"""Describe the options that presets take after `:`, with their values and defaults. Plain data, without torch.
 
-A default may depend on the rest of the name: the stride is the patch size where none is given, and each positional
-encoding has a customary place.
+A default may depend on the rest of the name. Without `stride=`, the stride is the patch size; each positional encoding
+has a customary place.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,19 +11,24 @@ from dataclasses import dataclass
 from models.spec.model_error import SpecError
 
 OptionValue = str | int | float | bool
+Default = Callable[[object, Mapping[str, OptionValue]], OptionValue]
+"""Compute a default from the patch and the options that a name gives."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words."""
+    """One of several words."""
 
     words: tuple[str, ...]
 
-    def parse(self, text: str) -> OptionValue | None:
-        return text if text in self.words else None
-
+    @property
     def allowed(self) -> str:
+        """Return the words in one line."""
         return " | ".join(self.words)
+
+    def parse(self, text: str) -> OptionValue | None:
+        """Return the word, or None if it is not one of them."""
+        return text if text in self.words else None
 
 
 @dataclass(frozen=True)
@@ -34,70 +38,57 @@ class Whole:
     minimum: int
     maximum: int = 9999
 
+    @property
+    def allowed(self) -> str:
+        """Return the range in words."""
+        return f"a whole number from {self.minimum} to {self.maximum}"
+
     def parse(self, text: str) -> OptionValue | None:
+        """Return the number, or None if it is not a whole number in the range."""
         is_number = re.fullmatch(r"[0-9]{1,9}", text)
         return int(text) if is_number and self.minimum <= int(text) <= self.maximum else None
-
-    def allowed(self) -> str:
-        return f"a whole number from {self.minimum} to {self.maximum}"
 
 
 @dataclass(frozen=True)
 class Fraction:
-    """A number from 0 to less than 1."""
+    """A number from 0 to 1; 1 itself only if `with_one`."""
+
+    with_one: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """Return the range in words."""
+        return f"a number from 0 to {'' if self.with_one else 'less than '}1"
 
     def parse(self, text: str) -> OptionValue | None:
+        """Return the number, or None if it is not in the range."""
         try:
             value = float(text)
         except ValueError:
             return None
-        return value if math.isfinite(value) and 0 <= value < 1 else None
-
-    def allowed(self) -> str:
-        return "a number from 0 to less than 1"
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A number from 0 to 1."""
-
-    def parse(self, text: str) -> OptionValue | None:
-        value = Fraction().parse(text)
-        return 1.0 if value is None and re.fullmatch(r"1(\.0*)?", text) else value
-
-    def allowed(self) -> str:
-        return "a number from 0 to 1"
+        return value if 0 <= value < 1 or (self.with_one and value == 1) else None
 
 
 @dataclass(frozen=True)
 class Flag:
     """True or false."""
 
-    def parse(self, text: str) -> OptionValue | None:
-        return {"true": True, "false": False}.get(text)
+    allowed: str = "true | false"
 
-    def allowed(self) -> str:
-        return "true | false"
+    def parse(self, text: str) -> OptionValue | None:
+        """Return the truth value, or None if the text is neither `true` nor `false`."""
+        return {"true": True, "false": False}.get(text)
 
 
 @dataclass(frozen=True)
 class FilePath:
-    """A file of weights."""
+    """The path of a file of weights."""
+
+    allowed: str = "the path of a .safetensors file, which holds weights and no code"
 
     def parse(self, text: str) -> OptionValue | None:
+        """Return the path, or None if it does not end with `.safetensors`."""
         return text if text.endswith(".safetensors") else None
-
-    def allowed(self) -> str:
-        return "the path of a .safetensors file, which holds weights and no code"
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What a name says before defaults are filled in: what a default may depend on."""
-
-    preset: str
-    patch: object
-    options: Mapping[str, OptionValue]
 
 
 @dataclass(frozen=True)
@@ -105,62 +96,67 @@ class Option:
     """One `key=value` that a preset takes; its default is a value, or follows from the rest of the name."""
 
     name: str
-    default: OptionValue | Callable[[Chosen], OptionValue]
-    values: Choice | Whole | Fraction | Factor | Flag | FilePath
+    default: OptionValue | Default
+    values: Choice | Whole | Fraction | Flag | FilePath
 
-    def default_for(self, chosen: Chosen) -> OptionValue:
-        """The value where none is given."""
-        return self.default(chosen) if callable(self.default) else self.default
+    def default_for(self, patch: object, given: Mapping[str, OptionValue]) -> OptionValue:
+        """Return the default in a name with this patch and these options."""
+        return self.default(patch, given) if callable(self.default) else self.default
 
     def parse(self, text: str) -> OptionValue:
-        """The value that `text` stands for; raises SpecError, saying what is allowed."""
+        """Return the value that the text stands for.
+
+        Raises:
+            SpecError: the value is not allowed. The message says what is.
+        """
         value = self.values.parse(text)
         if value is None:
-            raise SpecError(f"{self.name}={text!r} is not allowed; {self.name} may be {self.values.allowed()}")
+            raise SpecError(f"{self.name}={text!r} is not allowed; {self.name} may be {self.values.allowed}")
         return value
 
 
 def text_of(value: OptionValue) -> str:
-    """The value as it stands in a name."""
+    """Return a value as it stands in a name."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-POSITIONS = (
-    "none",
-    "learned-1d",
-    "learned-2d",
-    "sincos-1d",
-    "sincos-2d",
-    "relative",
-    "rope-2d",
-    "conditional",
-)
-PLACES = ("input", "after-first-layer", "every-layer", "every-layer-shared")
+POSITIONS = ("none", "learned-1d", "learned-2d", "sincos-1d", "sincos-2d", "relative", "rope-2d", "conditional")
 TOKENIZERS = ("linear", "conv-stem", "conv-tokenizer", "shifted")
+CONVOLUTIONAL_TOKENIZERS = ("conv-stem", "conv-tokenizer")
 POOLINGS = ("cls", "gap", "map", "seq")
 
-CUSTOMARY_PLACE = {"relative": "every-layer", "rope-2d": "every-layer-shared", "conditional": "after-first-layer"}
-"""Where an encoding stands in the paper that introduced it; the others are added to the input."""
+POSITION_PLACES = ("input", "after-first-layer", "every-layer", "every-layer-shared")
+PLACES_OF_POSITION: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "learned-1d": ("input", "every-layer", "every-layer-shared"),
+    "learned-2d": ("input", "every-layer", "every-layer-shared"),
+    "sincos-1d": ("input", "every-layer-shared"),
+    "sincos-2d": ("input", "every-layer-shared"),
+    "relative": ("every-layer", "every-layer-shared"),
+    "rope-2d": ("every-layer-shared",),
+    "conditional": ("after-first-layer", "input", "every-layer", "every-layer-shared"),
+}
+"""Where an encoding may stand. The first place is the default: that of the paper that introduced the encoding."""
 
 
-def _patch_size(chosen: Chosen) -> OptionValue:
-    assert isinstance(chosen.patch, int), "only presets with a patch size have options that default to it"
-    return chosen.patch
+def _customary_place(patch: object, given: Mapping[str, OptionValue]) -> OptionValue:
+    return next(iter(PLACES_OF_POSITION[str(given.get("pos", "learned-1d"))]), "input")
 
 
-def _customary_place(chosen: Chosen) -> OptionValue:
-    return CUSTOMARY_PLACE.get(str(chosen.options.get("pos", "learned-1d")), "input")
+def _patch_size(patch: object, given: Mapping[str, OptionValue]) -> OptionValue:
+    assert isinstance(patch, int), "only presets with a patch size have options that default to it"
+    return patch
 
 
 def encoder_options(depth: int, pool: str = "cls") -> tuple[Option, ...]:
-    """What every Transformer encoder takes, whatever makes its tokens."""
+    """Return the options that every Transformer encoder takes, whatever makes its tokens."""
     return (
         Option("depth", depth, Whole(minimum=1, maximum=200)),
         Option("drop_path", 0.0, Fraction()),
-        Option("layer_scale", 0.0, Factor()),
+        Option("layer_scale", 0.0, Fraction(with_one=True)),
         Option("pool", pool, Choice(POOLINGS)),
         Option("pos", "learned-1d", Choice(POSITIONS)),
-        Option("pos_at", _customary_place, Choice(PLACES)),
+        Option("pos_at", _customary_place, Choice(POSITION_PLACES)),
         Option("registers", 0, Whole(minimum=0, maximum=999)),
     )
 

@@ -1,34 +1,40 @@
-"""The presets: which models there are, how large they are and which options each takes.
+"""List the presets: which models there are, how large they are and which options each takes.
 
-Plain data, so that planning and reporting read it without torch. ViTs: tiny to huge as in Dosovitskiy et al. 2021
-(arXiv 2010.11929) and Touvron et al. 2021 (arXiv 2012.12877), lite7 as in Hassani et al. 2021 (arXiv 2104.05704);
-pico and nano are ours, for CPUs. Each ViT has members of the other families within 20 % of its parameters, or of its
-multiply-accumulates (`models.spec.size_classes`); the convolutional presets at 32 pixels are cut to that.
+Plain data, so that planning and reporting read it without torch. Sources of the sizes:
+
+- ViTs, tiny to huge: Dosovitskiy et al. 2021 (arXiv 2010.11929) and Touvron et al. 2021 (arXiv 2012.12877).
+- `vit_lite7` and `cct_*`: Hassani et al. 2021 (arXiv 2104.05704).
+- `bit_resnet50` to `152x2`: Kolesnikov et al. 2020 (arXiv 1912.11370). `resnet*`: He et al. 2016 (arXiv 1512.03385).
+- `convnext_*`: Liu et al. 2022 (arXiv 2201.03545). `convnextv2_huge`: Woo et al. 2023 (arXiv 2301.00808).
+- `botnet50`: Srinivas et al. 2021 (arXiv 2101.11605). `coatnet_*`: Dai et al. 2021 (arXiv 2106.04803).
+- `maxvit_tiny`: Tu et al. 2022 (arXiv 2204.01697).
+- The sizes pico and nano, and the convolutional presets for 32 pixels, are ours, for CPUs.
+
+Each ViT has members of the other families within 20 % of its parameters, or of its multiply-accumulates
+(`models.spec.size_classes`). Our convolutional presets have the sizes that make it so.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
+from models.spec.families import Family
 from models.spec.options import STEM, TOKENIZER_OPTIONS, Option, encoder_options
 from models.spec.sizes import (
     BotNetSize,
     CompactSize,
+    ConvNextSize,
     EncoderSize,
     HybridSize,
+    InterleavedSize,
     PaperTrunkSize,
     ResNetSize,
     Size,
-    TimmSize,
     TrunkSize,
 )
-
-Family = Literal["vit", "cnn", "hybrid"]
-FAMILIES: tuple[Family, ...] = ("vit", "cnn", "hybrid")
 
 
 @dataclass(frozen=True)
 class Convolutions:
-    """A convolutional tokenizer, `3x1`: the kernel's pixels a side, and how many convolutions with a pool each."""
+    """A convolutional tokenizer, such as `3x1`: the side of the kernel in pixels, and the number of convolutions."""
 
     kernel: int
     layers: int
@@ -38,22 +44,22 @@ class Convolutions:
 
     @property
     def stride(self) -> int:
-        """Of one convolution: 1 up to 5x5, 2 at 7x7, as the authors' code chooses it."""
+        """Return the stride of one convolution: 1 up to 5x5, 2 at 7x7, as in the authors' code."""
         return max(1, self.kernel // 2 - 1)
 
     @property
     def pixels(self) -> int:
-        """Pixels of the image per token, a side: each convolution is followed by a pool of stride 2."""
+        """Return the pixels of an image side per token: a pool of stride 2 follows each convolution."""
         return int((2 * self.stride) ** self.layers)
 
 
 Patch = int | Convolutions
-"""What stands behind the slash: pixels a token, or the convolutions that make one."""
+"""What follows the slash in a name: the pixels per token, or the convolutions that make one."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named point of a family; `patch` is the one listed (None: the preset takes none)."""
+    """A named member of a family. `patch` is the one that `bench models` lists, or None if the preset takes none."""
 
     family: Family
     size: Size
@@ -103,7 +109,7 @@ _BIT_TINY = TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
 
 
 def _bit(depths: tuple[int, int, int, int], factor: int = 1) -> Preset:
-    """A BiT-R of the paper: `factor` times the width."""
+    """Return a BiT-R of the paper, `factor` times as wide."""
     widths = tuple(width * factor for width in (256, 512, 1024, 2048))
     return Preset("cnn", TrunkSize(depths, widths, (1, 2, 2, 2), 64 * factor, 7, 2, stem_pool=True))
 
@@ -113,7 +119,11 @@ def _resnet(depths: tuple[int, int, int, int], *, bottleneck: bool) -> Preset:
 
 
 def _convnext(architecture: str) -> Preset:
-    return Preset("cnn", TimmSize(architecture, stride=32), options=(STEM,))
+    return Preset("cnn", ConvNextSize(architecture), options=(STEM,))
+
+
+def _interleaved(architecture: str) -> Preset:
+    return Preset("hybrid", InterleavedSize(architecture), options=(STEM,))
 
 
 _CNNS = {
@@ -159,9 +169,9 @@ _HYBRIDS = {
     "cct_7": _compact(Convolutions(3, 1), _LITE7),
     "cct_14": _compact(Convolutions(7, 2), _compact_encoder(width=384, depth=14, heads=6, mlp_ratio=3)),
     "botnet50": Preset("hybrid", BotNetSize((3, 4, 6, 3)), options=(STEM,)),
-    "coatnet_0": Preset("hybrid", TimmSize("coatnet_0_224", stride=32), options=(STEM,)),
-    "coatnet_5": Preset("hybrid", TimmSize("coatnet_5_224", stride=32), options=(STEM,)),
-    "maxvit_tiny": Preset("hybrid", TimmSize("maxvit_tiny_tf_224", stride=32), options=(STEM,)),
+    "coatnet_0": _interleaved("coatnet_0_224"),
+    "coatnet_5": _interleaved("coatnet_5_224"),
+    "maxvit_tiny": _interleaved("maxvit_tiny_tf_224"),
 }
 
 PRESETS: dict[str, Preset] = _VITS | _CNNS | _HYBRIDS

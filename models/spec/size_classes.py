@@ -1,16 +1,16 @@
-"""Size classes: which members of the families are of one size, so that a difference between them is not one of size.
+"""Decide which members of the families are of one size, so that a difference between them is not one of size.
 
-A class is named after a ViT: models within 20 % of its parameters, or, by the other measure, of its
+A class is named after a ViT. It holds the models within 20 % of its parameters, or, by the other measure, of its
 multiply-accumulates. No pair is alike in both: the literature's, ResNet-50 and ViT-S/16, differ by +16 % in parameters
-and by -11 % in multiply-accumulates. Where there is no ViT, a CNN and a hybrid are of one size where the larger is at
-most 20 % above the smaller. Imports no torch.
+and by -11 % in multiply-accumulates. Without a ViT, a CNN and a hybrid are of one size if the larger is at most 20 %
+above the smaller. Imports no torch.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from models.spec.presets import FAMILIES, Family
+from models.spec.families import FAMILIES, Family
 
 TOLERANCE = 0.2
 
@@ -19,7 +19,7 @@ Measure = Literal["parameters", "macs"]
 
 @dataclass(frozen=True)
 class Sized:
-    """A model's family and its size by one measure."""
+    """A model's family, and its size by one measure."""
 
     model: str
     family: Family
@@ -35,35 +35,35 @@ class Unmatched:
 
     @property
     def difference(self) -> float:
-        """How much larger the nearest is, as a share of the ViT's size, or of the smaller where neither is one."""
+        """Return how much larger the nearest is, as a share of the ViT's size, or of the smaller one without a ViT."""
         return _difference(self.one, self.nearest)
 
 
 def size_class(size: int, vits: Mapping[str, int]) -> str | None:
-    """The ViT within 20 % of whose size this is, the nearest if there are several; None where there is none.
+    """Return the nearest ViT within 20 % of a size, or None if there is none.
 
     Args:
-        size: by either measure.
-        vits: the sizes of the ViTs, by the same measure and under the same conditions.
+        size: The size of a model, by either measure.
+        vits: The sizes of the ViTs, by the same measure and under the same conditions.
     """
-    near = {name: abs(size / anchor - 1) for name, anchor in vits.items() if anchor}
-    within = {name: distance for name, distance in near.items() if distance <= TOLERANCE}
-    return min(within, key=within.__getitem__) if within else None
+    distances = {name: abs(size / anchor - 1) for name, anchor in vits.items() if anchor}
+    nearest = min(distances, key=distances.__getitem__, default=None)
+    return nearest if nearest is not None and distances[nearest] <= TOLERANCE else None
 
 
 def unmatched(models: list[Sized]) -> list[Unmatched]:
-    """Every model that lacks a partner of its size: a ViT in each family of the others, another in the ViTs."""
+    """Return every model that lacks a partner: a ViT in each family of the others, another model among the ViTs."""
     has_vit = any(model.family == "vit" for model in models)
-    found = []
-    for one in models:
+    lacking = []
+    for model in models:
         for family in FAMILIES:
-            if family == one.family or (has_vit and "vit" not in (family, one.family)):
+            if family == model.family or (has_vit and "vit" not in (family, model.family)):
                 continue
-            others = [other for other in models if other.family == family]
-            nearest = min(others, key=lambda other: abs(_difference(one, other)), default=None)
-            if nearest is not None and abs(_difference(one, nearest)) > TOLERANCE:
-                found.append(Unmatched(one, nearest))
-    return found
+            candidates = [(abs(_difference(model, other)), other) for other in models if other.family == family]
+            distance, nearest = min(candidates, key=lambda candidate: candidate[0], default=(0.0, model))
+            if distance > TOLERANCE:
+                lacking.append(Unmatched(model, nearest))
+    return lacking
 
 
 def _difference(one: Sized, other: Sized) -> float:

@@ -1,7 +1,10 @@
-"""How large the presets are, as plain data, so that planning and reporting read it without torch."""
+"""Describe how large the presets are, as plain data, so that planning and reporting read it without torch."""
 
 from dataclasses import dataclass
 from math import prod
+
+PIXELS_PER_CELL = 32
+"""Pixels of an image side per cell of the last feature map of a network with five halvings: all but our small ones."""
 
 
 @dataclass(frozen=True)
@@ -20,23 +23,25 @@ class EncoderSize:
 
 @dataclass(frozen=True)
 class TrunkSize:
-    """A BiT ResNet without its head; `depths`, `widths` and `strides` count blocks, output channels and
-    the pixels a step of the first block, per stage.
-    """
+    """A BiT ResNet without its head."""
 
     depths: tuple[int, ...]
+    """Blocks per stage."""
     widths: tuple[int, ...]
+    """Output channels per stage."""
     strides: tuple[int, ...]
+    """Pixels per step of the first block of each stage."""
     stem_width: int
     stem_kernel: int = 3
     stem_stride: int = 1
-    stem_pool: bool = False  # a 3x3 maximum of stride 2 after the stem's convolution
+    stem_pool: bool = False
+    """Whether a 3x3 maximum of stride 2 follows the convolution of the stem."""
     norm_groups: int = 32
     bottleneck_ratio: float = 0.25
 
     @property
     def stride(self) -> int:
-        """Pixels of the image per step of the last feature map."""
+        """Return the pixels of an image side per step of the last feature map."""
         return prod(self.strides, start=self.stem_stride * (2 if self.stem_pool else 1))
 
 
@@ -48,7 +53,7 @@ class PaperTrunkSize:
 
     @property
     def stride(self) -> int:
-        """Pixels of the image per step of the last feature map: 4 after the stem, doubled by each later stage."""
+        """Return the pixels of an image side per step of the last map: 4 after the stem, doubled per later stage."""
         return int(2 ** (1 + len(self.depths)))
 
 
@@ -62,7 +67,7 @@ class HybridSize:
 
 @dataclass(frozen=True)
 class CompactSize:
-    """A Compact Convolutional Transformer: a convolutional tokenizer before an encoder, sequence pooling behind."""
+    """A Compact Convolutional Transformer: convolutional tokenizer, encoder, sequence pooling."""
 
     encoder: EncoderSize
 
@@ -77,28 +82,34 @@ class ResNetSize:
 
 @dataclass(frozen=True)
 class BotNetSize:
-    """A ResNet of bottleneck blocks, of which those of the last stage attend in place of their 3x3 convolution."""
+    """A ResNet of bottleneck blocks; those of the last stage attend instead of their 3x3 convolution."""
 
     depths: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class TimmSize:
-    """An architecture that timm has, under its name there."""
+    """An architecture of timm, by its name there."""
 
     architecture: str
-    stride: int
-    """Pixels of the image per step of the last feature map."""
     depths: tuple[int, ...] | None = None
-    """Blocks per stage, where they are not the architecture's own."""
+    """Blocks per stage, unless they are the architecture's own."""
+
+
+class ConvNextSize(TimmSize):
+    """A ConvNeXt or a ConvNeXt V2."""
+
+
+class InterleavedSize(TimmSize):
+    """A CoAtNet or a MaxViT: attention in some stages, or in each block."""
 
 
 @dataclass(frozen=True)
 class OwnSize:
-    """A network whose builder knows the rest: `docs/adding-a-model.md`."""
+    """A network whose builder knows the rest: see `docs/adding-a-model.md`."""
 
     stride: int = 1
-    """The least pixels of an image that it takes."""
+    """The smallest image side that it takes, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -106,4 +117,6 @@ class ExternalSize:
     """Any classifier of timm or torchvision: its size is known once it is built."""
 
 
-Size = EncoderSize | TrunkSize | HybridSize | CompactSize | ResNetSize | BotNetSize | TimmSize | OwnSize | ExternalSize
+ConvolutionalSize = TrunkSize | ResNetSize | ConvNextSize
+MixedSize = HybridSize | CompactSize | BotNetSize | InterleavedSize
+Size = EncoderSize | ConvolutionalSize | MixedSize | OwnSize | ExternalSize

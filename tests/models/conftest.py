@@ -10,9 +10,8 @@ import torch
 import models
 from models.counts import count_parameters
 from models.spec.geometry import num_tokens
-from models.spec.options import POOLINGS, POSITIONS, TOKENIZERS
+from models.spec.options import PLACES_OF_POSITION, POOLINGS, TOKENIZERS
 from models.spec.presets import PRESETS
-from models.spec.rules import places_of
 from models.spec.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
 
 LARGE, HUGE = 8_000_000, 90_000_000
@@ -26,7 +25,7 @@ NARROWER = {
 """Architectures of timm that are huge, and what has the same blocks."""
 
 OPTIONED = [
-    *(f"vit_pico/8:pos={pos},pos_at={place}" for pos in POSITIONS for place in places_of(pos)),
+    *(f"vit_pico/8:pos={pos},pos_at={place}" for pos, places in PLACES_OF_POSITION.items() for place in places),
     "vit_pico/8:pos=none",
     *(f"vit_pico/8:tokenizer={tokenizer}" for tokenizer in TOKENIZERS),
     *(f"vit_pico/8:pool={pool}" for pool in POOLINGS),

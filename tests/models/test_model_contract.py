@@ -58,7 +58,7 @@ def dead(model: nn.Module) -> list[str]:
 
 
 def test_every_preset_has_a_builder() -> None:
-    assert BUILDERS.keys() == PRESETS.keys()
+    assert not [name for name, preset in PRESETS.items() if not {name, type(preset.size)} & BUILDERS.keys()]
 
 
 def test_a_gradient_reaches_every_parameter(member: Member, model: models.Classifier) -> None:

@@ -11,13 +11,13 @@ import models
 from models.layers.attention import Attention
 from models.layers.patches import LinearPatches
 from models.layers.position import Position
-from models.spec.rules import places_of
+from models.spec.options import PLACES_OF_POSITION
 from models.vit import Block
 
 POSITIONS = [
     f"pos={pos},pos_at={place}"
     for pos in ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d", "relative", "rope-2d", "conditional")
-    for place in places_of(pos)
+    for place in PLACES_OF_POSITION[pos]
 ]
 TIMM_VITS = [
     ("vit_tiny/16", "vit_tiny_patch16_224"),

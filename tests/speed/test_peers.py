@@ -18,10 +18,10 @@ from bench.training.compute import compute_on
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
 from models.counts import count_network, count_parameters, num_parameters
-from models.external.regularisation import draws
+from models.external.regularisation import random_operations
 from models.shapes import shapes_only
+from models.spec.families import Library
 from models.spec.geometry import check
-from models.spec.model_spec import Library
 from tests.benchmarks.support.tasks import go_on
 
 BOTH, TIMM, TORCHVISION = ("timm", "torchvision"), ("timm",), ("torchvision",)
@@ -239,7 +239,7 @@ def test_a_peer_draws_nothing_in_training(spec: str, library: Library) -> None:
     image_size = image_size_of(spec)
     with torch.device("meta"):
         peer = build_peer(spec, library, num_classes=7, image_size=image_size)
-        drawn = draws(peer, torch.empty(2, 3, image_size, image_size))
+        drawn = random_operations(peer, torch.empty(2, 3, image_size, image_size))
     assert bool(drawn) == ("drop_path" in spec), drawn
 
 

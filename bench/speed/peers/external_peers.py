@@ -5,8 +5,9 @@ from torch import nn
 from bench.speed.peers.matching import TIMM_TO_TORCHVISION, outside_name
 from models.external.regularisation import switch_off
 from models.external.weights_source import adapter_of, reason
+from models.spec.families import Library
 from models.spec.model_error import SpecError
-from models.spec.model_spec import Library, ModelSpec
+from models.spec.model_spec import ModelSpec
 
 _TORCHVISION_TO_TIMM = {theirs: timm for timm, theirs in TIMM_TO_TORCHVISION.items()}
 

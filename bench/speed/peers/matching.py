@@ -11,10 +11,10 @@ from functools import cache
 from math import log
 from typing import TYPE_CHECKING
 
-from models.external.weights_source import name_of
+from models.spec.families import LIBRARIES, Library
 from models.spec.geometry import check
 from models.spec.model_error import SpecError
-from models.spec.model_spec import LIBRARIES, Library, ModelSpec, parse_spec
+from models.spec.model_spec import ModelSpec, parse_spec
 from models.spec.presets import PRESETS
 from models.spec.sizes import EncoderSize, ExternalSize, HybridSize, ResNetSize, TimmSize, TrunkSize
 
@@ -97,7 +97,7 @@ def reference_of(models: Sequence[str], image_size: int) -> str:
 
 def outside_name(spec: ModelSpec) -> str:
     """The architecture's, without the tag of its weights."""
-    return name_of(spec).partition(".")[0]
+    return spec.library_name.partition(".")[0]
 
 
 def _build(spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> "nn.Module":

@@ -186,14 +186,14 @@ def test_dropout_of_whatever_kind_is_found_and_switched_off(device: str) -> None
     network = Drawing().to(device)
     images = torch.ones(2, 3, 2, 2, device=device)
     before = network.norm.running_mean.clone()
-    assert regularisation.draws(network, images)
+    assert regularisation.random_operations(network, images)
     regularisation.switch_off(network)
-    assert regularisation.draws(network, images) == []
+    assert regularisation.random_operations(network, images) == []
     assert network.attention.dropout == network.layers[1].drop_prob == network.stochastic.p == 0
     assert device == "meta" or torch.equal(network.norm.running_mean, before)
     attention = nn.functional.scaled_dot_product_attention
     drawing = WithAttention(attention).to(device)
-    assert regularisation.draws(drawing, images)
+    assert regularisation.random_operations(drawing, images)
 
 
 class WithAttention(nn.Module):
@@ -284,7 +284,7 @@ def test_scaling_belongs_to_a_file(text: str) -> None:
     [
         ("timm:effcientnet_b0", ["did you mean a name that begins with efficientnet?", "family= may be vit | cnn"]),
         ("torchvision:resnt18", ["did you mean a name that begins with resnet?"]),
-        ("timm:mixer_s16_224", ["not known to be of a family; check the name, or say which"]),
+        ("timm:mixer_s16_224", ["is not known; check the name, or say as which it is compared"]),
         ("timm:resnet18:family=vit", ["family=vit: timm:resnet18 is known as cnn", "leave family out"]),
     ],
 )

@@ -16,15 +16,12 @@ from torch import Tensor
 import models
 from models.layers.attention import attend
 from models.layers.position import Grid, build_position, relative_index, rotate, sincos_1d, sincos_2d
-from models.spec.options import PLACES, POSITIONS
-from models.spec.presets import PRESETS, Preset
-from models.spec.rules import places_of
-from models.spec.sizes import EncoderSize
+from models.spec.options import PLACES_OF_POSITION, POSITION_PLACES, POSITIONS
 from models.weights import load_weights
 
 WIDTH, HEADS, DEPTH, PATCH = 64, 4, 3, 8  # vit_pico's, but for the depth
 
-CASES = [(pos, place) for pos in POSITIONS for place in places_of(pos) or ("",)]
+CASES = [(pos, place) for pos in POSITIONS for place in PLACES_OF_POSITION[pos] or ("",)]
 LEARNED = [case for case in CASES if case[0] in ("learned-1d", "learned-2d", "relative")]  # tables that depend on size
 PREFIXES = {"pool=cls": 1, "pool=gap": 0, "pool=cls,registers=2": 3, "pool=gap,registers=2": 2}
 SUMMED = ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d")
@@ -212,23 +209,14 @@ def test_a_convolution_s_border_is_zeros_and_prefix_tokens_pass() -> None:
 )
 def test_a_width_that_does_not_allow_the_encoding_is_refused(pos: str, width: int, message: str) -> None:
     with pytest.raises(models.SpecError, match=message):
-        build_position(pos, places_of(pos)[0], Grid(2, prefix=1), width, 1, depth=1)
-
-
-def test_a_preset_whose_heads_do_not_allow_rotation_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    pico = PRESETS["vit_pico"]
-    odd = Preset("vit", EncoderSize(width=60, depth=4, heads=6), pico.patch, pico.options)
-    monkeypatch.setitem(PRESETS, "vit_odd", odd)
-    assert str(models.parse_spec("vit_odd/8:pos=relative")) == "vit_odd/8:pos=relative"
-    with pytest.raises(models.SpecError, match=r"pos=rope-2d .* width that 4 divides; vit_odd has heads of 10"):
-        models.parse_spec("vit_odd/8:pos=rope-2d")
+        build_position(pos, PLACES_OF_POSITION[pos][0], Grid(2, prefix=1), width, 1, depth=1)
 
 
 @pytest.mark.parametrize("pos", POSITIONS[1:])
 def test_a_place_that_the_encoding_cannot_take_is_refused_with_those_it_can(pos: str) -> None:
-    allowed = places_of(pos)
+    allowed = PLACES_OF_POSITION[pos]
     assert allowed
-    for place in set(PLACES) - set(allowed):
+    for place in set(POSITION_PLACES) - set(allowed):
         with pytest.raises(models.SpecError) as error:
             models.parse_spec(f"vit_pico/8:pos={pos},pos_at={place}")
         assert f"with pos={pos} it may be {' | '.join(allowed)}" in str(error.value)
@@ -316,7 +304,7 @@ def test_a_constant_table_stays_constant(pos: str, place: str, size: int) -> Non
 
 @pytest.mark.parametrize("pos", ["none", "sincos-1d", "sincos-2d", "rope-2d", "conditional"])
 def test_computed_encodings_are_those_of_the_new_image_size(pos: str) -> None:
-    place = (places_of(pos) or ("",))[-1]
+    place = (PLACES_OF_POSITION[pos] or ("",))[-1]
     name = named(pos, place, "pool=cls")
     old, new = randomised(name, 24), models.build(name, image_size=32)
     load_weights(new, old.state_dict(), "old weights")

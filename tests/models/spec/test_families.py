@@ -13,8 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from models.shapes import shapes_only
-from models.spec.families import Library, family_of
-from models.spec.presets import Family
+from models.spec.families import Family, Library, family_of
 
 # Neither convolution nor attention: MLP mixers, pooling, recurrence, state spaces.
 OUTSIDE = ("efficientvim", "gmixer", "gmlp", "mixer", "poolformer", "resmlp", "sequencer2d")

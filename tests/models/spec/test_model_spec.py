@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from models.spec.geometry import num_tokens
 from models.spec.grammar import format_options, parse_options
 from models.spec.model_spec import SpecError, known_models, parse_spec
-from models.spec.options import Choice, Factor, Fraction, Whole
+from models.spec.options import PLACES_OF_POSITION, Choice, Fraction, Whole
 from models.spec.presets import PRESETS
-from models.spec.rules import places_of
 
 KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,8}", fullmatch=True)
 
@@ -32,7 +31,7 @@ def spec_texts(draw: st.DrawFn) -> str:
                 top = patch if option.name == "stride" else 7
                 assert isinstance(top, int)
                 values[option.name] = str(draw(st.integers(minimum, top)))
-            case Fraction() | Factor():
+            case Fraction():
                 values[option.name] = draw(st.sampled_from(["0", "0.10", "1e-5", "0.000001"]))
     chosen = draw(st.lists(st.sampled_from(sorted(values)), unique=True)) if values else []
     chosen = [key for key in chosen if key not in without_sense(name, {key: values[key] for key in chosen}, patch)]
@@ -44,7 +43,7 @@ def spec_texts(draw: st.DrawFn) -> str:
 def without_sense(name: str, values: dict[str, str], patch: object) -> set[str]:
     """Options that would not make sense beside the others."""
     dropped = set()
-    if values.get("pos_at", "input") not in places_of(values.get("pos", "learned-1d")):
+    if values.get("pos_at", "input") not in PLACES_OF_POSITION[values.get("pos", "learned-1d")]:
         dropped.add("pos_at")
     if values.get("pos") == "conditional":
         dropped.add("depth")
@@ -181,7 +180,7 @@ def test_token_counts(name: str, image_size: int, tokens: int | None) -> None:
         ("vit_pico/8:drop_path=nan", ["drop_path='nan'", "a number from 0 to less than 1"]),
         ("vit_pico/8:layer_scale=-1e-5", ["layer_scale='-1e-5'", "a number from 0 to 1"]),
         ("vit_pico/8:depth=201", ["depth='201'", "a whole number from 1 to 200"]),
-        ("vit_pico/32:tokenizer=conv-stem", ["4 channels", "8 or more", "at most 16"]),
+        ("vit_pico/32:tokenizer=conv-stem", ["have 4 channels", "8 or more", "at most 16"]),
         ("vit_pico/8:depth=0", ["depth='0'", "a whole number from 1 to"]),
         ("vit_pico/8:pool=mean", ["pool='mean'", "cls | gap | map | seq"]),
         ("vit_pico/8:tokenizer=conv", ["tokenizer='conv'", "linear | conv-stem | conv-tokenizer | shifted"]),
@@ -208,7 +207,7 @@ def test_token_counts(name: str, image_size: int, tokens: int | None) -> None:
         ("resnet18:stem=small", ["stem='small'", "imagenet | cifar"]),
         ("timm:", ["a model's name is missing", "timm:resnet18"]),
         ("timm:resnet18/16", ["takes no patch size; write resnet18"]),
-        ("timm:mixer_s16_224", ["not known to be of a family", "family= may be vit | cnn | hybrid"]),
+        ("timm:mixer_s16_224", ["the family of timm:mixer_s16_224 is not known", "family= may be vit | cnn | hybrid"]),
         ("timm:resnet18:pretrained=yes", ["pretrained='yes'", "true | false"]),
         ("timm:resnet18:weights=a.pth", ["weights='a.pth'", ".safetensors", "no code"]),
         ("timm:resnet18:pretrained=true,weights=a.safetensors", ["two sources of weights"]),
@@ -236,9 +235,9 @@ def test_a_wrong_name_says_what_is_allowed(text: str, words: list[str]) -> None:
         ("resnet18:stem=cifar", 4, ["at least 8 pixels", "4"]),
         ("vit_pico/8:tokenizer=conv-stem", 36, ["36 pixels", "32 or 40"]),
         ("cct_2/3x2", 30, ["every 4 pixels", "28 or 32"]),
-        ("botnet50", 48, ["a cell of every 32 pixels", "32 or 64"]),
-        ("botnet50:stem=cifar", 36, ["a cell of every 8 pixels", "32 or 40"]),
-        ("coatnet_0:stem=cifar", 24, ["a cell of every 16 pixels", "16 or 32"]),
+        ("botnet50", 48, ["a feature map every 32 pixels", "32 or 64"]),
+        ("botnet50:stem=cifar", 36, ["a feature map every 8 pixels", "32 or 40"]),
+        ("coatnet_0:stem=cifar", 24, ["a feature map every 16 pixels", "16 or 32"]),
     ],
 )
 def test_an_image_that_does_not_fit_says_what_would(name: str, image_size: int, words: list[str]) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 import models
 from models.counts import count_parameters
-from models.spec.presets import PRESETS, Family
+from models.spec.families import Family
+from models.spec.presets import PRESETS
 from models.spec.size_classes import Measure, Sized, size_class, unmatched
 
 VITS = {"small": 100, "large": 1000}

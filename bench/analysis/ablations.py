@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
-from bench.analysis.correctness import NO_ANSWERS, Known, by_key
-from bench.analysis.estimates import Row, read_row, row_difference
+from bench.analysis.columns import difference_numbers, difference_table, numbers
+from bench.analysis.correctness import PackedRows, by_key
+from bench.analysis.estimates import row_difference
 from bench.analysis.frames import require_columns, require_unique, split
-from bench.analysis.seeds import expected_seeds
+from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.statistics_errors import UnknownReferenceError
 
@@ -45,25 +45,27 @@ def ablations(
         MissingColumnError, DuplicateRowError: a table is not what it should be.
     """
     require_columns(cells, _READ, "cells")
-    sizes, known = _sizes(runs), by_key(NO_ANSWERS if answers is None else answers)
+    sizes, known = _sizes(runs), by_key(answers)
     rows: list[dict[str, Any]] = []
     for (ablation,), of_ablation in split(cells[cells["ablation"] != ""], ["ablation"]):
         expected = expected_seeds(of_ablation)
         for setting, of_setting in split(of_ablation, _SETTING):
             arms = _arms(of_setting, expected, sizes, known, references.get(ablation), level)
             rows += [dict(zip(_SETTING, setting, strict=True)) | arm for arm in arms]
-    table = pd.DataFrame(
-        rows, columns=[*_SETTING, *_ARM, "is_reference", *_SIZE, *NUMBERS, *difference_columns("difference")]
-    )
-    return with_types(with_holm(table, "difference"), "difference")
+    return difference_table(rows, [*_SETTING, *_ARM, "is_reference", *_SIZE], "difference")
 
 
 def _arms(
-    cells: pd.DataFrame, expected: list[int], sizes: pd.DataFrame, known: Known, reference: str | None, level: float
+    cells: pd.DataFrame,
+    expected: list[int],
+    sizes: pd.DataFrame,
+    known: PackedRows,
+    reference: str | None,
+    level: float,
 ) -> list[dict[str, Any]]:
     """The arms of one ablation in one setting."""
     groups = dict(split(cells, _ARM))
-    found = {arm: read_row(rows, expected, known) for arm, rows in groups.items()}
+    found = {arm: read_seeds(rows, expected, known) for arm, rows in groups.items()}
     base = _reference({arm[0]: row for arm, row in found.items()}, reference, cells["ablation"].iloc[0])
     return [
         dict(zip(_ARM, arm, strict=True))
@@ -75,7 +77,7 @@ def _arms(
     ]
 
 
-def _reference(arms: dict[str, Row], reference: str | None, ablation: str) -> Row:
+def _reference(arms: dict[str, SeedResults], reference: str | None, ablation: str) -> SeedResults:
     if reference not in arms:
         raise UnknownReferenceError(
             f"ablation {ablation!r}: reference {reference!r} is not one of its arms: {', '.join(arms)}"
@@ -83,7 +85,7 @@ def _reference(arms: dict[str, Row], reference: str | None, ablation: str) -> Ro
     return arms[reference]
 
 
-def _difference(row: Row, base: Row, reference: str, level: float) -> dict[str, Any]:
+def _difference(row: SeedResults, base: SeedResults, reference: str, level: float) -> dict[str, Any]:
     if row is base:
         return {"difference_status": ""}
     return difference_numbers("difference", row_difference(row, base, reference, level))

@@ -1,59 +1,87 @@
-"""How a row's numbers stand in a table: the columns' names and types, the same whatever is missing."""
+"""Name and type the columns in which a row's numbers stand in a table, the same whatever is missing."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bench.analysis.estimates import Row, row_interval
-from bench.analysis.seeds import Difference
+from bench.analysis.estimates import PairedDifference, row_interval
+from bench.analysis.seeds import SeedResults
 from bench.analysis.stats.multiple import holm
-from bench.analysis.stats.permutation import ALPHA, pairs_needed
+from bench.analysis.stats.permutation import ALPHA, pairs_needed, sign_flip_p_values
 
 NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
 
+_BY_SEED = "by_seed"
+"""Under which name a row holds the difference of each seed, from which p-values come."""
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
 _INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed"})
 _FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss"})
 
 
 def difference_columns(name: str) -> list[str]:
-    """Columns of a paired difference called `name`."""
-    numbers = [name, f"{name}_low", f"{name}_high", f"{name}_p"]
-    return [*numbers, "num_pairs", f"{name}_method", f"{name}_status", "pairs_needed"]
+    """Return the columns of a paired difference called `name`."""
+    return [
+        *(name, f"{name}_low", f"{name}_high", f"{name}_p"),
+        "num_pairs",
+        f"{name}_method",
+        f"{name}_status",
+        "pairs_needed",
+    ]
 
 
-def numbers(row: Row, level: float) -> dict[str, Any]:
-    """A row's accuracy over the seeds that finished, what became of the others, and what their runs noted."""
+def numbers(row: SeedResults, level: float) -> dict[str, Any]:
+    """Return a row's accuracy over the seeds that finished, what became of the others, and what their runs noted."""
     interval, method = row_interval(row, level)
     of_interval = (interval.n, interval.mean, interval.low, interval.high, method)
-    return dict(zip(NUMBERS, (*of_interval, row.seeds.status, row.seeds.reason, row.seeds.notes), strict=True))
+    return dict(zip(NUMBERS, (*of_interval, row.status, row.reason, row.notes), strict=True))
 
 
-def difference_numbers(name: str, difference: Difference) -> dict[str, Any]:
-    """A paired difference, or why it is undecided; how many pairs a test needs is the whole table's to say."""
+def difference_numbers(name: str, difference: PairedDifference) -> dict[str, Any]:
+    """Return a paired difference, or why it is undecided; `difference_table` adds its p-value."""
     interval = difference.interval
-    of_interval = (interval.mean, interval.low, interval.high, difference.p_value, interval.n)
-    return dict(zip(difference_columns(name), (*of_interval, difference.method, difference.status, None), strict=True))
+    of_interval = (interval.mean, interval.low, interval.high, None, interval.n)
+    of_row = dict(
+        zip(difference_columns(name), (*of_interval, difference.method, difference.status, None), strict=True)
+    )
+    return of_row | {_BY_SEED: difference.by_seed}
 
 
-def with_holm(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The same with its p-values corrected for the number of differences in the table, by Holm's procedure.
+def difference_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> pd.DataFrame:
+    """Return rows as a table, with the p-values of all its differences.
 
-    Differences with fewer pairs than a test of so many needs to ever reject count, and have no p-value afterwards.
+    The p-values are those of sign-flip tests, corrected by Holm's procedure. A difference that has fewer pairs than a
+    test of so many differences needs counts in the correction, and has no p-value.
+
+    Args:
+        rows: By the names of columns, with `numbers` and `difference_numbers` among them.
+        columns: Those that stand before these numbers.
+        name: Of the difference.
     """
-    column = f"{name}_p"
+    table = pd.DataFrame(rows, columns=[*columns, *NUMBERS, *difference_columns(name)])
     compared = table[name].notna()
-    if not compared.any():
-        return table
-    needed = pairs_needed(ALPHA / int(compared.sum()))
-    told = table.loc[compared, [column, "num_pairs"]].itertuples(index=False)
-    p_values = [None if pd.isna(p) or pairs < needed else float(p) for p, pairs in told]
-    adjusted = pd.Series(holm(p_values), index=table.index[compared], dtype="float64").reindex(table.index)
-    return table.assign(**{column: adjusted, "pairs_needed": compared.map({True: needed, False: None})})
+    if compared.any():
+        needed = pairs_needed(ALPHA / int(compared.sum()))
+        by_seed = [list(row[_BY_SEED].values()) for row, is_compared in zip(rows, compared, strict=True) if is_compared]
+        p_values = pd.Series(holm(_p_values(by_seed, needed)), table.index[compared], dtype="float64")
+        table = table.assign(**{f"{name}_p": p_values, "pairs_needed": compared.map({True: needed, False: None})})
+    return with_types(table, name)
+
+
+def _p_values(differences: Sequence[Sequence[float]], needed: int) -> list[float | None]:
+    """Test those of equal numbers of pairs together, so that SciPy goes through all signs once."""
+    p_values: list[float | None] = [None] * len(differences)
+    for num_pairs in {len(by_seed) for by_seed in differences if len(by_seed) >= needed}:
+        same = [number for number, by_seed in enumerate(differences) if len(by_seed) == num_pairs]
+        tested = sign_flip_p_values(np.array([differences[number] for number in same]).T)
+        for number, p_value in zip(same, tested.tolist(), strict=True):
+            p_values[number] = p_value
+    return p_values
 
 
 def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
-    """Give every column its type, so that the same rows give the same bytes."""
+    """Return the table with a type for every column, so that the same rows give the same bytes."""
     floats = _FLOATS | set(difference_columns(difference)[:4])
     kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(floats, "float64") | {"is_reference": "bool"}
     typed = table.astype({column: kinds.get(column, "str") for column in table.columns})

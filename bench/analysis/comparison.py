@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import NUMBERS, difference_columns, difference_numbers, numbers, with_holm, with_types
-from bench.analysis.correctness import NO_ANSWERS, by_key
-from bench.analysis.estimates import Row, read_row, row_difference
+from bench.analysis.columns import difference_numbers, difference_table, numbers
+from bench.analysis.correctness import by_key
+from bench.analysis.estimates import row_difference
 from bench.analysis.frames import Key, require_columns, split
-from bench.analysis.seeds import expected_seeds
+from bench.analysis.seeds import SEED_COLUMNS, SeedResults, expected_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
 
 SCRATCH = "none"
@@ -47,21 +47,20 @@ def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: 
     Raises:
         MissingColumnError, DuplicateRowError: a table is not what it should be.
     """
-    require_columns(cells, [*ROW, "ablation", "draw", "seed", "status", "reason", "accuracy", "notes"], "cells")
+    require_columns(cells, [*ROW, "ablation", *SEED_COLUMNS], "cells")
     ladder = cells[cells["ablation"] == ""]
-    expected, known = expected_seeds(ladder), by_key(NO_ANSWERS if answers is None else answers)
-    found = {key: read_row(rows, expected, known) for key, rows in split(ladder, ROW)}
+    expected, known = expected_seeds(ladder), by_key(answers)
+    found = {key: read_seeds(rows, expected, known) for key, rows in split(ladder, ROW)}
     scratch = {_baseline(key): row for key, row in found.items() if _is_scratch(key)}
     rows = [
         dict(zip(ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
         for key, row in found.items()
     ]
-    table = with_holm(pd.DataFrame(rows, columns=[*ROW, *NUMBERS, *difference_columns("gain")]), "gain")
     order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
-    return with_types(table, "gain").sort_values(order, key=_place, ignore_index=True)
+    return difference_table(rows, ROW, "gain").sort_values(order, key=_place, ignore_index=True)
 
 
-def _gain(key: Key, row: Row, scratch: dict[Key, Row], level: float) -> dict[str, Any]:
+def _gain(key: Key, row: SeedResults, scratch: dict[Key, SeedResults], level: float) -> dict[str, Any]:
     if _is_scratch(key):
         return {"gain_status": ""}
     if key[ROW.index("transfer")] != FINE_TUNE:

@@ -1,98 +1,84 @@
-"""A row's accuracy and its difference to another row, from what is known of them: answers, or accuracies alone.
+"""Estimate a row's accuracy and its difference to another row, from per-image correctness or from accuracies alone.
 
-Where the answers of all seeds are kept, intervals are over seeds and test images (`crossed`); otherwise over seeds
-alone, by Student's t. What has no interval says why.
+If the correctness of all seeds is kept, intervals are over seeds and test images (`crossed`); otherwise they are over
+seeds alone, by Student's t. A difference without an interval says why.
 """
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-import numpy as np
-import pandas as pd
-
-from bench.analysis.correctness import Answers, Known, read_answers
-from bench.analysis.seeds import Difference, Seeds, difference, problems, read_seeds
-from bench.analysis.stats.crossed import CROSSED, SEEDS, Estimate, accuracy, seeds_mean
+from bench.analysis.seeds import COMPLETE, SeedResults, lacking_seeds
+from bench.analysis.stats.crossed import (
+    CROSSED,
+    SEEDS,
+    Estimate,
+    accuracy,
+    mean_interval,
+    paired_difference,
+    paired_interval,
+    seeds_mean,
+)
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
-from bench.analysis.stats.paired import paired_difference
-from bench.analysis.stats.permutation import sign_flip_test
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 
 
 @dataclass(frozen=True)
-class Row:
-    """What the seeds of one row left."""
+class PairedDifference:
+    """A paired difference between two rows, or why there is none."""
 
-    seeds: Seeds
-    answers: Answers | None = None
-    """Of the seeds that finished; None where they are not kept."""
-    mixed: str = ""
-    """Says so where its seeds were tested on different images."""
-
-
-def read_row(cells: pd.DataFrame, expected: list[int], known: Known) -> Row:
-    """What the seeds left in the cells of one row.
-
-    Raises:
-        DuplicateRowError: a seed and draw stand twice.
-    """
-    seeds = read_seeds(cells, expected)
-    try:
-        return Row(seeds, read_answers(cells, known, seeds.accuracy))
-    except DifferentImagesError as error:
-        return Row(seeds, mixed=str(error))
+    interval: Interval
+    status: str
+    """`complete`, or `undecided: …`."""
+    method: str = ""
+    """What the interval is over; empty without one."""
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    """The difference of each seed; empty without an interval."""
 
 
-def row_interval(row: Row, level: float = LEVEL) -> tuple[Interval, str]:
-    """The accuracy over the seeds that finished with its interval, and what that is over; all NaN where none did."""
-    if row.answers is not None:
+def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]:
+    """Return the accuracy over the seeds that finished, and what its interval is over; all NaN if none finished."""
+    if row.correctness is not None:
         try:
-            return accuracy(row.answers).interval(level), CROSSED
+            return accuracy(row.correctness).interval(level), CROSSED
         except (SingleSeedError, ConstantError):
             pass  # the mean stands without an interval
-    found = row.seeds.interval(level)
-    return found, SEEDS if found.is_known else ""
+    values = [row.accuracy[seed] for seed in sorted(row.accuracy)]
+    interval = mean_interval(values, level) if values else unknown(0)
+    return interval, SEEDS if interval.is_known else ""
 
 
-def row_difference(row: Row, reference: Row, reference_name: str, level: float = LEVEL) -> Difference:
-    """How far a row lies above its reference; undecided if a seed lacks on either side, or images differ."""
-    bare = difference(row.seeds, reference.seeds, reference_name, level)
+def row_difference(
+    row: SeedResults, reference: SeedResults, reference_name: str, level: float = LEVEL
+) -> PairedDifference:
+    """Return how far a row lies above its reference; undecided if either side lacks a seed, or if images differ."""
     try:
         estimate = difference_estimate(row, reference, reference_name)
-    except (SingleSeedError, ConstantError):
-        return bare
+    except (SingleSeedError, ConstantError) as error:
+        interval = paired_interval(row.accuracy, reference.accuracy, level)
+        why = "one pair has no interval" if isinstance(error, SingleSeedError) else "every pair differs by the same"
+        return PairedDifference(interval, f"undecided: {why}")
     except (UnpairedError, DifferentImagesError) as error:
-        return Difference(unknown(bare.interval.n), f"undecided: {error}")
-    interval = bare.interval if estimate.method == SEEDS else estimate.interval(level)
-    return replace(bare, interval=interval, method=estimate.method, p_value=_p_value(row, reference))
+        num_pairs = len(row.accuracy.keys() & reference.accuracy.keys())
+        return PairedDifference(unknown(num_pairs), f"undecided: {error}")
+    return PairedDifference(estimate.interval(level), COMPLETE, estimate.method, _by_seed(row, reference))
 
 
-def difference_estimate(row: Row, reference: Row, reference_name: str) -> Estimate:
-    """How far a row lies above its reference, and how well that is known.
+def difference_estimate(row: SeedResults, reference: SeedResults, reference_name: str) -> Estimate:
+    """Return how far a row lies above its reference, and how well that is known.
 
     Raises:
-        UnpairedError: a seed lacks on either side.
-        DifferentImagesError: they were tested on different images.
-        SingleSeedError, ConstantError: there is no interval.
+        UnpairedError: Either side lacks a seed.
+        DifferentImagesError: They were tested on different images.
+        SingleSeedError, ConstantError: There is no interval.
     """
-    if lacking := problems(row.seeds, reference.seeds, reference_name):
+    if lacking := lacking_seeds(row, reference, reference_name):
         raise UnpairedError(lacking)
     if mixed := row.mixed or reference.mixed:
         raise DifferentImagesError(mixed)
-    if row.answers is not None and reference.answers is not None:
-        return paired_difference(row.answers, reference.answers)
+    if row.correctness is not None and reference.correctness is not None:
+        return paired_difference(row.correctness, reference.correctness)
     return seeds_mean(list(_by_seed(row, reference).values()))
 
 
-def _by_seed(row: Row, reference: Row) -> dict[int, float]:
-    ours, theirs = row.seeds.accuracy, reference.seeds.accuracy
-    return {seed: ours[seed] - theirs[seed] for seed in sorted(ours)}
-
-
-def _p_value(row: Row, reference: Row) -> float:
-    """Of the sign-flip test, whose draws are the same each time; NaN where there are too few pairs to reject."""
-    try:
-        found = sign_flip_test(_by_seed(row, reference), np.random.default_rng(0)).p_value
-    except ConstantError:  # no seed differs, though its images do
-        return 1.0
-    return math.nan if found is None else found
+def _by_seed(row: SeedResults, reference: SeedResults) -> dict[int, float]:
+    return {seed: row.accuracy[seed] - reference.accuracy[seed] for seed in sorted(row.accuracy)}

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
-from bench.analysis.correctness import NO_ANSWERS, by_key
-from bench.analysis.estimates import Row, difference_estimate, read_row
+from bench.analysis.correctness import by_key
+from bench.analysis.estimates import difference_estimate
 from bench.analysis.frames import Key, require_columns, require_unique, split
-from bench.analysis.seeds import expected_seeds
+from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
 from bench.analysis.speed_columns import OURS
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
@@ -71,13 +71,13 @@ def pareto(
     require_columns(runs, ["key", *_COUNTED, "training_flops"], "runs")
     require_unique(runs, "key", "runs")
     ladder = cells[cells["ablation"] == ""]
-    expected, known = expected_seeds(ladder), by_key(NO_ANSWERS if answers is None else answers)
+    expected, known = expected_seeds(ladder), by_key(answers)
     counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
     of_row = dict(split(ladder, ROW))
     rows: list[dict[str, Any]] = []
     for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET):
         standing = [
-            _Standing(key, row.iloc[0], read_row(of_row[key], expected, known), _costs(of_row[key], counted, speeds))
+            _Standing(key, row.iloc[0], read_seeds(of_row[key], expected, known), _costs(of_row[key], counted, speeds))
             for key, row in split(of_target, ROW)
         ]
         better = {one.key: [other for other in standing if _is_better(other, one, level)] for one in standing}
@@ -92,7 +92,7 @@ class _Standing:
 
     key: Key
     row: pd.Series
-    found: Row
+    found: SeedResults
     costs: dict[str, float]
 
     def price(self, cost: str) -> float:

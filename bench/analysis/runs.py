@@ -3,7 +3,6 @@
 import pandas as pd
 
 from bench.analysis.columns import NUMBERS, numbers, with_types
-from bench.analysis.estimates import Row
 from bench.analysis.frames import require_columns, split
 from bench.analysis.seeds import expected_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
@@ -34,12 +33,13 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
     pretrained = pretrained.assign(
         arm=pretrained["key"].map(_arms(cells)).fillna(""),
         accuracy=pretrained["validation_accuracy"],
+        transfer_key=pretrained["key"],
         target=pretrained["corpus"],
         draw=0,
     )
     expected = expected_seeds(pretrained)
     rows = [
-        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(Row(read_seeds(found, expected)), level)
+        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(read_seeds(found, expected), level)
         for key, found in split(pretrained, _PRETRAINING)
     ]
     return with_types(pd.DataFrame(rows, columns=[*_PRETRAINING, *_LOSSES, *NUMBERS]))

@@ -1,113 +1,131 @@
-"""One row of a table as what its seeds left: accuracies where they finished, and words where they did not.
+"""Read what the seeds of one row left: accuracies and per-image correctness, or words on what went wrong.
 
 A seed that diverged or is missing makes any comparison with that row undecided. The seeds that did finish are
-shown with it, and are never used alone in silence: failures are not random, so what survives them is biased.
+shown with it, but never used alone in silence: failures are not random, so the surviving seeds are biased.
 """
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
 import pandas as pd
 
+from bench.analysis.correctness import Correctness, PackedRows, require_paired, unpack
 from bench.analysis.frames import Key, as_key
-from bench.analysis.stats.intervals import LEVEL, Interval, mean_interval, paired_interval, unknown
-from bench.analysis.stats.statistics_errors import DuplicateRowError
+from bench.analysis.stats.statistics_errors import DifferentImagesError, DuplicateRowError, UnpairedError
+from bench.analysis.targets import slices
 
+SEED_COLUMNS = ("seed", "draw", "status", "reason", "accuracy", "notes", "transfer_key")
+"""What is read of each cell."""
 COMPLETE = "complete"
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
 
 
 @dataclass(frozen=True)
-class Seeds:
+class SeedResults:
     """What the seeds of one row left. Draws within a seed are averaged: they share its pretraining."""
 
     accuracy: dict[int, float]
     """Of each seed that finished, 0 to 1."""
     problems: dict[int, str]
-    """What became of each seed that did not."""
+    """What became of each seed that did not finish."""
     reason: str
-    """Why, in the records' words; empty if all finished."""
+    """Why, as the records say it; empty if all finished."""
     notes: str = ""
-    """What a reader of the accuracies should know, in the records' words; empty if nothing."""
+    """What a reader of the accuracies should know, as the records say it; empty if nothing."""
+    correctness: Correctness | None = None
+    """Of the seeds that finished; None if it is not kept for all of them."""
+    mixed: str = ""
+    """Says so if its seeds were tested on different images."""
 
     @property
     def status(self) -> str:
-        """`complete`, or such as `seed 3 diverged; seeds 1, 2 not run`."""
+        """Return `complete`, or words such as `seed 3 diverged; seeds 1, 2 not run`."""
         by_problem: dict[str, list[int]] = {}
         for seed, problem in sorted(self.problems.items()):
             by_problem.setdefault(problem, []).append(seed)
         texts = [f"{_name_seeds(seeds)} {problem}" for problem, seeds in by_problem.items()]
         return "; ".join(texts) or COMPLETE
 
-    def interval(self, level: float = LEVEL) -> Interval:
-        """Over the seeds that finished; all NaN where none did."""
-        values = [self.accuracy[seed] for seed in sorted(self.accuracy)]
-        return mean_interval(values, level) if values else unknown(0)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference between two rows, or why there is none."""
-
-    interval: Interval
-    status: str
-    """`complete`, or `undecided: …`."""
-    method: str = ""
-    """What the interval is over; empty without one."""
-    p_value: float = math.nan
-    """Of a sign-flip test; NaN where there are too few pairs for one."""
-
 
 def expected_seeds(cells: pd.DataFrame) -> list[int]:
-    """The seeds that every row is held to: those that any row has begun.
+    """Return the seeds that every row has to have: those that any row has begun.
 
-    Seeds run outermost, so one that no row has begun was cut off for all alike, and what the others show is
-    still balanced.
+    Seeds run outermost. A seed that no row has begun was cut off for all alike, so the others are still balanced.
     """
     begun = cells.loc[cells["status"] != "not_run", "seed"]
     return sorted(int(seed) for seed in (begun if len(begun) else cells["seed"]).unique())
 
 
-def read_seeds(rows: pd.DataFrame, expected: list[int]) -> Seeds:
-    """What the seeds left in the rows of one key.
+def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | None = None) -> SeedResults:
+    """Read what the seeds left in the cells of one row.
+
+    Args:
+        cells: A row per seed and draw.
+        expected: The seeds that there should be.
+        packed: The correctness of each run, if it is kept.
 
     Raises:
-        DuplicateRowError: a seed and draw stand twice.
+        DuplicateRowError: A seed and draw stand twice.
     """
-    draws = _draws(rows)
-    accuracy: dict[int, float] = {}
-    problems: dict[int, str] = {}
-    reasons: dict[str, None] = {}
-    notes: dict[str, None] = {}
-    for seed in expected:
-        notes |= {draw.notes: None for draw in draws.get(seed, []) if draw.notes}
-        if problem := _problem(draws.get(seed, [])):
-            problems[seed] = problem
-            reasons |= {draw.reason: None for draw in draws.get(seed, []) if draw.status != "ok" and draw.reason}
-        else:
-            accuracy[seed] = fmean(draw.accuracy for draw in draws[seed])
-    return Seeds(accuracy, problems, "; ".join(reasons), "; ".join(notes))
+    draws = _draws(cells)
+    problems = {seed: problem for seed in expected if (problem := _problem(draws.get(seed, [])))}
+    finished = [seed for seed in expected if seed not in problems]
+    cut_off = [draw for seed in problems for draw in draws.get(seed, []) if draw.status != "ok"]
+    correctness, mixed = _correctness({seed: draws[seed] for seed in finished}, packed or {})
+    return SeedResults(
+        accuracy={seed: fmean(draw.accuracy for draw in draws[seed]) for seed in finished},
+        problems=problems,
+        reason=_joined(draw.reason for draw in cut_off),
+        notes=_joined(draw.notes for seed in expected for draw in draws.get(seed, [])),
+        correctness=correctness,
+        mixed=mixed,
+    )
 
 
-def difference(row: Seeds, reference: Seeds, reference_name: str, level: float = LEVEL) -> Difference:
-    """How far a row lies above its reference, seed by seed; undecided if a seed lacks on either side."""
-    pairs = row.accuracy.keys() & reference.accuracy.keys()
-    if lacking := problems(row, reference, reference_name):
-        return Difference(unknown(len(pairs)), f"undecided: {lacking}")
-    interval = paired_interval(row.accuracy, reference.accuracy, level)
-    if interval.is_known:
-        return Difference(interval, COMPLETE)
-    why = "one pair has no interval" if interval.n == 1 else "every pair differs by the same"
-    return Difference(interval, f"undecided: {why}")
-
-
-def problems(row: Seeds, reference: Seeds, reference_name: str) -> str:
-    """The seeds that lack on either side, in words; empty if none does."""
+def lacking_seeds(row: SeedResults, reference: SeedResults, reference_name: str) -> str:
+    """Return which seeds either side lacks, in words; empty if none is lacking."""
     texts = [] if row.status == COMPLETE else [row.status]
     if reference.status != COMPLETE:
         texts.append(f"{reference_name} {reference.status}")
     return "; ".join(texts)
+
+
+def stack(rows: Mapping[str, Sequence[SeedResults]]) -> list[np.ndarray]:
+    """Put rows beside one another in arrays, one for each set of test images.
+
+    Targets that are slices of one another, such as `digits@100` and `digits@500`, share their test images and are
+    averaged.
+
+    Args:
+        rows: Target -> its complete rows, in the same order for each target.
+
+    Returns:
+        (seeds, images, rows) for each set of test images, 0 to 1; (seeds, 1, rows) if the correctness of a row is not
+        kept.
+
+    Raises:
+        UnpairedError, DifferentImagesError: The rows are not of the same seeds, or test images.
+    """
+    return [np.mean(_stack([rows[target] for target in same]), axis=0) for same in slices(rows)]
+
+
+def _stack(targets: Sequence[Sequence[SeedResults]]) -> list[np.ndarray]:
+    """Return (seeds, images, rows) for each of the targets, which share their test images."""
+    rows = [row for of_target in targets for row in of_target]
+    if unpaired := sorted({seed for row in rows for seed in row.accuracy.keys() ^ rows[0].accuracy.keys()}):
+        raise UnpairedError(f"seeds {unpaired} stand on one side only; a paired difference needs both")
+    if mixed := next((row.mixed for row in rows if row.mixed), ""):
+        raise DifferentImagesError(mixed)
+    require_paired([row.correctness for row in rows if row.correctness])
+    if all(row.correctness for row in rows):
+        return [np.stack([row.correctness.correct for row in rows if row.correctness], axis=2) for rows in targets]
+    return [
+        np.array([[row.accuracy[seed] for row in rows] for seed in sorted(rows[0].accuracy)])[:, None]
+        for rows in targets
+    ]
 
 
 @dataclass(frozen=True)
@@ -118,24 +136,26 @@ class _Draw:
     reason: str
     accuracy: float
     notes: str
+    transfer_key: str
 
 
-def _draws(rows: pd.DataFrame) -> dict[int, list[_Draw]]:
-    """The cells of each seed."""
+def _draws(cells: pd.DataFrame) -> dict[int, list[_Draw]]:
+    """Return the cells of each seed."""
     seen: set[Key] = set()
     draws: dict[int, list[_Draw]] = {}
-    columns = ["seed", "draw", "status", "reason", "accuracy", "notes"]
-    for row in zip(*(rows[column].tolist() for column in columns), strict=True):
+    for row in zip(*(cells[column].tolist() for column in SEED_COLUMNS), strict=True):
         key = as_key(row[:2])
         if key in seen:
-            raise DuplicateRowError(f"{rows['model'].iloc[0]} on {rows['target'].iloc[0]}: seed {row[0]} stands twice")
+            raise DuplicateRowError(
+                f"{cells['model'].iloc[0]} on {cells['target'].iloc[0]}: seed {row[0]} stands twice"
+            )
         seen.add(key)
-        draws.setdefault(row[0], []).append(_Draw(*row[2:]))
+        draws.setdefault(int(row[0]), []).append(_Draw(*row[2:]))
     return draws
 
 
 def _problem(draws: list[_Draw]) -> str:
-    """What became of a seed, or nothing if all its draws finished."""
+    """Return what became of a seed; empty if all its draws finished."""
     if not draws:
         return "missing"
     failed = [draw.status for draw in draws if draw.status != "ok"]
@@ -144,8 +164,23 @@ def _problem(draws: list[_Draw]) -> str:
     return "has no accuracy" if any(math.isnan(draw.accuracy) for draw in draws) else ""
 
 
+def _correctness(draws: Mapping[int, Sequence[_Draw]], packed: PackedRows) -> tuple[Correctness | None, str]:
+    """Return the correctness of finished seeds, if it is kept for all, or why they do not belong together."""
+    if not draws or not all(draw.transfer_key in packed for of_seed in draws.values() for draw in of_seed):
+        return None, ""
+    try:
+        return unpack({seed: [packed[draw.transfer_key] for draw in of_seed] for seed, of_seed in draws.items()}), ""
+    except DifferentImagesError as error:
+        return None, str(error)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Return the texts that are not empty, each once."""
+    return "; ".join(dict.fromkeys(filter(None, texts)))
+
+
 def _name_seeds(seeds: list[int]) -> str:
-    """`seed 3`, `seeds 1, 2`, `seeds 0 to 4, 8`."""
+    """Return `seed 3`, `seeds 1, 2`, `seeds 0 to 4, 8`."""
     stretches: list[list[int]] = []
     for seed in seeds:
         if stretches and seed == stretches[-1][-1] + 1:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bench.analysis.frames import require_columns, split
 from bench.analysis.speed_columns import FIGURES, GROUP, OURS
-from bench.analysis.stats.intervals import LEVEL
-from bench.analysis.stats.ratios import UNKNOWN, Ratio, paired_ratio
+from bench.analysis.stats.intervals import LEVEL, Interval, unknown
+from bench.analysis.stats.ratios import paired_ratio
 from bench.analysis.stats.statistics_errors import DuplicateRowError, UnknownReferenceError
 
 GROUP_KEY = ["measurement", *GROUP]
@@ -58,7 +58,7 @@ def rates(row: pd.Series) -> np.ndarray:
     return float(row["batch_size"]) / seconds if len(seconds) else seconds
 
 
-def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
+def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Interval:
     """How many times the images per second of another row of its group a row has, round by round.
 
     NaN where one of them did not run.
@@ -67,7 +67,7 @@ def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Ratio:
         UnpairedError: one has more rounds.
     """
     ours, theirs = rates(row), rates(other)
-    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else UNKNOWN
+    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else unknown(0)
 
 
 def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -126,7 +126,7 @@ def _pair(row: pd.Series, other: pd.Series, level: float) -> dict[str, Any]:
         "other": other["model"],
         "rank": row["rank"],
         "other_rank": other["rank"],
-        "ratio": ratio.ratio,
+        "ratio": ratio.mean,
         "ratio_low": ratio.low,
         "ratio_high": ratio.high,
     }
@@ -164,11 +164,11 @@ def _latency(row: pd.Series) -> dict[str, float]:
 
 def _to_reference(row: pd.Series, reference: pd.Series, level: float) -> dict[str, float]:
     if row["is_reference"]:
-        ratio = Ratio(1.0 if len(row["round_seconds"]) else math.nan, math.nan, math.nan, 0)
+        ratio = Interval(1.0 if len(row["round_seconds"]) else math.nan, math.nan, math.nan, 0)
     else:
         ratio = rate_ratio(row, reference, level)
     return {
-        "reference_ratio": ratio.ratio,
+        "reference_ratio": ratio.mean,
         "reference_ratio_low": ratio.low,
         "reference_ratio_high": ratio.high,
     }

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.speed_columns import GROUP, SETTING, Record, network_name, records, setting_in_words
-from bench.analysis.stats.intervals import Interval, paired_interval, unknown
-from bench.analysis.stats.ratios import UNKNOWN, Ratio, unpaired_ratio
+from bench.analysis.stats.crossed import paired_interval
+from bench.analysis.stats.intervals import Interval, unknown
+from bench.analysis.stats.ratios import unpaired_ratio
 
 NETWORK = ("model", "implementation")
 
@@ -54,7 +55,7 @@ class SpeedChange:
     row: SpeedRow
     old: Record
     new: Record
-    time: Ratio
+    time: Interval
     """How many times OLD's time NEW takes, each over the reference's in the same round: above 1 it is slower."""
     reason: str
     """Why there is no interval; empty with one."""
@@ -179,10 +180,10 @@ def _speed_change(
 ) -> SpeedChange:
     beside = [found.get(_group(record)) for record, found in zip(pair, references, strict=True)]
     if reason := _incomparable(pair, beside):
-        return SpeedChange(row, *pair, UNKNOWN, reason)
+        return SpeedChange(row, *pair, unknown(0), reason)
     old, new = (_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference)
     time = unpaired_ratio(old, new)
-    return SpeedChange(row, *pair, time, "" if time.is_known else f"{time.pairs} rounds have no interval")
+    return SpeedChange(row, *pair, time, "" if time.is_known else f"{time.n} rounds have no interval")
 
 
 def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | None]) -> str:

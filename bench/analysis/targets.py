@@ -1,6 +1,7 @@
 """Which targets are real, and which images they share, read from their names."""
 
 import re
+from collections.abc import Iterable
 
 IN_DOMAIN = "fractals-heldout"
 """Held-out classes of the pretraining corpus' own making."""
@@ -14,6 +15,14 @@ def base(target: str) -> str:
     `digits` of `digits@100`; a path may hold an @ of its own, as in `folder:/data@home/birds@50`.
     """
     return re.sub(r"@\d+\Z", "", target)
+
+
+def slices(targets: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the targets in groups that share their test images."""
+    groups: dict[str, list[str]] = {}
+    for target in targets:
+        groups.setdefault(base(target), []).append(target)
+    return [tuple(same) for same in groups.values()]
 
 
 def is_in_domain(target: str) -> bool:

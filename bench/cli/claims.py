@@ -14,11 +14,11 @@ from rich.text import Text
 from bench.analysis.claims import (
     CLAIMS,
     Claim,
+    CustomDifference,
     Evidence,
     Judgement,
-    OneLessOther,
+    NamedRow,
     Published,
-    Side,
     Transfer,
     judge_claims,
 )
@@ -141,7 +141,7 @@ def _own(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
         id=claim.id,
         sentence=claim.sentence,
         published=Published(claim.published, "", ""),
-        comparison=OneLessOther(
+        comparison=CustomDifference(
             _side(claim.first, suite),
             _side(claim.second, suite),
             str(target if shots is None else replace(target, num_images=None)),
@@ -154,21 +154,21 @@ def _own(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     )
 
 
-def _side(row: ClaimedRow, suite: ResolvedSuite) -> Side:
+def _side(row: ClaimedRow, suite: ResolvedSuite) -> NamedRow:
     external = next((one for one in suite.external_weights if one.model == row.model), None)
     if external is not None:
-        return Side(external.bare_model, external.corpus, None)
+        return NamedRow(external.bare_model, external.corpus, None)
     corpora = {one.corpus.name: one for one in suite.corpora}
     corpus = row.corpus or next(iter(corpora), SCRATCH)
     if corpus == SCRATCH:
-        return Side(row.model, SCRATCH, 0)
+        return NamedRow(row.model, SCRATCH, 0)
     if corpus not in corpora:
-        return Side(row.model, corpus, None, f"the suite pretrains nothing on {corpus}, but on {_listed(corpora)}")
+        return NamedRow(row.model, corpus, None, f"the suite pretrains nothing on {corpus}, but on {_listed(corpora)}")
     ladder = corpora[corpus]
     if isinstance(row.subset, str) and row.subset not in ladder.named:
-        return Side(row.model, corpus, None, f"{row.subset} is no rung of {corpus}, but {_listed(ladder.subsets)}")
+        return NamedRow(row.model, corpus, None, f"{row.subset} is no rung of {corpus}, but {_listed(ladder.subsets)}")
     rung = ladder.rungs[-1] if row.subset is None else ladder.rung(row.subset)
-    return Side(row.model, corpus, rung.images)
+    return NamedRow(row.model, corpus, rung.images)
 
 
 def _listed(names: Iterable[object]) -> str:

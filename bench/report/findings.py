@@ -8,9 +8,9 @@ import pandas as pd
 from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.format import count, is_known, plural
 from bench.analysis.ladder.across_targets import AcrossTargets, across_targets
-from bench.analysis.ladder.error_consistency import Likeness, likenesses
-from bench.analysis.ladder.growth import Duel, Growth, duels, growth
-from bench.analysis.ladder.rungs import Ladder, ladders, over_targets
+from bench.analysis.ladder.error_consistency import PairConsistency, pair_consistencies
+from bench.analysis.ladder.growth import Growth, PairGrowth, growth, pair_growths
+from bench.analysis.ladder.rungs import LadderResults, ladders, over_targets
 from bench.analysis.targets import is_real
 from bench.report.layout import marked
 
@@ -20,9 +20,9 @@ class OnTarget:
     """One ladder: a panel of a figure, a column of a table."""
 
     title: str
-    ladder: Ladder
+    ladder: LadderResults
     growth: tuple[Growth, ...]
-    duels: tuple[Duel, ...]
+    duels: tuple[PairGrowth, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Together:
     """The real targets of a ladder; one of them, where there are not several."""
 
     title: str
-    ladder: Ladder
+    ladder: LadderResults
     across: AcrossTargets
 
 
@@ -39,8 +39,8 @@ class Errors:
     """Whose errors are alike on one target."""
 
     title: str
-    ladder: Ladder
-    likenesses: tuple[Likeness, ...]
+    ladder: LadderResults
+    likenesses: tuple[PairConsistency, ...]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def at_largest(found: Together | Errors) -> str:
     return f"{found.title}, {count(found.ladder.sizes[-1])} images"
 
 
-def _of_transfer(transfer: str, found: Sequence[Ladder]) -> Findings:
+def _of_transfer(transfer: str, found: Sequence[LadderResults]) -> Findings:
     real = [ladder for ladder in found if is_real(ladder.targets[0])]
     several = over_targets(real)
     apart = [ladder for ladder in found if not is_real(ladder.targets[0])]
@@ -80,22 +80,22 @@ def _of_transfer(transfer: str, found: Sequence[Ladder]) -> Findings:
     alone = [ladder for ladder in real if _but_targets(ladder) not in put_together]
     return Findings(
         transfer,
-        tuple(OnTarget(name(one), one, growth(one), duels(one)) for one in [*real, *several, *apart]),
+        tuple(OnTarget(name(one), one, growth(one), pair_growths(one)) for one in [*real, *several, *apart]),
         tuple(Together(name(one), one, across_targets(one)) for one in [*several, *alone]),
-        tuple(Errors(name(one), one, likenesses(one)) for one in [*real, *apart] if one.shots is None),
+        tuple(Errors(name(one), one, pair_consistencies(one)) for one in [*real, *apart] if one.shots is None),
     )
 
 
 class _Names:
     """What to call a ladder: its targets, and what else tells it from the others of its transfer."""
 
-    def __init__(self, found: Sequence[Ladder]) -> None:
+    def __init__(self, found: Sequence[LadderResults]) -> None:
         """Look at all of them."""
         self.says_size = len({ladder.image_size for ladder in found}) > 1
         self.says_corpus = len({ladder.corpus for ladder in found}) > 1
         self.says_classes = len({ladder.subset_classes for ladder in found}) > 1
 
-    def __call__(self, ladder: Ladder) -> str:
+    def __call__(self, ladder: LadderResults) -> str:
         parts = [_targets(ladder)]
         parts += [plural(ladder.shots, "shot")] if is_known(ladder.shots) and ladder.shots else []
         parts += [f"{ladder.image_size} px"] if self.says_size else []
@@ -104,14 +104,14 @@ class _Names:
         return ", ".join(parts)
 
 
-def _targets(ladder: Ladder) -> str:
+def _targets(ladder: LadderResults) -> str:
     if len(ladder.targets) > 1:
         return f"mean of {len(ladder.targets)} real targets"
     (target,) = ladder.targets
     return marked(target)
 
 
-def _but_targets(ladder: Ladder) -> tuple[object, ...]:
+def _but_targets(ladder: LadderResults) -> tuple[object, ...]:
     return (
         ladder.corpus,
         ladder.subset_classes,

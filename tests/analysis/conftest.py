@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.correctness import Correctness
+from bench.analysis.seeds import SeedResults
+
 CELL = {
     "model": "vit_pico/8",
     "family": "vit",
@@ -65,6 +68,20 @@ def make_seeds() -> Callable[..., list[Row]]:
 def scratch() -> Row:
     """What a from-scratch row has in place of a subset."""
     return SCRATCH
+
+
+def seed_results(
+    rng: np.random.Generator, num_images: int = 6, images: str = "h", seeds: tuple[int, ...] = (0, 1, 2)
+) -> SeedResults:
+    """A row whose seeds all finished and got about six of ten images right."""
+    return with_correctness((rng.random((len(seeds), num_images)) < 0.6).astype(float), images, seeds)
+
+
+def with_correctness(correct: np.ndarray, images: str = "h", seeds: tuple[int, ...] = ()) -> SeedResults:
+    """A row of (seeds, images) 0 or 1, whose seeds count from 0 unless they are named."""
+    seeds = seeds or tuple(range(len(correct)))
+    accuracy = dict(zip(seeds, correct.mean(axis=1).tolist(), strict=True))
+    return SeedResults(accuracy, {}, "", correctness=Correctness(seeds, correct, images))
 
 
 def _outcome(value: float | str) -> Row:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.analysis.columns import with_holm
+from bench.analysis.columns import difference_numbers, difference_table
 from bench.analysis.comparison import comparison
-from bench.analysis.correctness import COLUMNS, Answers, pack
-from bench.analysis.estimates import Row, difference_estimate, row_difference
-from bench.analysis.seeds import Seeds
-from bench.analysis.stats.crossed import accuracy
-from bench.analysis.stats.paired import paired_difference
+from bench.analysis.correctness import COLUMNS, Correctness, pack
+from bench.analysis.estimates import PairedDifference, difference_estimate, row_difference
+from bench.analysis.seeds import SeedResults
+from bench.analysis.stats.crossed import accuracy, paired_difference
+from bench.analysis.stats.intervals import Interval, unknown
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
 
 MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]
@@ -45,7 +46,7 @@ def test_intervals_are_those_of_the_answers(make_cells: MakeCells) -> None:
     right = {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.8)}
     cells, answers = _tables(make_cells, right)
     _, row = (row for _, row in comparison(cells, answers).iterrows())
-    rows = {name: Answers((0, 1, 2), correct, "h") for name, correct in right.items()}
+    rows = {name: Correctness((0, 1, 2), correct, "h") for name, correct in right.items()}
     ours = accuracy(rows["pretrained"]).interval()
     gain = paired_difference(rows["pretrained"], rows["scratch"]).interval()
     assert row[["accuracy", "low", "high"]].tolist() == pytest.approx([ours.mean, ours.low, ours.high])
@@ -69,24 +70,33 @@ def test_six_pairs_have_a_p_value(make_cells: MakeCells) -> None:
     assert comparison(cells, answers)["gain_p"].tolist() == [pytest.approx(math.nan, nan_ok=True), 0.03125]
 
 
+def _gains(*by_seed: list[float]) -> pd.DataFrame:
+    """A table of gains, of which each has the differences of its seeds; no seed is a row without a gain."""
+    differences = [
+        PairedDifference(
+            Interval(np.mean(values), 0, 1, len(values)) if values else unknown(0), "", "", dict(enumerate(values))
+        )
+        for values in by_seed
+    ]
+    return difference_table([difference_numbers("gain", one) for one in differences], [], "gain")
+
+
 def test_p_values_are_corrected_over_the_table() -> None:
     """A difference with too few pairs counts; a row without a difference does not."""
-    columns = {"gain": [0.1, 0.2, 0.3, None], "gain_p": [0.01, 0.04, None, None], "num_pairs": [9, 8, 3, 0]}
-    found = with_holm(pd.DataFrame(columns, dtype="float64"), "gain")
-    assert found["gain_p"].tolist() == pytest.approx([0.03, 0.08, math.nan, math.nan], nan_ok=True)
-    assert found["pairs_needed"].tolist() == pytest.approx([7, 7, 7, math.nan], nan_ok=True)
+    table = _gains([0.1] * 9, [0.1] * 7 + [-0.1], [0.1] * 3, [])
+    single = [2 / 2**9, 2 * 9 / 2**8]
+    assert table["gain_p"].tolist() == pytest.approx([3 * single[0], 2 * single[1], math.nan, math.nan], nan_ok=True)
+    assert table["pairs_needed"].tolist() == [7, 7, 7, pd.NA]
 
 
 @pytest.mark.parametrize(("num_rows", "needed"), [(1, 6), (2, 7), (3, 7), (12, 9), (13, 10)])
 def test_more_differences_need_more_pairs(num_rows: int, needed: int) -> None:
     """With one pair fewer not even seeds that all agree are rejected after the correction, so there is no p-value."""
-    for num_pairs, is_told in ((needed - 1, False), (needed, True)):
-        smallest = 2.0 ** (1 - num_pairs)
-        columns = {"gain": 0.1, "gain_p": smallest, "num_pairs": num_pairs}
-        found = with_holm(pd.DataFrame([columns] * num_rows), "gain")
-        assert (num_rows * smallest <= 0.05) is is_told
-        assert found["gain_p"].notna().tolist() == [is_told] * num_rows
-        assert set(found["pairs_needed"]) == {needed}
+    for num_pairs, is_tested in ((needed - 1, False), (needed, True)):
+        table = _gains(*[[0.1] * num_pairs] * num_rows)
+        assert (num_rows * 2.0 ** (1 - num_pairs) <= 0.05) is is_tested
+        assert table["gain_p"].notna().tolist() == [is_tested] * num_rows
+        assert set(table["pairs_needed"]) == {needed}
 
 
 def test_rows_on_different_images_are_undecided(make_cells: MakeCells) -> None:
@@ -132,18 +142,25 @@ def test_what_has_no_interval_says_why(make_cells: MakeCells) -> None:
     assert pd.isna(row["low"])
 
 
+def test_seeds_that_differ_by_the_same_still_have_the_images_interval(make_cells: MakeCells) -> None:
+    """Each seed gains one image, but another one."""
+    scratch = np.zeros((3, NUM_IMAGES))
+    cells, correctness = _tables(make_cells, {"scratch": scratch, "pretrained": np.eye(3, NUM_IMAGES)})
+    row = comparison(cells, correctness).iloc[1]
+    assert (row["gain_status"], row["gain_method"]) == ("complete", "seeds and images")
+    assert row["gain_low"] < row["gain"] < row["gain_high"]
+
+
 def test_estimates_name_what_is_wrong() -> None:
     """For those who judge differences at other levels."""
-    three = Row(Seeds({0: 0.5, 1: 0.7, 2: 0.6}, {}, ""))
-    lower = Row(Seeds({0: 0.4, 1: 0.5, 2: 0.6}, {}, ""))
+    three, lower = (SeedResults(dict(enumerate(values)), {}, "") for values in ((0.5, 0.7, 0.6), (0.4, 0.5, 0.6)))
     low = row_difference(three, lower, "other").interval.low
     assert difference_estimate(three, lower, "other").interval().low == pytest.approx(low)
-    failed = Row(Seeds({0: 0.5, 1: 0.7}, {2: "diverged"}, ""))
     with pytest.raises(UnpairedError, match="other seed 2 diverged"):
-        difference_estimate(three, failed, "other")
+        difference_estimate(three, SeedResults({0: 0.5, 1: 0.7}, {2: "diverged"}, ""), "other")
     with pytest.raises(DifferentImagesError):
-        difference_estimate(three, Row(lower.seeds, mixed="tested on different images"), "other")
+        difference_estimate(three, replace(lower, mixed="tested on different images"), "other")
     with pytest.raises(ConstantError):
         difference_estimate(three, three, "other")
     with pytest.raises(SingleSeedError):
-        difference_estimate(*(Row(Seeds({0: share}, {}, "")) for share in (0.5, 0.6)), "other")
+        difference_estimate(*(SeedResults({0: share}, {}, "") for share in (0.5, 0.6)), "other")

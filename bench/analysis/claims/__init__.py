@@ -4,7 +4,7 @@
 """
 
 from bench.analysis.claims.claim import Claim, Judgement, Part, Published
-from bench.analysis.claims.custom import OneLessOther, Side
+from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
@@ -13,12 +13,12 @@ from bench.analysis.claims.rows import Transfer
 __all__ = [
     "CLAIMS",
     "Claim",
+    "CustomDifference",
     "Evidence",
     "Judgement",
-    "OneLessOther",
+    "NamedRow",
     "Part",
     "Published",
-    "Side",
     "Transfer",
     "judge_claims",
 ]

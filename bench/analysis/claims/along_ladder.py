@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.analysis.claims.crossing import CrossingSize, crossing_words
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.model_pairs import FAMILY_NAMES, Contest, contest, near, slices
+from bench.analysis.claims.model_pairs import FAMILY_NAMES, FamilyModels, family_models, near
 from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
 from bench.analysis.claims.rows import keys_of
 from bench.analysis.format import Unit, listed, plural
@@ -20,13 +20,14 @@ from bench.analysis.ladder.crossings import crossing
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError, TooFewRungsError
 from bench.analysis.stats.trends import slope_weights
+from bench.analysis.targets import slices
 
 SMALL, MEDIUM, NEAR, BIG = 1_300_000, 14_000_000, 100_000_000, 300_000_000
 """Sizes that the literature speaks of, in images: ImageNet, ImageNet-21k, where the crossing lies, JFT."""
 ABOVE_ZERO, BELOW_ZERO = Limits(0.0, math.inf), Limits(-math.inf, 0.0)
 _PAIR = ("vit", "cnn")
 _LEADS = (("hybrid", "vit"), ("hybrid", "cnn"))
-Place = Literal["smallest", "middle", "largest"]
+RungPosition = Literal["smallest", "middle", "largest"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AtSize:
     size: int
     limits: Limits
     on_each_target: bool
-    stands_in: Place
+    stands_in: RungPosition
     """The rung of a scaled ladder that is shown beside the verdict."""
 
     def find(self, evidence: Evidence) -> Finding:
@@ -45,20 +46,20 @@ class AtSize:
         Raises:
             AnalysisError: the size was not run, or a row is missing or not whole.
         """
-        found = contest(evidence, _PAIR, [self.size])
-        (size,) = _stated(found, [self.size])
-        groups = slices(found.targets) if self.on_each_target else [found.targets]
-        quantities = [_gap(found, _PAIR, size, targets, self.limits) for targets in groups]
-        return finding(quantities, f"{found.describe()}, after {plural(size, 'image')} of {found.corpus}")
+        models = family_models(evidence, _PAIR, [self.size])
+        (size,) = _stated(models, [self.size])
+        groups = slices(models.scope.targets) if self.on_each_target else [models.scope.targets]
+        quantities = [_gap(models, _PAIR, size, targets, self.limits) for targets in groups]
+        return finding(quantities, f"{models}, after {plural(size, 'image')} of {models.corpus}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """What a rung of a scaled ladder shows in its place, on real targets and in-domain."""
-        found = contest(evidence, _PAIR)
-        if (size := _in_place(found.sizes, self.stands_in)) is not None:
-            what = f"{self.stands_in} rung of this ladder, {found.corpus}"
-            yield line(what, partial(_gap, found, _PAIR, size, found.targets, ANY))
-            if found.in_domain:
-                yield line(f"{what}, in-domain", partial(_gap, found, _PAIR, size, found.in_domain, ANY))
+        models = family_models(evidence, _PAIR)
+        if (size := _rung_at(models.sizes, self.stands_in)) is not None:
+            what = f"{self.stands_in} rung of this ladder, {models.corpus}"
+            yield line(what, partial(_gap, models, _PAIR, size, models.scope.targets, ANY))
+            if models.scope.in_domain:
+                yield line(f"{what}, in-domain", partial(_gap, models, _PAIR, size, models.scope.in_domain, ANY))
 
 
 @dataclass(frozen=True)
@@ -77,31 +78,31 @@ class CrossesNear:
         Raises:
             AnalysisError: a stated size was not run, or a row is missing or not whole.
         """
-        found = contest(evidence, _PAIR, [MEDIUM, self.size, BIG])
-        stated = _stated(found, [MEDIUM, self.size, BIG])
-        if not {*stated} <= {*found.trend_sizes}:
+        models = family_models(evidence, _PAIR, [MEDIUM, self.size, BIG])
+        stated = _stated(models, [MEDIUM, self.size, BIG])
+        if not {*stated} <= {*models.trend_sizes}:
             raise MissingRowError("the stated sizes differ in classes, so no crossing is read from them")
         _, middle, big = stated
-        sizes = tuple(size for size in found.trend_sizes if size <= big)
-        rows = found.rows(_PAIR, sizes, found.targets)
+        sizes = tuple(size for size in models.trend_sizes if size <= big)
+        rows = models.rows(_PAIR, sizes, models.scope.targets)
         limits = Limits(self.size / self.factor, self.size * self.factor)
         quantities: tuple[Quantity, ...] = (
             CrossingSize("ViT passes ResNet", sizes, rows, limits),
-            _rise(found, "vit", middle, big, ABOVE_ZERO),
-            _rise(found, "cnn", middle, big, Limits(-self.flat, self.flat)),
+            _rise(models, "vit", middle, big, ABOVE_ZERO),
+            _rise(models, "cnn", middle, big, Limits(-self.flat, self.flat)),
         )
         every = [row for of_target in rows.values() for row in of_target]
-        return Finding(quantities, f"{found.describe()}, {_span(found, sizes)}", keys_of(every), len(every[0].seeds))
+        return Finding(quantities, f"{models}, {_span(models, sizes)}", keys_of(every), every[0].num_seeds)
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """Where they cross on a scaled ladder, on real targets and in-domain."""
-        found = contest(evidence, _PAIR)
-        if len(sizes := found.trend_sizes) > 1:
-            for where, targets in (("", found.targets), ("in-domain, ", found.in_domain)):
+        models = family_models(evidence, _PAIR)
+        if len(sizes := models.trend_sizes) > 1:
+            for where, targets in (("", models.scope.targets), ("in-domain, ", models.scope.in_domain)):
                 if targets:
-                    curves = CrossingSize("", sizes, found.rows(_PAIR, sizes, targets), ANY).sides
-                    words = crossing_words(crossing(*curves))
-                    yield f"this ladder, {where}{_span(found, sizes)}, on {listed(targets)}: {words}"
+                    curves = CrossingSize("", sizes, models.rows(_PAIR, sizes, targets), ANY).curves
+                    text = crossing_words(crossing(*curves))
+                    yield f"this ladder, {where}{_span(models, sizes)}, on {listed(targets)}: {text}"
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,15 @@ class Gains:
         Raises:
             AnalysisError: there is one rung, or a row is missing or not whole.
         """
-        found = contest(evidence, _PAIR)
-        slope = _slope(found, _PAIR, found.targets, self.limits)
-        return finding([slope], f"{found.describe()}, {_span(found, found.trend_sizes)}")
+        models = family_models(evidence, _PAIR)
+        slope = _slope(models, _PAIR, models.scope.targets, self.limits)
+        return finding([slope], f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """The same in-domain."""
-        found = contest(evidence, _PAIR)
-        if found.in_domain:
-            yield line("in-domain", partial(_slope, found, _PAIR, found.in_domain, ANY))
+        models = family_models(evidence, _PAIR)
+        if models.scope.in_domain:
+            yield line("in-domain", partial(_slope, models, _PAIR, models.scope.in_domain, ANY))
 
 
 @dataclass(frozen=True)
@@ -137,61 +138,61 @@ class HybridLeads:
         Raises:
             AnalysisError: a family is missing, there is one rung, or a row is missing or not whole.
         """
-        found = contest(evidence, ("vit", "cnn", "hybrid"))
-        leads = [_gap(found, pair, found.trend_sizes[0], found.targets, ABOVE_ZERO) for pair in _LEADS]
-        slopes = [_slope(found, pair, found.targets, BELOW_ZERO) for pair in _LEADS]
-        return finding([*leads, *slopes], f"{found.describe()}, {_span(found, found.trend_sizes)}")
+        models = family_models(evidence, ("vit", "cnn", "hybrid"))
+        leads = [_gap(models, pair, models.trend_sizes[0], models.scope.targets, ABOVE_ZERO) for pair in _LEADS]
+        slopes = [_slope(models, pair, models.scope.targets, BELOW_ZERO) for pair in _LEADS]
+        return finding([*leads, *slopes], f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """The leads at the largest rung, and both in-domain."""
-        found = contest(evidence, ("vit", "cnn", "hybrid"))
+        models = family_models(evidence, ("vit", "cnn", "hybrid"))
         yield "the published lead is at small compute; on this ladder every rung gets the same budget"
         for pair in _LEADS:
-            yield line("largest rung", partial(_gap, found, pair, found.trend_sizes[-1], found.targets, ANY))
-        for pair in _LEADS if found.in_domain else ():
-            yield line("in-domain", partial(_gap, found, pair, found.trend_sizes[0], found.in_domain, ANY))
-            yield line("in-domain", partial(_slope, found, pair, found.in_domain, ANY))
+            yield line("largest rung", partial(_gap, models, pair, models.trend_sizes[-1], models.scope.targets, ANY))
+        for pair in _LEADS if models.scope.in_domain else ():
+            yield line("in-domain", partial(_gap, models, pair, models.trend_sizes[0], models.scope.in_domain, ANY))
+            yield line("in-domain", partial(_slope, models, pair, models.scope.in_domain, ANY))
 
 
-def _stated(found: Contest, sizes: Sequence[int]) -> list[int]:
+def _stated(models: FamilyModels, sizes: Sequence[int]) -> list[int]:
     """The rungs that are of stated sizes.
 
     Raises:
         MissingRowError: one was not run.
     """
-    rungs = {size: near(found.sizes, size) for size in sizes}
+    rungs = {size: near(models.sizes, size) for size in sizes}
     if missing := [f"{size:,}" for size, rung in rungs.items() if rung is None]:
-        there = f"the rungs of {found.corpus} have {listed([f'{size:,}' for size in found.sizes])} images"
+        there = f"the rungs of {models.corpus} have {listed([f'{size:,}' for size in models.sizes])} images"
         raise MissingRowError(f"it is about {listed(missing)} pretraining images, which were not run; {there}")
     return [rung for rung in rungs.values() if rung is not None]
 
 
-def _in_place(sizes: Sequence[int], place: Place) -> int | None:
-    if place == "middle":
+def _rung_at(sizes: Sequence[int], position: RungPosition) -> int | None:
+    if position == "middle":
         return sizes[len(sizes) // 2] if len(sizes) > 2 else None
-    return sizes[0] if place == "smallest" else sizes[-1]
+    return sizes[0] if position == "smallest" else sizes[-1]
 
 
-def _gap(found: Contest, pair: tuple[str, str], size: int, targets: Sequence[str], limits: Limits) -> Difference:
+def _gap(models: FamilyModels, pair: tuple[str, str], size: int, targets: Sequence[str], limits: Limits) -> Difference:
     """The first family less the second at one size."""
     name = f"{_less(pair)} after {plural(size, 'image')}, {listed(targets)}"
-    return Difference(name, found.rows(pair, [size], targets), (1.0, -1.0), limits)
+    return Difference(name, models.rows(pair, [size], targets), (1.0, -1.0), limits)
 
 
-def _rise(found: Contest, family: str, low: int, high: int, limits: Limits) -> Difference:
+def _rise(models: FamilyModels, family: str, low: int, high: int, limits: Limits) -> Difference:
     """What one family gains from one size to another."""
     name = f"{FAMILY_NAMES[family]}, {high:,} less {plural(low, 'image')}"
-    return Difference(name, found.rows([family], [low, high], found.targets), (-1.0, 1.0), limits)
+    return Difference(name, models.rows([family], [low, high], models.scope.targets), (-1.0, 1.0), limits)
 
 
-def _slope(found: Contest, pair: tuple[str, str], targets: Sequence[str], limits: Limits) -> Difference:
+def _slope(models: FamilyModels, pair: tuple[str, str], targets: Sequence[str], limits: Limits) -> Difference:
     """How the first family's difference to the second moves with ten times as many images."""
-    sizes = found.trend_sizes
+    sizes = models.trend_sizes
     if len(sizes) < 2:
-        raise TooFewRungsError(f"a trend needs two rungs of equal class count; {found.corpus} has one")
+        raise TooFewRungsError(f"a trend needs two rungs of equal class count; {models.corpus} has one")
     weights = slope_weights(sizes)
     unit: Unit = "points per decade"
-    rows = found.rows(pair, sizes, targets)
+    rows = models.rows(pair, sizes, targets)
     return Difference(f"{_less(pair)}, slope, {listed(targets)}", rows, (*weights, *-weights), limits, unit)
 
 
@@ -199,5 +200,5 @@ def _less(pair: tuple[str, str]) -> str:
     return f"{FAMILY_NAMES[pair[0]]} less {FAMILY_NAMES[pair[1]]}"
 
 
-def _span(found: Contest, sizes: Sequence[int]) -> str:
-    return f"after {listed([f'{size:,}' for size in sizes])} images of {found.corpus}"
+def _span(models: FamilyModels, sizes: Sequence[int]) -> str:
+    return f"after {listed([f'{size:,}' for size in sizes])} images of {models.corpus}"

@@ -1,16 +1,14 @@
-"""Compute for equal accuracy, from the arms that differ in how long a model is pretrained."""
+"""Compare the compute that models take for equal accuracy, from arms that differ in how long a model is pretrained."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-import pandas as pd
 
 from bench.analysis.claims.evidence import BUDGET, Evidence
 from bench.analysis.claims.model_pairs import FAMILY_NAMES, choose
 from bench.analysis.claims.quantities import Finding
-from bench.analysis.claims.rows import Place, Row, keys_of, stacked
+from bench.analysis.claims.rows import RowsByTarget, keys_of, stacked
 from bench.analysis.format import Unit, listed, plural
 from bench.analysis.ladder.equal_accuracy import Spending, equal_accuracy_ratio, gap
 from bench.analysis.stats.intervals import Interval
@@ -19,32 +17,32 @@ from bench.analysis.stats.statistics_errors import MissingRowError, ShapeError
 
 
 @dataclass(frozen=True)
-class Ratio:
+class FlopsRatio:
     """How many times the second model's pretraining FLOPs the first one takes for equal accuracy."""
 
     name: str
-    first: "Budgets"
-    second: "Budgets"
+    first: "BudgetSeries"
+    second: "BudgetSeries"
     limits: Limits
     """The upper one is judged; the lower one is 0."""
     unit: Unit = "times"
     equivalence: None = None
-    """It is of no equality."""
+    """The claim is about no equality."""
 
     def interval(self, level: float) -> Interval:
-        """By inverting the test of the gap at each ratio."""
-        return equal_accuracy_ratio(*self._sides, level)
+        """Return the ratio with its interval, by inverting the test of the gap at each ratio."""
+        return equal_accuracy_ratio(*self._spendings, level)
 
     def needed(self, level: float) -> Needed | str:
-        """From the gap at the upper limit, which has to be told from zero; in words where no FLOPs meet there."""
+        """Return the seeds that tell the gap at the upper limit from zero; words if no FLOPs meet there."""
         try:
-            there = gap(*self._sides, self.limits.high)
+            there = gap(*self._spendings, self.limits.high)
         except ShapeError as error:
             return f"budgets at which more of the two curves meets: {error}"
         return seeds_needed(there, Limits(0.0, math.inf), level)
 
     @cached_property
-    def _sides(self) -> tuple[Spending, Spending]:
+    def _spendings(self) -> tuple[Spending, Spending]:
         return self.first.spending, self.second.spending
 
 
@@ -55,66 +53,64 @@ class LessCompute:
     limits: Limits
 
     def find(self, evidence: Evidence) -> Finding:
-        """The ratio of FLOPs.
+        """Return the ratio of FLOPs.
 
         Raises:
-            AnalysisError: the suite has no budgets, or a row is missing or not whole.
+            AnalysisError: The suite has no budgets, or a row is missing or incomplete.
         """
         models, how = choose(evidence, ("vit", "cnn"))
-        sides = [_budgets(evidence, model) for model in models.values()]
-        name = "FLOPs of ViT over those of ResNet"
+        first, second = (_budget_series(evidence, model) for model in models.values())
         names = listed([f"{FAMILY_NAMES[family]} {model}" for family, model in models.items()])
-        measured = f"{names} ({how}), {sides[0].describe()}"
-        rows = [row for side in sides for of_target in side.rows.values() for row in of_target]
-        return Finding((Ratio(name, sides[0], sides[1], self.limits),), measured, keys_of(rows), len(rows[0].seeds))
+        rows = [row for series in (first, second) for of_target in series.rows.values() for row in of_target]
+        ratio = FlopsRatio("FLOPs of ViT over those of ResNet", first, second, self.limits)
+        return Finding((ratio,), f"{names} ({how}), {first.describe()}", keys_of(rows), rows[0].num_seeds)
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """Nothing."""
+        """Yield nothing."""
         return iter(())
 
 
 @dataclass(frozen=True)
-class Budgets:
+class BudgetSeries:
     """One model, pretrained for several multiples of the budget."""
 
-    rows: Mapping[str, Sequence[Row]]
-    """Target -> a row a budget, ascending."""
+    rows: RowsByTarget
+    """Target -> a row per budget, ascending."""
     factors: tuple[float, ...]
     flops: tuple[float, ...]
     """Of pretraining."""
 
     @property
     def spending(self) -> Spending:
-        """Accuracy against compute.
+        """Return accuracy against compute.
 
         Raises:
-            AnalysisError: there is one budget, or rows do not pair.
+            AnalysisError: There is one budget, or rows do not pair.
         """
         return Spending(self.flops, stacked(self.rows))
 
     def describe(self) -> str:
-        """Where and on what."""
-        (place, *_) = (row.place for of_target in self.rows.values() for row in of_target)
+        """Return budgets, pretraining images, transfer and targets in words."""
+        row_id = next(row.id for of_target in self.rows.values() for row in of_target)
         factors = listed([f"{factor:g}" for factor in self.factors])
-        size = "" if place.subset_images is None else f" after {plural(place.subset_images, 'image')} of {place.corpus}"
-        return f"{factors} times the budget{size}, {place.transfer}, on {listed(list(self.rows))}"
+        images = row_id.subset_images
+        size = "" if images is None else f" after {plural(images, 'image')} of {row_id.corpus}"
+        return f"{factors} times the budget{size}, {row_id.transfer}, on {listed(list(self.rows))}"
 
 
-def _budgets(evidence: Evidence, model: str) -> Budgets:
-    """The budgets of one model.
+def _budget_series(evidence: Evidence, model: str) -> BudgetSeries:
+    """Return the budgets of one model.
 
     Raises:
-        MissingRowError: the suite has none, or no result on a real target.
-        IncompleteRowError: a row is not whole.
+        MissingRowError: The suite has none, or no result on a real target.
+        IncompleteRowError: A row is incomplete.
     """
     cells = evidence.cells[evidence.cells["ablation"] == f"{BUDGET}{model}"]
     if cells.empty:
         raise MissingRowError(f"the suite pretrains {model} for one budget alone; several are its field `budgets`")
-    transfer = evidence.transfer(cells)
-    arms = sorted(dict.fromkeys(cells["arm"]), key=float)
-    first = cells.iloc[0]
-    size = None if pd.isna(first["subset_images"]) else int(first["subset_images"])
-    places = [Place(model, first["corpus"], size, transfer, f"{BUDGET}{model}", arm) for arm in arms]
-    rows = {target: [evidence.row(place, target) for place in places] for target in evidence.targets(cells, transfer)}
-    flops = tuple(evidence.training_flops(row) for row in next(iter(rows.values())))
-    return Budgets(rows, tuple(map(float, arms)), flops)
+    scope = evidence.scope(cells)
+    arms = evidence.arms(cells, scope.transfer)
+    factors = sorted(arms, key=float)
+    rows = evidence.rows([arms[factor] for factor in factors], scope.targets)
+    flops = tuple(evidence.training_flops(row) for row in rows[scope.targets[0]])
+    return BudgetSeries(rows, tuple(map(float, factors)), flops)

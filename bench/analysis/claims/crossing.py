@@ -1,13 +1,12 @@
 """The pretraining size at which one model passes another, as a quantity that a claim sets limits to."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bench.analysis.claims.rows import Row, stacked
+from bench.analysis.claims.rows import RowsByTarget, stacked
 from bench.analysis.format import Unit, plural, quantity
-from bench.analysis.ladder.crossings import Crossing, Side, crossing, sides
+from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fitted_curves
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.verdicts import verdict_interval
@@ -19,7 +18,7 @@ class CrossingSize:
 
     name: str
     sizes: tuple[int, ...]
-    rows: Mapping[str, Sequence[Row]]
+    rows: RowsByTarget
     """Target -> rows: the first model's at each size, then the second's."""
     limits: Limits
     unit: Unit = "images"
@@ -27,18 +26,20 @@ class CrossingSize:
     """It is of no equality."""
 
     @cached_property
-    def sides(self) -> tuple[Side, Side]:
+    def curves(self) -> tuple[FittedCurve, FittedCurve]:
         """Both curves.
 
         Raises:
             AnalysisError: there is one rung, or the rows do not pair.
         """
         parts, number = stacked(self.rows), len(self.sizes)
-        return sides(self.sizes, [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts])
+        return fitted_curves(
+            self.sizes, [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts]
+        )
 
     def interval(self, level: float) -> Interval:
         """The size, as verdicts take it; without a crossing within the range measured, the bound that follows."""
-        found = crossing(*self.sides, level, interval_of=verdict_interval)
+        found = crossing(*self.curves, level, interval_of=verdict_interval)
         if found.outcome in ("several", "is passed"):
             return unknown(found.num_seeds)
         low = 0.0 if found.low is None else found.low

@@ -1,70 +1,64 @@
-"""A claim of the user's own, from the suite file: one row of the comparison less another on one target."""
+"""Compare two rows on one target, as a custom claim of the suite file says."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pandas as pd
-
 from bench.analysis.claims.evidence import BUDGET, Evidence
 from bench.analysis.claims.quantities import Difference, Finding, finding
-from bench.analysis.claims.rows import Place, Transfer
+from bench.analysis.claims.rows import RowId, Transfer
 from bench.analysis.format import plural
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError
 
 
 @dataclass(frozen=True)
-class Side:
-    """A row as a suite's claim names it, with nothing left to the suite."""
+class NamedRow:
+    """A row as a custom claim names it, with nothing left to the suite."""
 
     model: str
     corpus: str
     """`none` from scratch."""
     subset_images: int | None
-    """0 from scratch; None behind weights from outside, and where it is not known."""
+    """0 from scratch; None of external weights, and if it is not known."""
     missing: str = ""
-    """Why there is no such row; empty where there may be one."""
+    """Why there is no such row; empty if there may be one."""
 
 
 @dataclass(frozen=True)
-class OneLessOther:
+class CustomDifference:
     """The first row less the second."""
 
-    first: Side
-    second: Side
+    first: NamedRow
+    second: NamedRow
     target: str
     transfer: Transfer
     limits: Limits
 
     def find(self, evidence: Evidence) -> Finding:
-        """The difference.
+        """Return the difference.
 
         Raises:
-            AnalysisError: a row is missing or not whole.
+            AnalysisError: A row is missing or incomplete.
         """
-        places = [_place(evidence, side, self.transfer) for side in (self.first, self.second)]
-        rows = {self.target: [evidence.row(place, self.target) for place in places]}
-        measured = f"{places[0]}, less {places[1]}, {self.transfer}, on {self.target}"
+        row_ids = [_row_id(evidence, row, self.transfer) for row in (self.first, self.second)]
+        rows = evidence.rows(row_ids, [self.target])
+        measured = f"{row_ids[0]}, less {row_ids[1]}, {self.transfer}, on {self.target}"
         return finding([Difference("first less second", rows, (1.0, -1.0), self.limits)], measured)
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """Nothing: a claim of one's own names its rows."""
+        """Yield nothing: a custom claim names its rows."""
         return iter(())
 
 
-def _place(evidence: Evidence, side: Side, transfer: Transfer) -> Place:
-    """Where the row stands: on the ladder, else as an ablation's arm that is trained for the budget of all others."""
-    if side.missing:
-        raise MissingRowError(side.missing)
-    cells = evidence.cells
-    same_size = cells["subset_images"].eq(side.subset_images) if side.subset_images is not None else _unknown(cells)
-    found = cells[(cells["model"] == side.model) & (cells["corpus"] == side.corpus) & same_size.fillna(False)]
-    arms = [arm for arm in zip(found["ablation"], found["arm"], strict=True) if not arm[0].startswith(BUDGET)]
+def _row_id(evidence: Evidence, row: NamedRow, transfer: Transfer) -> RowId:
+    """Return the row of the ladder, else the arm of an ablation that is trained for the common budget."""
+    if row.missing:
+        raise MissingRowError(row.missing)
+    cells, size = evidence.cells, row.subset_images
+    is_same_size = cells["subset_images"].isna() if size is None else cells["subset_images"].eq(size).fillna(False)
+    same = cells[(cells["model"] == row.model) & (cells["corpus"] == row.corpus) & is_same_size]
+    arms = [arm for arm in zip(same["ablation"], same["arm"], strict=True) if not arm[0].startswith(BUDGET)]
     if not arms:
-        of = "" if side.subset_images is None else f" after {plural(side.subset_images, 'image')}"
-        raise MissingRowError(f"the suite has no row of {side.model} on corpus {side.corpus}{of}")
-    return Place(side.model, side.corpus, side.subset_images, transfer, *min(arms, key=lambda arm: arm[0] != ""))
-
-
-def _unknown(cells: pd.DataFrame) -> pd.Series:
-    return cells["subset_images"].isna()
+        of = "" if size is None else f" after {plural(size, 'image')}"
+        raise MissingRowError(f"the suite has no row of {row.model} on corpus {row.corpus}{of}")
+    return RowId(row.model, row.corpus, size, transfer, *min(arms, key=lambda arm: arm[0] != ""))

@@ -1,22 +1,23 @@
-"""What claims are judged on: a suite's tables, and how its rows are found in them.
+"""Find the rows that claims are judged on in a suite's tables.
 
-A row is what one model, pretrained on one subset or as one arm of an ablation, reached on one target. It is whole or
-refused: a seed that diverged is an error with its name, never left out.
+A row is what one model, pretrained on one subset or as one arm of an ablation, reached on one target. It is complete or
+refused: a seed that diverged is an error that names it, never left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from bench.analysis.claims.rows import Place, Row, Transfer
+from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
 from bench.analysis.comparison import FINE_TUNE
-from bench.analysis.correctness import Known, by_key, read_answers
+from bench.analysis.correctness import PackedRows, by_key
+from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique, split
 from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds
-from bench.analysis.stats.statistics_errors import IncompleteRowError, MissingRowError
+from bench.analysis.stats.statistics_errors import DifferentImagesError, IncompleteRowError, MissingRowError
 from bench.analysis.targets import is_in_domain, is_real
 
 BUDGET = "budget "
@@ -27,6 +28,24 @@ _READ = [*_KEY, "family", "subset_classes", "draw", "seed", "status", "reason", 
 _KEYS = ["transfer_key", "pretrain_key"]
 _TRANSFER = ["transfer", "shots"]
 _ORDER = (FINE_TUNE, "linear", "k-shot")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A way of transfer and the targets on which rows are compared."""
+
+    transfer: Transfer
+    targets: tuple[str, ...]
+    """Real ones: neither in-domain nor made for a purpose."""
+    in_domain: tuple[str, ...]
+    """Targets made as the pretraining corpus is."""
+    left_out: tuple[str, ...]
+    """Targets without any result, since their data is not there."""
+
+    def __str__(self) -> str:
+        """Return the way of transfer, the real targets, and what is left out."""
+        without = f"; left out, as nothing was run on it: {listed(self.left_out)}" if self.left_out else ""
+        return f"{self.transfer}, on {listed(self.targets)}{without}"
 
 
 @dataclass(frozen=True)
@@ -44,20 +63,20 @@ class Evidence:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row a cell.
+        """Return one row per cell.
 
         Raises:
-            MissingColumnError: the table is another one.
+            MissingColumnError: The table is another one.
         """
         require_columns(self.tables["cells"], [*_READ, *_KEYS], "cells")
         return self.tables["cells"]
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a run, by its key.
+        """Return one row per run, by its key.
 
         Raises:
-            DuplicateRowError: a run stands twice.
+            DuplicateRowError: A run stands twice.
         """
         runs = self.tables["runs"]
         require_columns(runs, ["key", "tokens", "training_flops"], "runs")
@@ -66,107 +85,100 @@ class Evidence:
 
     @cached_property
     def ladder(self) -> pd.DataFrame:
-        """The cells that are no ablation's."""
+        """Return the cells that belong to no ablation."""
         return self.cells[self.cells["ablation"] == ""]
 
     def models(self, family: str) -> list[str]:
-        """The pretrained models of a family, in the suite's order; those from outside are no part of a ladder."""
-        known = self.ladder[(self.ladder["family"] == family) & self.ladder["subset_images"].gt(0).fillna(False)]
-        return list(dict.fromkeys(known["model"]))
+        """Return the pretrained models of a family, in the suite's order, without those of external weights."""
+        cells = self.ladder[(self.ladder["family"] == family) & self.ladder["subset_images"].gt(0).fillna(False)]
+        return list(dict.fromkeys(cells["model"]))
 
-    def arms(self, ablation: str) -> dict[str, str]:
-        """An ablation's arms and their models.
-
-        Raises:
-            MissingRowError: the suite has no such ablation.
-        """
-        cells = self.cells[self.cells["ablation"] == ablation]
-        if cells.empty:
-            raise MissingRowError(f"the suite has no ablation {ablation!r}")
-        return dict(zip(cells["arm"], cells["model"], strict=True))
+    def arms(self, cells: pd.DataFrame, transfer: Transfer) -> dict[str, RowId]:
+        """Return the arms of an ablation's cells, and the row of each."""
+        columns = ("arm", "model", "corpus", "subset_images", "ablation")
+        return {
+            arm: RowId(model, corpus, None if pd.isna(size) else int(size), transfer, ablation, arm)
+            for arm, model, corpus, size, ablation in zip(*(cells[name] for name in columns), strict=True)
+        }
 
     def transfer(self, cells: pd.DataFrame, *, few_shot: bool = False) -> Transfer:
-        """The way of transfer that is looked at: fine-tuning if the cells have it, or five shots where asked for.
+        """Return the way of transfer that is compared: fine-tuning if the cells have it, or five shots if preferred.
 
         Raises:
-            MissingRowError: there is no cell.
+            MissingRowError: There is no cell.
         """
-        known = [Transfer(kind, None if shots is None else int(shots)) for (kind, shots), _ in split(cells, _TRANSFER)]
-        if not known:
+        ways = [Transfer(kind, None if shots is None else int(shots)) for (kind, shots), _ in split(cells, _TRANSFER)]
+        if not ways:
             raise MissingRowError("the suite has no such row")
         best = Transfer("k-shot", FIVE) if few_shot else Transfer(FINE_TUNE)
-        return best if best in known else min(known, key=lambda one: (_ORDER.index(one.kind), -(one.shots or 0)))
+        return best if best in ways else min(ways, key=lambda way: (_ORDER.index(way.kind), -(way.shots or 0)))
 
-    def targets(self, cells: pd.DataFrame, transfer: Transfer) -> list[str]:
-        """The real targets that the cells were transferred to: neither in-domain nor made to a purpose.
+    def scope(self, cells: pd.DataFrame, *, few_shot: bool = False) -> Scope:
+        """Return the way of transfer and the targets on which some cells are compared.
 
-        A target of which no cell has been begun, since its data is not there, is left out: `left_out` names it.
+        Args:
+            cells: Of the rows.
+            few_shot: Whether five-shot probes are preferred to fine-tuning.
 
         Raises:
-            MissingRowError: there is none.
+            MissingRowError: There is no cell, or none on a real target.
         """
-        found = [name for name in _begun(self._of(cells, transfer)) if is_real(name)]
-        if not found:
+        transfer = self.transfer(cells, few_shot=few_shot)
+        shots = cells["shots"].isna() if transfer.shots is None else cells["shots"].eq(transfer.shots).fillna(False)
+        of_transfer = cells[(cells["transfer"] == transfer.kind) & shots]
+        begun = dict.fromkeys(of_transfer.loc[of_transfer["status"] != "not_run", "target"])
+        targets = tuple(filter(is_real, begun))
+        if not targets:
             raise MissingRowError("the suite has no result on a real target")
-        return found
+        left_out = tuple(name for name in dict.fromkeys(of_transfer["target"]) if name not in begun)
+        return Scope(transfer, targets, tuple(filter(is_in_domain, begun)), left_out)
 
-    def in_domain(self, cells: pd.DataFrame, transfer: Transfer) -> list[str]:
-        """The targets of the corpus' own making."""
-        return [name for name in _begun(self._of(cells, transfer)) if is_in_domain(name)]
+    def rows(self, row_ids: Sequence[RowId], targets: Sequence[str]) -> dict[str, list[CompleteRow]]:
+        """Return target -> rows; errors as for `row`."""
+        return {target: [self.row(row_id, target) for row_id in row_ids] for target in targets}
 
-    def left_out(self, cells: pd.DataFrame, transfer: Transfer) -> list[str]:
-        """Targets that no cell has been begun on."""
-        of_transfer = self._of(cells, transfer)
-        return [name for name in dict.fromkeys(of_transfer["target"]) if name not in _begun(of_transfer)]
-
-    def row(self, place: Place, target: str) -> Row:
-        """One row, whole.
+    def row(self, row_id: RowId, target: str) -> CompleteRow:
+        """Return one row with all its seeds.
 
         Raises:
-            MissingRowError: the suite does not have it.
-            IncompleteRowError: a seed diverged, failed or is missing.
-            DuplicateRowError, DifferentImagesError: its cells are not those of one row, or a run stands twice.
+            MissingRowError: The suite does not have it.
+            IncompleteRowError: A seed diverged, failed or is missing.
+            DuplicateRowError, DifferentImagesError: Its cells are not those of one row, or a run stands twice.
         """
-        if (place, target) not in self._read:
-            self._read[place, target] = self._read_row(place, target)
-        return self._read[place, target]
+        if (row_id, target) not in self._read:
+            self._read[row_id, target] = self._read_row(row_id, target)
+        return self._read[row_id, target]
 
-    def training_flops(self, row: Row) -> float:
-        """What the pretraining behind a row took, the median over its seeds.
+    def training_flops(self, row: CompleteRow) -> float:
+        """Return the FLOPs of the pretraining behind a row, the median over its seeds.
 
         Raises:
-            MissingRowError: it was not counted.
+            MissingRowError: They were not counted.
         """
         known = self.runs["training_flops"].reindex(row.pretrain_keys).dropna()
         if known.empty:
-            raise MissingRowError(f"{row.place}: training FLOPs were not counted")
+            raise MissingRowError(f"{row.id}: training FLOPs were not counted")
         return float(known.astype("float64").median())
 
     def tokens(self, cells: pd.DataFrame) -> int | None:
-        """Patch tokens of the network behind some cells, where it was counted."""
+        """Return the patch tokens of the network behind some cells; None if they were not counted."""
         known = self.runs["tokens"].reindex(cells["transfer_key"]).dropna()
         return int(known.iloc[0]) if len(known) else None
 
-    def _read_row(self, place: Place, target: str) -> Row:
-        cells = self._rows.get(_key(place, target))
+    def _read_row(self, row_id: RowId, target: str) -> CompleteRow:
+        cells = self._rows.get(_key(row_id, target))
         if cells is None or self.runs.empty:
-            raise MissingRowError(f"the suite has no row {place}, {place.transfer} on {target}")
-        expected = self._expected[place.ablation]
-        found = read_seeds(cells, expected)
-        if found.status != COMPLETE:
-            why = f" ({found.reason})" if found.reason else ""
-            message = f"{place}, {place.transfer} on {target}: {found.status}{why}"
-            raise IncompleteRowError(message, len(found.accuracy), len(expected))
-        seeds = tuple(sorted(found.accuracy))
-        answers = read_answers(cells, self._answers, seeds) if self._answers else None
-        accuracy = tuple(found.accuracy[seed] for seed in seeds)
-        tested = cells[cells["seed"].isin(seeds)]
-        return Row(place, target, seeds, accuracy, answers, *(_keys(tested, name) for name in _KEYS))
-
-    @staticmethod
-    def _of(cells: pd.DataFrame, transfer: Transfer) -> pd.DataFrame:
-        shots = cells["shots"].isna() if transfer.shots is None else cells["shots"].eq(transfer.shots).fillna(False)
-        return cells[(cells["transfer"] == transfer.kind) & shots]
+            raise MissingRowError(f"the suite has no row {row_id}, {row_id.transfer} on {target}")
+        expected = self._expected[row_id.ablation]
+        results = read_seeds(cells, expected, self._packed)
+        if results.status != COMPLETE:
+            why = f" ({results.reason})" if results.reason else ""
+            message = f"{row_id}, {row_id.transfer} on {target}: {results.status}{why}"
+            raise IncompleteRowError(message, len(results.accuracy), len(expected))
+        if results.mixed:
+            raise DifferentImagesError(results.mixed)
+        tested = cells[cells["seed"].isin(expected)]
+        return CompleteRow(row_id, results, *(_keys(tested, name) for name in _KEYS))
 
     @cached_property
     def _rows(self) -> dict[tuple[Any, ...], pd.DataFrame]:
@@ -174,26 +186,22 @@ class Evidence:
 
     @cached_property
     def _expected(self) -> dict[str, list[int]]:
-        """The seeds that the rows of the ladder, and of each ablation, are held to."""
+        """Return the seeds that the rows of the ladder, and of each ablation, have to have."""
         return {ablation: expected_seeds(cells) for (ablation,), cells in split(self.cells, ["ablation"])}
 
     @cached_property
-    def _read(self) -> dict[tuple[Place, str], Row]:
-        """Rows that were asked for: most claims ask for the same ones."""
+    def _read(self) -> dict[tuple[RowId, str], CompleteRow]:
+        """Return the rows that were asked for: most claims ask for the same ones."""
         return {}
 
     @cached_property
-    def _answers(self) -> Known:
-        return by_key(self.tables["correctness"]) if "correctness" in self.tables else {}
+    def _packed(self) -> PackedRows:
+        return by_key(self.tables.get("correctness"))
 
 
-def _begun(cells: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(cells.loc[cells["status"] != "not_run", "target"]))
-
-
-def _key(place: Place, target: str) -> tuple[Any, ...]:
-    of_row = (place.model, place.corpus, place.subset_images, place.ablation, place.arm)
-    return (*of_row, target, place.transfer.kind, place.transfer.shots)
+def _key(row_id: RowId, target: str) -> tuple[Any, ...]:
+    of_row = (row_id.model, row_id.corpus, row_id.subset_images, row_id.ablation, row_id.arm)
+    return (*of_row, target, row_id.transfer.kind, row_id.transfer.shots)
 
 
 def _keys(cells: pd.DataFrame, column: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.rows import Place, Row, keys_of
+from bench.analysis.claims.rows import CompleteRow, keys_of
 from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.statistics_errors import MissingRowError
@@ -51,7 +51,7 @@ class CannotTell:
         """
         there = evidence.arrangement or evidence
         arms = _arms(there)
-        blind = {arm: rows for arm, rows in arms.items() if _WITHOUT.search(rows.place.model)}
+        blind = {arm: row for arm, row in arms.items() if _WITHOUT.search(row.id.model)}
         if not blind:
             raise MissingRowError(f"the ablation {POSITION!r} on {ARRANGEMENT} has no arm without encoding (pos=none)")
         twins = _twins(there, [key for row in arms.values() for key in row.transfer_keys])
@@ -59,7 +59,7 @@ class CannotTell:
         return _judge(arms, set(blind), shares, twins)
 
 
-def _judge(arms: dict[str, Row], blind: set[str], shares: dict[str, list[float]], twins: pd.DataFrame) -> Exact:
+def _judge(arms: dict[str, CompleteRow], blind: set[str], shares: dict[str, list[float]], twins: pd.DataFrame) -> Exact:
     tells = [arm for arm in blind if min(shares[arm]) < 1]
     alike = [arm for arm in arms if arm not in blind and max(shares[arm]) == 1]
     word: Word = "refuted" if tells else "undecided" if alike else "supported"
@@ -73,34 +73,28 @@ def _judge(arms: dict[str, Row], blind: set[str], shares: dict[str, list[float]]
         word,
         sum(of_blind) / len(of_blind),
         "" if tells else reason,
-        f"{groups} instances of ten images with the same patches, {first.place} and the other arms",
+        f"{groups} instances of ten images with the same patches, {first.id} and the other arms",
         keys_of(arms.values()),
-        len(first.seeds),
+        first.num_seeds,
         tuple(_detail(arm, row, shares[arm], twins) for arm, row in arms.items()),
     )
 
 
-def _detail(arm: str, row: Row, shares: list[float], twins: pd.DataFrame) -> str:
+def _detail(arm: str, row: CompleteRow, shares: list[float], twins: pd.DataFrame) -> str:
     difference = twins["largest_confidence_difference"].reindex(row.transfer_keys).max()
     told = listed([f"{100 * share:g} %" for share in shares])
     return f"{arm}: one answer in {told} of the instances, by seed; confidences differ by at most {difference:.1e}"
 
 
-def _arms(evidence: Evidence) -> dict[str, Row]:
+def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
     """Each arm's row on the target."""
     cells = evidence.cells[(evidence.cells["ablation"] == POSITION)]
     cells = cells[cells["target"].map(base) == ARRANGEMENT]
     if cells.empty:
         raise MissingRowError(f"the suite {ARRANGEMENT}, which shows this, has no results under the same --results")
-    transfer = evidence.transfer(cells)
-    found = {}
-    for arm, model, corpus, size, target in zip(
-        *(cells[name] for name in ("arm", "model", "corpus", "subset_images", "target")), strict=True
-    ):
-        if arm not in found:
-            place = Place(model, corpus, None if pd.isna(size) else int(size), transfer, POSITION, arm)
-            found[arm] = evidence.row(place, target)
-    return found
+    targets = dict(zip(cells["arm"], cells["target"], strict=True))
+    row_ids = evidence.arms(cells, evidence.transfer(cells))
+    return {arm: evidence.row(row_id, targets[arm]) for arm, row_id in row_ids.items()}
 
 
 def _twins(evidence: Evidence, keys: list[str]) -> pd.DataFrame:

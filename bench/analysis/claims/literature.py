@@ -6,7 +6,15 @@ alone; what smaller ladders can test are C11 and C12.
 
 import math
 
-from bench.analysis.claims.ablation_arms import EncodingLost, EncodingsAlike, OverlapAlike
+from bench.analysis.claims.ablation_arms import (
+    OVERLAP,
+    POSITION,
+    ArmDifferences,
+    other_encodings,
+    overlap_at_equal_tokens,
+    overlap_at_other_tokens,
+    without_encoding,
+)
 from bench.analysis.claims.along_ladder import (
     ABOVE_ZERO,
     BIG,
@@ -66,7 +74,14 @@ CLAIMS = (
         id="C5",
         sentence="Without positional encoding ViT loses about 3 points.",
         published=Published("\N{MINUS SIGN}2.8 points (61.4 against 64.2 %)", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
-        comparison=EncodingLost(Limits(-5 * POINT, -POINT)),
+        comparison=ArmDifferences(
+            POSITION,
+            without_encoding,
+            Limits(-5 * POINT, -POINT),
+            few_shot=True,
+            beside_name="any loss at all",
+            beside_pairs=without_encoding,
+        ),
         margin="a loss within 2 points of 3, on the mean of the real targets",
         needs="the ablation `position` with an arm pos=none, on real targets",
     ),
@@ -74,7 +89,7 @@ CLAIMS = (
         id="C6",
         sentence="The kind of positional encoding hardly matters.",
         published=Published("1-D 64.21, 2-D 64.00, relative 64.03 %", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
-        comparison=EncodingsAlike(WITHIN_A_POINT),
+        comparison=ArmDifferences(POSITION, other_encodings, WITHIN_A_POINT, few_shot=True),
         margin="each kind within 1 point of the reference arm, on the mean of the real targets",
         needs="the ablation `position` with arms of several kinds, on real targets",
     ),
@@ -82,7 +97,13 @@ CLAIMS = (
         id="C7",
         sentence="Patches may overlap or not.",
         published=Published("no figure", "", _VIT),
-        comparison=OverlapAlike(WITHIN_A_POINT),
+        comparison=ArmDifferences(
+            OVERLAP,
+            overlap_at_equal_tokens,
+            WITHIN_A_POINT,
+            beside_name="fewer tokens",
+            beside_pairs=overlap_at_other_tokens,
+        ),
         margin="overlap within 1 point of as many tokens without overlap, on the mean of the real targets",
         needs="the ablation `patch-overlap` with an arm that overlaps and one of as many tokens, on real targets",
     ),

@@ -6,12 +6,14 @@ one interval lies beyond its limits, at a level stepped down over the claim's qu
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
 
-from bench.analysis.claims.rows import Row, combined, keys_of
+import numpy as np
+
+from bench.analysis.claims.rows import RowsByTarget, keys_of, stacked
 from bench.analysis.format import Unit, plural, quantity_interval
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_test
@@ -60,7 +62,7 @@ class Difference:
     """A weighed sum of rows in each seed and test image: a difference, or how it moves along a ladder."""
 
     name: str
-    rows: Mapping[str, Sequence[Row]]
+    rows: RowsByTarget
     """Target -> rows."""
     weights: tuple[float, ...]
     limits: Limits
@@ -73,7 +75,7 @@ class Difference:
         Raises:
             AnalysisError: the rows do not pair, there is one seed, or nothing varies.
         """
-        return crossed_mean(combined(self.rows, self.weights))
+        return crossed_mean([part @ np.asarray(self.weights) for part in stacked(self.rows)])
 
     @property
     def equivalence(self) -> float | None:
@@ -121,7 +123,7 @@ class Judged:
 def finding(quantities: Sequence[Difference], measured: str) -> Finding:
     """A finding of differences alone, with the keys of all runs behind them."""
     rows = [row for one in quantities for of_target in one.rows.values() for row in of_target]
-    return Finding(tuple(quantities), measured, keys_of(rows), len(rows[0].seeds))
+    return Finding(tuple(quantities), measured, keys_of(rows), rows[0].num_seeds)
 
 
 def line(what: str, find: Callable[[], Difference]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.ladder.rungs import AtRung, Ladder, OnLadder, problems
+from bench.analysis.ladder.rungs import AtRung, LadderModel, LadderResults, problems
 from bench.analysis.stats.aggregate import interquartile_mean, probability_of_improvement
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.ranks import Ranking, rank
@@ -31,8 +31,8 @@ class Overall:
 class Improvement:
     """How probable it is that the first model beats the second on a target picked at random, at each rung."""
 
-    first: OnLadder
-    second: OnLadder
+    first: LadderModel
+    second: LadderModel
     rungs: tuple[AtRung, ...]
     reason: str
     """Why it is not known; empty if it is."""
@@ -52,7 +52,7 @@ class AcrossTargets:
     """Why there is none; empty if there is."""
 
 
-def across_targets(ladder: Ladder, level: float = LEVEL) -> AcrossTargets:
+def across_targets(ladder: LadderResults, level: float = LEVEL) -> AcrossTargets:
     """Put the targets of a ladder together, rung by rung."""
     num_targets = len({base(target) for target in ladder.targets})
     models = tuple(_overall(model, ladder, level) for model in ladder.models)
@@ -61,7 +61,7 @@ def across_targets(ladder: Ladder, level: float = LEVEL) -> AcrossTargets:
     return AcrossTargets(num_targets, models, pairs, ranking, no_ranking)
 
 
-def _overall(model: OnLadder, ladder: Ladder, level: float) -> Overall:
+def _overall(model: LadderModel, ladder: LadderResults, level: float) -> Overall:
     def at(rung: int) -> Interval:
         return interquartile_mean([part[:, :, rung] for part in model.parts]).interval(level)
 
@@ -71,7 +71,7 @@ def _overall(model: OnLadder, ladder: Ladder, level: float) -> Overall:
     return Overall(model.model, model.family, rungs, reason)
 
 
-def _improvement(first: OnLadder, second: OnLadder, ladder: Ladder, level: float) -> Improvement:
+def _improvement(first: LadderModel, second: LadderModel, ladder: LadderResults, level: float) -> Improvement:
     def at(rung: int) -> Interval:
         return probability_of_improvement(_accuracy(first)[:, :, rung], _accuracy(second)[:, :, rung], level)
 
@@ -81,7 +81,7 @@ def _improvement(first: OnLadder, second: OnLadder, ladder: Ladder, level: float
     return Improvement(first, second, rungs, reason)
 
 
-def _at_rungs(ladder: Ladder, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
+def _at_rungs(ladder: LadderResults, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
     """Each rung's interval, and the reason where one has none: said once where it is all rungs'."""
     found: list[AtRung] = []
     reasons: dict[int, str] = {}
@@ -96,7 +96,7 @@ def _at_rungs(ladder: Ladder, at: Callable[[int], Interval]) -> tuple[tuple[AtRu
     return tuple(found), "; ".join(f"at {size:,} images {reason}" for size, reason in reasons.items())
 
 
-def _ranking(ladder: Ladder, level: float) -> tuple[Ranking | None, str]:
+def _ranking(ladder: LadderResults, level: float) -> tuple[Ranking | None, str]:
     if problem := problems(*ladder.models):
         return None, problem
     accuracy = np.array([_accuracy(model)[:, :, -1].mean(axis=1) for model in ladder.models])
@@ -106,6 +106,6 @@ def _ranking(ladder: Ladder, level: float) -> tuple[Ranking | None, str]:
         return None, str(error)
 
 
-def _accuracy(model: OnLadder) -> np.ndarray:
+def _accuracy(model: LadderModel) -> np.ndarray:
     """(seeds, targets, rungs)."""
     return np.stack([part.mean(axis=1) for part in model.parts], axis=1)

@@ -35,7 +35,7 @@ _STEPS = 12
 
 
 @dataclass(frozen=True)
-class Side:
+class FittedCurve:
     """A model's curve, and the answers that it was fitted to."""
 
     curve: Curve
@@ -71,7 +71,7 @@ class Crossing:
         return any(size > self.measured[1] for size in (*self.sizes, self.low, self.high) if size is not None)
 
 
-def sides(sizes: Sequence[int], first: Parts, second: Parts) -> tuple[Side, Side]:
+def fitted_curves(sizes: Sequence[int], first: Parts, second: Parts) -> tuple[FittedCurve, FittedCurve]:
     """Two models on the same rungs: by power laws from five rungs on where both have one, else interpolated.
 
     Args:
@@ -90,13 +90,13 @@ def sides(sizes: Sequence[int], first: Parts, second: Parts) -> tuple[Side, Side
         curves = [fit_law(sizes, mean) for mean in means]
     except (TooFewRungsError, NoLawError):
         curves = [interpolate(sizes, mean) for mean in means]
-    one, other = (Side(curve, parts) for curve, parts in zip(curves, (first, second), strict=True))
+    one, other = (FittedCurve(curve, parts) for curve, parts in zip(curves, (first, second), strict=True))
     return one, other
 
 
 def crossing(
-    first: Side,
-    second: Side,
+    first: FittedCurve,
+    second: FittedCurve,
     level: float = LEVEL,
     reach: float = 1.0,
     interval_of: IntervalOf = Estimate.interval,
@@ -132,7 +132,9 @@ def crossing(
     return Crossing(outcome, tuple(gap.size(at) for at in roots), low, high, gap.measured, gap.num_seeds, gap.by_law)
 
 
-def extrapolated(first: Side, second: Side, level: float = LEVEL, reach: float = REACH) -> Crossing | None:
+def extrapolated(
+    first: FittedCurve, second: FittedCurve, level: float = LEVEL, reach: float = REACH
+) -> Crossing | None:
     """Where the laws cross beyond the largest rung, if they do so once within `reach` times its size.
 
     None for interpolated curves, which end at their rungs, and for laws that cross within the range measured.
@@ -161,7 +163,7 @@ def require_pairs(first: Parts, second: Parts) -> None:
 class _Gap:
     """The difference of two curves, first less second, at any logarithm of a size."""
 
-    def __init__(self, first: Side, second: Side) -> None:
+    def __init__(self, first: FittedCurve, second: FittedCurve) -> None:
         """Pair what was answered."""
         require_pairs(first.parts, second.parts)
         self.first, self.second = first.curve, second.curve

@@ -6,21 +6,21 @@ What the statistics refuse becomes a reason.
 from dataclasses import dataclass
 from itertools import combinations
 
-from bench.analysis.correctness import Answers
-from bench.analysis.ladder.rungs import Ladder, OnLadder, problems
+from bench.analysis.correctness import Correctness
+from bench.analysis.ladder.rungs import LadderModel, LadderResults, problems
 from bench.analysis.stats.consistency import Consistency, error_consistency, self_consistency
 from bench.analysis.stats.crossed import CROSSED
 from bench.analysis.stats.statistics_errors import AnalysisError
 
-NO_ANSWERS = "the answers to single test images are not kept"
+NO_CORRECTNESS = "the answers to single test images are not kept"
 
 
 @dataclass(frozen=True)
-class Likeness:
+class PairConsistency:
     """What the errors of two models have in common, or of one model from seed to seed."""
 
-    first: OnLadder
-    second: OnLadder
+    first: LadderModel
+    second: LadderModel
     consistency: Consistency | None
     reason: str
     """Why it is not known; empty if it is."""
@@ -31,25 +31,25 @@ class Likeness:
         return self.first is self.second
 
 
-def likenesses(ladder: Ladder) -> tuple[Likeness, ...]:
+def pair_consistencies(ladder: LadderResults) -> tuple[PairConsistency, ...]:
     """All pairs of models on a ladder of one target, then each model with itself."""
     pairs = list(combinations(ladder.models, 2))
     return tuple(_likeness(one, other, ladder) for one, other in [*pairs, *((one, one) for one in ladder.models)])
 
 
-def _likeness(first: OnLadder, second: OnLadder, ladder: Ladder) -> Likeness:
+def _likeness(first: LadderModel, second: LadderModel, ladder: LadderResults) -> PairConsistency:
     if problem := problems(*{first.model: first, second.model: second}.values()):
-        return Likeness(first, second, None, problem)
+        return PairConsistency(first, second, None, problem)
     if ladder.method != CROSSED:
-        return Likeness(first, second, None, NO_ANSWERS)
+        return PairConsistency(first, second, None, NO_CORRECTNESS)
     one, other = (_answers(model, ladder) for model in (first, second))
     try:
         found = self_consistency(one) if first is second else error_consistency(one, other)
-        return Likeness(first, second, found, "")
+        return PairConsistency(first, second, found, "")
     except AnalysisError as error:
-        return Likeness(first, second, None, str(error))
+        return PairConsistency(first, second, None, str(error))
 
 
-def _answers(model: OnLadder, ladder: Ladder) -> Answers:
+def _answers(model: LadderModel, ladder: LadderResults) -> Correctness:
     """To the first target's images, at the largest rung."""
-    return Answers(ladder.seeds, model.parts[0][:, :, -1], model.images[0])
+    return Correctness(ladder.seeds, model.parts[0][:, :, -1], model.images[0])

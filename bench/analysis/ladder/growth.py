@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, sides
-from bench.analysis.ladder.rungs import AtRung, Ladder, OnLadder, problems
+from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, fitted_curves
+from bench.analysis.ladder.rungs import AtRung, LadderModel, LadderResults, problems
 from bench.analysis.stats.crossed import CROSSED, crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.scaling import (
@@ -45,11 +45,11 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairGrowth:
     """How the first of two models stands against the second as pretraining grows; paired by seed and test image."""
 
-    first: OnLadder
-    second: OnLadder
+    first: LadderModel
+    second: LadderModel
     rungs: tuple[AtRung, ...] = ()
     """The differences, first less second."""
     slope: Interval | None = None
@@ -61,19 +61,19 @@ class Duel:
     """Why they are undecided; empty if there is a crossing, or a bound of one."""
 
 
-def growth(ladder: Ladder, level: float = LEVEL) -> tuple[Growth, ...]:
+def growth(ladder: LadderResults, level: float = LEVEL) -> tuple[Growth, ...]:
     """Each model of a ladder."""
     return tuple(_growth(model, ladder, level) for model in ladder.models)
 
 
-def duels(ladder: Ladder, level: float = LEVEL) -> tuple[Duel, ...]:
+def pair_growths(ladder: LadderResults, level: float = LEVEL) -> tuple[PairGrowth, ...]:
     """Each pair of rivals; none on a ladder of one rung."""
     if len(ladder.sizes) < 2:
         return ()
-    return tuple(_duel(Duel(one, other), ladder.sizes, level) for one, other in ladder.rivals)
+    return tuple(_duel(PairGrowth(one, other), ladder.sizes, level) for one, other in ladder.rivals)
 
 
-def _growth(model: OnLadder, ladder: Ladder, level: float) -> Growth:
+def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     sizes = ladder.sizes
     found = Growth(model.model, model.family, reason=model.problem)
     if model.problem:
@@ -99,14 +99,14 @@ def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
         return interpolate(sizes, accuracy), str(error)
 
 
-def _duel(duel: Duel, sizes: Sequence[int], level: float) -> Duel:
+def _duel(duel: PairGrowth, sizes: Sequence[int], level: float) -> PairGrowth:
     first, second = duel.first, duel.second
     if problem := problems(first, second):
         return replace(duel, reason=problem)
     apart = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
     found = replace(duel, rungs=_at_rungs(apart, sizes, level, is_share=False))
     try:
-        pair = sides(sizes, first.parts, second.parts)
+        pair = fitted_curves(sizes, first.parts, second.parts)
         gained = difference_slope(sizes, first.parts, second.parts).interval(level)
         return replace(found, slope=gained, crossing=crossing(*pair, level), beyond=extrapolated(*pair, level))
     except AnalysisError as error:

@@ -1,12 +1,12 @@
-"""The rungs of a ladder as arrays: each model's answers on one target, or on several, with its seeds aligned.
+"""Put the rungs of a ladder into arrays: each model's results on one target or several, with its seeds aligned.
 
 Only rungs of equal class count stand on one ladder, so that no trend or crossing is read from subsets that differ in
-what they hold. From scratch and weights from outside stand on none. A model that lacks a seed on any rung has no arrays
-and says why: what finished alone is never used in silence.
+what they hold. Models from scratch and external weights stand on none. A model that lacks a seed on any rung has no
+arrays and says why: the seeds that finished are never used alone in silence.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -14,36 +14,38 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.comparison import SCRATCH
-from bench.analysis.correctness import Known, by_key, read_answers, require_paired
+from bench.analysis.correctness import PackedRows, by_key
 from bench.analysis.frames import Key, require_columns, split
-from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds
+from bench.analysis.seeds import COMPLETE, SEED_COLUMNS, SeedResults, expected_seeds, read_seeds, stack
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.statistics_errors import DifferentImagesError
-from bench.analysis.targets import base
+from bench.analysis.targets import slices
 
 _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "shots", "match"]
-_CELL = ["ablation", "seed", "draw", "status", "reason", "accuracy", "notes"]
 _ORDER = ("vit", "hybrid", "cnn")
-"""Which family of two is asked whether it is ahead of the other: the one that has the less built into it."""
+"""Families by how little is built into them: pairs ask whether the first is ahead of the second."""
 
 
 @dataclass(frozen=True)
-class OnLadder:
+class LadderModel:
     """One model on all rungs."""
 
     model: str
     family: str
-    parts: tuple[np.ndarray, ...]
-    """A target each: (seeds, images, rungs), 0 to 1; of accuracies alone (seeds, 1, rungs). Empty with a problem."""
-    images: tuple[str, ...]
-    """A target each: which test images these are, as `Answers.images`; empty texts of accuracies alone."""
-    problem: str
+    parts: tuple[np.ndarray, ...] = ()
+    """(seeds, images, rungs) for each set of test images, 0 to 1; (seeds, 1, rungs) if only accuracies are known. Empty
+    with a problem."""
+    images: tuple[str, ...] = ()
+    """Which test images these are, as `Correctness.images`; empty texts if only accuracies are known."""
+    problem: str = ""
     """What is missing, such as `at 1,024 images seed 3 diverged`; empty if nothing."""
+    rows: Mapping[str, tuple[SeedResults, ...]] = field(default_factory=dict)
+    """Target -> what the arrays are made of, a row per rung."""
 
 
 @dataclass(frozen=True)
-class Ladder:
+class LadderResults:
     """All models on the rungs of one corpus and class count, transferred to the same targets in the same way."""
 
     corpus: str
@@ -56,22 +58,22 @@ class Ladder:
     sizes: tuple[int, ...]
     """Pretraining images of the rungs, ascending."""
     seeds: tuple[int, ...]
-    models: tuple[OnLadder, ...]
+    models: tuple[LadderModel, ...]
 
     @property
-    def complete(self) -> tuple[OnLadder, ...]:
-        """The models that have every seed on every rung."""
+    def complete(self) -> tuple[LadderModel, ...]:
+        """Return the models that have every seed on every rung."""
         return tuple(model for model in self.models if not model.problem)
 
     @property
-    def rivals(self) -> tuple[tuple[OnLadder, OnLadder], ...]:
-        """Each pair of models of different families, a ViT first, a CNN last."""
+    def rivals(self) -> tuple[tuple[LadderModel, LadderModel], ...]:
+        """Return each pair of models of different families, a ViT first, a CNN last."""
         ordered = sorted(self.models, key=lambda model: _ORDER.index(model.family) if model.family in _ORDER else 3)
-        return tuple((one, other) for one, other in combinations(ordered, 2) if one.family != other.family)
+        return tuple((first, second) for first, second in combinations(ordered, 2) if first.family != second.family)
 
     @property
     def method(self) -> str:
-        """What intervals are over: seeds and images where every answer is kept, else seeds alone."""
+        """Return what intervals are over: seeds and images if all correctness is kept, else seeds alone."""
         return CROSSED if self.complete and all(all(model.images) for model in self.complete) else SEEDS
 
 
@@ -82,109 +84,104 @@ class AtRung:
     size: int
     mean: float
     interval: Interval | None
-    """None where it can't be told."""
+    """None if it is not known."""
 
 
-def ladders(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> tuple[Ladder, ...]:
-    """The ladders of a suite, a target each, in the order of the cells.
+def ladders(cells: pd.DataFrame, correctness: pd.DataFrame | None = None) -> tuple[LadderResults, ...]:
+    """Return the ladders of a suite, one per target, in the order of the cells.
 
     Args:
-        cells: one row a cell, as in `results/<suite>/tables/cells.parquet`; ablation arms are left out.
-        answers: the table of that name, where there is one.
+        cells: One row per cell, as in `results/<suite>/tables/cells.parquet`; ablation arms are left out.
+        correctness: The table of that name, if it is kept.
 
     Raises:
-        MissingColumnError, DuplicateRowError: a table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table is not what it should be.
     """
-    require_columns(cells, [*_SETTING, "model", "family", "subset_images", *_CELL], "cells")
-    known = {} if answers is None else by_key(answers)
+    require_columns(cells, [*_SETTING, "model", "family", "subset_images", "ablation", *SEED_COLUMNS], "cells")
+    packed = by_key(correctness)
     on_ladder = cells[cells["ablation"] == ""]
     expected = expected_seeds(on_ladder)
     pretrained = on_ladder[(on_ladder["corpus"] != SCRATCH) & on_ladder["subset_images"].notna()]
-    return tuple(_ladder(setting, rows, expected, known) for setting, rows in split(pretrained, _SETTING))
+    return tuple(_ladder(setting, rows, expected, packed) for setting, rows in split(pretrained, _SETTING))
 
 
-def over_targets(found: Iterable[Ladder]) -> tuple[Ladder, ...]:
-    """Ladders that differ in nothing but the target put together, where they are several; each target weighs the same.
+def over_targets(single: Iterable[LadderResults]) -> tuple[LadderResults, ...]:
+    """Combine ladders that differ only in their target, if there are several; each target weighs the same.
 
     Slices of one target, such as `digits@100` and `digits@500`, are averaged first, since they share its test images.
-    A model is complete if it is so on every target.
+    A model is complete if it is complete on every target.
     """
-    groups: dict[tuple[Any, ...], list[Ladder]] = {}
-    for ladder in found:
+    groups: dict[tuple[Any, ...], list[LadderResults]] = {}
+    for ladder in single:
         setting = (ladder.corpus, ladder.subset_classes, ladder.image_size, ladder.transfer, ladder.shots, ladder.match)
         groups.setdefault((*setting, ladder.sizes), []).append(ladder)
-    return tuple(_put_together(group) for group in groups.values() if len(group) > 1)
+    return tuple(_combined(group) for group in groups.values() if len(group) > 1)
 
 
-def problems(*models: OnLadder) -> str:
-    """Why some models can't be compared, by their names; empty if they can."""
+def problems(*models: LadderModel) -> str:
+    """Return why some models can't be compared, by their names; empty if they can."""
     lacking = "; ".join(f"{model.model}: {model.problem}" for model in models if model.problem)
     if lacking or len({model.images for model in models}) == 1:
         return lacking
     return f"tested on different images: {', '.join(model.model for model in models)}"
 
 
-def _ladder(setting: Key, rows: pd.DataFrame, expected: list[int], known: Known) -> Ladder:
+def _ladder(setting: Key, rows: pd.DataFrame, expected: list[int], packed: PackedRows) -> LadderResults:
     corpus, classes, target, image_size, transfer, shots, match = setting
     sizes = tuple(sorted(int(size) for size in rows["subset_images"].unique()))
-    models = [
-        _on_ladder(OnLadder(model, family, (), (), ""), of_model, sizes, expected, known)
-        for (model, family), of_model in split(rows, ["model", "family"])
-    ]
-    return _of_one_kind(
-        Ladder(corpus, classes, (target,), image_size, transfer, shots, match, sizes, tuple(expected), tuple(models))
+    models = []
+    for (model, family), of_model in split(rows, ["model", "family"]):
+        by_size = {int(size): of_size for (size,), of_size in split(of_model, ["subset_images"])}
+        results = {size: read_seeds(of_size, expected, packed) for size, of_size in sorted(by_size.items())}
+        models.append(_with_rows(LadderModel(model, family), target, sizes, results))
+    way = (image_size, transfer, shots, match)
+    return _with_arrays(LadderResults(corpus, classes, (target,), *way, sizes, tuple(expected), tuple(models)))
+
+
+def _with_rows(
+    model: LadderModel, target: str, sizes: Sequence[int], results: Mapping[int, SeedResults]
+) -> LadderModel:
+    """Return the model with its rows on one target, or with what is missing."""
+    lacking = [f"at {size:,} images {row.status}" for size, row in results.items() if row.status != COMPLETE]
+    lacking += [f"at {size:,} images no row" for size in sizes if size not in results]
+    if lacking:
+        return replace(model, problem="; ".join(lacking))
+    return replace(model, rows={target: tuple(results[size] for size in sizes)})
+
+
+def _combined(group: Sequence[LadderResults]) -> LadderResults:
+    names = dict.fromkeys((model.model, model.family) for ladder in group for model in ladder.models)
+    models = tuple(_on_all(name, family, group) for name, family in names)
+    targets = tuple(target for ladder in group for target in ladder.targets)
+    return _with_arrays(replace(group[0], targets=targets, models=models))
+
+
+def _on_all(name: str, family: str, group: Sequence[LadderResults]) -> LadderModel:
+    """Return one model with its rows on the targets of several ladders."""
+    by_target = {ladder.targets[0]: model for ladder in group for model in ladder.models if model.model == name}
+    lacking = [f"on {target} {model.problem}" for target, model in by_target.items() if model.problem]
+    lacking += [f"on {ladder.targets[0]} no row" for ladder in group if ladder.targets[0] not in by_target]
+    if lacking:
+        return LadderModel(name, family, problem="; ".join(lacking))
+    return LadderModel(name, family, rows={target: model.rows[target] for target, model in by_target.items()})
+
+
+def _with_arrays(ladder: LadderResults) -> LadderResults:
+    """Return the ladder with its models' arrays: accuracies alone unless correctness is kept for all of them."""
+    rows = [row for model in ladder.complete for of_target in model.rows.values() for row in of_target]
+    is_crossed = all(row.correctness for row in rows)
+    return replace(
+        ladder, models=tuple(model if model.problem else _stacked(model, is_crossed) for model in ladder.models)
     )
 
 
-def _on_ladder(
-    model: OnLadder, rows: pd.DataFrame, sizes: Sequence[int], expected: list[int], known: Known
-) -> OnLadder:
-    by_size = {int(size): of_size for (size,), of_size in split(rows, ["subset_images"])}
-    seeds = {size: read_seeds(of_size, expected) for size, of_size in by_size.items()}
-    lacking = [f"at {size:,} images {seeds[size].status}" for size in sorted(seeds) if seeds[size].status != COMPLETE]
-    lacking += [f"at {size:,} images no row" for size in sizes if size not in seeds]
-    if lacking:
-        return replace(model, problem="; ".join(lacking))
+def _stacked(model: LadderModel, is_crossed: bool) -> LadderModel:
     try:
-        answers = [read_answers(by_size[size], known, expected) for size in sizes]
-        kept = [one for one in answers if one is not None]
-        require_paired(kept)
+        parts = tuple(stack(model.rows))
     except DifferentImagesError as error:
         return replace(model, problem=str(error))
-    if len(kept) == len(sizes):
-        return replace(model, parts=(np.stack([one.correct for one in kept], axis=2),), images=(kept[0].images,))
-    accuracy = np.array([[seeds[size].accuracy[seed] for size in sizes] for seed in expected])
-    return replace(model, parts=(accuracy[:, None, :],), images=("",))
-
-
-def _of_one_kind(ladder: Ladder) -> Ladder:
-    """With accuracies in place of answers, where these are not kept of every model."""
-    if ladder.method == CROSSED:
-        return ladder
-    return replace(ladder, models=tuple(_without_answers(model) for model in ladder.models))
-
-
-def _without_answers(model: OnLadder) -> OnLadder:
-    means = tuple(part.mean(axis=1, keepdims=True) for part in model.parts)
-    return replace(model, parts=means, images=("",) * len(means))
-
-
-def _put_together(group: Sequence[Ladder]) -> Ladder:
-    names = dict.fromkeys((model.model, model.family) for ladder in group for model in ladder.models)
-    models = [_on_all(name, family, group) for name, family in names]
-    targets = tuple(target for ladder in group for target in ladder.targets)
-    return _of_one_kind(replace(group[0], targets=targets, models=tuple(models)))
-
-
-def _on_all(name: str, family: str, group: Sequence[Ladder]) -> OnLadder:
-    """One model on the targets of several ladders."""
-    found = {ladder.targets[0]: model for ladder in group for model in ladder.models if model.model == name}
-    lacking = [f"on {target} {model.problem}" for target, model in found.items() if model.problem]
-    lacking += [f"on {ladder.targets[0]} no row" for ladder in group if ladder.targets[0] not in found]
-    if lacking:
-        return OnLadder(name, family, (), (), "; ".join(lacking))
-    slices: dict[str, list[OnLadder]] = {}
-    for target, model in found.items():
-        slices.setdefault(model.images[0] or base(target), []).append(model)
-    parts = [np.mean([model.parts[0] for model in same], axis=0) for same in slices.values()]
-    return OnLadder(name, family, tuple(parts), tuple(same[0].images[0] for same in slices.values()), "")
+    if not is_crossed:
+        accuracies = tuple(part.mean(axis=1, keepdims=True) for part in parts)
+        return replace(model, parts=accuracies, images=("",) * len(parts))
+    rows = [model.rows[same[0]][0] for same in slices(model.rows)]
+    return replace(model, parts=parts, images=tuple(row.correctness.images for row in rows if row.correctness))

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.correctness import Answers, require_paired
+from bench.analysis.correctness import Correctness, require_paired
 from bench.analysis.stats.crossed import Estimate, crossed_mean
-from bench.analysis.stats.statistics_errors import AnswersError, ConstantError, SingleSeedError
+from bench.analysis.stats.statistics_errors import ConstantError, CorrectnessError, SingleSeedError
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Consistency:
     """What their accuracies alone would make it."""
 
 
-def error_consistency(first: Answers, second: Answers) -> Consistency:
+def error_consistency(first: Correctness, second: Correctness) -> Consistency:
     """Between two models of the same seed, which saw the same images in the same order.
 
     Raises:
         UnpairedError, DifferentImagesError: seeds and images do not pair them.
-        AnswersError: draws were averaged, so that an answer is neither right nor wrong.
+        CorrectnessError: draws were averaged, so that an answer is neither right nor wrong.
         ConstantError: a seed of both has no errors, or nothing else: no chance is left to correct for.
         SingleSeedError: there is one seed.
     """
@@ -48,7 +48,7 @@ def error_consistency(first: Answers, second: Answers) -> Consistency:
     return Consistency(crossed_mean([values]), float(observed.mean()), float(expected.mean()))
 
 
-def self_consistency(answers: Answers) -> Consistency:
+def self_consistency(answers: Correctness) -> Consistency:
     """Between the seeds of one model: how alike its errors are where only chance in training differs.
 
     The mean over all pairs of seeds. A seed stands in several pairs: its own part is that of the jackknife, so that
@@ -56,7 +56,7 @@ def self_consistency(answers: Answers) -> Consistency:
 
     Raises:
         SingleSeedError: fewer than three seeds: the one pair of two shows no spread.
-        AnswersError, ConstantError: as for `error_consistency`.
+        CorrectnessError, ConstantError: as for `error_consistency`.
     """
     num_seeds = len(answers.seeds)
     if num_seeds < 3:
@@ -85,6 +85,6 @@ def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, 
     return kappa + influence, observed, expected
 
 
-def _require_binary(*rows: Answers) -> None:
+def _require_binary(*rows: Correctness) -> None:
     if not all(np.isin(row.correct, (0.0, 1.0)).all() for row in rows):
-        raise AnswersError("answers averaged over draws: each must be right (1) or wrong (0)")
+        raise CorrectnessError("answers averaged over draws: each must be right (1) or wrong (0)")

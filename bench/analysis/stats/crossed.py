@@ -18,13 +18,13 @@ chosen.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
-from bench.analysis.correctness import Answers
+from bench.analysis.correctness import Correctness, require_paired
 from bench.analysis.stats.intervals import LEVEL, Interval, require_level
 from bench.analysis.stats.statistics_errors import (
     ConstantError,
@@ -92,28 +92,42 @@ class Estimate:
         return (cochran + _student(min(together, most_degrees), probability)) / 2
 
 
-def accuracy(answers: Answers) -> Estimate:
-    """The accuracy of a row, 0 to 1; its interval stays within these, and is longer towards the middle.
+def accuracy(row: Correctness) -> Estimate:
+    """Return the accuracy of a row, 0 to 1; its interval stays within these, and is longer towards the middle.
 
     Raises:
-        SingleSeedError, ConstantError: there is no interval.
+        SingleSeedError, ConstantError: There is no interval.
     """
-    return replace(crossed_mean([answers.correct]), is_share=True)
+    return replace(crossed_mean([row.correct]), is_share=True)
+
+
+def paired_difference(row: Correctness, reference: Correctness) -> Estimate:
+    """Return how far a row's accuracy lies above its reference's, in shares of 1.
+
+    Each seed and test image is paired with itself. That takes out what both rows share: the image's difficulty, and
+    the seed's order of images.
+
+    Raises:
+        UnpairedError, DifferentImagesError: The rows do not pair.
+        SingleSeedError, ConstantError: There is no interval.
+    """
+    require_paired([row, reference])
+    return crossed_mean([row.correct - reference.correct])
 
 
 def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
-    """The mean of some targets' means, each target weighing the same.
+    """Return the mean of the targets' means, each target weighing the same.
 
     Args:
-        parts: a target each, (seeds, images) finite numbers; the seeds are the same and in the same order, the images
-            are different ones.
+        parts: (seeds, images) finite numbers for each target; the targets have the same seeds in the same order, and
+            different images.
 
     Raises:
-        EmptySampleError: there is no target, seed or image.
-        UnpairedError: the targets differ in their number of seeds.
-        NotFiniteError: a value is not a number.
-        SingleSeedError: there is one seed.
-        ConstantError: no value differs from any other.
+        EmptySampleError: There is no target, seed or image.
+        UnpairedError: The targets differ in their number of seeds.
+        NotFiniteError: A value is not a number.
+        SingleSeedError: There is one seed.
+        ConstantError: No value differs from any other.
     """
     values = _check(parts)
     num_seeds = len(values[0])
@@ -129,11 +143,37 @@ def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
     return Estimate(float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
 
 
-def seeds_mean(values: Sequence[float]) -> Estimate:
-    """The mean of one value a seed, looking at nothing but their spread: Student's t.
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
+    """Return the mean of one value per seed with Student's t interval; NaN ends if the values show no spread.
 
     Raises:
-        EmptySampleError, NotFiniteError, SingleSeedError, ConstantError: there is no interval.
+        EmptySampleError: There is no value.
+        NotFiniteError: A value is not a number.
+        LevelError: The level is not between 0 and 1.
+    """
+    require_level(level)
+    try:
+        return seeds_mean(values).interval(level)
+    except (SingleSeedError, ConstantError):
+        return Interval(float(np.mean(values)), math.nan, math.nan, len(values))
+
+
+def paired_interval(values: Mapping[int, float], reference: Mapping[int, float], level: float = LEVEL) -> Interval:
+    """Return the mean over seeds of `values - reference` with Student's t interval, each seed paired with itself.
+
+    Raises:
+        UnpairedError: A seed stands on one side only. The caller decides which seeds may be left out.
+    """
+    if unpaired := sorted(values.keys() ^ reference.keys()):
+        raise UnpairedError(f"seeds {unpaired} stand on one side only; a paired difference needs both")
+    return mean_interval([values[seed] - reference[seed] for seed in sorted(values)], level)
+
+
+def seeds_mean(values: Sequence[float]) -> Estimate:
+    """Return the mean of one value per seed, known by the spread of the seeds alone: Student's t.
+
+    Raises:
+        EmptySampleError, NotFiniteError, SingleSeedError, ConstantError: There is no interval.
     """
     sample = np.asarray(values, dtype=np.float64)
     (checked,) = _check([sample[:, None]])

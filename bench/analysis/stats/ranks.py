@@ -76,7 +76,7 @@ def rank(names: Sequence[str], accuracy: np.ndarray, level: float = LEVEL) -> Ra
     ranks = stats.rankdata(-accuracy, axis=1)
     order = np.argsort(ranks.mean(axis=0), kind="stable")
     ordered, means = [names[place] for place in order], ranks.mean(axis=0)[order]
-    critical = _studentized(len(names), len(ranks)) * _studentized_quantile(len(names), level)
+    critical = _studentized_quantile(len(names), level) * math.sqrt(len(names) * (len(names) + 1) / (12 * len(ranks)))
     return Ranking(
         names=tuple(ordered),
         mean_ranks=tuple(means.tolist()),
@@ -107,11 +107,6 @@ def _friedman(accuracy: np.ndarray) -> float:
     return float(stats.friedmanchisquare(*accuracy.T).pvalue)
 
 
-def _studentized(num_models: int, num_seeds: int) -> float:
-    """What a studentized range is multiplied by to become a difference of mean ranks."""
-    return math.sqrt(num_models * (num_models + 1) / (12 * num_seeds))
-
-
 def _studentized_quantile(num_models: int, level: float) -> float:
     return float(stats.studentized_range.ppf(level, num_models, np.inf))
 
@@ -127,10 +122,12 @@ def _stretches(means: np.ndarray, critical: float) -> list[tuple[int, int]]:
 
 
 def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level: float) -> tuple[RankPair, ...]:
+    from scikit_posthocs import posthoc_nemenyi_friedman  # it imports plotting libraries, which few callers need
+
     places = list(combinations(range(len(names)), 2))
     smallest = (1 - level) / len(places)
     corrected = holm([_wilcoxon(accuracy[:, one] - accuracy[:, other], smallest) for one, other in places])
-    scale = _studentized(len(names), len(accuracy))
+    nemenyi = posthoc_nemenyi_friedman(accuracy).to_numpy()
     return tuple(
         RankPair(
             first=names[one],
@@ -138,7 +135,7 @@ def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level:
             rank_difference=float(means[other] - means[one]),
             num_ahead=int((accuracy[:, one] > accuracy[:, other]).sum()),
             num_seeds=len(accuracy),
-            nemenyi=float(stats.studentized_range.sf((means[other] - means[one]) / scale, len(names), np.inf)),
+            nemenyi=float(nemenyi[one, other]),
             wilcoxon_holm=p_value,
         )
         for (one, other), p_value in zip(places, corrected, strict=True)

@@ -9,12 +9,11 @@ the last digit, there is no interval: it is absent (NaN), never zero wide. Round
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
-from bench.analysis.stats.intervals import LEVEL, require_level
+from bench.analysis.stats.intervals import LEVEL, Interval, require_level
 from bench.analysis.stats.statistics_errors import EmptySampleError, NotPositiveError, UnpairedError
 
 Values = Sequence[float] | np.ndarray
@@ -23,27 +22,7 @@ _MOST_EXACT = 60
 _NO_SPREAD = 1e-12
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio and its two-sided confidence interval; `low` and `high` are NaN without one."""
-
-    ratio: float
-    low: float
-    high: float
-    pairs: int
-    """Rounds behind it; of two independent samples, those of the smaller one."""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the spread could be estimated."""
-        return math.isfinite(self.low)
-
-
-UNKNOWN = Ratio(math.nan, math.nan, math.nan, 0)
-"""Of what was not measured."""
-
-
-def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Ratio:
+def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Interval:
     """How many times the denominator the numerator is, each round paired with itself.
 
     The median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank test. It needs
@@ -67,7 +46,7 @@ def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -
     return _ratio(averages, _signed_rank_place(len(logs), level), len(logs))
 
 
-def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Ratio:
+def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Interval:
     """How many times the old sample the new one is, where nothing pairs the values of one with those of the other.
 
     The median of all differences of logs, with the interval of the Mann-Whitney test. It needs four values a side at
@@ -96,12 +75,12 @@ def _logs(values: Values, level: float) -> np.ndarray:
     return np.log(sample)
 
 
-def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Ratio:
+def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
     """The median of ordered log ratios, and as interval those `place` from either end, 1 being the outermost."""
     middle = math.exp(float(np.median(ordered)))
     if place < 1 or ordered[-1] - ordered[0] < _NO_SPREAD:
-        return Ratio(middle, math.nan, math.nan, pairs)
-    return Ratio(middle, math.exp(ordered[place - 1]), math.exp(ordered[-place]), pairs)
+        return Interval(middle, math.nan, math.nan, pairs)
+    return Interval(middle, math.exp(ordered[place - 1]), math.exp(ordered[-place]), pairs)
 
 
 def _signed_rank_place(n: int, level: float) -> int:

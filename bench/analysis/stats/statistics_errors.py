@@ -59,11 +59,11 @@ class ConstantError(AnalysisError):
 
 
 class DifferentImagesError(AnalysisError):
-    """Answers to different test images, which nothing pairs."""
+    """Results on different test images, which nothing pairs."""
 
 
-class AnswersError(AnalysisError):
-    """Answers that are not shares of right ones for each seed and test image."""
+class CorrectnessError(AnalysisError):
+    """Values that are not shares of correct answers for each seed and test image."""
 
 
 class MarginError(AnalysisError):

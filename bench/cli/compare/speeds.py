@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from bench.analysis.format import finite_or_none, first_few, percent_change
 from bench.analysis.speed_changes import SpeedChange, SpeedChanges, speed_changes
 from bench.analysis.speed_columns import SETTING, network_name, setting_in_words
-from bench.analysis.stats.ratios import Ratio
+from bench.analysis.stats.intervals import Interval
 from bench.cli.compare.conditions import Conditions, differences, refuse
 from bench.errors import InputError
 from bench.store.speed_file import latest, read
@@ -100,11 +100,11 @@ def compare_speeds(old: str, new: str, *, force: bool) -> SpeedComparison:
     return SpeedComparison(old, new, found, tuple(warnings), changes)
 
 
-def slower(time: Ratio, reason: str) -> str:
+def slower(time: Interval, reason: str) -> str:
     """Return a ratio of times as a change in percent, or why there is none, with Rich's markup escaped."""
     if time.is_known:
-        return percent_change(time.ratio, time.low, time.high)
-    return f"{percent_change(time.ratio)} ({escape(reason)})" if time.pairs else escape(reason)
+        return percent_change(time.mean, time.low, time.high)
+    return f"{percent_change(time.mean)} ({escape(reason)})" if time.n else escape(reason)
 
 
 def is_speeds(path: str) -> bool:
@@ -176,12 +176,10 @@ def _network(change: SpeedChange) -> str:
 def _as_dict(change: SpeedChange) -> dict[str, Any]:
     """JSON values; `time` is a ratio, 1.05 being 5 % slower."""
     time = change.time
-    numbers = {"time": time.ratio, "low": time.low, "high": time.high}
+    numbers = {"time": time.mean, "low": time.low, "high": time.high}
     ratios = {f"{side}_reference_ratio": one["reference_ratio"] for side, one in _sides(change)}
     settings = {side: {name: one[name] for name in SETTING} for side, one in _sides(change)}
-    return (
-        vars(change.row) | finite_or_none(numbers | ratios) | settings | {"rounds": time.pairs, "reason": change.reason}
-    )
+    return vars(change.row) | finite_or_none(numbers | ratios) | settings | {"rounds": time.n, "reason": change.reason}
 
 
 def _sides(change: SpeedChange) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.ladder.crossings import Crossing
-from bench.analysis.ladder.growth import Duel
+from bench.analysis.ladder.growth import PairGrowth
 from bench.report.figures.drawing import apart, draw_rungs, grid, pair_colour, rung_ends, style
 from bench.report.figures.scaling import reach, set_rungs
 from bench.report.findings import OnTarget
@@ -47,7 +47,7 @@ def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
     return figure
 
 
-def _pair(duel: Duel) -> Pair:
+def _pair(duel: PairGrowth) -> Pair:
     return duel.first.model, duel.second.model
 
 

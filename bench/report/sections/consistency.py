@@ -1,7 +1,7 @@
 """The section on whose errors are alike."""
 
 from bench.analysis.format import ABSENT, decimal, percent, plural
-from bench.analysis.ladder.error_consistency import NO_ANSWERS, Likeness
+from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, PairConsistency
 from bench.analysis.stats.consistency import Consistency
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, at_largest
@@ -23,8 +23,8 @@ def consistency(found: Findings, pictures: LadderPictures) -> Section:
     title = heading("Error consistency", found.transfer)
     if not found.errors:
         return Section(title, (_AVERAGED,))
-    if all(one.reason == NO_ANSWERS for errors in found.errors for one in errors.likenesses):
-        return Section(title, (f"Not known: {NO_ANSWERS}.",))
+    if all(one.reason == NO_CORRECTNESS for errors in found.errors for one in errors.likenesses):
+        return Section(title, (f"Not known: {NO_CORRECTNESS}.",))
     rows = tuple(
         (one.first.model, "itself, from seed to seed" if one.is_own else one.second.model, where, *_cells(one))
         for first, second in dict.fromkeys(_pair(one) for errors in found.errors for one in errors.likenesses)
@@ -40,11 +40,11 @@ def consistency(found: Findings, pictures: LadderPictures) -> Section:
     )
 
 
-def _pair(one: Likeness) -> tuple[str, str]:
+def _pair(one: PairConsistency) -> tuple[str, str]:
     return one.first.model, one.second.model
 
 
-def _cells(one: Likeness) -> tuple[str | Cell, ...]:
+def _cells(one: PairConsistency) -> tuple[str | Cell, ...]:
     if one.consistency is None:
         return (Cell("undecided", one.reason, doubtful=True), ABSENT, ABSENT)
     return (_kappa(one.consistency), percent(one.consistency.observed), percent(one.consistency.expected))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.analysis.format import ABSENT, count, decimal, plural, points, short_count
 from bench.analysis.ladder.crossings import Crossing
-from bench.analysis.ladder.growth import Duel, Growth
+from bench.analysis.ladder.growth import Growth, PairGrowth
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.scaling import LawCurve
 from bench.report.findings import Findings, OnTarget
@@ -96,7 +96,7 @@ def _methods(targets: Sequence[OnTarget]) -> str:
     return interval_over(one.ladder.method for one in targets)
 
 
-def _meaning(duels: Sequence[Duel]) -> str:
+def _meaning(duels: Sequence[PairGrowth]) -> str:
     by_law = {duel.crossing.by_law for duel in duels if duel.crossing}
     how = "interpolated in log n between rungs"
     if True in by_law:
@@ -128,7 +128,7 @@ def _slope(slope: Interval | None, reason: str, counted: str) -> Cell:
     return Cell(points(slope.mean, slope.low, slope.high), plural(slope.n, counted))
 
 
-def _crossing(duel: Duel) -> Cell:
+def _crossing(duel: PairGrowth) -> Cell:
     if duel.crossing is None:
         return Cell("undecided", duel.reason, doubtful=True)
     beyond = f"extrapolated: {crossing_in_words(duel.beyond)}" if duel.beyond else ""

@@ -153,11 +153,11 @@ def test_a_crossing_is_judged_by_the_verdicts_interval(study: Study, seeds: int,
     )
     (claim,) = [one for one in CLAIMS if one.id == "C4"]
     quantity = claim.comparison.find(evidence).quantities[0]
-    judged, shown = quantity.interval(0.95), crossing(*quantity.sides, 0.95)
+    judged, shown = quantity.interval(0.95), crossing(*quantity.curves, 0.95)
     assert (shown.low, shown.high) != (None, None)
     assert (judged.low < shown.low and judged.high > shown.high) is is_wider
     assert is_wider or (judged.low, judged.high) == (shown.low, shown.high)
-    first, second = quantity.sides
+    first, second = quantity.curves
     for size in (judged.low, judged.high):
         weights = np.concatenate([first.curve.weights(size), -second.curve.weights(size)])
         parts = [np.concatenate([one, other], axis=2) for one, other in zip(first.parts, second.parts, strict=True)]

@@ -11,11 +11,11 @@ import pytest
 from bench.analysis.claims import (
     CLAIMS,
     Claim,
+    CustomDifference,
     Evidence,
     Judgement,
-    OneLessOther,
+    NamedRow,
     Published,
-    Side,
     Transfer,
     judge_claims,
 )
@@ -44,8 +44,10 @@ def rising(family: str, size: int, target: str) -> float:
     return 0.7 + (0.02 * math.log10(size) if family == "vit" else 0.0)
 
 
-def own(first: Side, second: Side, limits: Limits, target: str = "cifar10", transfer: str = "fine-tune") -> Claim:
-    comparison = OneLessOther(first, second, target, Transfer(transfer), limits)
+def custom(
+    first: NamedRow, second: NamedRow, limits: Limits, target: str = "cifar10", transfer: str = "fine-tune"
+) -> Claim:
+    comparison = CustomDifference(first, second, target, Transfer(transfer), limits)
     return Claim("mine", "a sentence of mine", Published("", "", ""), comparison, "margin", "rows", is_own=True)
 
 
@@ -172,7 +174,7 @@ def test_a_table_that_lacks_a_column_is_named(study: Study, judge: Judge) -> Non
 def test_a_claim_of_ones_own(study: Study, limits: Limits, verdict: str) -> None:
     """ViT after 100,000 images is 10 points above ResNet after 1,000."""
     study.ladder(rising)
-    claim = own(Side("vit_pico/8", "fractals", 100_000), Side("bit_resnet_pico", "fractals", 1000), limits)
+    claim = custom(NamedRow("vit_pico/8", "fractals", 100_000), NamedRow("bit_resnet_pico", "fractals", 1000), limits)
     (found,) = judge_claims([claim], study.evidence())
     assert found.verdict == verdict
     assert found.estimate == pytest.approx(0.1, abs=0.004)
@@ -186,12 +188,12 @@ def test_it_may_be_about_arms_scratch_and_weights_from_outside(study: Study) -> 
     study.row("timm:resnet18", "cifar10", 0.9, None, corpus="external:0123", subset_classes=None, family="cnn")
     study.references["position"] = "none"
     sides = [
-        Side("vit_pico/8", "none", 0),
-        Side("vit_pico/8:pos=none", "fractals", 1000),
-        Side("timm:resnet18", "external:0123", None),
+        NamedRow("vit_pico/8", "none", 0),
+        NamedRow("vit_pico/8:pos=none", "fractals", 1000),
+        NamedRow("timm:resnet18", "external:0123", None),
     ]
     above = Limits(0, math.inf)
-    claims = [own(sides[0], sides[1], above), own(sides[2], sides[0], above), own(sides[1], sides[2], above)]
+    claims = [custom(sides[0], sides[1], above), custom(sides[2], sides[0], above), custom(sides[1], sides[2], above)]
     found = judge_claims(claims, study.evidence())
     assert [one.verdict for one in found] == ["supported", "supported", "refuted"]
     assert "from scratch, less vit_pico/8:pos=none after 1,000 images of fractals, position: none" in found[0].measured
@@ -200,13 +202,17 @@ def test_it_may_be_about_arms_scratch_and_weights_from_outside(study: Study) -> 
 @pytest.mark.parametrize(
     ("side", "target", "parts"),
     [
-        (Side("vit_pico/8", "fractals", 77), "cifar10", ["no row of vit_pico/8", "after 77 images"]),
-        (Side("vit_pico/8", "fractals", 1000), "svhn", ["no row vit_pico/8 after 1,000 images of fractals", "svhn"]),
+        (NamedRow("vit_pico/8", "fractals", 77), "cifar10", ["no row of vit_pico/8", "after 77 images"]),
+        (
+            NamedRow("vit_pico/8", "fractals", 1000),
+            "svhn",
+            ["no row vit_pico/8 after 1,000 images", "svhn"],
+        ),
     ],
 )
-def test_rows_that_are_not_there_leave_it_open(study: Study, side: Side, target: str, parts: list[str]) -> None:
+def test_rows_that_are_not_there_leave_it_open(study: Study, side: NamedRow, target: str, parts: list[str]) -> None:
     study.ladder(rising)
-    claim = own(side, Side("bit_resnet_pico", "fractals", 1000), Limits(0, 1), target)
+    claim = custom(side, NamedRow("bit_resnet_pico", "fractals", 1000), Limits(0, 1), target)
     (found,) = judge_claims([claim], study.evidence())
     assert (found.verdict, found.would_decide) == ("undecided", "rows")
     assert all(part in found.reason for part in parts)
@@ -219,7 +225,8 @@ def test_sides_of_different_seeds_do_not_pair(study: Study) -> None:
     study.ladder(rising)
     study.seeds = (0, 1)
     study.arms("position", {"a": ("vit_pico/8:pos=none", 0.5), "b": ("vit_pico/8:pos=relative", 0.5)})
-    claim = own(Side("vit_pico/8:pos=none", "fractals", 100_000), Side("vit_pico/8", "fractals", 1000), Limits(0, 1))
+    arm = NamedRow("vit_pico/8:pos=none", "fractals", 100_000)
+    claim = custom(arm, NamedRow("vit_pico/8", "fractals", 1000), Limits(0, 1))
     (found,) = judge_claims([claim], study.evidence())
     assert "seeds [2, 3, 4] stand on one side only" in found.reason
     with pytest.raises(UnpairedError):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.ladder.crossings import Crossing, Outcome, crossing, extrapolated, sides
+from bench.analysis.ladder.crossings import Crossing, Outcome, crossing, extrapolated, fitted_curves
 from bench.analysis.stats.scaling import InterpolatedCurve, Law, LawCurve
 from bench.analysis.stats.statistics_errors import (
     AnalysisError,
@@ -34,7 +34,7 @@ def _flat(rungs: int, level: float = 0.5) -> list[np.ndarray]:
 
 def _found(first: list[float], second: float = 0.5, **options: float) -> Crossing:
     sizes = FIVE[: len(first)]
-    return crossing(*sides(sizes, _around(first), _flat(len(first), second)), **options)
+    return crossing(*fitted_curves(sizes, _around(first), _flat(len(first), second)), **options)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_interval_is_what_the_paired_t_test_accepts() -> None:
     """Just outside its ends SciPy's test of the interpolated differences rejects, just inside it does not."""
     seeds = np.random.default_rng(2).normal(0, 0.02, (2, 6, 1, 3))
     first, second = seeds + np.array([[0.40, 0.50, 0.62], [0.5, 0.52, 0.54]])[:, None, None]
-    found = crossing(*sides(THREE, [first], [second]), 0.9)
+    found = crossing(*fitted_curves(THREE, [first], [second]), 0.9)
     assert found.low is not None
     assert found.high is not None
     assert found.size is not None
@@ -105,7 +105,7 @@ def test_from_five_rungs_on_laws_cross() -> None:
     """Between the rungs, at the size where the planted laws are equal; below five, lines do."""
     vit, cnn = Law(0.05, 0.5, 0.3, 256), Law(0.2, 0.2, 0.3, 256)
     first, second = ([1 - law.error(size) for size in FIVE] for law in (vit, cnn))
-    one, other = sides(FIVE, _around(first), _around(second, 0.1))
+    one, other = fitted_curves(FIVE, _around(first), _around(second, 0.1))
     assert isinstance(one.curve, LawCurve)
     found = crossing(one, other)
     assert (found.outcome, found.by_law) == ("passes", True)
@@ -113,14 +113,14 @@ def test_from_five_rungs_on_laws_cross() -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < 256 * 2 ** (1 / 0.3) < found.high
-    four = sides(FIVE[:4], _around(first[:4]), _around(second[:4], 0.1))
+    four = fitted_curves(FIVE[:4], _around(first[:4]), _around(second[:4], 0.1))
     assert isinstance(four[0].curve, InterpolatedCurve)
     assert not crossing(*four).by_law
 
 
 def test_a_curve_without_a_law_is_interpolated_on_both_sides() -> None:
     """An error that does not fall has none."""
-    one, other = sides(FIVE, _around([0.3, 0.4, 0.5, 0.55, 0.6]), _flat(5))
+    one, other = fitted_curves(FIVE, _around([0.3, 0.4, 0.5, 0.55, 0.6]), _flat(5))
     assert isinstance(one.curve, InterpolatedCurve)
     assert isinstance(other.curve, InterpolatedCurve)
     assert crossing(one, other).size == pytest.approx(4096)
@@ -130,7 +130,7 @@ def test_an_extrapolation_is_marked() -> None:
     """Laws that cross within ten times the largest rung; farther ones, and lines, have none."""
     vit, cnn = Law(0.05, 0.5, 0.2, 256), Law(0.2, 0.1, 0.6, 256)
     first, second = ([1 - law.error(size) for size in FIVE] for law in (vit, cnn))
-    pair = sides(FIVE, _around(first, 0.3), _around(second, 0.1))
+    pair = fitted_curves(FIVE, _around(first, 0.3), _around(second, 0.1))
     within, beyond = crossing(*pair), extrapolated(*pair)
     assert within.outcome == "behind"
     assert beyond is not None
@@ -139,9 +139,9 @@ def test_an_extrapolation_is_marked() -> None:
     assert beyond.is_extrapolated
     assert vit.error(beyond.size) == pytest.approx(cnn.error(beyond.size), abs=1e-3)
     assert extrapolated(*pair, reach=1.05) is None
-    never = sides(FIVE, _around([value - 0.2 for value in first]), _around(second, 0.1))
+    never = fitted_curves(FIVE, _around([value - 0.2 for value in first]), _around(second, 0.1))
     assert extrapolated(*never) is None
-    lines = sides(THREE, _around(first[:3]), _around(second[:3], 0.1))
+    lines = fitted_curves(THREE, _around(first[:3]), _around(second[:3], 0.1))
     assert extrapolated(*lines) is None
     with pytest.raises(ShapeError, match="ends at its last rung"):
         crossing(*lines, reach=2)
@@ -149,7 +149,7 @@ def test_an_extrapolation_is_marked() -> None:
 
 def test_a_crossing_that_was_measured_is_not_extrapolated() -> None:
     """The laws' next one, if there were any, would be another."""
-    pair = sides(FIVE, _around([0.3, 0.45, 0.55, 0.61, 0.64]), _around([0.5, 0.52, 0.53, 0.535, 0.537], 0.1))
+    pair = fitted_curves(FIVE, _around([0.3, 0.45, 0.55, 0.61, 0.64]), _around([0.5, 0.52, 0.53, 0.535, 0.537], 0.1))
     assert crossing(*pair).outcome == "passes"
     assert extrapolated(*pair) is None
 
@@ -157,7 +157,7 @@ def test_a_crossing_that_was_measured_is_not_extrapolated() -> None:
 def test_swapping_the_models_turns_the_outcome() -> None:
     """At the same size and with the same interval."""
     first, second = _around([0.44, 0.49, 0.53]), _flat(3)
-    there, back = crossing(*sides(THREE, first, second)), crossing(*sides(THREE, second, first))
+    there, back = crossing(*fitted_curves(THREE, first, second)), crossing(*fitted_curves(THREE, second, first))
     assert (there.outcome, back.outcome) == ("passes", "is passed")
     assert (there.sizes, there.low, there.high) == (
         (pytest.approx(back.sizes), pytest.approx(back.low), pytest.approx(back.high))
@@ -167,9 +167,9 @@ def test_swapping_the_models_turns_the_outcome() -> None:
 def test_targets_are_averaged_within_a_seed() -> None:
     """Two targets with opposite differences have none between them."""
     first = [*_around([0.4, 0.5, 0.7]), *_around([0.6, 0.5, 0.5])]
-    found = crossing(*sides(THREE, first, [*_flat(3), *_flat(3)]))
+    found = crossing(*fitted_curves(THREE, first, [*_flat(3), *_flat(3)]))
     assert found.outcome == "ahead"
-    one, other = sides(THREE, first, [*_flat(3), *_flat(3)])
+    one, other = fitted_curves(THREE, first, [*_flat(3), *_flat(3)])
     assert one.curve.accuracy(4096) - other.curve.accuracy(4096) == pytest.approx(0.1)
 
 
@@ -189,11 +189,11 @@ def test_wrong_input_is_named(
 ) -> None:
     """One rung, one seed, seeds that never differ, other images, other seeds, other rungs."""
     with pytest.raises(error):
-        crossing(*sides(sizes, first, second))
+        crossing(*fitted_curves(sizes, first, second))
 
 
 def test_curves_that_share_no_range_are_named() -> None:
     """One ends where the other begins."""
-    one, other = (sides(sizes, _around([0.4, 0.5]), _flat(2))[0] for sizes in ((256, 512), (512, 1024)))
+    one, other = (fitted_curves(sizes, _around([0.4, 0.5]), _flat(2))[0] for sizes in ((256, 512), (512, 1024)))
     with pytest.raises(ShapeError, match="share no range"):
         crossing(one, other)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis.correctness import Answers
+from bench.analysis.correctness import Correctness
 from bench.analysis.ladder.across_targets import across_targets
-from bench.analysis.ladder.crossings import crossing, sides
-from bench.analysis.ladder.error_consistency import NO_ANSWERS, likenesses
-from bench.analysis.ladder.growth import duels, growth
-from bench.analysis.ladder.rungs import Ladder, OnLadder
+from bench.analysis.ladder.crossings import crossing, fitted_curves
+from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, pair_consistencies
+from bench.analysis.ladder.growth import growth, pair_growths
+from bench.analysis.ladder.rungs import LadderModel, LadderResults
 from bench.analysis.stats.aggregate import interquartile_mean, probability_of_improvement
 from bench.analysis.stats.consistency import error_consistency, self_consistency
 from bench.analysis.stats.ranks import rank
@@ -22,7 +22,7 @@ SIZES = (256, 1024, 4096, 16384, 65536)
 RISES = {"resnet": ("cnn", 0.6, 0.02), "vit": ("vit", 0.4, 0.08), "r+vit": ("hybrid", 0.55, 0.05)}
 """Model -> family, accuracy at the smallest rung, and what the next one adds, the others half as much each."""
 
-MakeLadder = Callable[..., Ladder]
+MakeLadder = Callable[..., LadderResults]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def make_ladder(rng: np.random.Generator) -> MakeLadder:
 
     def make(
         num_rungs: int = 3, num_seeds: int = 4, num_targets: int = 1, num_images: int = 60, answers: bool = True
-    ) -> Ladder:
+    ) -> LadderResults:
         models = []
         hard = rng.random((num_targets, 1, num_images, 1))
         for name, (family, start, step) in RISES.items():
@@ -42,18 +42,19 @@ def make_ladder(rng: np.random.Generator) -> MakeLadder:
             right = ((hard + noise) / 2 < accuracy).astype(float)
             parts = tuple(right if answers else right.mean(axis=2, keepdims=True))
             images = tuple(f"images-{number}" if answers else "" for number in range(num_targets))
-            models.append(OnLadder(name, family, parts, images, ""))
+            models.append(LadderModel(name, family, parts, images, ""))
         targets = tuple(f"target-{number}" for number in range(num_targets))
         setting = (32, "fine-tune", None, "images")
-        return Ladder("fractals", 32, targets, *setting, SIZES[:num_rungs], tuple(range(num_seeds)), tuple(models))
+        sizes, seeds = SIZES[:num_rungs], tuple(range(num_seeds))
+        return LadderResults("fractals", 32, targets, *setting, sizes, seeds, tuple(models))
 
     return make
 
 
-def _broken(ladder: Ladder, name: str) -> Ladder:
+def _broken(ladder: LadderResults, name: str) -> LadderResults:
     """With one model lacking a seed."""
     models = [
-        OnLadder(model.model, model.family, (), (), "at 256 images seed 1 diverged") if model.model == name else model
+        replace(model, parts=(), images=(), problem="at 256 images seed 1 diverged") if model.model == name else model
         for model in ladder.models
     ]
     return replace(ladder, models=tuple(models))
@@ -88,14 +89,14 @@ def test_duels_are_between_families(make_ladder: MakeLadder) -> None:
     """The ViT before the hybrid before the CNN, with the crossing and the slope of their difference."""
     ladder = make_ladder()
     resnet, vit, hybrid = ladder.models
-    found = duels(ladder)
+    found = pair_growths(ladder)
     assert [(duel.first.model, duel.second.model) for duel in found] == [
         ("vit", "r+vit"),
         ("vit", "resnet"),
         ("r+vit", "resnet"),
     ]
     for duel, first, second in zip(found, (vit, vit, hybrid), (hybrid, resnet, resnet), strict=True):
-        assert duel.crossing == crossing(*sides(SIZES[:3], first.parts, second.parts))
+        assert duel.crossing == crossing(*fitted_curves(SIZES[:3], first.parts, second.parts))
         assert duel.slope == difference_slope(SIZES[:3], first.parts, second.parts).interval()
         assert duel.beyond is None
         apart = (first.parts[0] - second.parts[0]).mean(axis=(0, 1))
@@ -106,16 +107,16 @@ def test_what_can_not_be_told_has_a_reason(make_ladder: MakeLadder) -> None:
     """A seed that is missing undecides the model and its pairs; one seed shows means and no interval."""
     broken = _broken(make_ladder(), "vit")
     assert [one.reason for one in growth(broken)] == ["", "at 256 images seed 1 diverged", ""]
-    reasons = [duel.reason for duel in duels(broken)]
+    reasons = [duel.reason for duel in pair_growths(broken)]
     assert reasons == ["vit: at 256 images seed 1 diverged"] * 2 + [""]
     single = make_ladder(num_seeds=1)
     for found in growth(single):
         assert len(found.rungs) == 3
         assert {rung.interval for rung in found.rungs} == {None}
         assert (found.slope, found.reason) == (None, "one seed shows no spread; an interval needs two")
-    assert {duel.crossing for duel in duels(single)} == {None}
-    assert {duel.reason for duel in duels(single)} == {"one seed shows no spread; an interval needs two"}
-    assert duels(make_ladder(num_rungs=1)) == ()
+    assert {duel.crossing for duel in pair_growths(single)} == {None}
+    assert {duel.reason for duel in pair_growths(single)} == {"one seed shows no spread; an interval needs two"}
+    assert pair_growths(make_ladder(num_rungs=1)) == ()
     assert {one.curve for one in growth(make_ladder(num_rungs=1))} == {None}
 
 
@@ -159,8 +160,10 @@ def test_what_can_not_be_put_together_has_a_reason(make_ladder: MakeLadder) -> N
 def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> None:
     """Of each pair, whatever its families, and of each model from seed to seed."""
     ladder = make_ladder()
-    answers = {model.model: Answers(ladder.seeds, model.parts[0][:, :, -1], model.images[0]) for model in ladder.models}
-    found = likenesses(ladder)
+    largest = {
+        model.model: Correctness(ladder.seeds, model.parts[0][:, :, -1], model.images[0]) for model in ladder.models
+    }
+    found = pair_consistencies(ladder)
     assert [(one.first.model, one.second.model) for one in found] == [
         ("resnet", "vit"),
         ("resnet", "r+vit"),
@@ -168,16 +171,16 @@ def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> Non
         *((name, name) for name in RISES),
     ]
     for one in found:
-        first, second = answers[one.first.model], answers[one.second.model]
+        first, second = largest[one.first.model], largest[one.second.model]
         assert one.consistency == (self_consistency(first) if one.is_own else error_consistency(first, second))
         assert one.reason == ""
 
 
 def test_errors_that_can_not_be_compared_have_a_reason(make_ladder: MakeLadder) -> None:
     """Accuracies alone, a seed that is missing, two seeds for pairs of seeds."""
-    assert {one.reason for one in likenesses(make_ladder(answers=False))} == {NO_ANSWERS}
-    broken = likenesses(_broken(make_ladder(), "resnet"))
+    assert {one.reason for one in pair_consistencies(make_ladder(answers=False))} == {NO_CORRECTNESS}
+    broken = pair_consistencies(_broken(make_ladder(), "resnet"))
     assert [one.reason != "" for one in broken] == [True, True, False, True, False, False]
-    two = likenesses(make_ladder(num_seeds=2))
+    two = pair_consistencies(make_ladder(num_seeds=2))
     assert [one.consistency is not None for one in two] == [True] * 3 + [False] * 3
     assert {one.reason for one in two if one.is_own} == {"2 seeds; pairs of seeds show their spread from three on"}

@@ -11,13 +11,13 @@ from functools import cache
 import numpy as np
 
 from bench.analysis.claims.quantities import Difference, words
-from bench.analysis.claims.rows import Place, Row, Transfer
-from bench.analysis.correctness import Answers
+from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
+from bench.analysis.correctness import Correctness
 from bench.analysis.stats.crossed import Estimate, accuracy
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import Limits
-from bench.analysis.stats.resampled import over_seeds_and_images
+from tests.analysis.conftest import with_correctness
 from tests.analysis.simulated.experiments import (
     EFFECTS,
     NUM_EXPERIMENTS,
@@ -57,7 +57,7 @@ class Found:
 def of_accuracy(share: float, effects: Effects, num_seeds: int) -> Found:
     """The accuracy of one model."""
     experiments = answers_of_models((share,), effects, num_seeds, NUM_IMAGES, _generator(num_seeds))
-    return _covered((accuracy(_answers(one[0])) for one in experiments), share)
+    return _covered((accuracy(Correctness(tuple(range(num_seeds)), one[0], "images")) for one in experiments), share)
 
 
 @cache
@@ -80,19 +80,6 @@ def of_ladder(effects: Effects, num_seeds: int, *, as_if_independent: bool = Fal
     return _judged((_difference(by_target(one), 0.0) for one in ladders), 0.0)
 
 
-@cache
-def of_log_ratio(effects: Effects, num_seeds: int) -> Found:
-    """A statistic without a formula: the log of how many times another's errors a model makes."""
-    shares = (0.8, 0.7)
-    experiments = answers_of_models(shares, effects, num_seeds, NUM_IMAGES, _generator(num_seeds))
-    estimates = (over_seeds_and_images(1 - one, _log_ratio) for one in experiments)
-    return _covered(estimates, math.log(0.2 / 0.3))
-
-
-def _log_ratio(errors: np.ndarray) -> np.ndarray:
-    return np.log(errors[0].mean(axis=0) / errors[1].mean(axis=0))
-
-
 def _by_target(ladder: np.ndarray) -> dict[str, np.ndarray]:
     """Of (targets, rungs, models, seeds, images), a target each: (models, rungs, seeds, images)."""
     return {f"target {number}": of_target.swapaxes(0, 1) for number, of_target in enumerate(ladder)}
@@ -107,20 +94,15 @@ def _as_if_independent(ladder: np.ndarray) -> dict[str, np.ndarray]:
 def _difference(answers: Mapping[str, np.ndarray], truth: float) -> Difference:
     """The first of two models less the second, rungs and targets weighing the same; claimed to lie above the truth."""
     rows = {
-        target: [_row(target, one) for model in of_target for one in model] for target, of_target in answers.items()
+        target: [_row(one, target) for model in of_target for one in model] for target, of_target in answers.items()
     }
     rungs = next(iter(answers.values())).shape[1]
     return Difference("first less second", rows, (1 / rungs,) * rungs + (-1 / rungs,) * rungs, Limits(truth, math.inf))
 
 
-def _row(target: str, correct: np.ndarray) -> Row:
-    answers = _answers(correct, target)
-    place = Place("model", "fractals", 1000, Transfer("fine-tune"))
-    return Row(place, target, answers.seeds, tuple(answers.accuracy.values()), answers, (), ())
-
-
-def _answers(correct: np.ndarray, images: str = "images") -> Answers:
-    return Answers(tuple(range(len(correct))), correct, images)
+def _row(correct: np.ndarray, images: str) -> CompleteRow:
+    row_id = RowId("model", "fractals", 1000, Transfer("fine-tune"))
+    return CompleteRow(row_id, with_correctness(correct, images), (), ())
 
 
 def _judged(differences: Iterable[Difference], truth: float) -> Found:
@@ -158,7 +140,6 @@ def _print_tables() -> None:
         "difference, 75 less 70 %": (lambda effects, seeds: of_difference((0.75, 0.7), effects, seeds), EFFECTS),
         "no difference, at 70 %": (lambda effects, seeds: of_difference((0.7, 0.7), effects, seeds), EFFECTS),
         "no difference, three rungs on two targets": (of_ladder, FEW_EFFECTS),
-        "log ratio of errors": (of_log_ratio, FEW_EFFECTS),
     }
     for name, (measure, all_effects) in rows.items():
         for effects in all_effects:

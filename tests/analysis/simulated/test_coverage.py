@@ -13,7 +13,6 @@ from tests.analysis.simulated.coverage import (
     of_accuracy,
     of_difference,
     of_ladder,
-    of_log_ratio,
 )
 from tests.analysis.simulated.experiments import EFFECTS, Effects
 
@@ -82,10 +81,3 @@ def test_a_seeds_effect_on_all_rungs_and_targets(effects: Effects, num_seeds: in
 def test_seeds_of_several_rows_are_not_seeds_of_their_own() -> None:
     """Counted as if they were, three seeds in six rows would call every fifth pair of equal models different."""
     assert of_ladder(EFFECTS[-1], 3, as_if_independent=True).decided > 0.2
-
-
-@at_seeds
-@of_few_effects
-def test_a_statistic_without_a_formula(effects: Effects, num_seeds: int) -> None:
-    """The log of a ratio of errors, by leaving out seeds and images."""
-    assert _covers(of_log_ratio(effects, num_seeds), num_seeds)

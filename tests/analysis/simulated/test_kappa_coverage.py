@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.correctness import Answers
+from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import Consistency, error_consistency, self_consistency
 
 AROUND = {3: (0.91, 0.985), 5: (0.93, 0.975), 10: (0.93, 0.975), 20: (0.93, 0.975)}
@@ -22,13 +22,13 @@ BARS, OF_SEED = (-0.5, -0.3), 0.3
 """What the two models have to exceed, and the seeds' standard deviation of it."""
 
 
-def _models(seeds: int) -> Iterator[list[Answers]]:
+def _models(seeds: int) -> Iterator[list[Correctness]]:
     draws = np.random.default_rng(seeds)
     for _ in range(EXPERIMENTS):
         image = draws.normal(0, OF_IMAGE**0.5, (1, 1, IMAGES)) + draws.normal(0, OF_MODEL**0.5, (2, 1, IMAGES))
         bar = np.array(BARS)[:, None, None] + draws.normal(0, OF_SEED, (2, seeds, 1))
         right = (image + draws.normal(0, OF_RUN**0.5, (2, seeds, IMAGES)) > bar).astype(float)
-        yield [Answers(tuple(range(seeds)), one, "a") for one in right]
+        yield [Correctness(tuple(range(seeds)), one, "a") for one in right]
 
 
 def _expected_kappa(bars: tuple[float, float], shared: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from bench.analysis.ladder.crossings import Crossing, Side, crossing, sides
+from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fitted_curves
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import Law, LawCurve, parameters, weighted
 from bench.analysis.stats.trends import difference_slope
@@ -34,13 +34,13 @@ def _means(rungs: int) -> np.ndarray:
     return np.array([[0.50, 0.60, 0.70], [0.62, 0.64, 0.66]])
 
 
-def _experiments(seeds: int, rungs: int, spread: tuple[float, float]) -> Iterator[tuple[Side, Side]]:
+def _experiments(seeds: int, rungs: int, spread: tuple[float, float]) -> Iterator[tuple[FittedCurve, FittedCurve]]:
     draws = np.random.default_rng(1000 * seeds + rungs)
     shared, of_model, of_run = 0.02, *spread
     for _ in range(EXPERIMENTS):
         noise = draws.normal(0, shared, (1, seeds, 1)) + draws.normal(0, of_model, (2, seeds, 1))
         vit, cnn = (_means(rungs)[:, None] + noise + draws.normal(0, of_run, (2, seeds, rungs)))[:, :, None]
-        yield sides(FIVE[:rungs], [vit], [cnn])
+        yield fitted_curves(FIVE[:rungs], [vit], [cnn])
 
 
 def _holds(interval: Interval, truth: float) -> bool:
@@ -107,7 +107,7 @@ def test_models_that_are_alike_seldom_pass_one_another(seeds: int) -> None:
     held = []
     for _ in range(EXPERIMENTS):
         vit, cnn = 0.5 + draws.normal(0, 0.02, (1, seeds, 1, 1)) + draws.normal(0, 0.01, (2, seeds, 1, 3))
-        one, other = (side.curve for side in sides(THREE, [vit], [cnn]))
+        one, other = (side.curve for side in fitted_curves(THREE, [vit], [cnn]))
         apart = one.accuracy(2048) - other.accuracy(2048)
         held.append(_holds(weighted([vit - cnn], one.weights(2048), apart).interval(), 0))
     assert 1 - np.mean(held) <= 0.066

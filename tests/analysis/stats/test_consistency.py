@@ -8,19 +8,19 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from bench.analysis.correctness import Answers
+from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import error_consistency, self_consistency
 from bench.analysis.stats.statistics_errors import (
-    AnswersError,
     ConstantError,
+    CorrectnessError,
     DifferentImagesError,
     SingleSeedError,
     UnpairedError,
 )
 
 
-def _answers(correct: np.ndarray, images: str = "a") -> Answers:
-    return Answers(tuple(range(len(correct))), correct.astype(float), images)
+def _answers(correct: np.ndarray, images: str = "a") -> Correctness:
+    return Correctness(tuple(range(len(correct))), correct.astype(float), images)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_wrong_input_is_named(two: tuple[np.ndarray, np.ndarray]) -> None:
         error_consistency(one, _answers(second[:3]))
     with pytest.raises(DifferentImagesError):
         error_consistency(one, _answers(second, "b"))
-    with pytest.raises(AnswersError, match="averaged over draws"):
+    with pytest.raises(CorrectnessError, match="averaged over draws"):
         error_consistency(one, _answers((first + second) / 2))
     perfect = first.copy()
     perfect[2] = True

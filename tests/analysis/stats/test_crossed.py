@@ -5,12 +5,23 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from bench.analysis.correctness import Answers
-from bench.analysis.stats.crossed import CROSSED, SEEDS, accuracy, crossed_mean, seeds_mean
+from bench.analysis.correctness import Correctness
+from bench.analysis.stats.crossed import (
+    CROSSED,
+    SEEDS,
+    accuracy,
+    crossed_mean,
+    mean_interval,
+    paired_difference,
+    paired_interval,
+    seeds_mean,
+)
 from bench.analysis.stats.statistics_errors import (
     AnalysisError,
     ConstantError,
@@ -21,6 +32,7 @@ from bench.analysis.stats.statistics_errors import (
     UnpairedError,
 )
 
+accuracies = st.lists(st.integers(0, 1000).map(lambda correct: correct / 1000), min_size=2, max_size=12)
 VALUES = np.array([[1.0, 0, 1, 1, 0], [1, 0, 0, 1, 1], [1, 1, 1, 1, 0]])
 
 
@@ -110,7 +122,7 @@ def test_an_accuracys_interval_is_one_of_log_odds() -> None:
     """It ends before 1, where the plain one does not, and is longer towards the middle."""
     correct = np.ones((3, 20))
     correct[0, :3] = correct[1, 2] = correct[2, 5] = 0
-    found, plain = accuracy(Answers((3, 5, 9), correct, "h")).interval(), crossed_mean([correct]).interval()
+    found, plain = accuracy(Correctness((3, 5, 9), correct, "h")).interval(), crossed_mean([correct]).interval()
     assert plain.high > 1
     slope = 1 / (found.mean * (1 - found.mean))
     for ours, theirs in ((found.low, plain.low), (found.high, plain.high)):
@@ -141,3 +153,53 @@ def test_wrong_seeds_are_named() -> None:
     for values, error in (([0.5], SingleSeedError), ([0.5, 0.5], ConstantError), ([], EmptySampleError)):
         with pytest.raises(error):
             seeds_mean(values)
+
+
+def test_paired_differences_are_those_of_the_matrices(rng: np.random.Generator) -> None:
+    """Each seed and image with itself; backwards it is the same with the other sign."""
+    row, reference = (Correctness((0, 1, 2), (rng.random((3, 6)) < 0.6).astype(float), "h") for _ in range(2))
+    difference = paired_difference(row, reference)
+    assert difference == crossed_mean([row.correct - reference.correct])
+    assert difference.interval().low == pytest.approx(-paired_difference(reference, row).interval().high)
+
+
+@given(values=accuracies.filter(lambda values: np.ptp(values) > 0), level=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_mean_interval_is_scipys(values: list[float], level: float) -> None:
+    """SciPy's confidence interval of a one-sample t test."""
+    theirs = stats.ttest_1samp(values, 0).confidence_interval(level)
+    ours = mean_interval(values, level)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert (ours.mean, ours.n) == (pytest.approx(np.mean(values)), len(values))
+
+
+def test_paired_interval_is_scipys_and_pairs_by_seed() -> None:
+    """The order of seeds does not matter; a seed on one side only is never dropped in silence."""
+    ours = paired_interval({0: 0.81, 1: 0.86, 2: 0.80}, {2: 0.75, 0: 0.78, 1: 0.79})
+    theirs = stats.ttest_rel([0.81, 0.86, 0.80], [0.78, 0.79, 0.75]).confidence_interval(0.95)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+    assert (ours.mean, ours.n) == (pytest.approx(0.05), 3)
+    with pytest.raises(UnpairedError, match=r"seeds \[2\]"):
+        paired_interval({0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.4, 1: 0.5})
+
+
+@pytest.mark.parametrize("values", [[0.7], [0.1 + 0.2, 0.3, 0.3]])
+def test_no_spread_no_interval(values: list[float]) -> None:
+    """One seed, or seeds that agree up to rounding: the mean stands, the interval is absent and not zero wide."""
+    interval = mean_interval(values)
+    assert interval.mean == pytest.approx(values[-1])
+    assert not interval.is_known
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "error"),
+    [
+        ([], 0.95, EmptySampleError),
+        ([0.5, math.nan], 0.95, NotFiniteError),
+        ([0.5, math.inf], 0.95, NotFiniteError),
+        ([0.5, 0.6], 95, LevelError),
+        ([0.5], 0.0, LevelError),
+    ],
+)
+def test_wrong_values_of_seeds_are_named(values: list[float], level: float, error: type[AnalysisError]) -> None:
+    with pytest.raises(error):
+        mean_interval(values, level)

@@ -1,5 +1,6 @@
-"""The sign-flip test equals SciPy's, and says how many pairs it has where no p-value could reject."""
+"""Sign flips are counted exactly for few pairs and drawn for many; the pairs that a test needs are known beforehand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,73 +9,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis.stats.permutation import pairs_needed, sign_flip_test
-from bench.analysis.stats.statistics_errors import (
-    AnalysisError,
-    ConstantError,
-    EmptySampleError,
-    LevelError,
-    NotFiniteError,
-)
-
-thousandths = st.lists(st.integers(-50, 50), min_size=6, max_size=9).filter(any)
+from bench.analysis.stats.permutation import pairs_needed, sign_flip_p_values
+from bench.analysis.stats.statistics_errors import AnalysisError, EmptySampleError, LevelError, NotFiniteError
 
 
-@given(thousandths)
-def test_exact_p_values_are_scipys(values: list[int]) -> None:
-    """SciPy's permutation test of samples flips the signs of pairs, too; ties count as as far from zero."""
-    sample = np.array(values) / 1000
-    theirs = stats.permutation_test(
-        (sample, np.zeros(len(sample))),
-        lambda x, y, axis: np.abs(np.round((x - y).sum(axis=axis), 9)),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=np.inf,
-        alternative="greater",
-    )
-    ours = sign_flip_test(dict(enumerate(sample.tolist())), np.random.default_rng(0))
-    assert ours.p_value == pytest.approx(theirs.pvalue)
+@given(st.lists(st.lists(st.integers(-50, 50), min_size=7, max_size=7), min_size=1, max_size=4))
+def test_p_values_are_the_share_of_signs_as_far_from_zero(thousandths: list[list[int]]) -> None:
+    """Counted in whole numbers, so that ties are exact; differences that are all zero have p = 1."""
+    found = sign_flip_p_values(np.array(thousandths).T / 1000)
+    signs = np.array(list(itertools.product([-1, 1], repeat=7)))
+    expected = [np.mean(np.abs(signs @ values) >= abs(sum(values))) for values in np.array(thousandths)]
+    assert found == pytest.approx(expected)
 
 
-def test_six_pairs_that_agree_are_the_fewest_that_reject() -> None:
-    """2 of 64 ways of signs are as far from zero."""
-    differences = {seed: 0.01 * (seed + 1) for seed in range(6)}
-    found = sign_flip_test(differences, np.random.default_rng(0))
-    assert (found.p_value, found.text) == (0.03125, "p = 0.031")
-    del differences[5]
-    few = sign_flip_test(differences, np.random.default_rng(0))
-    assert (few.p_value, few.text) == (None, "5 of 6 pairs")
+def test_sixteen_pairs_are_exact() -> None:
+    differences = np.full((16, 1), 0.01)
+    assert sign_flip_p_values(differences).tolist() == [2 / 2**16]
 
 
 @pytest.mark.parametrize(("alpha", "pairs"), [(0.05, 6), (0.0625, 5), (0.05 / 12, 9), (0.001, 11)])
 def test_how_many_pairs_a_test_needs(alpha: float, pairs: int) -> None:
-    """As many as make two of all ways of signs rarer than alpha."""
+    """As many as make two of all choices of signs rarer than alpha."""
     assert pairs_needed(alpha) == pairs
     assert 2 / 2**pairs <= alpha < 2 / 2 ** (pairs - 1)
-    differences = dict.fromkeys(range(pairs - 1), 0.1)
-    assert sign_flip_test(differences, np.random.default_rng(0), alpha).num_needed == pairs
+    assert sign_flip_p_values(np.full((pairs, 1), 0.1)).tolist() == [2 / 2**pairs]
 
 
-def test_many_pairs_are_drawn_with_the_generator() -> None:
-    """Beyond 16 pairs: the same generator gives the same p-value, close to the t test's; none is zero."""
+def test_many_pairs_are_drawn() -> None:
+    """Beyond 16 pairs each call gives the same p-value, close to the t test's; none is zero."""
     sample = np.random.default_rng(1).normal(0.4, 1, 40)
-    differences = dict(enumerate(sample.tolist()))
-    first, again = (sign_flip_test(differences, np.random.default_rng(5)).p_value for _ in range(2))
-    assert first == again == pytest.approx(stats.ttest_1samp(sample, 0).pvalue, abs=0.01)
-    certain = sign_flip_test(dict.fromkeys(range(40), 0.5), np.random.default_rng(0))
-    assert certain.p_value == pytest.approx(1e-5, rel=0.01)
-    assert certain.text == "p < 0.001"
+    differences = np.stack([sample, np.full(40, 0.5)], axis=1)
+    drawn, smallest = sign_flip_p_values(differences)
+    assert (drawn, smallest) == tuple(sign_flip_p_values(differences))
+    assert drawn == pytest.approx(stats.ttest_1samp(sample, 0).pvalue, abs=0.01)
+    assert 0 < smallest < 1e-4
 
 
 @pytest.mark.parametrize(
-    ("differences", "alpha", "error"),
-    [
-        ({}, 0.05, EmptySampleError),
-        ({0: math.nan}, 0.05, NotFiniteError),
-        ({0: 0.0, 1: 0.0}, 0.05, ConstantError),
-        ({0: 0.1}, 5, LevelError),
-    ],
+    ("differences", "error"),
+    [(np.zeros((0, 1)), EmptySampleError), (np.array([[math.nan], [0.1]]), NotFiniteError)],
 )
-def test_wrong_input_is_named(differences: dict[int, float], alpha: float, error: type[AnalysisError]) -> None:
+def test_wrong_input_is_named(differences: np.ndarray, error: type[AnalysisError]) -> None:
     with pytest.raises(error):
-        sign_flip_test(differences, np.random.default_rng(0), alpha)
+        sign_flip_p_values(differences)
+    with pytest.raises(LevelError):
+        pairs_needed(5)

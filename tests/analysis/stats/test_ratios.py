@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis.stats.ratios import Ratio, paired_ratio, unpaired_ratio
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.ratios import paired_ratio, unpaired_ratio
 from bench.analysis.stats.statistics_errors import (
     AnalysisError,
     EmptySampleError,
@@ -65,8 +66,8 @@ def test_the_unpaired_interval_is_what_the_rank_sum_test_accepts(
 def test_hand_made_ratios() -> None:
     """Of three pairs the median of six Walsh averages; of two samples the median of all quotients."""
     found = paired_ratio([2.0, 4.0, 8.0], [1.0, 1.0, 1.0])
-    assert (found.ratio, found.pairs) == (pytest.approx(4.0), 3)
-    assert unpaired_ratio([1.0, 2.0], [4.0, 8.0]).ratio == pytest.approx(4.0)
+    assert (found.mean, found.n) == (pytest.approx(4.0), 3)
+    assert unpaired_ratio([1.0, 2.0], [4.0, 8.0]).mean == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize("rounds", [20, 60, 61, 200])
@@ -78,7 +79,7 @@ def test_a_slow_round_hardly_counts(rounds: int) -> None:
     assert found.low < 2 < found.high
     row[0] *= 10
     disturbed = paired_ratio(row, reference)
-    assert disturbed.ratio == pytest.approx(found.ratio, rel=0.05)
+    assert disturbed.mean == pytest.approx(found.mean, rel=0.05)
     assert disturbed.low < 2 < disturbed.high
 
 
@@ -103,7 +104,7 @@ def test_intervals_hold_their_level(rounds: int) -> None:
 
 
 @pytest.mark.parametrize("ratio", [paired_ratio, unpaired_ratio])
-def test_exact_and_normal_places_meet(ratio: Callable[..., Ratio]) -> None:
+def test_exact_and_normal_places_meet(ratio: Callable[..., Interval]) -> None:
     """Where counting ends, the interval does not jump: a round more makes it hardly other."""
     row, reference = _times(5, 61), _times(6, 61)
     counted, approximated = ratio(row[:60], reference[:60]), ratio(row, reference)
@@ -116,13 +117,13 @@ def test_swapping_the_sides_inverts_the_ratio() -> None:
     row, reference = _times(7, 12, 1.2), _times(8, 12)
     for ratio in (paired_ratio, unpaired_ratio):
         there, back = ratio(row, reference), ratio(reference, row)
-        ends = (1 / back.ratio, 1 / back.high, 1 / back.low)
-        assert (there.ratio, there.low, there.high) == pytest.approx(ends)
+        ends = (1 / back.mean, 1 / back.high, 1 / back.low)
+        assert (there.mean, there.low, there.high) == pytest.approx(ends)
 
 
 def test_rounds_that_agree_have_no_interval() -> None:
     """To the last digit they show only that the clock is too coarse."""
-    assert paired_ratio([2.0] * 10, [1.0] * 10).ratio == 2
+    assert paired_ratio([2.0] * 10, [1.0] * 10).mean == 2
     assert not paired_ratio([2.0] * 10, [1.0] * 10).is_known
     assert not unpaired_ratio([2.0] * 10, [1.0] * 10).is_known
 

@@ -5,12 +5,12 @@ A machine that drifts, or does other work for a while, slows both alike. Which o
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.analysis.stats.ratios import Ratio, paired_ratio
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.ratios import paired_ratio
 from bench.machine.clock import now, synchronize
 
 Job = Callable[[], object]
@@ -18,7 +18,7 @@ Job = Callable[[], object]
 
 def ab_timing(
     benchmark: BenchmarkFixture, a: Job, b: Job, device: torch.device, *, pairs: int, on_the_wall: bool = False
-) -> Ratio:
+) -> Interval:
     """Time two jobs in turns, after two pairs to warm up; a pair is a round of the benchmark.
 
     Args:
@@ -55,10 +55,16 @@ def ab_timing(
     benchmark.pedantic(pair, rounds=pairs, warmup_rounds=2)
     of_a, of_b = zip(*seconds[-pairs:], strict=True)
     ratio = paired_ratio(of_b, of_a)
-    benchmark.extra_info |= {"device": device.type, **asdict(ratio)}
+    benchmark.extra_info |= {
+        "device": device.type,
+        "ratio": ratio.mean,
+        "low": ratio.low,
+        "high": ratio.high,
+        "pairs": ratio.n,
+    }
     return ratio
 
 
-def in_words(ratio: Ratio) -> str:
+def in_words(ratio: Interval) -> str:
     """Return a ratio with its interval, as text."""
-    return f"{ratio.ratio:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
+    return f"{ratio.mean:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"

@@ -1,8 +1,7 @@
 """Three pipelines, the same batches: whatever the workers, wherever a stream starts, and with bad images in it."""
 
-import json
-import subprocess
-import sys
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, OnBadImage, Pipeline
 from bench.data.loading.bad_images import BadImages
 from bench.data.loading.batches import evaluation_batches, training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import Feed, generated
+from bench.data.loading.pipelines.streaming import BATCHES_AHEAD
 from bench.data.loading.stream import Augmentation, Stream
 from bench.errors import BadImage
 
@@ -69,7 +69,7 @@ def evaluated(images: ImageSet, one: Feed) -> tuple[Tensor, Tensor, NDArray[np.i
     return torch.cat(pictures), torch.cat(labels), np.concatenate(ids)
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("num_workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_streaming_is_resident_bit_for_bit(folder: Path, num_workers: int) -> None:
     images = pool_of(folder)
     expected = seen(images, feed("resident"))
@@ -157,60 +157,39 @@ def test_a_class_without_a_readable_image_can_not_be_skipped(folder: Path) -> No
         seen(pool_of(folder), feed("resident", on_bad_image="skip"))
 
 
-TRAIN = """
-import json, sys
-from itertools import islice
-from pathlib import Path
-import psutil
-import models
-from bench.data.loading.batches import training_batches
-from bench.data.catalogue import OpenData
-from bench.data.corpus import CorpusRef, load_subset
-from bench.data.loading.pipelines import Feed
-from bench.data.loading.stream import Augmentation, Stream
-from bench.training.compute import compute_on
-from bench.training.loop import train
-from bench.training.trainer import Trainer
-from bench.config.recipe import Settings
-
-def memory():
-    everyone = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(process.memory_info().rss for process in everyone)
-
-def watched(batches):
-    for batch in batches:
-        yield batch
-        seen.append(memory())
-
-if __name__ == "__main__":
-    pipeline, path = sys.argv[1:]
-    if pipeline == "generated":
-        images = load_subset(CorpusRef(classes=3), 40_000, 96, Path("x")).train
-    else:
-        source = OpenData("folder", path, Path("x"))
-        images = source.some(source.data.pool.repeat(2_000), 96)
-    compute, seen = compute_on("cpu", "fp32"), []
-    stream = Stream(0, "pretrain", 10**6, 16, Augmentation(2))
-    batches = training_batches(images, stream, Feed(pipeline, compute.device))
-    model = models.build("vit_pico/16", num_classes=3, image_size=96, seed=0)
-    train(Trainer(model, 60, Settings(batch_size=16), compute), watched(islice(batches, 60)))
-    print(json.dumps({"whole": images.num_bytes, "more": max(seen) - seen[9]}))
-"""
+alive: list[int] = []
+"""Batches that this process has decoded and not let go of."""
 
 
-@pytest.mark.parametrize("pipeline", ["generated", "streaming"])
-def test_memory_stays_bounded(folder: Path, tmp_path: Path, pipeline: Pipeline) -> None:
-    """Training on more than a gigabyte: after ten steps the process and its workers grow by less than 32 MiB."""
-    script = tmp_path / "train.py"
-    script.write_text(TRAIN)
-    done = subprocess.run(
-        [sys.executable, script, pipeline, folder],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["whole"] > 10**9
-    assert found["more"] < 32 * 2**20, found
+@dataclass(frozen=True)
+class CountedSource:
+    """Grey images, of which each reading process writes down how many batches it still holds."""
+
+    log: Path
+    is_formula = True
+
+    def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        images = np.full((len(ids), 3, image_size, image_size), 127, dtype=np.uint8)
+        alive.append(1)
+        weakref.finalize(images, alive.pop)
+        with self.log.open("a") as file:
+            file.write(f"{len(alive)}\n")
+        return images
+
+    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        raise AssertionError("what does not fit into memory is not kept")
+
+
+@pytest.mark.parametrize(("pipeline", "num_ahead"), [("generated", generated.AHEAD), ("streaming", BATCHES_AHEAD)])
+def test_memory_stays_bounded(tmp_path: Path, pipeline: Pipeline, num_ahead: int) -> None:
+    """However long the stream, few batches are read ahead, and none is held once it was taken."""
+    log = tmp_path / "log"
+    labels = np.arange(320) % NUM_CLASSES
+    images = ImageSet(CountedSource(log), labels, np.arange(320), SIZE)
+    taken: list[weakref.ref[Tensor]] = []
+    for pictures, _ in training_batches(images, Stream(0, "pretrain", 320, 8, Augmentation(2)), feed(pipeline)):
+        taken.append(weakref.ref(pictures))
+        assert len(log.read_text().splitlines()) <= len(taken) + num_ahead
+        assert sum(batch() is not None for batch in taken) <= 2
+    assert len(taken) == 40
+    assert max(map(int, log.read_text().split())) <= num_ahead + 2

@@ -9,7 +9,6 @@ from bench.config.resolved import ResolvedSuite
 from bench.plan.run import Run
 from bench.store.store import Outcome, Store, open_trials
 
-POINTS = ({"learning_rate": 0.001}, {"learning_rate": 0.002})
 TUNING = {"trials": 2, "space": {"learning_rate": {"low": 0.001, "high": 0.01}}}
 
 
@@ -34,21 +33,21 @@ def due(trials: Trials) -> list[Run]:
 
 
 def test_what_failed_in_an_earlier_call_is_tried_again_once_and_what_diverged_is_not(suite, store):
-    first, second = due(Trials(suite, POINTS, store, is_adopted=False))
+    first, second = due(Trials(suite, store, is_adopted=False))
     keep(store, first, "diverged")
     for status in ("failed", "out_of_memory", "not_run"):
         keep(store, second, status)
-        trials = Trials(suite, POINTS, store, is_adopted=False)
+        trials = Trials(suite, store, is_adopted=False)
         assert due(trials) == [second]
         trials.tried.add(second.key)
         assert due(trials) == []
     keep(store, second, "ok")
-    assert due(Trials(suite, POINTS, store, is_adopted=False)) == []
+    assert due(Trials(suite, store, is_adopted=False)) == []
 
 
 def test_failures_stay_once_the_suite_was_run_with_what_was_chosen(suite, store):
-    first, second = due(Trials(suite, POINTS, store, is_adopted=False))
+    first, second = due(Trials(suite, store, is_adopted=False))
     keep(store, first, "ok")
     keep(store, second, "failed")
-    assert due(Trials(suite, POINTS, store, is_adopted=False)) == [second]
-    assert due(Trials(suite, POINTS, store, is_adopted=True)) == []
+    assert due(Trials(suite, store, is_adopted=False)) == [second]
+    assert due(Trials(suite, store, is_adopted=True)) == []

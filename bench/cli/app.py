@@ -1,26 +1,25 @@
-"""The command line: parse, call, exit code. 0 done; 1 some run did not end ok; 2 wrong input. Imports no torch."""
+"""The command line: parse, print, set the exit code.
+
+Exit codes: 0 done, 1 some run did not end `ok`, 2 wrong input, 130 and 143 stopped. Each command imports what it needs
+when it runs, so that `bench --help` and `bench plan` load neither torch nor pandas.
+"""
 
 import json
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from bench.cli import plan as plan_text
 from bench.cli.data import data_app
-from bench.cli.only import select
-from bench.config.resolved import ResolvedSuite, resolve
-from bench.config.suite import default_data_dir, load_suite
+from bench.cli.signals import Terminated
 from bench.errors import InputError
-from bench.machine.device import choose_device
-from bench.plan.expand import Plan, expand
-from bench.store.store import Store
-from bench.tuning.choice import tuned, tuning_store
-from models.spec.model_spec import SpecError
+from bench.runner.curves import TrackerName
+from bench.runner.run_options import RunOptions
+from models.spec.model_error import SpecError
 
 app = typer.Typer(
     help="Compare Vision Transformers, CNNs and hybrids under matched pretraining.",
@@ -33,42 +32,34 @@ app.add_typer(data_app, name="data")
 console = Console()
 
 
-class Device(StrEnum):
-    cpu = "cpu"
-    cuda = "cuda"
+Device = Literal["cpu", "cuda"]
 
-
-class TrackerChoice(StrEnum):
-    tensorboard = "tensorboard"
-    wandb = "wandb"
-    mlflow = "mlflow"
-    none = "none"
-
-
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A shipped suite's name, or a path to one.")]
-Results = Annotated[Path, typer.Option("--results", help="The folder that holds a store for each suite.")]
-Reports = Annotated[Path, typer.Option("--reports", help="The folder that holds a report for each suite.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Where data sets lie; else $BENCH_DATA, else data/.")]
-SeedOffset = Annotated[int, typer.Option("--seed-offset", min=0, help="Added to each of the suite's seeds.")]
-DeviceName = Annotated[Device | None, typer.Option("--device", help="Default: cuda where there is one.")]
-NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Default: one a core, or one for a GPU.")]
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="The name of a shipped suite, or the path of a file.")]
+Results = Annotated[Path, typer.Option("--results", help="The folder of all stores, one per suite.")]
+Reports = Annotated[Path, typer.Option("--reports", help="The folder of all reports, one per suite.")]
+Data = Annotated[Path | None, typer.Option("--data", help="The folder of data sets. Default: $BENCH_DATA, else data/.")]
+SeedOffset = Annotated[int, typer.Option("--seed-offset", min=0, help="A number to add to each seed of the suite.")]
+DeviceName = Annotated[Device | None, typer.Option("--device", help="Default: cuda if available, else cpu.")]
+NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Default: one per core, or one for a GPU.")]
 Only = Annotated[
-    str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: that row and what it needs.")
+    str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: these rows and what they need.")
 ]
 CheckpointEvery = Annotated[
-    float, typer.Option("--checkpoint-every", min=0, help="Seconds from one checkpoint of a run to the next.")
+    float, typer.Option("--checkpoint-every", min=0, help="Seconds between two checkpoints of a run.")
 ]
-Tracker = Annotated[TrackerChoice, typer.Option("--tracker", help="Where curves go while runs train.")]
+Tracker = Annotated[TrackerName, typer.Option("--tracker", help="Where training curves go.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one message and exit code 2."""
+    """Run the command line; print a user's mistake as one message, and exit with code 2."""
     try:
         app()
     except (InputError, SpecError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
+    except Terminated:
+        sys.exit(128 + signal.SIGTERM)
 
 
 @app.command()
@@ -81,19 +72,16 @@ def run(
     workers: NumWorkers = None,
     only: Only = None,
     checkpoint_every: CheckpointEvery = 60.0,
-    tracker: Tracker = TrackerChoice.tensorboard,
+    tracker: Tracker = "tensorboard",
 ) -> None:
-    """Do a suite's runs and write its tables; finished runs are skipped, and interrupted ones go on."""
-    from bench.cli.run import Place, run_suite
-    from bench.cli.signals import Terminated
-    from bench.runner.run_options import RunOptions
+    """Do the runs of a suite and write its tables; skip finished runs, and resume interrupted ones."""
+    from bench.cli.named_suite import plan_of, resolve_named
+    from bench.cli.run import RunArguments, run_suite
+    from bench.config.suite import default_data_dir
 
-    resolved, plan = _planned(suite, device, data, seed_offset, only, results)
-    place = Place(results, data or default_data_dir(), workers, RunOptions(checkpoint_every, tracker.value))
-    try:
-        failed = run_suite(resolved, plan, place, console)
-    except Terminated:
-        raise typer.Exit(128 + signal.SIGTERM) from None
+    resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
+    options = RunOptions(checkpoint_every, tracker)
+    failed = run_suite(resolved, plan, RunArguments(results, data or default_data_dir(), workers, options), console)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -105,21 +93,18 @@ def tune(
     device: DeviceName = None,
     workers: NumWorkers = None,
     checkpoint_every: CheckpointEvery = 60.0,
-    tracker: Tracker = TrackerChoice.none,
+    tracker: Tracker = "none",
 ) -> None:
-    """Make the trials that a suite's `tuning` asks for; `bench run` then trains with what each family chose."""
-    from bench.cli.run import Place
-    from bench.cli.signals import Terminated
+    """Run the trials that a suite's `tuning` asks for; `bench run` then trains with the settings of the best trial."""
+    from bench.cli.named_suite import resolve_named
+    from bench.cli.run import RunArguments
     from bench.cli.tune import tune_suite
-    from bench.runner.run_options import RunOptions
+    from bench.config.suite import default_data_dir
 
-    resolved = _resolved(suite, device, data, 0)
-    place = Place(results, data or default_data_dir(), workers, RunOptions(checkpoint_every, tracker.value))
-    try:
-        lacking = tune_suite(resolved, place, console)
-    except Terminated:
-        raise typer.Exit(128 + signal.SIGTERM) from None
-    raise typer.Exit(1 if lacking else 0)
+    options = RunOptions(checkpoint_every, tracker)
+    arguments = RunArguments(results, data or default_data_dir(), workers, options)
+    failed = tune_suite(resolve_named(suite, device, data), arguments, console)
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command(name="plan")
@@ -130,92 +115,79 @@ def show_plan(
     seed_offset: SeedOffset = 0,
     device: DeviceName = None,
     only: Only = None,
-    runs: Annotated[bool, typer.Option("--runs", help="A line for each run, with its key.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Print one line per run, with its key.")] = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Time a few steps of each model; say what the suite will take.")
+        bool, typer.Option("--estimate", help="Time one step of each model; print time, FLOPs, memory and disk.")
     ] = False,
     workers: NumWorkers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a suite's runs, the images they will see and what they share, or what they will take."""
-    resolved, plan = _planned(suite, device, data, seed_offset, only, results)
+    """Print the runs of a suite, the images they see and what they share; or estimate what they take."""
+    from bench.cli.named_suite import plan_of, resolve_named
+
+    resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
     if estimate:
         from bench.cli.estimate import estimate_suite, show_estimate
+        from bench.config.suite import default_data_dir
 
-        found = estimate_suite(resolved, plan, data or default_data_dir(), workers)
+        estimated = estimate_suite(resolved, plan, data or default_data_dir(), workers)
         if as_json:
-            print(json.dumps(found.as_json(), indent=1))
+            print(json.dumps(estimated.as_json(), indent=1))
         else:
-            show_estimate(console, found)
-    elif as_json:
-        print(json.dumps({"suite": resolved.model_dump(mode="json"), "runs": _runs_as_json(plan)}, indent=1))
+            show_estimate(console, estimated)
     else:
-        plan_text.show(console, resolved, plan, each_run=runs)
+        from bench.cli.plan import plan_as_json, show
+
+        if as_json:
+            print(json.dumps(plan_as_json(resolved, plan), indent=1))
+        else:
+            show(console, resolved, plan, each_run=runs)
 
 
 @app.command()
 def report(suite: SuiteName = "auto", results: Results = Path("results"), reports: Reports = Path("reports")) -> None:
     """Rebuild tables, figures and pages from a store alone, and print the comparison."""
-    from bench.analysis.claims.verdict_table import claims_table
-    from bench.cli.claims import claims_of_file, judge_store
-    from bench.report.console import comparison_text
-    from bench.report.write import write_report
-    from bench.store.speed_file import all_machines
-    from bench.tables.build import build_tables, runs_outside_suite
+    from bench.cli.named_suite import find_store
+    from bench.cli.report import report_store
 
-    store = _existing_store(suite, results)
-    tables = build_tables(store)
-    judgements = judge_store(store, tables, claims_of_file(suite))
-    store.write_tables(tables | {"claims": claims_table(judgements)})
-    others = runs_outside_suite(store)
-    suite_fields, speeds = store.suite().model_dump(mode="json"), all_machines(results)
-    page = write_report(suite_fields, tables, reports / store.root.name, others, speeds, judgements)
-    console.print(comparison_text(tables["comparison"]))
-    if others:
-        console.print(f"{len(others)} finished runs in {store.root} are outside this suite: {', '.join(others)}")
-    console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)
+    report_store(find_store(suite, results), suite, results, reports, console)
 
 
 @app.command()
 def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_json: AsJson = False) -> None:
-    """Put the claims of the literature, and the suite's own, to the test on a store's results."""
-    from bench.analysis.claims.verdict_table import claims_table
-    from bench.cli.claims import claims_of_file, judge_store, show_claims
-    from bench.tables.build import build_tables
+    """Judge the claims of the literature, and the suite's custom claims, by the results in a store."""
+    from bench.cli.claims import judge_and_write, show_claims
+    from bench.cli.named_suite import find_store
 
-    store = _existing_store(suite, results)
-    judgements = judge_store(store, build_tables(store), claims_of_file(suite))
-    store.write_tables({"claims": claims_table(judgements)})
-    show_claims(console, judgements, as_json_values=as_json)
+    show_claims(console, judge_and_write(find_store(suite, results), suite), as_json_values=as_json)
 
 
 @app.command()
 def status(
     suite: SuiteName = "auto",
     results: Results = Path("results"),
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 s, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 s, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how far a suite has come, from any shell, while it runs or not."""
+    """Print how far a suite is, from any shell, whether it is running or not."""
+    from bench.cli.named_suite import find_store
     from bench.cli.status import show_status
 
-    show_status(console, _existing_store(suite, results, or_trials=True), watch=watch, as_json=as_json)
+    show_status(console, find_store(suite, results, or_trials=True), watch=watch, as_json=as_json)
 
 
 @app.command()
 def verify(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A finished run's key, or its first digits.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key of a finished run, or its first digits.")],
     results: Results = Path("results"),
     data: Data = None,
 ) -> None:
-    """Repeat a finished row in a temporary store and compare its figures, answers and weights."""
-    from bench.cli.verify import find, repeat
+    """Repeat a finished run in a temporary store; compare its metrics, predictions and weights."""
+    from bench.cli.verify import verify_run
+    from bench.config.suite import default_data_dir
 
-    store, found = find(results, key)
-    console.print(f"repeating {plan_text.describe(found)} from {store.root}", highlight=False, soft_wrap=True)
-    comparison = repeat(store, found, data or default_data_dir())
-    plan_text.show_verification(console, comparison)
-    raise typer.Exit(0 if comparison.is_same else 1)
+    verified = verify_run(results, key, data or default_data_dir(), console)
+    raise typer.Exit(0 if verified.is_same else 1)
 
 
 @app.command()
@@ -243,14 +215,14 @@ def compare(
 @app.command(name="models")
 def list_models(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Only these, with options; timm:NAME too.")
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Only these models, with options; also timm:NAME.")
     ] = None,
     family: Annotated[str | None, typer.Option("--family", help="vit, cnn or hybrid.")] = None,
     image_size: Annotated[int, typer.Option("--image-size", min=1, help="In pixels.")] = 32,
-    classes: Annotated[int, typer.Option("--classes", min=1, help="Of the head.")] = 10,
+    classes: Annotated[int, typer.Option("--classes", min=1, help="The number of classes of the head.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """List the models with their parameters, multiply-accumulates, tokens and size class at an image size."""
+    """List the models with their parameters, multiply-accumulates, tokens and size class."""
     from bench.cli.models import catalogue, left_out, show_catalogue
 
     rows = catalogue(names or [], family, image_size, classes)
@@ -258,54 +230,3 @@ def list_models(
         print(json.dumps([vars(row) for row in rows], indent=1))
     else:
         show_catalogue(console, rows, image_size, classes, [] if names else left_out(image_size))
-
-
-def _planned(
-    suite: str, device: Device | None, data: Path | None, seed_offset: int, only: str | None, results: Path
-) -> tuple[ResolvedSuite, Plan]:
-    """The suite, with what its trials chose, and its runs."""
-    written = _resolved(suite, device, data, seed_offset)
-    resolved = tuned(written, results / written.name)
-    plan = expand(resolved)
-    return resolved, select(plan, only) if only else plan
-
-
-def _resolved(suite: str, device: Device | None, data: Path | None, seed_offset: int) -> ResolvedSuite:
-    chosen = choose_device(device.value if device else None)
-    name, content = load_suite(_automatic(suite, chosen))
-    return resolve(name, content, device=chosen, data_dir=data or default_data_dir(), seed_offset=seed_offset)
-
-
-def _automatic(suite: str, device: str) -> str:
-    """The default suite: `gpu` where CUDA is available, else `cpu`."""
-    if suite != "auto":
-        return suite
-    return "gpu" if device == "cuda" else "cpu"
-
-
-def _existing_store(suite: str, results: Path, *, or_trials: bool = False) -> Store:
-    """The store of a suite, or one of its trials alone; for `auto` that of `gpu` or `cpu`, whichever was run last."""
-    there = sorted(results.glob("*/suite.json"), key=lambda path: path.stat().st_mtime)
-    if suite == "auto":
-        names = [path.parent.name for path in there if path.parent.name in ("gpu", "cpu")]
-        name = names[-1] if names else "cpu"
-    else:
-        name = Path(suite).name.removesuffix(".yaml").removesuffix(".yml")
-    store = Store(results / name)
-    if not store.has_suite and not (or_trials and tuning_store(store.root).has_suite):
-        known = ", ".join(sorted(path.parent.name for path in there)) or "none"
-        raise InputError(
-            f"{results / name}: no results of suite {name!r}; there are results of: {known}. "
-            f"`bench run {suite}` makes them"
-        )
-    return store
-
-
-def _runs_as_json(plan: Plan) -> list[dict[str, Any]]:
-    return [{"key": run.key, **run.resolved()} for run in plan.runs]
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -23,7 +23,7 @@ from bench.analysis.claims import (
     judge_claims,
 )
 from bench.analysis.claims.evidence import FIVE
-from bench.analysis.claims.verdict_table import as_json
+from bench.analysis.claims.verdict_table import as_json, claims_table
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT
 from bench.config.custom_claims import SCRATCH, ClaimedRow, CustomClaim
@@ -37,24 +37,22 @@ from models.spec.size_classes import size_class
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 
 
-def judge_store(
-    store: Store, tables: Mapping[str, pd.DataFrame], own: Sequence[CustomClaim] | None = None
-) -> list[Judgement]:
-    """Judge the claims of the literature, then those of the suite.
+def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame] | None = None) -> list[Judgement]:
+    """Judge the claims of the literature, then the custom claims; write the table `claims`.
 
     Args:
-        store: of the suite; the suite `arrangement` is looked for beside it.
-        tables: of the store.
-        own: claims in place of those that the store's suite has.
+        store: the suite's store; the store of the suite `arrangement` is looked for beside it.
+        suite: the name or path that the user gave. The claims of a file count as they stand there now.
+        tables: the store's tables, if they are built already.
     """
-    suite = store.suite()
-    own_claims = [_own(claim, suite) for claim in (suite.claims if own is None else own)]
-    return judge_claims([*CLAIMS, *own_claims], _evidence(store, suite, tables))
-
-
-def claims_of_file(suite: str) -> tuple[CustomClaim, ...] | None:
-    """The claims of a suite that is named by its path, as they stand there now; None where it is named otherwise."""
-    return load_suite(suite)[1].claims if suite.endswith((".yaml", ".yml")) and Path(suite).is_file() else None
+    tables = tables or build_tables(store)
+    resolved = store.suite()
+    is_file = suite.endswith((".yaml", ".yml")) and Path(suite).is_file()
+    custom = load_suite(suite)[1].claims if is_file else resolved.claims
+    claims = [*CLAIMS, *(_custom_claim(claim, resolved) for claim in custom)]
+    judgements = judge_claims(claims, _evidence(store, resolved, tables))
+    store.write_tables({"claims": claims_table(judgements)})
+    return judgements
 
 
 def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
@@ -125,7 +123,7 @@ def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | No
     return {model: size_class(size, vits) for model, size in sizes.items()}
 
 
-def _own(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
+def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     """A suite's claim with all that it leaves to its suite."""
     kind = claim.transfer or suite.transfers[0]
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None

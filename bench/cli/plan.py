@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from bench.cli.verify import Comparison
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ResolvedTuning
 from bench.plan.expand import Plan
@@ -75,22 +75,12 @@ def failure_line(run: Run, record: Record) -> str:
     return f"[red]{record['status']}[/] {run.key}  {escape(describe(run))}: {escape(record['reason'])}"
 
 
-def show_verification(console: Console, comparison: Comparison) -> None:
-    """Print a run's figures beside its repetition's."""
-    table = Table("", "kept", "repeated")
-    for name, kept in comparison.kept["metrics"].items():
-        table.add_row(name.replace("_", " "), _figure(kept), _figure(comparison.repeated["metrics"].get(name)))
-    if comparison.same_predictions is not None:
-        table.add_row("predictions", "", "the same" if comparison.same_predictions else "[red]different[/]")
-    table.add_row("weights", "", "the same, bit for bit" if comparison.same_weights else "[red]different[/]")
-    for name, kept in comparison.kept["environment"].items():
-        repeated = comparison.repeated["environment"].get(name)
-        if kept != repeated:
-            table.add_row(name, str(kept), str(repeated))
-    console.print(table)
-    if reason := comparison.repeated["reason"]:
-        console.print(escape(reason), soft_wrap=True)
-    console.print("[green]reproduced[/]" if comparison.is_same else "[red]not reproduced[/]")
+def plan_as_json(suite: ResolvedSuite, plan: Plan) -> dict[str, Any]:
+    """Return a resolved suite and its runs as JSON values."""
+    return {
+        "suite": suite.model_dump(mode="json"),
+        "runs": [{"key": run.key, **run.resolved()} for run in plan.runs],
+    }
 
 
 def _grouped(plan: Plan) -> Table:
@@ -132,7 +122,3 @@ def _each_run(plan: Plan) -> str:
         for run in plan.runs
     )
     return "\n".join(lines)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6f}"

@@ -29,8 +29,8 @@ from bench.tuning.choice import check_tuned
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a suite's results and data lie, and how its runs are carried out."""
+class RunArguments:
+    """What a call of `bench run` or `bench tune` asks for besides the suite."""
 
     results: Path
     data_dir: Path
@@ -38,26 +38,26 @@ class Place:
     options: RunOptions = DEFAULT_OPTIONS
 
 
-def run_suite(suite: ResolvedSuite, plan: Plan, place: Place, console: Console) -> bool:
+def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console: Console) -> bool:
     """Do a plan's unfinished runs; returns whether some run that was attempted did not end ok.
 
     Raises:
         InputError: the suite demands tuning or partners of one size, and lacks them; or the store can't be had.
         KeyboardInterrupt, Terminated: what was under way lies in checkpoints, and what is done in the tables.
     """
-    check_tracker(place.options.tracker)
-    check_tuned(suite, place.results / suite.name)
-    if suite.size_class is not None and not _is_finished(plan, place.results / suite.name):
+    check_tracker(arguments.options.tracker)
+    check_tuned(suite, arguments.results / suite.name)
+    if suite.size_class is not None and not _is_finished(plan, arguments.results / suite.name):
         check_size_class(suite)
-    store = open_store(place.results, suite)
-    missing = missing_targets(plan, place.data_dir)
+    store = open_store(arguments.results, suite)
+    missing = missing_targets(plan, arguments.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {plan_text.summary(suite, plan)}", highlight=False, soft_wrap=True)
     if suite.tuning is not None:
         console.print(plan_text.tuning(suite.tuning), highlight=False, soft_wrap=True)
     todo = _todo(plan, store, console)
     try:
         with told_by_sigterm():
-            ended = _execute(plan, todo, store, place, missing, console)
+            ended = _execute(plan, todo, store, arguments, missing, console)
     except (KeyboardInterrupt, Terminated):
         console.print(
             "\ninterrupted: finished runs are kept, and those under way lie in checkpoints; "
@@ -84,17 +84,17 @@ def _execute(
     plan: Plan,
     todo: tuple[Run, ...],
     store: Store,
-    place: Place,
+    arguments: RunArguments,
     missing: dict[str, str],
     console: Console,
 ) -> list[Ended]:
     if not todo:
         return []
     possible = [run for run in todo if str(run.target) not in missing]
-    num_workers = max(1, min(place.num_workers or default_workers(todo[0].device), most_at_once(possible)))
+    num_workers = max(1, min(arguments.num_workers or default_workers(todo[0].device), most_at_once(possible)))
     with Workers(num_workers, todo[0].threads, attempts(store, todo)) as workers:
         console.print("timing one step of each model …")
-        timings = workers.time_runs(possible, place.data_dir)
+        timings = workers.time_runs(possible, arguments.data_dir)
         seconds = seconds_by_key(estimates(possible, timings, num_workers))
         order = [run for run in by_priority(plan, seconds) if run.key in seconds]
         total = duration(seconds_in_all(order, seconds, num_workers))
@@ -102,7 +102,7 @@ def _execute(
         console.print(f"about {total} with {workers_text}; results in {store.root}", highlight=False)
         ended = []
         with SuiteProgress(console, store, todo, seconds, num_workers) as progress:
-            for event in workers.execute(plan, store, place.data_dir, seconds, missing, place.options):
+            for event in workers.execute(plan, store, arguments.data_dir, seconds, missing, arguments.options):
                 progress.show(event)
                 if isinstance(event, Ended):
                     ended.append(event)

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from bench.cli.plan import describe, failure_line
 from bench.cli.progress import SuiteProgress
-from bench.cli.run import Place
+from bench.cli.run import RunArguments
 from bench.cli.signals import Terminated, told_by_sigterm
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ResolvedTuning
@@ -33,20 +33,20 @@ Alike = tuple[str, str, str]
 """What runs have in common that cost about as much an image: stage, model and data."""
 
 
-def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
+def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) -> bool:
     """Make the trials of a suite; returns whether a family or stage has no choice, or a trial failed.
 
     Raises:
         InputError: the suite asks for no tuning, or the results that lie there are another suite's.
         KeyboardInterrupt, Terminated: trials under way lie in checkpoints.
     """
-    check_tracker(place.options.tracker)
+    check_tracker(arguments.options.tracker)
     if suite.tuning is None:
         raise InputError(
             f"suite {suite.name} asks for no tuning; it does with a field such as "
             "tuning: {trials: 16, space: {learning_rate: {low: 0.0005, high: 0.008, log: true}}}"
         )
-    root = place.results / suite.name
+    root = arguments.results / suite.name
     check_trials_belong(root, suite)
     store = open_trials(tuning_store(root).root)
     keep_suite(store, suite)
@@ -54,7 +54,7 @@ def tune_suite(suite: ResolvedSuite, place: Place, console: Console) -> bool:
     console.print(_summary(suite, suite.tuning, store), highlight=False, soft_wrap=True)
     try:
         with told_by_sigterm():
-            _make(trials, place, console)
+            _make(trials, arguments, console)
     except (KeyboardInterrupt, Terminated):
         said = "\ninterrupted: trials that are done are kept, and those under way lie in checkpoints; "
         console.print(f"{said}the same command goes on from here", soft_wrap=True)
@@ -119,20 +119,20 @@ def _summary(suite: ResolvedSuite, tuning: ResolvedTuning, store: Store) -> str:
     return f"[bold]tuning of suite {escape(suite.name)}[/]: {of_each}{halved}; results in {escape(str(store.root))}"
 
 
-def _make(trials: Trials, place: Place, console: Console) -> None:
+def _make(trials: Trials, arguments: RunArguments, console: Console) -> None:
     """Run what is due, and then what that makes due, until nothing is."""
     if not (due := trials.due()):
         return
     most = sum(len(runs) for _, runs in due)
-    count = max(1, min(place.num_workers or default_workers(trials.suite.device), most))
+    count = max(1, min(arguments.num_workers or default_workers(trials.suite.device), most))
     with Workers(count, trials.suite.threads) as workers:
         while due:
-            _run_all(due, trials, workers, place, console)
+            _run_all(due, trials, workers, arguments, console)
             due = trials.due()
 
 
 def _run_all(
-    due: list[tuple[StudyState, list[Due]]], trials: Trials, workers: Workers, place: Place, console: Console
+    due: list[tuple[StudyState, list[Due]]], trials: Trials, workers: Workers, arguments: RunArguments, console: Console
 ) -> None:
     """Do all runs that are due, after those that they start from, should these have been damaged."""
     for one, own in due:
@@ -145,12 +145,12 @@ def _run_all(
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
     todo = tuple(run for run in plan.runs if run.key not in repaired.finished)
     names = {one.run.key: f"{describe(one.run)}, {_name(one)}" for _, own in due for one in own}
-    seconds = trials.seconds(todo, workers, place.data_dir)
+    seconds = trials.seconds(todo, workers, arguments.data_dir)
     trials.tried |= runs.keys()
     with SuiteProgress(
         console, trials.store, todo, seconds, workers.count, name=lambda run: names.get(run.key, describe(run))
     ) as progress:
-        for event in workers.execute(plan, trials.store, place.data_dir, seconds, {}, place.options):
+        for event in workers.execute(plan, trials.store, arguments.data_dir, seconds, {}, arguments.options):
             progress.show(event)
 
 

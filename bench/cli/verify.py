@@ -1,12 +1,17 @@
-"""Repeat one finished row in a temporary store and compare: what a reviewer wants."""
+"""`bench verify`: repeat a finished run in a temporary store, and compare it bit for bit."""
 
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from bench import PROTOCOL_VERSION
 from bench.cli.only import select
+from bench.cli.plan import describe
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.plan.run import Run
@@ -15,33 +20,47 @@ from bench.store.store import Record, Store, check_protocol, open_store
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Repetition:
     """A finished run beside its repetition."""
 
     run: Run
     kept: Record
     repeated: Record
     same_predictions: bool | None
-    """None where the run has none: a pretraining run."""
+    """None for a pretraining run, which has no predictions."""
     same_weights: bool
 
     @property
     def is_same(self) -> bool:
-        """Whether every metric, answer and weight is the same, bit for bit."""
+        """Whether all metrics, predictions and weights are the same, bit for bit."""
         same_metrics = self.kept["metrics"] == self.repeated["metrics"]
         return same_metrics and self.same_predictions is not False and self.same_weights
 
 
-def find(results: Path, prefix: str) -> tuple[Store, Run]:
-    """The store and the run with such a key.
+def verify_run(results: Path, key: str, data_dir: Path, console: Console) -> Repetition:
+    """Find a finished run by its key, repeat it, and print its metrics beside those of the repetition.
 
     Raises:
-        InputError: none, several, not finished, damaged, outside its store's suite, or of another protocol version.
+        InputError: as `find` and `repeat` do.
+    """
+    store, run = find(results, key)
+    console.print(f"repeating {describe(run)} from {store.root}", highlight=False, soft_wrap=True)
+    repetition = repeat(store, run, data_dir)
+    _show(console, repetition)
+    return repetition
+
+
+def find(results: Path, prefix: str) -> tuple[Store, Run]:
+    """Return the store and the run whose key starts with a prefix.
+
+    Raises:
+        InputError: there is no such run, or several; or it is unfinished, damaged, outside its store's suite, or of
+            another protocol version.
     """
     folders = sorted(results.glob(f"*/runs/{prefix}*")) if prefix.isalnum() else []
     if len(folders) != 1:
-        found = f"{len(folders)} runs have such a key" if folders else "no run has such a key"
-        raise InputError(f"{prefix}: {found} in {results}; the column transfer_key of a table `cells` holds them")
+        matches = f"{len(folders)} runs have such a key" if folders else "no run has such a key"
+        raise InputError(f"{prefix}: {matches} in {results}; the column transfer_key of a table `cells` lists the keys")
     store = Store(folders[0].parent.parent)
     suite = store.suite()
     check_protocol(store.root, suite, PROTOCOL_VERSION)
@@ -54,16 +73,16 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     return store, run
 
 
-def repeat(store: Store, run: Run, data_dir: Path) -> Comparison:
-    """Do a finished run again, with the run that it starts from, in a store of its own.
+def repeat(store: Store, run: Run, data_dir: Path) -> Repetition:
+    """Do a finished run again in a temporary store, with the run that it starts from.
 
     Raises:
-        InputError: it could not be done, its data or weights being gone for example.
+        InputError: the run could not be repeated, for example because its data is missing.
     """
     plan = select(expand(store.suite()), run.key)
     with tempfile.TemporaryDirectory(prefix="bench-verify-") as folder:
         again = open_store(Path(folder), store.suite())
-        if (calibrations := store.root / "calibrations").is_dir():  # a budget of seconds is of as many images again
+        if (calibrations := store.root / "calibrations").is_dir():  # else a budget of seconds holds other images
             shutil.copytree(calibrations, again.root / "calibrations")
         with Workers(1, threads=run.threads) as workers:
             for event in workers.execute(plan, again, data_dir, {}, {}):
@@ -74,12 +93,34 @@ def repeat(store: Store, run: Run, data_dir: Path) -> Comparison:
         return _compare(store, again, run, last)
 
 
-def _compare(store: Store, again: Store, run: Run, repeated: Record) -> Comparison:
+def _compare(store: Store, again: Store, run: Run, repeated: Record) -> Repetition:
     kept = store.read(run.key) or {}
     if repeated["status"] != "ok":
-        return Comparison(run, kept, repeated, same_predictions=False, same_weights=False)
+        return Repetition(run, kept, repeated, same_predictions=False, same_weights=False)
     predictions = None
     if run.target is not None:
         predictions = store.predictions(run.key).equals(again.predictions(run.key))
     same_weights = store.weights(run.key) == again.weights(run.key)
-    return Comparison(run, kept, repeated, predictions, same_weights)
+    return Repetition(run, kept, repeated, predictions, same_weights)
+
+
+def _show(console: Console, repetition: Repetition) -> None:
+    """Print the metrics of both, and the parts of the environment that differ."""
+    kept, repeated = repetition.kept, repetition.repeated
+    table = Table("", "kept", "repeated")
+    for name, value in kept["metrics"].items():
+        table.add_row(name.replace("_", " "), _figure(value), _figure(repeated["metrics"].get(name)))
+    if repetition.same_predictions is not None:
+        table.add_row("predictions", "", "the same" if repetition.same_predictions else "[red]different[/]")
+    table.add_row("weights", "", "the same, bit for bit" if repetition.same_weights else "[red]different[/]")
+    for name, value in kept["environment"].items():
+        if value != repeated["environment"].get(name):
+            table.add_row(name, str(value), str(repeated["environment"].get(name)))
+    console.print(table)
+    if repeated["reason"]:
+        console.print(escape(repeated["reason"]), soft_wrap=True)
+    console.print("[green]reproduced[/]" if repetition.is_same else "[red]not reproduced[/]")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"

@@ -13,9 +13,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from pydantic import ValidationError
 
 from bench.config.resolved import ResolvedSuite
@@ -24,6 +23,9 @@ from bench.files.locks import acquire
 from bench.files.writing import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 from bench.store.records import SCHEMA_VERSION as SCHEMA_VERSION
 from bench.store.records import DamagedRun, Record, hashes_of, read_file, read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WEIGHTS = "weights.safetensors"
 """Beside a record; the file that other runs start from."""
@@ -38,8 +40,8 @@ class Outcome:
     """All that one attempted run leaves. Tensors arrive as safetensors bytes, so that the store needs no torch."""
 
     record: Record
-    history: pd.DataFrame | None = None
-    predictions: pd.DataFrame | None = None
+    history: "pd.DataFrame | None" = None
+    predictions: "pd.DataFrame | None" = None
     weights: bytes | None = None
     traceback: str | None = None
 
@@ -143,8 +145,10 @@ class Store:
             if record is not None and record["run"]:
                 yield record
 
-    def predictions(self, key: str) -> pd.DataFrame:
+    def predictions(self, key: str) -> "pd.DataFrame":
         """What a run answered for each test image; DamagedRun where that is missing or altered."""
+        import pandas as pd
+
         return pd.read_parquet(io.BytesIO(self._file(key, "predictions.parquet")))
 
     def weights(self, key: str) -> bytes:
@@ -172,7 +176,7 @@ class Store:
         record = _json(outcome.record | {"files": hashes_of(files)})
         write_folder(self.run_folder(key), files | {"record.json": record})
 
-    def write_tables(self, tables: dict[str, pd.DataFrame]) -> None:
+    def write_tables(self, tables: "dict[str, pd.DataFrame]") -> None:
         """Keep derived tables, each in Parquet and, where it can be read there, in CSV."""
         with clear_errors(self.root):
             self.tables.mkdir(exist_ok=True)
@@ -301,7 +305,7 @@ def _remove_leftovers(store: Store) -> None:
             lock.release(finished=True)
 
 
-def _parquet(table: pd.DataFrame | None) -> bytes | None:
+def _parquet(table: "pd.DataFrame | None") -> bytes | None:
     if table is None:
         return None
     buffer = io.BytesIO()

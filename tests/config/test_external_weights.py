@@ -11,7 +11,7 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 import models
-from bench.cli.run import Place, run_suite
+from bench.cli.run import RunArguments, run_suite
 from bench.cli.size_class import check_size_class
 from bench.errors import InputError
 from bench.plan.expand import expand
@@ -125,7 +125,7 @@ def test_a_suite_whose_models_have_no_partner_of_their_size_is_refused_before_an
 ) -> None:
     suite = resolve_suite(models=["vit_pico/8", "bit_resnet_pico", "timm:test_resnet"], size_class="parameters")
     with pytest.raises(InputError) as caught:
-        run_suite(suite, expand(suite), Place(tmp_path, tmp_path, 1), Console())
+        run_suite(suite, expand(suite), RunArguments(tmp_path, tmp_path, 1), Console())
     sizes = {name: models.count(name, num_classes=10).parameters for name in suite.models}
     vit, other = sizes["vit_pico/8"], sizes["timm:test_resnet"]
     for part in (

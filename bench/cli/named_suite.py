@@ -1,0 +1,65 @@
+"""Find the suite, the plan or the store that a suite's name on the command line stands for."""
+
+from pathlib import Path
+from typing import Literal
+
+from bench.cli.only import select
+from bench.config.resolved import ResolvedSuite, resolve
+from bench.config.suite import default_data_dir, load_suite
+from bench.errors import InputError
+from bench.machine.device import choose_device
+from bench.plan.expand import Plan, expand
+from bench.store.store import Store
+from bench.tuning.choice import tuned, tuning_store
+
+AUTO = "auto"
+"""The default suite: `gpu` if CUDA is available, else `cpu`."""
+
+
+def resolve_named(
+    name: str, device: Literal["cpu", "cuda"] | None, data_dir: Path | None, seed_offset: int = 0
+) -> ResolvedSuite:
+    """Read a suite file, and fill in every default.
+
+    Raises:
+        InputError: the file is missing or wrong.
+    """
+    chosen = choose_device(device)
+    if name == AUTO:
+        name = "gpu" if chosen == "cuda" else "cpu"
+    name, suite = load_suite(name)
+    return resolve(name, suite, device=chosen, data_dir=data_dir or default_data_dir(), seed_offset=seed_offset)
+
+
+def plan_of(suite: ResolvedSuite, results: Path, only: str | None) -> tuple[ResolvedSuite, Plan]:
+    """Return the suite with the settings that its tuning chose, and its runs, or those that `--only` selects."""
+    suite = tuned(suite, results / suite.name)
+    plan = expand(suite)
+    return suite, select(plan, only) if only else plan
+
+
+def find_store(name: str, results: Path, *, or_trials: bool = False) -> Store:
+    """Return the store of a suite; for `auto` that of `gpu` or `cpu`, whichever was run last.
+
+    Args:
+        name: a suite's name, or the path of its file.
+        results: the folder of all stores.
+        or_trials: whether a store of tuning trials alone will do.
+
+    Raises:
+        InputError: there is no such store.
+    """
+    stores = sorted(results.glob("*/suite.json"), key=lambda path: path.stat().st_mtime)
+    if name == AUTO:
+        recent = [path.parent.name for path in stores if path.parent.name in ("gpu", "cpu")]
+        folder = recent[-1] if recent else "cpu"
+    else:
+        folder = Path(name).name.removesuffix(".yaml").removesuffix(".yml")
+    store = Store(results / folder)
+    if not store.has_suite and not (or_trials and tuning_store(store.root).has_suite):
+        known = ", ".join(sorted(path.parent.name for path in stores)) or "none"
+        raise InputError(
+            f"{results / folder}: no results of suite {folder!r}; there are results of: {known}. "
+            f"`bench run {name}` makes them"
+        )
+    return store

@@ -1,0 +1,34 @@
+"""`bench report`: rebuild the tables, figures and pages of a store."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cli.claims import judge_and_write
+from bench.report.console import comparison_text
+from bench.report.write import write_report
+from bench.store.speed_file import all_machines
+from bench.store.store import Store
+from bench.tables.build import build_tables, runs_outside_suite
+
+
+def report_store(store: Store, suite: str, results: Path, reports: Path, console: Console) -> None:
+    """Write the tables and pages of a store, and print the comparison.
+
+    Args:
+        store: what to report.
+        suite: the name or path that the user gave; custom claims of a file are read from there.
+        results: the folder of all stores, which holds the speed files.
+        reports: the folder of all reports.
+        console: where to print.
+    """
+    tables = build_tables(store)
+    store.write_tables(tables)
+    judgements = judge_and_write(store, suite, tables)
+    outside = runs_outside_suite(store)
+    suite_fields = store.suite().model_dump(mode="json")
+    page = write_report(suite_fields, tables, reports / store.root.name, outside, all_machines(results), judgements)
+    console.print(comparison_text(tables["comparison"]))
+    if outside:
+        console.print(f"{len(outside)} finished runs in {store.root} are outside this suite: {', '.join(outside)}")
+    console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.registry import build
 from models.shapes import shapes_only
+from models.spec.flops import FLOPS_PER_MAC
 from models.spec.geometry import num_tokens
 from models.spec.model_spec import ModelSpec, parse_spec
 
@@ -45,7 +46,7 @@ def count_network(model: nn.Module, image_size: int) -> tuple[int, int]:
     model = model.eval().requires_grad_(requires_grad=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad(), shapes_only():
         model(torch.empty(1, 3, image_size, image_size))
-    return num_parameters(model), counter.get_total_flops() // 2
+    return num_parameters(model), counter.get_total_flops() // FLOPS_PER_MAC
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -16,12 +16,12 @@ from bench.data.target import check_target
 from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.curves import check_tracker
 from bench.runner.estimate.estimate import estimates, seconds_by_key
 from bench.runner.pool.pool import Ended, Workers, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
 from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions
+from bench.runner.trackers import check_tracker
 from bench.store.repair import repair
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables

@@ -16,9 +16,9 @@ from bench.config.search_space import ResolvedTuning
 from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.curves import check_tracker
 from bench.runner.estimate.estimate import TimedData, TimedRun, data_key, estimate, model_key
 from bench.runner.pool.pool import Workers, default_workers
+from bench.runner.trackers import check_tracker
 from bench.store.repair import repair
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store

@@ -13,9 +13,7 @@ from bench.errors import InputError
 from bench.files.writing import clear_errors, write_new
 from bench.plan.run import Budget, Run, canonical_json
 from bench.store.store import Store
-
-FLOPS_PER_MAC = 6
-"""Of training: forward once, backward twice, two operations each."""
+from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 
 def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[], float]) -> int:
@@ -38,7 +36,7 @@ def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
         case "images":
             return budget.amount
         case "flops":
-            return budget.amount / (FLOPS_PER_MAC * macs)
+            return budget.amount / (TRAINING_FLOPS_PER_MAC * macs)
     return budget.amount * images_per_second
 
 

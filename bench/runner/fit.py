@@ -1,149 +1,143 @@
-"""The training part of a run: from its description, or from its last checkpoint, to a trained model.
+"""The strategy that trains a network: from its first weights, or its last checkpoint, to a model that is judged.
 
-A batch that does not fit into memory goes through the model in ever smaller parts, whose gradients add up to the
-batch's; the training begins anew then, so that its result depends on the final size of the parts alone.
+A batch that does not fit into memory goes through the network in ever smaller parts, whose gradients add up to the
+batch's. The training begins anew then, so that its result depends on the final size of the parts alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+import safetensors.torch
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-import models
-from bench.data.loading.batches import training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.batches import evaluation_batches, training_batches
 from bench.data.random import stream_seed
-from bench.machine.memory import free_memory, is_out_of_memory
-from bench.plan.run import Run
+from bench.machine.memory import free_memory, is_out_of_memory, peak, reset_peak
 from bench.runner.augmentation import stream_of
 from bench.runner.budget import images_of
 from bench.runner.initial_weights import initial_model
-from bench.runner.run_data import RunData
+from bench.runner.pipeline_choice import EVALUATION_BATCH
 from bench.runner.session import RunSession
-from bench.store.store import Store
-from bench.training.compute import Compute
+from bench.runner.strategy import FittedModel, RunInputs
+from bench.training.evaluate import Evaluation, evaluate
 from bench.training.loop import Batch, TrainResult, num_steps, train
 from bench.training.settings import Settings
 from bench.training.trainer import State, Trainer
+from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 CALIBRATION_SECONDS = 3.0
 WARM_UP_STEPS = 3
+ENDLESS = 10**9
+"""Images of a training that is stopped before its end."""
 
 
-class NotEvenOne(MemoryError):
-    """Memory ran out at one image at a time."""
-
-
-@dataclass(frozen=True)
-class FittedModel:
-    """A trained model, and how it came about."""
-
-    model: models.Classifier
-    fit: TrainResult
-    counts: models.Counts
-    micro_batch: int
-    """images that went through the model at once"""
-
-
-def fit_run(run: Run, data: RunData, feed: Feed, store: Store, compute: Compute, session: RunSession) -> FittedModel:
-    """Train the model of a run.
+def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
+    """Train the network of a run.
 
     Raises:
-        Diverged, Interrupted: as the loop and its watch have it.
-        NotEvenOne: there is not memory enough, whatever the size of the parts.
+        Diverged: the loss is not finite.
+        Interrupted: the process was asked to stop.
+        MemoryError: memory does not suffice, whatever the size of the parts.
     """
-    job = _Job(run, data, feed, store, compute)
-    state = session.checkpoint()
-    wanted = run.settings.micro_batch or run.settings.batch_size
-    size = (state[1]["micro_batch"] or wanted) if state is not None else wanted
-    while (fitted := _unless_out_of_memory(job, size, state, session)) is None:
-        if size == 1:
-            raise NotEvenOne("there is not memory enough for training on one image at a time")
+    settings, state = inputs.run.settings, session.checkpoint()
+    size = (state[1]["micro_batch"] if state is not None else None) or settings.micro_batch or settings.batch_size
+    measures_memory = reset_peak(inputs.compute.device)
+    while True:
+        try:
+            model, result = _train(inputs, size, state, session)
+            break
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise MemoryError("there is not memory enough for training on one image at a time") from error
         size, state = -(-size // 2), None
         free_memory()
-    _note(fitted.model, run.settings, size, session)
-    return fitted
+    session.notes.extend(_notes(model, settings, size))
+    return FittedModel(
+        evaluate=lambda split: _evaluate(model, split, inputs),
+        weights=weights_bytes(model),
+        cost={
+            "images_seen": result.images_seen,
+            "training_flops": TRAINING_FLOPS_PER_MAC * inputs.counts.macs * result.images_seen,
+            "train_seconds": result.train_seconds,
+            "images_per_second": result.images_seen / result.train_seconds,
+            "peak_memory_bytes": peak(inputs.compute.device) if measures_memory else None,
+            "micro_batch": size,
+        },
+        train_loss=result.train_loss,
+        history=result.history,
+    )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all attempts at a run have in common."""
-
-    run: Run
-    data: RunData
-    feed: Feed
-    store: Store
-    compute: Compute
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.data.class_names)
-
-    def settings(self, micro_batch: int) -> Settings:
-        """The recipe's, with another size of the parts where the recipe's is too large."""
-        own = self.run.settings
-        if micro_batch == (own.micro_batch or own.batch_size):
-            return own
-        return own.model_copy(update={"micro_batch": micro_batch})
-
-    def training(self, images: int, settings: Settings) -> Trainer:
-        """A training that is at its beginning; layers that draw, draw from the seed's own stream."""
-        model = initial_model(self.run, self.store, self.num_classes)
-        torch.manual_seed(stream_seed(self.run.seed, f"drop {self.run.stage}"))
-        return Trainer(model, num_steps(images, settings.batch_size), settings, self.compute)
-
-    def batches(self, images: int, start: int = 0) -> Iterator[Batch]:
-        """The run's batches after its first `start` images."""
-        stream = stream_of(self.run, self.data, self.run.settings, images)
-        return training_batches(self.data.train, stream, self.feed, start=start)
-
-    def images_per_second(self, settings: Settings) -> float:
-        """Train a copy for some seconds, to be thrown away; its steps cost what the run's will."""
-        size = settings.batch_size
-        training = self.training(10**9, settings)
-        training.begin()
-        batches = self.batches(10**9)
-        for images, labels in islice(batches, WARM_UP_STEPS):
-            training.take_step(images, labels, settings.learning_rate)
-        start, steps = training.seconds, 0
-        while steps == 0 or training.seconds - start < CALIBRATION_SECONDS:
-            images, labels = next(batches)
-            training.take_step(images, labels, settings.learning_rate)
-            steps += 1
-        return steps * size / (training.seconds - start)
-
-
-def _unless_out_of_memory(job: _Job, size: int, state: State | None, session: RunSession) -> FittedModel | None:
-    """The trained model, or None where memory ran out."""
-    try:
-        return _fit(job, size, state, session)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        return None
-
-
-def _fit(job: _Job, size: int, state: State | None, session: RunSession) -> FittedModel:
-    run, settings = job.run, job.settings(size)
-    counts = models.count(run.model, num_classes=job.num_classes, image_size=run.image_size)
-    images = images_of(run, counts.macs, job.store, lambda: job.images_per_second(settings))
-    training = job.training(images, settings)
+def _train(inputs: RunInputs, size: int, state: State | None, session: RunSession) -> tuple[nn.Module, TrainResult]:
+    """Train with parts of `size` images, from a checkpoint's state if there is one."""
+    settings = inputs.run.settings
+    if size != (settings.micro_batch or settings.batch_size):
+        settings = settings.model_copy(update={"micro_batch": size})
+    images = images_of(inputs.run, inputs.counts.macs, inputs.store, lambda: _images_per_second(inputs, settings))
+    trainer = _new_trainer(inputs, images, settings)
     if state is not None:
-        training.restore(state)
-    session.begin(training, resumed=state is not None)
-    fit = train(training, job.batches(images, training.history.images_seen), session.watch)
-    assert isinstance(training.model, models.Classifier), "a run trains a classifier"
-    return FittedModel(training.model, fit, counts, size)
+        trainer.restore(state)
+    session.begin(trainer, resumed=state is not None)
+    return trainer.model, train(trainer, _batches(inputs, images, trainer.history.images_seen), session.watch)
 
 
-def _note(model: nn.Module, settings: Settings, size: int, session: RunSession) -> None:
-    """Have the record say that a batch was cut, and what that changes."""
+def _new_trainer(inputs: RunInputs, images: int, settings: Settings) -> Trainer:
+    """Return a training at its beginning; layers that draw, draw from the seed's own stream."""
+    model = initial_model(inputs.run, inputs.store, inputs.num_classes)
+    torch.manual_seed(stream_seed(inputs.run.seed, f"drop {inputs.run.stage}"))
+    return Trainer(model, num_steps(images, settings.batch_size), settings, inputs.compute)
+
+
+def _batches(inputs: RunInputs, images: int, start: int = 0) -> Iterator[Batch]:
+    """Yield the run's batches after its first `start` images."""
+    stream = stream_of(inputs.run, inputs.data, inputs.run.settings, images)
+    return training_batches(inputs.data.train, stream, inputs.feeds["train"], start=start)
+
+
+def _images_per_second(inputs: RunInputs, settings: Settings) -> float:
+    """Train a copy for some seconds, to be thrown away; its steps cost what the run's will."""
+    trainer, batches = _new_trainer(inputs, ENDLESS, settings), _batches(inputs, ENDLESS)
+    trainer.begin()
+    for images, labels in islice(batches, WARM_UP_STEPS):
+        trainer.take_step(images, labels, settings.learning_rate)
+    start, steps = trainer.seconds, 0
+    while steps == 0 or trainer.seconds - start < CALIBRATION_SECONDS:
+        images, labels = next(batches)
+        trainer.take_step(images, labels, settings.learning_rate)
+        steps += 1
+    return steps * settings.batch_size / (trainer.seconds - start)
+
+
+def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
+    """Say that batches were cut, and what that changes."""
     if size >= settings.batch_size:
         return
-    why = "" if size == settings.micro_batch else ", since the whole batch did not fit into memory"
-    session.notes.append(f"batches of {settings.batch_size} went through the model in parts of {size}{why}")
+    reason = "" if size == settings.micro_batch else ", since the whole batch did not fit into memory"
+    yield f"batches of {settings.batch_size} went through the model in parts of {size}{reason}"
     if any(isinstance(layer, _BatchNorm) for layer in model.modules()):
-        session.notes.append(f"BatchNorm took its statistics over {size} images, not {settings.batch_size}")
+        yield f"BatchNorm took its statistics over {size} images, not {settings.batch_size}"
+
+
+def _evaluate(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
+    """Evaluate a split, with fewer images at once if memory is short."""
+    size = EVALUATION_BATCH
+    while True:
+        try:
+            batches = evaluation_batches(inputs.data.parts[split], size, inputs.feeds[split])
+            return evaluate(model, batches, inputs.compute)
+        except Exception as error:
+            if not is_out_of_memory(error) or size == 1:
+                raise
+        size = -(-size // 2)
+        free_memory()
+
+
+def weights_bytes(model: nn.Module) -> bytes:
+    """Return a model's state dict as safetensors, of clones, since a network may have one tensor under two names."""
+    return safetensors.torch.save(
+        {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
+    )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from bench.runner.curves import TrackerName
+from bench.runner.trackers import TrackerName
 
 
 class Interrupted(Exception):
-    """The process was asked to stop; what there is of its run lies in a checkpoint."""
+    """The process was asked to stop; a checkpoint keeps what was done of its run."""
 
 
 @dataclass(frozen=True)

@@ -1,145 +1,187 @@
-"""Accelerate's trackers, each started for one run: a readable name, its settings as hyper-parameters, and resuming.
+"""Curves of a run while it trains, in TensorBoard, Weights & Biases or MLflow.
 
-TensorBoard writes event files, and hides the points after the checkpoint that a run was resumed from. W&B and MLflow
-are told by an id of their own which run goes on; it is kept in the curves' folder.
+They stand against the images seen, so that curves of models whose batches differ can be laid over each other. They are
+there to be looked at: `history.parquet` is the truth, and a tracker that fails is given up with a warning, since no run
+may be lost for its picture. A resumed run goes on with its curves; a run that starts anew starts new ones.
 """
 
 import fcntl
+import logging
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, NamedTuple, get_args
 
+from bench.errors import InputError
 from bench.plan.run import Run
 
-if TYPE_CHECKING:
-    from accelerate.tracking import GeneralTracker
+TrackerName = Literal["tensorboard", "wandb", "mlflow", "none"]
 
-Value = bool | int | float | str
+logger = logging.getLogger(__name__)
 
 
-def start_tracker(name: str, run: Run, folder: Path, resumed_at: int | None) -> tuple["GeneralTracker", int]:
-    """A started tracker that knows the run's hyper-parameters, and the images seen at the last point that it keeps.
+class _Client(NamedTuple):
+    """An open tracker."""
 
-    `resumed_at` is in images seen; None where the run starts anew.
+    log: Callable[[dict[str, float], int], None]
+    """takes values by name, and the images seen"""
+    close: Callable[[], object]
+
+
+def check_tracker(name: str) -> None:
+    """See that a tracker's package is installed, without importing it.
+
+    Raises:
+        InputError: the tracker is not known, or its package is not installed.
     """
-    from accelerate import PartialState
+    if name not in get_args(TrackerName):
+        raise InputError(f"tracker {name!r} is not known; known: {', '.join(get_args(TrackerName))}")
+    if name != "none" and find_spec(name) is None:
+        extra = "vit-cnn-hybrid-bench" if name == "tensorboard" else f"vit-cnn-hybrid-bench[{name}]"
+        raise InputError(
+            f'tracker {name}: its package is not installed; install it with: pip install "{extra}", '
+            "or run with another tracker"
+        )
 
-    PartialState()  # trackers log through Accelerate, which wants to know its process
-    folder.mkdir(parents=True, exist_ok=True)
-    return STARTERS[name](run, folder, resumed_at)
+
+class Curves:
+    """The curves of one run, until they are closed; with tracker `none` they keep nothing.
+
+    Args:
+        folder: `results/<suite>/curves/<key>`.
+        resumed_at: images seen at the checkpoint that the run goes on from; None if it starts anew.
+    """
+
+    def __init__(self, run: Run, folder: Path, name: TrackerName, resumed_at: int | None) -> None:
+        self.key = run.key
+        self.client: _Client | None = None
+        if resumed_at is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if name != "none":
+            self._try(lambda: self._open(name, run, folder, resumed_at))
+
+    def log(self, values: dict[str, float], images_seen: int) -> None:
+        """Draw a point of each curve."""
+        if self.client is not None:
+            self._try(partial(self.client.log, values, images_seen))
+
+    def close(self) -> None:
+        """Write what is pending."""
+        if self.client is not None:
+            self._try(self.client.close)
+        self.client = None
+
+    def _open(self, name: str, run: Run, folder: Path, resumed_at: int | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.client = CLIENTS[name](run, folder, resumed_at)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        """Give the tracker up if it raises, for a full disk or for want of a server."""
+        try:
+            act()
+        except Exception as error:
+            self.client = None
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("no more curves of run %s, which goes on without them: %s", self.key, reason)
 
 
 def curve_name(run: Run) -> str:
-    """A run in words that make a folder's name: `pretrain vit_pico-8 on fractals 4,096 seed 0`."""
+    """Return a run in words that make a folder's name: `pretrain vit_pico-8 on fractals 4,096 seed 0`."""
     start = f"{run.model} from {run.external.corpus}" if run.external else run.model
     name = f"{run.stage} {start} on {run.data_name} seed {run.seed}"
-    return name.replace("/", "-").replace("\\", "-").encode()[-200:].decode(errors="ignore")
+    return name.replace("/", "-").encode()[-200:].decode(errors="ignore")
 
 
-def hyper_parameters(run: Run) -> dict[str, Value]:
-    """All that the run's key stands for, flat: `settings.learning_rate`, `data.images`."""
+def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
+    """Return what the run's key stands for, flat: `settings.learning_rate`, `data.images`."""
+    import pandas as pd
+
     facts = {"key": run.key, "family": run.family, "data_name": run.data_name, "recipe": run.recipe}
-    return facts | dict(_flat(run.resolved()))
+    (values,) = pd.json_normalize(facts | run.resolved()).to_dict("records")
+    return {
+        str(name): value if isinstance(value, bool | int | float) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, Value):
-            yield f"{prefix}{name}", value
-        elif value is not None:
-            yield f"{prefix}{name}", str(value)
-
-
-def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> tuple["GeneralTracker", int]:
-    """Hyper-parameters go beside the curve, not as Accelerate stores them: into a run of their own."""
-    from accelerate.tracking import TensorBoardTracker
+def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+    """Hide the points after the checkpoint, which will be drawn again."""
+    from torch.utils.tensorboard import SummaryWriter
     from torch.utils.tensorboard.summary import hparams
 
-    purge = None if resumed_at is None else resumed_at + 1
-    _wait_for_a_later_name(folder / curve_name(run))
-    tracker = TensorBoardTracker(curve_name(run), folder, purge_step=purge)
-    tracker.start()
+    writer = SummaryWriter(str(folder / curve_name(run)), purge_step=None if resumed_at is None else resumed_at + 1)
     if resumed_at is None:
         metrics = dict.fromkeys(("validation/accuracy", "test/accuracy", "train/loss"))
+        events = writer._get_file_writer()  # `add_hparams` would put them into a run of their own
         for summary in hparams(hyper_parameters(run), metrics):
-            tracker.writer.file_writer.add_summary(summary)
-    return tracker, resumed_at or 0
+            events.add_summary(summary)
+
+    def log(values: dict[str, float], images_seen: int) -> None:
+        for name, value in values.items():
+            writer.add_scalar(name, value, images_seen)
+
+    return _Client(log, writer.close)
 
 
-def _wait_for_a_later_name(folder: Path) -> None:
-    """Let the second pass in which the last event file was made: readers take files by name, which begins with it.
+def _wandb(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+    """Continue the run of the kept identity; W&B drops points before its last one."""
+    import wandb
 
-    Within one second a process number or a counter would decide, as text, and points of before a kill come last.
-    """
-    seconds = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
-    while seconds and time.time() < max(seconds) + 1 <= time.time() + 1:
-        time.sleep(0.02)
-
-
-def _wandb(run: Run, folder: Path, resumed_at: int | None) -> tuple["GeneralTracker", int]:
-    """A run's id brings back its steps, and W&B itself drops points before the last of them."""
-    from accelerate.tracking import WandBTracker
-
-    known = _kept_id(folder, resumed_at)
-    tracker = WandBTracker(
-        _suite(folder),
+    started = wandb.init(
+        project=_suite(folder),
         name=curve_name(run),
-        id=known,
-        resume="allow" if known else None,
-        dir=str(folder),
+        id=_kept_id(folder),
+        resume="allow",
+        dir=folder,
         config=hyper_parameters(run),
     )
-    tracker.start()
-    _keep_id(folder, tracker.run.id)
-    return tracker, resumed_at or 0
+    _keep_id(folder, started.id)
+    return _Client(lambda values, images_seen: started.log(values, step=images_seen), started.finish)
 
 
-def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> tuple["GeneralTracker", int]:
-    """At MLFLOW_TRACKING_URI, else in a database beside the curves, which one process at a time may set up."""
-    import mlflow
-    from accelerate.tracking import MLflowTracker
+def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+    """Log to MLFLOW_TRACKING_URI, else to a database beside the curves."""
+    from mlflow import MlflowClient
 
     home = folder.parent.resolve()
-    known = _kept_id(folder, resumed_at)
-    with _alone(home):
-        if "MLFLOW_TRACKING_URI" not in os.environ:
-            mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
-        tracker = MLflowTracker(
-            _suite(folder), logging_dir=(home / "mlflow").as_uri(), run_id=known, run_name=curve_name(run)
-        )
-        tracker.start()
-    if known is None:
-        tracker.store_init_configuration(hyper_parameters(run))
-    identity = tracker.active_run.info.run_id
-    _keep_id(folder, identity)
-    points = mlflow.MlflowClient().get_metric_history(identity, "train/learning_rate") if known else []
-    return tracker, max((point.step for point in points), default=resumed_at or 0)
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that set the database up at once would both fail
+        client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
+        experiment = client.get_experiment_by_name(_suite(folder))
+        number = experiment.experiment_id if experiment else client.create_experiment(_suite(folder))
+    identity = _kept_id(folder)
+    if identity is None:
+        identity = client.create_run(number, run_name=curve_name(run)).info.run_id
+        _keep_id(folder, identity)
+        for name, value in hyper_parameters(run).items():
+            client.log_param(identity, name, value)
+
+    def log(values: dict[str, float], images_seen: int) -> None:
+        for name, value in values.items():
+            client.log_metric(identity, name, value, step=images_seen)
+
+    return _Client(log, lambda: client.set_terminated(identity))
 
 
 def _suite(folder: Path) -> str:
-    """The suite's name, from `results/<suite>/curves/<key>`."""
     return folder.resolve().parents[1].name
 
 
-def _kept_id(folder: Path, resumed_at: int | None) -> str | None:
+def _kept_id(folder: Path) -> str | None:
     path = folder / "id"
-    return path.read_text(encoding="utf-8") if resumed_at is not None and path.is_file() else None
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _keep_id(folder: Path, identity: str) -> None:
     (folder / "id").write_text(identity, encoding="utf-8")
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-STARTERS = {"tensorboard": _tensorboard, "wandb": _wandb, "mlflow": _mlflow}
+CLIENTS: dict[str, Callable[[Run, Path, int | None], _Client]] = {
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "mlflow": _mlflow,
+}

@@ -78,7 +78,7 @@ def reported(finished: Path) -> Reported:
         "import sys; from bench.cli.app import app\n"
         "try: app(['report', 'tiny.yaml'])\n"
         "except SystemExit as end: assert not end.code, end.code\n"
-        "loaded = {'torch', 'torchvision', 'timm', 'accelerate'} & sys.modules.keys(); assert not loaded, loaded"
+        "loaded = {'torch', 'torchvision', 'timm'} & sys.modules.keys(); assert not loaded, loaded"
     )
     environment = os.environ | {"COLUMNS": "200"}
     command = [sys.executable, "-c", script]

@@ -172,14 +172,14 @@ def test_a_diverging_run_is_a_record(store, run_of, tmp_path):
         (MemoryError(), "out_of_memory", "the machine's memory ran out"),
     ],
 )
-def test_any_error_is_a_record_with_its_traceback(store, run_of, error, status, reason):
-    def fail():
+def test_any_error_is_a_record_with_its_traceback(store, run_of, tmp_path, monkeypatch, error, status, reason):
+    def fail(*_):
         raise error
 
-    outcome = execute.attempt(fail, run_of("scratch"))
-    assert (outcome.record["status"], outcome.record["reason"]) == (status, reason)
-    store.write(outcome)
-    folder = store.run_folder(outcome.record["key"])
+    monkeypatch.setattr(execute, "load_run_data", fail)
+    record = execute.execute(run_of("scratch"), store, tmp_path)
+    assert (record["status"], record["reason"]) == (status, reason)
+    folder = store.run_folder(record["key"])
     assert "in fail" in (folder / "traceback.txt").read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import models
 from bench.machine.memory import is_out_of_memory
-from bench.runner import execute
+from bench.runner import execute, fit
 from bench.store.store import open_store
 
 BATCH_NORM = "timm:test_resnet"
@@ -102,7 +102,7 @@ def test_not_even_one_image_is_a_record(store, run_of, fits, tmp_path):
 
 def test_evaluation_takes_fewer_images_at_once_where_memory_is_short(store, run_of, tmp_path, monkeypatch):
     whole = execute.execute(run_of("vit_pico/8:depth=1"), open_store(tmp_path / "other", store.suite()), tmp_path)
-    real = execute.evaluation_batches
+    real = fit.evaluation_batches
 
     def limited(images, size, feed):
         for batch in real(images, size, feed):
@@ -110,7 +110,7 @@ def test_evaluation_takes_fewer_images_at_once_where_memory_is_short(store, run_
                 raise CUDA
             yield batch
 
-    monkeypatch.setattr(execute, "evaluation_batches", limited)
+    monkeypatch.setattr(fit, "evaluation_batches", limited)
     record = execute.execute(run_of("vit_pico/8:depth=1"), store, tmp_path)
     assert record["status"] == "ok", record["reason"]
     assert record["metrics"]["test_accuracy"] == whole["metrics"]["test_accuracy"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.plan.run import Run
-from bench.runner import probe
+from bench.runner.execute import carry_out
+from bench.runner.session import FeatureCache, RunSession
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, Store, open_store
 from bench.tables.build import build_tables
@@ -47,23 +49,29 @@ def store(tmp_path, resolve_suite) -> Store:
     return store
 
 
+def carried_out(run: Run, store: Store, folder: Path, features: FeatureCache | None = None) -> Outcome:
+    store.running_folder(run.key).mkdir(parents=True, exist_ok=True)
+    return carry_out(run, store, folder, RunSession(run, store, features=features))
+
+
 def runs_of(store: Store) -> list[Run]:
     return list(expand(store.suite()).runs)
 
 
 @pytest.fixture
 def probe_of(store, tmp_path) -> Callable[..., tuple[Run, Outcome]]:
-    """Do the probe of a seed, with so many shots where they are given, on features that are taken anew if asked."""
+    """Do the probe of a seed, with the given shots of each class, on features that are taken anew if asked."""
+    features = {}
 
     def done(seed: int = 0, shots: int | None = None, draw: int | None = None, *, anew: bool = True):
         if anew:
-            probe._last.clear()
+            features.clear()
         (run,) = (
             run
             for run in runs_of(store)
             if run.probe and (run.seed, run.probe.shots, run.probe.draw) == (seed, shots, draw)
         )
-        return run, probe.probe(run, store, tmp_path)
+        return run, carried_out(run, store, tmp_path, features)
 
     return done
 
@@ -127,7 +135,7 @@ def test_a_class_with_too_few_images_is_refused(store, tmp_path):
     (run, *_) = (run for run in runs_of(store) if run.probe and run.probe.shots)
     run = replace(run, probe=replace(run.probe, shots=77))
     with pytest.raises(InputError, match='has 76 images of class "8" to draw from'):
-        probe.probe(run, store, tmp_path)
+        carried_out(run, store, tmp_path)
 
 
 def test_weights_from_outside_are_probed_as_they_are(plan_suite, store, tmp_path):
@@ -136,7 +144,7 @@ def test_weights_from_outside_are_probed_as_they_are(plan_suite, store, tmp_path
     safetensors.torch.save_file(network.state_dict(), path)
     plan = plan_suite(**PROBED | {"models": [MODEL, f"timm:test_resnet:weights={path}"]})
     run = next(run for run in plan.runs if run.external and run.probe)
-    outcome = probe.probe(run, store, tmp_path)
+    outcome = carried_out(run, store, tmp_path)
     assert outcome.record["metrics"]["test_accuracy"] > 0.3
     assert "probe.weight" in safetensors.torch.load(outcome.weights)
 

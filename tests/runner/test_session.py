@@ -47,7 +47,7 @@ class StopsAfter:
 def interrupt(run: Run, store: Store, folder: Path, steps: int = 1) -> Path:
     """Leave a run after some steps; returns its checkpoint."""
     with pytest.raises(Interrupted, match=f"run {run.key} is kept at step {steps + 1}"):
-        execute.execute(run, store, folder, RunOptions(3600.0, "none"), sit=StopsAfter(steps))
+        execute.execute(run, store, folder, RunOptions(3600.0, "none"), new_session=StopsAfter(steps))
     path = store.running_folder(run.key) / "checkpoint"
     assert path.is_file()
     return path

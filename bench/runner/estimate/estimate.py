@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan.run import Run
-from bench.runner.budget import FLOPS_PER_MAC, images_in
+from bench.runner.budget import images_in
+from models.spec.flops import FLOPS_PER_MAC, TRAINING_FLOPS_PER_MAC
 
-FLOPS_PER_MAC_OF_FEATURES = 2
 BYTES_PER_PARAMETER = 4
 PREDICTION_BYTES = 16
 """Bytes per test image in `predictions.parquet`, after compression."""
@@ -128,11 +128,11 @@ def estimate(run: Run, timed: TimedRun, data: TimedData, shares: Shares = Shares
     images = 0 if run.probe else round(images_in(run.budget, timed.macs, 1 / step_seconds))
     if run.probe is not None:
         training_seconds = data.num_train * (timed.seconds_per_image + read_seconds)
-        flops = FLOPS_PER_MAC_OF_FEATURES * timed.macs * data.num_train
+        flops = FLOPS_PER_MAC * timed.macs * data.num_train
     else:
         reading_seconds = data.num_train * read_seconds if data.is_resident else 0.0
         training_seconds = reading_seconds + shares.warm_up * timed.warm_up_seconds + images * step_seconds
-        flops = FLOPS_PER_MAC * timed.macs * images
+        flops = TRAINING_FLOPS_PER_MAC * timed.macs * images
     return RunEstimate(
         run,
         seconds=data.open_seconds

@@ -13,7 +13,7 @@ from bench.runner.estimate.timed_run import time_data as time_data
 from bench.runner.estimate.timed_run import time_run as time_run
 from bench.runner.execute import execute
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
-from bench.runner.session import RunSession
+from bench.runner.session import FeatureCache, RunSession
 from bench.store.store import Record, Store
 
 
@@ -24,12 +24,13 @@ class _Process:
         self.stopping: Event | None = None
         self.is_asked = False
         self.session: RunSession | None = None
+        self.features: FeatureCache = {}
 
     def asked_to_stop(self) -> bool:
         return self.is_asked or (self.stopping is not None and self.stopping.is_set())
 
-    def sit(self, run: Run, store: Store, options: RunOptions) -> RunSession:
-        self.session = RunSession(run, store, options, self.asked_to_stop)
+    def new_session(self, run: Run, store: Store, options: RunOptions) -> RunSession:
+        self.session = RunSession(run, store, options, self.asked_to_stop, self.features)
         return self.session
 
 
@@ -56,7 +57,7 @@ def do_run(
     """
     _process.is_asked = False
     try:
-        return execute(run, store, data_dir, options, known=known, sit=_process.sit)
+        return execute(run, store, data_dir, options, known=known, new_session=_process.new_session)
     finally:
         _process.session = None
 

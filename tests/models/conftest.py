@@ -1,4 +1,4 @@
-"""The members of the tests over the whole registry: every preset and every option once, at what a CPU does in time."""
+"""The members of the tests over the whole registry: every preset and every option, cut to what a CPU does in time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from models.counts import count_parameters
 from models.spec.geometry import num_tokens
 from models.spec.options import PLACES_OF_POSITION, POOLINGS, TOKENIZERS
 from models.spec.presets import PRESETS
-from models.spec.sizes import CompactSize, EncoderSize, HybridSize, TimmSize, TrunkSize
+from models.spec.sizes import CompactSize, EncoderSize, HybridSize, OwnSize, TimmSize, TrunkSize
 
 LARGE, HUGE = 8_000_000, 90_000_000
 """Parameters above which a member is tested at a depth of two, and also narrower; and whole on the meta device."""
@@ -25,24 +25,42 @@ NARROWER = {
 """Architectures of timm that are huge, and what has the same blocks."""
 
 OPTIONED = [
-    *(f"vit_pico/8:pos={pos},pos_at={place}" for pos, places in PLACES_OF_POSITION.items() for place in places),
-    "vit_pico/8:pos=none",
+    *(f"vit_pico/8:pos={pos}" for pos in PLACES_OF_POSITION),
     *(f"vit_pico/8:tokenizer={tokenizer}" for tokenizer in TOKENIZERS),
     *(f"vit_pico/8:pool={pool}" for pool in POOLINGS),
+    "vit_pico/8:pos=learned-2d,pos_at=every-layer",
     "vit_pico/16:padding=4,stride=8",
     "vit_pico/8:registers=2",
     "vit_pico/8:layer_scale=0.1,drop_path=0.1",
-    "r_pico+vit_pico/16",
-    "r_pico+vit_pico/8:pool=gap,pos=rope-2d",
-    "cct_2/7x1",
     "cct_2/3x2:pool=cls,pos=relative,registers=1",
     "resnet18:stem=cifar",
     "convnext_atto:stem=cifar",
     "botnet50:stem=cifar",
     "coatnet_0:stem=cifar",
+    "timm:test_vit",
+    "timm:test_resnet",
+    "torchvision:mobilenet_v3_small",
+]
+SLOW_OPTIONED = [
+    *(f"vit_pico/8:pos={pos},pos_at={place}" for pos, places in PLACES_OF_POSITION.items() for place in places),
+    "r_pico+vit_pico/16",
+    "r_pico+vit_pico/8:pool=gap,pos=rope-2d",
+    "cct_2/7x1",
     "maxvit_tiny:stem=cifar",
 ]
-MEMBERS = list(dict.fromkeys([*models.known_models(), *(str(models.parse_spec(name)) for name in OPTIONED)]))
+
+
+def members() -> list[Any]:
+    """Every preset and option: the first preset of each kind and each option are quick, what repeats them is slow."""
+    quick = {str(models.parse_spec(name)): None for name in OPTIONED}
+    kinds: set[type] = set()
+    for name in models.known_models():
+        kind = type(models.parse_spec(name).kind.size)
+        if kind not in kinds or kind is OwnSize:
+            quick[name] = None
+        kinds.add(kind)
+    slow = {str(models.parse_spec(name)): None for name in [*models.known_models(), *SLOW_OPTIONED]}
+    return [*quick, *(pytest.param(name, marks=pytest.mark.slow) for name in slow if name not in quick)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,7 @@ class Member:
         return models.build(self.name, num_classes=num_classes, image_size=image_size or self.image_sizes[0], seed=seed)
 
 
-@pytest.fixture(scope="module", params=MEMBERS)
+@pytest.fixture(scope="module", params=members())
 def member(request: pytest.FixtureRequest) -> Iterator[Member]:
     """Each member in turn; tests of one stand together, so that it need not be built for each."""
     name: str = request.param
@@ -75,7 +93,7 @@ def cut_large(name: str, patch: pytest.MonkeyPatch) -> None:
     """Give a large preset two layers, or blocks a stage, at most, and a huge one a quarter of its width."""
     spec = models.parse_spec(name)
     parameters = count_parameters(spec, num_classes=5, image_size=image_sizes(name)[0])
-    if parameters <= LARGE:
+    if parameters <= LARGE or spec.library is not None:
         return
     preset = PRESETS[spec.preset]
     options = tuple(replace(item, default=2) if item.name == "depth" else item for item in preset.options)
@@ -84,7 +102,7 @@ def cut_large(name: str, patch: pytest.MonkeyPatch) -> None:
 
 
 def shallow(size: Any) -> Any:
-    """The same size at a depth of two."""
+    """The same size at a depth of two, or with a block or two per stage."""
     match size:
         case EncoderSize():
             return replace(size, depth=2)
@@ -94,7 +112,7 @@ def shallow(size: Any) -> Any:
             return CompactSize(replace(encoder, depth=2))
         case TimmSize():
             return replace(size, depths=(1, 1, 2, 1))
-    return replace(size, depths=tuple(min(2, depth) for depth in size.depths))
+    return replace(size, depths=(1,) * len(size.depths))
 
 
 @pytest.fixture
@@ -137,8 +155,14 @@ def image_sizes(name: str) -> tuple[int, int]:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """As the suite's workers have it; more would only get in each other's way."""
+    """Compute on one thread, as the suite's workers do; more would only get in each other's way."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seeded_draws() -> None:
+    """Seed what a test draws, such as the blocks that drop path leaves out, so that no test depends on others."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture

@@ -10,21 +10,10 @@ import torch
 import models
 
 SMALLEST = ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"]
-OTHER_KINDS = [
-    "vit_lite7/4:depth=2",
-    "resnet18",
-    "convnext_atto",
-    "r26+vit_small/32:depth=2",
-    "cct_2/3x2",
-    "botnet50",
-    "coatnet_0",
-    "maxvit_tiny",
-    "botnet50:stem=cifar",
-    "resnet18:stem=cifar",
-    "convnext_atto:stem=cifar",
-    "timm:test_vit",
-    "timm:test_resnet",
-    "torchvision:resnet18",
+OTHER_KINDS = ["resnet18", "convnext_atto", "cct_2/3x2", "botnet50", "coatnet_0", "timm:test_vit", "timm:test_resnet"]
+SLOW_KINDS = [
+    *("vit_lite7/4:depth=2", "r26+vit_small/32:depth=2", "maxvit_tiny", "torchvision:resnet18"),
+    *("botnet50:stem=cifar", "resnet18:stem=cifar", "convnext_atto:stem=cifar"),
 ]
 POSITIONS = [
     *(f"pos={pos}" for pos in models.spec.options.POSITIONS),
@@ -45,9 +34,15 @@ SCALAR: dict[str, str | int | bool | Callable[..., object]] = {"cpp.simdlen": 1}
 """The default backend without vector instructions, which halves what the C++ compiler takes."""
 
 
-@pytest.mark.parametrize("name", [*SMALLEST, *OTHER_KINDS, *(f"vit_pico/8:{options},depth=2" for options in OPTIONS)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(*SMALLEST, *OTHER_KINDS, *(f"vit_pico/8:{options},depth=2" for options in OPTIONS)),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_KINDS),
+    ],
+)
 def test_no_graph_breaks(name: str, shallow_presets: Callable[[str], None]) -> None:
-    if name in OTHER_KINDS:
+    if name in OTHER_KINDS + SLOW_KINDS:
         shallow_presets(name)
     image_size = 64 if name in ("botnet50", "maxvit_tiny", "coatnet_0", "r26+vit_small/32:depth=2") else 32
     model = models.build(name, image_size=image_size, seed=0)
@@ -62,6 +57,7 @@ def test_no_graph_breaks(name: str, shallow_presets: Callable[[str], None]) -> N
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler, which writes the kernels")
 @pytest.mark.filterwarnings("default")  # inductor's own
 @pytest.mark.parametrize("name", ["vit_pico/8:depth=1", "bit_resnet_pico", "r_pico+vit_pico/8:depth=1"])

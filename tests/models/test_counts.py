@@ -124,6 +124,7 @@ def test_the_overlap_arms_differ_as_the_suite_says() -> None:
     assert overlapped.parameters - plain.parameters == 64 * 3 * (16**2 - 8**2)
 
 
+@pytest.mark.slow
 def test_every_preset_counts_whole_on_the_meta_device() -> None:
     """The large ones too, which no other test builds at their full depth."""
     for name in models.known_models():

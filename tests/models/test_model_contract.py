@@ -85,12 +85,14 @@ def test_another_image_size_trains_too_and_takes_the_weights(member: Member, mod
         load_weights(member.build(small), resized, "weights of the larger size")
 
 
-def test_features_feed_the_head(member: Member, model: models.Classifier) -> None:
-    pictures = images(member.image_sizes[0])
+def test_features_feed_the_head_image_by_image(member: Member, model: models.Classifier) -> None:
+    batch = images(member.image_sizes[0])
     with evaluating(model):
-        features = model.features(pictures)
+        features, logits = model.features(batch), model(batch)
         assert features.shape == (2, model.head.in_features)
-        assert torch.equal(model(pictures), model.head(features))
+        assert torch.equal(logits, model.head(features))
+        alone = torch.cat([model(image[None]) for image in batch])
+        torch.testing.assert_close(logits, alone, rtol=1e-4, atol=1e-5)
 
 
 def test_the_seed_decides_every_initial_weight(member: Member, model: models.Classifier) -> None:
@@ -127,13 +129,6 @@ def test_weights_survive_safetensors(member: Member, model: models.Classifier, t
     empty.load_state_dict(loaded, assign=True)
     assert all(torch.equal(tensor, loaded[name]) for name, tensor in one.state_dict().items())
     assert all(torch.equal(tensor, loaded[name]) for name, tensor in empty.state_dict().items())
-
-
-def test_images_do_not_see_each_other_in_evaluation(member: Member, model: models.Classifier) -> None:
-    batch = images(member.image_sizes[0])
-    with evaluating(model):
-        alone = torch.cat([model(image[None]) for image in batch])
-        torch.testing.assert_close(model(batch), alone, rtol=1e-4, atol=1e-5)
 
 
 def test_bf16_autocast_is_finite(member: Member, model: models.Classifier) -> None:

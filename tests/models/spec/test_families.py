@@ -138,6 +138,7 @@ def test_torchvision(name: str, family: Family | None) -> None:
     assert family_of("torchvision", name) == family
 
 
+@pytest.mark.slow
 def test_what_timm_builds_bears_out_the_name() -> None:
     import timm
     from timm.models import model_entrypoint

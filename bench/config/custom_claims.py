@@ -1,12 +1,10 @@
-"""Claims of one's own in a suite file: one row of the comparison less another, and what is said of it.
+"""Custom claims of a suite file: that one row of the comparison lies above, below or close to another.
 
-They change no run, so they may come and go while a store stays. What a claim leaves out, its suite fills in. Imports no
-torch.
+Claims change no run, so they may be added and removed while a store stays. Imports no torch.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -14,6 +12,9 @@ from bench.config.ladder import Subset
 from bench.config.validation import ModelName, Strict
 from bench.data.target import parse_target
 from models.spec.model_spec import parse_spec
+
+if TYPE_CHECKING:
+    from bench.config.suite import Suite
 
 SCRATCH = "none"
 """The corpus of a row that was not pretrained."""
@@ -24,13 +25,13 @@ def _canonical_target(text: str) -> str:
 
 
 class ClaimedRow(Strict):
-    """A row of the comparison, but for its target."""
+    """A row of the comparison, except for its target."""
 
     model: ModelName
     corpus: str | None = None
-    """`none` is from scratch; left out, it is the first ladder's, that of the external weights, or none."""
+    """`none` for training from scratch. By default the first ladder's, the external weights', or none."""
     subset: Subset | None = None
-    """A rung of the corpus' ladder; left out, it is the largest."""
+    """A rung of the corpus' ladder; by default the largest."""
 
     @model_validator(mode="after")
     def _scratch_has_no_subset(self) -> "ClaimedRow":
@@ -40,19 +41,19 @@ class ClaimedRow(Strict):
 
 
 class CustomClaim(Strict):
-    """A sentence, and when it holds: by how much the first row lies above the second, or below, or how close."""
+    """A sentence, and the difference between two rows at which it holds."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
     sentence: Annotated[str, Field(min_length=10)]
     published: str = ""
-    """A figure of the literature, which the report shows beside the estimate."""
+    """A published figure, which the report shows beside the estimate."""
     first: ClaimedRow
     second: ClaimedRow
     target: Annotated[str, AfterValidator(_canonical_target)]
     transfer: Literal["fine-tune", "linear", "k-shot"] | None = None
-    """Left out, it is the suite's first."""
+    """By default the suite's first."""
     shots: Annotated[int, Field(gt=0)] | None = None
-    """Of k-shot probes; left out, it is 5 where the suite has it, else its most."""
+    """Shots of k-shot probes; by default 5 if the suite has them, else the suite's largest number."""
     difference: Literal["above", "below", "within"]
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """In percentage points."""
@@ -60,47 +61,36 @@ class CustomClaim(Strict):
     @model_validator(mode="after")
     def _margin_leaves_room(self) -> "CustomClaim":
         if self.difference == "within" and self.margin == 0:
-            raise ValueError("within a margin of 0 points nothing lies; give margin: a number above 0")
+            raise ValueError("no difference lies within a margin of 0 points; give margin: a number above 0")
         if self.id.upper().startswith("C") and self.id[1:].isdecimal():
             raise ValueError(f"id {self.id}: C and a number are the claims of the literature; take another")
         return self
 
 
-@dataclass(frozen=True)
-class Offered:
-    """What a suite has for a claim to be about."""
-
-    models: Collection[str]
-    """Arms of ablations included."""
-    rungs: Mapping[str, Collection[Subset]]
-    """Corpus -> its subsets; the first is the first ladder's. From scratch is the corpus `none`, without any."""
-    targets: Collection[str]
-    transfers: Collection[str]
-    """The first is what a claim that names none is about."""
-    shots: Collection[int]
-
-
-def check_claim(claim: CustomClaim, offered: Offered) -> None:
-    """Refuse a claim about what its suite does not have.
+def check_claim(claim: CustomClaim, suite: "Suite") -> None:
+    """Refuse a claim about rows that its suite does not have.
 
     Raises:
-        ValueError: says what the suite has instead.
+        ValueError: names what the suite has instead.
     """
     where = f"claim {claim.id}"
+    rungs: dict[str, Collection[Subset]] = {ladder.corpus.name: ladder.subsets for ladder in suite.corpus}
+    if suite.from_scratch:
+        rungs[SCRATCH] = ()
     for side, row in (("first", claim.first), ("second", claim.second)):
-        _require(row.model, offered.models, f"{where}: {side}.model")
-        _check_pretraining(row, offered.rungs, f"{where}: {side}")
+        _require(row.model, dict.fromkeys(suite.trained_models), f"{where}: {side}.model")
+        _check_pretraining(row, rungs, f"{where}: {side}")
     if claim.first == claim.second:
         raise ValueError(f"{where}: first and second are the same row")
-    _require(claim.target, offered.targets, f"{where}: target")
-    kind: str = claim.transfer or next(iter(offered.transfers))
-    _require(kind, offered.transfers, f"{where}: transfer")
+    _require(claim.target, [choice.target for choice in suite.targets], f"{where}: target")
+    kind = claim.transfer or suite.transfers[0]
+    _require(kind, suite.transfers, f"{where}: transfer")
     if kind != "fine-tune" and SCRATCH in (claim.first.corpus, claim.second.corpus):
         raise ValueError(
             f"{where}: {kind} probes train no network, so they have no row from scratch (corpus: {SCRATCH})"
         )
     if claim.shots is not None:
-        _require(claim.shots, offered.shots if kind == "k-shot" else (), f"{where}: shots of {kind}")
+        _require(claim.shots, suite.shots if kind == "k-shot" else (), f"{where}: shots of {kind}")
 
 
 def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]], where: str) -> None:
@@ -112,6 +102,6 @@ def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]],
         _require(row.subset, rungs[row.corpus] if row.corpus else next(iter(rungs.values()), ()), f"{where}.subset")
 
 
-def _require(given: object, offered: Collection[object], where: str) -> None:
-    if given not in offered:
-        raise ValueError(f"{where}: {given} is not in this suite; allowed: {', '.join(map(str, offered)) or 'none'}")
+def _require(given: object, allowed: Collection[object], where: str) -> None:
+    if given not in allowed:
+        raise ValueError(f"{where}: {given} is not in this suite; allowed: {', '.join(map(str, allowed)) or 'none'}")

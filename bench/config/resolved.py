@@ -11,44 +11,24 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
-from bench.config.custom_claims import CustomClaim
 from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import FamilyException, Recipe, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
-from bench.config.suite import (
-    Ablation,
-    Amounts,
-    BudgetFactors,
-    Images,
-    Match,
-    RecipeException,
-    Suite,
-    TargetChoice,
-    Transfer,
-)
+from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
 from bench.config.validation import Strict
 from bench.data.catalogue import CATALOGUE
 from bench.data.corpus import FRACTALS
-from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.fractals.source import check_image_size
 from bench.data.target import check_target, parse_target, target_identity
 from bench.errors import InputError
 from bench.training.settings import Settings
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
-from models.spec.size_classes import Measure
-
-AS_WRITTEN = (
-    *("description", "limits", "image_size", "models", "transfers", "shots", "draws", "from_scratch", "carve"),
-    *("images", "match", "flops", "seconds", "ablations", "budgets", "threads", "deterministic"),
-    *("pipeline", "on_bad_image", "size_class", "claims"),
-)
-"""The fields of a suite file that resolving leaves as they are."""
 
 
 class ResolvedTarget(TargetChoice):
-    """A target with what identifies its data, wherever it lies."""
+    """A target with what identifies its data, wherever the files lie."""
 
     identity: dict[str, Any]
 
@@ -61,43 +41,23 @@ class ResolvedException(Strict):
     reason: str
 
 
-class ResolvedSuite(Strict):
-    """A suite with nothing left to defaults, files or the machine."""
+class ResolvedSuite(SuiteFields):
+    """A suite with nothing left to files or the machine."""
 
     name: str
     protocol: int
-    description: str
-    limits: str
-    image_size: int
+    """The version of `docs/protocol.md` that its runs follow."""
     corpora: tuple[ResolvedLadder, ...]
-    models: tuple[str, ...]
     targets: tuple[ResolvedTarget, ...]
     seeds: tuple[int, ...]
     recipes: dict[Literal["pretrain", "transfer"], Recipe]
-    images: Images
-    match: Match
-    transfers: tuple[Transfer, ...]
-    from_scratch: bool
-    ablations: tuple[Ablation, ...]
-    budgets: BudgetFactors | None
-    precision: Literal["fp32", "bf16"]
-    device: Literal["cpu", "cuda"]
-    threads: int
-    pipeline: WantedPipeline
-    on_bad_image: OnBadImage
-    size_class: Measure | None
+    recipe_exceptions: tuple[ResolvedException, ...]
     external_weights: tuple[ExternalModel, ...]
     """The models that start from external weights, and what identifies these."""
-    recipe_exceptions: tuple[ResolvedException, ...]
-    flops: Amounts | None
-    seconds: Amounts | None
-    shots: tuple[int, ...]
-    draws: int
-    carve: bool
-    deterministic: bool
     tuning: ResolvedTuning | None
-    """What was chosen stands in the recipes, too."""
-    claims: tuple[CustomClaim, ...]
+    """The tuning; what it chose stands in the recipes, too."""
+    precision: Literal["fp32", "bf16"]
+    device: Literal["cpu", "cuda"]
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
         """The recipe that a model trains with in a stage."""
@@ -141,11 +101,10 @@ def resolve(
         InputError: an unknown recipe, a subset larger than its corpus, missing data of a target that is not
             optional, or a model of another library that can't be had.
     """
-    check_fractal_size(suite)
-    arms = [model for ablation in suite.ablations for model in ablation.arms.values()]
-    check_external((*suite.models, *arms), suite.image_size)
+    _check_fractal_size(suite)
+    check_external(suite.trained_models, suite.image_size)
     resolved = ResolvedSuite(
-        **{field: getattr(suite, field) for field in AS_WRITTEN},
+        **{field: getattr(suite, field) for field in SuiteFields.model_fields},
         name=name,
         protocol=PROTOCOL_VERSION,
         corpora=tuple(resolve_ladder(ladder, data_dir) for ladder in suite.corpus),
@@ -164,7 +123,7 @@ def resolve(
     return resolved
 
 
-def check_fractal_size(suite: Suite) -> None:
+def _check_fractal_size(suite: Suite) -> None:
     """Refuse an image size that fractals, or sixteen of them, can't be drawn at, where a suite has any."""
     names = {ladder.corpus.name for ladder in suite.corpus} | {
         choice.target.partition("@")[0] for choice in suite.targets
@@ -190,8 +149,7 @@ def _resolve_exception(exception: RecipeException) -> ResolvedException:
 
 def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
     """Refuse a recipe's own image size that a model can't be built for."""
-    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
-    for model in (*suite.models, *arms):
+    for model in suite.trained_models:
         for stage in suite.recipes:
             recipe = suite.recipe_of(model, stage)
             image_size = recipe.for_family(parse_spec(model).family).image_size
@@ -208,8 +166,7 @@ def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
             f"tuning.seed {tuning.seed} is one of the suite's seeds, whose results nothing may be chosen by; "
             "give it another one"
         )
-    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
-    families = dict.fromkeys(parse_spec(model).family for model in (*suite.models, *arms))
+    families = dict.fromkeys(parse_spec(model).family for model in suite.trained_models)
     for recipe, family, (name, value) in product(suite.recipes.values(), families, tuning.examples()):
         try:
             Settings.model_validate(recipe.for_family(family).model_dump() | {name: value})

@@ -1,10 +1,15 @@
-"""Turns pydantic's complaints into sentences that name the file, the field, what was given and what is allowed."""
+"""Read YAML files that people write, and turn pydantic's complaints into sentences.
 
+Each sentence names the file and the field, what was given and what is allowed.
+"""
+
+from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from bench.errors import did_you_mean
+from bench.errors import InputError, did_you_mean
 from models.spec.model_spec import SpecError, parse_spec
 
 
@@ -25,13 +30,54 @@ ModelName = Annotated[str, AfterValidator(_canonical_model)]
 """A model's spec in its canonical form."""
 
 
+def shipped(folder: Path) -> list[str]:
+    """Return the names of the YAML files in a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def read_yaml(kind: str, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Read a file of fields: a shipped one by its name, any other by its path.
+
+    Args:
+        kind: what the file is, for messages: `suite` or `recipe`.
+        name: the shipped file's name, or a path.
+        folder: the folder of the shipped files.
+
+    Returns:
+        The file's path and its content.
+
+    Raises:
+        InputError: there is no such file, or it is unreadable, not YAML, or not a mapping.
+    """
+    is_path = name.endswith((".yaml", ".yml")) or "/" in name
+    if not is_path and name not in (known := shipped(folder)):
+        raise InputError(
+            f"unknown {kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}, "
+            "or the path of a .yaml file"
+        )
+    path = Path(name) if is_path else folder / f"{name}.yaml"
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{kind} {path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{kind} {path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{kind} {path}: given {type(content).__name__}; a mapping of fields is needed")
+    return path, content
+
+
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
-    """One line a mistake: file, field, what was given, what is allowed."""
+    """Return one line per mistake: file, field, what was given, what is allowed."""
     return "\n".join(_explain_one(mistake, source, model) for mistake in error.errors())
 
 
 def distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
-    """The values, if there are any and none stands twice."""
+    """Return the values unless one of them stands twice, or there are none.
+
+    Raises:
+        ValueError: names the value that stands twice.
+    """
     if not values and not may_be_empty:
         raise ValueError("an empty list compares nothing; at least one entry is needed")
     twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
@@ -53,17 +99,31 @@ def _explain_one(mistake: Any, source: str, model: type[BaseModel]) -> str:
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The field names allowed at a place inside a model."""
+    """Return the field names that are allowed at a location inside a model."""
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
-            inner = _inner_model(model.model_fields[part].annotation)
-            model = inner or model
+            model = _inner_model(model.model_fields[part].annotation) or model
     return list(model.model_fields)
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The first pydantic model inside an annotation such as `tuple[Ablation, ...]`."""
+    """Return the first pydantic model inside an annotation such as `tuple[Ablation, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_inner_model(part) for part in getattr(annotation, "__args__", ()))
-    return next((model for model in found if model is not None), None)
+    inner = (_inner_model(part) for part in getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model is not None), None)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A YAML loader that refuses equal keys, of which YAML's own loader silently keeps the last."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if twice is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"field {twice!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

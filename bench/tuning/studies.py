@@ -107,9 +107,8 @@ def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSui
 def _own_models(suite: ResolvedSuite) -> dict[str, str]:
     """Of each family the first model that is trained from random initial weights; ablation arms come last."""
     external = {one.model for one in suite.external_weights}
-    arms = (model for ablation in suite.ablations for model in ablation.arms.values())
     found: dict[str, str] = {}
-    for model in (*suite.models, *arms):
+    for model in suite.trained_models:
         if model not in external:
             found.setdefault(parse_spec(model).family, model)
     return found

@@ -9,7 +9,8 @@ import timm
 from safetensors.torch import save_file
 
 import models
-from bench.config.suite import known_suites, load_suite
+from bench.config.suite import SUITES, load_suite
+from bench.config.validation import shipped
 from bench.data.corpus import corpus_size
 from bench.errors import InputError
 from models.spec.size_classes import Sized, unmatched
@@ -21,10 +22,8 @@ ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/
 EXCEPTION = {"model": "vit_pico/8", "pretrain": "medium", "reason": "a reason of some length"}
 
 
-@pytest.mark.parametrize("name", known_suites())
+@pytest.mark.parametrize("name", shipped(SUITES))
 def test_every_shipped_suite_is_valid_and_opens_with_its_command(name):
-    from bench.config.suite import SUITES
-
     _, suite = load_suite(name)
     opening = (SUITES / f"{name}.yaml").read_text(encoding="utf-8").split("\ndescription:")[0]
     assert f"make bench SUITE={name}" in opening

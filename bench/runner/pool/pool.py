@@ -1,7 +1,7 @@
 """Local workers: processes that share a suite's runs, forked from a server that has the heavy imports done.
 
-On a CPU one single-thread worker a core trains small models about 1.6 times as fast as one process with a thread a
-core (`docs/performance.md`). Seeds run outermost, so that whatever is done when time runs out is a balanced result;
+On a CPU, one single-thread worker per core trains small models faster than one process with a thread per core. Seeds
+run outermost, so that whatever is done when time runs out is a balanced result;
 within a seed the longest run goes first, so that no core idles at the end. Imports no torch itself.
 """
 

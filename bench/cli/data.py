@@ -19,7 +19,7 @@ from bench.data.corpus import CorpusRef, load_subset
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
 from bench.data.target import TargetRef, check_target, parse_target, target_identity
-from bench.data.verify import Verdict
+from bench.data.verify import Verification
 from bench.data.verify import verify as read_all
 from bench.errors import InputError
 
@@ -89,12 +89,12 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
     target = parse_target(name)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"reading {name}", total=None)
-        verdict = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
+        verification = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
-        typer.echo(json.dumps({"name": str(target), **_verdict_facts(verdict)}, indent=2))
+        typer.echo(json.dumps({"name": str(target), **_verification_facts(verification)}, indent=2))
     else:
-        typer.echo(_verdict_text(str(target), verdict))
-    raise typer.Exit(0 if verdict.is_good else 1)
+        typer.echo(_verification_text(str(target), verification))
+    raise typer.Exit(0 if verification.is_good else 1)
 
 
 @data_app.command()
@@ -157,8 +157,8 @@ def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     return {
         "use": "corpus and target",
         "summary": entry.summary,
-        "classes": entry.counts.classes,
-        "splits": {"train": entry.counts.pool, "validation": entry.counts.validation, "test": entry.counts.test},
+        "classes": entry.sizes.classes,
+        "splits": {"train": entry.sizes.pool, "validation": entry.sizes.validation, "test": entry.sizes.test},
         "present": catalogue.is_present(target.name, target.path, data_dir),
     }
 
@@ -212,22 +212,23 @@ def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_clas
     return grid
 
 
-def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as JSON has it."""
+def _verification_facts(verification: Verification) -> dict[str, Any]:
+    """Return a verification as JSON has it."""
     return {
-        "images": verdict.num_images,
-        "classes": verdict.class_counts,
-        "bad_images": [{"id": number, "reason": reason} for number, reason in verdict.bad.items()],
-        "wrong_sums": verdict.wrong_sums,
+        "images": verification.num_images,
+        "classes": verification.class_counts,
+        "bad_images": [{"id": number, "reason": reason} for number, reason in verification.bad.items()],
+        "wrong_sums": verification.wrong_sums,
     }
 
 
-def _verdict_text(name: str, verdict: Verdict) -> str:
-    """Return a verdict to read: a line for each class, each bad file, and the sum of it."""
+def _verification_text(name: str, verification: Verification) -> str:
+    """Return a verification to read: a line for each class, each bad file, and the sum of it."""
     lines = [
-        f"{label}: " + ", ".join(f"{n:,} {p}" for p, n in row.items()) for label, row in verdict.class_counts.items()
+        f"{label}: " + ", ".join(f"{n:,} {p}" for p, n in row.items())
+        for label, row in verification.class_counts.items()
     ]
-    for reason, count in Counter(verdict.bad.values()).items():
+    for reason, count in Counter(verification.bad.values()).items():
         lines.append(f"bad: {reason}" + (f" ({count:,} images)" if count > 1 else ""))
-    lines += [f"bad: {wrong}" for wrong in verdict.wrong_sums]
-    return "\n".join([*lines, f"{name}: {verdict.num_images:,} images, {len(verdict.bad):,} of them bad"])
+    lines += [f"bad: {wrong}" for wrong in verification.wrong_sums]
+    return "\n".join([*lines, f"{name}: {verification.num_images:,} images, {len(verification.bad):,} of them bad"])

@@ -20,14 +20,14 @@ from bench.data.fractals import arrangement, heldout
 from bench.data.fractals.source import VERSION, Difficulty, check_image_size
 from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
 from bench.data.sources import torchvision_layouts as layouts
-from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, Published
+from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
 from bench.errors import InputError, did_you_mean
 
 MAX_KEPT_BYTES = 2**30
 """Of decoded images that an open data set keeps in memory at one size."""
 
 
-class Counts(NamedTuple):
+class SplitSizes(NamedTuple):
     """The sizes of a data set."""
 
     classes: int
@@ -42,8 +42,8 @@ class BuiltIn:
     """All that is known of a built-in data set without opening it."""
 
     summary: str
-    counts: Counts
-    published: Published | None = None
+    sizes: SplitSizes
+    published: PublishedFiles | None = None
     """its files in the data folder; None for a data set that needs none"""
     open: Callable[[], DataSet] | None = None
     """opens a data set that needs no files"""
@@ -63,11 +63,11 @@ class BuiltIn:
 
 CATALOGUE = {
     "digits": BuiltIn(
-        "scikit-learn's handwritten digits, 8 px", Counts(10, 785, 199, 813), open=heldout.open_digits, flip=False
+        "scikit-learn's handwritten digits, 8 px", SplitSizes(10, 785, 199, 813), open=heldout.open_digits, flip=False
     ),
     IN_DOMAIN: BuiltIn(
         "fractals of classes that no corpus holds",
-        Counts(20, 10_000, 500, 2_000),
+        SplitSizes(20, 10_000, 500, 2_000),
         open=heldout.open_heldout,
         flip=False,
         difficulty=heldout.HELDOUT_DIFFICULTY,
@@ -76,7 +76,7 @@ CATALOGUE = {
     ),
     ARRANGEMENT: BuiltIn(
         "the same sixteen fractals, in ten arrangements",
-        Counts(10, 10_000, 500, 2_000),
+        SplitSizes(10, 10_000, 500, 2_000),
         open=arrangement.open_arrangement,
         flip=False,
         augmentable=False,
@@ -85,18 +85,18 @@ CATALOGUE = {
     ),
     "cifar10": BuiltIn(
         "photographs of 10 kinds of things, 32 px",
-        Counts(10, 45_000, 5_000, 10_000),
-        Published("CIFAR10", ("cifar-10-batches-py",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
+        SplitSizes(10, 45_000, 5_000, 10_000),
+        PublishedFiles("CIFAR10", ("cifar-10-batches-py",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
     ),
     "cifar100": BuiltIn(
         "photographs of 100 kinds of things, 32 px",
-        Counts(100, 45_000, 5_000, 10_000),
-        Published("CIFAR100", ("cifar-100-python",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
+        SplitSizes(100, 45_000, 5_000, 10_000),
+        PublishedFiles("CIFAR100", ("cifar-100-python",), layouts.images_and_targets, BY_FLAG, is_in_hub_order=True),
     ),
     "fashion-mnist": BuiltIn(
         "grey pictures of clothing, 28 px",
-        Counts(10, 54_000, 6_000, 10_000),
-        Published(
+        SplitSizes(10, 54_000, 6_000, 10_000),
+        PublishedFiles(
             "FashionMNIST",
             ("FashionMNIST/raw/train-images-idx3-ubyte",),
             layouts.images_and_targets,
@@ -106,27 +106,27 @@ CATALOGUE = {
     ),
     "mnist": BuiltIn(
         "handwritten digits, 28 px",
-        Counts(10, 53_994, 6_006, 10_000),
-        Published("MNIST", ("MNIST/raw/train-images-idx3-ubyte",), layouts.images_and_targets, BY_FLAG),
+        SplitSizes(10, 53_994, 6_006, 10_000),
+        PublishedFiles("MNIST", ("MNIST/raw/train-images-idx3-ubyte",), layouts.images_and_targets, BY_FLAG),
         flip=False,
     ),
     "svhn": BuiltIn(
         "house numbers' digits, 32 px",
-        Counts(10, 65_927, 7_330, 26_032),
-        Published(
+        SplitSizes(10, 65_927, 7_330, 26_032),
+        PublishedFiles(
             "SVHN", ("svhn/train_32x32.mat", "svhn/test_32x32.mat"), layouts.channels_first, BY_SPLIT, root="svhn"
         ),
         flip=False,
     ),
     "stl10": BuiltIn(
         "photographs of 10 kinds of things, 96 px",
-        Counts(10, 4_500, 500, 8_000),
-        Published("STL10", ("stl10_binary",), layouts.channels_first, BY_SPLIT),
+        SplitSizes(10, 4_500, 500, 8_000),
+        PublishedFiles("STL10", ("stl10_binary",), layouts.channels_first, BY_SPLIT),
     ),
     "flowers102": BuiltIn(
         "photographs of flowers, of any size",
-        Counts(102, 1_020, 1_020, 6_149),
-        Published(
+        SplitSizes(102, 1_020, 1_020, 6_149),
+        PublishedFiles(
             "Flowers102",
             ("flowers-102/setid.mat", "flowers-102/imagelabels.mat", "flowers-102/jpg"),
             layouts.listed_files,
@@ -135,8 +135,8 @@ CATALOGUE = {
     ),
     "oxford-pets": BuiltIn(
         "photographs of cats and dogs by breed, of any size",
-        Counts(37, 3_310, 370, 3_669),
-        Published(
+        SplitSizes(37, 3_310, 370, 3_669),
+        PublishedFiles(
             "OxfordIIITPet",
             ("oxford-iiit-pet/annotations", "oxford-iiit-pet/images"),
             layouts.listed_files,
@@ -145,13 +145,13 @@ CATALOGUE = {
     ),
     "food101": BuiltIn(
         "photographs of dishes, up to 512 px",
-        Counts(101, 68_175, 7_575, 25_250),
-        Published("Food101", ("food-101/meta", "food-101/images"), layouts.listed_files, BY_SPLIT),
+        SplitSizes(101, 68_175, 7_575, 25_250),
+        PublishedFiles("Food101", ("food-101/meta", "food-101/images"), layouts.listed_files, BY_SPLIT),
     ),
     "imagenet": BuiltIn(
         "photographs of 1,000 kinds of things, of any size",
-        Counts(1_000, 1_271_167, 10_000, 50_000),
-        Published(
+        SplitSizes(1_000, 1_271_167, 10_000, 50_000),
+        PublishedFiles(
             "ImageNet",
             ("imagenet/meta.bin", "imagenet/train", "imagenet/val"),
             layouts.class_folders,
@@ -279,8 +279,8 @@ def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True
     Images for validation are among them unless they are `carved`.
     """
     if path is None:
-        counts = CATALOGUE[name].counts
-        return counts.pool + (0 if carved else counts.validation)
+        sizes = CATALOGUE[name].sizes
+        return sizes.pool + (0 if carved else sizes.validation)
     data = open_data(name, path, data_dir)
     return len(data.pool) + (0 if carved else len(data.validation))
 
@@ -370,16 +370,16 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
     entry = CATALOGUE[name]
     if entry.published is not None:
         data = torchvision_sets.open_published(name, entry.published, data_dir)
-        _check_counts(name, entry.counts, data, data_dir)
+        _check_sizes(name, entry.sizes, data, data_dir)
     else:
         assert entry.open is not None
         data = entry.open()
     return replace(data, flip=entry.flip, augmentable=entry.augmentable)
 
 
-def _check_counts(name: str, published: Counts, data: DataSet, data_dir: Path) -> None:
+def _check_sizes(name: str, published: SplitSizes, data: DataSet, data_dir: Path) -> None:
     """Refuse published files that hold more or fewer images than were published: a run's key counts on them."""
-    held = Counts(len(data.class_names), len(data.pool), len(data.validation), len(data.test))
+    held = SplitSizes(len(data.class_names), len(data.pool), len(data.validation), len(data.test))
     numbers = [
         f"{c.classes:,} classes, {c.pool + c.validation:,} images to train and validate, {c.test:,} to test"
         for c in (held, published)

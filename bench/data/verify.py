@@ -22,7 +22,7 @@ IMAGE_SIZE = 8
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """What was found."""
 
     num_images: int
@@ -38,7 +38,7 @@ class Verdict:
         return not self.bad and not self.wrong_sums
 
 
-def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) -> Verdict:
+def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) -> Verification:
     """Read all of a data set; `tell` is given the images done, and all, after each chunk.
 
     Raises:
@@ -59,7 +59,7 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
         _, reasons = read_leniently(source, indices, IMAGE_SIZE)
         bad |= {int(indices[place]): reason for place, reason in reasons.items()}
         tell(int(indices[-1]) + 1, len(data.labels))
-    return Verdict(len(data.labels), _class_counts(data), bad, sums)
+    return Verification(len(data.labels), _class_counts(data), bad, sums)
 
 
 def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:

@@ -7,7 +7,7 @@ import torch
 
 from bench.data.dataset import ImageSet, Pipeline, WantedPipeline
 from bench.data.loading.bad_images import BadImages
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.machine.environment import num_cores
 from bench.plan.run import Run
 
@@ -22,13 +22,13 @@ MAX_LISTED = 20
 """Skipped images that a record tells the reason of."""
 
 
-def feed_for(images: ImageSet, run: Run, device: torch.device) -> Feed:
+def feed_for(images: ImageSet, run: Run, device: torch.device) -> ImageLoader:
     """Return the feed of a run's images, as its suite wants it."""
     pipeline = choose(images, run.pipeline, device)
-    return Feed(pipeline, device, num_decoders(run.device), BadImages(run.on_bad_image))
+    return ImageLoader(pipeline, device, num_decoders(run.device), BadImages(run.on_bad_image))
 
 
-def pipeline_facts(feeds: dict[str, Feed]) -> dict[str, Any]:
+def pipeline_facts(feeds: dict[str, ImageLoader]) -> dict[str, Any]:
     """What a record says of how its images came: the pipeline, and how many of each split were skipped, and why."""
     reasons = [reason for feed in feeds.values() for reason in feed.bad.met.values()]
     return {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.plan.run import Run
 from bench.runner.run_data import RunData
 from bench.store.store import Store
@@ -21,7 +21,7 @@ class RunInputs:
 
     run: Run
     data: RunData
-    feeds: dict[str, Feed]
+    feeds: dict[str, ImageLoader]
     """how the images of each split reach the device"""
     counts: Counts
     store: Store

@@ -11,7 +11,7 @@ import models
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.loading.batches import training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import PLANNED, Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
 from tests.benchmarks.support.ab_timing import ab_timing
@@ -57,4 +57,4 @@ def test_batches_beside_training(benchmark: BenchmarkFixture, device: torch.devi
 
 def endless_batches(augmentation: Augmentation, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     stream = Stream(0, "pretrain", 10**9, BATCH_SIZE, augmentation)
-    return training_batches(random_images(2048), stream, Feed("resident", device))
+    return training_batches(random_images(2048), stream, ImageLoader("resident", device))

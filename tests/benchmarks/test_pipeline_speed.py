@@ -18,7 +18,7 @@ from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import MEAN, STD
 from bench.data.loading.batches import training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
 from tests.benchmarks.support.ab_timing import ab_timing, in_words
@@ -73,10 +73,10 @@ def test_a_gpu_hardly_waits(benchmark: BenchmarkFixture, device: torch.device, p
         pytest.skip("about a GPU's waiting: --bench-device cuda measures it")
     stream = Stream(0, "pretrain", 10**9, 256, Augmentation(4, True))
     if pipeline == "resident":
-        batches = training_batches(random_images(8192), stream, Feed("resident", device))
+        batches = training_batches(random_images(8192), stream, ImageLoader("resident", device))
     else:
         drawn = load_subset(CorpusRef(classes=NUM_CLASSES), 10**6, IMAGE_SIZE, Path("data")).train
-        batches = training_batches(drawn, stream, Feed("generated", device))
+        batches = training_batches(drawn, stream, ImageLoader("generated", device))
     model = models.build("vit_tiny/4", num_classes=NUM_CLASSES, image_size=IMAGE_SIZE, seed=0).to(device)
     step = training_job(model, random_batch(256, device.type))
 
@@ -103,7 +103,7 @@ def our_batches(pictures: Path, device: torch.device) -> Batches:
     source = OpenData("folder", str(pictures), Path("data"))
     images = source.some(np.arange(NUM_PICTURES), LARGE)
     stream = Stream(0, "pretrain", 10**9, BATCH_SIZE, Augmentation(flip=True))
-    return training_batches(images, stream, Feed("streaming", device, WORKERS))
+    return training_batches(images, stream, ImageLoader("streaming", device, WORKERS))
 
 
 def torchvision_batches(pictures: Path, device: torch.device) -> Batches:

@@ -70,9 +70,9 @@ def test_a_wrong_target_is_named(text: str, message: str) -> None:
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_catalogue_knows_the_true_sizes(name: str) -> None:
     entry, data = CATALOGUE[name], open_data(name, None, NOWHERE)
-    assert entry.counts == (len(data.class_names), len(data.pool), len(data.validation), len(data.test))
+    assert entry.sizes == (len(data.class_names), len(data.pool), len(data.validation), len(data.test))
     assert len(data.class_names) == data.labels.max() + 1
-    assert entry.counts.test >= (800 if name == "digits" else 2000)
+    assert entry.sizes.test >= (800 if name == "digits" else 2000)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -91,7 +91,7 @@ def test_draws_nest_and_balance(name: str, one: int, other: int, seed: int) -> N
     assert np.array_equal(small.ids, large.ids[: len(small)])
     assert np.array_equal(small.images, large.images[: len(small)])
     assert len(np.unique(large.ids)) == len(large) == max(one, other)
-    assert np.ptp(np.bincount(large.labels, minlength=CATALOGUE[name].counts.classes)) <= 1
+    assert np.ptp(np.bincount(large.labels, minlength=CATALOGUE[name].sizes.classes)) <= 1
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

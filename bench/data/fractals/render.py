@@ -45,7 +45,7 @@ GOLDEN_32 = np.uint32(0x9E3779B9)
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
 
-class Settings(NamedTuple):
+class RenderSettings(NamedTuple):
     """`fractals.Difficulty`, and the points of an image, as numbers."""
 
     points: int
@@ -62,8 +62,8 @@ def num_points(image_size: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def render_images(
-    systems: Longs, rows: Longs, keys: NDArray[np.uint64], settings: Settings, out: NDArray[np.uint8]
+def draw_images(
+    systems: Longs, rows: Longs, keys: NDArray[np.uint64], settings: RenderSettings, out: NDArray[np.uint8]
 ) -> None:
     """Draw image i of `out` (n, 3, size, size) from `systems[rows[i]]` and the instance's `keys[i]`."""
     size = out.shape[2]
@@ -80,7 +80,7 @@ def render_images(
         if settings.rotated:
             _rotate(maps, key)
         _play(maps, _hash(key, POINTS), xs, ys, hits)
-        _fill_palette(key, settings, brightness, palette)
+        _set_palette(key, settings, brightness, palette)
         top = margin + _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
         left = margin + _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
         for channel in range(3):
@@ -297,7 +297,7 @@ def _brightness(typical: int) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _fill_palette(key: np.uint64, settings: Settings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
+def _set_palette(key: np.uint64, settings: RenderSettings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
     """Fill `palette` (3, 256) with the value of each channel by hits, between the instance's ground and its ink."""
     swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
     for channel in range(3):

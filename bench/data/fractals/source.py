@@ -22,7 +22,7 @@ from bench.data.subset import INSTANCES
 from bench.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.data.fractals.render import Settings
+    from bench.data.fractals.render import RenderSettings
 
 VERSION = 1
 """Raised when any pixel changes."""
@@ -80,7 +80,7 @@ def render(
 
     More threads are faster and change nothing.
     """
-    from bench.data.fractals.render import render_images
+    from bench.data.fractals.render import draw_images
 
     check_image_size(image_size)
     assert len(classes) == len(instances)
@@ -91,7 +91,7 @@ def render(
     settings = _settings(difficulty, image_size)
 
     def draw(part: slice) -> None:
-        render_images(systems, rows[part], keys[part], settings, images[part])
+        draw_images(systems, rows[part], keys[part], settings, images[part])
 
     if num_threads == 1:
         draw(slice(None))
@@ -161,11 +161,11 @@ def check_image_size(image_size: int) -> None:
         )
 
 
-def _settings(difficulty: Difficulty, image_size: int) -> "Settings":
+def _settings(difficulty: Difficulty, image_size: int) -> "RenderSettings":
     """Return the settings as the renderer takes them."""
-    from bench.data.fractals.render import Settings, num_points
+    from bench.data.fractals.render import RenderSettings, num_points
 
-    return Settings(
+    return RenderSettings(
         points=num_points(image_size),
         jitter_percent=difficulty.jitter_percent,
         shift_pixels=difficulty.shift_pixels,

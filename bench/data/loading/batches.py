@@ -19,7 +19,7 @@ from bench.data.augment.mixing import mix, mixed_labels
 from bench.data.augment.operations import Prepared, apply, prepare
 from bench.data.augment.resized import crop_resized
 from bench.data.dataset import MEAN, STD, ImageSet
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.pipelines.resident import padded_images
 from bench.data.loading.stream import BatchPlan, Stream, batch_plans
 from bench.data.to_device import to_device
@@ -39,9 +39,9 @@ class Blocks:
 
 
 def training_batches(
-    images: ImageSet, stream: Stream, feed: Feed, *, start: int = 0, blocks: Blocks | None = None
+    images: ImageSet, stream: Stream, loader: ImageLoader, *, start: int = 0, blocks: Blocks | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the feed's device.
+    """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the loader's device.
 
     Mixed labels are (batch, classes), float32. The stream goes on after its first `start` images as if it had yielded
     them. `blocks` are those of `blocks_for`, unless they are given.
@@ -49,58 +49,58 @@ def training_batches(
     Raises:
         BadImage: an image cannot be read, and may not be skipped, or none of its class can.
     """
-    chosen, size, blocks = stream.augmentation, images.image_size, blocks or blocks_for(images, stream, feed)
+    chosen, size, blocks = stream.augmentation, images.image_size, blocks or blocks_for(images, stream, loader)
     in_blocks = replace(stream, batch_size=blocks.num_batches * stream.batch_size)
-    plans = batch_plans(in_blocks, len(images), size, device=feed.device, start=start)
-    policy = prepare(chosen.policy.operations(size), size, feed.device) if chosen.policy else None
-    fed = _gathered if feed.pipeline == "resident" else _fetched
-    for plan, source, labels in fed(images, plans, feed, chosen.shift):
+    plans = batch_plans(in_blocks, len(images), size, device=loader.device, start=start)
+    policy = prepare(chosen.policy.operations(size), size, loader.device) if chosen.policy else None
+    fed = _gathered if loader.pipeline == "resident" else _fetched
+    for plan, source, labels in fed(images, plans, loader, chosen.shift):
         changed = _changed(_cropped(source, plan, size, blocks), plan, policy)
         for own in plan.slices(stream.batch_size):
             yield _finished(changed[own], labels[own], plan.part(own), stream.num_classes)
 
 
-def blocks_for(images: ImageSet, stream: Stream, feed: Feed) -> Blocks:
+def blocks_for(images: ImageSet, stream: Stream, loader: ImageLoader) -> Blocks:
     """Return one batch on a CPU; on a GPU several, since to launch a small kernel takes longer than what it does.
 
     Streamed batches are taken one by one, as they come: to wait for several would hold up the steps.
     """
-    if feed.device.type == "cpu":
+    if loader.device.type == "cpu":
         return Blocks(1, crop_one_by_one)
     num_images = min(BLOCK_IMAGES, BLOCK_BYTES // (3 * images.image_size**2))
-    together = 1 if feed.pipeline == "streaming" else num_images // stream.batch_size
+    together = 1 if loader.pipeline == "streaming" else num_images // stream.batch_size
     return Blocks(max(1, together), crop_together)
 
 
 def evaluation_batches(
-    images: ImageSet, batch_size: int, feed: Feed
+    images: ImageSet, batch_size: int, loader: ImageLoader
 ) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
     """Yield every image once, in order and unchanged but scaled as in training, with its label and its id.
 
     Images that cannot be read are left out, where they may be skipped.
     """
     orders = np.split(np.arange(len(images)), range(batch_size, len(images), batch_size))
-    for order, (pictures, reasons) in zip(orders, feed.pictures(images, iter(orders)), strict=True):
-        feed.bad.note(images.ids[order], reasons)
+    for order, (pictures, reasons) in zip(orders, loader.pictures(images, iter(orders)), strict=True):
+        loader.bad.note(images.ids[order], reasons)
         good = np.setdiff1d(np.arange(len(order)), list(reasons))
         if len(good):
-            own = pictures[torch.from_numpy(good).to(feed.device)] if reasons else pictures
-            yield scaled(own), torch.from_numpy(images.labels[order[good]]).to(feed.device), images.ids[order[good]]
+            own = pictures[torch.from_numpy(good).to(loader.device)] if reasons else pictures
+            yield scaled(own), torch.from_numpy(images.labels[order[good]]).to(loader.device), images.ids[order[good]]
 
 
 Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
 """A plan, the padded images (n, 3, padded size, padded size) that its windows are cut from, and its labels."""
 
 
-def _gathered(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: int) -> Fed:
+def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
     """All images are on the device."""
-    labels = torch.from_numpy(images.labels).to(feed.device)
-    padded = padded_images(images, padding, feed)
+    labels = torch.from_numpy(images.labels).to(loader.device)
+    padded = padded_images(images, padding, loader)
     for plan in plans:
         yield plan, padded, labels[plan.windows[0]]
 
 
-def _fetched(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: int) -> Fed:
+def _fetched(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
     """Each batch's images come to the device, ahead of the step that takes them."""
     ahead: deque[BatchPlan] = deque()
 
@@ -109,10 +109,10 @@ def _fetched(images: ImageSet, plans: Iterator[BatchPlan], feed: Feed, padding: 
             ahead.append(plan)
             yield plan.order
 
-    for pictures, reasons in feed.pictures(images, orders()):
+    for pictures, reasons in loader.pictures(images, orders()):
         plan = ahead.popleft()
-        whole = feed.bad.replace(images, plan.order, pictures, reasons)
-        labels = to_device(torch.from_numpy(images.labels[plan.order]), feed.device)
+        whole = loader.bad.replace(images, plan.order, pictures, reasons)
+        labels = to_device(torch.from_numpy(images.labels[plan.order]), loader.device)
         yield plan.of_its_own(), pad(whole, [padding] * 4), labels
 
 

@@ -1,4 +1,4 @@
-"""Published data sets, read in torchvision's layout or, if it is there, in the Hugging Face hub's parquet.
+"""PublishedFiles data sets, read in torchvision's layout or, if it is there, in the Hugging Face hub's parquet.
 
 Only `fetch` downloads anything. File names alone tell whether a data set is there; torch is not needed for that.
 """
@@ -22,7 +22,7 @@ BY_SPLIT: Arguments = {"train": {"split": "train"}, "test": {"split": "test"}}
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFiles:
     """Where a data set lies below the data folder, and how torchvision reads it."""
 
     torchvision_class: str
@@ -53,7 +53,7 @@ class Published:
         return next((marker for marker in self.markers if not (data_dir / marker).exists()), None)
 
 
-def open_published(name: str, published: Published, data_dir: Path) -> DataSet:
+def open_published(name: str, published: PublishedFiles, data_dir: Path) -> DataSet:
     """Open a published data set; validation is carved from its training split unless a validation split is published.
 
     Raises:
@@ -69,7 +69,7 @@ def open_published(name: str, published: Published, data_dir: Path) -> DataSet:
     )
 
 
-def check_published(name: str, published: Published, data_dir: Path) -> None:
+def check_published(name: str, published: PublishedFiles, data_dir: Path) -> None:
     """Refuse a data set that is not in the data folder, with the command that would fetch it."""
     missing = published.absent(data_dir)
     if missing is None:
@@ -85,7 +85,7 @@ def check_published(name: str, published: Published, data_dir: Path) -> None:
     )
 
 
-def fetch(name: str, published: Published, data_dir: Path) -> None:
+def fetch(name: str, published: PublishedFiles, data_dir: Path) -> None:
     """Download a data set from its publisher through torchvision, which checks its sums; or unpack its archives.
 
     Raises:
@@ -110,12 +110,12 @@ def fetch(name: str, published: Published, data_dir: Path) -> None:
         ) from error
 
 
-def wrong_sums(published: Published, data_dir: Path) -> list[WrongSum]:
+def wrong_sums(published: PublishedFiles, data_dir: Path) -> list[WrongSum]:
     """Return the files, archives among them, that differ from the publisher's; an absent file does not count."""
     return checksums.wrong_sums(published.reader, data_dir / published.root)
 
 
-def _check_archives(name: str, published: Published, root: Path) -> None:
+def _check_archives(name: str, published: PublishedFiles, root: Path) -> None:
     """Refuse to unpack archives that are not there, and say how they get there."""
     missing = [archive for archive in published.archives if not (root / archive).is_file()]
     if missing:
@@ -126,7 +126,7 @@ def _check_archives(name: str, published: Published, root: Path) -> None:
         )
 
 
-def _torchvision_split(name: str, published: Published, data_dir: Path, split: str) -> RawSplit:
+def _torchvision_split(name: str, published: PublishedFiles, data_dir: Path, split: str) -> RawSplit:
     """Read a split with torchvision's own reader."""
     try:
         data = published.reader(data_dir / published.root, **published.arguments[split])

@@ -16,7 +16,7 @@ from bench.data.catalogue import MAX_KEPT_BYTES, OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.plan.run import PROBES, Run
 from bench.runner.augmentation import stream_of
 from bench.runner.estimate.estimate import TimedData, TimedRun
@@ -136,14 +136,14 @@ def _time_steps(run: Run, data: RunData, trainer: Trainer) -> tuple[float, float
 
 def _training_batches(run: Run, data: RunData, device: torch.device) -> Iterator[Batch]:
     images = _first_images(data.train, run.settings.batch_size)
-    return training_batches(images, stream_of(run, data, run.settings, MANY_IMAGES), Feed("resident", device))
+    return training_batches(images, stream_of(run, data, run.settings, MANY_IMAGES), ImageLoader("resident", device))
 
 
 def _time_probe(run: Run, data: RunData, model: models.Classifier, compute: Compute) -> float:
     """Return the seconds per training image of a probe's features and fit; the weights are not those of the run."""
     assert run.probe is not None, "a run without a probe trains its network"
     images = _first_images(data.train, EVALUATION_BATCH)
-    batches = evaluation_batches(images, EVALUATION_BATCH, Feed("resident", compute.device))
+    batches = evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device))
     start = time.perf_counter()
     taken = features(model, batches, compute)
     SOLVERS[PROBES[run.probe.kind]](taken, taken, len(data.class_names))
@@ -157,7 +157,7 @@ def _time_evaluation(data: RunData, model: models.Classifier, compute: Compute) 
         start = time.perf_counter()
         evaluate(
             model,
-            evaluation_batches(images, EVALUATION_BATCH, Feed("resident", compute.device)),
+            evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device)),
             compute,
         )
     return (time.perf_counter() - start) / len(images)

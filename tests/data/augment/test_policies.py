@@ -20,7 +20,7 @@ from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop, crop_resized
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.batches import scaled, training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.data.random import hash_words
 
@@ -48,7 +48,7 @@ def stream(augmentation: Augmentation, batch_size: int = 16, num_images: int = 1
 
 
 def seen(data: ImageSet, one: Stream, start: int = 0, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
-    batches = list(training_batches(data, one, Feed("resident", device), start=start))
+    batches = list(training_batches(data, one, ImageLoader("resident", device), start=start))
     assert all(len(images) == len(labels) <= one.batch_size for images, labels in batches)
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 

@@ -25,7 +25,7 @@ from bench.data.fractals.arrangement import (
 )
 from bench.data.fractals.source import VERSION, Domain, render
 from bench.data.loading.batches import evaluation_batches, scaled, training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import Stream
 from bench.data.target import load_target, num_train_images, parse_target, target_identity
 from bench.errors import InputError
@@ -122,7 +122,7 @@ def test_golden_images(data: DataSet, size: int) -> None:
 
 
 def test_every_part_holds_every_instance_as_every_class(data: DataSet) -> None:
-    counts = CATALOGUE["arrangement"].counts
+    counts = CATALOGUE["arrangement"].sizes
     parts = (data.pool, data.validation, data.test)
     assert np.array_equal(np.concatenate(parts), np.arange(len(data.labels)))
     assert [len(part) for part in parts] == [count * NUM_CLASSES for count in INSTANCES.values()]
@@ -215,9 +215,9 @@ def answers_after(spec: str, train: ImageSet, test: ImageSet, num_images: int) -
     compute, recipe = compute_on("cpu", "fp32"), Settings(learning_rate=0.002)
     model = models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1000)
     if num_images:
-        batches = training_batches(train, Stream(1000, "scratch", num_images, 32), Feed("resident", CPU))
+        batches = training_batches(train, Stream(1000, "scratch", num_images, 32), ImageLoader("resident", CPU))
         train_loop(Trainer(model, num_steps(num_images, 32), recipe, compute), batches)
-    return evaluate(model, evaluation_batches(test, 250, Feed("resident", CPU)), compute)
+    return evaluate(model, evaluation_batches(test, 250, ImageLoader("resident", CPU)), compute)
 
 
 @pytest.mark.parametrize("num_images", [0, 512])

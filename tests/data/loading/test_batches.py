@@ -17,7 +17,7 @@ from bench.data.loading.batches import (
     scaled,
     training_batches,
 )
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream, seen_order
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def noise(num_images: int) -> ImageSet:
 
 def seen(data: ImageSet, stream: Stream, start: int = 0) -> tuple[Tensor, Tensor]:
     """Return all images and labels of a stream."""
-    batches = list(training_batches(data, stream, Feed("resident", CPU), start=start))
+    batches = list(training_batches(data, stream, ImageLoader("resident", CPU), start=start))
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 
 
@@ -42,7 +42,9 @@ def test_every_epoch_shows_each_image_once_and_every_batch_is_full(
     num_images: int, num_seen: int, batch_size: int, seed: int
 ) -> None:
     batches = list(
-        training_batches(noise(num_images), Stream(seed, "pretrain", num_seen, batch_size), Feed("resident", CPU))
+        training_batches(
+            noise(num_images), Stream(seed, "pretrain", num_seen, batch_size), ImageLoader("resident", CPU)
+        )
     )
     sizes = [len(labels) for _, labels in batches]
     assert sum(sizes) == num_seen
@@ -130,7 +132,7 @@ def test_the_gpus_crop_is_the_cpus(shift: int, batch: int, random: object) -> No
 def test_a_gpu_sees_the_same_batches() -> None:
     data, stream = noise(30), Stream(1, "pretrain", 100, 16, Augmentation(2, True))
     images, labels = seen(data, stream)
-    batches = list(training_batches(data, stream, Feed("resident", torch.device("cuda"))))
+    batches = list(training_batches(data, stream, ImageLoader("resident", torch.device("cuda"))))
     assert torch.equal(torch.cat([one.cpu() for one, _ in batches]), images)
     assert torch.equal(torch.cat([one.cpu() for _, one in batches]), labels)
 
@@ -138,7 +140,7 @@ def test_a_gpu_sees_the_same_batches() -> None:
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_evaluation_sees_every_image_once_in_order(num_images: int, batch_size: int) -> None:
     data = noise(num_images)
-    batches = list(evaluation_batches(data, batch_size, Feed("resident", CPU)))
+    batches = list(evaluation_batches(data, batch_size, ImageLoader("resident", CPU)))
     assert torch.cat([labels for _, labels, _ in batches]).tolist() == list(range(num_images))
     assert torch.equal(torch.cat([images for images, _, _ in batches]), scaled(torch.from_numpy(data.images)))
     assert np.array_equal(np.concatenate([ids for _, _, ids in batches]), data.ids)

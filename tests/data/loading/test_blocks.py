@@ -20,7 +20,7 @@ from bench.data.augment.resized import ResizedCrop
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, Pipeline, in_memory
 from bench.data.loading.batches import Blocks, blocks_for, crop_one_by_one, crop_together, training_batches
-from bench.data.loading.pipelines import Feed
+from bench.data.loading.pipelines import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -66,11 +66,11 @@ def test_a_block_of_any_size_gives_the_same_batches(
     name: str, size: int, batch_size: int, num_batches: int, crop: Any, start: int, planned: int
 ) -> None:
     data, one = noise(30, size), stream(name, 100, batch_size)
-    feed = Feed("resident", CPU)
-    alone = list(training_batches(data, one, feed, start=start))
+    loader = ImageLoader("resident", CPU)
+    alone = list(training_batches(data, one, loader, start=start))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.data.loading.stream.PLANNED", planned)
-        together = list(training_batches(data, one, feed, start=start, blocks=Blocks(num_batches, crop)))
+        together = list(training_batches(data, one, loader, start=start, blocks=Blocks(num_batches, crop)))
     assert_same(alone, together)
 
 
@@ -79,14 +79,14 @@ def test_a_block_of_any_size_gives_the_same_batches(
 def test_generated_batches_are_the_same_in_blocks(name: str, num_batches: int) -> None:
     images = load_subset(CorpusRef(classes=3), 40, 16, Path("nowhere")).train
     one = stream(name, 70, 8)
-    alone = list(training_batches(images, one, Feed("resident", CPU), start=5))
+    alone = list(training_batches(images, one, ImageLoader("resident", CPU), start=5))
     blocks = Blocks(num_batches, crop_together)
-    assert_same(alone, list(training_batches(images, one, Feed("generated", CPU), start=5, blocks=blocks)))
+    assert_same(alone, list(training_batches(images, one, ImageLoader("generated", CPU), start=5, blocks=blocks)))
 
 
 @pytest.mark.parametrize("pipeline", ["resident", "generated", "streaming"])
 def test_a_cpu_works_on_one_batch_at_a_time(pipeline: Pipeline) -> None:
-    assert blocks_for(noise(4, 32), stream("all", 100, 8), Feed(pipeline, CPU)) == Blocks(1, crop_one_by_one)
+    assert blocks_for(noise(4, 32), stream("all", 100, 8), ImageLoader(pipeline, CPU)) == Blocks(1, crop_one_by_one)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_cpu_works_on_one_batch_at_a_time(pipeline: Pipeline) -> None:
 def test_a_gpu_works_on_as_many_as_a_bounded_memory_holds(size: int, batch_size: int, num_batches: int) -> None:
     data, one = noise(1, size), stream("all", 10**6, batch_size)
     for pipeline in ("resident", "generated"):
-        assert blocks_for(data, one, Feed(pipeline, CUDA)) == Blocks(num_batches, crop_together)  # type: ignore[arg-type]
-    assert blocks_for(data, one, Feed("streaming", CUDA)) == Blocks(1, crop_together)
+        assert blocks_for(data, one, ImageLoader(pipeline, CUDA)) == Blocks(num_batches, crop_together)  # type: ignore[arg-type]
+    assert blocks_for(data, one, ImageLoader("streaming", CUDA)) == Blocks(1, crop_together)
 
 
 class Operations(TorchDispatchMode):
@@ -132,7 +132,9 @@ def dispatched(
     monkeypatch.setattr(Tensor, "pin_memory", lambda values: pinned.append(values) or values)
     data = noise(300, 32)
     with FakeTensorMode(allow_non_fake_inputs=True), Operations() as found:
-        batches = training_batches(data, stream(name, 128 * num_batches, 128), Feed("resident", CUDA), blocks=blocks)
+        batches = training_batches(
+            data, stream(name, 128 * num_batches, 128), ImageLoader("resident", CUDA), blocks=blocks
+        )
         assert sum(len(labels) == 128 for _, labels in batches) == num_batches
     assert found.counts["copies"] == len(pinned)
     return found.counts

@@ -18,7 +18,7 @@ from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, OnBadImage, Pipeline
 from bench.data.loading.bad_images import BadImages
 from bench.data.loading.batches import evaluation_batches, training_batches
-from bench.data.loading.pipelines import Feed, generated
+from bench.data.loading.pipelines import ImageLoader, generated
 from bench.data.loading.pipelines.streaming import BATCHES_AHEAD
 from bench.data.loading.stream import Augmentation, Stream
 from bench.errors import BadImage
@@ -54,17 +54,17 @@ def file_of(images: ImageSet, position: int) -> Path:
     return files[images.ids[position]]
 
 
-def feed(pipeline: Pipeline, num_workers: int = 1, on_bad_image: OnBadImage = "fail") -> Feed:
-    return Feed(pipeline, CPU, num_workers, BadImages(on_bad_image))
+def loader(pipeline: Pipeline, num_workers: int = 1, on_bad_image: OnBadImage = "fail") -> ImageLoader:
+    return ImageLoader(pipeline, CPU, num_workers, BadImages(on_bad_image))
 
 
-def seen(images: ImageSet, one: Feed, start: int = 0) -> tuple[Tensor, Tensor]:
+def seen(images: ImageSet, one: ImageLoader, start: int = 0) -> tuple[Tensor, Tensor]:
     """Return all images and labels of the stream."""
     batches = list(training_batches(images, STREAM, one, start=start))
     return torch.cat([pictures for pictures, _ in batches]), torch.cat([labels for _, labels in batches])
 
 
-def evaluated(images: ImageSet, one: Feed) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
+def evaluated(images: ImageSet, one: ImageLoader) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
     pictures, labels, ids = zip(*evaluation_batches(images, 8, one), strict=True)
     return torch.cat(pictures), torch.cat(labels), np.concatenate(ids)
 
@@ -72,23 +72,23 @@ def evaluated(images: ImageSet, one: Feed) -> tuple[Tensor, Tensor, NDArray[np.i
 @pytest.mark.parametrize("num_workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_streaming_is_resident_bit_for_bit(folder: Path, num_workers: int) -> None:
     images = pool_of(folder)
-    expected = seen(images, feed("resident"))
-    found = seen(images, feed("streaming", num_workers), start=16)
+    expected = seen(images, loader("resident"))
+    found = seen(images, loader("streaming", num_workers), start=16)
     assert torch.equal(found[0], expected[0][16:])
     assert torch.equal(found[1], expected[1][16:])
     for one, other in zip(
-        evaluated(images, feed("resident")), evaluated(images, feed("streaming", num_workers)), strict=True
+        evaluated(images, loader("resident")), evaluated(images, loader("streaming", num_workers)), strict=True
     ):
         assert np.array_equal(one, other)
 
 
 def test_generated_is_resident_bit_for_bit() -> None:
     images = load_subset(CorpusRef(classes=NUM_CLASSES), 40, SIZE, Path("nowhere")).train
-    expected = seen(images, feed("resident"))
-    found = seen(images, feed("generated"), start=16)
+    expected = seen(images, loader("resident"))
+    found = seen(images, loader("generated"), start=16)
     assert torch.equal(found[0], expected[0][16:])
     assert torch.equal(found[1], expected[1][16:])
-    for one, other in zip(evaluated(images, feed("resident")), evaluated(images, feed("generated")), strict=True):
+    for one, other in zip(evaluated(images, loader("resident")), evaluated(images, loader("generated")), strict=True):
         assert np.array_equal(one, other)
 
 
@@ -98,9 +98,9 @@ def test_a_bad_image_fails_a_run_by_its_name(folder: Path) -> None:
     bad.write_bytes(bad.read_bytes()[:200])
     for pipeline in ("resident", "streaming"):
         with pytest.raises(BadImage, match=rf"^{bad}: not a readable image"):
-            seen(images, feed(pipeline))  # type: ignore[arg-type]
+            seen(images, loader(pipeline))  # type: ignore[arg-type]
         with pytest.raises(BadImage, match=str(bad)):
-            evaluated(images, feed(pipeline))  # type: ignore[arg-type]
+            evaluated(images, loader(pipeline))  # type: ignore[arg-type]
 
 
 def test_a_skipped_image_is_counted_and_the_next_of_its_class_stands_in(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_skipped_image_is_counted_and_the_next_of_its_class_stands_in(folder: 
 
     plain = Stream(7, "pretrain", len(images), len(images))
     for pipeline in ("resident", "streaming"):
-        skipping = feed(pipeline, on_bad_image="skip")  # type: ignore[arg-type]
+        skipping = loader(pipeline, on_bad_image="skip")  # type: ignore[arg-type]
         ((pictures, _),) = training_batches(images, plain, skipping)
         assert sorted(skipping.bad.met) == sorted(images.ids[bad].tolist())
         assert all("not a readable image" in reason for reason in skipping.bad.met.values())
@@ -130,18 +130,18 @@ def test_every_pipeline_replaces_alike(folder: Path) -> None:
     images = pool_of(folder)
     for position in (0, 4, 9):
         file_of(images, position).write_bytes(b"no picture")
-    one, other = (seen(images, feed(pipeline, 2, "skip")) for pipeline in ("resident", "streaming"))  # type: ignore[arg-type]
+    one, other = (seen(images, loader(pipeline, 2, "skip")) for pipeline in ("resident", "streaming"))  # type: ignore[arg-type]
     assert all(torch.equal(first, second) for first, second in zip(one, other, strict=True))
 
 
 def test_evaluation_leaves_bad_images_out(folder: Path) -> None:
     images = pool_of(folder)
-    whole = evaluated(images, feed("resident"))
+    whole = evaluated(images, loader("resident"))
     for position in (0, 7):
         file_of(images, position).write_bytes(b"")
     good = np.setdiff1d(np.arange(len(images)), [0, 7])
     for pipeline in ("resident", "streaming"):
-        skipping = feed(pipeline, on_bad_image="skip")  # type: ignore[arg-type]
+        skipping = loader(pipeline, on_bad_image="skip")  # type: ignore[arg-type]
         fresh = OpenData("folder", str(folder), Path("nowhere")).some(images.ids, SIZE)
         pictures, labels, ids = evaluated(fresh, skipping)
         assert torch.equal(pictures, whole[0][good])
@@ -154,7 +154,7 @@ def test_a_class_without_a_readable_image_can_not_be_skipped(folder: Path) -> No
     for file in (folder / "class1").iterdir():
         file.write_bytes(b"")
     with pytest.raises(BadImage, match="nor can any other image of its class be read"):
-        seen(pool_of(folder), feed("resident", on_bad_image="skip"))
+        seen(pool_of(folder), loader("resident", on_bad_image="skip"))
 
 
 alive: list[int] = []
@@ -187,7 +187,7 @@ def test_memory_stays_bounded(tmp_path: Path, pipeline: Pipeline, num_ahead: int
     labels = np.arange(320) % NUM_CLASSES
     images = ImageSet(CountedSource(log), labels, np.arange(320), SIZE)
     taken: list[weakref.ref[Tensor]] = []
-    for pictures, _ in training_batches(images, Stream(0, "pretrain", 320, 8, Augmentation(2)), feed(pipeline)):
+    for pictures, _ in training_batches(images, Stream(0, "pretrain", 320, 8, Augmentation(2)), loader(pipeline)):
         taken.append(weakref.ref(pictures))
         assert len(log.read_text().splitlines()) <= len(taken) + num_ahead
         assert sum(batch() is not None for batch in taken) <= 2

@@ -1,4 +1,4 @@
-"""Published data sets, small, in the true formats of their publishers, and read by torchvision's own readers.
+"""PublishedFiles data sets, small, in the true formats of their publishers, and read by torchvision's own readers.
 
 What is replaced are sums of files, since those written here are others, and the numbers in the catalogue.
 """
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.datasets import imagenet
 
-from bench.data.catalogue import CATALOGUE, Counts, fetch, is_present, open_data
+from bench.data.catalogue import CATALOGUE, SplitSizes, fetch, is_present, open_data
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import DataSet
 from bench.data.target import load_target, parse_target
@@ -188,13 +188,13 @@ def write(name: str, root: Path, patch: Patch) -> Written:
 def publish(name: str, written: Written, patch: Patch) -> None:
     published = CATALOGUE[name].published
     is_carved = published is not None and "validation" not in published.arguments
-    counts = Counts(
+    counts = SplitSizes(
         classes=written.num_classes,
         pool=written.num_train - is_carved * written.num_validation,
         validation=written.num_validation,
         test=len(written.labels) - written.num_train - (not is_carved) * written.num_validation,
     )
-    patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], counts=counts))
+    patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], sizes=counts))
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -204,7 +204,7 @@ def test_every_image_and_label_is_the_publishers(name: str, tmp_path: Path, monk
     data = open_data(name, None, tmp_path)
     assert data.labels.tolist() == written.labels
     assert sorted([*data.pool, *data.validation, *data.test]) == list(range(len(written.labels)))
-    assert (len(data.pool), len(data.validation), len(data.test)) == CATALOGUE[name].counts[1:]
+    assert (len(data.pool), len(data.validation), len(data.test)) == CATALOGUE[name].sizes[1:]
     assert np.ptp(np.bincount(data.labels[data.validation])) == 0
     check_colours(name, data)
 
@@ -257,7 +257,7 @@ def test_each_is_a_corpus_and_a_target(name: str, tmp_path: Path, monkeypatch: P
 
 def test_the_planned_numbers_are_the_published_ones() -> None:
     """As the data sets' own pages give them: classes, images to train and validate, images to test."""
-    counts = {name: entry.counts for name, entry in CATALOGUE.items() if entry.published}
+    counts = {name: entry.sizes for name, entry in CATALOGUE.items() if entry.published}
     assert {name: (c.classes, c.pool + c.validation, c.test) for name, c in counts.items()} == {
         "mnist": (10, 60_000, 10_000),
         "fashion-mnist": (10, 60_000, 10_000),

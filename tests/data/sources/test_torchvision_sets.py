@@ -1,4 +1,4 @@
-"""Published data sets in the formats that their publishers use, written here; and the real ones where they lie.
+"""PublishedFiles data sets in the formats that their publishers use, written here; and the real ones where they lie.
 
 The real files are read from the folder that `BENCH_DATA` names.
 """
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data import catalogue
-from bench.data.catalogue import CATALOGUE, Counts, fetch, is_present, open_data
+from bench.data.catalogue import CATALOGUE, SplitSizes, fetch, is_present, open_data
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import Splits
 from bench.data.target import load_target, parse_target
@@ -227,7 +227,7 @@ def test_a_fetch_without_a_network_says_so(tmp_path: Path, monkeypatch: pytest.M
 
 def publish(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let the catalogue say that as many images were published as are written here."""
-    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], counts=Counts(10, 180, 20, 50)))
+    monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], sizes=SplitSizes(10, 180, 20, 50)))
 
 
 def test_missing_images_are_noticed(hub: tuple[Path, Arrays, Arrays]) -> None:
@@ -243,7 +243,7 @@ def test_the_real_files_hold_what_the_catalogue_says(name: str) -> None:
     if not is_present(name, None, data_dir):
         pytest.skip(f"{name} is not in {data_dir}")
     data = open_data(name, None, data_dir)
-    assert (len(data.class_names), len(data.pool), len(data.validation), len(data.test)) == entry.counts
+    assert (len(data.class_names), len(data.pool), len(data.validation), len(data.test)) == entry.sizes
     assert np.ptp(np.bincount(data.labels)) == 0
     images = data.read(data.test[:100], 32)
     assert 60 < images.mean() < 140

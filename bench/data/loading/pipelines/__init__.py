@@ -23,7 +23,7 @@ Orders = Iterator[NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Feed:
+class ImageLoader:
     """A pipeline to a device."""
 
     pipeline: Pipeline

@@ -11,23 +11,23 @@ from bench.data.dataset import ImageSet
 from bench.data.loading.bad_images import Reasons, read_leniently
 
 if TYPE_CHECKING:
-    from bench.data.loading.pipelines import Feed, Orders
+    from bench.data.loading.pipelines import ImageLoader, Orders
 
 CHUNK_BYTES = 2**28
 """Of images that are read at once, on their way to the device."""
 
 
-def padded_images(images: ImageSet, padding: int, feed: "Feed") -> Tensor:
-    """Return (n, 3, size + 2 padding, size + 2 padding), uint8, on the feed's device, with a black margin."""
+def padded_images(images: ImageSet, padding: int, loader: "ImageLoader") -> Tensor:
+    """Return (n, 3, size + 2 padding, size + 2 padding), uint8, on the loader's device, with a black margin."""
     inner = slice(padding, padding + images.image_size)
     shape = (len(images), 3, images.image_size + 2 * padding, images.image_size + 2 * padding)
-    padded = torch.zeros(shape, dtype=torch.uint8, device=feed.device)
+    padded = torch.zeros(shape, dtype=torch.uint8, device=loader.device)
     chunk = max(1, CHUNK_BYTES // (3 * images.image_size**2))
     orders = (np.arange(start, min(start + chunk, len(images))) for start in range(0, len(images), chunk))
     for order in orders:
         part, reasons = read_leniently(images.source, images.ids[order], images.image_size, kept=True)
-        whole = feed.bad.replace(images, order, torch.from_numpy(part), reasons)
-        padded[order[0] : order[-1] + 1, :, inner, inner] = whole.to(feed.device)
+        whole = loader.bad.replace(images, order, torch.from_numpy(part), reasons)
+        padded[order[0] : order[-1] + 1, :, inner, inner] = whole.to(loader.device)
     return padded
 
 

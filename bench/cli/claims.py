@@ -13,12 +13,12 @@ from rich.text import Text
 
 from bench.analysis.claims import (
     CLAIMS,
+    Citation,
     Claim,
     CustomDifference,
     Evidence,
     Judgement,
     NamedRow,
-    Published,
     Transfer,
     judge_claims,
 )
@@ -138,7 +138,7 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     return Claim(
         id=claim.id,
         sentence=claim.sentence,
-        published=Published(claim.published, "", ""),
+        published=Citation(claim.published, "", ""),
         comparison=CustomDifference(
             _side(claim.first, suite),
             _side(claim.second, suite),
@@ -148,7 +148,7 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
         ),
         margin=words,
         needs=f"both rows, {Transfer(kind, shots)} on {claim.target}",
-        is_own=True,
+        is_custom=True,
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.analysis.claims.verdict_table import COLUMNS
+from bench.analysis.claims.verdict_table import TYPES
 from bench.cli.app import app
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
@@ -69,7 +69,7 @@ def test_the_suites_own_claim_stands_beside_the_literatures(store: Store) -> Non
     found = as_json("tiny", store.root.parent)
     assert list(found) == [*(f"C{number}" for number in range(1, 13)), "worth-it"]
     own = found["worth-it"]
-    assert (own["verdict"], own["is_own"], own["published"]) == ("supported", True, "nobody knows")
+    assert (own["verdict"], own["is_custom"], own["published"]) == ("supported", True, "nobody knows")
     assert own["estimate"] == pytest.approx(10, abs=0.5)
     assert (own["num_pairs"], own["num_seeds"], own["unit"]) == (3, 3, "points")
     keys = {run.key for run in expand(store.suite()).runs if run.model == "bit_resnet_pico" and run.stage != "scratch"}
@@ -82,7 +82,7 @@ def test_the_suites_own_claim_stands_beside_the_literatures(store: Store) -> Non
 def test_judgements_are_kept_as_a_table(store: Store) -> None:
     call("claims", "tiny", store.root.parent)
     table = pd.read_parquet(store.tables / "claims.parquet")
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(TYPES)
     assert len(table) == 13
     csv = pd.read_csv(store.tables / "claims.csv", keep_default_na=False)
     assert csv["verdict"].tolist() == table["verdict"].tolist()

@@ -3,7 +3,7 @@
 `CLAIMS` are those of the literature; a suite file may add its own. `docs/claims.md` says how they are judged.
 """
 
-from bench.analysis.claims.claim import Claim, Judgement, Part, Published
+from bench.analysis.claims.claim import Citation, Claim, Judgement
 from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
@@ -12,13 +12,12 @@ from bench.analysis.claims.rows import Transfer
 
 __all__ = [
     "CLAIMS",
+    "Citation",
     "Claim",
     "CustomDifference",
     "Evidence",
     "Judgement",
     "NamedRow",
-    "Part",
-    "Published",
     "Transfer",
     "judge_claims",
 ]

@@ -14,7 +14,7 @@ from bench.analysis.claims.crossing import CrossingSize, crossing_words
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.model_pairs import FAMILY_NAMES, FamilyModels, family_models, near
 from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
-from bench.analysis.claims.rows import keys_of
+from bench.analysis.claims.rows import rows_of
 from bench.analysis.format import Unit, listed, plural
 from bench.analysis.ladder.crossings import crossing
 from bench.analysis.stats.power import Limits
@@ -91,8 +91,7 @@ class CrossesNear:
             _rise(models, "vit", middle, big, ABOVE_ZERO),
             _rise(models, "cnn", middle, big, Limits(-self.flat, self.flat)),
         )
-        every = [row for of_target in rows.values() for row in of_target]
-        return Finding(quantities, f"{models}, {_span(models, sizes)}", keys_of(every), every[0].num_seeds)
+        return Finding(quantities, f"{models}, {_span(models, sizes)}", rows_of(rows))
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """Where they cross on a scaled ladder, on real targets and in-domain."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from bench.analysis.claims.evidence import BUDGET, Evidence
 from bench.analysis.claims.model_pairs import FAMILY_NAMES, choose
 from bench.analysis.claims.quantities import Finding
-from bench.analysis.claims.rows import RowsByTarget, keys_of, stacked
+from bench.analysis.claims.rows import RowsByTarget, rows_of, stacked
 from bench.analysis.format import Unit, listed, plural
 from bench.analysis.ladder.equal_accuracy import Spending, equal_accuracy_ratio, gap
 from bench.analysis.stats.intervals import Interval
@@ -61,9 +61,9 @@ class LessCompute:
         models, how = choose(evidence, ("vit", "cnn"))
         first, second = (_budget_series(evidence, model) for model in models.values())
         names = listed([f"{FAMILY_NAMES[family]} {model}" for family, model in models.items()])
-        rows = [row for series in (first, second) for of_target in series.rows.values() for row in of_target]
         ratio = FlopsRatio("FLOPs of ViT over those of ResNet", first, second, self.limits)
-        return Finding((ratio,), f"{names} ({how}), {first.describe()}", keys_of(rows), rows[0].num_seeds)
+        rows = rows_of(first.rows) + rows_of(second.rows)
+        return Finding((ratio,), f"{names} ({how}), {first}", rows)
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """Yield nothing."""
@@ -89,9 +89,9 @@ class BudgetSeries:
         """
         return Spending(self.flops, stacked(self.rows))
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         """Return budgets, pretraining images, transfer and targets in words."""
-        row_id = next(row.id for of_target in self.rows.values() for row in of_target)
+        row_id = rows_of(self.rows)[0].id
         factors = listed([f"{factor:g}" for factor in self.factors])
         images = row_id.subset_images
         size = "" if images is None else f" after {plural(images, 'image')} of {row_id.corpus}"

@@ -26,7 +26,7 @@ from bench.analysis.claims.along_ladder import (
     Gains,
     HybridLeads,
 )
-from bench.analysis.claims.claim import Claim, Published
+from bench.analysis.claims.claim import Citation, Claim
 from bench.analysis.claims.compute import LessCompute
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.stats.power import Limits
@@ -41,7 +41,7 @@ CLAIMS = (
     Claim(
         id="C1",
         sentence="Pretrained on the small set, ViT is slightly worse than ResNet on every target.",
-        published=Published("about \N{MINUS SIGN}1 to \N{MINUS SIGN}3 points", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation("about \N{MINUS SIGN}1 to \N{MINUS SIGN}3 points", _TRANSFER, f"{_VIT}, section 4.3"),
         comparison=AtSize(SMALL, Limits(-3 * POINT, 0.0), on_each_target=True, stands_in="smallest"),
         margin="below 0, by less than 3 points, on each real target",
         needs="ViT and ResNet after 1.3 million images, within a tenth, on real targets",
@@ -49,7 +49,7 @@ CLAIMS = (
     Claim(
         id="C2",
         sentence="On the medium set they are about equal.",
-        published=Published("within a point", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation("within a point", _TRANSFER, f"{_VIT}, section 4.3"),
         comparison=AtSize(MEDIUM, WITHIN_A_POINT, on_each_target=False, stands_in="middle"),
         margin="within 1 point, on the mean of the real targets",
         needs="ViT and ResNet after 14 million images, within a tenth, on real targets",
@@ -57,7 +57,7 @@ CLAIMS = (
     Claim(
         id="C3",
         sentence="On the big set ViT is about 1 point better.",
-        published=Published("+1 point", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation("+1 point", _TRANSFER, f"{_VIT}, section 4.3"),
         comparison=AtSize(BIG, ABOVE_ZERO, on_each_target=False, stands_in="largest"),
         margin="above 0, on the mean of the real targets; by how much is shown, and not judged",
         needs="ViT and ResNet after 300 million images, within a tenth, on real targets",
@@ -65,7 +65,7 @@ CLAIMS = (
     Claim(
         id="C4",
         sentence="They cross near 100 million pretraining images; ViT keeps rising with more data, ResNet saturates.",
-        published=Published("at 1e8 images; ResNet flat to 3e8", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
+        published=Citation("at 1e8 images; ResNet flat to 3e8", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
         comparison=CrossesNear(NEAR, factor=2.0, flat=POINT),
         margin="crossing within a factor of 2; from 1e8 to 3e8 ViT gains, and ResNet moves by less than 1 point",
         needs="ViT and ResNet after 14, 100 and 300 million images of equal class count, on real targets",
@@ -73,7 +73,7 @@ CLAIMS = (
     Claim(
         id="C5",
         sentence="Without positional encoding ViT loses about 3 points.",
-        published=Published("\N{MINUS SIGN}2.8 points (61.4 against 64.2 %)", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
+        published=Citation("\N{MINUS SIGN}2.8 points (61.4 against 64.2 %)", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
         comparison=ArmDifferences(
             POSITION,
             without_encoding,
@@ -88,7 +88,7 @@ CLAIMS = (
     Claim(
         id="C6",
         sentence="The kind of positional encoding hardly matters.",
-        published=Published("1-D 64.21, 2-D 64.00, relative 64.03 %", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
+        published=Citation("1-D 64.21, 2-D 64.00, relative 64.03 %", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
         comparison=ArmDifferences(POSITION, other_encodings, WITHIN_A_POINT, few_shot=True),
         margin="each kind within 1 point of the reference arm, on the mean of the real targets",
         needs="the ablation `position` with arms of several kinds, on real targets",
@@ -96,7 +96,7 @@ CLAIMS = (
     Claim(
         id="C7",
         sentence="Patches may overlap or not.",
-        published=Published("no figure", "", _VIT),
+        published=Citation("no figure", "", _VIT),
         comparison=ArmDifferences(
             OVERLAP,
             overlap_at_equal_tokens,
@@ -110,15 +110,15 @@ CLAIMS = (
     Claim(
         id="C8",
         sentence=("Without positional encoding the encoder cannot tell two arrangements of the same patches apart."),
-        published=Published("exact: the same output", "", "by construction"),
+        published=Citation("exact: the same output", "", "by construction"),
         comparison=CannotTell(),
         margin="exact: one answer for all arrangements without encoding, in every seed, and not with any encoding",
-        needs="the results of the suite arrangement (`bench run arrangement`), with the answers to its test images",
+        needs="the results of the suite arrangement (`bench run arrangement`), with the predictions on its test images",
     ),
     Claim(
         id="C9",
         sentence="Combining convolution and attention is worth it: hybrids lead at small scale, and the lead shrinks.",
-        published=Published(
+        published=Citation(
             "hybrids ahead at small pretraining compute; no difference for larger models",
             "mean over five targets against pretraining compute",
             f"{_VIT}, figure 5",
@@ -132,7 +132,7 @@ CLAIMS = (
         sentence=(
             "Convolution extracts detail, attention sees the whole; Transformers' mistakes are more like people's."
         ),
-        published=Published(
+        published=Citation(
             "more shape bias, and errors more consistent with people's",
             "shape bias and error consistency",
             "Tuli et al. 2021 (arXiv 2105.07197), Geirhos et al. 2020 (arXiv 2006.16736)",
@@ -144,7 +144,7 @@ CLAIMS = (
     Claim(
         id="C11",
         sentence="The more pretraining data, the better ViT stands against ResNet.",
-        published=Published("the difference grows with log n", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
+        published=Citation("the difference grows with log n", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
         comparison=Gains(ABOVE_ZERO),
         margin="the slope of ViT less ResNet against the logarithm of the size is above 0",
         needs="ViT and ResNet on two rungs or more of equal class count, on real targets",
@@ -152,7 +152,7 @@ CLAIMS = (
     Claim(
         id="C12",
         sentence="For equal accuracy ViT needs less pretraining compute than ResNet.",
-        published=Published(
+        published=Citation(
             "2 to 4 times less", "mean over five targets, pretrained on JFT", f"{_VIT}, section 4.4 and figure 5"
         ),
         comparison=LessCompute(Limits(-math.inf, 1.0)),

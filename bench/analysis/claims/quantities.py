@@ -1,8 +1,8 @@
-"""What was found on a claim before it is judged: quantities with the limits that the claim sets them.
+"""Hold the quantities that a claim is about against the limits that it sets them.
 
-A claim may be about several quantities, such as one a target. It is supported where the interval of each lies within
-its limits, which needs no correction: all have to hold (an intersection-union test, Berger 1982). It is refuted where
-one interval lies beyond its limits, at a level stepped down over the claim's quantities by Holm's procedure.
+A claim may be about several quantities, such as one per target. It is supported if the interval of each lies within
+its limits, which needs no correction: all have to hold (an intersection-union test, Berger 1982). It is refuted if one
+interval lies beyond its limits, at a level stepped down over the claim's quantities by Holm's procedure.
 """
 
 import math
@@ -13,10 +13,10 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from bench.analysis.claims.rows import RowsByTarget, keys_of, stacked
-from bench.analysis.format import Unit, plural, quantity_interval
+from bench.analysis.claims.rows import CompleteRow, RowsByTarget, keys_of, rows_of, stacked
+from bench.analysis.format import Unit, p_value, plural, quantity_interval
 from bench.analysis.stats.crossed import Estimate, crossed_mean
-from bench.analysis.stats.equivalence import equivalence_test
+from bench.analysis.stats.equivalence import equivalence_p_value
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
@@ -24,7 +24,7 @@ from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
 
 ANY: Final = Limits(-math.inf, math.inf)
-"""Of what is shown and not judged."""
+"""Limits of what is shown and not judged."""
 
 
 class Quantity(Protocol):
@@ -32,65 +32,64 @@ class Quantity(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, in a few words."""
+        """Return what it is, in a few words."""
 
     @property
     def unit(self) -> Unit:
-        """Of its value."""
+        """Return the unit of its value."""
 
     @property
     def limits(self) -> Limits:
-        """Between what the claim says that it lies."""
+        """Return the limits between which it lies if the claim holds."""
 
     @property
     def equivalence(self) -> float | None:
-        """The p-value of a test of equivalence, of a claim that something is about equal; else None."""
+        """Return the p-value of a test of equivalence if the claim is that something is about equal, else None."""
 
     def interval(self, level: float) -> Interval:
-        """Its value and what it may be; NaN where there is no value, and an end that is open is infinite.
+        """Return its value with its interval; NaN if there is no value, an infinite end if that is open.
 
         Raises:
-            AnalysisError: there is no interval.
+            AnalysisError: There is no interval.
         """
 
     def needed(self, level: float) -> Needed | str:
-        """The seeds that would decide; what else would, in words, where no such number is known."""
+        """Return the seeds that would decide; if their number is not known, return in words what else would."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A weighed sum of rows in each seed and test image: a difference, or how it moves along a ladder."""
+    """A weighted sum of rows in each seed and test image: a difference, or how it moves along a ladder."""
 
     name: str
     rows: RowsByTarget
-    """Target -> rows."""
     weights: tuple[float, ...]
+    """Of the rows of a target."""
     limits: Limits
     unit: Unit = "points"
 
     @cached_property
     def estimate(self) -> Estimate:
-        """Over seeds, and test images where the answers are kept.
+        """Return the estimate over seeds, and over test images if correctness is kept.
 
         Raises:
-            AnalysisError: the rows do not pair, there is one seed, or nothing varies.
+            AnalysisError: The rows do not pair, there is one seed, or nothing varies.
         """
-        return crossed_mean([part @ np.asarray(self.weights) for part in stacked(self.rows)])
+        return crossed_mean([part @ np.array(self.weights) for part in stacked(self.rows)])
 
     @property
     def equivalence(self) -> float | None:
-        """The p-value of two one-sided tests, uncorrected, where the claim is that the rows are about equal."""
+        """Return the uncorrected p-value of two one-sided tests if the claim is that the rows are about equal."""
         if self.limits.margin is None:
             return None
-        found = equivalence_test(self.estimate, self.limits.margin, most_degrees=most_degrees(self.estimate))
-        return found.p_value
+        return equivalence_p_value(self.estimate, self.limits.margin, most_degrees(self.estimate))
 
     def interval(self, level: float) -> Interval:
-        """As verdicts take it."""
+        """Return the interval that verdicts use."""
         return verdict_interval(self.estimate, level)
 
     def needed(self, level: float) -> Needed:
-        """From the spread of these seeds."""
+        """Return the seeds that would decide, from the spread of these."""
         return seeds_needed(self.estimate, self.limits, level)
 
 
@@ -101,13 +100,23 @@ class Finding:
     quantities: tuple[Quantity, ...]
     measured: str
     """On what: models, targets, transfer, sizes."""
-    keys: tuple[str, ...]
-    num_seeds: int
+    rows: Sequence[CompleteRow]
+    """Those behind the quantities."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of all runs behind it."""
+        return keys_of(self.rows)
+
+    @property
+    def num_seeds(self) -> int:
+        """Return the number of seeds behind it."""
+        return self.rows[0].num_seeds
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A quantity, judged."""
+class JudgedQuantity:
+    """A quantity and what became of it."""
 
     name: str
     unit: Unit
@@ -115,96 +124,105 @@ class Judged:
     interval: Interval
     word: Word
     equivalence: float | None
-    """The p-value of a test of equivalence, which decides nothing; None where the claim is of no equality."""
+    """The p-value of a test of equivalence, which decides nothing; None if the claim is about no equality."""
     needed: Needed | str
-    """What would decide it: seeds where their number is known; empty where it is decided."""
+    """What would decide it: seeds if their number is known; empty if it is decided."""
+
+    @property
+    def text(self) -> str:
+        """Return its value with its interval, and with the p-value of a test of equivalence if there is one."""
+        value = quantity_interval(self.interval, self.unit)
+        return value if self.equivalence is None else f"{value}, equivalence {p_value(self.equivalence)}"
 
 
-def finding(quantities: Sequence[Difference], measured: str) -> Finding:
-    """A finding of differences alone, with the keys of all runs behind them."""
-    rows = [row for one in quantities for of_target in one.rows.values() for row in of_target]
-    return Finding(tuple(quantities), measured, keys_of(rows), rows[0].num_seeds)
+def finding(differences: Sequence[Difference], measured: str) -> Finding:
+    """Return a finding of differences alone."""
+    return Finding(tuple(differences), measured, [row for one in differences for row in rows_of(one.rows)])
 
 
-def line(what: str, find: Callable[[], Difference]) -> str:
-    """What stands beside a verdict: a difference at the plain level, or why there is none."""
+def line(label: str, find: Callable[[], Difference]) -> str:
+    """Return what stands beside a verdict: a difference at the plain level, or why there is none."""
     try:
-        one = find()
-        interval = one.interval(LEVEL)
-        shown = quantity_interval(interval, one.unit)
-        return f"{what}: {one.name}: {shown}, {plural(interval.n, 'pair')}, {LEVEL:.0%}"
+        difference = find()
+        interval = difference.interval(LEVEL)
     except AnalysisError as error:
-        return f"{what}: nothing, since {error}"
+        return f"{label}: nothing, since {error}"
+    value = quantity_interval(interval, difference.unit)
+    return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {LEVEL:.0%}"
 
 
-def judged(quantities: Sequence[Quantity], level: float) -> list[Judged]:
+def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]:
     """Judge each quantity of a claim.
 
     Args:
-        quantities: of one claim.
-        level: of the claim, corrected over all claims.
+        quantities: Of one claim.
+        level: Of the claim, corrected over all claims.
 
     Raises:
-        AnalysisError: a quantity has no interval.
+        AnalysisError: A quantity has no interval.
     """
-    found, intervals = [], [one.interval(level) for one in quantities]
-    for one, interval, word in zip(quantities, intervals, _words(quantities, intervals, level), strict=True):
-        asked = level if interval.mean in one.limits else corrected_level(len(quantities), level)
-        needed = one.needed(asked) if word == "undecided" else ""
-        found.append(Judged(one.name, one.unit, one.limits, interval, word, one.equivalence, needed))
-    return found
+    intervals = [quantity.interval(level) for quantity in quantities]
+    results = []
+    for quantity, interval, word in zip(quantities, intervals, words(quantities, intervals, level), strict=True):
+        decisive = level if interval.mean in quantity.limits else corrected_level(len(quantities), level)
+        needed = quantity.needed(decisive) if word == "undecided" else ""
+        facts = (quantity.name, quantity.unit, quantity.limits, interval, word, quantity.equivalence, needed)
+        results.append(JudgedQuantity(*facts))
+    return results
 
 
-def words(quantities: Sequence[Quantity], level: float) -> list[Word]:
-    """What becomes of each quantity of a claim; arguments and errors as for `judged`."""
-    return _words(quantities, [one.interval(level) for one in quantities], level)
+def words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: float) -> list[Word]:
+    """Return what becomes of each quantity of a claim.
 
-
-def _words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: float) -> list[Word]:
+    Args:
+        quantities: Of one claim.
+        intervals: Of each quantity, at that level.
+        level: Of the claim, corrected over all claims.
+    """
     beyond = _beyond(quantities, level)
     return [
-        "refuted" if number in beyond else "supported" if is_within(interval, one.limits) else "undecided"
-        for number, (one, interval) in enumerate(zip(quantities, intervals, strict=True))
+        "refuted" if number in beyond else "supported" if is_within(interval, quantity.limits) else "undecided"
+        for number, (quantity, interval) in enumerate(zip(quantities, intervals, strict=True))
     ]
 
 
-def together(of_parts: Sequence[Word]) -> Word:
-    """Supported if all are, refuted if one is, else undecided."""
-    if "refuted" in of_parts:
+def together(parts: Sequence[Word]) -> Word:
+    """Return `supported` if all parts are, `refuted` if one is, else `undecided`."""
+    if "refuted" in parts:
         return "refuted"
-    return "supported" if of_parts and all(word == "supported" for word in of_parts) else "undecided"
+    return "supported" if parts and all(word == "supported" for word in parts) else "undecided"
 
 
 def is_within(interval: Interval, limits: Limits) -> bool:
-    """Whether an interval lies wholly within limits; one that touches them does not."""
+    """Tell whether an interval lies wholly within limits; one that touches them does not."""
     return limits.low < interval.low and interval.high < limits.high
 
 
 def is_beyond(interval: Interval, limits: Limits) -> bool:
-    """Whether it lies wholly beyond one of them."""
+    """Tell whether an interval lies wholly beyond one of the limits."""
     return interval.high < limits.low or interval.low > limits.high
 
 
-def deciding(found: Sequence[Judged]) -> Judged:
-    """The quantity that the verdict hangs on: of those whose word it is, the one nearest to its limits or beyond."""
-    word = together([one.word for one in found])
-    candidates = [one for one in found if one.word == word]
-    return min(candidates, key=_slack) if len({one.unit for one in candidates}) == 1 else candidates[0]
+def deciding(parts: Sequence[JudgedQuantity]) -> JudgedQuantity:
+    """Return the part that the verdict depends on: of those with its word, the one nearest to its limits or beyond."""
+    verdict = together([part.word for part in parts])
+    candidates = [part for part in parts if part.word == verdict]
+    return min(candidates, key=_slack) if len({part.unit for part in candidates}) == 1 else candidates[0]
 
 
-def _slack(one: Judged) -> float:
-    """How far its interval lies within its limits; below zero beyond them, and where nothing is known."""
-    slack = min(one.interval.low - one.limits.low, one.limits.high - one.interval.high)
+def _slack(part: JudgedQuantity) -> float:
+    """Return how far the interval lies within its limits; below zero beyond them, and if nothing is known."""
+    slack = min(part.interval.low - part.limits.low, part.limits.high - part.interval.high)
     return -math.inf if math.isnan(slack) else slack
 
 
 def _beyond(quantities: Sequence[Quantity], level: float) -> set[int]:
-    """Which lie beyond their limits, by Holm's procedure: each step asks less of those that are left."""
-    found: set[int] = set()
-    while left := [number for number in range(len(quantities)) if number not in found]:
+    """Return which quantities lie beyond their limits, by Holm's procedure: each step asks less of those left."""
+    beyond: set[int] = set()
+    while left := [number for number in range(len(quantities)) if number not in beyond]:
         strict = corrected_level(len(left), level)
         step = {number for number in left if is_beyond(quantities[number].interval(strict), quantities[number].limits)}
         if not step:
             break
-        found |= step
-    return found
+        beyond |= step
+    return beyond

@@ -68,6 +68,11 @@ def stacked(rows: RowsByTarget) -> list[np.ndarray]:
     return stack({target: [row.results for row in of_target] for target, of_target in rows.items()})
 
 
+def rows_of(rows: RowsByTarget) -> list[CompleteRow]:
+    """Return the rows of all targets."""
+    return [row for of_target in rows.values() for row in of_target]
+
+
 def keys_of(rows: Iterable[CompleteRow]) -> tuple[str, ...]:
     """Return the keys of all runs behind some rows, each once."""
     return tuple(dict.fromkeys(key for row in rows for key in (*row.pretrain_keys, *row.transfer_keys)))

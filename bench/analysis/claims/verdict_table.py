@@ -1,4 +1,4 @@
-"""Judgements as a table, and as JSON values: what is kept and what is printed come from the same place."""
+"""Turn judgements into a table and into JSON values, so that what is kept and what is printed agree."""
 
 import math
 from collections.abc import Sequence
@@ -8,71 +8,73 @@ import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.format import in_unit
+from bench.analysis.stats.intervals import Interval
 
-COLUMNS = (
-    *("claim", "sentence", "is_own", "verdict", "unit", "estimate", "low", "high", "level", "num_pairs", "num_seeds"),
-    *(
-        "margin",
-        "published",
-        "published_metric",
-        "source",
-        "measured",
-        "reason",
-        "would_decide",
-        "parts",
-        "beside",
-        "keys",
-    ),
-)
-FIGURES = ("estimate", "low", "high")
-"""In the row's unit."""
-TYPES = (
-    dict.fromkeys(COLUMNS, "str")
-    | dict.fromkeys(("estimate", "low", "high", "level"), "float64")
-    | dict.fromkeys(("num_pairs", "num_seeds"), "Int64")
-    | {"is_own": "bool"}
-)
+_TEXTS = ("measured", "reason", "would_decide", "parts", "beside", "keys")
+TYPES = {
+    **dict.fromkeys(("claim", "sentence"), "str"),
+    "is_custom": "bool",
+    **dict.fromkeys(("verdict", "unit"), "str"),
+    **dict.fromkeys(("estimate", "low", "high", "level"), "float64"),
+    **dict.fromkeys(("num_pairs", "num_seeds"), "Int64"),
+    **dict.fromkeys(("margin", "published", "published_metric", "source", *_TEXTS), "str"),
+}
+"""The columns of the table `claims` and their types; estimates and their ends are in the row's unit."""
 
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """The table `claims`: a row a claim; parts and lines beside are joined by ` | `, keys by spaces."""
-    rows = [_row(one) for one in judgements]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
+    """Return the table `claims`: a row per claim; parts and lines beside are joined by ` | `, keys by spaces."""
+    return pd.DataFrame([_row(one) for one in judgements], columns=list(TYPES)).astype(TYPES)
 
 
-def as_json(one: Judgement) -> dict[str, Any]:
-    """A judgement as JSON values; what is not known, or open, is null."""
-    row = _row(one) | {"keys": list(one.keys), "beside": list(one.beside)}
-    parts = [vars(part) | {name: in_unit(getattr(part, name), part.unit) for name in FIGURES} for part in one.parts]
-    return {name: _finite(value) for name, value in row.items()} | {
-        "parts": [{name: _finite(value) for name, value in part.items()} for part in parts]
-    }
+def as_json(judgement: Judgement) -> dict[str, Any]:
+    """Return a judgement as JSON values; a number that is unknown or open is null."""
+    parts = [
+        {
+            "name": part.name,
+            "unit": part.unit,
+            **_figures(part.interval, part.unit),
+            "word": part.word,
+            "equivalence": part.equivalence,
+        }
+        for part in judgement.parts
+    ]
+    row = _row(judgement) | {"keys": list(judgement.keys), "beside": list(judgement.beside)}
+    return _finite(row) | {"parts": [_finite(part) for part in parts]}
 
 
-def _row(one: Judgement) -> dict[str, Any]:
-    claim = one.claim
+def _row(judgement: Judgement) -> dict[str, Any]:
+    claim = judgement.claim
     return {
         "claim": claim.id,
         "sentence": claim.sentence,
-        "is_own": claim.is_own,
-        "verdict": one.verdict,
-        "unit": one.unit,
-        **{name: in_unit(getattr(one, name), one.unit) for name in FIGURES},
-        "level": one.level,
-        "num_pairs": one.num_pairs,
-        "num_seeds": one.num_seeds,
+        "is_custom": claim.is_custom,
+        "verdict": judgement.verdict,
+        "unit": judgement.unit,
+        **_figures(judgement.interval, judgement.unit),
+        "level": judgement.level,
+        "num_pairs": judgement.interval.n,
+        "num_seeds": judgement.num_seeds,
         "margin": claim.margin,
         "published": claim.published.figure,
         "published_metric": claim.published.metric,
         "source": claim.published.source,
-        "measured": one.measured,
-        "reason": one.reason,
-        "would_decide": one.would_decide,
-        "parts": " | ".join(f"{part.name}: {part.text}, {part.word}" for part in one.parts),
-        "beside": " | ".join(one.beside),
-        "keys": " ".join(one.keys),
+        "measured": judgement.measured,
+        "reason": judgement.reason,
+        "would_decide": judgement.would_decide,
+        "parts": " | ".join(f"{part.name}: {part.text}, {part.word}" for part in judgement.parts),
+        "beside": " | ".join(judgement.beside),
+        "keys": " ".join(judgement.keys),
     }
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _figures(interval: Interval, unit: str) -> dict[str, float]:
+    ends = (interval.mean, interval.low, interval.high)
+    return dict(zip(("estimate", "low", "high"), (in_unit(end, unit) for end in ends), strict=True))
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with None in place of NaN and infinity."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }

@@ -42,7 +42,7 @@ def _verdict(one: Judgement) -> tuple[str | Cell, ...]:
     source = "; ".join(filter(None, (claim.published.metric, claim.published.source)))
     would = f"would decide: {one.would_decide}" if one.would_decide else ""
     return (
-        Cell(claim.id, "this suite's own" if claim.is_own else ""),
+        Cell(claim.id, "this suite's own" if claim.is_custom else ""),
         Cell(claim.sentence, f"judged by: {claim.margin}" if claim.margin else ""),
         one.verdict,
         one.text or ABSENT,

@@ -36,7 +36,7 @@ def overlap(study: Study, gain: float, tokens: int | None = 64) -> Study:
 def test_what_is_lost_without_encoding(study: Study, judge: Judge, loss: float, verdict: str) -> None:
     found = judge(position(study, loss=loss).evidence(), "C5")
     assert found.verdict == verdict
-    assert found.estimate == pytest.approx(-loss, abs=0.004)
+    assert found.interval.mean == pytest.approx(-loss, abs=0.004)
     assert "fine-tune, on cifar10" in found.measured
     assert "five-shot" in found.claim.published.metric
 
@@ -74,7 +74,7 @@ def test_every_kind_has_to_be_alike(
     assert [part.word for part in found.parts] == words
     assert [part.name.partition(" less ")[0] for part in found.parts] == list(KINDS)
     decides = max(range(3), key=lambda kind: abs(kinds[kind]))
-    assert max(kinds) == 0 or found.estimate == found.parts[decides].estimate
+    assert max(kinds) == 0 or found.interval.mean == found.parts[decides].interval.mean
 
 
 def test_one_kind_alone_compares_nothing(study: Study, judge: Judge) -> None:

@@ -43,9 +43,9 @@ def turning(at: float, vit: float = 0.02, cnn: float = 0.0) -> Callable[[str, in
 def test_a_difference_at_a_stated_size(study: Study, judge: Judge, claim: str, points: float, verdict: str) -> None:
     found = judge(study.ladder(apart(points), SIZES).evidence(), claim)
     assert found.verdict == verdict
-    assert found.estimate == pytest.approx(points / 100, abs=0.004)
-    assert found.low < found.estimate < found.high
-    assert (found.num_pairs, found.num_seeds, found.pairs) == (5, 5, "5 of 5")
+    assert found.interval.mean == pytest.approx(points / 100, abs=0.004)
+    assert found.interval.low < found.interval.mean < found.interval.high
+    assert (found.interval.n, found.num_seeds, found.pairs) == (5, 5, "5 of 5")
     assert found.level == 0.95
     assert "ViT vit_pico/8 and ResNet bit_resnet_pico" in found.measured
     assert "cifar10 and digits@100" in found.measured
@@ -86,7 +86,7 @@ def test_every_target_has_to_hold(study: Study, judge: Judge) -> None:
     found = judge(study.evidence(), "C1")
     assert found.verdict == "refuted"
     assert [part.word for part in found.parts] == ["refuted", "undecided"]
-    assert found.estimate == pytest.approx(0.03, abs=0.004)
+    assert found.interval.mean == pytest.approx(0.03, abs=0.004)
 
 
 def test_slices_of_a_target_are_one_target(study: Study, judge: Judge) -> None:
@@ -108,7 +108,7 @@ def test_a_scaled_ladder_stands_beside_and_decides_nothing(study: Study, judge: 
     study.ladder(apart(-1.5), targets=("cifar10", "fractals-heldout@60"))
     found = judge(study.evidence(), claim)
     assert found.verdict == "undecided"
-    assert math.isnan(found.estimate)
+    assert math.isnan(found.interval.mean)
     assert "images" in found.would_decide
     assert all("this ladder" in line for line in found.beside)
     assert [("heldout" in line, "cifar10" in line) for line in found.beside] == [(False, True), (True, False)]
@@ -140,7 +140,7 @@ def test_where_they_cross(study: Study, judge: Judge, accuracy: Callable[[str, i
     assert found.verdict == verdict
     assert len(found.parts) == 3
     if verdict == "supported":
-        assert found.parts[0].estimate == pytest.approx(1e8, rel=0.1)
+        assert found.parts[0].interval.mean == pytest.approx(1e8, rel=0.1)
         assert found.parts[0].text.startswith("1") or found.parts[0].text.startswith("9")
 
 
@@ -178,7 +178,7 @@ def test_the_difference_moves_with_the_size(study: Study, judge: Judge, gain: fl
     found = judge(study.ladder(turning(1e5, vit=gain)).evidence(), "C11")
     assert found.verdict == verdict
     assert found.unit == "points per decade"
-    assert found.estimate == pytest.approx(gain, abs=0.003)
+    assert found.interval.mean == pytest.approx(gain, abs=0.003)
 
 
 def test_a_trend_that_is_lost_in_noise_says_how_many_seeds_it_takes(study: Study, judge: Judge) -> None:
@@ -266,11 +266,11 @@ def test_answers_to_images_count_beside_seeds(study: Study, judge: Judge) -> Non
     study.ladder(turning(1e5, vit=0.06)).answer()
     whole = judge(study.evidence(), "C11")
     assert whole.verdict == "supported"
-    assert whole.estimate == pytest.approx(0.06, abs=0.02)
+    assert whole.interval.mean == pytest.approx(0.06, abs=0.02)
     study.answers = [row for row in study.answers if "vit_pico" not in row["transfer_key"]]
     of_seeds = judge(study.evidence(), "C11")
-    assert of_seeds.estimate == pytest.approx(whole.estimate, abs=1e-9)
-    assert of_seeds.low != whole.low
+    assert of_seeds.interval.mean == pytest.approx(whole.interval.mean, abs=1e-9)
+    assert of_seeds.interval.low != whole.interval.low
 
 
 def test_keys_are_those_of_both_sides_pretraining_included(study: Study, judge: Judge) -> None:

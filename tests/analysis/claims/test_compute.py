@@ -29,10 +29,10 @@ def test_a_planted_ratio(study: Study, judge: Judge, ratio: float, verdict: str)
     found = judge(budgets(study, ratio).evidence(), "C12")
     assert found.verdict == verdict
     assert found.unit == "times"
-    assert found.estimate == pytest.approx(ratio, rel=0.1)
-    assert found.low < found.estimate < found.high
+    assert found.interval.mean == pytest.approx(ratio, rel=0.1)
+    assert found.interval.low < found.interval.mean < found.interval.high
     assert "0.25, 1 and 4 times the budget after 100,000 images of fractals" in found.measured
-    assert found.text.startswith(f"{found.estimate:.3g} times (")
+    assert found.text.startswith(f"{found.interval.mean:.3g} times (")
     assert verdict != "undecided" or "the interval reaches 1 times" in found.reason
 
 
@@ -40,8 +40,8 @@ def test_out_of_reach_is_a_bound(study: Study, judge: Judge) -> None:
     """ViT never comes up to ResNet within the budgets: that refutes the claim without an estimate."""
     found = judge(budgets(study, 1e6).evidence(), "C12")
     assert found.verdict == "refuted"
-    assert math.isnan(found.estimate)
-    assert 2 < found.low < 8
+    assert math.isnan(found.interval.mean)
+    assert 2 < found.interval.low < 8
     assert found.text.endswith("to open)")
 
 

@@ -55,8 +55,8 @@ def test_all_or_nothing(
     """In every seed; an arm that sees where patches stand and learned nothing decides nothing."""
     found = judge(arrangement(same), "C8")
     assert found.verdict == verdict
-    assert found.estimate == pytest.approx((2 + same["none"]) / 3)
-    assert found.low != found.low
+    assert found.interval.mean == pytest.approx((2 + same["none"]) / 3)
+    assert found.interval.low != found.interval.low
     assert found.pairs == "3 of 3"
     assert len(found.keys) == 18
     assert ("relative" in found.reason) is (verdict == "undecided")
@@ -86,14 +86,14 @@ def test_a_seed_that_is_missing_leaves_it_open(
     assert found.pairs == "2 of 3"
 
 
-def test_answers_that_are_not_kept_leave_it_open(
+def test_predictions_that_are_not_kept_leave_it_open(
     study: Study, arrangement: Callable[..., Evidence], judge: Judge
 ) -> None:
     evidence = arrangement(
         {"none": 1.0, "learned-1d": 0.0, "relative": 0.0},
         lacking="t-vit_pico/8-0-position-learned-1d-0-arrangement-fine-tune",
     )
-    assert "has no answers" in judge(evidence, "C8").reason
+    assert "has no predictions" in judge(evidence, "C8").reason
     without = Evidence({name: evidence.tables[name] for name in ("cells", "runs")}, evidence.references)
     assert "are not kept" in judge(without, "C8").reason
 

@@ -10,17 +10,17 @@ import pytest
 
 from bench.analysis.claims import (
     CLAIMS,
+    Citation,
     Claim,
     CustomDifference,
     Evidence,
     Judgement,
     NamedRow,
-    Published,
     Transfer,
     judge_claims,
 )
 from bench.analysis.claims.quantities import judged, together
-from bench.analysis.claims.verdict_table import COLUMNS, as_json, claims_table
+from bench.analysis.claims.verdict_table import TYPES, as_json, claims_table
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import Limits
@@ -48,7 +48,7 @@ def custom(
     first: NamedRow, second: NamedRow, limits: Limits, target: str = "cifar10", transfer: str = "fine-tune"
 ) -> Claim:
     comparison = CustomDifference(first, second, target, Transfer(transfer), limits)
-    return Claim("mine", "a sentence of mine", Published("", "", ""), comparison, "margin", "rows", is_own=True)
+    return Claim("mine", "a sentence of mine", Citation("", "", ""), comparison, "margin", "rows", is_custom=True)
 
 
 def find(study: Study, claim: str) -> Any:
@@ -75,7 +75,7 @@ def test_the_level_is_corrected_over_the_claims_that_have_an_interval(study: Stu
     assert known == {"C9": corrected_level(2), "C11": corrected_level(2)}
     (alone,) = judge_claims([one for one in CLAIMS if one.id == "C11"], study.evidence())
     assert alone.level == 0.95
-    assert found["C11"].high - found["C11"].low > alone.high - alone.low
+    assert found["C11"].interval.high - found["C11"].interval.low > alone.interval.high - alone.interval.low
 
 
 def test_what_is_not_judged_yet_says_so(study: Study) -> None:
@@ -99,7 +99,7 @@ def test_a_seed_that_diverged_leaves_it_open_and_is_named(study: Study, judge: J
     )
     assert found.reason == expected
     assert found.pairs == "4 of 5"
-    assert math.isnan(found.estimate)
+    assert math.isnan(found.interval.mean)
     assert "bench run" in found.would_decide
     with pytest.raises(IncompleteRowError):
         find(study, "C11")
@@ -177,7 +177,7 @@ def test_a_claim_of_ones_own(study: Study, limits: Limits, verdict: str) -> None
     claim = custom(NamedRow("vit_pico/8", "fractals", 100_000), NamedRow("bit_resnet_pico", "fractals", 1000), limits)
     (found,) = judge_claims([claim], study.evidence())
     assert found.verdict == verdict
-    assert found.estimate == pytest.approx(0.1, abs=0.004)
+    assert found.interval.mean == pytest.approx(0.1, abs=0.004)
     assert "vit_pico/8 after 100,000 images of fractals, less bit_resnet_pico after 1,000" in found.measured
     assert len(found.keys) == 2 * 2 * 5
 
@@ -273,7 +273,7 @@ def test_all_have_to_be_supported_and_one_refutes() -> None:
 def test_the_table_and_the_json_hold_figures_in_their_units(study: Study) -> None:
     found = judge_claims(CLAIMS, study.ladder(rising).evidence())
     table = claims_table(found)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(TYPES)
     row = table.set_index("claim").loc["C11"]
     assert row["estimate"] == pytest.approx(2.0, abs=0.4)
     assert row["unit"] == "points per decade"

@@ -110,12 +110,16 @@ def _judged(differences: Iterable[Difference], truth: float) -> Found:
     shares = [
         (
             _holds(one.estimate, truth),
-            *(words([one], corrected_level(family)) != ["undecided"] for family in (1, FAMILY)),
+            *(_is_decided(one, corrected_level(family)) for family in (1, FAMILY)),
         )
         for one in differences
     ]
     assert len(shares) == NUM_EXPERIMENTS
     return Found(*np.mean(shares, axis=0).tolist())
+
+
+def _is_decided(difference: Difference, level: float) -> bool:
+    return words([difference], [difference.interval(level)], level) != ["undecided"]
 
 
 def _covered(estimates: Iterable[Estimate], truth: float) -> Found:

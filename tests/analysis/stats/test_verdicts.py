@@ -39,6 +39,10 @@ def _estimate(mean: float, half_width: float, seeds: int = 6, degrees: float = 5
     return Estimate(mean, seeds, error**2, degrees, 0.0, math.inf, SEEDS)
 
 
+def _words(quantity: Known, level: float) -> list[Word]:
+    return words([quantity], [quantity.interval(level)], level)
+
+
 def _above(margin: float) -> Limits:
     return Limits(margin, math.inf)
 
@@ -62,7 +66,7 @@ def _above(margin: float) -> Limits:
 def test_the_interval_decides(mean: float, limits: Limits, word: Word) -> None:
     """The interval is the mean ± 0.014."""
     quantity = Known(_estimate(mean, 0.014), limits)
-    assert words([quantity], LEVEL) == [word]
+    assert _words(quantity, LEVEL) == [word]
     (found,) = judged([quantity], LEVEL)
     assert (found.word, found.interval.n) == (word, 6)
     assert (found.needed == "") == (word != "undecided")
@@ -80,7 +84,7 @@ def test_a_family_widens_the_interval() -> None:
 def test_few_seeds_have_few_degrees_of_freedom() -> None:
     """Below five seeds no more than seeds less one, whatever the images add."""
     four, five = (Known(_estimate(0.03, 0.02, seeds=seeds, degrees=100.0), _above(0.0)) for seeds in (4, 5))
-    assert words([five], LEVEL) == ["supported"]
+    assert _words(five, LEVEL) == ["supported"]
     (found,) = judged([four], LEVEL)
     assert found.word == "undecided"
     assert found.interval.high - 0.03 == pytest.approx(0.02 * stats.t.ppf(0.975, 3) / stats.t.ppf(0.975, 100))
@@ -90,6 +94,6 @@ def test_wrong_input_is_named() -> None:
     """Families, levels."""
     quantity = Known(_estimate(0.0, 0.01), _above(0.0))
     with pytest.raises(FamilyError):
-        words([quantity], corrected_level(0))
+        _words(quantity, corrected_level(0))
     with pytest.raises(LevelError):
-        words([quantity], 1.0)
+        _words(quantity, 1.0)

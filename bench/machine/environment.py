@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
+HASHED = ("models/", "bench/data/", "bench/training/", "bench/runner/")
+NOT_HASHED = ("bench/runner/pool/", "bench/runner/estimate/")
+"""Who runs when, and how long it will take, decide no number."""
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "numba", "scikit-learn")
 
 
@@ -28,11 +31,12 @@ def environment() -> dict[str, Any]:
 
 @cache
 def sources_hash() -> str:
-    """The head of a SHA-256 over the sources that a run's arithmetic comes from; two in one table are a warning."""
+    """Return the head of a SHA-256 over the sources that decide a run's numbers; two in one table are a warning."""
     digest = hashlib.sha256()
-    for folder in ("models", "bench/data", "bench/training"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(path for folder in HASHED for path in (ROOT / folder).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith(NOT_HASHED):
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from bench.cli.active_runs import duration
+from bench.analysis.format import ABSENT, byte_size, duration, plural
 from bench.cli.plan import STAGES
 from bench.cli.run import missing_targets
 from bench.config.resolved import ResolvedSuite
@@ -82,18 +82,17 @@ def show_estimate(console: Console, suite: SuiteEstimate) -> None:
     """Print a row for each stage, data and model, the total, and the runs without an estimate."""
     total = suite.totals()
     console.print(_table(suite.runs, total))
-    workers = f"{suite.num_workers} worker{'s' if suite.num_workers > 1 else ''}"
-    memory = _bytes(total["memory_bytes"])
+    memory = total["memory_bytes"]
     lines = [
-        f"about {duration(total['wall_seconds'])} with {workers} on {suite.device}, of which "
-        f"{duration(suite.preparation_seconds)} to start the workers and to time the models",
-        *([f"memory: {memory} on the GPU, at most"] if total["memory_bytes"] is not None else []),
-        f"disk: {_bytes(total['disk_bytes'])} of results, and up to {_bytes(total['checkpoints_bytes'])} of "
+        f"about {duration(round(total['wall_seconds']))} with {plural(suite.num_workers, 'worker')} on {suite.device}, "
+        f"of which {duration(round(suite.preparation_seconds))} to start the workers and to time the models",
+        *([f"memory: up to {byte_size(memory)} on the GPU"] if memory is not None else []),
+        f"disk: {byte_size(total['disk_bytes'])} of results, and up to {byte_size(total['checkpoints_bytes'])} of "
         "checkpoints while runs train",
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     for (model, reason), count in Counter((run.run.model, run.reason) for run in suite.runs if run.reason).items():
-        runs = f"{count} run{'s' if count > 1 else ''} of {escape(model)}"
+        runs = f"{plural(count, 'run')} of {escape(model)}"
         console.print(f"[yellow]not estimated[/]: {runs}: {escape(reason)}", highlight=False, soft_wrap=True)
 
 
@@ -109,8 +108,10 @@ def _table(runs: Sequence[RunEstimate], total: dict[str, Any]) -> Table:
         for model, of_model in models.items():
             table.add_row(f"  {escape(model)}", str(len(of_model)), *_figures(of_model))
         table.add_section()
-    sums = (duration(total["worker_seconds"]), f"{total['training_flops']:.2g}")
-    table.add_row("total", str(total["runs"]), "", *sums, _bytes(total["memory_bytes"]), _bytes(total["disk_bytes"]))
+    sums = (duration(round(total["worker_seconds"])), f"{total['training_flops']:.2g}")
+    table.add_row(
+        "total", str(total["runs"]), "", *sums, byte_size(total["memory_bytes"]), byte_size(total["disk_bytes"])
+    )
     return table
 
 
@@ -124,14 +125,14 @@ def _figures(runs: list[RunEstimate]) -> list[str]:
     """Return the figures of runs that differ in little but their seeds."""
     timed = [run for run in runs if not run.reason]
     if not timed:
-        return ["-"] * 5
+        return [ABSENT] * 5
     memory = [run.memory_bytes for run in timed if run.memory_bytes is not None]
     return [
-        _seconds(fmean(run.seconds for run in timed)),
-        _seconds(sum(run.seconds for run in timed)),
+        duration(round(fmean(run.seconds for run in timed), 1)),
+        duration(round(sum(run.seconds for run in timed), 1)),
         f"{fmean(run.flops for run in timed):.2g}",
-        _bytes(max(memory, default=None)),
-        _bytes(fmean(run.disk_bytes for run in timed)),
+        byte_size(max(memory, default=None)),
+        byte_size(fmean(run.disk_bytes for run in timed)),
     ]
 
 
@@ -151,18 +152,3 @@ def _run_as_json(estimate: RunEstimate) -> dict[str, Any]:
         "checkpoint_bytes": estimate.checkpoint_bytes,
         "reason": estimate.reason,
     }
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
-
-
-def _bytes(number: float | None) -> str:
-    """Return a number of bytes such as `1.2 MB`, in powers of ten."""
-    if number is None:
-        return "-"
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} GB"

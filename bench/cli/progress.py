@@ -1,39 +1,65 @@
-"""What a person sees while a suite runs: bars where there is a terminal, else a plain line now and then.
+"""Show how far a suite is while it runs: bars in a terminal, otherwise a plain line every ten seconds.
 
-In a terminal, a bar for the suite with a line below it for each run under way, dimmed where another process does it.
-Without one, a line each `PLAIN_EVERY` seconds with the runs under way. In both, a line as each run ends.
+A terminal shows a bar for the suite, and below it a bar for each run under way, dimmed if another process works on it.
+Either way a line stays when a run ends.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
-from rich.table import Column, Table
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Column
 
-from bench.cli.active_runs import UnderWay, duration, figures, how_far, runs_under_way
-from bench.cli.eta import TimeLeft
+from bench.analysis.format import duration
+from bench.cli.active_runs import ActiveRun, active_runs, figures, progress_text
 from bench.cli.plan import describe
 from bench.plan.run import Run
 from bench.runner.pool.pool import Ended, Started, Tick
 from bench.store.store import Store
 
 COLOURS = {"ok": "green", "not_run": "yellow"}
-
 PLAIN_EVERY = 10.0
-"""Seconds from one plain line to the next, where there is no terminal."""
+"""Seconds between two plain lines, if there is no terminal."""
+PRIOR_SECONDS = 10.0
+"""The estimate made beforehand counts as much as this many seconds of progress, lest the first moments decide."""
 
-SUITE_WIDTH, RUN_WIDTH, PADDING = 40, 10, (0, 1, 0, 0)
-"""Of the bars, and between columns, in characters."""
 
-Clock = Callable[[], float]
+class TimeLeft:
+    """Estimates how long a suite still takes: the estimate made beforehand, scaled by the progress so far.
+
+    The part of a run that an earlier session did is no progress of this one: it counts from where it was first seen.
+    """
+
+    def __init__(self, costs: Mapping[str, float], num_workers: int) -> None:
+        """Begin with the estimated seconds of each run that has not ended, by key."""
+        self.costs, self.num_workers = dict(costs), num_workers
+        self.ended_seconds = 0.0
+        self.first: dict[str, float] = {}
+        self.shares: dict[str, float] = {}
+
+    def advance(self, key: str, share: float) -> None:
+        """Note the share of a run that is done, from 0 to 1."""
+        self.first[key] = min(share, self.first.get(key, share))
+        self.shares[key] = share
+
+    def end(self, key: str) -> None:
+        """Note that a run has ended."""
+        self.ended_seconds += self.costs.pop(key, 0.0) * (1 - self.first.pop(key, 0.0))
+        self.shares.pop(key, None)
+
+    def seconds(self, elapsed: float) -> float | None:
+        """Return the seconds that are left after some seconds; None without an estimate."""
+        left = sum(cost * (1 - self.shares.get(key, 0.0)) for key, cost in self.costs.items())
+        begun = sum(self.costs.get(key, 0.0) * (share - self.first[key]) for key, share in self.shares.items())
+        pace = (self.ended_seconds + begun + PRIOR_SECONDS * self.num_workers) / (elapsed + PRIOR_SECONDS)
+        return left / pace if left else None
 
 
 class SuiteProgress:
-    """Shows what the workers' events and the runs' progress files tell, with the time left; a context manager."""
+    """Shows the events of the workers and the progress files of the runs; a context manager."""
 
     def __init__(
         self,
@@ -42,32 +68,40 @@ class SuiteProgress:
         runs: tuple[Run, ...],
         seconds: Mapping[str, float],
         num_workers: int,
-        clock: Clock = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
         name: Callable[[Run], str] = describe,
     ) -> None:
-        self.name = name
-        self.console = console
-        self.store = store
+        """Begin with the runs to do, and their estimated seconds by key."""
+        self.console, self.store, self.clock, self.name = console, store, clock, name
         self.runs = {run.key: run for run in runs}
-        self.total = len(runs)
-        self.ended = 0
+        self.total, self.ended = len(runs), 0
         self.ours: set[str] = set()
-        """Keys of the runs that this process' workers are at."""
-        costs = {run.key: seconds.get(run.key, 0.0) for run in runs}
-        self.time_left = TimeLeft(costs, num_workers)
-        self.clock = clock
+        """keys of the runs that this process' workers do"""
+        self.time_left = TimeLeft({run.key: seconds.get(run.key, 0.0) for run in runs}, num_workers)
         self.start = self.last_plain = clock()
-        self.live = Live(console=console, auto_refresh=False, transient=True)
+        texts = (TextColumn(f"{{task.fields[{name}]}}", justify="right") for name in ("rate", "loss", "left"))
+        self.bars = Progress(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
+            BarColumn(bar_width=10),
+            TaskProgressColumn(),
+            *texts,
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            expand=True,
+            disable=not console.is_terminal,
+        )
+        self.suite_bar = self.bars.add_task("runs", total=self.total, rate="", loss="", left="")
+        self.run_bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> "SuiteProgress":
-        if self.console.is_terminal:
-            self.live.start()
+        self.bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.live.stop()
+        self.bars.stop()
 
     def show(self, event: Started | Ended | Tick) -> None:
         """Take note of an event, and show how far the runs are."""
@@ -76,70 +110,72 @@ class SuiteProgress:
         if isinstance(event, Ended):
             self._end(event)
         if self.console.is_terminal:
-            self.live.update(self._bars(self._under_way()), refresh=True)
+            self._draw(self._active())
         elif self.clock() - self.last_plain >= PLAIN_EVERY:
             self.last_plain = self.clock()
-            self._say_plainly(self._under_way())
+            runs = " | ".join(f"{self.name(active.run)}: {progress_text(active.latest)}" for active in self._active())
+            line = f"{'running':<8} {self.ended:>4}/{self.total}  {runs or 'no run under way'}  {self._left()}"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _end(self, event: Ended) -> None:
-        key = event.run.key
+        """Print the line that stays of a run."""
+        key, record = event.run.key, event.record
         self.ours.discard(key)
         self.runs.pop(key, None)
         self.time_left.end(key)
         self.ended += 1
-        self._say(event)
-
-    def _under_way(self) -> list[UnderWay]:
-        """Ours, and those that another process holds."""
-        found = [one for one in runs_under_way(self.store, self.runs) if one.run.key in self.ours or one.is_held]
-        for one in found:
-            if one.said is not None and (one.said.progress is not None or one.said.phase == "evaluating"):
-                self.time_left.advance(one.run.key, one.share_done)
-        return found
-
-    def _say(self, event: Ended) -> None:
-        record = event.record
         colour = COLOURS.get(record["status"], "red")
-        figure = escape(record["reason"]) or _headline(record["metrics"])
+        result = escape(record["reason"]) or _accuracy(record["metrics"])
         seconds = record["cost"].get("total_seconds")
-        took = f"  {seconds:.0f} s" if seconds is not None else ""
+        took = f"  {duration(round(seconds))}" if seconds is not None else ""
         left = "" if self.console.is_terminal else f"  {self._left()}"
         self.console.print(
             f"[{colour}]{record['status']:<8}[/] {self.ended:>4}/{self.total}  {escape(self.name(event.run))}  "
-            f"{figure}{took}{left}",
+            f"{result}{took}{left}",
             highlight=False,
             soft_wrap=True,
         )
 
-    def _say_plainly(self, under_way: list[UnderWay]) -> None:
-        runs = " | ".join(f"{self.name(one.run)}: {how_far(one.said)}" for one in under_way) or "no run under way"
-        line = f"{'running':<8} {self.ended:>4}/{self.total}  {runs}  {self._left()}"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    def _active(self) -> list[ActiveRun]:
+        """Return the runs of this process, and those that another process holds."""
+        active = [run for run in active_runs(self.store, self.runs) if run.run.key in self.ours or run.is_held]
+        for run in active:
+            if run.latest is not None and (run.latest.progress is not None or run.latest.phase == "evaluating"):
+                self.time_left.advance(run.run.key, run.share_done)
+        return active
 
-    def _bars(self, under_way: list[UnderWay]) -> Group:
-        done = self.ended + sum(one.share_done for one in under_way)
-        bar = ProgressBar(total=self.total, completed=done, width=SUITE_WIDTH)
-        elapsed = duration(self.clock() - self.start)
-        suite = Table.grid(padding=PADDING)
-        suite.add_row("runs", bar, f"{self.ended}/{self.total}", elapsed, self._left())
-        return Group(suite, self._rows(under_way))
-
-    def _rows(self, under_way: list[UnderWay]) -> Table:
-        """A line a run; a description takes what room the figures leave."""
-        narrow = [Column(no_wrap=True, justify="right") for _ in range(5)]
-        table = Table.grid(Column(no_wrap=True, ratio=1), *narrow, padding=PADDING, expand=True)
-        for one in under_way:
-            bar = ProgressBar(total=1.0, completed=one.share_done, width=RUN_WIDTH)
-            style = "" if one.run.key in self.ours else "dim"
-            table.add_row(escape(self.name(one.run)), bar, f"{one.share_done:.0%}", *figures(one.said), style=style)
-        return table
+    def _draw(self, active: list[ActiveRun]) -> None:
+        keys = {run.run.key for run in active}
+        for key in self.run_bars.keys() - keys:
+            self.bars.remove_task(self.run_bars.pop(key))
+        for run in active:
+            key = run.run.key
+            name = escape(self.name(run.run))
+            rate, loss, left = figures(run.latest)
+            if key not in self.run_bars:
+                self.run_bars[key] = self.bars.add_task("", total=1.0, rate="", loss="", left="")
+            self.bars.update(
+                self.run_bars[key],
+                description=name if key in self.ours else f"[dim]{name}[/]",
+                completed=run.share_done,
+                rate=rate,
+                loss=loss,
+                left=left,
+            )
+        done = self.ended + sum(run.share_done for run in active)
+        elapsed = duration(round(self.clock() - self.start))
+        self.bars.update(
+            self.suite_bar, completed=done, rate=f"{self.ended}/{self.total}", loss=elapsed, left=self._left()
+        )
+        self.bars.refresh()
 
     def _left(self) -> str:
         seconds = self.time_left.seconds(self.clock() - self.start)
-        return "" if seconds is None else f"about {duration(seconds)} left"
+        return "" if seconds is None else f"about {duration(round(seconds))} left"
 
 
-def _headline(metrics: dict[str, float | None]) -> str:
+def _accuracy(metrics: dict[str, float | None]) -> str:
+    """Return the accuracy on test images, or else on validation images, as a text."""
     for split in ("test", "validation"):
         accuracy = metrics.get(f"{split}_accuracy")
         if accuracy is not None:

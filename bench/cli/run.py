@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from bench.analysis.format import duration, plural
 from bench.cli import plan as plan_text
-from bench.cli.active_runs import duration
 from bench.cli.progress import SuiteProgress
 from bench.cli.signals import Terminated, told_by_sigterm
 from bench.cli.size_class import check_size_class
@@ -97,9 +97,8 @@ def _execute(
         timings = workers.time_runs(possible, arguments.data_dir)
         seconds = seconds_by_key(estimates(possible, timings, num_workers))
         order = [run for run in by_priority(plan, seconds) if run.key in seconds]
-        total = duration(seconds_in_all(order, seconds, num_workers))
-        workers_text = f"{num_workers} worker{'s' if num_workers > 1 else ''}"
-        console.print(f"about {total} with {workers_text}; results in {store.root}", highlight=False)
+        total = duration(round(seconds_in_all(order, seconds, num_workers)))
+        console.print(f"about {total} with {plural(num_workers, 'worker')}; results in {store.root}", highlight=False)
         ended = []
         with SuiteProgress(console, store, todo, seconds, num_workers) as progress:
             for event in workers.execute(plan, store, arguments.data_dir, seconds, missing, arguments.options):

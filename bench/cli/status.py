@@ -1,4 +1,4 @@
-"""How far a suite has come, read from its store by any process, whether the suite runs or not. Imports no torch."""
+"""`bench status`: read from a store how far its suite is, whether the suite is running or not. Imports no torch."""
 
 import json
 import time
@@ -12,52 +12,51 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from bench.cli.active_runs import UnderWay, duration, how_far, runs_under_way
+from bench.analysis.format import duration, plural
+from bench.cli.active_runs import ActiveRun, active_runs, progress_text
 from bench.cli.plan import describe, failure_line
-from bench.cli.tuning_status import TuningStatus, suite_to_watch, tuning_lines, tuning_status
+from bench.cli.tuning_status import TuningStatus, tuning_lines, tuning_status
 from bench.config.suite import Match
 from bench.plan.expand import expand
 from bench.plan.run import Run
 from bench.store.store import Record, Store
+from bench.tuning.choice import tuning_store
 
 UNITS: dict[Match, str] = {"images": "images", "flops": "training FLOPs", "seconds": "seconds of training"}
-
 WATCH_EVERY = 2.0
-"""Seconds from one look to the next."""
+"""Seconds between two looks of `--watch`."""
 
 
 @dataclass(frozen=True)
 class SuiteStatus:
-    """One look at a suite."""
+    """The runs of a suite as they stand."""
 
     store: str
     counts: dict[str, int]
-    """Of runs, by status; `running`, `interrupted` and `to do` have no record yet, or one of an earlier attempt."""
-    running: list[UnderWay]
-    interrupted: list[UnderWay]
-    """Begun by a process that is no more."""
+    """the number of runs by status; one that is `running`, `interrupted` or `to do` may have an older record"""
+    running: list[ActiveRun]
+    interrupted: list[ActiveRun]
+    """begun by a process that has ended"""
     not_ok: list[tuple[Run, Record]]
-    """Ended otherwise than `ok`, and not being tried again."""
     num_runs: int
     match: Match
-    """What budgets are of: images, training FLOPs or seconds."""
+    """what the budgets count"""
     amount: float
-    """Of all runs' budgets."""
+    """the budgets of all runs"""
     amount_done: float
-    """Of the runs that are `ok`, and the part done of the running ones."""
+    """the budgets of the runs that are `ok`, and the done part of the running ones"""
     tuning: TuningStatus | None
-    """Of its trials, where it asks for a tuning."""
 
     @property
     def seconds_left(self) -> float | None:
-        """For all that may still end well, at the pace of what is running; None where nothing trains."""
-        pace = sum(one.pace for one in self.running)
+        """The time of all runs that may still end well, at the present pace; None if nothing trains."""
+        pace = sum(run.budget_per_second for run in self.running)
         lost = sum(run.budget.amount for run, _ in self.not_ok)
         return (self.amount - lost - self.amount_done) / pace if pace > 0 else None
 
 
 def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -> None:
-    """Print a look at a suite; to watch, a new one every `WATCH_EVERY` seconds until Ctrl-C."""
+    """Print the status of a suite; with `watch` every `WATCH_EVERY` seconds, until Ctrl-C."""
     if not watch:
         _print(console, suite_status(store), as_json=as_json)
         return
@@ -76,51 +75,68 @@ def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -
 
 
 def suite_status(store: Store) -> SuiteStatus:
-    """Look at a suite's store."""
-    suite = suite_to_watch(store)
+    """Read the status of a suite; if only trials were run yet, the suite is theirs.
+
+    Raises:
+        InputError: the store has no suite, or a damaged one.
+    """
+    trials = tuning_store(store.root)
+    suite = trials.suite() if trials.has_suite and not store.has_suite else store.suite()
     runs = {run.key: run for run in expand(suite).runs}
-    begun = {one.run.key: one for one in runs_under_way(store, runs)}
-    running = [one for one in begun.values() if one.is_held]
+    active = active_runs(store, runs)
+    running, interrupted = [run for run in active if run.is_held], [run for run in active if not run.is_held]
+    begun = {run.run.key for run in active}
     records = {key: record for key in runs if key not in begun and (record := store.look(key)) is not None}
     counts = Counter(record["status"] for record in records.values())
-    counts |= Counter({"running": len(running), "interrupted": len(begun) - len(running)})
+    counts |= Counter({"running": len(running), "interrupted": len(interrupted)})
     counts["to do"] = len(runs) - counts.total()
-    ok = [runs[key] for key, record in records.items() if record["status"] == "ok"]
     return SuiteStatus(
         store=str(store.root),
         counts={name: number for name, number in counts.items() if number},
         running=running,
-        interrupted=[one for one in begun.values() if not one.is_held],
+        interrupted=interrupted,
         not_ok=[(runs[key], record) for key, record in records.items() if record["status"] != "ok"],
         num_runs=len(runs),
         match=suite.match,
         amount=sum(run.budget.amount for run in runs.values()),
-        amount_done=sum(run.budget.amount for run in ok)
-        + sum(one.run.budget.amount * one.share_done for one in running),
+        amount_done=sum(runs[key].budget.amount for key, record in records.items() if record["status"] == "ok")
+        + sum(run.run.budget.amount * run.share_done for run in running),
         tuning=tuning_status(store),
     )
 
 
 def as_dict(status: SuiteStatus) -> dict[str, Any]:
-    """A look as `bench status --json` prints it."""
+    """Return a status as `bench status --json` prints it."""
+    tuning = status.tuning
     return {
         "store": status.store,
         "counts": status.counts,
         "num_runs": status.num_runs,
         "budget": {"match": status.match, "done": status.amount_done, "all": status.amount},
         "seconds_left": status.seconds_left,
-        "running": [_run_as_dict(one) for one in status.running],
-        "interrupted": [_run_as_dict(one) for one in status.interrupted],
+        "running": list(map(_run_as_dict, status.running)),
+        "interrupted": list(map(_run_as_dict, status.interrupted)),
         "not_ok": [
             {"key": run.key, "run": describe(run), "status": record["status"], "reason": record["reason"]}
             for run, record in status.not_ok
         ],
-        "tuning": _tuning_as_dict(status.tuning),
+        "tuning": tuning
+        and {
+            "counts": tuning.counts,
+            "studies": tuning.studies,
+            "is_chosen": tuning.is_chosen,
+            "running": list(map(_run_as_dict, tuning.running)),
+        },
     }
 
 
+def _run_as_dict(active: ActiveRun) -> dict[str, Any]:
+    latest = asdict(active.latest) | {"seconds_left": active.latest.seconds_left} if active.latest else {}
+    return {"key": active.run.key, "run": describe(active.run)} | latest
+
+
 def _print(console: Console, status: SuiteStatus, *, as_json: bool) -> None:
-    """JSON as one line a look, so that a watcher's lines are JSON each."""
+    """Print a status; as JSON in one line, so that each line of a watcher's output is JSON."""
     if as_json:
         print(json.dumps(as_dict(status)), flush=True)
         return
@@ -129,59 +145,36 @@ def _print(console: Console, status: SuiteStatus, *, as_json: bool) -> None:
 
 
 def _lines(status: SuiteStatus) -> Iterator[str]:
-    """The counts, what is under way, what was interrupted or failed, and the whole in one line; with Rich's markup."""
+    """Yield the counts, the runs that are running, interrupted or failed, and the total, with Rich's markup."""
     counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
     yield f"{escape(status.store)}: {status.num_runs} runs: {counts}"
     yield from map(_running_line, status.running)
-    for one in status.interrupted:
-        step = one.said.progress.step if one.said and one.said.progress else 0
+    for run in status.interrupted:
+        step = run.latest.progress.step if run.latest and run.latest.progress else 0
         yield (
-            f"[yellow]interrupted[/] {one.run.key}  {escape(describe(one.run))}: at step {step:,}; "
-            f"`bench run` will resume it{_resumes(one)}"
+            f"[yellow]interrupted[/] {run.run.key}  {escape(describe(run.run))}: at step {step:,}; "
+            f"`bench run` will resume it{_resumes(run)}"
         )
-    for run, record in status.not_ok:
-        yield failure_line(run, record)
+    for failed, record in status.not_ok:
+        yield failure_line(failed, record)
     if status.tuning is not None:
         yield from tuning_lines(status.tuning)
         yield from map(_running_line, status.tuning.running)
-    done = status.counts.get("ok", 0)
+    number = ".3g" if status.match == "flops" else ",.0f"
     share = status.amount_done / status.amount if status.amount else 1.0
-    left = f", about {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+    left = f", about {duration(round(status.seconds_left))} left" if status.seconds_left is not None else ""
     yield (
-        f"done: {done:,} of {status.num_runs:,} runs, {_amount(status.amount_done, status.match)} of "
-        f"{_amount(status.amount, status.match)} {UNITS[status.match]} ({share:.0%}){left}"
+        f"done: {status.counts.get('ok', 0):,} of {status.num_runs:,} runs, {status.amount_done:{number}} of "
+        f"{status.amount:{number}} {UNITS[status.match]} ({share:.0%}){left}"
     )
 
 
-def _amount(amount: float, match: Match) -> str:
-    return f"{amount:.3g}" if match == "flops" else f"{amount:,.0f}"
+def _running_line(run: ActiveRun) -> str:
+    process = f" (process {run.latest.pid} on {escape(run.latest.host)})" if run.latest else ""
+    name, progress = escape(describe(run.run)), progress_text(run.latest)
+    return f"[green]running[/] {run.run.key}{process}  {name}: {progress}{_resumes(run)}"
 
 
-def _running_line(one: UnderWay) -> str:
-    return f"[green]running[/] {_who(one)}  {escape(describe(one.run))}: {how_far(one.said)}{_resumes(one)}"
-
-
-def _who(one: UnderWay) -> str:
-    return f"{one.run.key} (process {one.said.pid} on {escape(one.said.host)})" if one.said else one.run.key
-
-
-def _resumes(one: UnderWay) -> str:
-    number = one.said.num_resumes if one.said else 0
-    return f", resumed {number} time{'s' if number > 1 else ''}" if number else ""
-
-
-def _tuning_as_dict(status: TuningStatus | None) -> dict[str, Any] | None:
-    if status is None:
-        return None
-    return {
-        "counts": status.counts,
-        "studies": status.studies,
-        "is_chosen": status.is_chosen,
-        "running": [_run_as_dict(one) for one in status.running],
-    }
-
-
-def _run_as_dict(one: UnderWay) -> dict[str, Any]:
-    """Its key and description, and all that its process last said."""
-    said = asdict(one.said) | {"seconds_left": one.said.seconds_left} if one.said else {}
-    return {"key": one.run.key, "run": describe(one.run)} | said
+def _resumes(run: ActiveRun) -> str:
+    number = run.latest.num_resumes if run.latest else 0
+    return f", resumed {plural(number, 'time')}" if number else ""

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from bench.analysis.format import ABSENT
 from bench.cli.app import app
 from bench.cli.estimate import SuiteEstimate, show_estimate
 from bench.machine.environment import num_cores
@@ -78,9 +79,10 @@ def test_in_words_each_model_has_its_row_and_what_cannot_be_estimated_its_reason
     show_estimate(console, SuiteEstimate("tiny", "cuda", 2, tuple(estimated), 5.0, 75.0))
     text = " ".join(console.file.getvalue().split())
     assert (
-        "scratch digits@20 vit_pico/8 2 25 s 50 s 1e+09 300 MB 1 MB bit_resnet_pico 2 45 s 2 min 1e+09 - 1 MB" in text
+        "scratch digits@20 vit_pico/8 2 25 s 50 s 1e+09 286 MiB 977 KiB "
+        f"bit_resnet_pico 2 45 s 90 s 1e+09 {ABSENT} 977 KiB" in text
     )
-    assert "r_pico+vit_pico/8 2 - - - - - total 6 2 min 4e+09 600 MB 4 MB" in text
+    assert f"r_pico+vit_pico/8 2 {' '.join([ABSENT] * 5)} total 6 2.3 min 4e+09 572 MiB 3.81 MiB" in text
     assert "about 80 s with 2 workers on cuda, of which 5 s" in text
-    assert "up to 4 MB of checkpoints" in text
+    assert "up to 3.81 MiB of checkpoints" in text
     assert "not estimated: 2 runs of r_pico+vit_pico/8: [too] large" in text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "torchvision", "timm", "pandas", "pyarrow", "scipy", "sklearn", "numba", "matplotlib", "PIL"}
+HEAVY = {"torch", "torchvision", "timm", "pandas", "pyarrow", "scipy", "sklearn", "numba", "matplotlib"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["plan", "--help"], ["plan", "cpu"]], ids=" ".join)

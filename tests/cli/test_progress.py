@@ -130,7 +130,7 @@ def test_runs_of_another_process_are_dimmed(store, begin):
     begin(ours, 0.5)
     begin(others, 0.25)
     screen.console = screen.progress.console = Console(file=io.StringIO(), width=160, force_terminal=True)
-    screen.progress.live.console = screen.console
+    screen.progress.bars.live.console = screen.console
     with screen.progress:
         frame = screen.show(Started(ours))
     line_of = {run.key: next(line for line in frame.splitlines() if describe(run) in line) for run in (ours, others)}

@@ -157,13 +157,13 @@ def test_trials_are_counted_before_anything_else_is_run_and_beside_it(tunable):
         "is_chosen": True,
         "running": [],
     }
-    assert "tuning: 4 trials: 3 done, 1 failed; every study has its choice" in said(store)
+    assert "tuning: 4 trials: 3 done, 1 failed; every study has chosen" in said(store)
 
 
 def test_a_tuning_that_is_not_begun_says_so_and_one_that_nobody_asked_for_says_nothing(store, tunable):
     suite, untuned = tunable
     open_store(untuned.root.parent, suite)
-    assert "tuning: no trial is begun; `bench tune` makes them" in said(untuned)
+    assert "tuning: no trial has begun; `bench tune` runs them" in said(untuned)
     assert suite_status(untuned).tuning.counts == {"done": 0, "failed": 0, "left": 0}
     assert "tuning: " not in said(store)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.cli.eta import TimeLeft
+from bench.cli.progress import TimeLeft
 
 
 def test_before_anything_is_done_it_is_the_estimate_shared_by_the_workers():

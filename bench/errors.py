@@ -10,7 +10,7 @@ class BadImage(InputError):
 
 
 def did_you_mean(given: str, known: list[str]) -> str:
-    """A hint such as `, did you mean "digits"?`, or nothing when no known name is close."""
+    """Return a hint such as `, did you mean "digits"?`, or nothing if no known name is close."""
     from difflib import get_close_matches
 
     close = get_close_matches(given, known, n=1)

@@ -1,42 +1,39 @@
-"""Models of other libraries in a suite: checked, and their external weights identified, before anything runs.
+"""A suite's models of other libraries: check them, and identify their external weights, before anything runs.
 
-Torch and the libraries are imported only where a suite names such a model.
+Torch and the libraries are imported only if a suite names such a model.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from bench.config.validation import Strict
 from bench.errors import InputError
 from models.external.weights_source import Channels
 from models.spec.model_spec import ModelSpec, SpecError, parse_spec
 
 SOURCES = ("pretrained", "scaling", "weights")
-"""The options that say which weights, and how these want their inputs; a run's key holds their hash and the scaling."""
+"""The options that name the weights and their inputs' scaling; a run's key holds the weights' hash and the scaling."""
 
 
-class ExternalModel(BaseModel):
-    """A suite's model that starts from external weights."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ExternalModel(Strict):
+    """A suite's model that starts from weights made outside the suite."""
 
     model: str
-    """Its spec, which says where the weights are."""
+    """The model's spec, which says where the weights are."""
     sha256: str
     source: str
     mean: Channels
     std: Channels
-    """What is taken out of its inputs: as `scaling=` says, else as the library does for that name and tag."""
+    """The mean and deviation that scale its inputs: those of `scaling=`, else the library's for these weights."""
 
     @property
     def identity(self) -> dict[str, object]:
-        """All of it that a run's result depends on: no path."""
+        """Everything that a run's result depends on, without a path."""
         return {"weights": self.sha256, "scaling": {"mean": self.mean, "std": self.std}}
 
     @property
     def corpus(self) -> str:
-        """What stands for its pretraining in tables."""
+        """The name that stands for the weights' pretraining in tables."""
         return f"external:{self.sha256[:12]}"
 
     @property
@@ -46,7 +43,7 @@ class ExternalModel(BaseModel):
 
 
 def check_external(models: Iterable[str], image_size: int) -> None:
-    """Refuse models of other libraries that these lack, or that can't take the image size.
+    """Refuse models that their library lacks, or that can't take the image size.
 
     Raises:
         InputError: one of them can't be built.
@@ -57,20 +54,22 @@ def check_external(models: Iterable[str], image_size: int) -> None:
 
 
 def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalModel, ...]:
-    """Those of the models that start from external weights, each loaded once to see that these fit.
+    """Return the models that start from external weights, after loading each once.
 
     Raises:
-        InputError: weights that can't be had or don't fit, or that stand twice.
+        InputError: weights can't be had, don't fit, or stand twice.
     """
-    found: dict[tuple[str, str], ExternalModel] = {}
+    identified: dict[tuple[str, str], ExternalModel] = {}
     for spec in map(parse_spec, models):
         if spec.has_external_weights:
-            one = _identified(spec)
+            model = _identified(spec)
             _build(spec, image_size, "cpu")
-            other = found.setdefault((one.bare_model, one.sha256), one)
-            if other is not one:
-                raise InputError(f"models: {other.model} and {one.model} start from the same weights; keep one of them")
-    return tuple(found.values())
+            first = identified.setdefault((model.bare_model, model.sha256), model)
+            if first is not model:
+                raise InputError(
+                    f"models: {first.model} and {model.model} start from the same weights; keep one of them"
+                )
+    return tuple(identified.values())
 
 
 def _identified(spec: ModelSpec) -> ExternalModel:

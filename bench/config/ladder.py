@@ -1,4 +1,4 @@
-"""The ladder of a suite file: a corpus and its subsets, in numbers of images or by name. Imports no torch."""
+"""The ladder of a suite file: a corpus and its nested subsets. Imports no torch."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ def _kind_of_subset(value: Any) -> str:
 Subset = Annotated[
     Annotated[_Positive, Tag("images")] | Annotated[RungName, Tag("name")], Discriminator(_kind_of_subset)
 ]
-"""A number of images, or `small`, `medium` or `big`."""
+"""A subset's number of images, or its name: `small`, `medium` or `big`."""
 
 
 class Ladder(Strict):
@@ -29,9 +29,9 @@ class Ladder(Strict):
     corpus: CorpusRef
     subsets: tuple[Subset, ...]
     balance: Literal["natural", "strict"] = "natural"
-    """Whether classes may be used up before others (`natural`), or such a subset is refused."""
+    """`natural` lets a class run out of images before others; `strict` refuses such a subset."""
     largest: _Positive | None = None
-    """Images of the rung `big`; of real images all that its classes have, unless it is given."""
+    """Images of the rung `big`; by default, all that the corpus' classes have."""
 
     @field_validator("corpus", mode="before")
     @classmethod
@@ -41,8 +41,8 @@ class Ladder(Strict):
     @field_validator("subsets")
     @classmethod
     def _grid(cls, value: tuple[int | RungName, ...]) -> tuple[int | RungName, ...]:
-        """Numbers by size, then names by theirs."""
-        return distinct(tuple(sorted(value, key=_place_of_subset)))
+        """Sort numbers by size, then names by theirs."""
+        return distinct(tuple(sorted(value, key=_order_of_subset)))
 
     @model_validator(mode="after")
     def _named_rungs_have_a_size(self) -> "Ladder":
@@ -59,42 +59,42 @@ class Ladder(Strict):
 
     @property
     def names(self) -> tuple[RungName, ...]:
-        """The rungs that are named."""
+        """The subsets that are given by name."""
         return tuple(subset for subset in self.subsets if not isinstance(subset, int))
 
 
 class ResolvedLadder(Ladder):
-    """A ladder with what identifies its corpus, wherever it lies, and the sizes of its named rungs."""
+    """A ladder with what identifies its corpus, wherever the files lie, and the sizes of its named rungs."""
 
     identity: dict[str, Any]
     named: dict[RungName, Rung]
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """Every subset, by size."""
+        """Every subset, smallest first."""
         return tuple(sorted(map(self.rung, self.subsets), key=lambda rung: rung.images))
 
     def rung(self, subset: int | RungName) -> Rung:
-        """A subset's images and classes: of a number of images, the corpus' own classes."""
+        """Return a subset's images and classes; a number of images has the corpus' classes."""
         if isinstance(subset, int):
             return Rung(images=subset, classes=self.corpus.classes)
         return self.named[subset]
 
     def corpus_of(self, rung: Rung) -> CorpusRef:
-        """The corpus with a rung's classes."""
+        """Return the corpus with a rung's classes."""
         return self.corpus.model_copy(update={"classes": rung.classes})
 
     def identity_of(self, rung: Rung) -> dict[str, Any]:
-        """What a run's key holds of the corpus: classes only where the suite gives their number, or names a rung."""
+        """Return what a run's key holds of the corpus: `classes` only if the suite limits them or names the rung."""
         return self.identity | ({} if rung.classes is None else {"classes": rung.classes})
 
 
 def resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
-    """A ladder with the identity of its corpus and the sizes of its rungs.
+    """Return a ladder with the identity of its corpus and the sizes of its rungs.
 
     Raises:
-        InputError: the corpus' files are missing, a subset is larger than it, has fewer images than classes, is the
-            same as another, or is uneven where that is refused.
+        InputError: the corpus' files are missing; or a subset is larger than the corpus, has fewer images than
+            classes, is the same as another, or is uneven although `balance` is `strict`.
     """
     rungs = resolve_rungs(ladder.corpus, ladder.largest, data_dir) if ladder.names else {}
     named = {name: rungs[name] for name in ladder.names}
@@ -109,17 +109,17 @@ def resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
 
 
 def _check_rung(ladder: ResolvedLadder, rung: Rung, data_dir: Path) -> None:
-    """Refuse a subset that its corpus is too small for, that has fewer images than classes, or too uneven ones."""
+    """Refuse a subset that is too large for its corpus, too small for its classes, or too uneven."""
     corpus = ladder.corpus_of(rung)
     check_corpus(corpus, rung.images, data_dir)
     if rung.classes is not None and rung.images < rung.classes:
         raise InputError(
             f"subsets: given {rung.images:,} images of corpus {corpus.name!r}, "
-            f"which has {rung.classes:,} classes; a subset holds at least one image a class"
+            f"which has {rung.classes:,} classes; a subset holds at least one image per class"
         )
     if ladder.balance == "strict":
         check_balance(corpus, rung.images, data_dir)
 
 
-def _place_of_subset(subset: int | RungName) -> tuple[int, int]:
+def _order_of_subset(subset: int | RungName) -> tuple[int, int]:
     return (0, subset) if isinstance(subset, int) else (1, RUNG_NAMES.index(subset))

@@ -1,9 +1,8 @@
-"""A suite with nothing left to defaults, files or the machine: what a store keeps, and what becomes a plan.
+"""A suite with nothing left to defaults, files or the machine; stores keep it, and plans are made from it.
 
-`resolve` makes one of what a person wrote. Imports no torch.
+`resolve` makes one from the suite that a person wrote. Imports no torch.
 """
 
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from bench import PROTOCOL_VERSION
 from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
-from bench.config.recipe import FamilyException, Recipe, load_recipe
+from bench.config.recipe import Recipe, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
 from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
 from bench.config.validation import Strict
@@ -60,42 +59,36 @@ class ResolvedSuite(SuiteFields):
     device: Literal["cpu", "cuda"]
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
-        """The recipe that a model trains with in a stage."""
-        own = next((one.recipes for one in self.recipe_exceptions if one.model == model), {})
-        return own.get(stage, self.recipes[stage])
+        """Return the recipe that a model trains with in a stage."""
+        exceptions = (exception.recipes for exception in self.recipe_exceptions if exception.model == model)
+        return next(exceptions, {}).get(stage, self.recipes[stage])
 
     def untuned(self) -> "ResolvedSuite":
-        """The suite with its recipes as written."""
-        if self.tuning is None:
-            return self
-        tuning = self.tuning
-        written = {
-            stage: recipe.exceptions[: len(recipe.exceptions) - len(tuning.exceptions(stage))]
-            for stage, recipe in self.recipes.items()
-        }
-        return self._with_exceptions(written, tuning.model_copy(update={"chosen": ()}))
+        """Return the suite with its recipes as written."""
+        return self.tuned(()) if self.tuning is not None else self
 
     def tuned(self, chosen: tuple[ChosenPoint, ...]) -> "ResolvedSuite":
-        """The suite with what was chosen in its recipes: exceptions of families, after those that were written."""
+        """Return the suite with chosen points as its recipes' last exceptions, in place of those chosen before."""
         assert self.tuning is not None, "the suite asks for no tuning"
-        tuning = self.tuning.model_copy(update={"chosen": chosen})
-        written = self.untuned().recipes
-        exceptions = {stage: (*recipe.exceptions, *tuning.exceptions(stage)) for stage, recipe in written.items()}
-        return self._with_exceptions(exceptions, tuning)
-
-    def _with_exceptions(
-        self, exceptions: Mapping[Literal["pretrain", "transfer"], tuple[FamilyException, ...]], tuning: ResolvedTuning
-    ) -> "ResolvedSuite":
-        recipes = {
-            stage: recipe.model_copy(update={"exceptions": exceptions[stage]}) for stage, recipe in self.recipes.items()
-        }
-        return self.model_copy(update={"recipes": recipes, "tuning": tuning})
+        before, after = self.tuning, self.tuning.model_copy(update={"chosen": chosen})
+        recipes = {}
+        for stage, recipe in self.recipes.items():
+            written = recipe.exceptions[: len(recipe.exceptions) - len(before.exceptions(stage))]
+            recipes[stage] = recipe.model_copy(update={"exceptions": (*written, *after.exceptions(stage))})
+        return self.model_copy(update={"recipes": recipes, "tuning": after})
 
 
 def resolve(
     name: str, suite: Suite, *, device: Literal["cpu", "cuda"], data_dir: Path, seed_offset: int = 0
 ) -> ResolvedSuite:
     """Fill in everything that a suite leaves to its recipes, its data and the machine.
+
+    Args:
+        name: the suite's name.
+        suite: the suite as written.
+        device: the device of its runs.
+        data_dir: the folder of the data sets.
+        seed_offset: added to every seed.
 
     Raises:
         InputError: an unknown recipe, a subset larger than its corpus, missing data of a target that is not
@@ -124,7 +117,7 @@ def resolve(
 
 
 def _check_fractal_size(suite: Suite) -> None:
-    """Refuse an image size that fractals, or sixteen of them, can't be drawn at, where a suite has any."""
+    """Refuse an image size at which the suite's corpora or targets can't be drawn."""
     names = {ladder.corpus.name for ladder in suite.corpus} | {
         choice.target.partition("@")[0] for choice in suite.targets
     }
@@ -148,7 +141,7 @@ def _resolve_exception(exception: RecipeException) -> ResolvedException:
 
 
 def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
-    """Refuse a recipe's own image size that a model can't be built for."""
+    """Refuse a recipe's image size if a model can't be built for it."""
     for model in suite.trained_models:
         for stage in suite.recipes:
             recipe = suite.recipe_of(model, stage)
@@ -160,10 +153,10 @@ def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
 
 
 def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
-    """Refuse a tuning with a seed of the suite's own, or values that a recipe doesn't take."""
+    """Refuse a tuning that has one of the suite's seeds, or values that a recipe doesn't take."""
     if tuning.seed in suite.seeds:
         raise InputError(
-            f"tuning.seed {tuning.seed} is one of the suite's seeds, whose results nothing may be chosen by; "
+            f"tuning.seed {tuning.seed} is one of the suite's seeds, and nothing may be chosen by their results; "
             "give it another one"
         )
     families = dict.fromkeys(parse_spec(model).family for model in suite.trained_models)
@@ -171,5 +164,7 @@ def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
         try:
             Settings.model_validate(recipe.for_family(family).model_dump() | {name: value})
         except ValidationError as error:
-            what = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise InputError(f"tuning.space.{name}: {value!r} does not go into recipe {recipe.name}: {what}") from None
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise InputError(
+                f"tuning.space.{name}: {value!r} does not go into recipe {recipe.name}: {reason}"
+            ) from None

@@ -1,19 +1,18 @@
-"""From a resolved suite to its runs and cells. Pure: the same suite gives the same plan, on any machine.
+"""Expand a resolved suite into its runs and cells; the same suite gives the same plan on any machine.
 
-Runs that several cells need are planned once. Imports no torch.
+A run that several cells need is planned once. Imports no torch.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
 from bench.config.suite import BudgetFactors
-from bench.data.corpus import CorpusRef
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
 from bench.plan.run import NOTHING, PROBES, Budget, Probe, Run, Stage, canonical_json
@@ -22,7 +21,7 @@ from models.spec.model_spec import parse_spec
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the comparison: the transfer run that gives its accuracy, and the pretraining behind it."""
+    """One row of the comparison: the run that gives its accuracy, and the pretraining behind it."""
 
     pretrain: Run | None
     transfer: Run
@@ -32,35 +31,35 @@ class Cell:
 
     @property
     def shots(self) -> int | None:
-        """Training images of each class; None where all of the target's are used."""
+        """Training images per class; None if all of the target's are used."""
         return self.transfer.probe.shots if self.transfer.probe else None
 
     @property
     def draw(self) -> int | None:
-        """Which draw of a seed's shots."""
+        """The number of the draw among a seed's draws of shots."""
         return self.transfer.probe.draw if self.transfer.probe else None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every run of a suite once, seeds outermost and each after the run it starts from; and every cell."""
+    """Every run of a suite once, seed by seed and each after the run that it starts from; and every cell."""
 
     runs: tuple[Run, ...]
     cells: tuple[Cell, ...]
 
     def run(self, prefix: str) -> Run | None:
-        """The run whose key starts so, if it is the only one."""
-        found = [run for run in self.runs if run.key.startswith(prefix)]
-        return found[0] if len(found) == 1 else None
+        """Return the run whose key has a prefix; None if no run, or more than one, has it."""
+        matches = [run for run in self.runs if run.key.startswith(prefix)]
+        return matches[0] if len(matches) == 1 else None
 
     def only(self, cells: list[Cell]) -> "Plan":
-        """The part of the plan that some of its cells need."""
+        """Return the part of the plan that some of its cells need."""
         needed = {run.key for cell in cells for run in (cell.pretrain, cell.transfer) if run}
         return Plan(tuple(run for run in self.runs if run.key in needed), tuple(cells))
 
 
 def expand(suite: ResolvedSuite) -> Plan:
-    """All cells of a suite, and the runs that they share."""
+    """Return all cells of a suite, and the runs that they share."""
     cells = tuple(cell for seed in suite.seeds for cell in _cells_of_seed(suite, seed))
     ordered = (run for cell in cells for run in (cell.pretrain, cell.transfer) if run)
     runs = {run.key: run for run in ordered}
@@ -86,7 +85,7 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
 
 
 def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: str) -> Iterator[Cell]:
-    """On the largest subset of the first ladder, or from scratch where there is no ladder."""
+    """Yield an arm's cells: on the largest subset of the first ladder, or from scratch if there is no ladder."""
     if suite.corpora:
         ladder = suite.corpora[0]
         pretrain = pretrain_run(suite, model, ladder, ladder.rungs[-1], seed)
@@ -97,7 +96,7 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> Iterator[Cell]:
-    """For each model an ablation of its own, whose arms differ in how long they are pretrained."""
+    """Yield an ablation for each model, whose arms differ in the budget of their pretraining."""
     ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
@@ -106,14 +105,14 @@ def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> It
 
 
 def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
-    """All but those that start from external weights: these are no part of a ladder."""
-    external = {one.model for one in suite.external_weights}
+    """Return the models that do not start from external weights, which are on no ladder."""
+    external = {model.model for model in suite.external_weights}
     return [model for model in suite.models if model not in external]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What transfers and probes start from: a pretraining, or external weights."""
+    """What transfers and probes start from: a pretraining or external weights."""
 
     model: str
     seed: int
@@ -132,7 +131,7 @@ def _transfers(suite: ResolvedSuite, start: Start, ablation: str = "", arm: str 
 
 
 def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
-    """The runs of one kind of transfer; shots are drawn from all that a target may train on, whatever its size."""
+    """Yield the runs of one kind of transfer; shots are drawn from all training images of a target."""
     if kind == "fine-tune":
         yield from (transfer_run(suite, start, target) for target in suite.targets)
     elif kind == "linear":
@@ -144,7 +143,7 @@ def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
 
 
 def _whole(targets: tuple[ResolvedTarget, ...]) -> list[ResolvedTarget]:
-    """Each target once, without the number of its training images."""
+    """Return each target once, without a number of training images."""
     whole = {str(replace(parse_target(target.target), num_images=None)): target for target in targets}
     return [
         target.model_copy(update={"target": name, "identity": target.identity | {"images": None}})
@@ -155,29 +154,29 @@ def _whole(targets: tuple[ResolvedTarget, ...]) -> list[ResolvedTarget]:
 def pretrain_run(
     suite: ResolvedSuite, model: str, ladder: ResolvedLadder, rung: Rung, seed: int, factor: float = 1
 ) -> Run:
-    """Pretraining on a rung, for so many times the suite's budget."""
-    return _run(
-        suite,
-        "pretrain",
-        Start(model, seed),
-        budget=_budget(suite, "pretrain") * factor,
-        data=OnCorpus(ladder.corpus_of(rung), rung.images, canonical_json(ladder.identity_of(rung))),
-    )
+    """Return a pretraining on a rung, for a multiple of the suite's budget."""
+    budget = _budget(suite, "pretrain") * factor
+    run = _run(suite, "pretrain", Start(model, seed), budget, ladder.identity_of(rung))
+    return replace(run, corpus=ladder.corpus_of(rung), subset_images=rung.images, carved=True)
 
 
 def transfer_run(suite: ResolvedSuite, start: Start, target: ResolvedTarget, factor: float = 1) -> Run:
-    """Fine-tuning to a target, for so many times the suite's budget."""
-    return _run(suite, "transfer", start, budget=_budget(suite, "transfer") * factor, data=target)
-
-
-def _probe(suite: ResolvedSuite, start: Start, target: ResolvedTarget, probe: Probe) -> Run:
-    return replace(_run(suite, "probe", start, budget=NOTHING, data=target), probe=probe, recipe=PROBES[probe.kind])
+    """Return a fine-tuning to a target, for a multiple of the suite's budget."""
+    return _run_on(target, suite, "transfer", start, _budget(suite, "transfer") * factor)
 
 
 def scratch_run(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int, factor: float = 1) -> Run:
-    """As much as both stages together, with the pretraining recipe: else pretraining wins by compute alone."""
+    """Return a training from scratch, for a multiple of the budgets of both stages together.
+
+    It has the pretraining recipe. With less than both budgets, pretraining would win by compute alone.
+    """
     budget = (_budget(suite, "pretrain") + _budget(suite, "transfer")) * factor
-    return _run(suite, "scratch", Start(model, seed), budget=budget, data=target)
+    return _run_on(target, suite, "scratch", Start(model, seed), budget)
+
+
+def _probe(suite: ResolvedSuite, start: Start, target: ResolvedTarget, probe: Probe) -> Run:
+    run = _run_on(target, suite, "probe", start, NOTHING)
+    return replace(run, probe=probe, recipe=PROBES[probe.kind], image_size=suite.image_size)
 
 
 def _budget(suite: ResolvedSuite, stage: Literal["pretrain", "transfer"]) -> Budget:
@@ -185,27 +184,23 @@ def _budget(suite: ResolvedSuite, stage: Literal["pretrain", "transfer"]) -> Bud
     return Budget(suite.match, getattr(amounts, stage))
 
 
-@dataclass(frozen=True)
-class OnCorpus:
-    """The subset that a run pretrains on."""
-
-    corpus: CorpusRef
-    images: int
-    identity: str
+def _run_on(target: ResolvedTarget, suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget) -> Run:
+    """Return a run on a target."""
+    return replace(_run(suite, stage, start, budget, target.identity), target=parse_target(target.target))
 
 
-def _run(suite: ResolvedSuite, stage: Stage, start: Start, *, budget: Budget, data: OnCorpus | ResolvedTarget) -> Run:
-    on_corpus = data if isinstance(data, OnCorpus) else None
+def _run(suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget, identity: dict[str, Any]) -> Run:
+    """Return a run that lacks its corpus or target."""
     recipe = suite.recipe_of(start.model, "pretrain" if stage in ("pretrain", "scratch") else "transfer")
     settings = _settings(recipe, start.model, suite.device)
     return Run(
         stage=stage,
         model=start.model,
-        image_size=(settings.image_size if stage != "probe" else None) or suite.image_size,
-        corpus=on_corpus.corpus if on_corpus else None,
-        subset_images=on_corpus.images if on_corpus else None,
-        target=parse_target(data.target) if isinstance(data, ResolvedTarget) else None,
-        identity=data.identity if isinstance(data, OnCorpus) else canonical_json(data.identity),
+        image_size=settings.image_size or suite.image_size,
+        corpus=None,
+        subset_images=None,
+        target=None,
+        identity=canonical_json(identity),
         recipe=recipe.name,
         settings=settings,
         budget=budget,
@@ -219,7 +214,7 @@ def _run(suite: ResolvedSuite, stage: Stage, start: Start, *, budget: Budget, da
         pretraining=start.pretraining,
         pipeline=suite.pipeline,
         on_bad_image=suite.on_bad_image,
-        carved=suite.carve or on_corpus is not None,
+        carved=suite.carve,
         deterministic=suite.deterministic,
     )
 

@@ -1,7 +1,7 @@
-"""One run: the job that it is, and its key. Imports no torch.
+"""One run and its key. Imports no torch.
 
-A run is identified by the hash of all that its result depends on, and of nothing else: neither paths nor the host,
-the number of workers or the commit.
+The key is a hash of everything that the run's result depends on, and of nothing else: neither paths nor the host, the
+number of workers or the commit.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ ProbeKind = Literal["linear", "k-shot"]
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run trains: for so many images, training FLOPs, or seconds on its device."""
+    """How long a run trains, in images, training FLOPs, or seconds on its device."""
 
     match: Match
     amount: float
 
     def resolved(self) -> dict[str, Any]:
-        """The part of a key that it is."""
+        """Return the budget as a run's key holds it."""
         return {"match": self.match, self.match: int(self.amount) if self.match == "images" else self.amount}
 
     def __str__(self) -> str:
-        """With its unit, for people."""
+        """Return the amount with its unit, for people."""
         match self.match:
             case "images":
                 return f"{self.amount:,} images"
@@ -43,12 +43,12 @@ class Budget:
         return f"{self.amount:,g} s"
 
     def __add__(self, other: "Budget") -> "Budget":
-        """Both, one after the other."""
+        """Return the sum of two budgets."""
         assert self.match == other.match, (self, other)
         return Budget(self.match, self.amount + other.amount)
 
     def __mul__(self, factor: float) -> "Budget":
-        """So many times as much."""
+        """Return a multiple of the budget."""
         amount = self.amount * factor
         return Budget(self.match, round(amount) if self.match == "images" else amount)
 
@@ -62,24 +62,24 @@ class Probe:
 
     kind: ProbeKind
     shots: int | None = None
-    """images of each class that it is fitted to; None for all of the target's"""
+    """Training images per class; None for all of the target's."""
     draw: int | None = None
-    """which of a seed's draws of these"""
+    """The number of the draw among a seed's draws."""
 
     def __str__(self) -> str:
-        """In a few words: `linear probe`, `5-shot probe (draw 2)`."""
+        """Return a few words, such as `linear probe` or `5-shot probe (draw 2)`."""
         return "linear probe" if self.shots is None else f"{self.shots}-shot probe (draw {self.draw})"
 
 
 PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}
-"""How each is fitted; what stands in place of a recipe's name."""
+"""How each kind of probe is fitted; it stands in place of a recipe's name."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One job: pretraining on a subset, a transfer or a probe that starts from one, or training from scratch.
+    """A pretraining, a transfer or a probe, or a training from scratch.
 
-    A transfer or probe may start from external weights, too.
+    A transfer or a probe starts from a pretraining or from external weights.
     """
 
     stage: Stage
@@ -90,12 +90,12 @@ class Run:
     subset_images: int | None
     target: TargetRef | None
     identity: str
-    """What the data is, wherever it lies; canonical JSON."""
+    """What identifies the data, wherever the files lie; canonical JSON."""
     recipe: str
-    """Its name, for people; the key holds the settings."""
+    """The recipe's name, for people; the key holds the settings."""
     settings: Settings
     budget: Budget
-    """Nothing for a probe, which trains no network."""
+    """Zero images for a probe, which trains no network."""
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
@@ -107,20 +107,20 @@ class Run:
     pretraining: "Run | None" = None
     """The run that it starts from."""
     pipeline: WantedPipeline = "auto"
-    """How images reach the device: it changes no result."""
+    """How images reach the device, which changes no result."""
     on_bad_image: OnBadImage = "fail"
-    """What happens to an image that cannot be read."""
+    """Whether the run fails at an image that cannot be read, or skips it."""
     probe: Probe | None = None
     carved: bool = True
-    """Whether the target keeps images for validation out of its training."""
+    """Whether the target keeps validation images out of its training."""
     deterministic: bool = False
-    """Whether CUDA, too, repeats itself bit for bit."""
+    """Whether CUDA repeats itself bit for bit, as a CPU always does."""
     tests: bool = True
-    """Whether it reads the target's test images; a trial of a tuning doesn't."""
+    """Whether the run reads the target's test images, which a trial of a tuning doesn't."""
 
     @cached_property
     def key(self) -> str:
-        """16 hexadecimal digits: the head of the SHA-256 of the resolved run."""
+        """The first 16 hexadecimal digits of the SHA-256 of the resolved run."""
         return hashlib.sha256(canonical_json(self.resolved()).encode()).hexdigest()[:16]
 
     @property
@@ -130,7 +130,7 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """The corpus or target, with the subset's size, for people."""
+        """The target, or the corpus with the subset's size, for people."""
         if self.corpus is None:
             return str(self.target)
         classes = f" in {self.subset_classes:,} classes" if self.subset_classes is not None else ""
@@ -138,18 +138,22 @@ class Run:
 
     @property
     def subset_classes(self) -> int | None:
-        """Of the subset that it pretrains on; None where the corpus has all of its own."""
+        """The number of classes that its subset is limited to; None for all classes of the corpus."""
         return self.corpus.classes if self.corpus else None
 
     @property
     def pretraining_name(self) -> str:
-        """The corpus that it pretrains on, or that stands for external weights; `none` where there is neither."""
+        """The corpus that it pretrains on, or that stands for external weights; else `none`."""
         if self.external is not None:
             return self.external.corpus
         return self.corpus.name if self.corpus else "none"
 
     def resolved(self) -> dict[str, Any]:
-        """All that the run's result depends on, and nothing else; external weights by their hash and scaling."""
+        """Return everything that the run's result depends on, and nothing else.
+
+        Some fields are there only if they are set, so that asking for something new changes no other run's key.
+        `docs/protocol.md` lists them.
+        """
         return (self.external.identity if self.external else {}) | {
             "protocol": self.protocol,
             "stage": self.stage,
@@ -165,14 +169,14 @@ class Run:
         }
 
     def _training(self) -> dict[str, Any]:
-        """How the network is trained, or probed; determinism only where it has to be asked for."""
+        """Return how the network is trained or probed."""
         if self.probe is not None:
             return {"probe": vars(self.probe)}
         asked = {"deterministic": True} if self.deterministic and self.device == "cuda" else {}
         return {"settings": dict(_dumped(self.settings)), "budget": self.budget.resolved(), **asked}
 
     def _data(self) -> dict[str, Any]:
-        """What decides the images: their number where a corpus has more; what is unusual only where it is asked for."""
+        """Return what decides the images."""
         number = {"images": self.subset_images} if self.corpus else {}
         skipping = {"on_bad_image": "skip"} if self.on_bad_image == "skip" else {}
         carved, tests = ({} if self.carved else {"carved": False}), ({} if self.tests else {"tests": False})
@@ -180,11 +184,12 @@ class Run:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with one spelling for one value, to be hashed and compared."""
+    """Return the one JSON spelling of a value, to be hashed and compared."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 @lru_cache(maxsize=1024)
 def _dumped(settings: Settings) -> dict[str, Any]:
-    """Settings as a key holds them; once for all runs that share them, since it takes as long as the rest of a key."""
+    """Return settings as a key holds them."""
+    # Cached, since dumping takes as long as the rest of a key and many runs share their settings.
     return settings.model_dump(mode="json")

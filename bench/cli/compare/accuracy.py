@@ -1,7 +1,7 @@
-"""Two stores compared: the accuracies of each model on each data, seed by seed.
+"""Compare the accuracies of two stores: each model on each data set, seed by seed. Imports no torch.
 
-Runs are paired by all that their results depend on, which is their key. What is not `ok` on both sides is left out of
-the means and listed; nothing is taken for a result that is none. Imports no torch.
+Runs are paired by everything that their results depend on. A run that is not `ok` on both sides is left out of the
+means, and listed.
 """
 
 from collections import Counter
@@ -12,14 +12,13 @@ from statistics import fmean
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.analysis.format import finite_or_none, first_few, points
 from bench.analysis.speed_changes import AccuracyChange, accuracy_change
-from bench.cli.compare.conditions import differences, refuse
-from bench.cli.compare.stores import Attempt, Side, read_side, row_key
+from bench.cli.compare.comparison import SIDES, Comparison, differences, only_lines, refuse
+from bench.cli.compare.stores import Attempt, ComparedStore, read_store, row_key
 from bench.cli.plan import describe
 from bench.errors import InputError
 from bench.plan.run import Run
@@ -28,8 +27,8 @@ Pair = tuple[Attempt, Attempt]
 
 
 @dataclass(frozen=True)
-class Row:
-    """What runs have in common that differ in their seed, or draw, alone."""
+class AccuracyRow:
+    """What runs share that differ in their seed or draw alone."""
 
     model: str
     pretrained_on: str
@@ -37,47 +36,47 @@ class Row:
     data: str
 
     @property
-    def place(self) -> str:
-        """What its model was trained and tested on."""
+    def setting(self) -> str:
+        """How the model was trained and tested."""
         return f"{self.pretrained_on}, {self.transfer} on {self.data}"
 
 
 @dataclass(frozen=True)
-class RowChange:
-    """What became of a row's accuracy."""
+class AccuracyRowChange:
+    """The change of a row's accuracy."""
 
-    row: Row
+    row: AccuracyRow
     change: AccuracyChange
     num_runs: int
-    """That both sides ask for, whatever became of them."""
+    """runs that both sides ask for"""
     num_equal: int
-    """Of these, the runs whose metrics are the same on both sides, bit for bit."""
+    """those whose metrics are the same on both sides, bit for bit"""
 
     @property
     def name(self) -> str:
-        """The row, in a few words."""
-        return f"{self.row.model}, {self.row.place}"
+        """The row, as a text."""
+        return f"{self.row.model}, {self.row.setting}"
 
     @property
     def is_known(self) -> bool:
-        """Whether there is an interval."""
+        """Whether the change has a confidence interval."""
         return self.change.is_known
 
     def is_worse_by(self, limit: float) -> bool:
-        """Whether so much accuracy was lost, with certainty."""
+        """Return whether the loss of accuracy is certainly larger than the limit, a share of 1."""
         return self.change.is_worse_by(limit)
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values; accuracies are shares of 1."""
-        found = self.change.difference
-        numbers = {"difference": found.mean, "low": found.low, "high": found.high}
-        counts = {"seeds": found.n, "runs": self.num_runs, "equal_runs": self.num_equal}
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values; accuracies are shares of 1."""
+        difference = self.change.difference
+        numbers = {"difference": difference.mean, "low": difference.low, "high": difference.high}
+        counts = {"seeds": difference.n, "runs": self.num_runs, "equal_runs": self.num_equal}
         return vars(self.row) | finite_or_none(numbers) | counts | {"reason": self.change.reason}
 
 
 @dataclass(frozen=True)
 class NotOk:
-    """A run of both sides that one of them has no result of."""
+    """A run of both sides without a result on one of them."""
 
     side: str
     key: str
@@ -86,122 +85,73 @@ class NotOk:
     reason: str
 
 
-@dataclass(frozen=True)
-class AccuracyComparison:
-    """Two stores compared."""
-
-    old: str
-    new: str
-    forced: tuple[str, ...]
-    """Conditions that differ, in spite of which it was compared."""
-    warnings: tuple[str, ...]
-    changes: tuple[RowChange, ...]
-    num_runs: int
-    """That both sides ask for, pretraining included."""
-    num_equal: int
-    not_ok: tuple[NotOk, ...]
-    only_old: tuple[str, ...]
-    only_new: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "kind": "accuracy",
-            **{name: getattr(self, name) for name in ("old", "new", "forced", "warnings")},
-            "rows": [change.as_dict() for change in self.changes],
-            "runs": self.num_runs,
-            "equal_runs": self.num_equal,
-            "not_ok": [asdict(one) for one in self.not_ok],
-            "only_old": self.only_old,
-            "only_new": self.only_new,
-        }
-
-    def tables(self) -> Iterator[RenderableType]:
-        """A row for each model, below what it was trained and tested on."""
-        numbers = (Column(heading, justify="right") for heading in ("seeds", "NEW - OLD, points", "equal runs"))
-        table = Table(Column("model", overflow="fold"), *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        places: dict[str, list[RowChange]] = {}
-        for change in self.changes:
-            places.setdefault(change.row.place, []).append(change)
-        for place, changes in places.items():
-            table.add_row(f"[bold]{escape(place)}[/]")
-            for one in changes:
-                figures = (str(one.change.difference.n), _points(one.change), f"{one.num_equal} of {one.num_runs}")
-                table.add_row(f"  {escape(one.row.model)}", *figures)
-            table.add_section()
-        yield table
-
-    def lines(self) -> Iterator[str]:
-        """What is said beside the table."""
-        yield f"runs of both: {self.num_runs}, of which {self.num_equal} have the same metrics, bit for bit"
-        alike: dict[tuple[str, str, str], list[str]] = {}
-        for one in self.not_ok:
-            alike.setdefault((one.side, one.status, one.reason), []).append(one.run)
-        for (side, status, reason), runs in alike.items():
-            yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {escape(first_few(runs))}"
-        for side, only in (("OLD", self.only_old), ("NEW", self.only_new)):
-            if only:
-                yield f"only in {side}: {escape(first_few(only))}"
-
-
-def compare_stores(old: Path, new: Path, *, force: bool) -> AccuracyComparison:
+def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
     """Compare two stores.
 
     Raises:
-        InputError: no stores, no run in common, or of another machine, precision or protocol, unless forced.
+        InputError: a path is no store, the stores have no run in common, or their conditions differ, unless forced.
     """
-    before, after = read_side(old), read_side(new)
-    found = differences(before.conditions, after.conditions)
-    refuse(found, force=force)
-    pairs = [(one, after.attempts[key]) for key, one in before.attempts.items() if key in after.attempts]
+    before, after = read_store(old), read_store(new)
+    differing = differences(before.conditions, after.conditions)
+    refuse(differing, force=force)
+    pairs = [(attempt, after.attempts[key]) for key, attempt in before.attempts.items() if key in after.attempts]
     if not pairs:
         raise InputError(f"{old} and {new} have no run in common, so there is nothing to compare")
-    return AccuracyComparison(
+    changes, not_ok, num_equal = tuple(_changes(pairs)), list(_not_ok(pairs)), sum(map(_is_equal, pairs))
+    only_old, only_new = _only(before, after), _only(after, before)
+    equal = f"runs of both: {len(pairs)}, of which {num_equal} have the same metrics, bit for bit"
+    return Comparison(
         old=str(old),
         new=str(new),
-        forced=found,
+        forced=differing,
         warnings=differences(before.software, after.software),
-        changes=tuple(_changes(pairs)),
-        num_runs=len(pairs),
-        num_equal=sum(map(_is_equal, pairs)),
-        not_ok=tuple(_not_ok(pairs)),
-        only_old=_only(before, after),
-        only_new=_only(after, before),
+        changes=changes,
+        table=_table(changes),
+        lines=(equal, *_not_ok_lines(not_ok), *only_lines(only_old, only_new)),
+        facts={
+            "kind": "accuracy",
+            "rows": [change.as_json() for change in changes],
+            "runs": len(pairs),
+            "equal_runs": num_equal,
+            "not_ok": list(map(asdict, not_ok)),
+            "only_old": only_old,
+            "only_new": only_new,
+        },
     )
 
 
-def _changes(pairs: Iterable[Pair]) -> Iterator[RowChange]:
-    """What became of each row; those that are alike but for their budget are told apart by it."""
+def _changes(pairs: Iterable[Pair]) -> Iterator[AccuracyRowChange]:
+    """Yield the change of each row; rows that differ in their pretraining's budget alone are named with it."""
     rows: dict[str, list[Pair]] = {}
     for pair in pairs:
         if pair[0].run.stage != "pretrain":
             rows.setdefault(row_key(pair[0].run), []).append(pair)
-    named = Counter(_row(ones[0][0].run) for ones in rows.values())
-    for ones in rows.values():
-        run = ones[0][0].run
+    named = Counter(_row(of_row[0][0].run) for of_row in rows.values())
+    for of_row in rows.values():
+        run = of_row[0][0].run
         row = _row(run, with_budget=named[_row(run)] > 1)
-        finished = [pair for pair in ones if pair[0].is_ok and pair[1].is_ok]
+        finished = [pair for pair in of_row if pair[0].is_ok and pair[1].is_ok]
         change = accuracy_change(*(_by_seed(pair[side] for pair in finished) for side in (0, 1)))
-        yield RowChange(row, change, len(ones), sum(map(_is_equal, ones)))
+        yield AccuracyRowChange(row, change, len(of_row), sum(map(_is_equal, of_row)))
 
 
-def _row(run: Run, *, with_budget: bool = False) -> Row:
-    """A row in words."""
+def _row(run: Run, *, with_budget: bool = False) -> AccuracyRow:
     if run.pretraining is not None:
         on = run.pretraining.data_name + (f" ({run.pretraining.budget})" if with_budget else "")
     else:
         on = run.external.corpus if run.external else "from scratch"
-    if run.probe is None:
-        return Row(run.model, on, "fine-tune" if run.pretraining or run.external else "training", run.data_name)
-    shots = run.probe.shots
-    return Row(run.model, on, "linear probe" if shots is None else f"{shots}-shot probe", run.data_name)
+    if run.probe is not None:
+        transfer = "linear probe" if run.probe.shots is None else f"{run.probe.shots}-shot probe"
+    else:
+        transfer = "fine-tune" if run.pretraining or run.external else "training"
+    return AccuracyRow(run.model, on, transfer, run.data_name)
 
 
 def _by_seed(attempts: Iterable[Attempt]) -> dict[int, float]:
-    """The accuracy of each seed, draws averaged: they share their pretraining."""
+    """Return the accuracy of each seed; the draws of a seed share their pretraining, and are averaged."""
     draws: dict[int, list[float]] = {}
-    for one in attempts:
-        draws.setdefault(one.run.seed, []).append(one.record["metrics"]["test_accuracy"])
+    for attempt in attempts:
+        draws.setdefault(attempt.run.seed, []).append(attempt.record["metrics"]["test_accuracy"])
     return {seed: fmean(values) for seed, values in draws.items()}
 
 
@@ -212,20 +162,45 @@ def _is_equal(pair: Pair) -> bool:
 
 def _not_ok(pairs: Iterable[Pair]) -> Iterator[NotOk]:
     for pair in pairs:
-        for side, one in zip(("OLD", "NEW"), pair, strict=True):
-            if not one.is_ok:
-                yield NotOk(side, one.run.key, describe(one.run), one.record["status"], one.record["reason"])
+        for side, attempt in zip(SIDES, pair, strict=True):
+            run, record = attempt.run, attempt.record
+            if not attempt.is_ok:
+                yield NotOk(side, run.key, describe(run), record["status"], record["reason"])
 
 
-def _only(side: Side, other: Side) -> tuple[str, ...]:
-    return tuple(describe(one.run) for key, one in side.attempts.items() if key not in other.attempts)
+def _not_ok_lines(runs: Iterable[NotOk]) -> Iterator[str]:
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for run in runs:
+        alike.setdefault((run.side, run.status, run.reason), []).append(run.run)
+    for (side, status, reason), names in alike.items():
+        yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {escape(first_few(names))}"
+
+
+def _only(store: ComparedStore, other: ComparedStore) -> list[str]:
+    return [describe(attempt.run) for key, attempt in store.attempts.items() if key not in other.attempts]
+
+
+def _table(changes: Iterable[AccuracyRowChange]) -> Table:
+    """Return a table with a row for each model, below how it was trained and tested."""
+    numbers = (Column(heading, justify="right") for heading in ("seeds", "NEW - OLD, points", "equal runs"))
+    table = Table(Column("model", overflow="fold"), *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    settings: dict[str, list[AccuracyRowChange]] = {}
+    for change in changes:
+        settings.setdefault(change.row.setting, []).append(change)
+    for setting, of_setting in settings.items():
+        table.add_row(f"[bold]{escape(setting)}[/]")
+        for row in of_setting:
+            figures = (str(row.change.difference.n), _points(row.change), f"{row.num_equal} of {row.num_runs}")
+            table.add_row(f"  {escape(row.row.model)}", *figures)
+        table.add_section()
+    return table
 
 
 def _points(change: AccuracyChange) -> str:
-    """A difference with its interval, or why there is none."""
-    found = change.difference
-    if found.is_known and found.low == found.high:
+    """Return a difference with its interval as a text, or why there is none."""
+    difference = change.difference
+    if difference.is_known and difference.low == difference.high:
         return "no change"
     if change.is_known:
-        return points(found.mean, found.low, found.high)
-    return f"{points(found.mean)} ({change.reason})" if found.n else change.reason
+        return points(difference.mean, difference.low, difference.high)
+    return f"{points(difference.mean)} ({change.reason})" if difference.n else change.reason

@@ -1,14 +1,11 @@
-"""A store as one side of a comparison: what became of each run that its suite asks for, and under which conditions.
-
-Imports no torch.
-"""
+"""Read a store for a comparison: the record of each run that its suite asks for, and the conditions. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from bench.cli.compare.conditions import Conditions
+from bench.cli.compare.comparison import Conditions
 from bench.config.resolved import ResolvedSuite
 from bench.plan.expand import expand
 from bench.plan.run import Run
@@ -16,75 +13,73 @@ from bench.store.store import Record, Store
 from bench.tables.build import NOT_RUN
 
 SUITE = ("protocol", "precision", "threads")
-"""What the suites of both sides have to agree in."""
 MACHINE = ("processor", "device")
+"""Conditions of the suites and of the machines that have to be the same on both sides."""
 SOFTWARE = ("python", "torch", "torchvision", "timm", "numpy")
+"""Conditions that may differ, with a warning."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run that a suite asks for, and what became of it."""
+    """A run that a suite asks for, and its record."""
 
     run: Run
     record: Record
 
     @property
     def is_ok(self) -> bool:
-        """Whether it has a result."""
+        """Whether the run has a result."""
         return bool(self.record["status"] == "ok")
 
 
 @dataclass(frozen=True)
-class Side:
-    """One store."""
+class ComparedStore:
+    """One of two stores that are compared."""
 
     suite: ResolvedSuite
     attempts: Mapping[str, Attempt]
-    """By `pairing_key`."""
+    """by `pairing_key`"""
 
     @property
     def conditions(self) -> Conditions:
-        """What has to be the same on both sides."""
+        """The conditions that have to be the same on both sides."""
         asked = {name: frozenset({str(getattr(self.suite, name))}) for name in SUITE}
         return asked | {name: self._environment(name) for name in MACHINE}
 
     @property
     def software(self) -> Conditions:
-        """What is said where it is not the same."""
+        """The sources and the versions of libraries."""
         sources = frozenset(record["sources_hash"] for record in self._results if "sources_hash" in record)
         return {"sources": sources} | {name: self._environment(name) for name in SOFTWARE}
 
     @cached_property
     def _results(self) -> list[Record]:
-        return [one.record for one in self.attempts.values() if one.is_ok]
+        return [attempt.record for attempt in self.attempts.values() if attempt.is_ok]
 
     def _environment(self, name: str) -> frozenset[str]:
         environments = (record.get("environment", {}) for record in self._results)
-        return frozenset(str(found[name]) for found in environments if name in found)
+        return frozenset(str(environment[name]) for environment in environments if name in environment)
 
 
-def read_side(path: Path) -> Side:
+def read_store(path: Path) -> ComparedStore:
     """Read a store's records for the runs of its suite.
 
     Raises:
-        InputError: no store, or one of another version.
+        InputError: there is no store, or one of another version.
     """
     store = Store(path)
     suite = store.suite()
     runs = expand(suite).runs
-    return Side(suite, {pairing_key(run): Attempt(run, store.look(run.key) or NOT_RUN) for run in runs})
+    return ComparedStore(suite, {pairing_key(run): Attempt(run, store.look(run.key) or NOT_RUN) for run in runs})
 
 
 def pairing_key(run: Run) -> str:
-    """What equal runs of two sides share: their key, as it would be under any protocol and on any machine.
-
-    Another one is refused unless it is forced, and then still finds its pairs.
-    """
+    """Return what equal runs of two stores share: their key, as it would be under one protocol on one machine."""
     return _anywhere(run).key
 
 
 def row_key(run: Run) -> str:
-    """What runs share that differ in seed and draw alone, here and in what they start from."""
+    """Return what runs share that differ in seed and draw alone, here and in what they start from."""
     return _of_any_seed(run).key
 
 

@@ -109,7 +109,7 @@ def test_a_loss_without_an_interval_is_said_and_does_not_trip(copy):
     change(copy, lose((10, 10, 10)))
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 0
-    assert "undecided, for want of an interval: bit_resnet_pico, from scratch, training on digits@100" in result.stdout
+    assert "undecided, without an interval: bit_resnet_pico, from scratch, training on digits@100" in result.stdout
     row = the_row(as_json(copy))
     assert (row["low"], row["high"], row["reason"]) == (None, None, "every seed differs by the same")
 

@@ -68,7 +68,7 @@ def test_what_has_no_interval_is_said_and_does_not_trip(tmp_path):
     new = keep(tmp_path / "new", *group({model: rate / 2 for model, rate in MODELS.items()}, rounds=3))
     result = compare(old, new, "--fail-over", "5%")
     assert result.exit_code == 0
-    assert result.stdout.count("undecided, for want of an interval") == 2
+    assert result.stdout.count("undecided, without an interval") == 2
     assert {row["low"] for row in as_json(old, new)["rows"]} == {None}
 
 

@@ -1,0 +1,81 @@
+"""What a comparison of two stores and one of two speed files share. Imports no torch.
+
+OLD and NEW are compared only if they were measured under the same conditions, unless the user forces it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench.analysis.format import first_few
+from bench.errors import InputError
+
+Conditions = Mapping[str, frozenset[str]]
+"""All values of each condition under which one side was measured."""
+SIDES = ("OLD", "NEW")
+
+
+class RowChange(Protocol):
+    """The change of one row from OLD to NEW."""
+
+    @property
+    def name(self) -> str:
+        """The row, as a text."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the change has a confidence interval."""
+
+    def is_worse_by(self, limit: float) -> bool:
+        """Return whether the whole interval is worse than the limit."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """OLD and NEW compared."""
+
+    old: str
+    new: str
+    forced: tuple[str, ...]
+    """conditions that differ, although only equal ones are comparable"""
+    warnings: tuple[str, ...]
+    """other differences that may explain a change"""
+    changes: tuple[RowChange, ...]
+    """of the rows that both sides have"""
+    table: Table
+    lines: tuple[str, ...]
+    """what is printed below the table, with Rich's markup"""
+    facts: Mapping[str, Any]
+    """what JSON holds besides the fields above"""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {name: getattr(self, name) for name in ("old", "new", "forced", "warnings")} | dict(self.facts)
+
+
+def differences(old: Conditions, new: Conditions) -> tuple[str, ...]:
+    """Return a text for each condition that does not have one and the same value on both sides."""
+    return tuple(
+        f"{name}: OLD {' and '.join(sorted(old[name]))}, NEW {' and '.join(sorted(new[name]))}"
+        for name in old
+        if old[name] and new[name] and (old[name] != new[name] or len(old[name]) > 1)
+    )
+
+
+def refuse(differing: Iterable[str], *, force: bool) -> None:
+    """Refuse to compare under different conditions, unless the user forces it.
+
+    Raises:
+        InputError: names the conditions of both sides.
+    """
+    if (listed := "; ".join(differing)) and not force:
+        raise InputError(f"OLD and NEW are not comparable: {listed}. --force compares them anyway, and says so")
+
+
+def only_lines(only_old: list[str], only_new: list[str]) -> list[str]:
+    """Return a line for each side that has rows or runs which the other side lacks."""
+    names = zip(SIDES, (only_old, only_new), strict=True)
+    return [f"only in {side}: {escape(first_few(only))}" for side, only in names if only]

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.data import catalogue
-from bench.data.dataset import DataSet, ImageSet, Subset
+from bench.data.dataset import DataSet, ImageSet, Splits
 from bench.data.fractals import source as fractals
 from bench.data.fractals.source import Difficulty, Domain, FractalSource
 from bench.data.named_sizes import Rung, RungName, named_rungs, num_classes_of
@@ -157,7 +157,7 @@ def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex
     return SubsetIndex(ref.source[0], ids, data.labels[ids], data.class_names)
 
 
-def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Subset:
+def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Splits:
     """Return the first `num_images` of a corpus at a size; none is decoded or drawn yet.
 
     Threads draw fractals faster and change nothing.
@@ -168,16 +168,14 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
     source = catalogue.OpenData(*ref.source, data_dir)
     data, train = _chosen(ref, num_images, data_dir)
 
-    def some(ids: Indices) -> ImageSet:
-        return ImageSet(source, data.labels[ids], ids, image_size)
-
-    return Subset(
-        train=some(train),
-        validation=some(data.validation),
+    return Splits(
+        train=ImageSet(source, data.labels[train], train, image_size),
+        validation=ImageSet(source, data.labels[data.validation], data.validation, image_size),
+        test=None,
         class_names=data.class_names,
         flip=data.flip,
-        subset_hash=sha256_of(ref.source[0], train),
         augmentable=data.augmentable,
+        subset_hash=sha256_of(ref.source[0], train),
     )
 
 
@@ -208,7 +206,7 @@ def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
     return data, classes[: ref.classes]
 
 
-def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Subset:
+def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Splits:
     """Image j is of class j mod classes, its instance j div classes."""
     assert ref.classes is not None
     num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
@@ -218,11 +216,13 @@ def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_thread
         return ImageSet(FractalSource(difficulty, domain, num_threads), classes, ids, image_size)
 
     train = some(Domain.PRETRAIN, num_images)
-    return Subset(
+    return Splits(
         train=train,
         validation=some(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
+        test=None,
         class_names=_system_names(num_classes),
         flip=False,
+        augmentable=True,
         subset_hash=sha256_of(FRACTALS, train.ids),
     )
 

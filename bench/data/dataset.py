@@ -14,7 +14,7 @@ STD = 0.5
 
 
 Pipeline = Literal["resident", "streaming", "generated"]
-"""How images reach the device (`bench.data.loading.pipelines`)."""
+"""How images reach the device (`bench.data.loading.image_loader`)."""
 WantedPipeline = Literal["auto", Pipeline]
 OnBadImage = Literal["fail", "skip"]
 """What happens to an image that cannot be read (`bench.data.loading.bad_images`)."""
@@ -90,34 +90,23 @@ def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
 
 
 @dataclass(frozen=True, eq=False)
-class Subset:
-    """The first images of a corpus to pretrain on, and images of the same classes to validate on."""
-
-    train: ImageSet
-    validation: ImageSet
-    class_names: tuple[str, ...]
-    flip: bool
-    """whether a mirrored image is still of its class"""
-    subset_hash: str
-    """SHA-256 of the ids of `train` in order"""
-    augmentable: bool = True
-    """whether any augmentation leaves an image in its class"""
-
-
-@dataclass(frozen=True, eq=False)
 class Splits:
-    """A target: `train` already cut to the images asked for, the other two always whole."""
+    """The images of a corpus' subset, or of a target, that a model is trained, validated and tested on."""
 
     train: ImageSet
+    """cut to the images that were asked for; the others are always whole"""
     validation: ImageSet
-    test: ImageSet
+    test: ImageSet | None
+    """None for a corpus"""
     class_names: tuple[str, ...]
     flip: bool
     """whether a mirrored image is still of its class"""
-    split_hash: str
-    """SHA-256 of the ids of the three parts, as used by this run"""
-    augmentable: bool = True
+    augmentable: bool
     """whether any augmentation leaves an image in its class"""
+    subset_hash: str | None = None
+    """of a corpus: SHA-256 of the ids of `train` in order"""
+    split_hash: str | None = None
+    """of a target: SHA-256 of the ids of all splits"""
 
 
 Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]

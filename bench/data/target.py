@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.data.catalogue import (
     CATALOGUE,
@@ -21,8 +20,8 @@ from bench.data.catalogue import (
     parse_source,
     source_exists,
 )
-from bench.data.dataset import DataSet, Splits
-from bench.data.orders import balanced_order
+from bench.data.dataset import Splits
+from bench.data.orders import Indices, balanced_order
 from bench.data.random import sha256_of, stream_seed
 from bench.errors import InputError
 
@@ -82,49 +81,72 @@ def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> d
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, carved: bool = True) -> Splits:
-    """Return the target's images at a size, its training part cut to the draw of `seed`; none is decoded yet.
+    """Return a target's images at a size, its training split cut to the draw of `seed`; none is decoded yet.
 
-    Where nothing is `carved`, validation is empty, and its images are among those to train on.
+    Unless images for validation are `carved`, validation is empty, and its images are among those to train on.
+
+    Raises:
+        InputError: the target's files are missing, or it has fewer training images than asked for.
     """
-    check_present(ref.name, ref.path, data_dir)
-    source = OpenData(ref.name, ref.path, data_dir)
-    data = source.data if carved else _uncarved(source.data)
-    _check_enough(ref, len(data.pool))
-    draw = stream_seed(seed, "draw")
-    order = data.pool[balanced_order(data.labels[data.pool], ref.name, draw)]
-    return splits_of(source, order[: _drawn(ref)], image_size, data.validation)
-
-
-def splits_of(
-    source: OpenData, train: NDArray[np.int64], image_size: int, validation: NDArray[np.int64] | None = None
-) -> Splits:
-    """Return a target's images at a size, with those of its pool to train on; none is decoded yet."""
+    source = _opened(ref, data_dir)
     data = source.data
-    validation = data.validation if validation is None else validation
+    pool = data.pool if carved else np.union1d(data.pool, data.validation)
+    _check_enough(ref, len(pool))
+    order = pool[balanced_order(data.labels[pool], ref.name, stream_seed(seed, "draw"))]
+    return _splits(source, order[: _drawn(ref)], data.validation if carved else data.validation[:0], image_size)
+
+
+def load_shots(ref: TargetRef, *, seed: int, shots: int, draw: int, image_size: int, data_dir: Path) -> Splits:
+    """Return a target with exactly `shots` training images of every class, for a probe on frozen features.
+
+    Seed and number of the draw decide which images those are, of all that validation and test leave. More shots of a
+    draw include the fewer. The number of images in the target's name has no effect.
+
+    Raises:
+        InputError: the target's files are missing, or a class has fewer images to draw from.
+    """
+    source = _opened(ref, data_dir)
+    data, pool = source.data, source.data.pool
+    counts = np.bincount(data.labels[pool], minlength=len(data.class_names))
+    if (fewest := counts.min()) < shots:
+        raise InputError(
+            f'target: "{replace(ref, num_images=None)}" has {fewest:,} images of class '
+            f'"{data.class_names[counts.argmin()]}" to draw from after validation and test are set aside, but '
+            f"{shots:,} shots are asked for; {fewest:,} is the most"
+        )
+    order = pool[balanced_order(data.labels[pool], ref.name, stream_seed(seed, f"shots {draw}"))]
+    return _splits(source, order[: shots * len(data.class_names)], data.validation, image_size)
+
+
+def _opened(ref: TargetRef, data_dir: Path) -> OpenData:
+    """Open a target whose files are there."""
+    check_present(ref.name, ref.path, data_dir)
+    return OpenData(ref.name, ref.path, data_dir)
+
+
+def _splits(source: OpenData, train: Indices, validation: Indices, image_size: int) -> Splits:
+    """Return a target's images at a size; none is decoded yet."""
+    data = source.data
     return Splits(
         train=source.some(train, image_size),
         validation=source.some(validation, image_size),
         test=source.some(data.test, image_size),
         class_names=data.class_names,
         flip=data.flip,
-        split_hash=sha256_of(source.name, train, validation, data.test),
         augmentable=data.augmentable,
+        split_hash=sha256_of(source.name, train, validation, data.test),
     )
 
 
 def _drawn(ref: TargetRef) -> int | None:
-    """The number of training images that is drawn; None where all are taken."""
+    """Return the number of training images that are drawn, None if all are taken."""
     return ref.num_images or (CATALOGUE[ref.name].default_images if ref.path is None else None)
 
 
 def _check_enough(ref: TargetRef, available: int) -> None:
+    """Refuse a target that has fewer training images than asked for."""
     if ref.num_images is not None and ref.num_images > available:
         raise InputError(
             f'target: "{ref}" asks for {ref.num_images:,} training images, but {available:,} are available '
             "after validation and test are set aside"
         )
-
-
-def _uncarved(data: DataSet) -> DataSet:
-    """Put the images for validation back to those that may be trained on."""
-    return replace(data, pool=np.union1d(data.pool, data.validation), validation=data.validation[:0])

@@ -41,7 +41,9 @@ def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> I
     """The test images as pretraining would have seen them, where the transfer sees larger ones."""
     if pretraining.image_size == run.image_size or run.target is None:
         return test
-    return load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
+    at_size = load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
+    assert at_size is not None
+    return at_size
 
 
 def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:

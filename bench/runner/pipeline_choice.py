@@ -7,7 +7,7 @@ import torch
 
 from bench.data.dataset import ImageSet, Pipeline, WantedPipeline
 from bench.data.loading.bad_images import BadImages
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.machine.environment import num_cores
 from bench.plan.run import Run
 

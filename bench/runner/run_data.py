@@ -5,26 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.corpus import load_subset
-from bench.data.dataset import ImageSet, Splits, Subset
-from bench.data.shots import load_shots
+from bench.data.dataset import ImageSet, Splits
 from bench.data.subset import class_range
-from bench.data.target import load_target
+from bench.data.target import load_shots, load_target
 from bench.machine.environment import num_cores
 from bench.plan.run import Run
 
 
-@dataclass(frozen=True)
-class RunData:
+@dataclass(frozen=True, eq=False)
+class RunData(Splits):
     """The images of one run, and what its record says of them."""
-
-    train: ImageSet
-    validation: ImageSet
-    test: ImageSet | None
-    class_names: tuple[str, ...]
-    flip: bool
-    augmentable: bool
-    subset_hash: str | None
-    split_hash: str | None
 
     @property
     def parts(self) -> dict[str, ImageSet]:
@@ -56,30 +46,9 @@ class RunData:
 
 
 def load_run_data(run: Run, data_dir: Path) -> RunData:
-    """What a run trains on, validates on and, where it has a target and is no trial, tests on."""
-    if run.corpus is not None:
-        subset = subset_of(run, data_dir)
-        return RunData(
-            subset.train,
-            subset.validation,
-            None,
-            subset.class_names,
-            subset.flip,
-            subset.augmentable,
-            subset.subset_hash,
-            None,
-        )
-    splits = _splits(run, data_dir)
-    return RunData(
-        splits.train,
-        splits.validation,
-        splits.test if run.tests else None,
-        splits.class_names,
-        splits.flip,
-        splits.augmentable,
-        None,
-        splits.split_hash,
-    )
+    """Return what a run trains on, validates on and, if it has a target and is no trial, tests on."""
+    splits = subset_of(run, data_dir) if run.corpus is not None else _splits(run, data_dir)
+    return RunData(**vars(splits) | {"test": splits.test if run.tests else None})
 
 
 def _splits(run: Run, data_dir: Path) -> Splits:
@@ -99,7 +68,7 @@ def _splits(run: Run, data_dir: Path) -> Splits:
     return load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir, carved=run.carved)
 
 
-def subset_of(run: Run, data_dir: Path) -> Subset:
+def subset_of(run: Run, data_dir: Path) -> Splits:
     """The subset that a run pretrains on."""
     assert run.corpus is not None
     assert run.subset_images is not None

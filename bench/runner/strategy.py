@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.plan.run import Run
 from bench.runner.run_data import RunData
 from bench.store.store import Store

@@ -11,7 +11,7 @@ import models
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.loading.batches import training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import PLANNED, Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
 from tests.benchmarks.support.ab_timing import ab_timing

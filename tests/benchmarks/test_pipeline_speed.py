@@ -18,7 +18,7 @@ from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import MEAN, STD
 from bench.data.loading.batches import training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
 from tests.benchmarks.support.ab_timing import ab_timing, in_words

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.data.dataset import Splits
-from bench.data.shots import load_shots
-from bench.data.target import load_target, parse_target
+from bench.data.target import load_shots, load_target, parse_target
 from bench.errors import InputError
 
 NOWHERE = Path("nowhere")

@@ -12,8 +12,7 @@ import timm
 import torch
 
 import models
-from bench.data.shots import load_shots
-from bench.data.target import load_target, parse_target
+from bench.data.target import load_shots, load_target, parse_target
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.plan.run import Run

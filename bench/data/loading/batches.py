@@ -19,8 +19,7 @@ from bench.data.augment.mixing import mix, mixed_labels
 from bench.data.augment.operations import Prepared, apply, prepare
 from bench.data.augment.resized import crop_resized
 from bench.data.dataset import MEAN, STD, ImageSet
-from bench.data.loading.pipelines import ImageLoader
-from bench.data.loading.pipelines.resident import padded_images
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import BatchPlan, Stream, batch_plans
 from bench.data.to_device import to_device
 
@@ -95,7 +94,7 @@ Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
 def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
     """All images are on the device."""
     labels = torch.from_numpy(images.labels).to(loader.device)
-    padded = padded_images(images, padding, loader)
+    padded = loader.padded(images, padding)
     for plan in plans:
         yield plan, padded, labels[plan.windows[0]]
 

@@ -16,7 +16,7 @@ from bench.data.catalogue import MAX_KEPT_BYTES, OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.plan.run import PROBES, Run
 from bench.runner.augmentation import stream_of
 from bench.runner.estimate.estimate import TimedData, TimedRun

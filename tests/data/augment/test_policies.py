@@ -20,7 +20,7 @@ from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop, crop_resized
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.batches import scaled, training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.data.random import hash_words
 

@@ -25,7 +25,7 @@ from bench.data.fractals.arrangement import (
 )
 from bench.data.fractals.source import VERSION, Domain, render
 from bench.data.loading.batches import evaluation_batches, scaled, training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Stream
 from bench.data.target import load_target, num_train_images, parse_target, target_identity
 from bench.errors import InputError

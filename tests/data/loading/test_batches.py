@@ -17,7 +17,7 @@ from bench.data.loading.batches import (
     scaled,
     training_batches,
 )
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream, seen_order
 
 CPU = torch.device("cpu")

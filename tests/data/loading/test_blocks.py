@@ -20,7 +20,7 @@ from bench.data.augment.resized import ResizedCrop
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, Pipeline, in_memory
 from bench.data.loading.batches import Blocks, blocks_for, crop_one_by_one, crop_together, training_batches
-from bench.data.loading.pipelines import ImageLoader
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

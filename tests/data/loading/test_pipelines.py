@@ -18,9 +18,9 @@ from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, OnBadImage, Pipeline
 from bench.data.loading.bad_images import BadImages
 from bench.data.loading.batches import evaluation_batches, training_batches
-from bench.data.loading.pipelines import ImageLoader, generated
-from bench.data.loading.pipelines.streaming import BATCHES_AHEAD
+from bench.data.loading.image_loader import DRAWN_AHEAD, ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
+from bench.data.loading.streaming import BATCHES_AHEAD
 from bench.errors import BadImage
 
 CPU = torch.device("cpu")
@@ -180,7 +180,7 @@ class CountedSource:
         raise AssertionError("what does not fit into memory is not kept")
 
 
-@pytest.mark.parametrize(("pipeline", "num_ahead"), [("generated", generated.AHEAD), ("streaming", BATCHES_AHEAD)])
+@pytest.mark.parametrize(("pipeline", "num_ahead"), [("generated", DRAWN_AHEAD), ("streaming", BATCHES_AHEAD)])
 def test_memory_stays_bounded(tmp_path: Path, pipeline: Pipeline, num_ahead: int) -> None:
     """However long the stream, few batches are read ahead, and none is held once it was taken."""
     log = tmp_path / "log"

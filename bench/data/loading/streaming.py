@@ -8,28 +8,23 @@ import multiprocessing
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from bench.data.dataset import ImageSet, Source
-from bench.data.loading.bad_images import Reasons, read_leniently
+from bench.data.loading.bad_images import read_leniently
+from bench.data.loading.image_loader import Orders, Pictures
 from bench.data.sources import decode as decoding
-
-if TYPE_CHECKING:
-    from bench.data.loading.pipelines import Orders
 
 BATCHES_AHEAD = 2
 """that each worker has begun or done"""
 
-Pictures = tuple[Tensor, Reasons]
 
-
-def pictures(images: ImageSet, orders: "Orders", device: torch.device, num_workers: int) -> Iterator[Pictures]:
+def decoded_pictures(images: ImageSet, orders: Orders, device: torch.device, num_workers: int) -> Iterator[Pictures]:
     """Decode batches in `num_workers` processes; from there they come through pinned memory to a GPU."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # heeded where no fork server runs yet

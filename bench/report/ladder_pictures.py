@@ -99,10 +99,10 @@ def _consistencies(found: Errors) -> Forest | None:
     """Pairs, then each model with itself; nothing if none is known."""
     lines = tuple(
         Line(
-            f"{one.first.model} from seed to seed" if one.is_own else f"{one.first.model} and {one.second.model}",
+            f"{one.first.model} from seed to seed" if one.is_self else f"{one.first.model} and {one.second.model}",
             one.consistency.kappa.interval() if one.consistency else None,
-            colour(one.first.family) if one.is_own else "0.3",
-            one.is_own,
+            colour(one.first.family) if one.is_self else "0.3",
+            one.is_self,
         )
         for one in found.likenesses
     )

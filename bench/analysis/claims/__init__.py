@@ -1,6 +1,6 @@
-"""Claims put to the test on a suite's own tables: declared, judged by intervals, each with the runs behind it.
+"""Judge claims on a suite's own tables, by intervals, each with the runs behind it.
 
-`CLAIMS` are those of the literature; a suite file may add its own. `docs/claims.md` says how they are judged.
+`CLAIMS` are those of the literature; a suite file may add custom ones. `docs/claims.md` says how they are judged.
 """
 
 from bench.analysis.claims.claim import Citation, Claim, Judgement

@@ -1,6 +1,6 @@
-"""Comparisons of families along a ladder of pretraining sizes: at a stated size, where they cross, and how they move.
+"""Compare families along a ladder of pretraining sizes: at a stated size, where they cross, and how they move.
 
-What a claim says of a stated size is judged only where that size was run. A scaled ladder's own rungs stand beside the
+A claim about a stated size is judged only if that size was run. What a scaled ladder's own rungs show stands beside the
 verdict under another name.
 """
 
@@ -15,7 +15,7 @@ from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.model_pairs import FAMILY_NAMES, FamilyModels, family_models, near
 from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
 from bench.analysis.claims.rows import rows_of
-from bench.analysis.format import Unit, listed, plural
+from bench.analysis.format import listed, plural
 from bench.analysis.ladder.crossings import crossing
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError, TooFewRungsError
@@ -25,9 +25,10 @@ from bench.analysis.targets import slices
 SMALL, MEDIUM, NEAR, BIG = 1_300_000, 14_000_000, 100_000_000, 300_000_000
 """Sizes that the literature speaks of, in images: ImageNet, ImageNet-21k, where the crossing lies, JFT."""
 ABOVE_ZERO, BELOW_ZERO = Limits(0.0, math.inf), Limits(-math.inf, 0.0)
-_PAIR = ("vit", "cnn")
-_LEADS = (("hybrid", "vit"), ("hybrid", "cnn"))
-RungPosition = Literal["smallest", "middle", "largest"]
+Pair = tuple[str, str]
+"""Families, of which the second is subtracted from the first."""
+_PAIR: Pair = ("vit", "cnn")
+_LEADS: tuple[Pair, ...] = (("hybrid", "vit"), ("hybrid", "cnn"))
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,32 @@ class AtSize:
     size: int
     limits: Limits
     on_each_target: bool
-    stands_in: RungPosition
+    stands_in: Literal["smallest", "middle", "largest"]
     """The rung of a scaled ladder that is shown beside the verdict."""
 
     def find(self, evidence: Evidence) -> Finding:
-        """The differences at that size.
+        """Return the differences at that size.
 
         Raises:
-            AnalysisError: the size was not run, or a row is missing or not whole.
+            AnalysisError: The size was not run, or a row is missing or incomplete.
         """
         models = family_models(evidence, _PAIR, [self.size])
         (size,) = _stated(models, [self.size])
         groups = slices(models.scope.targets) if self.on_each_target else [models.scope.targets]
-        quantities = [_gap(models, _PAIR, size, targets, self.limits) for targets in groups]
-        return finding(quantities, f"{models}, after {plural(size, 'image')} of {models.corpus}")
+        differences = [_gap(models, _PAIR, size, targets, self.limits) for targets in groups]
+        return finding(differences, f"{models}, after {plural(size, 'image')} of {models.corpus}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """What a rung of a scaled ladder shows in its place, on real targets and in-domain."""
+        """Yield what a rung of a scaled ladder shows in its place, on real targets and in-domain."""
         models = family_models(evidence, _PAIR)
-        if (size := _rung_at(models.sizes, self.stands_in)) is not None:
-            what = f"{self.stands_in} rung of this ladder, {models.corpus}"
-            yield line(what, partial(_gap, models, _PAIR, size, models.scope.targets, ANY))
-            if models.scope.in_domain:
-                yield line(f"{what}, in-domain", partial(_gap, models, _PAIR, size, models.scope.in_domain, ANY))
+        sizes = models.sizes
+        if self.stands_in == "middle" and len(sizes) < 3:
+            return
+        size = {"smallest": sizes[0], "middle": sizes[len(sizes) // 2], "largest": sizes[-1]}[self.stands_in]
+        label = f"{self.stands_in} rung of this ladder, {models.corpus}"
+        for name, targets in ((label, models.scope.targets), (f"{label}, in-domain", models.scope.in_domain)):
+            if targets:
+                yield line(name, partial(_gap, models, _PAIR, size, targets, ANY))
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,10 @@ class CrossesNear:
     """By how much an accuracy that is flat may move between that size and the largest."""
 
     def find(self, evidence: Evidence) -> Finding:
-        """The crossing, and what each model gains from the size to the largest.
+        """Return the crossing, and what each model gains from the size to the largest.
 
         Raises:
-            AnalysisError: a stated size was not run, or a row is missing or not whole.
+            AnalysisError: A stated size was not run, or a row is missing or incomplete.
         """
         models = family_models(evidence, _PAIR, [MEDIUM, self.size, BIG])
         stated = _stated(models, [MEDIUM, self.size, BIG])
@@ -94,7 +98,7 @@ class CrossesNear:
         return Finding(quantities, f"{models}, {_span(models, sizes)}", rows_of(rows))
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """Where they cross on a scaled ladder, on real targets and in-domain."""
+        """Yield where they cross on a scaled ladder, on real targets and in-domain."""
         models = family_models(evidence, _PAIR)
         if len(sizes := models.trend_sizes) > 1:
             for where, targets in (("", models.scope.targets), ("in-domain, ", models.scope.in_domain)):
@@ -111,17 +115,17 @@ class Gains:
     limits: Limits
 
     def find(self, evidence: Evidence) -> Finding:
-        """Its slope, taken within each seed.
+        """Return its slope, taken within each seed.
 
         Raises:
-            AnalysisError: there is one rung, or a row is missing or not whole.
+            AnalysisError: There is one rung, or a row is missing or incomplete.
         """
         models = family_models(evidence, _PAIR)
         slope = _slope(models, _PAIR, models.scope.targets, self.limits)
         return finding([slope], f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """The same in-domain."""
+        """Yield the slope in-domain."""
         models = family_models(evidence, _PAIR)
         if models.scope.in_domain:
             yield line("in-domain", partial(_slope, models, _PAIR, models.scope.in_domain, ANY))
@@ -132,32 +136,34 @@ class HybridLeads:
     """Hybrids lead both others at the smallest rung, and the lead shrinks along the ladder."""
 
     def find(self, evidence: Evidence) -> Finding:
-        """Both leads and their slopes.
+        """Return both leads and their slopes.
 
         Raises:
-            AnalysisError: a family is missing, there is one rung, or a row is missing or not whole.
+            AnalysisError: There is one rung, or a row is missing or incomplete.
         """
         models = family_models(evidence, ("vit", "cnn", "hybrid"))
-        leads = [_gap(models, pair, models.trend_sizes[0], models.scope.targets, ABOVE_ZERO) for pair in _LEADS]
-        slopes = [_slope(models, pair, models.scope.targets, BELOW_ZERO) for pair in _LEADS]
+        targets = models.scope.targets
+        leads = [_gap(models, pair, models.trend_sizes[0], targets, ABOVE_ZERO) for pair in _LEADS]
+        slopes = [_slope(models, pair, targets, BELOW_ZERO) for pair in _LEADS]
         return finding([*leads, *slopes], f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """The leads at the largest rung, and both in-domain."""
+        """Yield the leads at the largest rung, and both in-domain."""
         models = family_models(evidence, ("vit", "cnn", "hybrid"))
+        sizes, in_domain = models.trend_sizes, models.scope.in_domain
         yield "the published lead is at small compute; on this ladder every rung gets the same budget"
         for pair in _LEADS:
-            yield line("largest rung", partial(_gap, models, pair, models.trend_sizes[-1], models.scope.targets, ANY))
-        for pair in _LEADS if models.scope.in_domain else ():
-            yield line("in-domain", partial(_gap, models, pair, models.trend_sizes[0], models.scope.in_domain, ANY))
-            yield line("in-domain", partial(_slope, models, pair, models.scope.in_domain, ANY))
+            yield line("largest rung", partial(_gap, models, pair, sizes[-1], models.scope.targets, ANY))
+        for pair in _LEADS if in_domain else ():
+            yield line("in-domain", partial(_gap, models, pair, sizes[0], in_domain, ANY))
+            yield line("in-domain", partial(_slope, models, pair, in_domain, ANY))
 
 
 def _stated(models: FamilyModels, sizes: Sequence[int]) -> list[int]:
-    """The rungs that are of stated sizes.
+    """Return the rungs that are of stated sizes.
 
     Raises:
-        MissingRowError: one was not run.
+        MissingRowError: One was not run.
     """
     rungs = {size: near(models.sizes, size) for size in sizes}
     if missing := [f"{size:,}" for size, rung in rungs.items() if rung is None]:
@@ -166,36 +172,29 @@ def _stated(models: FamilyModels, sizes: Sequence[int]) -> list[int]:
     return [rung for rung in rungs.values() if rung is not None]
 
 
-def _rung_at(sizes: Sequence[int], position: RungPosition) -> int | None:
-    if position == "middle":
-        return sizes[len(sizes) // 2] if len(sizes) > 2 else None
-    return sizes[0] if position == "smallest" else sizes[-1]
-
-
-def _gap(models: FamilyModels, pair: tuple[str, str], size: int, targets: Sequence[str], limits: Limits) -> Difference:
-    """The first family less the second at one size."""
+def _gap(models: FamilyModels, pair: Pair, size: int, targets: Sequence[str], limits: Limits) -> Difference:
+    """Return the first family less the second at one size."""
     name = f"{_less(pair)} after {plural(size, 'image')}, {listed(targets)}"
     return Difference(name, models.rows(pair, [size], targets), (1.0, -1.0), limits)
 
 
 def _rise(models: FamilyModels, family: str, low: int, high: int, limits: Limits) -> Difference:
-    """What one family gains from one size to another."""
+    """Return what one family gains from one size to another."""
     name = f"{FAMILY_NAMES[family]}, {high:,} less {plural(low, 'image')}"
     return Difference(name, models.rows([family], [low, high], models.scope.targets), (-1.0, 1.0), limits)
 
 
-def _slope(models: FamilyModels, pair: tuple[str, str], targets: Sequence[str], limits: Limits) -> Difference:
-    """How the first family's difference to the second moves with ten times as many images."""
+def _slope(models: FamilyModels, pair: Pair, targets: Sequence[str], limits: Limits) -> Difference:
+    """Return how the first family's difference to the second moves per decade of images."""
     sizes = models.trend_sizes
     if len(sizes) < 2:
         raise TooFewRungsError(f"a trend needs two rungs of equal class count; {models.corpus} has one")
     weights = slope_weights(sizes)
-    unit: Unit = "points per decade"
-    rows = models.rows(pair, sizes, targets)
-    return Difference(f"{_less(pair)}, slope, {listed(targets)}", rows, (*weights, *-weights), limits, unit)
+    name, rows = f"{_less(pair)}, slope, {listed(targets)}", models.rows(pair, sizes, targets)
+    return Difference(name, rows, (*weights, *-weights), limits, "points per decade")
 
 
-def _less(pair: tuple[str, str]) -> str:
+def _less(pair: Pair) -> str:
     return f"{FAMILY_NAMES[pair[0]]} less {FAMILY_NAMES[pair[1]]}"
 
 

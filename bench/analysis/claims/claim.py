@@ -1,4 +1,4 @@
-"""A claim as it is declared, and what a judgement of it holds."""
+"""Declare claims, and hold what a judgement says of one."""
 
 import math
 from collections.abc import Iterator

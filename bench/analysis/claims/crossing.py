@@ -1,4 +1,4 @@
-"""The pretraining size at which one model passes another, as a quantity that a claim sets limits to."""
+"""Hold the pretraining size at which one model passes another against the limits of a claim."""
 
 import math
 from dataclasses import dataclass
@@ -23,22 +23,21 @@ class CrossingSize:
     limits: Limits
     unit: Unit = "images"
     equivalence: None = None
-    """It is of no equality."""
+    """The claim is about no equality."""
 
     @cached_property
     def curves(self) -> tuple[FittedCurve, FittedCurve]:
-        """Both curves.
+        """Return both curves.
 
         Raises:
-            AnalysisError: there is one rung, or the rows do not pair.
+            AnalysisError: There is one rung, or the rows do not pair.
         """
         parts, number = stacked(self.rows), len(self.sizes)
-        return fitted_curves(
-            self.sizes, [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts]
-        )
+        first, second = [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts]
+        return fitted_curves(self.sizes, first, second)
 
     def interval(self, level: float) -> Interval:
-        """The size, as verdicts take it; without a crossing within the range measured, the bound that follows."""
+        """Return the size with the interval that verdicts use; without a crossing, the bound that follows."""
         found = crossing(*self.curves, level, interval_of=verdict_interval)
         if found.outcome in ("several", "is passed"):
             return unknown(found.num_seeds)
@@ -47,16 +46,16 @@ class CrossingSize:
         return Interval(math.nan if found.size is None else found.size, low, high, found.num_seeds)
 
     def needed(self, level: float) -> str:
-        """Not known in seeds: rungs near the crossing help as much."""
+        """Return what would decide: not a number of seeds, since rungs near the crossing help as much."""
         return "rungs nearer to where the models meet, or more seeds"
 
 
 def crossing_words(found: Crossing) -> str:
-    """What two curves do at the plain level, in a few words; the first is ViT's."""
-    return f"{_what(found)}, {plural(found.num_seeds, 'pair')}, {LEVEL:.0%}"
+    """Return what two curves do at the plain level, in a few words; the first is ViT's."""
+    return f"{_outcome(found)}, {plural(found.num_seeds, 'pair')}, {LEVEL:.0%}"
 
 
-def _what(found: Crossing) -> str:
+def _outcome(found: Crossing) -> str:
     start, end = found.measured
     where = f"between {quantity(start, 'images')} and {plural(int(end), 'image')}"
     if found.outcome == "behind":
@@ -64,10 +63,9 @@ def _what(found: Crossing) -> str:
     if found.outcome == "ahead":
         latest = plural(round(found.high or end), "image")
         return f"no crossing {where}; ViT is ahead, and passed at the latest at {latest}"
-    at = " and ".join(quantity(size, "images") for size in found.sizes)
+    sizes = " and ".join(quantity(size, "images") for size in found.sizes)
     if found.outcome == "several":
-        return f"several crossings {where}: at {at}"
-    low = "open" if found.low is None else quantity(found.low, "images")
-    high = "open" if found.high is None else quantity(found.high, "images")
-    what = "ViT passes" if found.outcome == "passes" else "ViT is passed"
-    return f"{what} at {at} images ({low} to {high}), {'by power laws' if found.by_law else 'interpolated in log n'}"
+        return f"several crossings {where}: at {sizes}"
+    low, high = (quantity(math.inf if end is None else end, "images") for end in (found.low, found.high))
+    basis = "by power laws" if found.by_law else "interpolated in log n"
+    return f"ViT {found.outcome} at {sizes} images ({low} to {high}), {basis}"

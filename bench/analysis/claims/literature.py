@@ -1,4 +1,4 @@
-"""The claims of the literature that every report puts to the test, each with the figure that was published.
+"""Declare the claims of the literature that every report judges, each with the figure that was published.
 
 Margins are in percentage points of accuracy. A claim about a stated number of pretraining images is judged at that size
 alone; what smaller ladders can test are C11 and C12.

@@ -1,1 +1,1 @@
-"""What the ladder of pretraining subsets shows."""
+"""Conclusions from the ladder of pretraining subsets."""

@@ -1,6 +1,6 @@
-"""What models of a ladder do over all its targets: interquartile means, probabilities of improvement, ranks.
+"""Summarise models of a ladder over all its targets: interquartile means, probabilities of improvement, ranks.
 
-What the statistics refuse becomes a reason: the model, the pair or the ranking is undecided, and says why.
+If a statistic refuses, its message becomes the reason why the model, the pair or the ranking is undecided.
 """
 
 from collections.abc import Callable
@@ -82,18 +82,18 @@ def _improvement(first: LadderModel, second: LadderModel, ladder: LadderResults,
 
 
 def _at_rungs(ladder: LadderResults, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
-    """Each rung's interval, and the reason where one has none: said once where it is all rungs'."""
-    found: list[AtRung] = []
+    """Return each rung's interval, and why a rung has none, once if that is the same for all rungs."""
+    known: list[AtRung] = []
     reasons: dict[int, str] = {}
     for rung, size in enumerate(ladder.sizes):
         try:
             interval = at(rung)
-            found.append(AtRung(size, interval.mean, interval))
+            known.append(AtRung(size, interval.mean, interval))
         except AnalysisError as error:
             reasons[size] = str(error)
-    if not found and len(set(reasons.values())) == 1:
+    if not known and len(set(reasons.values())) == 1:
         return (), reasons[ladder.sizes[0]]
-    return tuple(found), "; ".join(f"at {size:,} images {reason}" for size, reason in reasons.items())
+    return tuple(known), "; ".join(f"at {size:,} images {reason}" for size, reason in reasons.items())
 
 
 def _ranking(ladder: LadderResults, level: float) -> tuple[Ranking | None, str]:
@@ -107,5 +107,5 @@ def _ranking(ladder: LadderResults, level: float) -> tuple[Ranking | None, str]:
 
 
 def _accuracy(model: LadderModel) -> np.ndarray:
-    """(seeds, targets, rungs)."""
+    """Return (seeds, targets, rungs) accuracies."""
     return np.stack([part.mean(axis=1) for part in model.parts], axis=1)

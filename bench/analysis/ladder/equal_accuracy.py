@@ -1,10 +1,10 @@
-"""How many times the compute of a second model a first one takes for the same accuracy, from runs at several budgets.
+"""Estimate how many times a second model's compute a first one takes for equal accuracy, from runs at several budgets.
 
 Each model's accuracy is interpolated linearly in the logarithm of its FLOPs. If the first takes r times as many, then
 its accuracy at r F is, on the mean over F, that of the second at F. The estimate is the r at which this gap is zero, F
-running evenly in its logarithm over all that both curves cover; the interval holds every r at which the gap, with its
+running evenly in its logarithm over all that both curves cover. The interval holds every r at which the gap, with its
 own interval from seeds and test images, can't be told from zero (the inversion of a test, as in Fieller 1954). Nothing
-is extrapolated: where no r within reach closes the gap, the ratio lies beyond that reach.
+is extrapolated: if no r within reach closes the gap, the ratio lies beyond that reach.
 """
 
 import math
@@ -19,14 +19,15 @@ from scipy import optimize
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.statistics_errors import NotPositiveError, ShapeError, TooFewRungsError
+from bench.analysis.stats.trends import require_pairs
 from bench.analysis.stats.verdicts import verdict_interval
 
 _STEPS = 32
 """Ratios looked at, evenly in their logarithm."""
 _POINTS = 33
-"""Places at which a gap is taken."""
+"""FLOPs at which a gap is taken."""
 _LEAST = 0.25
-"""Of the shorter curve's length in log FLOPs: the least that both curves have to cover for a ratio to be looked at."""
+"""Share of the shorter curve's length in log FLOPs that both curves have to cover at least."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Spending:
     flops: tuple[float, ...]
     """Ascending."""
     parts: Sequence[np.ndarray]
-    """A target each: (seeds, images, budgets), 0 to 1; of accuracies alone (seeds, 1, budgets)."""
+    """(seeds, images, budgets) for each target, 0 to 1; (seeds, 1, budgets) if only accuracies are known."""
 
     def __post_init__(self) -> None:
         """Refuse what is no curve over budgets.
@@ -51,41 +52,51 @@ class Spending:
         if list(self.flops) != sorted(set(self.flops)) or any(part.shape[2] != len(self.flops) for part in self.parts):
             raise ShapeError(f"FLOPs {self.flops} do not ascend, or are not as many as the budgets of the accuracies")
 
+    @property
+    def log_flops(self) -> np.ndarray:
+        """Return (budgets,)."""
+        return np.log(self.flops)
+
+    def mean_over(self, log_flops: np.ndarray) -> list[np.ndarray]:
+        """Return (seeds, images) for each target: the mean of the interpolated accuracies at some FLOPs."""
+        units = np.eye(len(self.flops))
+        weights = np.array([np.interp(log_flops, self.log_flops, unit).mean() for unit in units])
+        return [part @ weights for part in self.parts]
+
 
 def gap(first: Spending, second: Spending, ratio: float) -> Estimate:
-    """How far the first lies above the second where it gets so many times the FLOPs, in shares of 1.
+    """Return how far the first lies above the second if it gets `ratio` times the FLOPs, in shares of 1.
 
     Raises:
-        ShapeError: the models do not pair, or the ratio is out of reach.
-        SingleSeedError, ConstantError: there is no interval.
+        ShapeError: The models do not pair, or the ratio is out of reach.
+        SingleSeedError, ConstantError: There is no interval.
     """
-    shift = math.log(ratio)
-    start, end = _covered(first, second, shift)
+    shift, one, two = math.log(ratio), first.log_flops, second.log_flops
+    start, end = max(one[0] - shift, two[0]), min(one[-1] - shift, two[-1])
     if start > end:
         raise ShapeError(f"at {ratio:.3g} times the FLOPs nothing of the two curves meets")
-    places = np.linspace(start, end, _POINTS)
-    weights = [_weights(first, places + shift), _weights(second, places)]
-    return crossed_mean(
-        [one @ weights[0] - two @ weights[1] for one, two in zip(first.parts, second.parts, strict=True)]
-    )
+    log_flops = np.linspace(start, end, _POINTS)
+    means = zip(first.mean_over(log_flops + shift), second.mean_over(log_flops), strict=True)
+    return crossed_mean([ours - theirs for ours, theirs in means])
 
 
 def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL) -> Interval:
-    """How many times the second's FLOPs the first takes for equal accuracy.
+    """Return how many times the second's FLOPs the first takes for equal accuracy.
 
     Returns:
-        An end is 0 or infinite where it is open; the mean is NaN where no ratio within reach closes the gap.
+        An end is 0 or infinite if it is open; the mean is NaN if no ratio within reach closes the gap.
 
     Raises:
-        ShapeError: the models do not pair.
-        SingleSeedError, ConstantError, LevelError: there is no interval.
+        ShapeError: The models do not pair.
+        SingleSeedError, ConstantError, LevelError: There is no interval.
     """
-    _require_pairs(first, second)
+    require_pairs(*([part[:, :, :1] for part in model.parts] for model in (first, second)))
 
     def value(shift: float) -> float:
         return gap(first, second, math.exp(shift)).mean
 
     def beyond(shift: float) -> float:
+        """Return how far the gap's interval lies from zero at the logarithm of a ratio; at most 0 if it holds zero."""
         interval = verdict_interval(gap(first, second, math.exp(shift)), level)
         return max(interval.low, -interval.high)
 
@@ -99,40 +110,22 @@ def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL
     return Interval(math.exp(median(roots)) if roots else math.nan, low, high, len(first.parts[0]))
 
 
-def _require_pairs(first: Spending, second: Spending) -> None:
-    shapes = [[part.shape[:2] for part in one.parts] for one in (first, second)]
-    if shapes[0] != shapes[1]:
-        raise ShapeError(f"targets of shapes {shapes[0]} and {shapes[1]}; a paired difference needs the same")
-
-
-def _covered(first: Spending, second: Spending, shift: float) -> tuple[float, float]:
-    """The logarithms of the second's FLOPs at which both curves are known."""
-    one, two = np.log(first.flops) - shift, np.log(second.flops)
-    return float(max(one[0], two[0])), float(min(one[-1], two[-1]))
-
-
 def _reach(first: Spending, second: Spending) -> tuple[float, float]:
-    """The smallest and the largest logarithm of a ratio at which enough of both curves meets."""
-    one, two = np.log(first.flops), np.log(second.flops)
+    """Return the smallest and the largest logarithm of a ratio at which enough of both curves meets."""
+    one, two = first.log_flops, second.log_flops
     least = _LEAST * min(one[-1] - one[0], two[-1] - two[0])
     return float(one[0] - two[-1] + least), float(one[-1] - two[0] - least)
 
 
-def _weights(spending: Spending, places: np.ndarray) -> np.ndarray:
-    """(budgets,): what each budget counts in the mean over some logarithms of FLOPs."""
-    known = np.log(spending.flops)
-    return np.array([np.interp(places, known, unit).mean() for unit in np.eye(len(known))])
-
-
 def _held(beyond: Callable[[float], float], shifts: Sequence[float], *, is_ahead: bool) -> tuple[float, float]:
-    """From the first ratio at which zero is held to the last; all beyond the reach where it is held at none.
+    """Return the first and the last ratio at which zero is held; all beyond the reach if it is held at none.
 
     Args:
-        beyond: how far the gap's interval lies from zero at the logarithm of a ratio; below zero where it holds it.
-        shifts: logarithms of ratios, ascending.
-        is_ahead: whether the first model lies above the second at the smallest ratio.
+        beyond: How far the gap's interval lies from zero at the logarithm of a ratio; at most 0 if it holds zero.
+        shifts: Logarithms of ratios, ascending.
+        is_ahead: Whether the first model lies above the second at the smallest ratio.
     """
-    held = [at for at, shift in enumerate(shifts) if beyond(shift) <= 0]
+    held = [number for number, shift in enumerate(shifts) if beyond(shift) <= 0]
     if not held:
         return (0.0, math.exp(shifts[0])) if is_ahead else (math.exp(shifts[-1]), math.inf)
 

@@ -1,6 +1,6 @@
-"""What more pretraining images do to each model of a ladder, and where models of different families cross.
+"""Show what more pretraining images do to each model of a ladder, and where models of different families cross.
 
-What the statistics refuse becomes a reason: the model or the pair is undecided, and says why.
+If a statistic refuses, its message becomes the reason why the model or the pair is undecided.
 """
 
 from collections.abc import Sequence
@@ -37,23 +37,23 @@ class Growth:
     parameters: Parameters | None = None
     """Of a law."""
     slope: Interval | None = None
-    """Per tenfold of images, in shares of 1."""
+    """Per decade of images, in shares of 1."""
     no_law: str = ""
-    """Why the curve is interpolated; empty of a law."""
+    """Why the curve is interpolated; empty for a law."""
     reason: str = ""
     """Why there is no interval, or nothing at all; empty if there is."""
 
 
 @dataclass(frozen=True)
 class PairGrowth:
-    """How the first of two models stands against the second as pretraining grows; paired by seed and test image."""
+    """How the first of two models compares with the second as pretraining grows; paired by seed and test image."""
 
     first: LadderModel
     second: LadderModel
     rungs: tuple[AtRung, ...] = ()
     """The differences, first less second."""
     slope: Interval | None = None
-    """What the first gains on the second with ten times as many images, in shares of 1."""
+    """What the first gains on the second per decade of images, in shares of 1."""
     crossing: Crossing | None = None
     beyond: Crossing | None = None
     """Where their laws cross beyond the largest rung: an extrapolation."""
@@ -62,36 +62,36 @@ class PairGrowth:
 
 
 def growth(ladder: LadderResults, level: float = LEVEL) -> tuple[Growth, ...]:
-    """Each model of a ladder."""
+    """Return the growth of each model of a ladder."""
     return tuple(_growth(model, ladder, level) for model in ladder.models)
 
 
 def pair_growths(ladder: LadderResults, level: float = LEVEL) -> tuple[PairGrowth, ...]:
-    """Each pair of rivals; none on a ladder of one rung."""
+    """Return the growth of each pair of rivals; nothing for a ladder of one rung."""
     if len(ladder.sizes) < 2:
         return ()
-    return tuple(_duel(PairGrowth(one, other), ladder.sizes, level) for one, other in ladder.rivals)
+    return tuple(_pair_growth(PairGrowth(*pair), ladder.sizes, level) for pair in ladder.rivals)
 
 
 def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     sizes = ladder.sizes
-    found = Growth(model.model, model.family, reason=model.problem)
+    result = Growth(model.model, model.family, reason=model.problem)
     if model.problem:
-        return found
-    found = replace(found, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
+        return result
+    result = replace(result, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
     if len(sizes) < 2:
-        return found
+        return result
     curve, no_law = _curve(sizes, model.parts)
-    found = replace(found, curve=curve, no_law=no_law)
+    result = replace(result, curve=curve, no_law=no_law)
     try:
         known = parameters(curve, model.parts, level) if isinstance(curve, LawCurve) else None
-        return replace(found, parameters=known, slope=slope(sizes, model.parts).interval(level))
+        return replace(result, parameters=known, slope=slope(sizes, model.parts).interval(level))
     except AnalysisError as error:
-        return replace(found, reason=str(error))
+        return replace(result, reason=str(error))
 
 
 def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
-    """A law if there is one, else lines, and why."""
+    """Return a law if there is one, else lines, and why."""
     accuracy = mean_accuracy(parts)
     try:
         return fit_law(sizes, accuracy), ""
@@ -99,18 +99,18 @@ def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
         return interpolate(sizes, accuracy), str(error)
 
 
-def _duel(duel: PairGrowth, sizes: Sequence[int], level: float) -> PairGrowth:
-    first, second = duel.first, duel.second
+def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGrowth:
+    first, second = pair.first, pair.second
     if problem := problems(first, second):
-        return replace(duel, reason=problem)
-    apart = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
-    found = replace(duel, rungs=_at_rungs(apart, sizes, level, is_share=False))
+        return replace(pair, reason=problem)
+    differences = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
+    pair = replace(pair, rungs=_at_rungs(differences, sizes, level, is_share=False))
     try:
-        pair = fitted_curves(sizes, first.parts, second.parts)
+        curves = fitted_curves(sizes, first.parts, second.parts)
         gained = difference_slope(sizes, first.parts, second.parts).interval(level)
-        return replace(found, slope=gained, crossing=crossing(*pair, level), beyond=extrapolated(*pair, level))
+        return replace(pair, slope=gained, crossing=crossing(*curves, level), beyond=extrapolated(*curves, level))
     except AnalysisError as error:
-        return replace(found, reason=str(error))
+        return replace(pair, reason=str(error))
 
 
 def _at_rungs(parts: Parts, sizes: Sequence[int], level: float, *, is_share: bool) -> tuple[AtRung, ...]:

@@ -26,7 +26,7 @@ def consistency(found: Findings, pictures: LadderPictures) -> Section:
     if all(one.reason == NO_CORRECTNESS for errors in found.errors for one in errors.likenesses):
         return Section(title, (f"Not known: {NO_CORRECTNESS}.",))
     rows = tuple(
-        (one.first.model, "itself, from seed to seed" if one.is_own else one.second.model, where, *_cells(one))
+        (one.first.model, "itself, from seed to seed" if one.is_self else one.second.model, where, *_cells(one))
         for first, second in dict.fromkeys(_pair(one) for errors in found.errors for one in errors.likenesses)
         for errors in found.errors
         for where, one in ((at_largest(errors), one) for one in errors.likenesses)

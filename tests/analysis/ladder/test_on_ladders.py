@@ -172,7 +172,7 @@ def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> Non
     ]
     for one in found:
         first, second = largest[one.first.model], largest[one.second.model]
-        assert one.consistency == (self_consistency(first) if one.is_own else error_consistency(first, second))
+        assert one.consistency == (self_consistency(first) if one.is_self else error_consistency(first, second))
         assert one.reason == ""
 
 
@@ -183,4 +183,4 @@ def test_errors_that_can_not_be_compared_have_a_reason(make_ladder: MakeLadder) 
     assert [one.reason != "" for one in broken] == [True, True, False, True, False, False]
     two = pair_consistencies(make_ladder(num_seeds=2))
     assert [one.consistency is not None for one in two] == [True] * 3 + [False] * 3
-    assert {one.reason for one in two if one.is_own} == {"2 seeds; pairs of seeds show their spread from three on"}
+    assert {one.reason for one in two if one.is_self} == {"2 seeds; pairs of seeds show their spread from three on"}

@@ -1,7 +1,5 @@
 """Tokenizers against plain loops, in float64: which pixels a token sees, and what becomes of them."""
 
-from typing import TypeVar
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,9 +7,7 @@ from torch import Tensor, nn
 import models
 from models.layers.patches import ConvStem, ConvTokenizer, LinearPatches, ShiftedPatches, rows_of_tokens
 from models.spec.presets import Convolutions
-
-M = TypeVar("M", bound=nn.Module)
-
+from tests.models.reference import close, images, randomised
 
 pytestmark = pytest.mark.usefixtures("in_float64")
 
@@ -178,17 +174,6 @@ def test_one_pixel_is_seen_where_the_four_diagonals_take_it() -> None:
     assert copies.sum() == 5
 
 
-def test_a_pixel_at_the_edge_is_moved_out_of_sight_not_around() -> None:
-    patch = 4
-    tokenizer = ShiftedPatches(5 * 3 * patch**2, patch)
-    tokenizer.norm = nn.Identity()  # type: ignore[assignment]
-    tokenizer.load_state_dict({"proj.weight": torch.eye(5 * 3 * patch**2), "proj.bias": torch.zeros(5 * 3 * patch**2)})
-    picture = torch.zeros(1, 3, 8, 8)
-    picture[0, 0, 0, 0] = 1.0
-    copies = tokenizer(picture).view(2, 2, 5, 3, patch, patch)
-    assert [copy for _, _, copy, _, _, _ in copies.nonzero().tolist()] == [0, 1]  # itself, and moved down and right
-
-
 # all of them
 
 
@@ -234,23 +219,3 @@ def moved_by_loops(pictures: Tensor, down: int, right: int) -> Tensor:
             if 0 <= row + down < size and 0 <= column + right < size:
                 moved[:, :, row + down, column + right] = pictures[:, :, row, column]
     return moved
-
-
-def randomised(module: M) -> M:
-    """With every weight, and every running statistic, far from its initial value."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
-        for name, buffer in module.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                buffer.add_(torch.rand(buffer.shape, generator=generator))
-    return module
-
-
-def images(size: int) -> Tensor:
-    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
-
-
-def close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)

@@ -1,61 +1,19 @@
 """Poolings against plain loops, in float64: which tokens make the feature, and how."""
 
 import math
-from typing import TypeVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import models
-from models.layers.pooling import MeanPool, SequencePool, build_pool
 from models.spec.options import POOLINGS
-from models.spec.sizes import EncoderSize
+from tests.models.reference import close, images, linear, normalised, perceived, randomised
 
 WIDTH, HEADS = 64, 4  # vit_pico's
 
 
-M = TypeVar("M", bound=nn.Module)
-
-
 pytestmark = pytest.mark.usefixtures("in_float64")
-
-
-def test_the_mean_weighs_all_patches_alike() -> None:
-    patches = some(2, 5, 3)
-    for picture in range(2):
-        for number in range(3):
-            expected = sum(float(patches[picture, patch, number]) for patch in range(5)) / 5
-            assert float(MeanPool()(patches)[picture, number]) == pytest.approx(expected, abs=1e-12)
-
-
-def test_sequence_pooling_weighs_each_patch_by_a_softmax_over_one_score() -> None:
-    pool = randomised(SequencePool(3))
-    patches = some(2, 5, 3)
-    weight, bias = pool.score.weight.detach()[0], pool.score.bias.detach()[0]
-    scores = [[float(patch @ weight + bias) for patch in picture] for picture in patches]
-    for picture in range(2):
-        total = sum(math.exp(score) for score in scores[picture])
-        expected = torch.zeros(3)
-        for patch in range(5):
-            expected += math.exp(scores[picture][patch]) / total * patches[picture, patch]
-        close(pool(patches)[picture], expected)
-
-
-def test_equal_scores_make_sequence_pooling_the_mean() -> None:
-    pool = SequencePool(3)
-    pool.load_state_dict({"score.weight": torch.zeros(1, 3), "score.bias": torch.ones(1)})
-    close(pool(some(2, 5, 3)), MeanPool()(some(2, 5, 3)))
-
-
-def test_attention_pooling_equals_one_learned_query_by_loops() -> None:
-    """Heads of the width's quarter; the residual MLP comes after, on the normalised outcome."""
-    pool = build_pool("map", EncoderSize(width=8, depth=1, heads=2, mlp_ratio=3))
-    assert pool is not None
-    patches = some(2, 5, 8)
-    weights = randomised(pool).state_dict()
-    assert weights["mlp.fc1.weight"].shape == (24, 8)
-    close(pool(patches), torch.stack([attended_by_one_query(weights, picture, heads=2) for picture in patches]))
 
 
 @pytest.mark.parametrize("registers", [0, 2])
@@ -141,35 +99,4 @@ def attended_by_one_query(weights: dict[str, Tensor], patches: Tensor, heads: in
         for score, pair in zip(scores, pairs, strict=True):
             mixed[own] += math.exp(score) / total * pair[width:][own]
     mixed = linear(weights, "proj", mixed)
-    hidden = linear(weights, "mlp.fc1", normalised(weights, "norm", mixed))
-    return mixed + linear(weights, "mlp.fc2", hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2)
-
-
-def linear(weights: dict[str, Tensor], name: str, vector: Tensor) -> Tensor:
-    return weights[f"{name}.weight"] @ vector + weights[f"{name}.bias"]
-
-
-def normalised(weights: dict[str, Tensor], name: str, token: Tensor) -> Tensor:
-    centred = token - token.mean()
-    return centred / torch.sqrt(centred.square().mean() + 1e-6) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-
-
-def some(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-
-def randomised(module: M) -> M:
-    """With every weight far from its initial value."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return module
-
-
-def images(size: int) -> Tensor:
-    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(2))
-
-
-def close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
+    return mixed + perceived(weights, "mlp", normalised(weights, "norm", mixed))

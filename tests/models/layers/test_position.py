@@ -5,12 +5,11 @@ Everything is in float64; where a table is interpolated, which torch and timm do
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pytest
 import torch
 import torch.nn.functional as F
-from timm.layers import RelPosBias, gen_relative_position_index, resample_abs_pos_embed
+from timm.layers import RelPosBias, gen_relative_position_index
 from torch import Tensor
 
 import models
@@ -18,6 +17,17 @@ from models.layers.attention import attend
 from models.layers.position import Grid, build_position, relative_index, rotate, sincos_1d, sincos_2d
 from models.spec.options import PLACES_OF_POSITION, POSITION_PLACES, POSITIONS
 from models.weights import load_weights
+from tests.models.reference import (
+    Weights,
+    close,
+    images,
+    linear,
+    normalised,
+    perceived,
+    randomised,
+    shuffled_patches,
+    stretching,
+)
 
 WIDTH, HEADS, DEPTH, PATCH = 64, 4, 3, 8  # vit_pico's, but for the depth
 
@@ -25,9 +35,6 @@ CASES = [(pos, place) for pos in POSITIONS for place in PLACES_OF_POSITION[pos] 
 LEARNED = [case for case in CASES if case[0] in ("learned-1d", "learned-2d", "relative")]  # tables that depend on size
 PREFIXES = {"pool=cls": 1, "pool=gap": 0, "pool=cls,registers=2": 3, "pool=gap,registers=2": 2}
 SUMMED = ("learned-1d", "learned-2d", "sincos-1d", "sincos-2d")
-
-Weights = dict[str, Tensor]
-
 
 pytestmark = pytest.mark.usefixtures("in_float64")
 
@@ -49,7 +56,7 @@ class Told:
 @pytest.mark.parametrize("prefix", ["pool=cls,registers=2", "pool=gap"])
 @pytest.mark.parametrize(("pos", "place"), CASES)
 def test_an_encoder_with_the_encoding_equals_plain_loops(pos: str, place: str, prefix: str) -> None:
-    model = randomised(named(pos, place, prefix), image_size=24)
+    model = built(named(pos, place, prefix), image_size=24)
     told = Told(pos, place, 3, PREFIXES[prefix], model.state_dict())
     pictures = images(24, batch=2)
     expected = torch.stack([feature_by_loops(told, picture) for picture in pictures])
@@ -58,15 +65,16 @@ def test_an_encoder_with_the_encoding_equals_plain_loops(pos: str, place: str, p
     close(model.features(pictures).detach(), expected)  # while gradients are wanted, some kernels are others
 
 
-def test_without_positions_the_arrangement_of_patches_is_invisible() -> None:
-    model, pictures = randomised(named("none", "", "pool=cls,registers=1"), 32), images(32, batch=2)
-    close(model(shuffled_patches(pictures)), model(pictures))
+@pytest.mark.parametrize("prefix", ["pool=cls,registers=1", "pool=gap", "pool=seq", "pool=map"])
+def test_without_positions_the_arrangement_of_patches_is_invisible(prefix: str) -> None:
+    model, pictures = built(named("none", "", prefix), 32), images(32, batch=2)
+    close(model(shuffled_patches(pictures, PATCH)), model(pictures))
 
 
 @pytest.mark.parametrize(("pos", "place"), CASES[1:])
 def test_with_positions_the_arrangement_shows(pos: str, place: str) -> None:
-    model, pictures = randomised(named(pos, place, "pool=cls"), 32), images(32, batch=2)
-    assert (model(shuffled_patches(pictures)) - model(pictures)).abs().max() > 1e-3
+    model, pictures = built(named(pos, place, "pool=cls"), 32), images(32, batch=2)
+    assert (model(shuffled_patches(pictures, PATCH)) - model(pictures)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("prefix", ["pool=cls,registers=2", "pool=gap"])
@@ -81,14 +89,6 @@ def test_encodings_cost_what_their_tables_hold(pos: str, place: str, prefix: str
     }.get(pos, 0)
     with_encoding, without = (models.count(named(*which, prefix)).parameters for which in ((pos, place), ("none", "")))
     assert with_encoding - without == of_one * (DEPTH if place == "every-layer" else 1)
-
-
-@pytest.mark.parametrize("pos", ["sincos-1d", "sincos-2d", "rope-2d"])
-def test_what_is_computed_is_no_weight(pos: str) -> None:
-    assert (
-        models.build(f"vit_pico/8:pos={pos}").state_dict().keys()
-        == models.build("vit_pico/8:pos=none").state_dict().keys()
-    )
 
 
 def test_learned_tables_start_small_and_tables_of_layers_apart() -> None:
@@ -166,23 +166,6 @@ def test_rotation_turns_each_pair_by_its_own_angle() -> None:
     assert torch.equal(turned[:, :, :prefix], vectors[:, :, :prefix])
 
 
-def test_scores_under_rotation_depend_on_the_offset_alone() -> None:
-    side, width = 4, 8
-    query, key = torch.randn(2, width, generator=torch.Generator().manual_seed(3))
-    queries, keys = (rotate(vector.expand(side**2, width), rotation(side, 0, width)) for vector in (query, key))
-    scores = queries @ keys.T
-    by_offset: dict[tuple[int, int], list[float]] = {}
-    for one in range(side**2):
-        for other in range(side**2):
-            offset = (one // side - other // side, one % side - other % side)
-            by_offset.setdefault(offset, []).append(float(scores[one, other]))
-    assert len(by_offset) == (2 * side - 1) ** 2
-    assert all(max(equal) - min(equal) < 1e-12 for equal in by_offset.values())
-    different = sorted(equal[0] for equal in by_offset.values())
-    assert min(above - below for below, above in pairwise(different)) > 1e-6
-    assert by_offset[0, 0][0] == pytest.approx(float(query @ key), abs=1e-12)
-
-
 def test_a_convolution_s_border_is_zeros_and_prefix_tokens_pass() -> None:
     conditional = build_position("conditional", "input", Grid(3, prefix=2), 2, 1, depth=1)
     conditional.load_state_dict(
@@ -232,7 +215,7 @@ def test_weights_of_another_image_size_are_resampled(
     pos: str, place: str, prefix: str, before: int, after: int
 ) -> None:
     name = named(pos, place, prefix)
-    old, new = randomised(name, before * PATCH).state_dict(), models.build(name, image_size=after * PATCH)
+    old, new = built(name, before * PATCH).state_dict(), models.build(name, image_size=after * PATCH)
     load_weights(new, old, "old weights")
     new_weights = new.state_dict()
     assert new_weights.keys() == old.keys()
@@ -242,35 +225,6 @@ def test_weights_of_another_image_size_are_resampled(
         torch.testing.assert_close(
             new_weights[key], expected, rtol=0, atol=tolerance, msg=lambda text, key=key: f"{key}: {text}"
         )
-
-
-@pytest.mark.parametrize("prefix", PREFIXES)
-def test_the_paper_s_table_is_resampled_as_timm_s_is_and_its_prefix_stays(prefix: str) -> None:
-    name, num_prefix = named("learned-1d", "input", prefix), PREFIXES[prefix]
-    old, new = randomised(name, 24).state_dict()["pos_embed"], models.build(name, image_size=56)
-    load_weights(new, randomised(name, 24).state_dict(), "old weights")
-    resized = new.state_dict()["pos_embed"]
-    assert torch.equal(resized, resample_abs_pos_embed(old, [7, 7], num_prefix_tokens=num_prefix))
-    assert torch.equal(resized[:, :num_prefix], old[:, :num_prefix])
-
-
-@pytest.mark.parametrize("prefix", [0, 2])
-@pytest.mark.parametrize(("before", "after"), [(3, 5), (5, 3), (2, 7)])
-def test_offsets_to_the_corners_and_to_itself_keep_their_bias(prefix: int, before: int, after: int) -> None:
-    table = torch.randn((2 * before - 1) ** 2 + (3 if prefix else 0), 2, generator=torch.Generator().manual_seed(4))
-    resized = build_position("relative", "every-layer-shared", Grid(after, prefix), WIDTH, 2, 1).resized(
-        {"tables.0": table}
-    )
-    new = resized["tables.0"]
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            if (down == 0) == (right == 0):
-                entries = [
-                    (side - 1) * (1 + down) * (2 * side - 1) + (side - 1) * (1 + right) for side in (before, after)
-                ]
-                torch.testing.assert_close(new[entries[1]], table[entries[0]], rtol=0, atol=2e-6)
-    if prefix:
-        assert torch.equal(new[-3:], table[-3:])
 
 
 def test_of_one_patch_the_offset_to_itself_is_left() -> None:
@@ -288,25 +242,11 @@ def test_at_the_same_size_tables_stay_as_they_are(pos: str, place: str) -> None:
     assert all(torch.equal(resized[key], tensor) for key, tensor in weights.items())
 
 
-@pytest.mark.parametrize("size", [16, 40])
-@pytest.mark.parametrize(("pos", "place"), LEARNED)
-def test_a_constant_table_stays_constant(pos: str, place: str, size: int) -> None:
-    name = named(pos, place, "pool=cls")
-    old, new = models.build(name, image_size=24).state_dict(), models.build(name, image_size=size)
-    tables = [key for key in old if key.startswith(("pos_embed", "position."))]
-    assert tables
-    load_weights(new, old | {key: torch.full_like(old[key], 0.7) for key in tables}, "old weights")
-    for key in tables:
-        torch.testing.assert_close(
-            new.state_dict()[key], torch.full_like(new.state_dict()[key], 0.7), rtol=0, atol=1e-6
-        )
-
-
 @pytest.mark.parametrize("pos", ["none", "sincos-1d", "sincos-2d", "rope-2d", "conditional"])
 def test_computed_encodings_are_those_of_the_new_image_size(pos: str) -> None:
     place = (PLACES_OF_POSITION[pos] or ("",))[-1]
     name = named(pos, place, "pool=cls")
-    old, new = randomised(name, 24), models.build(name, image_size=32)
+    old, new = built(name, 24), models.build(name, image_size=32)
     load_weights(new, old.state_dict(), "old weights")
     picture = images(32, batch=1)
     expected = feature_by_loops(Told(pos, place, 4, 1, old.state_dict()), picture[0])
@@ -351,7 +291,8 @@ def feature_by_loops(told: Told, picture: Tensor) -> Tensor:
         mixed = attended(told, [normalised(weights, f"blocks.{layer}.norm1", token) for token in tokens], layer)
         tokens = [token + new for token, new in zip(tokens, mixed, strict=True)]
         tokens = [
-            token + perceived(weights, layer, normalised(weights, f"blocks.{layer}.norm2", token)) for token in tokens
+            token + perceived(weights, f"blocks.{layer}.mlp", normalised(weights, f"blocks.{layer}.norm2", token))
+            for token in tokens
         ]
     last = [normalised(weights, "norm", token) for token in tokens]
     return last[0] if "cls_token" in weights else torch.stack(last[told.prefix :]).mean(dim=0)
@@ -456,20 +397,6 @@ def entry_of_offset(side: int, prefix: int, one: int, other: int) -> int:
     return (row - other_row + side - 1) * (2 * side - 1) + column - other_column + side - 1
 
 
-def perceived(weights: Weights, layer: int, token: Tensor) -> Tensor:
-    hidden = linear(weights, f"blocks.{layer}.mlp.fc1", token)
-    return linear(weights, f"blocks.{layer}.mlp.fc2", hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2)
-
-
-def linear(weights: Weights, name: str, vector: Tensor) -> Tensor:
-    return weights[f"{name}.weight"] @ vector + weights[f"{name}.bias"]
-
-
-def normalised(weights: Weights, name: str, token: Tensor) -> Tensor:
-    centred = token - token.mean()
-    return centred / torch.sqrt(centred.square().mean() + 1e-6) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-
-
 # The reference: tables for another image size
 
 
@@ -496,46 +423,16 @@ def resampled_grid(grid: Tensor, side: int) -> Tensor:
     return pictures[0].permute(1, 2, 0)
 
 
-def stretching(before: int, after: int) -> Tensor:
-    """What each of `after` points takes of `before` ones, first and last in place: Keys' cubics with a = -3/4."""
-    matrix = torch.zeros(after, before)
-    for new in range(after):
-        place = new * (before - 1) / (after - 1)
-        for old in range(math.floor(place) - 1, math.floor(place) + 3):
-            x = abs(place - old)
-            near, far = 1.25 * x**3 - 2.25 * x**2 + 1, -0.75 * (x**3 - 5 * x**2 + 8 * x - 4)
-            matrix[new, min(max(old, 0), before - 1)] += near if x <= 1 else far if x < 2 else 0.0
-    return matrix
-
-
 # Models and images
+
+
+def built(name: str, image_size: int) -> models.Classifier:
+    """Build a model whose every weight is far from its initial value."""
+    return randomised(models.build(name, image_size=image_size, seed=0))
 
 
 def named(pos: str, place: str, prefix: str) -> str:
     return f"vit_pico/8:depth={DEPTH},pos={pos},{f'pos_at={place},' if place else ''}{prefix}"
-
-
-def randomised(name: str, image_size: int) -> models.Classifier:
-    """A model whose every weight is far from its initial value."""
-    model = models.build(name, image_size=image_size, seed=0)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return model
-
-
-def images(image_size: int, batch: int) -> Tensor:
-    return torch.randn(batch, 3, image_size, image_size, generator=torch.Generator().manual_seed(2))
-
-
-def shuffled_patches(pictures: Tensor) -> Tensor:
-    """The same patches in another arrangement."""
-    batch, channels, size, _ = pictures.shape
-    side = size // PATCH
-    tiles = pictures.reshape(batch, channels, side, PATCH, side, PATCH).permute(2, 4, 0, 1, 3, 5).flatten(0, 1)
-    tiles = tiles[torch.randperm(side * side, generator=torch.Generator().manual_seed(3))]
-    return tiles.reshape(side, side, batch, channels, PATCH, PATCH).permute(2, 3, 0, 4, 1, 5).reshape(pictures.shape)
 
 
 def rotation(side: int, prefix: int, head_width: int) -> tuple[Tensor, Tensor]:
@@ -544,7 +441,3 @@ def rotation(side: int, prefix: int, head_width: int) -> tuple[Tensor, Tensor]:
     ).rotation()
     assert cosines_and_sines is not None
     return cosines_and_sines
-
-
-def close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)

@@ -6,7 +6,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import models
 from models.counts import Counts
-from models.spec.options import POSITIONS
 from models.spec.presets import PRESETS
 
 
@@ -87,33 +86,6 @@ def test_the_meta_device_counts_as_a_real_one(name: str) -> None:
     counts = models.count(name, num_classes=7)
     assert counts.macs == counter.get_total_flops() // 2
     assert counts.parameters == sum(p.numel() for p in model.parameters())
-
-
-@pytest.mark.parametrize("pos", POSITIONS)
-def test_positions_cost_what_they_should(pos: str) -> None:
-    """16 patches and [CLS], width 64, 4 layers of 4 heads."""
-    none, counted = models.count("vit_pico/8:pos=none"), models.count(f"vit_pico/8:pos={pos}")
-    parameters = {
-        "learned-1d": 17 * 64,
-        "learned-2d": 64 + 2 * 4 * 32,
-        "relative": 4 * 4 * (7 * 7 + 3),
-        "conditional": 64 * (9 + 1),
-    }
-    assert counted.parameters - none.parameters == parameters.get(pos, 0)
-    assert counted.macs - none.macs == (16 * 64 * 9 if pos == "conditional" else 0)
-    assert counted.tokens == 16
-    saved = models.build(f"vit_pico/8:pos={pos}").state_dict()
-    if pos not in parameters:
-        assert saved.keys() == models.build("vit_pico/8:pos=none").state_dict().keys()
-
-
-@pytest.mark.parametrize("pos", ["learned-1d", "learned-2d", "relative", "conditional"])
-def test_every_layer_has_its_own_or_shares_one(pos: str) -> None:
-    none, own, shared = (
-        models.count(f"vit_pico/8:{options}").parameters
-        for options in ("pos=none", f"pos={pos},pos_at=every-layer", f"pos={pos},pos_at=every-layer-shared")
-    )
-    assert own - none == 4 * (shared - none) > 0
 
 
 def test_the_overlap_arms_differ_as_the_suite_says() -> None:

@@ -1,48 +1,29 @@
 """The CNNs: equal to timm's and torchvision's networks, and of the form that their papers give."""
 
-from dataclasses import replace
-
 import pytest
 import timm
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 import models
 from models.external.wrapped import Wrapped
 from models.resnet import BitResNet, BitTrunk
 from models.shapes import shapes_only
 from models.spec.presets import PRESETS
-from models.spec.sizes import HybridSize, TrunkSize
-
-
-def images(size: int, batch: int = 2) -> Tensor:
-    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-
-
-def test_bit_resnet50_equals_timm_s_on_its_weights() -> None:
-    theirs = timm.create_model("resnetv2_50x1_bit", num_classes=0).double()
-    ours = models.build("bit_resnet50").double()
-    loaded = ours.load_state_dict(theirs.state_dict(), strict=False)
-    assert loaded.missing_keys == ["head.weight", "head.bias"]
-    assert not loaded.unexpected_keys
-    torch.testing.assert_close(ours.features(images(48)), theirs(images(48)), rtol=1e-9, atol=1e-9)
+from models.spec.sizes import TrunkSize
+from tests.models.reference import close_by_scale, images, randomised
 
 
 def test_bit_resnet50_has_timm_s_logits() -> None:
-    """Float32, with its head: timm keeps that as a 1x1 convolution."""
-    theirs = timm.create_model("resnetv2_50x1_bit", num_classes=10)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+    """Of its head timm makes a 1x1 convolution."""
+    theirs = randomised(timm.create_model("resnetv2_50x1_bit", num_classes=10).double(), scale=0.02)
     weights = {name.replace("head.fc.", "head."): tensor for name, tensor in theirs.state_dict().items()}
     weights["head.weight"] = weights["head.weight"].flatten(1)
-    ours = models.build("bit_resnet50", num_classes=10)
+    ours = models.build("bit_resnet50", num_classes=10).double()
     ours.load_state_dict(weights)
     with torch.no_grad():
-        one, other = ours(images(64).float()), theirs(images(64).float())
-    assert (one - other).abs().max() < 1e-5 * other.abs().max()
+        close_by_scale(ours(images(64)), theirs(images(64)), 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +52,7 @@ def test_resnets_average_at_least_4_by_4_cells(name: str) -> None:
     assert min(cells.shape[2:]) >= 4
 
 
-@pytest.mark.parametrize("name", ["bit_resnet_pico", "r_pico+vit_pico/8"])
+@pytest.mark.parametrize("name", ["bit_resnet_pico", "r_pico+vit_pico/8", "r26+vit_small/32:depth=1"])
 def test_convolutions_are_weight_standardised_and_norms_are_groups(name: str) -> None:
     model = models.build(name, seed=0).double()
     before = model(images(32))
@@ -81,22 +62,14 @@ def test_convolutions_are_weight_standardised_and_norms_are_groups(name: str) ->
         for module in trunk.modules():  # type: ignore[union-attr]
             if isinstance(module, nn.Conv2d):
                 module.weight.mul_(3.0).add_(0.7)
-    torch.testing.assert_close(model(images(32)), before, rtol=1e-6, atol=1e-6)
-
-
-def test_every_pixel_reaches_the_features() -> None:
-    """No stem, and no shortcut alone, may skip pixels for good."""
-    names = ("bit_resnet_pico", "bit_resnet_nano", "r_pico+vit_pico/8", "r_nano+vit_nano/8", "resnet18:stem=cifar")
-    for name in names:
-        pictures = images(32).float().requires_grad_()
-        models.build(name, seed=0).features(pictures).square().sum().backward()
-        assert pictures.grad is not None
-        assert pictures.grad.ne(0).all(), name
+        # The little that is added to the deviation shows more in wide layers, whose weights are small.
+        tolerance = 1e-4 if name.startswith("r26") else 1e-6
+        torch.testing.assert_close(model(images(32)), before, rtol=tolerance, atol=tolerance)
 
 
 def test_the_trunk_s_stride_is_its_map_s() -> None:
     for preset in PRESETS.values():
-        trunk = preset.size.trunk if isinstance(preset.size, HybridSize) else preset.size
+        trunk = preset.size  # those of hybrids: tests/models/test_hybrid.py
         if isinstance(trunk, TrunkSize):
             with shapes_only():
                 cells = BitTrunk(trunk)(torch.empty(1, 3, 64, 64))
@@ -135,14 +108,6 @@ def test_the_cifar_stem_of_a_convnext_has_patches_of_one_pixel() -> None:
     body = wrapped("convnext_atto:stem=cifar").body
     cells = body.stages(body.stem(images(32).float()))  # type: ignore[operator]
     assert cells.shape == (2, 320, 4, 4)
-
-
-def test_a_timm_network_can_have_other_depths(monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = PRESETS["convnext_atto"]
-    monkeypatch.setitem(PRESETS, "convnext_atto", replace(preset, size=replace(preset.size, depths=(1, 1, 1, 1))))
-    shallow = models.count("convnext_atto").parameters
-    monkeypatch.undo()
-    assert shallow < models.count("convnext_atto").parameters
 
 
 def wrapped(name: str) -> Wrapped:

@@ -50,18 +50,6 @@ def test_options_equal_timm_s_exactly(options: str, theirs: dict[str, object]) -
     torch.testing.assert_close(ours(images(32)), theirs_model(images(32)), rtol=1e-9, atol=1e-9)
 
 
-def test_gradients_equal_timm_s() -> None:
-    theirs = timm.create_model("vit_tiny_patch16_224", num_classes=10, img_size=32, depth=3).double()
-    randomised(theirs)
-    ours = models.build("vit_tiny/16:depth=3").double()
-    ours.load_state_dict(theirs.state_dict())
-    for model in (ours, theirs):
-        model(images(32)).square().sum().backward()
-    expected = {name: parameter.grad for name, parameter in theirs.named_parameters()}
-    for name, parameter in ours.named_parameters():
-        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-7, atol=1e-7)
-
-
 def test_drop_path_grows_over_the_layers_and_is_absent_in_evaluation() -> None:
     model = models.build("vit_pico/8:drop_path=0.3", seed=0)
     rates = [getattr(block.drop_path, "drop_prob", 0.0) for block in model.blocks]  # type: ignore[union-attr]

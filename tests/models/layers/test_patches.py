@@ -71,14 +71,6 @@ def test_a_stem_s_channels_double_up_to_the_width() -> None:
     assert [layer.stride for layer in convolutions] == [(2, 2)] * 4 + [(1, 1)]
 
 
-def test_a_stem_ends_at_the_width_whatever_the_patch() -> None:
-    of_patch = {
-        patch: [layer.out_channels for layer in ConvStem(64, patch).convs if isinstance(layer, nn.Conv2d)]
-        for patch in (2, 4, 8)
-    }
-    assert of_patch == {2: [64], 4: [32, 64], 8: [16, 32, 64]}
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_a_stem_equals_convolutions_norms_and_rectifiers_by_loops(training: bool) -> None:
     """BatchNorm after each 3x3 convolution and before its ReLU; neither after the 1x1."""
@@ -155,23 +147,6 @@ def test_shifted_patches_equal_five_images_cut_together() -> None:
             normed = centred / deviation * weights["norm.weight"] + weights["norm.bias"]
             tokens.append(normed @ weights["proj.weight"].T + weights["proj.bias"])
     close(tokenizer(pictures), torch.stack(tokens, dim=1))
-
-
-def test_one_pixel_is_seen_where_the_four_diagonals_take_it() -> None:
-    patch = 4
-    tokenizer = ShiftedPatches(5 * 3 * patch**2, patch)
-    tokenizer.norm = nn.Identity()  # type: ignore[assignment]
-    tokenizer.load_state_dict({"proj.weight": torch.eye(5 * 3 * patch**2), "proj.bias": torch.zeros(5 * 3 * patch**2)})
-    picture = torch.zeros(1, 3, 16, 16)
-    picture[0, 1, 6, 9] = 1.0  # the second channel's
-    copies = tokenizer(picture).view(4, 4, 5, 3, patch, patch)  # rows and columns of tokens, copies, channels, pixels
-    seen = [
-        (copy, row * patch + y, column * patch + x)
-        for row, column, copy, channel, y, x in copies.nonzero().tolist()
-        if channel == 1
-    ]
-    assert sorted(seen) == [(0, 6, 9), (1, 8, 11), (2, 8, 7), (3, 4, 11), (4, 4, 7)]
-    assert copies.sum() == 5
 
 
 # all of them

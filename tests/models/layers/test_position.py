@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import pytest
 import torch
 import torch.nn.functional as F
-from timm.layers import RelPosBias, gen_relative_position_index
 from torch import Tensor
 
 import models
 from models.layers.attention import attend
-from models.layers.position import Grid, build_position, relative_index, rotate, sincos_1d, sincos_2d
+from models.layers.position import Grid, build_position, relative_index
 from models.spec.options import PLACES_OF_POSITION, POSITION_PLACES, POSITIONS
 from models.weights import load_weights
 from tests.models.reference import (
@@ -102,29 +101,6 @@ def test_learned_tables_start_small_and_tables_of_layers_apart() -> None:
 # Tables
 
 
-def test_sincos_1d_equals_plain_loops() -> None:
-    side, width = 3, 12
-    table = sincos_1d(Grid(side, prefix=2), width)
-    assert table.shape == (1, 2 + 9, width)
-    assert not table[0, :2].any()
-    for number in range(side**2):
-        angles = [number / 10000 ** (2 * i / width) for i in range(width // 2)]
-        close(table[0, 2 + number], torch.tensor([*map(math.sin, angles), *map(math.cos, angles)]))
-
-
-def test_sincos_2d_equals_plain_loops() -> None:
-    side, width = 3, 16
-    table = sincos_2d(Grid(side, prefix=1), width)
-    assert table.shape == (1, 1 + 9, width)
-    assert not table[0, 0].any()
-    for row in range(side):
-        for column in range(side):
-            quarters: list[float] = []
-            for place, wave in [(column, math.sin), (column, math.cos), (row, math.sin), (row, math.cos)]:
-                quarters += [wave(place / 10000 ** (i / (width // 4))) for i in range(width // 4)]
-            close(table[0, 1 + row * side + column], torch.tensor(quarters))
-
-
 @pytest.mark.parametrize("prefix", [0, 1, 3])
 def test_the_index_of_offsets_equals_plain_loops(prefix: int) -> None:
     side = 3
@@ -135,47 +111,11 @@ def test_the_index_of_offsets_equals_plain_loops(prefix: int) -> None:
             assert index[one, other] == entry_of_offset(side, prefix, one, other)
 
 
-@pytest.mark.parametrize("prefix", [0, 1])
-def test_the_bias_of_offsets_is_timm_s(prefix: int) -> None:
-    theirs = RelPosBias(window_size=(3, 3), num_heads=HEADS, prefix_tokens=prefix)
-    ours = build_position("relative", "every-layer-shared", Grid(3, prefix), WIDTH, HEADS, depth=2)
-    table = torch.randn(25 + 3 * prefix, HEADS, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        theirs.relative_position_bias_table.copy_(table)
-    ours.load_state_dict({"tables.0": table})
-    bias = ours.bias(0)
-    assert bias is not None
-    close(bias, theirs.get_bias())
-    assert torch.equal(relative_index(Grid(3, prefix)), gen_relative_position_index((3, 3), class_token=prefix > 0))
-
-
 def test_a_trained_bias_has_the_gradient_of_its_scores() -> None:
     generator = torch.Generator().manual_seed(1)
     query, key, value = (torch.randn(2, 2, 3, 4, generator=generator, requires_grad=True) for _ in range(3))
     bias = torch.randn(1, 2, 3, 3, generator=generator, requires_grad=True)
     assert torch.autograd.gradcheck(attend, (query, key, value, bias))
-
-
-def test_rotation_turns_each_pair_by_its_own_angle() -> None:
-    side, prefix, width = 3, 2, 8
-    vectors = torch.randn(2, HEADS, prefix + side**2, width, generator=torch.Generator().manual_seed(2))
-    turned = rotate(vectors, rotation(side, prefix, width))
-    for token in range(prefix + side**2):
-        for head in range(HEADS):
-            close(turned[1, head, token], turned_by_loops(vectors[1, head, token], side, token - prefix))
-    assert torch.equal(turned[:, :, :prefix], vectors[:, :, :prefix])
-
-
-def test_a_convolution_s_border_is_zeros_and_prefix_tokens_pass() -> None:
-    conditional = build_position("conditional", "input", Grid(3, prefix=2), 2, 1, depth=1)
-    conditional.load_state_dict(
-        {"convolutions.0.weight": torch.ones(2, 1, 3, 3), "convolutions.0.bias": torch.tensor([0.0, 10.0])}
-    )
-    tokens = torch.ones(1, 2 + 9, 2)
-    neighbours = torch.tensor([4.0, 6, 4, 6, 9, 6, 4, 6, 4])
-    added = conditional.add(tokens, layer=0) - tokens
-    close(added[0, 2:], torch.stack([neighbours, neighbours + 10], dim=1))
-    assert not added[0, :2].any()
 
 
 # Refusals
@@ -433,11 +373,3 @@ def built(name: str, image_size: int) -> models.Classifier:
 
 def named(pos: str, place: str, prefix: str) -> str:
     return f"vit_pico/8:depth={DEPTH},pos={pos},{f'pos_at={place},' if place else ''}{prefix}"
-
-
-def rotation(side: int, prefix: int, head_width: int) -> tuple[Tensor, Tensor]:
-    cosines_and_sines = build_position(
-        "rope-2d", "every-layer-shared", Grid(side, prefix), HEADS * head_width, HEADS, depth=2
-    ).rotation()
-    assert cosines_and_sines is not None
-    return cosines_and_sines

@@ -19,15 +19,9 @@ from models.spec.families import Family, Library, family_of
 OUTSIDE = ("efficientvim", "gmixer", "gmlp", "mixer", "poolformer", "resmlp", "sequencer2d")
 
 PRODUCTS = {
-    torch.baddbmm,
-    torch.bmm,
-    torch.einsum,
-    torch.matmul,
-    torch.Tensor.__matmul__,
-    torch.Tensor.bmm,
-    torch.Tensor.matmul,
-    F.multi_head_attention_forward,
-    F.scaled_dot_product_attention,
+    *(torch.baddbmm, torch.bmm, torch.einsum, torch.matmul),
+    *(torch.Tensor.__matmul__, torch.Tensor.bmm, torch.Tensor.matmul),
+    *(F.multi_head_attention_forward, F.scaled_dot_product_attention),
 }
 PRODUCTS_WITHOUT_ATTENTION = {"gc": "the global context, pooled by one product, gates channels"}
 ATTENTION_WITHOUT_PRODUCTS = {"mobilevitv2": "weights of one query are multiplied in one by one"}
@@ -63,79 +57,35 @@ def test_every_model_has_a_family_or_is_known_to_have_none(library: Library, nam
     assert [name for name in known if (family_of(library, name) is None) != name.startswith(OUTSIDE)] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("resnet18", "cnn"),
-        ("seresnextaa101d_32x8d", "cnn"),
-        ("resnetv2_50x1_bit.goog_in21k_ft_in1k", "cnn"),
-        ("convnextv2_tiny", "cnn"),
-        ("mobilenetv4_conv_small", "cnn"),
-        ("repvit_m1", "cnn"),
-        ("mambaout_tiny", "cnn"),
-        ("convformer_s18", "cnn"),
-        ("fastvit_t8", "cnn"),
-        ("fastvit_s12", "cnn"),
-        ("lowformer_e1", "cnn"),
-        ("resnet50_clip", "cnn"),
-        ("gcresnet50t", "cnn"),
-        ("vit_base_patch16_224.augreg_in21k", "vit"),
-        ("vit_base_patch16_rope_224", "vit"),
-        ("vit_relpos_small_patch16_224", "vit"),
-        ("vit_base_mci_224", "vit"),
-        ("deit3_small_patch16_224", "vit"),
-        ("swinv2_cr_tiny_224", "vit"),
-        ("twins_svt_small", "vit"),
-        ("convit_tiny", "vit"),
-        ("hiera_tiny_224", "vit"),
-        ("pit_ti_224", "vit"),
-        ("halonet_h1", "vit"),
-        ("vit_small_r26_s32_224.augreg_in21k", "hybrid"),
-        ("vit_base_resnet50d_224", "hybrid"),
-        ("vit_tiny_r_s16_p8_224", "hybrid"),
-        ("vitamin_small_224", "hybrid"),
-        ("coatnet_0_rw_224", "hybrid"),
-        ("caformer_s18", "hybrid"),
-        ("mobilenetv4_hybrid_medium", "hybrid"),
-        ("fastvit_sa12", "hybrid"),
-        ("lowformer_e3", "hybrid"),
-        ("halonet26t", "hybrid"),
-        ("lambda_resnet26t", "hybrid"),
-        ("bat_resnext26ts", "hybrid"),
-        ("pvt_v2_b0", "hybrid"),
-        ("xcit_tiny_12_p16_224", "hybrid"),
-        ("tv_resnet50", "cnn"),
-        ("vit_small_patch16_224_dino", "vit"),
-        ("poolformer_s12", None),
-        ("mixer_b16_224.goog_in21k", None),
-        ("efficientvim_m1", None),
-        ("coatmamba_tiny", None),
-        ("swinv3_tiny", None),
-        ("hf-hub:timm/resnet18.a1_in1k", None),
-        ("", None),
-    ],
-)
-def test_timm(name: str, family: Family | None) -> None:
-    assert family_of("timm", name) == family
+TOLD: dict[tuple[Library, Family | None], str] = {
+    ("timm", "cnn"): """
+        resnet18 seresnextaa101d_32x8d resnetv2_50x1_bit.goog_in21k_ft_in1k convnextv2_tiny mobilenetv4_conv_small
+        repvit_m1 mambaout_tiny convformer_s18 fastvit_t8 fastvit_s12 lowformer_e1 resnet50_clip gcresnet50t tv_resnet50
+    """,
+    ("timm", "vit"): """
+        vit_base_patch16_224.augreg_in21k vit_base_patch16_rope_224 vit_relpos_small_patch16_224 vit_base_mci_224
+        deit3_small_patch16_224 swinv2_cr_tiny_224 twins_svt_small convit_tiny hiera_tiny_224 pit_ti_224 halonet_h1
+        vit_small_patch16_224_dino
+    """,
+    ("timm", "hybrid"): """
+        vit_small_r26_s32_224.augreg_in21k vit_base_resnet50d_224 vit_tiny_r_s16_p8_224 vitamin_small_224
+        coatnet_0_rw_224 caformer_s18 mobilenetv4_hybrid_medium fastvit_sa12 lowformer_e3 halonet26t lambda_resnet26t
+        bat_resnext26ts pvt_v2_b0 xcit_tiny_12_p16_224
+    """,
+    ("timm", None): """
+        poolformer_s12 mixer_b16_224.goog_in21k efficientvim_m1 coatmamba_tiny swinv3_tiny hf-hub:timm/resnet18.a1_in1k
+    """,
+    ("torchvision", "cnn"): "resnet18 regnet_x_1_6gf convnext_tiny",
+    ("torchvision", "vit"): "swin_t swin_v2_b vit_b_16",
+    ("torchvision", "hybrid"): "maxvit_t",
+    ("torchvision", None): "swin3d_t deeplabv3_resnet50 coatnet_0_224",
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("resnet18", "cnn"),
-        ("regnet_x_1_6gf", "cnn"),
-        ("convnext_tiny", "cnn"),
-        ("swin_t", "vit"),
-        ("swin_v2_b", "vit"),
-        ("vit_b_16", "vit"),
-        ("maxvit_t", "hybrid"),
-        ("swin3d_t", None),
-        ("deeplabv3_resnet50", None),
-        ("coatnet_0_224", None),
-    ],
-)
-def test_torchvision(name: str, family: Family | None) -> None:
-    assert family_of("torchvision", name) == family
+@pytest.mark.parametrize(("library", "family"), TOLD)
+def test_the_name_tells_the_family(library: Library, family: Family | None) -> None:
+    names = TOLD[library, family].split()
+    assert {name: family_of(library, name) for name in names} == dict.fromkeys(names, family)
 
 
 @pytest.mark.slow

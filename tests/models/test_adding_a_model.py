@@ -48,6 +48,7 @@ def test_the_model_is_listed(tree: Path) -> None:
     assert entry["parameters"] == pytest.approx(1.37e6, rel=0.01)  # as published, 1.4 M
 
 
+@pytest.mark.slow
 def test_the_contract_holds_it(tree: Path) -> None:
     report = python(
         tree, "pytest", "tests/models/test_model_contract.py", "-k", "all_cnn", "-q", "-p", "no:cacheprovider"

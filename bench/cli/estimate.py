@@ -15,13 +15,13 @@ from rich.table import Column, Table
 
 from bench.analysis.format import ABSENT, byte_size, duration, plural
 from bench.cli.plan import STAGES
-from bench.cli.run import missing_targets
+from bench.cli.run import missing_targets, num_workers_for
 from bench.config.resolved import ResolvedSuite
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import RunEstimate, estimates, seconds_by_key
-from bench.runner.pool.pool import Workers, default_workers
-from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
+from bench.runner.pool.pool import Workers
+from bench.runner.pool.schedule import seconds_in_all
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,19 @@ def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers
     """Time a plan's models and data in the workers, and add up; write nothing."""
     missing = missing_targets(plan, data_dir)
     runs = [run for run in plan.runs if str(run.target) not in missing]
-    count = max(1, min(num_workers or default_workers(suite.device), most_at_once(runs)))
+    count = num_workers_for(runs, num_workers)
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
         found = {run.run.key: run for run in estimates(runs, workers.time_runs(runs, data_dir), count)}
     preparation_seconds = time.perf_counter() - start
     seconds = seconds_by_key(found.values())
-    order = [run for run in by_priority(plan, seconds) if run.key in seconds]
     return SuiteEstimate(
         suite.name,
         suite.device,
         count,
         tuple(found.get(run.key) or RunEstimate(run, reason=missing[str(run.target)]) for run in plan.runs),
         preparation_seconds,
-        seconds_in_all(order, seconds, count),
+        seconds_in_all(plan, seconds, count),
     )
 
 

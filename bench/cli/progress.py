@@ -5,7 +5,7 @@ Either way a line stays when a run ends.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -65,7 +65,7 @@ class SuiteProgress:
         self,
         console: Console,
         store: Store,
-        runs: tuple[Run, ...],
+        runs: Sequence[Run],
         seconds: Mapping[str, float],
         num_workers: int,
         clock: Callable[[], float] = time.monotonic,

@@ -1,4 +1,4 @@
-"""SIGTERM as an exception, so that it ends a command's work as Ctrl-C does, with all that is to be cleaned up."""
+"""Let SIGTERM end a command's work as Ctrl-C does, with everything that has to be cleaned up."""
 
 import signal
 from collections.abc import Iterator
@@ -6,14 +6,16 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from rich.console import Console
+
 
 class Terminated(BaseException):
-    """This process was told to end, by SIGTERM."""
+    """SIGTERM asked this process to end."""
 
 
 @contextmanager
-def told_by_sigterm() -> Iterator[None]:
-    """Raise Terminated where SIGTERM comes."""
+def interruptible(console: Console) -> Iterator[None]:
+    """Raise Terminated on SIGTERM; on this and on Ctrl-C, print what is kept."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise Terminated
@@ -21,5 +23,9 @@ def told_by_sigterm() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except (KeyboardInterrupt, Terminated):
+        kept = "finished runs are kept, and those under way lie in checkpoints"
+        console.print(f"\ninterrupted: {kept}; the same command goes on from here", soft_wrap=True)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)

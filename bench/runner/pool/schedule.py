@@ -1,4 +1,4 @@
-"""The order in which workers take runs, and how long a plan takes in that order. Imports no torch."""
+"""Order the runs of a plan for the workers, and compute how long they take in that order. Imports no torch."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -15,30 +15,32 @@ def by_priority(plan: Plan, seconds: Mapping[str, float]) -> list[Run]:
         plan: the runs.
         seconds: the estimated seconds of each run, by its key; a run without an estimate counts as the longest.
     """
+    seeds = {seed: position for position, seed in enumerate(dict.fromkeys(run.seed for run in plan.runs))}
     longest = max(seconds.values(), default=0.0)
-    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(run.seed for run in plan.runs))}
-    own = {run.key: seconds.get(run.key, longest) for run in plan.runs}
-    chain = dict(own)
+    alone = {run.key: seconds.get(run.key, longest) for run in plan.runs}
+    chain = dict(alone)
     for run in reversed(plan.runs):
         if run.starts_from is not None:
-            chain[run.starts_from] = max(chain[run.starts_from], own[run.starts_from] + chain[run.key])
+            chain[run.starts_from] = max(chain[run.starts_from], alone[run.starts_from] + chain[run.key])
     return sorted(plan.runs, key=lambda run: (seeds[run.seed], -chain[run.key]))
 
 
 def most_at_once(runs: Sequence[Run]) -> int:
-    """How many of these runs there can be at once, since some wait for others: as many as nobody starts from."""
+    """Return how many of these runs can go on at once, at most: as many as no other run starts from."""
     awaited = {run.starts_from for run in runs}
     return sum(run.key not in awaited for run in runs)
 
 
-def seconds_in_all(order: Sequence[Run], seconds: Mapping[str, float], num_workers: int) -> float:
-    """How long workers take for runs in an order, of which each waits for the one that it starts from.
+def seconds_in_all(plan: Plan, seconds: Mapping[str, float], num_workers: int) -> float:
+    """Return how long the workers take for the runs of a plan that have an estimate, by priority.
 
     Args:
-        seconds: that a worker takes, by a run's key.
+        plan: the runs; a run waits for the one that it starts from.
+        seconds: the estimated seconds of each run, by its key.
+        num_workers: how many runs go on at once.
     """
-    undone = {run.key for run in order}
-    waiting = {run.key: run for run in order}
+    waiting = {run.key: run for run in by_priority(plan, seconds) if run.key in seconds}
+    undone = set(waiting)
     running: list[tuple[float, str]] = []
     now = 0.0
     while waiting or running:

@@ -19,7 +19,7 @@ from bench.runner.estimate.estimate import (
     seconds_by_key,
 )
 from bench.runner.estimate.timed_run import TooLarge, check_memory
-from bench.runner.pool.schedule import by_priority, most_at_once, seconds_in_all
+from bench.runner.pool.schedule import most_at_once, seconds_in_all
 from models import Counts
 
 MACS = {"vit_pico/8": 1_000, "bit_resnet_pico": 4_000}
@@ -107,11 +107,10 @@ def test_a_model_that_could_not_be_timed_has_its_reason_and_the_others_figures(p
 def test_workers_wait_for_what_a_run_starts_from(plan):
     """Per model a pretraining (64 images), its transfer (32), and one from scratch (96): 192 ms and 768 ms."""
     seconds = seconds_by_key(estimates(plan.runs, timings_of(plan.runs), 1))
-    order = by_priority(plan, seconds)
-    assert seconds_in_all(order, seconds, 1) == pytest.approx(0.192 + 0.768)
-    assert seconds_in_all(order, seconds, 2) == pytest.approx((0.192 + 0.768) / 2)
-    chain = [run for run in order if run.stage != "scratch" and run.model == "vit_pico/8"]
-    assert seconds_in_all(chain, seconds, 2) == pytest.approx(0.096)
+    assert seconds_in_all(plan, seconds, 1) == pytest.approx(0.192 + 0.768)
+    assert seconds_in_all(plan, seconds, 2) == pytest.approx((0.192 + 0.768) / 2)
+    chain = tuple(run for run in plan.runs if run.stage != "scratch" and run.model == "vit_pico/8")
+    assert seconds_in_all(Plan(chain, ()), {run.key: seconds[run.key] for run in chain}, 2) == pytest.approx(0.096)
     assert (most_at_once(chain), most_at_once(plan.runs)) == (1, 4)
 
 

@@ -62,7 +62,7 @@ class SpeedSession:
         self._contenders: dict[GroupKey, tuple[Contender, ...]] = {}
         self._counter: EnergyCounter | None = None
         try:
-            self._counter = open_counter(torch.device(self.device))
+            self._counter = open_counter(self.device)
         except NoCounterError as error:
             self.no_energy = str(error)
 
@@ -81,7 +81,7 @@ class SpeedSession:
             networks,
             self.cases.reference,
             equal=self.cases.equal,
-            device=torch.device(self.device),
+            device=self.device,
             effort=self.effort,
             counter=self._counter,
         )

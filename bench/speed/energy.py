@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from bench.machine.clock import synchronize
+from bench.speed.timed_setting import Device
 
 SECONDS = 2.0
 """The time that is worked for: the counter moves every 20 to 100 ms, so a figure is right within 5 %."""
@@ -25,7 +26,7 @@ class NoCounterError(Exception):
     """The energy of a device is not counted; the message says why."""
 
 
-def open_counter(device: torch.device, nvml: Any = None) -> EnergyCounter:
+def open_counter(device: Device, nvml: Any = None) -> EnergyCounter:
     """Open the energy counter of a device.
 
     Args:
@@ -35,8 +36,8 @@ def open_counter(device: torch.device, nvml: Any = None) -> EnergyCounter:
     Raises:
         NoCounterError: The device has no counter that can be read.
     """
-    if device.type != "cuda":
-        raise NoCounterError(f"only the energy of NVIDIA's GPUs is measured, not that of a {device.type}")
+    if device != "cuda":
+        raise NoCounterError(f"only the energy of NVIDIA's GPUs is measured, not that of a {device}")
     try:
         nvml = nvml or importlib.import_module("pynvml")
     except ImportError:
@@ -60,7 +61,7 @@ def open_counter(device: torch.device, nvml: Any = None) -> EnergyCounter:
 
 
 def joules_per_thousand_images(
-    joules: EnergyCounter, job: Callable[[], object], device: torch.device, *, num_images: int, seconds: float
+    joules: EnergyCounter, job: Callable[[], object], device: Device, *, num_images: int, seconds: float
 ) -> float:
     """Do a job again and again, and measure the energy that it takes.
 

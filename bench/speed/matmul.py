@@ -2,7 +2,7 @@
 
 import torch
 
-from bench.speed.timed_setting import Precision
+from bench.speed.timed_setting import Device, Precision
 from bench.speed.workload import Workload
 
 SIDE = {"cpu": 1024, "cuda": 8192}
@@ -10,13 +10,13 @@ SIDE = {"cpu": 1024, "cuda": 8192}
 WARM_UP_STEPS = 3
 
 
-def matrix_product(device: torch.device, precision: Precision, side: int | None = None) -> tuple[Workload, int]:
+def matrix_product(device: Device, precision: Precision) -> tuple[Workload, int]:
     """Make a product of two square matrices ready.
 
     Returns:
         The product and its floating-point operations, two per multiply-accumulate.
     """
-    side = side or SIDE[device.type]
+    side = SIDE[device]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     product = torch.empty_like(left)

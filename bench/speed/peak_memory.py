@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.speed.timed_setting import Device
+
 Step = Callable[[], object]
 
 
@@ -23,12 +25,12 @@ class Memory:
     peak_memory_bytes: int
 
 
-def allocated_bytes(device: torch.device) -> int:
+def allocated_bytes(device: Device) -> int:
     """Return the bytes that torch holds on a GPU now; 0 on a CPU, where nothing counts them."""
-    return torch.cuda.memory_allocated() if device.type == "cuda" else 0
+    return torch.cuda.memory_allocated() if device == "cuda" else 0
 
 
-def memory_of_step(step: Step, device: torch.device, *, others_bytes: int = 0) -> Memory | None:
+def memory_of_step(step: Step, device: Device, *, others_bytes: int = 0) -> Memory | None:
     """Do a step twice, and measure the second: only then have optimizers their state.
 
     Args:
@@ -39,7 +41,7 @@ def memory_of_step(step: Step, device: torch.device, *, others_bytes: int = 0) -
     Returns:
         The memory; None on a CPU.
     """
-    if device.type != "cuda":
+    if device != "cuda":
         return None
     step()
     torch.cuda.synchronize()
@@ -53,7 +55,7 @@ def memory_of_step(step: Step, device: torch.device, *, others_bytes: int = 0) -
 
 
 @contextmanager
-def _bytes_before_backward(device: torch.device) -> Iterator[list[int]]:
+def _bytes_before_backward(device: Device) -> Iterator[list[int]]:
     """Yield a list that gets the bytes held when a backward pass first reads what its forward pass has kept."""
     readings: list[int] = []
 

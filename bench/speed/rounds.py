@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import torch
-
 from bench.machine.memory import free_memory, is_out_of_memory
 from bench.speed.best_settings import SearchLimits, Try, fastest, find_best
 from bench.speed.energy import EnergyCounter, joules_per_thousand_images
 from bench.speed.matmul import matrix_product
 from bench.speed.peak_memory import Memory, allocated_bytes, memory_of_step
-from bench.speed.timed_setting import GroupKey, Kind, Layout, Mode, Network, Setting
+from bench.speed.timed_setting import Device, GroupKey, Kind, Layout, Mode, Network, Setting
 from bench.speed.workload import Workload, prepare
 
 Status = Literal["ok", "out_of_memory", "failed"]
@@ -47,8 +45,6 @@ class Effort:
     modes: tuple[Mode, ...] = ("eager",)
     limits: SearchLimits = BRIEF_SEARCH
     """The limits of the search for the best batch."""
-    product_side: int | None = None
-    """The size of the matrices; None for one that saturates the device."""
 
 
 @dataclass
@@ -86,7 +82,7 @@ class Contender:
         if self.status == "out_of_memory":
             free_memory()  # only here has the traceback let go of the network
 
-    def get_ready(self, device: torch.device, effort: Effort) -> None:
+    def get_ready(self, device: Device, effort: Effort) -> None:
         """Build and warm up the network, and measure its memory."""
         others_bytes = allocated_bytes(device)
         self.workload = prepare(self.setting, device)
@@ -132,7 +128,7 @@ def measure_group(
     reference: Network,
     *,
     equal: Setting,
-    device: torch.device,
+    device: Device,
     effort: Effort,
     counter: EnergyCounter | None = None,
 ) -> Group:
@@ -174,7 +170,7 @@ def _for(network: Network, setting: Setting) -> Setting:
     return replace(setting, model=network.model, implementation=network.implementation)
 
 
-def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Contender:
+def _at_its_best(start: Setting, device: Device, effort: Effort) -> Contender:
     """Return a contender with the setting that a search found for it."""
 
     def rate_of(setting: Setting) -> Try:
@@ -190,9 +186,9 @@ def _at_its_best(start: Setting, device: torch.device, effort: Effort) -> Conten
     return Contender(fastest(tries).setting, tried=tries)
 
 
-def _take_turns(contenders: list[Contender], key: GroupKey, device: torch.device, effort: Effort) -> tuple[float, ...]:
+def _take_turns(contenders: list[Contender], key: GroupKey, device: Device, effort: Effort) -> tuple[float, ...]:
     """Measure all rounds, and return the FLOP/s of the matrix product in each."""
-    product, flops = matrix_product(device, key.precision, effort.product_side)
+    product, flops = matrix_product(device, key.precision)
     steps = product.steps_in(effort.turn_seconds)
     rates: list[float] = []
     with _no_garbage_collection():

@@ -16,10 +16,8 @@ from bench.speed.timed_setting import Network
 from bench.speed.workload import build_network
 from models.counts import count_network
 from models.shapes import shapes_only
+from models.spec.flops import FLOPS_PER_MAC, TRAINING_FLOPS_PER_MAC
 from models.spec.model_spec import parse_spec
-
-FLOPS_PER_MAC = {"inference": 2, "training": 6}
-"""Two operations per multiply-accumulate forward, and twice as many again backward."""
 
 
 def table_of(group: Group, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -44,7 +42,7 @@ def _row(contender: Contender, group: Group) -> dict[str, Any]:
         "reason": contender.reason,
         "parameters": parameters,
         "macs": macs,
-        "training_flops": None if macs is None else FLOPS_PER_MAC["training"] * macs,
+        "training_flops": None if macs is None else TRAINING_FLOPS_PER_MAC * macs,
         "activation_memory_bytes": memory.activation_memory_bytes if memory else None,
         "peak_memory_bytes": memory.peak_memory_bytes if memory else None,
         "joules_per_thousand_images": contender.joules_per_thousand_images,
@@ -77,6 +75,7 @@ def _matrix_share(contender: Contender, group: Group, macs: int | None) -> float
     """Return the median over rounds of the network's operations per second over the matrix product's."""
     if macs is None or not contender.round_seconds:
         return None
-    operations = FLOPS_PER_MAC[group.key.task] * macs * contender.setting.batch_size
+    flops_per_mac = TRAINING_FLOPS_PER_MAC if group.key.task == "training" else FLOPS_PER_MAC
+    flops = flops_per_mac * macs * contender.setting.batch_size
     rounds = zip(contender.round_seconds, group.matrix_flops_per_second, strict=True)
-    return statistics.median(operations / seconds / rate for seconds, rate in rounds)
+    return statistics.median(flops / seconds / rate for seconds, rate in rounds)

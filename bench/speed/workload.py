@@ -16,10 +16,10 @@ import models
 from bench.analysis.speed_columns import OURS
 from bench.config.recipe import Settings
 from bench.machine.clock import seconds_of
-from bench.speed.images import random_batch
 from bench.speed.peers.matching import build_peer
 from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
 from bench.training.compute import compute_on
+from bench.training.loop import Batch
 from bench.training.trainer import Trainer, compiled
 
 WARM_UP_STEPS = 2
@@ -35,7 +35,7 @@ class Workload:
 
     job: Job
     """Does one step of one batch."""
-    device: torch.device
+    device: Device
 
     def seconds_per_step(self, steps: int) -> float:
         """Return the mean seconds of some steps in a row, after an untimed one: others had the caches before."""
@@ -59,7 +59,7 @@ class Workload:
         return min(seconds_of(self.job, self.device, steps) for _ in range(turns)) / steps
 
 
-def prepare(setting: Setting, device: torch.device) -> Workload:
+def prepare(setting: Setting, device: Device) -> Workload:
     """Build a network and warm it up; whatever building or running it raises is passed on."""
     network = build_network(setting.network, setting.image_size)
     workload = Workload(job_of(network, setting, device), device)
@@ -75,26 +75,32 @@ def build_network(network: Network, image_size: int) -> nn.Module:
     return build_peer(network.model, network.implementation, num_classes=NUM_CLASSES, image_size=image_size)
 
 
-def job_of(network: nn.Module, setting: Setting, device: torch.device) -> Job:
+def job_of(network: nn.Module, setting: Setting, device: Device) -> Job:
     """Return what a step of a setting does."""
-    batch = random_batch(setting.batch_size, device.type, setting.image_size, NUM_CLASSES)
+    batch = random_batch(setting.batch_size, device, setting.image_size)
     job = _training_step if setting.task == "training" else _forward_pass
     return job(network, batch, setting, device)
 
 
-def _training_step(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Setting, device: torch.device) -> Job:
+def random_batch(size: int, device: str, image_size: int = 32) -> Batch:
+    """Return noise on a device: images (size, 3, image_size, image_size) and labels (size,)."""
+    images = torch.randn(size, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    return images.to(device), (torch.arange(size) % NUM_CLASSES).to(device)
+
+
+def _training_step(network: nn.Module, batch: Batch, setting: Setting, device: Device) -> Job:
     settings = Settings(
         batch_size=setting.batch_size,
         channels_last=setting.layout == "channels_last",
         compile=setting.mode == "compiled",
     )
-    training = Trainer(network, MANY_STEPS, settings, compute_on(_name(device), setting.precision))
+    training = Trainer(network, MANY_STEPS, settings, compute_on(device, setting.precision))
     training.begin()
     return lambda: training.take_step(*batch, settings.learning_rate)
 
 
-def _forward_pass(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Setting, device: torch.device) -> Job:
-    compute = compute_on(_name(device), setting.precision)
+def _forward_pass(network: nn.Module, batch: Batch, setting: Setting, device: Device) -> Job:
+    compute = compute_on(device, setting.precision)
     images, _ = batch
     network = network.to(device).eval()
     if setting.layout == "channels_last":
@@ -107,7 +113,3 @@ def _forward_pass(network: nn.Module, batch: tuple[Tensor, Tensor], setting: Set
             classify(images)
 
     return forward
-
-
-def _name(device: torch.device) -> Device:
-    return "cuda" if device.type == "cuda" else "cpu"

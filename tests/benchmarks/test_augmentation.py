@@ -13,8 +13,10 @@ from bench.data.augment.resized import ResizedCrop
 from bench.data.loading.batches import training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import PLANNED, Augmentation, Stream
-from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
+from bench.speed.timed_setting import NUM_CLASSES
+from bench.speed.workload import random_batch
 from tests.benchmarks.support.ab_timing import ab_timing
+from tests.benchmarks.support.images import IMAGE_SIZE, random_images
 from tests.benchmarks.support.tasks import training_job
 
 MODEL = "vit_pico/8"

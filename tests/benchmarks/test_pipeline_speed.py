@@ -20,8 +20,10 @@ from bench.data.dataset import MEAN, STD
 from bench.data.loading.batches import training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
-from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch, random_images
+from bench.speed.timed_setting import NUM_CLASSES
+from bench.speed.workload import random_batch
 from tests.benchmarks.support.ab_timing import ab_timing, in_words
+from tests.benchmarks.support.images import IMAGE_SIZE, random_images
 from tests.benchmarks.support.tasks import training_job
 
 Batches = Iterator[tuple[Tensor, Tensor]]

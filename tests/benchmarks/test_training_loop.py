@@ -20,12 +20,14 @@ from bench.config.suite import load_suite
 from bench.plan.expand import expand
 from bench.runner.run_options import DEFAULT_OPTIONS
 from bench.runner.session import RunSession
-from bench.speed.images import IMAGE_SIZE, NUM_CLASSES, random_batch
+from bench.speed.timed_setting import NUM_CLASSES
+from bench.speed.workload import random_batch
 from bench.store.store import open_store
 from bench.training.compute import compute_on
 from bench.training.trainer import Trainer
 from tests.benchmarks.support.ab_timing import ab_timing, in_words
 from tests.benchmarks.support.bare_loop import barely_trained
+from tests.benchmarks.support.images import IMAGE_SIZE
 from tests.benchmarks.support.tasks import device_and_precision, go_on
 
 BATCH_SIZE = 32

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.speed.peak_memory import Memory, memory_of_step
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CPU, CUDA = "cpu", "cuda"
 
 
 @dataclass

@@ -11,9 +11,9 @@ import torchvision
 from timm.models.vision_transformer import VisionTransformer
 
 import models
-from bench.speed.images import random_batch
 from bench.speed.peers import timm_peers
 from bench.speed.peers.matching import TIMM_TO_TORCHVISION, build_peer, peers_of, reference_of
+from bench.speed.workload import random_batch
 from bench.training.compute import compute_on
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.speed import rounds, workload
+from bench.speed import matmul, rounds, workload
 from bench.speed.best_settings import SearchLimits
 from bench.speed.rounds import Contender, Effort, Group, measure_group
 from bench.speed.table import table_of
@@ -15,7 +15,7 @@ from bench.speed.timed_setting import GroupKey, Kind, Network, Setting
 from bench.speed.workload import Workload
 from tests.speed.fake_device import KERNEL_S, FakeDevice
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 REFERENCE = Network("vit_pico/8", "timm")
 OURS, CNN = Network("vit_pico/8"), Network("bit_resnet_pico")
 EQUAL = Setting("vit_pico/8", "timm", "inference", "fp32", 32, 4)
@@ -26,7 +26,6 @@ BRIEF = Effort(
     calls=5,
     search_seconds=0.0,
     limits=SearchLimits(8, 1.0),
-    product_side=64,
 )
 FACTS = {
     **dict.fromkeys(("measured_at", "commit", "suite", "machine", "device_name", "processor", "python"), "some"),
@@ -48,6 +47,11 @@ class Fake(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         self.act()
         return self.head(images[:, :, 0, 0])
+
+
+@pytest.fixture(autouse=True)
+def small_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(matmul.SIDE, CPU, 64)
 
 
 @pytest.fixture

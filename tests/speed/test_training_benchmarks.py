@@ -7,7 +7,7 @@ import torch
 
 import models
 from bench.config.recipe import Settings
-from bench.speed.images import random_batch
+from bench.speed.workload import random_batch
 from bench.training.compute import compute_on
 from bench.training.loop import train
 from bench.training.trainer import Trainer

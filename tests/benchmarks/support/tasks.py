@@ -8,9 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from bench.speed.images import Batch
 from bench.training.compute import compute_on
-from bench.training.loop import Watch, train
+from bench.training.loop import Batch, Watch, train
 from bench.training.trainer import Trainer
 
 

@@ -1,6 +1,5 @@
-"""The speed benchmarks, run by `pytest --benchmark` and `make throughput`. What they show is in `docs/performance.md`.
+"""Measures the speed, memory and energy of models beside their peers, for `pytest --benchmark` and `make throughput`.
 
-They time the code that runs use: the same training loop, batches and renderer. Every benchmark warms up first, waits
-for the device before it reads the clock, and keeps its samples unrounded in the JSON, next to `images_per_second`
-(by the median round), the model's parameters and the threads.
+The code that is timed is the code of runs: the same training step, precision and layout. Every network is warm before
+the clock starts, the device has done its work before the clock is read, and samples are kept unrounded.
 """

@@ -5,11 +5,11 @@ nothing that it has finished.
 """
 
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
@@ -17,26 +17,12 @@ import torch
 from bench.analysis.speed_columns import records
 from bench.machine.device import device_name
 from bench.machine.environment import environment
-from bench.speed.best_settings import SearchLimits
 from bench.speed.cases import Case, SuiteCases
 from bench.speed.energy import EnergyCounter, NoCounterError, open_counter
 from bench.speed.rounds import Contender, Effort, measure_group
 from bench.speed.table import table_of
 from bench.speed.timed_setting import Device, GroupKey
 from bench.store.speed_file import SPEED_PROTOCOL, append, machine_name
-
-if TYPE_CHECKING:
-    import pytest
-
-
-def effort_of(config: "pytest.Config") -> Effort:
-    """Return how much a session measures: compiling takes seconds per network on a GPU, half a minute on a CPU."""
-    effort = Effort()
-    if config.getoption("bench_device") == "cuda":
-        effort = Effort(rounds=15, modes=("eager", "compiled"), limits=SearchLimits(batch=32768, seconds=1.0))
-    elif config.getoption("bench_full"):
-        effort = Effort(rounds=21, modes=("eager", "compiled"), limits=SearchLimits(batch=1024, seconds=1.0))
-    return replace(effort, rounds=config.getoption("bench_rounds") or effort.rounds)
 
 
 @dataclass

@@ -9,7 +9,6 @@ CPU compiled networks.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from bench.config.external_weights import SOURCES
 from bench.config.recipe import load_recipe
@@ -19,9 +18,6 @@ from bench.speed.peers.matching import peers_of, reference_of
 from bench.speed.timed_setting import Device, GroupKey, Kind, Network, Precision, Setting, Task
 from models.spec.families import FAMILIES
 from models.spec.model_spec import parse_spec
-
-if TYPE_CHECKING:
-    import pytest
 
 OTHER_PRECISION: dict[Precision, Precision] = {"fp32": "bf16", "bf16": "fp32"}
 GROUPS: tuple[tuple[Task, Kind], ...] = (
@@ -69,13 +65,6 @@ class SuiteCases:
         if set(self.ladder) <= set(networks):
             return self.suite
         return f"part of {self.suite}: {', '.join(map(str, networks))}"
-
-
-def asked_for(config: "pytest.Config") -> tuple[str, Device, tuple[str, ...]]:
-    """Return what a session's options ask for: the arguments of `select`."""
-    names = ("bench_suite", "bench_device", "bench_model")
-    suite, device, models = (config.getoption(name) for name in names)
-    return suite, device, tuple(models)
 
 
 @cache

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from bench.speed.allocator import keep_freed_memory
-from bench.speed.benchmark_session import SpeedSession, effort_of
-from bench.speed.cases import Case, asked_for, select
-from bench.speed.summary import lines
+from bench.speed.benchmark_session import SpeedSession
+from bench.speed.cases import Case, select
+from tests.benchmarks.support.options import asked_for, effort_of
+from tests.benchmarks.support.summary import lines
 
 SESSION = pytest.StashKey[SpeedSession]()
 

@@ -12,7 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 import models
 from bench.speed.peers import timm_peers
-from bench.speed.peers.matching import TIMM_TO_TORCHVISION, build_peer, peers_of, reference_of
+from bench.speed.peers.matching import build_peer, peers_of, reference_of
 from bench.speed.workload import random_batch
 from bench.training.compute import compute_on
 from bench.training.settings import Settings
@@ -24,7 +24,7 @@ from models.spec.families import Library
 from models.spec.geometry import check
 from tests.benchmarks.support.tasks import go_on
 
-BOTH, TIMM, TORCHVISION = ("timm", "torchvision"), ("timm",), ("torchvision",)
+BOTH, TIMM = ("timm", "torchvision"), ("timm",)
 
 PRESETS: dict[str, tuple[Library, ...]] = {
     **dict.fromkeys(("vit_pico/8", "vit_nano/8"), BOTH),
@@ -81,22 +81,13 @@ UNMATCHED = (
     "botnet50:stem=cifar",
     "coatnet_0:stem=cifar",
     "maxvit_tiny:stem=cifar",
-    "timm:resnet18d",
-    "timm:nf_resnet50",  # as many parameters and multiply-accumulates as a ResNet-50
-    "torchvision:maxvit_t",
+    "timm:resnet18",
+    "torchvision:resnet18",
 )
-OUTSIDE: dict[str, tuple[Library, ...]] = {
-    **{f"timm:{name}": TORCHVISION for name in TIMM_TO_TORCHVISION},
-    **{f"torchvision:{name}": TIMM for name in ("resnet18", "efficientnet_b0", "vit_b_32")},
-    "timm:resnet18.a1_in1k:pretrained=true": TORCHVISION,
-}
-KNOWN = PRESETS | OPTIONED | OUTSIDE
+KNOWN = PRESETS | OPTIONED
 ONLY_DEEPER_OR_WIDER = (
     *("vit_large/16", "vit_huge/14", "bit_resnet101", "bit_resnet152", "bit_resnet152x2", "resnet101", "resnet152"),
     *("convnext_small", "convnext_base", "convnext_xlarge", "r50+vit_large/32", "coatnet_5"),
-    *(f"timm:{name}" for name in ("resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2")),
-    *(f"timm:{name}" for name in ("convnext_small", "convnext_base", "convnext_large")),
-    *(f"timm:{name}" for name in ("vit_base_patch16_224", "vit_large_patch16_224", "vit_huge_patch14_224")),
 )
 """Than another here: not counted in tests. Whether a network has as many parameters shows each time one is built."""
 COUNTED = {spec: peers for spec, peers in KNOWN.items() if peers and spec not in ONLY_DEEPER_OR_WIDER}
@@ -195,8 +186,6 @@ ONE_OF_A_KIND: list[tuple[str, Library]] = [
     ("bit_resnet_pico", "timm"),
     ("resnet18", "timm"),
     ("convnext_atto", "torchvision"),
-    ("timm:efficientnet_b0", "torchvision"),  # which has dropout of its own
-    ("torchvision:efficientnet_b0", "timm"),
 ]
 
 
@@ -301,9 +290,7 @@ def test_equal_counts_do_not_make_a_peer_of_another_stream() -> None:
     [
         ("cct_7/3x1", "timm", 32, "has no peer in timm; neither timm nor torchvision has this model"),
         ("vit_pico/8:pool=gap", "torchvision", 32, "has no peer in torchvision; there is one in timm"),
-        ("timm:resnet18", "timm", 32, "has no peer in timm; there is one in torchvision"),
         ("vit_pico/8", "timm", 36, "use images of 32 or 40 pixels"),
-        ("timm:vit_base_patch16_224", "torchvision", 40, "torchvision can't build vit_b_16 for images of 40 pixels"),
         ("vit_picco/8", "timm", 32, "did you mean vit_pico/8"),
     ],
 )
@@ -346,7 +333,7 @@ def test_the_reference_of_a_suite(suite: list[str], image_size: int, reference: 
 def test_asking_for_peers_loads_neither_torch_nor_a_library() -> None:
     code = (
         "import sys; from bench.speed.peers.matching import peers_of, reference_of\n"
-        "assert peers_of('vit_pico/8:pos=rope-2d') and peers_of('torchvision:resnet18') and peers_of('resnet18')\n"
+        "assert peers_of('vit_pico/8:pos=rope-2d') and peers_of('resnet18')\n"
         "assert reference_of(['bit_resnet_pico', 'vit_pico/8'], 32) == 'vit_pico/8'\n"
         "print(sorted({'torch', 'torchvision', 'timm', 'numpy'} & sys.modules.keys()))"
     )
@@ -356,8 +343,6 @@ def test_asking_for_peers_loads_neither_torch_nor_a_library() -> None:
 
 def image_size_of(spec: str) -> int:
     """A small one that the model takes."""
-    if "vit_b_" in spec or "vit_l_" in spec or "vit_h_" in spec or "timm:vit" in spec:
-        return 224
     return next(size for size in (32, 28, 64) if takes(spec, size))
 
 

@@ -1,11 +1,11 @@
-"""timm's own networks of our models. `peers` decides which there are.
+"""timm's own networks of our models; `matching` decides which models have one.
 
-ViTs are its `VisionTransformer`; with `pos=relative` its `VisionTransformerRelPos`, with `pos=rope-2d` its `Eva` as its
-own `vit_*_rope_224` has it, but in the order of pairs that our angles have (`rope_rotate_half`). Hybrids are the same
-behind its `HybridEmbed`, over its `ResNetV2` or `ConvStem`. BiTs are its `ResNetV2`.
+ViTs are its `VisionTransformer`, with `pos=relative` its `VisionTransformerRelPos`. With `pos=rope-2d` they are its
+`Eva` as its `vit_*_rope_224` have it, but in the order of pairs that our angles have (`rope_rotate_half`). Hybrids put
+its `HybridEmbed` before these, over its `ResNetV2` or `ConvStem`. BiTs are its `ResNetV2`.
 
-One thing no argument sets: `ResNetV2` has stems of 7x7 alone. The small BiTs and trunks get theirs, one convolution of
-timm's own class, in its place.
+One thing no argument sets: `ResNetV2` has only stems of 7x7. The small BiTs and trunks get one convolution of timm's
+own class in its place.
 """
 
 from collections import OrderedDict
@@ -37,14 +37,14 @@ _ROTARY: dict[str, Any] = {
     "rope_temperature": 100.0,
     "rope_rotate_half": True,
 }
-"""What timm's `vit_*_rope_224` say, and the pairs in our order."""
+"""The arguments of timm's `vit_*_rope_224`, with the pairs in our order."""
 
 _Embed = Callable[..., nn.Module]
-"""What timm's ViTs make of images: (batch, 3, size, size) -> (batch, tokens, width)."""
+"""Turns images into tokens for timm's ViTs: (batch, 3, size, size) -> (batch, tokens, width)."""
 
 
 def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
-    """The network of a spec that timm has."""
+    """Build timm's network of a spec that has one."""
     match spec.kind.size:
         case EncoderSize() as size:
             return _vit(spec, size, num_classes, image_size, *_patches(spec, size.width))
@@ -63,7 +63,7 @@ def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
 
 
 def _patches(spec: ModelSpec, width: int) -> tuple[_Embed, int]:
-    """What makes the tokens, and the pixels, or cells of a stem's map, that each is made of."""
+    """Return what makes the tokens, and the pixels (or cells of a stem's map) per side of each."""
     assert isinstance(spec.patch, int)
     if spec.option("tokenizer") == "linear":
         return PatchEmbed, spec.patch
@@ -80,7 +80,7 @@ def _patches(spec: ModelSpec, width: int) -> tuple[_Embed, int]:
 def _vit(
     spec: ModelSpec, size: EncoderSize, num_classes: int, image_size: int, embed_layer: _Embed, patch: int
 ) -> nn.Module:
-    """The class that has the encoding of positions."""
+    """Build the class of ViT that has the spec's encoding of positions."""
     pos, pool = spec.option("pos"), _POOLS[str(spec.option("pool"))]
     encoder: dict[str, Any] = {
         "img_size": image_size,
@@ -108,7 +108,7 @@ def _vit(
 
 
 def _trunk(size: TrunkSize | PaperTrunkSize) -> nn.Module:
-    """Images (batch, 3, size, size) -> feature map (batch, width, size / stride, size / stride)."""
+    """Build a trunk: images (batch, 3, size, size) -> map (batch, width, size / stride, size / stride)."""
     if isinstance(size, TrunkSize):
         return _bit(size, num_classes=0, global_pool="")
     conv = partial(StdConv2dSame, eps=1e-8)
@@ -137,7 +137,7 @@ def _bit(size: TrunkSize, num_classes: int, global_pool: str) -> nn.Module:
 
 
 def _wrapped_by_us(spec: ModelSpec, size: TimmSize, num_classes: int, image_size: int) -> nn.Module:
-    """The network that ours wraps, with its own head."""
+    """Build the network that ours wraps, with its own head."""
     arguments: dict[str, Any] = {} if size.depths is None else {"depths": size.depths}
     if spec.family == "hybrid":
         arguments["img_size"] = image_size

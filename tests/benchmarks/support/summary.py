@@ -1,0 +1,36 @@
+"""What a session prints of its speeds: a line per row, group by group, the fastest first."""
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from bench.analysis.speed_columns import SETTING, setting_in_words
+
+KINDS = {"latency": "latency (batch 1)", "equal": "equal settings", "best": "best settings"}
+
+
+def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
+    """Yield the rows of groups in words."""
+    for table in tables:
+        first, threads = table.iloc[0], table["threads"].iloc[0]
+        yield (
+            f"{first['task']}, {KINDS[first['kind']]}: {first['precision']}, {first['image_size']} px, "
+            f"{first['device_name']}, {threads} thread{'s' if threads > 1 else ''}"
+        )
+        rows = table.sort_values("reference_ratio", ascending=False, kind="stable")
+        cells = pd.DataFrame([_cells(row) for _, row in rows.iterrows()])
+        yield from cells.to_string(header=False, index=False, max_colwidth=120).splitlines()
+        yield ""
+
+
+def _cells(row: pd.Series) -> list[str]:
+    """Return network, setting, speed and ratio, or why there is no speed."""
+    if row["status"] != "ok":
+        return [row["model"], row["implementation"], f"{row['status']}: {row['reason']}", "", ""]
+    speed = f"{row['images_per_second']:,.0f} images/s"
+    if row["kind"] == "latency":
+        speed = f"p50 {row['p50_ms']:.3g}, p95 {row['p95_ms']:.3g}, p99 {row['p99_ms']:.3g} ms"
+    ratio = f"{row['reference_ratio']:.3f} ({row['reference_ratio_low']:.3f} to {row['reference_ratio_high']:.3f})"
+    if row["is_reference"] or pd.isna(row["reference_ratio"]):
+        ratio = "the reference" if row["is_reference"] else ""
+    return [row["model"], row["implementation"], setting_in_words(*(row[name] for name in SETTING)), speed, ratio]

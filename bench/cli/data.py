@@ -168,7 +168,7 @@ def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
     data = catalogue.open_data(target.name, target.path, data_dir)
     return {
         "use": "corpus and target",
-        "summary": catalogue.SOURCES[target.name].opened_as,
+        "summary": catalogue.SOURCES[target.name].summary,
         "classes": len(data.class_names),
         "class_names": data.class_names,
         "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},

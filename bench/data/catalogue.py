@@ -174,52 +174,42 @@ class SourceKind:
     form: str
     """of the text behind the colon"""
     summary: str
-    opened_as: str
-    """its summary once it is open"""
-    is_there: Callable[[str, Path], bool]
-    watched: Callable[[str, Path], list[Path]]
-    """files and folders whose change makes it another data set"""
+    open: Callable[[str, Path], DataSet]
     fingerprint: Callable[[str, Path], str]
     """hashes its content"""
-    open: Callable[[str, Path], DataSet]
+    is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
+    watched: Callable[[str, Path], list[Path]] = lambda path, _: [Path(path)]
+    """files and folders whose change makes it another data set"""
 
 
 SOURCES = {
     "folder": SourceKind(
         "PATH",
         "your images: one subfolder for each class",
-        "a folder of images",
-        is_there=lambda path, _: Path(path).is_dir(),
-        watched=lambda path, _: [Path(path)],
-        fingerprint=lambda path, _: folder.fingerprint(Path(path)),
         open=lambda path, _: folder.open_folder(Path(path)),
+        fingerprint=lambda path, _: folder.fingerprint(Path(path)),
     ),
     "parquet": SourceKind(
         "PATH",
         "a file or folder in the Hugging Face hub's layout",
-        "parquet files of images",
-        is_there=lambda path, _: Path(path).exists(),
-        watched=lambda path, _: [Path(path)],
-        fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
         open=lambda path, _: parquet.open_parquet(Path(path)),
+        fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
     ),
     "webdataset": SourceKind(
         "PATTERN",
         "tar shards: a folder, a glob, or a range as train-{0000..0099}.tar",
-        "tar shards of images",
+        open=lambda pattern, _: webdataset.open_webdataset(pattern),
+        fingerprint=lambda pattern, _: webdataset.fingerprint(pattern),
         is_there=lambda pattern, _: tar_paths.is_any_there(pattern),
         watched=lambda pattern, _: webdataset.watched_files(pattern),
-        fingerprint=lambda pattern, _: webdataset.fingerprint(pattern),
-        open=lambda pattern, _: webdataset.open_webdataset(pattern),
     ),
     "hf": SourceKind(
         "NAME",
         "a data set of the Hugging Face hub, fetched before: bench data fetch hf:NAME",
-        "a data set of the Hugging Face hub",
+        open=huggingface.open_hf,
+        fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
         is_there=lambda name, data_dir: huggingface.folder(name, data_dir).is_dir(),
         watched=lambda name, data_dir: [huggingface.folder(name, data_dir)],
-        fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
-        open=huggingface.open_hf,
     ),
 }
 FORMS = ", ".join(f"{name}:{kind.form}" for name, kind in SOURCES.items())

@@ -1,6 +1,7 @@
-"""The MD5 sums that publishers gave, as torchvision's classes hold them, against the files that lie in the data folder.
+"""Compare the files in the data folder with the MD5 sums that publishers gave, which torchvision's classes hold.
 
-torchvision compares them as it downloads and unpacks, but says neither which sum it expected nor which it found.
+Torchvision compares them too while it downloads and unpacks, but its errors name neither the expected nor the actual
+sum.
 """
 
 import hashlib
@@ -13,23 +14,23 @@ from urllib.parse import urlparse
 
 @dataclass(frozen=True)
 class WrongSum:
-    """A file that is not the published one."""
+    """A file that differs from the published one."""
 
     file: Path
     expected: str
-    found: str
+    actual: str
 
     def __str__(self) -> str:
-        """Return both sums, and the size, which shows what was merely cut off."""
+        """Return both sums and the size, which shows a file that was cut off."""
         size = self.file.stat().st_size
-        return f"{self.file} ({size:,} bytes): its MD5 is {self.found}, but {self.expected} was published"
+        return f"{self.file} ({size:,} bytes): its MD5 is {self.actual}, but {self.expected} was published"
 
 
 def wrong_sums(reader: Any, root: Path) -> list[WrongSum]:
-    """Return the files below `root` whose sums are not those that torchvision's class holds; what is absent is not."""
-    there = [(root / path, expected) for path, expected in published_sums(reader) if (root / path).is_file()]
-    sums = [WrongSum(file, expected, _md5(file)) for file, expected in there]
-    return [wrong for wrong in sums if wrong.found != wrong.expected]
+    """Return the files below `root` whose sums are not those that torchvision's class holds; absent files are fine."""
+    present = [(root / path, expected) for path, expected in published_sums(reader) if (root / path).is_file()]
+    sums = [WrongSum(file, expected, _md5(file)) for file, expected in present]
+    return [wrong for wrong in sums if wrong.actual != wrong.expected]
 
 
 def published_sums(reader: Any) -> Iterator[tuple[Path, str]]:

@@ -40,15 +40,6 @@ class _Ref:
         return f"hf:{self.repository}" + (f":{self.config}" if self.config else "")
 
 
-@dataclass(frozen=True)
-class _File:
-    """A parquet file of the hub."""
-
-    path: str
-    sha256: str | None
-    """absent of files so small that the hub keeps them in git itself"""
-
-
 def open_hf(name: str, data_dir: Path) -> DataSet:
     """Open a data set that was fetched."""
     ref, place = _parse(name), folder(name, data_dir)
@@ -83,12 +74,12 @@ def fetch_hf(name: str, data_dir: Path) -> None:
         ) from error
     try:
         api = huggingface_hub.HfApi()
-        commit, files = _listed(api, ref)
+        commit, sums = _listed(api, ref)
         api.snapshot_download(
             ref.repository,
             repo_type="dataset",
             revision=commit,
-            allow_patterns=[file.path for file in files],
+            allow_patterns=list(sums),
             local_dir=root,
         )
     except InputError:
@@ -98,8 +89,8 @@ def fetch_hf(name: str, data_dir: Path) -> None:
             f"{ref}: could not be fetched into {root} ({' '.join(str(error).split())}); check the name and the "
             "network, and for a data set with conditions that you have accepted them and are logged in: hf auth login"
         ) from error
-    for file in files:
-        _check_sum(root / file.path, file.sha256, ref)
+    for path, expected in sums.items():
+        _check_sum(root / path, expected, ref)
 
 
 def _parse(name: str) -> _Ref:
@@ -110,32 +101,35 @@ def _parse(name: str) -> _Ref:
     return _Ref(match["repository"], match["config"])
 
 
-def _listed(api: Any, ref: _Ref) -> tuple[str, list[_File]]:
-    """Return a commit and its files: what was published as parquet, else what the hub converted."""
+def _listed(api: Any, ref: _Ref) -> tuple[str, dict[str, str | None]]:
+    """Return a commit and its parquet files: those that were published, else those that the hub converted.
+
+    Each path has its SHA-256, or None if the file is so small that the hub keeps it in git itself.
+    """
     for revision in ("main", CONVERTED):
         commit = api.dataset_info(ref.repository, revision=revision, timeout=TIMEOUT_S).sha
         entries = api.list_repo_tree(ref.repository, recursive=True, repo_type="dataset", revision=commit)
-        files = [_File(e.path, e.lfs.sha256 if e.lfs else None) for e in entries if e.path.endswith(".parquet")]
-        if files:
-            return commit, _chosen(ref, files)
+        sums = {entry.path: entry.lfs and entry.lfs.sha256 for entry in entries if entry.path.endswith(".parquet")}
+        if sums:
+            return commit, {path: sums[path] for path in _chosen(ref, list(sums))}
     raise InputError(f"{ref}: the hub has no parquet of it; download its files, and name their folder: folder:PATH")
 
 
-def _chosen(ref: _Ref, files: list[_File]) -> list[_File]:
+def _chosen(ref: _Ref, paths: list[str]) -> list[str]:
     """Return the files of the configuration asked for, or of the only one."""
     if ref.config is not None:
-        known = sorted({PurePosixPath(file.path).parts[0] for file in files})
-        files = [file for file in files if file.path.startswith(f"{ref.config}/")]
-        if not files:
+        known = sorted({PurePosixPath(path).parts[0] for path in paths})
+        paths = [path for path in paths if path.startswith(f"{ref.config}/")]
+        if not paths:
             raise InputError(f"{ref}: has no folder {ref.config} of parquet files; it has {', '.join(known)}")
-    _check_one_config(ref, [file.path for file in files])
-    if any(part.startswith(PARTIAL) for file in files for part in PurePosixPath(file.path).parts):
+    _check_one_config(ref, paths)
+    if any(part.startswith(PARTIAL) for path in paths for part in PurePosixPath(path).parts):
         raise InputError(f"{ref}: the hub converted only its beginning to parquet; download the files of its publisher")
-    return files
+    return paths
 
 
 def _check_one_config(ref: _Ref, paths: Iterable[str]) -> None:
-    """Refuse files of several configurations: folders at the top that are no part of one data set."""
+    """Refuse files of several configurations: folders at the top that are not named for a split."""
     tops = {PurePosixPath(path).parts[0] for path in paths if "/" in path and not path.startswith(".")}
     configs = sorted(top for top in tops if not AT_START.match(top))
     if ref.config is None and len(configs) > 1:
@@ -145,8 +139,8 @@ def _check_one_config(ref: _Ref, paths: Iterable[str]) -> None:
 def _check_sum(file: Path, expected: str | None, ref: _Ref) -> None:
     """Refuse a file that is not the published one."""
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if expected not in (None, found):
+        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if expected not in (None, actual):
         raise InputError(
-            f"{file}: its SHA-256 is {found}, but {expected} was published; remove it, then: bench data fetch {ref}"
+            f"{file}: its SHA-256 is {actual}, but {expected} was published; remove it, then: bench data fetch {ref}"
         )

@@ -17,8 +17,7 @@ from rich.markup import escape
 from bench.cli.data import data_app
 from bench.cli.signals import Terminated
 from bench.errors import InputError
-from bench.runner.run_options import RunOptions
-from bench.runner.trackers import TrackerName
+from bench.runner.run_options import RunOptions, TrackerName
 from models.spec.model_error import SpecError
 
 app = typer.Typer(

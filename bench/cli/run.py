@@ -21,8 +21,7 @@ from bench.runner.estimate.estimate import estimates, seconds_by_key
 from bench.runner.pool.pool import Ended, Workers, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import most_at_once, seconds_in_all
-from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions
-from bench.runner.trackers import check_tracker
+from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions, check_tracker
 from bench.store.repair import repair
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables

@@ -17,7 +17,7 @@ from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import data_key, estimate, model_key
 from bench.runner.pool.pool import Workers
-from bench.runner.trackers import check_tracker
+from bench.runner.run_options import check_tracker
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.halving import NOT_RUN, Due, StudyState, study_states

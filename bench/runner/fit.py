@@ -42,7 +42,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
         MemoryError: memory does not suffice, whatever the size of the parts.
     """
     settings, state = inputs.run.settings, session.checkpoint()
-    size = (state[1]["micro_batch"] if state is not None else None) or settings.micro_batch or settings.batch_size
+    size = (state["micro_batch"] if state is not None else None) or settings.micro_batch or settings.batch_size
     measures_memory = reset_peak(inputs.compute.device)
     while True:
         try:

@@ -6,10 +6,9 @@ the machine is up and of none afterwards. It decides nothing; checkpoints and re
 
 import datetime
 import json
-import math
 import os
 import socket
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -69,14 +68,14 @@ def write_progress(
     said = RunProgress(
         key=run_key,
         phase=phase,
-        progress=_finite(progress) if progress else None,
+        progress=progress,
         num_resumes=num_resumes,
         pid=os.getpid(),
         host=socket.gethostname(),
         started_at=before.started_at if before and before.pid == os.getpid() else now,
         updated_at=now,
     )
-    write_atomically(folder / NAME, json.dumps(asdict(said), allow_nan=False).encode(), flushed=False)
+    write_atomically(folder / NAME, json.dumps(asdict(said)).encode(), flushed=False)
 
 
 def read_progress(folder: Path) -> RunProgress | None:
@@ -87,9 +86,3 @@ def read_progress(folder: Path) -> RunProgress | None:
         return RunProgress(**(content | {"progress": progress}))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _finite(progress: Progress) -> Progress:
-    """JSON has no infinities: a loss that is not finite is left out; the run's record will tell."""
-    loss = progress.train_loss
-    return progress if loss is None or math.isfinite(loss) else replace(progress, train_loss=None)

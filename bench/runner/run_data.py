@@ -18,59 +18,46 @@ class RunData(Splits):
 
     @property
     def parts(self) -> dict[str, ImageSet]:
-        """The splits that there are, by name."""
+        """Return the splits that have images, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None and len(part)}
 
     def facts(self) -> dict[str, Any]:
-        """What a record holds of the images."""
+        """Return what a record holds of the images; how even their classes are, of a subset alone."""
+        smallest, largest = class_range(self.train.labels, len(self.class_names))
+        is_subset = self.subset_hash is not None
         return {
             "subset_hash": self.subset_hash,
             "split_hash": self.split_hash,
-            **self.subset_classes(),
+            "subset_classes": len(self.class_names) if is_subset else None,
+            "smallest_class_images": smallest if is_subset else None,
+            "largest_class_images": largest if is_subset else None,
             "num_images": len(self.train),
             "num_classes": len(self.class_names),
             "class_names": list(self.class_names),
         }
 
-    def subset_classes(self) -> dict[str, int | None]:
-        """How even a subset's classes are; nothing of a target's images."""
-        if self.subset_hash is None:
-            return dict.fromkeys(("subset_classes", "smallest_class_images", "largest_class_images"))
-        smallest, largest = class_range(self.train.labels, len(self.class_names))
-        return {
-            "subset_classes": len(self.class_names),
-            "smallest_class_images": smallest,
-            "largest_class_images": largest,
-        }
-
 
 def load_run_data(run: Run, data_dir: Path) -> RunData:
-    """Return what a run trains on, validates on and, if it has a target and is no trial, tests on."""
-    splits = subset_of(run, data_dir) if run.corpus is not None else _splits(run, data_dir)
+    """Open what a run trains on, validates on and, if it has a target and is no trial of a tuning, tests on."""
+    splits = subset_of(run, data_dir) if run.corpus is not None else _splits_of(run, data_dir)
     return RunData(**vars(splits) | {"test": splits.test if run.tests else None})
 
 
-def _splits(run: Run, data_dir: Path) -> Splits:
-    """The target of a run, its training part drawn by the run's seed, or by a probe's number of shots and its draw."""
-    if run.target is None:
-        raise AssertionError("a run has a corpus or a target")
-    if run.probe is not None and run.probe.shots is not None:
-        assert run.probe.draw is not None, "shots are drawn"
-        return load_shots(
-            run.target,
-            seed=run.seed,
-            shots=run.probe.shots,
-            draw=run.probe.draw,
-            image_size=run.image_size,
-            data_dir=data_dir,
-        )
-    return load_target(run.target, seed=run.seed, image_size=run.image_size, data_dir=data_dir, carved=run.carved)
-
-
 def subset_of(run: Run, data_dir: Path) -> Splits:
-    """The subset that a run pretrains on."""
-    assert run.corpus is not None
-    assert run.subset_images is not None
+    """Open the subset that a run pretrains on."""
+    assert run.corpus is not None, "the run pretrains on no corpus"
+    assert run.subset_images is not None, "the run pretrains on no subset"
     threads = num_cores() if run.device == "cuda" else 1
     return load_subset(run.corpus, run.subset_images, run.image_size, data_dir, num_threads=threads)
+
+
+def _splits_of(run: Run, data_dir: Path) -> Splits:
+    """Open a run's target, its training images drawn by the run's seed, or by a probe's number of shots and draw."""
+    assert run.target is not None, "a run has a corpus or a target"
+    seed, size, probe = run.seed, run.image_size, run.probe
+    if probe is None or probe.shots is None:
+        return load_target(run.target, seed=seed, image_size=size, data_dir=data_dir, carved=run.carved)
+    assert probe.draw is not None, "shots are drawn"
+    shots, draw = probe.shots, probe.draw
+    return load_shots(run.target, seed=seed, shots=shots, draw=draw, image_size=size, data_dir=data_dir)

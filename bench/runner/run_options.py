@@ -1,8 +1,12 @@
 """How runs are carried out, which changes no result. Imports no torch."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal, get_args
 
-from bench.runner.trackers import TrackerName
+from bench.errors import InputError
+
+TrackerName = Literal["tensorboard", "wandb", "mlflow", "none"]
 
 
 class Interrupted(Exception):
@@ -19,3 +23,19 @@ class RunOptions:
 
 
 DEFAULT_OPTIONS = RunOptions()
+
+
+def check_tracker(name: str) -> None:
+    """See that a tracker's package is installed, without importing it.
+
+    Raises:
+        InputError: the tracker is not known, or its package is not installed.
+    """
+    if name not in get_args(TrackerName):
+        raise InputError(f"tracker {name!r} is not known; known: {', '.join(get_args(TrackerName))}")
+    if name != "none" and find_spec(name) is None:
+        extra = "vit-cnn-hybrid-bench" if name == "tensorboard" else f"vit-cnn-hybrid-bench[{name}]"
+        raise InputError(
+            f'tracker {name}: its package is not installed; install it with: pip install "{extra}", '
+            "or run with another tracker"
+        )

@@ -74,7 +74,7 @@ class RunSession:
         path = self.folder / "checkpoint"
         try:
             state = read_checkpoint(path)
-            if state is None or state[1]["made_by"] == self._makers():
+            if state is None or state["made_by"] == self._makers():
                 return state
             reason = "it was made by other sources or another torch"
         except (DamagedCheckpoint, KeyError) as error:
@@ -118,9 +118,8 @@ class RunSession:
     def save(self, trainer: Trainer) -> None:
         """Keep the training in its checkpoint, in place of the one before."""
         with trainer.paused():
-            tensors, facts = trainer.state()
-            extra = {"made_by": self._makers(), "micro_batch": trainer.settings.micro_batch}
-            write_atomically(self.folder / "checkpoint", checkpoint_bytes((tensors, facts | extra)))
+            made = {"made_by": self._makers(), "micro_batch": trainer.settings.micro_batch}
+            write_atomically(self.folder / "checkpoint", checkpoint_bytes(trainer.state() | made))
             self.saved_at = time.monotonic()
 
     def show(self, phase: Phase, progress: Progress | None = None) -> None:
@@ -158,4 +157,4 @@ class RunSession:
             self.curves.log(values, images_seen)
 
     def _makers(self) -> dict[str, str]:
-        return {"key": self.run.key, "sources": sources_hash(), "torch": torch.__version__}
+        return {"key": self.run.key, "sources": sources_hash(), "torch": str(torch.__version__)}

@@ -10,41 +10,20 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any
+from uuid import uuid4
 
-from bench.errors import InputError
+import pandas as pd
+
 from bench.plan.run import Run
-
-TrackerName = Literal["tensorboard", "wandb", "mlflow", "none"]
+from bench.runner.run_options import TrackerName
 
 logger = logging.getLogger(__name__)
 
 
-class _Client(NamedTuple):
-    """An open tracker."""
-
-    log: Callable[[dict[str, float], int], None]
-    """takes values by name, and the images seen"""
-    close: Callable[[], object]
-
-
-def check_tracker(name: str) -> None:
-    """See that a tracker's package is installed, without importing it.
-
-    Raises:
-        InputError: the tracker is not known, or its package is not installed.
-    """
-    if name not in get_args(TrackerName):
-        raise InputError(f"tracker {name!r} is not known; known: {', '.join(get_args(TrackerName))}")
-    if name != "none" and find_spec(name) is None:
-        extra = "vit-cnn-hybrid-bench" if name == "tensorboard" else f"vit-cnn-hybrid-bench[{name}]"
-        raise InputError(
-            f'tracker {name}: its package is not installed; install it with: pip install "{extra}", '
-            "or run with another tracker"
-        )
+Client = tuple[Callable[[dict[str, float], int], object], Callable[[], object]]
+"""What takes values by name and the images seen, and what ends an open tracker."""
 
 
 class Curves:
@@ -57,35 +36,36 @@ class Curves:
 
     def __init__(self, run: Run, folder: Path, name: TrackerName, resumed_at: int | None) -> None:
         self.key = run.key
-        self.client: _Client | None = None
+        self.client: Client | None = None
         if resumed_at is None:
             shutil.rmtree(folder, ignore_errors=True)
         if name != "none":
-            self._try(lambda: self._open(name, run, folder, resumed_at))
+            self.client = self._try(_open, name, run, folder.resolve(), resumed_at)
 
     def log(self, values: dict[str, float], images_seen: int) -> None:
         """Draw a point of each curve."""
         if self.client is not None:
-            self._try(partial(self.client.log, values, images_seen))
+            self._try(self.client[0], values, images_seen)
 
     def close(self) -> None:
         """Write what is pending."""
         if self.client is not None:
-            self._try(self.client.close)
+            self._try(self.client[1])
         self.client = None
 
-    def _open(self, name: str, run: Run, folder: Path, resumed_at: int | None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.client = CLIENTS[name](run, folder, resumed_at)
-
-    def _try(self, act: Callable[[], object]) -> None:
+    def _try(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Give the tracker up if it raises, for a full disk or for want of a server."""
         try:
-            act()
+            return act(*arguments)
         except Exception as error:
             self.client = None
             reason = f"{type(error).__name__}: {error}"
             logger.warning("no more curves of run %s, which goes on without them: %s", self.key, reason)
+
+
+def _open(name: str, run: Run, folder: Path, resumed_at: int | None) -> Client:
+    folder.mkdir(parents=True, exist_ok=True)
+    return CLIENTS[name](run, folder, resumed_at)
 
 
 def curve_name(run: Run) -> str:
@@ -97,18 +77,12 @@ def curve_name(run: Run) -> str:
 
 def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
     """Return what the run's key stands for, flat: `settings.learning_rate`, `data.images`."""
-    import pandas as pd
-
     facts = {"key": run.key, "family": run.family, "data_name": run.data_name, "recipe": run.recipe}
-    (values,) = pd.json_normalize(facts | run.resolved()).to_dict("records")
-    return {
-        str(name): value if isinstance(value, bool | int | float) else str(value)
-        for name, value in values.items()
-        if value is not None
-    }
+    values = pd.json_normalize(facts | run.resolved()).iloc[0].dropna().to_dict()
+    return {str(name): value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
 
 
-def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> Client:
     """Hide the points after the checkpoint, which will be drawn again."""
     from torch.utils.tensorboard import SummaryWriter
     from torch.utils.tensorboard.summary import hparams
@@ -124,63 +98,55 @@ def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> _Client:
         for name, value in values.items():
             writer.add_scalar(name, value, images_seen)
 
-    return _Client(log, writer.close)
+    return log, writer.close
 
 
-def _wandb(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+def _wandb(run: Run, folder: Path, resumed_at: int | None) -> Client:
     """Continue the run of the kept identity; W&B drops points before its last one."""
     import wandb
 
+    identity = _identity(folder, lambda: uuid4().hex)
     started = wandb.init(
-        project=_suite(folder),
+        project=folder.parents[1].name,
         name=curve_name(run),
-        id=_kept_id(folder),
+        id=identity,
         resume="allow",
         dir=folder,
         config=hyper_parameters(run),
     )
-    _keep_id(folder, started.id)
-    return _Client(lambda values, images_seen: started.log(values, step=images_seen), started.finish)
+    return (lambda values, images_seen: started.log(values, step=images_seen)), started.finish
 
 
-def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> _Client:
+def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> Client:
     """Log to MLFLOW_TRACKING_URI, else to a database beside the curves."""
     from mlflow import MlflowClient
 
-    home = folder.parent.resolve()
+    home, suite = folder.parent, folder.parents[1].name
     with (home / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that set the database up at once would both fail
         client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
-        experiment = client.get_experiment_by_name(_suite(folder))
-        number = experiment.experiment_id if experiment else client.create_experiment(_suite(folder))
-    identity = _kept_id(folder)
-    if identity is None:
-        identity = client.create_run(number, run_name=curve_name(run)).info.run_id
-        _keep_id(folder, identity)
-        for name, value in hyper_parameters(run).items():
-            client.log_param(identity, name, value)
+        experiment = client.get_experiment_by_name(suite)
+        number = experiment.experiment_id if experiment else client.create_experiment(suite)
+    identity = _identity(folder, lambda: client.create_run(number, run_name=curve_name(run)).info.run_id)
+    for name, value in hyper_parameters(run).items():
+        client.log_param(identity, name, value)
 
     def log(values: dict[str, float], images_seen: int) -> None:
         for name, value in values.items():
             client.log_metric(identity, name, value, step=images_seen)
 
-    return _Client(log, lambda: client.set_terminated(identity))
+    return log, lambda: client.set_terminated(identity)
 
 
-def _suite(folder: Path) -> str:
-    return folder.resolve().parents[1].name
-
-
-def _kept_id(folder: Path) -> str | None:
+def _identity(folder: Path, new: Callable[[], str]) -> str:
+    """Return by what a tracker knows the run, which is kept for when the run is resumed."""
     path = folder / "id"
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    if not path.is_file():
+        path.write_text(new(), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
-def _keep_id(folder: Path, identity: str) -> None:
-    (folder / "id").write_text(identity, encoding="utf-8")
-
-
-CLIENTS: dict[str, Callable[[Run, Path, int | None], _Client]] = {
+CLIENTS: dict[str, Callable[[Run, Path, int | None], Client]] = {
     "tensorboard": _tensorboard,
     "wandb": _wandb,
     "mlflow": _mlflow,

@@ -27,7 +27,11 @@ class History:
         self.pending: list[Tensor] = []
 
     def add(self, step: int, num_images: int, learning_rate: float, loss: Tensor) -> None:
-        """Note a step; raises Diverged, naming the step, once a loss that is not finite is read."""
+        """Note a step.
+
+        Raises:
+            Diverged: a loss that is not finite was read; the message names its step.
+        """
         self.images_seen += num_images
         self.pending.append(loss)
         if len(self.pending) == self.every or step == self.num_steps:
@@ -36,23 +40,26 @@ class History:
             self.pending = []
 
     def table(self) -> pd.DataFrame:
-        """Columns step, images_seen, learning_rate, train_loss."""
+        """Return the rows, with columns step, images_seen, learning_rate and train_loss."""
         return pd.DataFrame(self.rows, columns=["step", "images_seen", "learning_rate", "train_loss"])
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What a checkpoint keeps; raises Diverged rather than keep a training that has come to nothing."""
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps.
+
+        Raises:
+            Diverged: the training has come to nothing.
+        """
         last = (self.rows[-1][0] if self.rows else 0) + len(self.pending)
         losses = self._read(last) if self.pending else torch.empty(0)
-        return {"history.pending": losses}, {"rows": self.rows, "images_seen": self.images_seen}
+        return {"pending": losses, "rows": self.rows, "images_seen": self.images_seen}
 
-    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.pending = list(tensors["history.pending"].unbind())
-        self.rows = [tuple(row) for row in facts["rows"]]
-        self.images_seen = facts["images_seen"]
+        self.pending = list(state["pending"].unbind())
+        self.rows, self.images_seen = state["rows"], state["images_seen"]
 
     def _read(self, step: int) -> Tensor:
-        """The pending losses, the last of which is of `step`, on the host."""
+        """Return the pending losses, the last of which is of `step`, on the host."""
         device = self.pending[-1].device  # a checkpoint's are on the host
         losses = torch.stack([loss.to(device) for loss in self.pending]).float().cpu()
         finite = losses.isfinite()

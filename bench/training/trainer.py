@@ -24,8 +24,8 @@ from bench.training.settings import Settings
 MOST_COMPILED = 200
 """Models that one process compiles for."""
 
-State = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors by name, and the rest as JSON values."""
+State = dict[str, Any]
+"""Tensors, numbers, strings, and lists and dictionaries of them."""
 
 
 class Trainer:
@@ -91,27 +91,26 @@ class Trainer:
         self.paused_seconds += now(self.compute.device) - start
 
     def state(self) -> State:
-        """All that decides how the training goes on, and how long it took so far."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for number, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items() if value is not None}
-        if self.ema is not None:
-            tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.average.state_dict().items()}
-        drawn, drawn_facts = _random_state(self.compute.device)
-        losses, rows = self.history.state()
-        facts = {"step": self.step, "seconds": self.seconds}
-        return tensors | drawn | losses, facts | drawn_facts | rows
+        """Return all that decides how the training goes on, and how long it took so far."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.average.state_dict() if self.ema is not None else {},
+            "history": self.history.state(),
+            "random": _random_state(self.compute.device),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
 
     def restore(self, state: State) -> None:
-        """Go on from the state of a training of the same description; raises KeyError or RuntimeError for another."""
-        tensors, facts = state
-        self.model.load_state_dict(_under("model.", tensors))
-        self._restore_optimizer(_under("optimizer.", tensors))
+        """Go on from the state of a training of the same description."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:
-            self.ema.average.load_state_dict(_under("ema.", tensors))
-        self.history.restore(tensors, facts)
-        _set_random_state(tensors, facts, self.compute.device)
-        self.step, self.earlier_seconds = facts["step"], facts["seconds"]
+            self.ema.average.load_state_dict(state["ema"])
+        self.history.restore(state["history"])
+        _set_random_state(state["random"], self.compute.device)
+        self.step, self.earlier_seconds = state["step"], state["seconds"]
 
     def _parts(self, images: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Cut a batch into the parts that go through the model one after another, if the recipe asks for that."""
@@ -133,19 +132,6 @@ class Trainer:
             loss = cross_entropy(model(images), labels, label_smoothing=self.settings.label_smoothing)
         return loss if share == 1.0 else loss * share
 
-    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        """Load the optimizer's state, each tensor laid out as its parameter is."""
-        own = self.optimizer.state_dict()
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            number, _, key = name.partition(".")
-            state.setdefault(int(number), {})[key] = tensor
-        self.optimizer.load_state_dict({"state": state, "param_groups": own["param_groups"]})
-        for parameter, values in self.optimizer.state.items():
-            for key, value in values.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    values[key] = torch.empty_like(parameter).copy_(value)
-
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The model with compiled steps; another seed's model of the same description takes what was compiled for it.
@@ -162,25 +148,20 @@ def _convolves(model: nn.Module) -> bool:
     return any(isinstance(layer, nn.Conv2d) for layer in model.modules())
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
 def _random_state(device: torch.device) -> State:
-    """Every generator that a layer or a library may draw from while a model trains."""
-    _, numbers, place, has_gauss, gauss = np.random.get_state(legacy=True)
-    words = torch.from_numpy(np.asarray(numbers, dtype=np.int64))
-    tensors = {"random.torch": torch.get_rng_state(), "random.numpy": words}
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
-    version, own, next_gauss = random.getstate()
-    return tensors, {"numpy": [place, has_gauss, gauss], "python": [version, list(own), next_gauss]}
+    """Return the state of every generator that a layer or a library may draw from while a model trains."""
+    numpy_state = np.random.get_state(legacy=False)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if device.type == "cuda" else None,
+        "numpy": numpy_state | {"state": numpy_state["state"] | {"key": numpy_state["state"]["key"].tolist()}},
+        "python": random.getstate(),
+    }
 
 
-def _set_random_state(tensors: dict[str, Tensor], facts: dict[str, Any], device: torch.device) -> None:
-    torch.set_rng_state(tensors["random.torch"])
-    np.random.set_state(("MT19937", tensors["random.numpy"].numpy().astype(np.uint32), *facts["numpy"]))
+def _set_random_state(state: State, device: torch.device) -> None:
+    torch.set_rng_state(state["torch"])
     if device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random.cuda"])
-    version, words, next_gauss = facts["python"]
-    random.setstate((version, tuple(words), next_gauss))
+        torch.cuda.set_rng_state(state["cuda"])
+    np.random.set_state(state["numpy"])
+    random.setstate(state["python"])

@@ -57,11 +57,6 @@ def test_what_cannot_be_read_is_nothing(tmp_path, content):
     assert read_progress(tmp_path).progress == PROGRESS
 
 
-def test_a_loss_that_is_not_finite_is_left_out(tmp_path):
-    write_progress(tmp_path, "ab12", replace(PROGRESS, train_loss=float("nan")), "training")
-    assert read_progress(tmp_path).progress == replace(PROGRESS, train_loss=None)
-
-
 def test_a_reader_never_meets_half_a_file(tmp_path):
     write_progress(tmp_path, "ab12", PROGRESS, "training")
     seen, stop = [], threading.Event()

@@ -10,7 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from bench.errors import InputError
 from bench.plan.run import Run
-from bench.runner.trackers import Curves, TrackerName, check_tracker, curve_name, hyper_parameters
+from bench.runner.run_options import TrackerName, check_tracker
+from bench.runner.trackers import Curves, curve_name, hyper_parameters
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_none_writes_nothing_and_imports_nothing(run, tmp_path):
         drawn.log({"train/loss": 1.0}, 32)
     assert not (tmp_path / "curves").exists()
     script = (
-        "import sys; from bench.runner.trackers import check_tracker\n"
+        "import sys; from bench.runner.run_options import check_tracker\n"
         "check_tracker('none'); check_tracker('tensorboard')\n"
         "loaded = {'torch', 'tensorboard'} & sys.modules.keys(); assert not loaded, loaded"
     )

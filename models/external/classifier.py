@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.contract import Classifier
 from models.external.regularisation import random_operations, switch_off
-from models.external.weights_source import InputScaling, adapter_of, fetched, input_scaling, reason
+from models.external.weights_source import MEAN, STD, InputScaling, adapter_of, fetched, input_scaling, reason
 from models.external.wrapped import BODY, Wrapped
 from models.spec.model_error import SpecError
 from models.spec.model_spec import ModelSpec
@@ -51,8 +51,9 @@ class External(Wrapped):
 
     def scale_inputs(self, scaling: InputScaling) -> None:
         """Turn the inputs that every model gets into those that the weights were trained with."""
-        self.input_scale.copy_(torch.tensor(scaling.scale))
-        self.input_shift.copy_(torch.tensor(scaling.shift))
+        mean, std = (torch.tensor(channels, dtype=torch.float64) for channels in (scaling.mean, scaling.std))
+        self.input_scale.copy_(STD / std)
+        self.input_shift.copy_((MEAN - mean) / std)
 
 
 def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:

@@ -32,18 +32,6 @@ class InputScaling:
     mean: Channels
     std: Channels
 
-    @property
-    def scale(self) -> Channels:
-        """Return the factor per channel that, with `shift` added, turns our inputs into the network's."""
-        red, green, blue = (STD / std for std in self.std)
-        return red, green, blue
-
-    @property
-    def shift(self) -> Channels:
-        """Return the summand per channel, to be added after the factor."""
-        red, green, blue = ((MEAN - mean) / std for mean, std in zip(self.mean, self.std, strict=True))
-        return red, green, blue
-
 
 OURS = InputScaling((MEAN, MEAN, MEAN), (STD, STD, STD))
 IMAGENET = InputScaling((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

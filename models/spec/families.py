@@ -34,7 +34,7 @@ No family: MLP mixers (mixer, gmixer, gmlp, resmlp), pooling (poolformer), recur
 """
 
 import re
-from typing import Literal
+from typing import Literal, cast
 
 from models.spec.model_error import nearest
 
@@ -47,75 +47,47 @@ LIBRARIES: tuple[Library, ...] = ("timm", "torchvision")
 # Prefixes that say where weights or code come from, not what is built.
 _TIMM_ORIGIN = r"(?:(?:adv|dm|ens_adv|gluon|ig|jx|legacy|ssl|swsl|test|tf|tv)_)?"
 
-# Each row holds a family and regular expressions. The first row with an expression that the name starts with tells the
-# family, so exceptions come first. An expression must end where a word of letters does: a new `coatmamba` is unknown
-# rather than a `coat`.
-_TABLES: dict[Library, tuple[tuple[Family, str], ...]] = {
-    "timm": (
-        ("hybrid", r"mobilenetv4_hybrid vit_[a-z]+_r(?:esnet)?\d*d?"),
-        ("vit", r"halonet_h1\b"),
-        ("cnn", r"fastvit_[st] lowformer_e[12]\b mobilenetv4_conv"),
-        (
-            "vit",
-            r"""
-            aimv2 beit(?:v2)? cait convit crossvit deepseek_vit deit eva flexivit gemma4_vit hiera hieradet naflexvit
-            nest pit qwen3_vit sam2_hiera samvit swin(?:v2)? tnt twins vit volo
-            """,
-        ),
-        (  # ResNets and their descendants: gated channels, no norms, partial connections
-            "cnn",
-            r"""
-            (?:nf_|wide_)?(?:eca_?|gc|se|sk)?resnex?t(?:aa|blur|light|rs|v2)? cspresnex?t res2nex?t resnest senet
-            tresnet
-            """,
-        ),
-        (  # chains of plain, dense, aggregated or searched blocks
-            "cnn",
-            r"""
-            byobnet convformer convmixer convnext(?:v2)? cspnext (?:cs3|csp)?(?:se_?)?(?:dark|edge)net(?:aa)?
-            densenet(?:blur)? dla dpn fasternet focalnet gernet hardcorenas hgnet(?:v2)? hrnet
-            inception_(?:next|resnet|v) mambaout nasnetalarge (?:eca_)?nfnet pnasnet rdnet (?:nf_)?regnet[vxyz]? repvgg
-            selecsls starnet vgg (?:eca_|ese_)?vovnet xception
-            """,
-        ),
-        (  # inverted residuals and other networks for phones
-            "cnn",
-            r"""
-            (?:gc_)?efficientnet(?:v2)? fbnet(?:c|v3) ghostnet(?:v[23])? lcnet(?:v2)? mixnet (?:se)?mnasnet
-            mobilenet(?:v[123])? mobileone repghostnet repvit rexnetr? spnasnet tinynet
-            """,
-        ),
-        (  # ResNets and RegNets with attention in some blocks
-            "hybrid",
-            r"bat_resnext (?:eca_|se)?(?:bot|halo)nex?t halo2botnet haloregnetz lambda_resnet lamhalobotnet",
-        ),
-        (  # convolutional stages before stages with attention, or both in each block
-            "hybrid",
-            r"""
-            caformer coat coatne(?:t|xt) cpubone csatv2 davit edgenext efficientformer(?:v2)? efficientvit fastvit gcvit
-            iformer levit lowformer maxvit maxxvit(?:v2)? mobilenetv5 mobilevit(?:v2)? mvitv2 nextvit pvt_v2 shvit
-            swiftformer tiny_vit visformer vitamin xcit
-            """,
-        ),
-    ),
-    "torchvision": (
-        ("vit", r"swin(?:_v2)?_[bst] vit_[bhl]"),
-        (
-            "cnn",
-            r"""
-            alexnet convnext densenet efficientnet googlenet inception_v3 mnasnet mobilenet_v[23] regnet_[xy]
-            (?:wide_)?resnet resnext shufflenet_v2 squeezenet vgg
-            """,
-        ),
-        ("hybrid", r"maxvit_t"),
-    ),
+# Each line holds a family and regular expressions. The first line with an expression that the name starts with tells
+# the family, so exceptions come first. An expression must end where a word of letters does: a new `coatmamba` is
+# unknown rather than a `coat`.
+_TABLES: dict[Library, str] = {
+    "timm": r"""
+        hybrid  mobilenetv4_hybrid vit_[a-z]+_r(?:esnet)?\d*d?
+        vit     halonet_h1\b
+        cnn     fastvit_[st] lowformer_e[12]\b mobilenetv4_conv
+
+        vit     aimv2 beit(?:v2)? cait convit crossvit deepseek_vit deit eva flexivit gemma4_vit hiera hieradet
+        vit     naflexvit nest pit qwen3_vit sam2_hiera samvit swin(?:v2)? tnt twins vit volo
+
+        # ResNets and their descendants: gated channels, no norms, partial connections
+        cnn     (?:nf_|wide_)?(?:eca_?|gc|se|sk)?resnex?t(?:aa|blur|light|rs|v2)? cspresnex?t res2nex?t resnest senet
+        cnn     tresnet
+        # chains of plain, dense, aggregated or searched blocks
+        cnn     byobnet convformer convmixer convnext(?:v2)? cspnext (?:cs3|csp)?(?:se_?)?(?:dark|edge)net(?:aa)?
+        cnn     densenet(?:blur)? dla dpn fasternet focalnet gernet hardcorenas hgnet(?:v2)? hrnet
+        cnn     inception_(?:next|resnet|v) mambaout nasnetalarge (?:eca_)?nfnet pnasnet rdnet (?:nf_)?regnet[vxyz]?
+        cnn     repvgg selecsls starnet vgg (?:eca_|ese_)?vovnet xception
+        # inverted residuals and other networks for phones
+        cnn     (?:gc_)?efficientnet(?:v2)? fbnet(?:c|v3) ghostnet(?:v[23])? lcnet(?:v2)? mixnet (?:se)?mnasnet
+        cnn     mobilenet(?:v[123])? mobileone repghostnet repvit rexnetr? spnasnet tinynet
+
+        # ResNets and RegNets with attention in some blocks
+        hybrid  bat_resnext (?:eca_|se)?(?:bot|halo)nex?t halo2botnet haloregnetz lambda_resnet lamhalobotnet
+        # convolutional stages before stages with attention, or both in each block
+        hybrid  caformer coat coatne(?:t|xt) cpubone csatv2 davit edgenext efficientformer(?:v2)? efficientvit fastvit
+        hybrid  gcvit iformer levit lowformer maxvit maxxvit(?:v2)? mobilenetv5 mobilevit(?:v2)? mvitv2 nextvit pvt_v2
+        hybrid  shvit swiftformer tiny_vit visformer vitamin xcit
+    """,
+    "torchvision": r"""
+        vit     swin(?:_v2)?_[bst] vit_[bhl]
+        cnn     alexnet convnext densenet efficientnet googlenet inception_v3 mnasnet mobilenet_v[23] regnet_[xy]
+        cnn     (?:wide_)?resnet resnext shufflenet_v2 squeezenet vgg
+        hybrid  maxvit_t
+    """,
 }
-_COMPILED = {
-    library: [
-        (family, re.compile(rf"{_TIMM_ORIGIN if library == 'timm' else ''}(?:{'|'.join(words.split())})(?![a-z])"))
-        for family, words in rows
-    ]
-    for library, rows in _TABLES.items()
+_ROWS = {
+    library: [words for line in table.splitlines() if (words := line.partition("#")[0].split())]
+    for library, table in _TABLES.items()
 }
 
 
@@ -124,14 +96,17 @@ def family_of(library: Library, name: str) -> Family | None:
 
     The tag of pretrained weights, as in `vit_base_patch16_224.augreg_in21k`, does not matter.
     """
-    architecture = name.partition(".")[0]
-    return next((family for family, pattern in _COMPILED[library] if pattern.match(architecture)), None)
+    architecture, origin = name.partition(".")[0], _TIMM_ORIGIN if library == "timm" else ""
+    for family, *expressions in _ROWS[library]:
+        if re.match(rf"{origin}(?:{'|'.join(expressions)})(?![a-z])", architecture):
+            return cast(Family, family)
+    return None
 
 
 def near_word(library: Library, name: str) -> str | None:
     """Return the word nearest to the start of a name among the words that known names begin with, if one is near."""
     first, second, *_ = (*name.partition(".")[0].split("_"), "")
-    expressions = " ".join(words for _, words in _TABLES[library])
+    expressions = " ".join(expression for _, *row in _ROWS[library] for expression in row)
     # An expression as a plain word: without its optional parts, and cut where it leaves something open.
     plain = re.sub(r"\(\?:[^()]*\)\??|\S\?", "", expressions).split()
     words = [word for text in plain if len(word := re.split(r"[\\\[]", text)[0].strip("_")) > 3]

@@ -16,20 +16,9 @@ Each ViT has members of the other families within 20 % of its parameters, or of 
 
 from dataclasses import dataclass
 
+from models.spec import sizes
 from models.spec.families import Family
 from models.spec.options import STEM, TOKENIZER_OPTIONS, Option, encoder_options
-from models.spec.sizes import (
-    BotNetSize,
-    CompactSize,
-    ConvNextSize,
-    EncoderSize,
-    HybridSize,
-    InterleavedSize,
-    PaperTrunkSize,
-    ResNetSize,
-    Size,
-    TrunkSize,
-)
 
 
 @dataclass(frozen=True)
@@ -62,34 +51,34 @@ class Preset:
     """A named member of a family. `patch` is the one that `bench models` lists, or None if the preset takes none."""
 
     family: Family
-    size: Size
+    size: sizes.Size
     patch: Patch | None = None
     options: tuple[Option, ...] = ()
 
 
-def _vit(patch: int, size: EncoderSize) -> Preset:
+def _vit(patch: int, size: sizes.EncoderSize) -> Preset:
     return Preset("vit", size, patch, (*encoder_options(size.depth), *TOKENIZER_OPTIONS))
 
 
-def _trunk_hybrid(patch: int, trunk: TrunkSize | PaperTrunkSize, encoder: EncoderSize) -> Preset:
-    return Preset("hybrid", HybridSize(trunk, encoder), patch, encoder_options(encoder.depth))
+def _trunk_hybrid(patch: int, trunk: sizes.TrunkSize | sizes.PaperTrunkSize, encoder: sizes.EncoderSize) -> Preset:
+    return Preset("hybrid", sizes.HybridSize(trunk, encoder), patch, encoder_options(encoder.depth))
 
 
-def _compact(patch: Convolutions, encoder: EncoderSize) -> Preset:
-    return Preset("hybrid", CompactSize(encoder), patch, encoder_options(encoder.depth, pool="seq"))
+def _compact(patch: Convolutions, encoder: sizes.EncoderSize) -> Preset:
+    return Preset("hybrid", sizes.CompactSize(encoder), patch, encoder_options(encoder.depth, pool="seq"))
 
 
-def _compact_encoder(width: int, depth: int, heads: int, mlp_ratio: int) -> EncoderSize:
-    return EncoderSize(width, depth, heads, mlp_ratio, qkv_bias=False, renormalised=True, norm_eps=1e-5)
+def _compact_encoder(width: int, depth: int, heads: int, mlp_ratio: int) -> sizes.EncoderSize:
+    return sizes.EncoderSize(width, depth, heads, mlp_ratio, qkv_bias=False, renormalised=True, norm_eps=1e-5)
 
 
-_PICO = EncoderSize(width=64, depth=4, heads=4)
-_NANO = EncoderSize(width=128, depth=6, heads=4)
-_TINY = EncoderSize(width=192, depth=12, heads=3)
-_SMALL = EncoderSize(width=384, depth=12, heads=6)
-_BASE = EncoderSize(width=768, depth=12, heads=12)
-_LARGE = EncoderSize(width=1024, depth=24, heads=16)
-_HUGE = EncoderSize(width=1280, depth=32, heads=16)
+_PICO = sizes.EncoderSize(width=64, depth=4, heads=4)
+_NANO = sizes.EncoderSize(width=128, depth=6, heads=4)
+_TINY = sizes.EncoderSize(width=192, depth=12, heads=3)
+_SMALL = sizes.EncoderSize(width=384, depth=12, heads=6)
+_BASE = sizes.EncoderSize(width=768, depth=12, heads=12)
+_LARGE = sizes.EncoderSize(width=1024, depth=24, heads=16)
+_HUGE = sizes.EncoderSize(width=1280, depth=32, heads=16)
 _LITE7 = _compact_encoder(width=256, depth=7, heads=4, mlp_ratio=2)
 
 _VITS = {
@@ -103,27 +92,27 @@ _VITS = {
     "vit_huge": _vit(14, _HUGE),
 }
 
-_BIT_PICO = TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
-_BIT_NANO = TrunkSize((1, 2, 4), (64, 128, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
-_BIT_TINY = TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
+_BIT_PICO = sizes.TrunkSize((1, 3), (64, 256), (1, 2), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
+_BIT_NANO = sizes.TrunkSize((1, 2, 4), (64, 128, 512), (1, 2, 2), 32, stem_stride=2, norm_groups=16)
+_BIT_TINY = sizes.TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 64)
 
 
 def _bit(depths: tuple[int, int, int, int], factor: int = 1) -> Preset:
     """Return a BiT-R of the paper, `factor` times as wide."""
     widths = tuple(width * factor for width in (256, 512, 1024, 2048))
-    return Preset("cnn", TrunkSize(depths, widths, (1, 2, 2, 2), 64 * factor, 7, 2, stem_pool=True))
+    return Preset("cnn", sizes.TrunkSize(depths, widths, (1, 2, 2, 2), 64 * factor, 7, 2, stem_pool=True))
 
 
 def _resnet(depths: tuple[int, int, int, int], *, bottleneck: bool) -> Preset:
-    return Preset("cnn", ResNetSize(depths, bottleneck), options=(STEM,))
+    return Preset("cnn", sizes.ResNetSize(depths, bottleneck), options=(STEM,))
 
 
 def _convnext(architecture: str) -> Preset:
-    return Preset("cnn", ConvNextSize(architecture), options=(STEM,))
+    return Preset("cnn", sizes.ConvNextSize(architecture), options=(STEM,))
 
 
 def _interleaved(architecture: str) -> Preset:
-    return Preset("hybrid", InterleavedSize(architecture), options=(STEM,))
+    return Preset("hybrid", sizes.InterleavedSize(architecture), options=(STEM,))
 
 
 _CNNS = {
@@ -149,12 +138,12 @@ _CNNS = {
     "convnextv2_huge": _convnext("convnextv2_huge"),
 }
 
-_R_PICO = TrunkSize((1,), (32,), (1,), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
-_R_NANO = TrunkSize((1, 1), (64, 128), (1, 2), 32, stem_stride=2, norm_groups=16)
-_R_TINY = TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2)
-_R26 = PaperTrunkSize((2, 2, 2, 2))
-_R50_STRIDE_16 = PaperTrunkSize((3, 4, 9))
-_R50 = PaperTrunkSize((3, 4, 6, 3))
+_R_PICO = sizes.TrunkSize((1,), (32,), (1,), 32, stem_kernel=6, stem_stride=4, norm_groups=8)
+_R_NANO = sizes.TrunkSize((1, 1), (64, 128), (1, 2), 32, stem_stride=2, norm_groups=16)
+_R_TINY = sizes.TrunkSize((1, 2), (128, 256), (1, 2), 64, stem_stride=2)
+_R26 = sizes.PaperTrunkSize((2, 2, 2, 2))
+_R50_STRIDE_16 = sizes.PaperTrunkSize((3, 4, 9))
+_R50 = sizes.PaperTrunkSize((3, 4, 6, 3))
 
 _HYBRIDS = {
     "r_pico+vit_pico": _trunk_hybrid(8, _R_PICO, _PICO),
@@ -168,7 +157,7 @@ _HYBRIDS = {
     "cct_6": _compact(Convolutions(3, 1), _compact_encoder(width=256, depth=6, heads=4, mlp_ratio=2)),
     "cct_7": _compact(Convolutions(3, 1), _LITE7),
     "cct_14": _compact(Convolutions(7, 2), _compact_encoder(width=384, depth=14, heads=6, mlp_ratio=3)),
-    "botnet50": Preset("hybrid", BotNetSize((3, 4, 6, 3)), options=(STEM,)),
+    "botnet50": Preset("hybrid", sizes.BotNetSize((3, 4, 6, 3)), options=(STEM,)),
     "coatnet_0": _interleaved("coatnet_0_224"),
     "coatnet_5": _interleaved("coatnet_5_224"),
     "maxvit_tiny": _interleaved("maxvit_tiny_tf_224"),

@@ -1,4 +1,4 @@
-"""The record of a run: one JSON value that joins configuration, data, accuracy, cost and environment.
+"""The record of a run: one JSON value with its configuration, data, accuracy, cost and environment.
 
 `docs/schema.md` lists its fields. Imports no torch, so that the parent of the workers can record their deaths.
 """
@@ -22,7 +22,7 @@ def build_record(
     cost: dict[str, Any] | None = None,
     device_name: str = "",
 ) -> Record:
-    """A record; what was not measured is absent, never zero."""
+    """Return a run's record; what was not measured is absent, never zero."""
     return {
         "schema_version": SCHEMA_VERSION,
         "key": run.key,
@@ -44,12 +44,12 @@ def build_record(
 
 
 def repeats(run: Run) -> str:
-    """How close the same run comes to this one on the same machine and versions, interrupted or not."""
+    """Return how close a repetition of a run comes to it on the same machine and versions, interrupted or not."""
     if run.device == "cpu" or run.deterministic:
         return "bit for bit"
     return "within the spread from run to run"
 
 
 def failure(run: Run, status: str, reason: str) -> Record:
-    """The record of a run that gave no result."""
+    """Return the record of a run that gave no result."""
     return build_record(run, status=status, reason=reason)

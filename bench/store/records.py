@@ -1,7 +1,7 @@
-"""A run's folder as it is read: the record, whole or refused as damaged, and the weights that it vouches for.
+"""Read a run's folder: its record, and the files beside it whose hashes the record holds.
 
-Nothing here changes a file. A record is taken only if all of it can be read and it is of the run that its folder is
-named for; a file beside it only if it is the one that was written with it. Imports no torch.
+Nothing here changes a file. A record is refused as damaged unless all of it can be read and it is of the run that its
+folder is named after. A file is refused unless it is the one that was written with the record. Imports no torch.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ SCHEMA_VERSION = 1
 Record = dict[str, Any]
 
 FIELDS: dict[str, type] = {"schema_version": int, "key": str, "status": str, "reason": str, "run": dict, "data": dict}
-"""What every record has, of whatever status."""
+"""The fields that every record has, whatever its status."""
 
 
 class DamagedRun(InputError):
-    """A run's record, or a file beside it, is not what was written; the run has to be done again."""
+    """A run's record, or a file beside it, is not what was written, so the run has to be done again."""
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder, or None where there is none.
+    """Return the record in a run's folder, or None if there is none.
 
     Raises:
-        DamagedRun: it is not whole, or not of this run.
+        DamagedRun: the record is not whole, or not of this run.
         InputError: another version of this program wrote it.
     """
     path = folder / "record.json"
@@ -46,10 +46,10 @@ def read_record(folder: Path) -> Record | None:
 
 
 def read_file(folder: Path, record: Record, name: str) -> bytes:
-    """A file beside a record, which is the one that was written with it.
+    """Return the content of a file beside a record.
 
     Raises:
-        DamagedRun: it is missing, cut short or altered.
+        DamagedRun: the file is missing, or is not the one that was written with the record.
     """
     try:
         content = (folder / name).read_bytes()
@@ -60,35 +60,39 @@ def read_file(folder: Path, record: Record, name: str) -> bytes:
 
 
 def check_file(folder: Path, record: Record, name: str) -> None:
-    """Check what `read_file` reads, without holding it in memory."""
+    """Check a file beside a record, without holding it in memory.
+
+    Raises:
+        DamagedRun: the file is missing, or is not the one that was written with the record.
+    """
     try:
         with (folder / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise damaged(folder / name, "it is missing") from None
-    _compare(folder / name, record, found)
+    _compare(folder / name, record, sha256)
 
 
 def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:
-    """What a record holds of the files beside it: the SHA-256 of each, hexadecimal."""
+    """Return what a record holds of the files beside it: the SHA-256 of each, hexadecimal."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
-def damaged(path: Path, what: str) -> DamagedRun:
-    """The error that names a damaged file, its run and the remedy."""
+def damaged(path: Path, reason: str) -> DamagedRun:
+    """Return the error that names a damaged file, its run and the remedy."""
     return DamagedRun(
-        f"{path}: damaged ({what}), so run {path.parent.name} counts as not done; `bench run` does it again"
+        f"{path}: damaged ({reason}), so run {path.parent.name} counts as not done; `bench run` does it again"
     )
 
 
-def _compare(path: Path, record: Record, found: str) -> None:
-    """Refuse a file that is not the one of its record; a record from before there were `files` vouches for none."""
-    if record.get("files", {}).get(path.name, found) != found:
+def _compare(path: Path, record: Record, sha256: str) -> None:
+    """Refuse a file whose hash is not the record's."""
+    if record.get("files", {}).get(path.name) != sha256:
         raise damaged(path, "its SHA-256 is not the one that record.json holds")
 
 
 def _checked(record: Any, path: Path) -> Record:
-    """A record that has every field, is of its folder's run, and that this version can read."""
+    """Return a record if it has every field, is of its folder's run, and this version can read it."""
     if not isinstance(record, dict):
         raise damaged(path, f"a {type(record).__name__}, where a record has fields")
     for name, kind in FIELDS.items():

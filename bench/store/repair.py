@@ -1,8 +1,8 @@
-"""What `bench run` does about damage before it starts: set it aside, so that the runs are done again.
+"""Set damaged runs aside before `bench run` starts, so that they are done again.
 
-Damaged are records that cannot be read, and finished runs whose weights are missing or altered while an unfinished
-run is to start from them. Every other finished run stays as it is, also without weights: a report needs none. Whoever
-only reads a store changes nothing there. Imports no torch.
+A run is damaged if its record cannot be read, or if an unfinished run has to start from its weights and these are
+missing or altered. Every other finished run stays as it is, even without weights, which a report does not need. Imports
+no torch.
 """
 
 from collections.abc import Iterable
@@ -16,26 +16,30 @@ from bench.store.store import WEIGHTS, Store
 
 @dataclass(frozen=True)
 class Repaired:
-    """A store in which nothing that is to be done rests on damage."""
+    """The runs of a store after its damaged ones were set aside."""
 
     finished: set[str]
-    """Keys of the runs that need not be done again."""
+    """Keys of the finished runs."""
     messages: list[str]
     """What was set aside, and where it lies now."""
 
 
 def repair(store: Store, runs: Iterable[Run]) -> Repaired:
-    """Set aside what is damaged among the runs to be done."""
+    """Set aside the damaged ones among runs that are to be done."""
     runs = tuple(runs)
-    scan = store.scan(run.key for run in runs)
-    starts = {run.starts_from for run in runs if run.starts_from and run.key not in scan.finished}
-    found = {key: _repair(store, key) for key in (*scan.damaged, *sorted(starts & scan.finished))}
-    messages = {key: message for key, message in found.items() if message}
-    return Repaired(scan.finished - messages.keys(), list(messages.values()))
+    finished, damaged = store.scan(run.key for run in runs)
+    starts = {run.starts_from for run in runs if run.starts_from and run.key not in finished}
+    suspects = [run.key for run in runs if run.key in damaged] + sorted(starts & finished)
+    messages = {key: message for key in suspects if (message := _repair(store, key))}
+    return Repaired(finished - messages.keys(), list(messages.values()))
 
 
 def _repair(store: Store, key: str) -> str:
-    """Set a run aside, if it is damaged and no process is doing it; its checkpoint stays for who does it again."""
+    """Set a run aside if it is damaged and no process is doing it; its checkpoint stays.
+
+    Returns:
+        A message, or nothing if the run stays where it is.
+    """
     lock = acquire(store.running_folder(key))
     if lock is None:
         return ""
@@ -49,7 +53,11 @@ def _repair(store: Store, key: str) -> str:
 
 
 def _check(store: Store, key: str) -> None:
-    """Raise DamagedRun where a record, or the weights of a finished run, are damaged."""
+    """Check a record, and the weights of a finished run.
+
+    Raises:
+        DamagedRun: one of them is damaged.
+    """
     record = store.read(key)
     if record is not None and record["status"] == "ok":
         check_file(store.run_folder(key), record, WEIGHTS)

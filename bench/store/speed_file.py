@@ -1,9 +1,8 @@
 """The speed files: what was measured on each machine, in `results/throughput/<machine>.parquet`.
 
-A file only grows: a new measurement adds its records beside those already there, and readers take of each group the
-latest (`latest`). It is written whole or not at all, by one process at a time, and a file that cannot be read is
-refused and left as it is, so that nothing in it is lost. The columns are described in `docs/schema.md`. Imports no
-torch.
+A file only grows: a new measurement adds its records to the earlier ones, and readers take the latest of each group
+(`latest`). One process at a time writes the file whole. A file that cannot be read is refused and left as it is, so
+that nothing in it is lost. `docs/schema.md` describes the columns. Imports no torch.
 """
 
 import io
@@ -23,40 +22,40 @@ from bench.files.locks import acquire, holder
 from bench.files.writing import clear_errors, remove_leftovers, write_atomically
 
 SPEED_PROTOCOL = 1
-"""Raised with every change after which speeds compare no longer with those measured before."""
+"""Raised with every change after which speeds can't be compared with those measured before."""
 FOLDER = "throughput"
-"""Of the speed files, under the folder of results."""
+"""The folder of the speed files, under the folder of results."""
 
-_OF_NO_USE = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
-"""What a processor's name says beside which one it is."""
+_NOT_A_NAME = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
+"""The parts of a processor's name that do not say which processor it is."""
 _PATIENCE_S = 60.0
 
 
 def machine_name(device: str, device_name: str, processor: str) -> str:
-    """A machine as the name of its file: `cpu-amd-epyc-9b45`, `cuda-nvidia-h100-80gb-hbm3-amd-epyc-7763`.
+    """Return the name of a machine's file, such as `cpu-amd-epyc-9b45` or `cuda-nvidia-h100-80gb-hbm3-amd-epyc-7763`.
 
     Args:
         device: `cpu` or `cuda`.
-        device_name: the GPU's name; of a CPU it is left out.
-        processor: as the system tells it; clock rates, numbers of cores and trade marks are left out.
+        device_name: the GPU's name; left out for a CPU.
+        processor: the system's name of it; clock rates, numbers of cores and trade marks are left out.
     """
-    parts = [device, device_name if device != "cpu" else "", _OF_NO_USE.sub(" ", processor)]
+    parts = [device, device_name if device != "cpu" else "", _NOT_A_NAME.sub(" ", processor)]
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
 
 
 def append(results_dir: Path, frame: pd.DataFrame) -> Path:
-    """Add records of one machine to its file, which is made if need be.
+    """Add records of one machine to its file, and make the file if it is not there.
 
     Args:
         results_dir: the folder of results.
-        frame: one row a record, with every column of `SCHEMA`.
+        frame: one row per record, with every column of `SCHEMA`.
 
     Returns:
         The path of the file.
 
     Raises:
         StoreError: the file cannot be written; what was in it is intact.
-        InputError: the file that is there is damaged, or another process keeps it; nothing is overwritten.
+        InputError: the file is damaged, or another process keeps its lock; nothing is overwritten.
     """
     machines = sorted(set(frame["machine"]))
     if len(machines) != 1:
@@ -72,25 +71,27 @@ def append(results_dir: Path, frame: pd.DataFrame) -> Path:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """All records of a file in the order in which they were added; lists of numbers are arrays of float64.
+    """Return all records of a file in the order of their adding; lists of numbers are arrays of float64.
 
     Raises:
-        InputError: there is no such file, it is damaged, or it is not one of speeds.
+        InputError: there is no such file, or it is damaged, or it is not a speed file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; `pytest --benchmark` writes speeds to `results/{FOLDER}/`")
     try:
         frame = pd.read_parquet(io.BytesIO(path.read_bytes()))
     except (OSError, ValueError) as error:  # pyarrow's own errors are among these
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: damaged ({said}); move it away, and the next measurement begins a new one") from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: damaged ({reason}); move it away, and the next measurement begins a new one"
+        ) from None
     if missing := [name for name in SCHEMA if name not in frame.columns]:
         raise InputError(f"{path}: not a file of speeds, or of another version; it lacks columns: {', '.join(missing)}")
     return _with_types(frame)
 
 
 def latest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each group of a suite on a machine the rows that were measured last; the order of the rows stays."""
+    """Return the rows of each group's last measurement per suite and machine, in the order of the frame."""
     if frame.empty:
         return frame
     frame = frame.reset_index(drop=True)
@@ -100,7 +101,7 @@ def latest(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_machines(results_dir: Path) -> dict[str, pd.DataFrame]:
-    """The records of every machine, by its name in order; empty where nothing was measured.
+    """Return the records of every machine by its name, in order; empty if nothing was measured.
 
     Raises:
         InputError: a file is damaged.
@@ -110,7 +111,7 @@ def all_machines(results_dir: Path) -> dict[str, pd.DataFrame]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the file's lock, waiting for whoever else is adding records to it."""
+    """Hold the file's lock, after waiting for any other process that adds records."""
     folder, began = path.with_name(f".{path.stem}"), time.monotonic()
     while (lock := acquire(folder)) is None:
         if time.monotonic() - began > _PATIENCE_S:
@@ -123,7 +124,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the schema in its order and types."""
+    """Return the columns of the schema in its order and types."""
     plain = {name: kind for name, kind in SCHEMA.items() if kind != "list"}
     typed = frame[list(SCHEMA)].astype(plain).reset_index(drop=True)
     for name in SCHEMA.keys() - plain.keys():
@@ -136,7 +137,5 @@ def _as_parquet(frame: pd.DataFrame) -> bytes:
 
     kinds: dict[str, Any] = {"str": pa.string(), "bool": pa.bool_(), "int64": pa.int64(), "Int64": pa.int64()}
     kinds |= {"float64": pa.float64(), "list": pa.list_(pa.float64())}
-    buffer = io.BytesIO()
     schema = pa.schema([(name, kinds[kind]) for name, kind in SCHEMA.items()])
-    frame.to_parquet(buffer, index=False, schema=schema)
-    return buffer.getvalue()
+    return frame.to_parquet(index=False, schema=schema)

@@ -1,9 +1,8 @@
-"""From a store to its tables: `cells`, `runs`, `correctness`, `ablations`, `comparison`, and perhaps `trials` and
-`permutation_check`.
+"""Build the tables of a store, which `docs/schema.md` describes.
 
-`docs/schema.md` describes them. The plan decides the rows, the records fill them in: a cell whose run is missing or
-failed is a row with its status and reason. `cells` depends on nothing but the records' results, so that the same code
-on the same machine gives the same bytes. Imports no torch.
+The plan decides the rows, and the records fill them in: a cell whose run is missing or failed is a row with its status
+and reason. `cells` depends on nothing but the records' results, so that the same code on the same machine gives the
+same bytes. Imports no torch.
 """
 
 import json
@@ -50,7 +49,7 @@ ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "pla
 
 
 def build_tables(store: Store) -> dict[str, pd.DataFrame]:
-    """All tables of a store, for exactly the cells of its suite."""
+    """Return all tables of a store by name, for exactly the cells of its suite."""
     suite = store.suite()
     plan = expand(suite)
     records = {run.key: store.look(run.key) for run in plan.runs}
@@ -71,20 +70,20 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
 
 
 def _permutation_check(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
-    """How finished runs answer test images of the same patches; no table where no target has such."""
+    """Return the permutation check; no table if no target is `arrangement`."""
     tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
     return {"permutation_check": permutation_table(store, tested, records)} if tested else {}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
-    """The table of a tuning, where the suite asks for one."""
+    """Return the table of a tuning; no table if the suite has no tuning."""
     if suite.tuning is None:
         return {}
     return {"trials": trials_table(survey(suite, tuning_store(store.root)))}
 
 
 def runs_outside_suite(store: Store) -> list[str]:
-    """Keys of finished runs that the store's suite does not ask for."""
+    """Return the keys of the whole records that the store's suite does not ask for."""
     asked = {run.key for run in expand(store.suite()).runs}
     return [record["key"] for record in store.records() if record["key"] not in asked]
 
@@ -125,58 +124,58 @@ def _cell_row(cell: Cell, records: dict[str, Record | None], match: Match) -> di
 
 
 def _draw(cell: Cell, target: TargetRef) -> int | None:
-    """Which draw of its seed's shots; the seed itself where a target is cut to a number of images."""
+    """Return the number of the draw of shots, or the seed if the target is cut to a number of images."""
     if cell.shots is not None:
         return cell.draw
     return cell.transfer.seed if is_drawn(target) else None
 
 
 def _target_images(cell: Cell, record: Record | None) -> int | None:
-    """As planned; of so many shots, as the run found them, since only the data says how many classes there are."""
+    """Return the planned number; for shots, the run's number, since only the data says how many classes there are."""
     if cell.shots is not None:
         return record["data"].get("num_images") if record else None
     return json.loads(cell.transfer.identity)["images"]
 
 
 def _subset_images(cell: Cell) -> int | None:
-    """0 from scratch; unknown behind external weights."""
+    """Return 0 for training from scratch, and None for external weights."""
     if cell.pretrain is not None:
         return cell.pretrain.subset_images
     return 0 if cell.transfer.external is None else None
 
 
 def _subset_classes(pretrain: Run | None, record: Record | None) -> int | None:
-    """As the pretraining found them, or as its plan says; none from scratch and behind external weights."""
-    found: int | None = record["data"].get("num_classes") if record else None
-    return found if found is not None or pretrain is None else pretrain.subset_classes
+    """Return the pretraining's number of classes, as its data has it or else as planned; None without a pretraining."""
+    num_classes: int | None = record["data"].get("num_classes") if record else None
+    return num_classes if num_classes is not None or pretrain is None else pretrain.subset_classes
 
 
 def _decisive(record: Record, before: Record | None) -> Record:
-    """The record that says how a cell ended: the pretraining's, where that failed and so nothing could follow."""
+    """Return the record that says how a cell ended: the pretraining's, if that failed and nothing could follow."""
     failed_before = before is not None and before["status"] not in ("ok", "not_run")
     return before if before is not None and failed_before and record["status"] != "ok" else record
 
 
 def _cell_notes(before: Record | None, record: Record | None) -> str:
-    """What its runs noted: those of its pretraining said to be so."""
+    """Return the notes of a cell's runs, with those of its pretraining marked."""
     return "; ".join([*(f"in pretraining: {note}" for note in _notes(before)), *_notes(record)])
 
 
 def _notes(record: Record | None) -> list[str]:
-    """What a run noted, and what the fit of its probe did."""
+    """Return the notes of a run and of the fit of its probe."""
     return [*record.get("notes", ()), *record.get("probe", {}).get("notes", ())] if record else []
 
 
 def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
-    found: Record = record or NOT_RUN
-    metrics, cost = found.get("metrics", {}), found.get("cost", {})
-    counts, environment = found.get("model", {}), found.get("environment", {})
-    probe = found.get("probe", {})
+    filled: Record = record or NOT_RUN
+    metrics, cost = filled.get("metrics", {}), filled.get("cost", {})
+    counts, environment = filled.get("model", {}), filled.get("environment", {})
+    probe = filled.get("probe", {})
     return {
         "key": run.key,
         "kind": run.stage,
-        "status": found["status"],
-        "reason": found["reason"],
+        "status": filled["status"],
+        "reason": filled["reason"],
         "model": run.model,
         "family": run.family,
         "corpus": run.pretraining_name,
@@ -188,7 +187,7 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "recipe": run.recipe,
         "seed": run.seed,
         "starts_from": run.starts_from or "",
-        "num_classes": found["data"].get("num_classes"),
+        "num_classes": filled["data"].get("num_classes"),
         "images_seen": cost.get("images_seen"),
         "parameters": counts.get("parameters"),
         "macs": counts.get("macs"),
@@ -199,12 +198,12 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "strength": probe.get("strength"),
         "notes": "; ".join(_notes(record)),
         "threads": run.threads,
-        "num_resumes": found.get("num_resumes"),
-        "resumed_at_step": ", ".join(map(str, found.get("resumed_at_step", ()))),
-        "repeats": found.get("repeats", ""),
+        "num_resumes": filled.get("num_resumes"),
+        "resumed_at_step": ", ".join(map(str, filled.get("resumed_at_step", ()))),
+        "repeats": filled.get("repeats", ""),
         "device": environment.get("device", ""),
         "precision": run.precision,
         **{name: environment.get(name, "") for name in ENVIRONMENT},
-        "sources_hash": found.get("sources_hash", ""),
-        "started_at": found.get("started_at", ""),
+        "sources_hash": filled.get("sources_hash", ""),
+        "started_at": filled.get("started_at", ""),
     }

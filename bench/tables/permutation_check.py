@@ -1,9 +1,10 @@
-"""The exact check on the target `arrangement`: whether a run answers all arrangements of the same patches alike.
+"""The permutation check on the target `arrangement`: whether a run answers all arrangements of the same patches alike.
 
-The test images of an instance, one a class, hold the same patches. A model that does not see where these stand gives
-them one distribution over the classes, and each image's record holds a part of it: the probability of its label. So the
-labels' probabilities of an instance add up to 1, its images have one confidence, and whatever is predicted has that
-confidence. All of it holds up to the rounding of the run's precision, since sums over tokens run in another order.
+The test images of an instance, one per class, hold the same patches. A model that does not see the patches' positions
+gives all of them one distribution over the classes. Each image's row holds one part of it: the probability of its
+label. So these probabilities add up to 1 over an instance, its images have one confidence, and the predicted class has
+that confidence as its probability. All of it holds up to the rounding of the run's precision, since sums over tokens
+run in another order.
 """
 
 import math
@@ -18,7 +19,7 @@ from bench.store.store import Record, Store
 from bench.tables.cached import CachedTable
 
 ROUNDING = {"fp32": 1e-5, "bf16": 1e-2}
-"""By how much a probability may differ that is the same."""
+"""The largest difference between equal probabilities that is due to rounding."""
 COLUMNS = ("transfer_key", "num_groups", "same_answers", "same_predictions", "largest_confidence_difference")
 TYPES = {"transfer_key": "str", "num_groups": "Int64"} | dict.fromkeys(COLUMNS[2:], "float64")
 

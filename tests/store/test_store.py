@@ -218,13 +218,6 @@ def test_missing_files_are_named_and_the_run_stays_finished(store):
     assert store.is_finished(KEY)
 
 
-def test_a_record_from_before_there_were_hashes_vouches_for_nothing(store):
-    store.write(Outcome(record(), weights=b"weights"))
-    (store.run_folder(KEY) / "record.json").write_text(json.dumps(record()), encoding="utf-8")
-    (store.run_folder(KEY) / "weights.safetensors").write_bytes(b"others")
-    assert store.weights(KEY) == b"others"
-
-
 def test_a_failure_never_takes_the_place_of_a_result(store):
     store.write(Outcome(record(), weights=b"weights"))
     store.write(Outcome(record("failed"), traceback="late"))

@@ -9,12 +9,12 @@ from bench.tuning.halving import NOT_RUN, StudyState, chosen, study_states
 
 
 def tuning_store(root: Path) -> Store:
-    """Where the trials of a suite lie, whose results lie in `root`: a store of their own, of no cells."""
+    """Return the store of the trials of a suite whose results lie in `root`."""
     return Store(root / "tuning")
 
 
 def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
-    """The suite with what its trials chose in its recipes; as it is written where they are not all done."""
+    """Return the suite with what its trials chose in its recipes; as written until every study has chosen."""
     if suite.tuning is None:
         return suite
     choice = chosen(survey(suite, tuning_store(root)))
@@ -34,10 +34,10 @@ def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:
 
 
 def check_tuned(suite: ResolvedSuite, root: Path) -> None:
-    """Refuse a suite that demands to be tuned, and is not.
+    """Refuse a suite that has to be tuned and is not.
 
     Raises:
-        InputError: names each family and stage without a choice, and what it lacks.
+        InputError: names each family and stage without a choice, and what is missing.
     """
     if suite.tuning is None or suite.tuning.chosen or not suite.tuning.required:
         return
@@ -45,6 +45,6 @@ def check_tuned(suite: ResolvedSuite, root: Path) -> None:
     lacking = ", ".join(f"{state.study} ({state.missing})" for state in states if state.missing)
     untuned = lacking or "every family, since no trial was made"
     raise InputError(
-        f"suite {suite.name} demands to be tuned (tuning.required: true), and is not: {untuned}. `bench tune` of this "
+        f"suite {suite.name} has to be tuned (tuning.required: true) and is not: {untuned}. `bench tune` of this "
         f"suite makes what is missing, in {tuning_store(root).root}"
     )

@@ -1,7 +1,7 @@
 """What is tuned: each family in each stage, by runs of one of its models. Imports no torch.
 
-A trial is judged by validation images alone: its runs never read those of a test. It trains with the tuning's own
-seed, and with what the suite gives to every run of its stage, or with a share of that before trials are given up.
+A trial is judged by validation images alone, and its runs never read test images. It trains with the tuning's own seed
+and the suite's budget of its stage, or with a share of that budget before pruning.
 """
 
 from collections.abc import Iterator
@@ -26,51 +26,53 @@ class Study:
     stage: Stage
     family: str
     model: str
-    """The first of its family in the suite; all others of the family train with what is chosen by it."""
+    """The first of its family in the suite; the choice holds for all models of the family."""
     external: ExternalModel | None = None
-    """Where the model starts from external weights."""
+    """The external weights that the model starts from."""
     pretrained: bool = True
-    """Whether there is a corpus to pretrain on; else pretraining's recipe is tuned from scratch."""
+    """Whether there is a corpus to pretrain on; without one, the pretraining recipe is tuned from scratch."""
 
     def __str__(self) -> str:
-        """For people: `vit pretrain`."""
+        """Return the study's name, such as `vit pretrain`."""
         return f"{self.family} {self.stage}"
 
 
 def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
-    """Every family in every stage that it trains in: pretraining first, since transfers start from what it chose.
+    """Return every family in every stage that it trains in, with pretraining first.
 
     Raises:
         InputError: no model is trained in any stage.
     """
-    own, external = _own_models(suite), _external_models(suite)
-    found = [Study("pretrain", family, model, pretrained=bool(suite.corpora)) for family, model in own.items()]
+    initial, external = _first_models(suite)
+    studies = [Study("pretrain", family, model, pretrained=bool(suite.corpora)) for family, model in initial.items()]
     if "fine-tune" in suite.transfers:
-        for family in {**own, **external}:
-            if family in own and suite.corpora:
-                found.append(Study("transfer", family, own[family]))
+        for family in {**initial, **external}:
+            if family in initial and suite.corpora:
+                studies.append(Study("transfer", family, initial[family]))
             elif family in external:
-                found.append(Study("transfer", family, external[family].bare_model, external[family]))
-    if not found:
+                studies.append(Study("transfer", family, external[family].bare_model, external[family]))
+    if not studies:
         raise InputError(f"suite {suite.name}: tuning: no model is trained, so there is nothing to tune")
-    return tuple(found)
+    return tuple(studies)
 
 
 def trial_runs(suite: ResolvedSuite, study: Study, point: Point, share: float, start: Run | None) -> tuple[Run, ...]:
-    """The runs of one trial, for a share of the budget: one a target, or one of pretraining.
+    """Return the runs of one trial: one per target, or one pretraining.
 
     Args:
-        suite: with its recipes as written.
+        suite: the suite with its recipes as written.
+        study: the study of the trial.
+        point: the trial's settings.
+        share: the share of the suite's budget, above 0 to 1.
         start: the chosen pretraining, which a transfer starts from.
     """
-    asked = _with_point(suite, study, point)
     assert suite.tuning is not None, "the suite asks for no tuning"
-    runs = _runs(asked, study, suite.tuning.seed, share, start)
+    runs = _runs(_with_point(suite, study, point), study, suite.tuning.seed, share, start)
     return tuple(replace(run, tests=False) if run.target is not None else run for run in runs)
 
 
 def in_words(point: Point) -> str:
-    """Such as `learning_rate 0.002, weight_decay 0.05`."""
+    """Return a point in words, such as `learning_rate 0.002, weight_decay 0.05`."""
     return ", ".join(f"{name} {'none' if value is None else value}" for name, value in point.items())
 
 
@@ -90,33 +92,33 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
 
 
 def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSuite:
-    """The suite with a point in its recipe, as what is chosen will stand there; InputError where it doesn't fit."""
+    """Return the suite with a point as its recipe's last exception, where a choice will stand too.
+
+    Raises:
+        InputError: the recipe does not take the point.
+    """
     recipe = suite.recipes[study.stage]
-    own = FamilyException.model_validate({"family": study.family, "set": point, "reason": "a trial of the tuning"})
-    tried = recipe.model_copy(update={"exceptions": (*recipe.exceptions, own)})
+    trial = FamilyException.model_validate({"family": study.family, "set": point, "reason": "a trial of the tuning"})
+    tried = recipe.model_copy(update={"exceptions": (*recipe.exceptions, trial)})
     try:
         tried.for_family(study.family)
     except ValidationError as error:
-        what = error.errors()[0]["msg"].removeprefix("Value error, ")
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(
-            f"tuning.space: {in_words(point)} do not go together in recipe {recipe.name}: {what}"
+            f"tuning.space: {in_words(point)} do not go together in recipe {recipe.name}: {reason}"
         ) from None
     return suite.model_copy(update={"recipes": suite.recipes | {study.stage: tried}})
 
 
-def _own_models(suite: ResolvedSuite) -> dict[str, str]:
-    """Of each family the first model that is trained from random initial weights; ablation arms come last."""
-    external = {one.model for one in suite.external_weights}
-    found: dict[str, str] = {}
+def _first_models(suite: ResolvedSuite) -> tuple[dict[str, str], dict[str, ExternalModel]]:
+    """Return each family's first model with random initial weights, and its first with external weights."""
+    by_spec = {external.model: external for external in suite.external_weights}
+    initial: dict[str, str] = {}
+    external: dict[str, ExternalModel] = {}
     for model in suite.trained_models:
-        if model not in external:
-            found.setdefault(parse_spec(model).family, model)
-    return found
-
-
-def _external_models(suite: ResolvedSuite) -> dict[str, ExternalModel]:
-    """Of each family the first model that starts from external weights."""
-    found: dict[str, ExternalModel] = {}
-    for one in suite.external_weights:
-        found.setdefault(parse_spec(one.bare_model).family, one)
-    return found
+        family = parse_spec(model).family
+        if model in by_spec:
+            external.setdefault(family, by_spec[model])
+        else:
+            initial.setdefault(family, model)
+    return initial, external

@@ -1,4 +1,4 @@
-"""The table `trials`: a row a trial of every study, as `docs/schema.md` describes it. Imports no torch."""
+"""The table `trials`: one row per trial of every study, as `docs/schema.md` describes it. Imports no torch."""
 
 import json
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ TYPES = {"score": "float64", "loss": "float64", "share": "float64", "is_chosen":
 COLUMNS = ["stage", "family", "model", "trial", "point", "status", "reason", "share", "score", "loss", "is_chosen"]
 
 
-def trials_table(followed: Sequence[StudyState]) -> pd.DataFrame:
-    """One row a trial, study by study."""
-    rows = [_row(one, trial) for one in followed for trial in one.trials]
+def trials_table(states: Sequence[StudyState]) -> pd.DataFrame:
+    """Return one row per trial, study by study."""
+    rows = [_row(state, trial) for state in states for trial in state.trials]
     return pd.DataFrame(rows, columns=[*COLUMNS, *COSTS, "keys"]).astype(TYPES)
 
 
-def _row(followed: StudyState, trial: Trial) -> dict[str, Any]:
-    is_judged, best = trial.status != NOT_RUN, followed.best
+def _row(state: StudyState, trial: Trial) -> dict[str, Any]:
+    is_judged, best = trial.status != NOT_RUN, state.best
     return {
-        "stage": followed.study.stage,
-        "family": followed.study.family,
-        "model": followed.study.model,
+        "stage": state.study.stage,
+        "family": state.study.family,
+        "model": state.study.model,
         "trial": trial.number,
         "point": json.dumps(trial.point),
         "status": trial.status,
@@ -44,6 +44,6 @@ def _row(followed: StudyState, trial: Trial) -> dict[str, Any]:
 
 
 def _sum(trial: Trial, name: str) -> float | None:
-    """Of all runs of a trial that measured it."""
-    found = [record["cost"][name] for record in trial.records if record["cost"].get(name) is not None]
-    return sum(found) if found else None
+    """Return a cost's sum over the runs of a trial that measured it."""
+    values = [record["cost"][name] for record in trial.records if record["cost"].get(name) is not None]
+    return sum(values) if values else None

@@ -61,7 +61,7 @@ def test_a_suite_that_demands_it_is_refused_with_what_each_family_lacks(tunable,
     check_tuned(tunable(), tmp_path / "tiny")
     with pytest.raises(InputError) as nothing:
         check_tuned(suite, tmp_path / "tiny")
-    assert "demands to be tuned (tuning.required: true), and is not: every family" in str(nothing.value)
+    assert "has to be tuned (tuning.required: true) and is not: every family" in str(nothing.value)
     assert "`bench tune` of this suite makes what is missing" in str(nothing.value)
     root = make_trials(suite, rounds=1)
     with pytest.raises(InputError) as part:

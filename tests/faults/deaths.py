@@ -4,6 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 from bench.plan.run import Run
+from bench.runner.pool.worker import PRELOADED
 from bench.runner.run_options import RunOptions
 from bench.store.store import Store
 from tests.faults.moments import Moment
@@ -19,7 +20,7 @@ NEVER = RunOptions(checkpoint_every=3600.0, tracker="none")
 def do_run(run: Run, store: Store, data_dir: Path, options: RunOptions, moment: Moment | None = None) -> int:
     """Do a run in a process of its own, in which something happens; returns the exit code, -9 where it was killed."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.runner.pool.worker"])
+    context.set_forkserver_preload(list(PRELOADED))
     process = context.Process(target=_work, args=(run, store, data_dir, options, moment))
     process.start()
     process.join()

@@ -1,8 +1,8 @@
-"""Local workers: processes that share a suite's runs, forked from a server that has the heavy imports done.
+"""The local pool: worker processes that share the runs of a suite.
 
 On a CPU, one single-thread worker per core trains small models faster than one process with a thread per core. Seeds
-run outermost, so that whatever is done when time runs out is a balanced result;
-within a seed the longest run goes first, so that no core idles at the end. Imports no torch itself.
+run outermost, so that the results are balanced whenever time runs out. Within a seed the longest chain of runs goes
+first, so that no core idles at the end. Imports no torch.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pebble import ProcessExpired
 
@@ -22,7 +22,8 @@ from bench.files.locks import acquire
 from bench.machine.environment import num_cores
 from bench.plan.expand import Plan
 from bench.plan.run import Run
-from bench.runner.estimate.estimate import Timings, data_key, model_key
+from bench.runner.estimate.estimate import TimedData, TimedRun, Timings, data_key, model_key
+from bench.runner.pool import worker
 from bench.runner.pool.processes import Processes, was_told_to_end
 from bench.runner.pool.queue import Queue, attempts
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from models.counts import Counts
 
 LONGEST_TIMING_SECONDS = 120.0
-"""A model or data set that takes longer counts as one that cannot be timed."""
+"""A model or data set that takes longer cannot be timed."""
 TICK_SECONDS = 0.5
 
 
@@ -54,20 +55,20 @@ class Ended:
 
 @dataclass(frozen=True)
 class Tick:
-    """Some time has passed; runs go on."""
+    """Some time has passed while runs go on."""
 
 
 @dataclass
 class Workers:
-    """A pool of worker processes; a context manager, since they have to end with it.
+    """A pool of worker processes that end with its context.
 
-    Left by an exception, such as Ctrl-C, it lets them keep their runs in checkpoints first, for some seconds.
+    If an exception such as Ctrl-C ends the context, the workers first keep their runs in checkpoints.
     """
 
     count: int
     threads: int = 1
     known: Mapping[str, str] | None = None
-    """The attempts (see `attempts`) that the store held when the call began; by default, when runs are first done."""
+    """the attempts (see `attempts`) that the store held when the call began; by default, when `execute` begins"""
     processes: Processes = field(init=False)
     running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
 
@@ -85,21 +86,21 @@ class Workers:
 
     def time_runs(self, runs: Sequence[Run], data_dir: Path) -> Timings:
         """Time each model and each data set of some runs once, in the workers."""
-        tasks = {("time_run", model_key(run)): run for run in runs} | {
-            ("time_data", data_key(run)): run for run in runs
-        }
+        tasks = {("data", data_key(run)): run for run in runs} | {("model", model_key(run)): run for run in runs}
+        act = {"data": worker.time_data, "model": worker.time_run}
         futures = {
-            task: self.processes.schedule(_in_worker, [task[0], run, data_dir], LONGEST_TIMING_SECONDS)
-            for task, run in tasks.items()
+            (kind, key): self.processes.schedule(act[kind], run, data_dir, timeout=LONGEST_TIMING_SECONDS)
+            for (kind, key), run in tasks.items()
         }
-        timed: dict[str, dict[str, Any]] = {"time_run": {}, "time_data": {}}
+        models: dict[str, TimedRun] = {}
+        data: dict[str, TimedData] = {}
         reasons: dict[str, str] = {}
-        for (function, key), future in futures.items():
+        for (kind, key), future in futures.items():
             try:
-                timed[function][key] = future.result()
+                (models if kind == "model" else data)[key] = future.result()
             except (Exception, SystemExit) as error:
                 reasons[key] = _why(error)
-        return Timings(timed["time_run"], timed["time_data"], reasons)
+        return Timings(models, data, reasons)
 
     def count_models(self, models: list[str], num_classes: int, image_size: int) -> dict[str, "Counts"]:
         """Count each model's parameters and multiply-accumulates in the workers.
@@ -107,9 +108,7 @@ class Workers:
         Raises:
             SpecError: as `models.count` does.
         """
-        futures = {
-            model: self.processes.schedule(_in_worker, ["count", model, num_classes, image_size]) for model in models
-        }
+        futures = {model: self.processes.schedule(worker.count, model, num_classes, image_size) for model in models}
         return {model: future.result() for model, future in futures.items()}
 
     def execute(
@@ -146,8 +145,8 @@ class Workers:
                         yield Ended(run, record)
                 elif len(self.running) < self.count and queue.is_ready(run, self.running.values()):
                     queue.take(run)
-                    arguments = ["do_run", run, store, data_dir, options, known.get(run.key, "")]
-                    self.running[self.processes.schedule(_in_worker, arguments)] = run
+                    arguments = (run, store, data_dir, options, known.get(run.key, ""))
+                    self.running[self.processes.schedule(worker.do_run, *arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
             if not self.running and queue.waiting:
@@ -164,12 +163,12 @@ class Workers:
 
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:
-    """One a core on a CPU, one for a GPU."""
+    """Return one worker per core on a CPU, and one for a GPU."""
     return 1 if device == "cuda" else num_cores()
 
 
 def _why(error: Exception | SystemExit) -> str:
-    """Why something could not be timed."""
+    """Return why something could not be timed."""
     if was_told_to_end(error):
         return "its process was told to end while it was timed"
     if isinstance(error, TimeoutError):
@@ -180,7 +179,7 @@ def _why(error: Exception | SystemExit) -> str:
 
 
 def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record | None:
-    """The record that a worker left, or the one of its sudden death; None where the run is to be tried again."""
+    """Return the record that a worker left, or that of its sudden death; None if the run is to be tried again."""
     try:
         return future.result()
     except Interrupted:
@@ -195,7 +194,7 @@ def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record 
 
 
 def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | None:
-    """The record of a run that nobody does; None where another process has taken it, or has done it."""
+    """Write the record of a run that no worker does, and return it; None if another process works on the run."""
     lock = acquire(store.running_folder(run.key))
     if lock is None:
         return None
@@ -207,10 +206,3 @@ def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | 
         outcome = Outcome(failure(run, status, reason) | {"started_at": now})
         store.write(outcome)
         return outcome.record
-
-
-def _in_worker(function: str, *arguments: Any) -> Any:
-    """Call a function of the module `worker`; only there is torch imported."""
-    from bench.runner.pool import worker
-
-    return getattr(worker, function)(*arguments)

@@ -1,4 +1,4 @@
-"""The runs that are still to be done: which may be tried now, and what is in the way of others. Imports no torch."""
+"""The runs of a plan that are still to be done: which may begin now, and what keeps others from it. No torch."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -9,35 +9,35 @@ from bench.runner.pool.schedule import by_priority
 from bench.store.store import Store
 
 LOOK_AGAIN_SECONDS = 1.0
-"""Until a run that another process does is asked after again."""
+"""Seconds between two looks at a run that another process does."""
 
 
 class Queue:
-    """The runs that are still to be done: those that may be tried now, by priority."""
+    """The runs that are still to be done, by priority."""
 
     def __init__(self, plan: Plan, store: Store, seconds: Mapping[str, float], missing: dict[str, str]) -> None:
+        """Leave out the finished runs; `missing` maps targets without data to the reason."""
         self.store, self.missing = store, missing
         finished = store.finished(run.key for run in plan.runs)
         todo = [run for run in by_priority(plan, seconds) if run.key not in finished]
         self.waiting = {run.key: run for run in todo}
-        self.order = {run.key: place for place, run in enumerate(todo)}
+        self.order = {run.key: position for position, run in enumerate(todo)}
         self.look_again = dict.fromkeys(self.waiting, 0.0)
         self.ok = finished
-        """Keys of runs that others may start from; each is read once, however often it is asked after."""
+        """keys of runs that others may start from; each record is read once"""
 
     def due(self) -> list[Run]:
-        """Those that are to be looked at now."""
+        """Return the waiting runs that are to be looked at now, by priority."""
         now = time.monotonic()
-        return [
-            self.waiting[key] for key in sorted(self.waiting, key=self.order.__getitem__) if self.look_again[key] <= now
-        ]
+        keys = sorted(self.waiting, key=self.order.__getitem__)
+        return [self.waiting[key] for key in keys if self.look_again[key] <= now]
 
     def is_ready(self, run: Run, running: Iterable[Run]) -> bool:
-        """Whether what it starts from is done."""
+        """Return whether the run that this one starts from has ended."""
         return run.starts_from not in self.waiting and run.starts_from not in {other.key for other in running}
 
     def obstacle(self, run: Run, running: Iterable[Run]) -> str:
-        """Why a run can't be attempted, or nothing."""
+        """Return why a run cannot be attempted; empty if it can, or may later."""
         if str(run.target) in self.missing:
             return self.missing[str(run.target)]
         if run.starts_from is None or run.starts_from in self.ok or not self.is_ready(run, running):
@@ -50,20 +50,20 @@ class Queue:
         return ""
 
     def take(self, run: Run) -> None:
-        """A worker has it."""
+        """Note that a worker has a run."""
         del self.waiting[run.key]
 
     def put_back(self, run: Run) -> None:
-        """Another process does it, or its worker was stopped: ask after it again."""
+        """Note that another process does a run, or that its worker was stopped: look at it again later."""
         self.waiting[run.key] = run
         self.look_again[run.key] = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def end(self, run: Run) -> None:
-        """It is done, by whomever."""
+        """Note that a run has ended, in whatever process."""
         self.waiting.pop(run.key, None)
 
 
 def attempts(store: Store, runs: Iterable[Run]) -> dict[str, str]:
-    """When the attempt was started that the store holds of each run, by key; a later one is another process'."""
+    """Return when the attempt of each run started that the store holds; a later attempt is another process'."""
     records = {run.key: store.read(run.key) for run in runs}
     return {key: record.get("started_at", "") for key, record in records.items() if record}

@@ -1,4 +1,7 @@
-"""What a worker process does: whole runs, timings for the estimate, counts. The fork server imports this beforehand."""
+"""What a worker process does: whole runs, timings for the estimate, counts.
+
+The parent imports this module to name what a worker shall do, so torch is imported by the functions, in the worker.
+"""
 
 import multiprocessing
 import os
@@ -6,19 +9,23 @@ import signal
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-import models
 from bench.plan.run import Run
-from bench.runner.estimate.timed_run import time_data as time_data
-from bench.runner.estimate.timed_run import time_run as time_run
-from bench.runner.execute import execute
+from bench.runner.estimate.estimate import TimedData, TimedRun
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
-from bench.runner.session import FeatureCache, RunSession
 from bench.store.store import Record, Store
+
+if TYPE_CHECKING:
+    from bench.runner.session import FeatureCache, RunSession
+    from models import Counts
+
+PRELOADED = ("bench.runner.execute", "bench.runner.estimate.timed_run")
+"""Modules that the fork server imports before it forks the first worker."""
 
 
 class _Process:
-    """What this process does, and whether it was asked to stop: with all by their parent, or by a signal of its own."""
+    """The state of this process: the run that it does, and whether it was asked to stop, by its parent or a signal."""
 
     def __init__(self) -> None:
         self.stopping: Event | None = None
@@ -29,7 +36,9 @@ class _Process:
     def asked_to_stop(self) -> bool:
         return self.is_asked or (self.stopping is not None and self.stopping.is_set())
 
-    def new_session(self, run: Run, store: Store, options: RunOptions) -> RunSession:
+    def new_session(self, run: Run, store: Store, options: RunOptions) -> "RunSession":
+        from bench.runner.session import RunSession
+
         self.session = RunSession(run, store, options, self.asked_to_stop, self.features)
         return self.session
 
@@ -38,23 +47,25 @@ _process = _Process()
 
 
 def start(stopping: Event | None = None) -> None:
-    """Leave Ctrl-C to the parent, which ends its workers itself; be asked to stop by SIGTERM or by `stopping`."""
+    """Prepare this process: stop on SIGTERM or if `stopping` is set, and leave Ctrl-C to the parent."""
     _process.stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
-    multiprocessing.current_process().daemon = False  # so that a run may have processes that decode for it
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products on CUDA need
+    multiprocessing.current_process().daemon = False  # a daemon may not have the processes that decode images
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic products on CUDA need it
 
 
 def do_run(
     run: Run, store: Store, data_dir: Path, options: RunOptions = DEFAULT_OPTIONS, known: str | None = None
 ) -> Record | None:
-    """Do a run and keep its outcome; returns its record, or None while another process does it.
+    """Do a run and keep its outcome; return its record, or None while another process does it.
 
     Raises:
         Interrupted: this process was asked to stop.
         StoreError: the store cannot be written.
     """
+    from bench.runner.execute import execute
+
     _process.is_asked = False
     try:
         return execute(run, store, data_dir, options, known=known, new_session=_process.new_session)
@@ -62,13 +73,29 @@ def do_run(
         _process.session = None
 
 
-def count(model: str, num_classes: int, image_size: int) -> models.Counts:
-    """A model's parameters and multiply-accumulates."""
+def time_run(run: Run, data_dir: Path) -> TimedRun:
+    """Time the model of a run."""
+    from bench.runner.estimate import timed_run
+
+    return timed_run.time_run(run, data_dir)
+
+
+def time_data(run: Run, data_dir: Path) -> TimedData:
+    """Time the data of a run."""
+    from bench.runner.estimate import timed_run
+
+    return timed_run.time_data(run, data_dir)
+
+
+def count(model: str, num_classes: int, image_size: int) -> "Counts":
+    """Count a model's parameters and multiply-accumulates."""
+    import models
+
     return models.count(model, num_classes=num_classes, image_size=image_size)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Stop at the next step of a training, at once elsewhere, but never in the middle of keeping a result."""
+    """Stop at the next step of a training, elsewhere at once, but never while a result is written."""
     _process.is_asked = True
     session = _process.session
     if session is None:

@@ -11,7 +11,7 @@ import models
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import data_key, model_key
-from bench.runner.pool import pool as workers_module
+from bench.runner.pool import worker
 from bench.runner.pool.pool import Ended, Started, Workers
 from bench.runner.pool.schedule import by_priority
 from bench.runner.run_options import RunOptions
@@ -79,7 +79,7 @@ def test_a_suite_on_two_workers_where_one_run_fails_and_one_target_is_missing(st
 def test_a_worker_that_is_killed_is_a_record_and_stops_nothing(store, plan_suite, tmp_path, monkeypatch):
     plan = plan_suite(models=["bit_resnet_pico"], subsets=[16])
     victim = next(run for run in plan.runs if run.stage == "scratch")
-    monkeypatch.setattr(workers_module, "_in_worker", _KillFor(victim.key))
+    monkeypatch.setattr(worker, "do_run", _KillFor(victim.key))
     with Workers(1) as workers:
         events = list(workers.execute(plan, store, tmp_path, seconds(plan), {}))
     statuses = {event.run.stage: event.record for event in events if isinstance(event, Ended)}
@@ -117,9 +117,7 @@ class _KillFor:
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __call__(self, _: str, run: Run, store: Store, data_dir: Path, options: RunOptions, known: str):
-        from bench.runner.pool import worker
-
+    def __call__(self, run: Run, store: Store, data_dir: Path, options: RunOptions, known: str):
         if run.key == self.key:
             os.kill(os.getpid(), signal.SIGKILL)
         return worker.do_run(run, store, data_dir, options, known)

@@ -1,4 +1,4 @@
-"""The comparison in the terminal."""
+"""The comparison as the terminal shows it."""
 
 import pandas as pd
 from rich.console import Group
@@ -7,12 +7,11 @@ from rich.text import Text
 
 from bench.analysis.format import percent
 from bench.analysis.seeds import COMPLETE
-from bench.analysis.stats.intervals import LEVEL
-from bench.report.layout import by_transfer, heading, interval_over, lines, panels
+from bench.report.layout import CONFIDENCE, by_transfer, heading, interval_over, lines, panels
 
 
 def comparison_text(comparison: pd.DataFrame) -> Group:
-    """A table a transfer: models by pretraining in rows, targets in columns.
+    """Return a table per transfer: models by pretraining in rows, targets in columns.
 
     A cell that lacks a seed is yellow and says why.
     """
@@ -23,7 +22,7 @@ def _table(title: str, comparison: pd.DataFrame) -> Table:
     titles = [panel.title for panel in panels(comparison)]
     shown = lines(comparison)
     over = interval_over(comparison["method"])
-    table = Table(title=f"{title}: mean and {LEVEL:.0%} interval over {over}", title_justify="left")
+    table = Table(title=f"{title}: mean and {CONFIDENCE} interval over {over}", title_justify="left")
     table.add_column("model", no_wrap=True)
     table.add_column("pretrained on")
     for title in titles:

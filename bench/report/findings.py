@@ -1,6 +1,6 @@
-"""What the ladders of a suite show, transfer by transfer: computed once, for figures and pages alike."""
+"""What the ladders of a suite show, for each way of transfer: computed once, for figures and pages alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,12 +22,12 @@ class OnTarget:
     title: str
     ladder: LadderResults
     growth: tuple[Growth, ...]
-    duels: tuple[PairGrowth, ...]
+    pairs: tuple[PairGrowth, ...]
 
 
 @dataclass(frozen=True)
 class Together:
-    """The real targets of a ladder; one of them, where there are not several."""
+    """All real targets of a ladder, of which there may be one."""
 
     title: str
     ladder: LadderResults
@@ -36,87 +36,83 @@ class Together:
 
 @dataclass(frozen=True)
 class Errors:
-    """Whose errors are alike on one target."""
+    """How much the errors of models on one target agree."""
 
     title: str
     ladder: LadderResults
-    likenesses: tuple[PairConsistency, ...]
+    pairs: tuple[PairConsistency, ...]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Of one way of transfer."""
+    """What the ladders of one way of transfer show."""
 
     transfer: str
     targets: tuple[OnTarget, ...]
-    """Real targets, their mean where they are several, and those that are not real last."""
+    """Real targets, then their mean if there are several, then targets that are not real."""
     together: tuple[Together, ...]
     errors: tuple[Errors, ...]
-    """Empty where answers to single images are averaged, as over the draws of k-shot probes."""
+    """Empty if answers to single images are averaged, as over the draws of k-shot probes."""
+
+    @property
+    def trends(self) -> list[OnTarget]:
+        """The ladders of two rungs or more."""
+        return [target for target in self.targets if len(target.ladder.sizes) > 1]
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
-    """What came out, fine-tuning first; nothing where no model stands on a ladder.
+    """Return what each way of transfer shows, fine-tuning first; nothing if no model stands on a ladder.
 
     Args:
-        tables: `cells`, and `correctness` where it is there.
+        tables: `cells`, and `correctness` if per-image results are kept.
     """
-    found = ladders(tables["cells"], tables.get("correctness"))
-    transfers = sorted(dict.fromkeys(ladder.transfer for ladder in found), key=lambda one: one != FINE_TUNE)
-    return tuple(_of_transfer(one, [ladder for ladder in found if ladder.transfer == one]) for one in transfers)
+    by_transfer: dict[str, list[LadderResults]] = {}
+    for ladder in ladders(tables["cells"], tables.get("correctness")):
+        by_transfer.setdefault(ladder.transfer, []).append(ladder)
+    transfers = sorted(by_transfer, key=lambda transfer: transfer != FINE_TUNE)
+    return tuple(_of_transfer(transfer, by_transfer[transfer]) for transfer in transfers)
 
 
-def at_largest(found: Together | Errors) -> str:
-    """Its title, and the rung that it is about: the largest."""
-    return f"{found.title}, {count(found.ladder.sizes[-1])} images"
+def at_largest(part: Together | Errors) -> str:
+    """Return the title of what is about the largest rung, with that rung."""
+    return f"{part.title}, {count(part.ladder.sizes[-1])} images"
 
 
-def _of_transfer(transfer: str, found: Sequence[LadderResults]) -> Findings:
-    real = [ladder for ladder in found if is_real(ladder.targets[0])]
+def _of_transfer(transfer: str, of_transfer: Sequence[LadderResults]) -> Findings:
+    real = [ladder for ladder in of_transfer if is_real(ladder.targets[0])]
     several = over_targets(real)
-    apart = [ladder for ladder in found if not is_real(ladder.targets[0])]
-    name = _Names(found)
+    others = [ladder for ladder in of_transfer if not is_real(ladder.targets[0])]
+    name = _namer(of_transfer)
     put_together = {_but_targets(ladder) for ladder in several}
     alone = [ladder for ladder in real if _but_targets(ladder) not in put_together]
     return Findings(
         transfer,
-        tuple(OnTarget(name(one), one, growth(one), pair_growths(one)) for one in [*real, *several, *apart]),
-        tuple(Together(name(one), one, across_targets(one)) for one in [*several, *alone]),
-        tuple(Errors(name(one), one, pair_consistencies(one)) for one in [*real, *apart] if one.shots is None),
+        tuple(OnTarget(name(each), each, growth(each), pair_growths(each)) for each in [*real, *several, *others]),
+        tuple(Together(name(each), each, across_targets(each)) for each in [*several, *alone]),
+        tuple(Errors(name(each), each, pair_consistencies(each)) for each in [*real, *others] if each.shots is None),
     )
 
 
-class _Names:
-    """What to call a ladder: its targets, and what else tells it from the others of its transfer."""
+def _namer(of_transfer: Sequence[LadderResults]) -> Callable[[LadderResults], str]:
+    """Return a function that names a ladder by its targets, and by what tells it from the others of its transfer."""
+    names = ("image_size", "corpus", "subset_classes")
+    says_size, says_corpus, says_classes = (
+        len({getattr(ladder, name) for ladder in of_transfer}) > 1 for name in names
+    )
 
-    def __init__(self, found: Sequence[LadderResults]) -> None:
-        """Look at all of them."""
-        self.says_size = len({ladder.image_size for ladder in found}) > 1
-        self.says_corpus = len({ladder.corpus for ladder in found}) > 1
-        self.says_classes = len({ladder.subset_classes for ladder in found}) > 1
-
-    def __call__(self, ladder: LadderResults) -> str:
-        parts = [_targets(ladder)]
+    def name(ladder: LadderResults) -> str:
+        several = f"mean of {len(ladder.targets)} real targets"
+        parts = [several if len(ladder.targets) > 1 else marked(ladder.targets[0])]
         parts += [plural(ladder.shots, "shot")] if is_known(ladder.shots) and ladder.shots else []
-        parts += [f"{ladder.image_size} px"] if self.says_size else []
-        parts += [f"on {ladder.corpus}"] if self.says_corpus else []
-        parts += [f"{ladder.subset_classes:,} classes"] if self.says_classes and ladder.subset_classes else []
+        parts += [f"{ladder.image_size} px"] if says_size else []
+        parts += [f"on {ladder.corpus}"] if says_corpus else []
+        parts += [f"{ladder.subset_classes:,} classes"] if says_classes and ladder.subset_classes else []
         return ", ".join(parts)
 
-
-def _targets(ladder: LadderResults) -> str:
-    if len(ladder.targets) > 1:
-        return f"mean of {len(ladder.targets)} real targets"
-    (target,) = ladder.targets
-    return marked(target)
+    return name
 
 
 def _but_targets(ladder: LadderResults) -> tuple[object, ...]:
-    return (
-        ladder.corpus,
-        ladder.subset_classes,
-        ladder.image_size,
-        ladder.shots,
-        ladder.match,
-        ladder.sizes,
-    )
+    """Return all that identifies a ladder but its targets."""
+    way = (ladder.corpus, ladder.subset_classes, ladder.image_size, ladder.shots, ladder.match)
+    return (*way, ladder.sizes)

@@ -1,23 +1,27 @@
-"""Which rows and columns a comparison has on a page: columns are targets, rows are models by pretraining.
+"""Which rows and columns a comparison has on a page, and what they are called.
 
-Each way of transfer has tables and figures of its own.
+Columns are targets, rows are models by pretraining. Each way of transfer has tables and figures of its own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
-from bench.analysis.format import count, is_known, plural
+from bench.analysis.format import count, is_known, percent, plural
 from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED
+from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import is_in_domain, is_real
 
+_Item = TypeVar("_Item")
+CONFIDENCE = percent(LEVEL, places=0)
+"""The level of intervals, as pages write it."""
 _PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
-"""Said of a row only where the rows of one model differ in them."""
+"""Columns that name a row only if the rows of one model differ in them."""
 _PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
 _FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
 MATCHED = {
@@ -25,14 +29,14 @@ MATCHED = {
     "flops": "training FLOPs, so that a cheaper model sees more images",
     "seconds": "seconds of training, so that a faster model sees more images",
 }
-"""What is equal for all models, by `match`."""
+"""What every model gets the same amount of, by `match`."""
 AS_MUCH = {"images": "on as many images", "flops": "with as many FLOPs", "seconds": "for as many seconds"}
-"""How long one training is beside others, by `match`."""
+"""How one training equals another in length, by `match`."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One target, and number of shots where there are any: a column of a table, a panel of a figure."""
+    """One target, with a probe's number of shots: a column of a table, a panel of a figure."""
 
     title: str
     rows: pd.DataFrame
@@ -44,8 +48,8 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One model and pretraining: a line of a table, with its row in each panel where it has one."""
+class ComparisonLine:
+    """One model and pretraining: a line of a table, with its row in each panel that has one."""
 
     model: str
     pretrained_on: str
@@ -54,43 +58,43 @@ class Line:
 
 
 def by_transfer(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each way of transfer, fine-tuning first."""
-    found = [(transfer, rows) for (transfer,), rows in split(table, ["transfer"])]
-    return sorted(found, key=lambda one: one[0] != FINE_TUNE)
+    """Return the rows of each way of transfer, fine-tuning first."""
+    parts = [(transfer, rows) for (transfer,), rows in split(table, ["transfer"])]
+    return sorted(parts, key=lambda part: part[0] != FINE_TUNE)
 
 
 def heading(title: str, transfer: str) -> str:
-    """A title of what came out of a transfer: as it is for fine-tuning, with the kind of probe for a probe."""
+    """Return a section's title, with the kind of probe unless the transfer is fine-tuning."""
     return title if transfer == FINE_TUNE else f"{title}, {_PROBES.get(transfer, transfer)}"
 
 
 def target_name(target: str, transfer: str, shots: Any) -> str:
-    """A target, and the way of transfer where it is a probe: `digits, k-shot, 5 shots`."""
+    """Return a target's name with its way of transfer, unless that is fine-tuning: `digits, k-shot, 5 shots`."""
     probe = [] if transfer == FINE_TUNE else [transfer]
     return ", ".join([target, *probe, *_shots(shots)])
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """The targets of a table of one transfer in its order; those that are not real last, and marked."""
+    """Return the targets of a table of one transfer in its order; those that are not real come last, and are marked."""
     shows_size = table["image_size"].nunique() > 1
-    found = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
-    return sorted(found, key=lambda panel: not is_real(panel.target))
+    of_targets = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
+    return sorted(of_targets, key=lambda panel: not is_real(panel.target))
 
 
-def lines(comparison: pd.DataFrame) -> list[Line]:
-    """The rows of a comparison: each model from scratch, then by pretraining size."""
+def lines(comparison: pd.DataFrame) -> list[ComparisonLine]:
+    """Return the lines of a comparison: each model from scratch, then by pretraining size."""
     name = pretraining_name(comparison)
-    found: dict[tuple[str, str], Line] = {}
+    by_key: dict[tuple[str, str], ComparisonLine] = {}
     for panel in panels(comparison):
         for _, row in panel.rows.iterrows():
             key = (row["model"], name(row))
-            found.setdefault(key, Line(*key, {})).cells[panel.title] = row
-    first = dict.fromkeys((row["model"], name(row)) for _, row in comparison.iterrows())
-    return [found[key] for key in first]
+            by_key.setdefault(key, ComparisonLine(*key, {})).cells[panel.title] = row
+    in_order = dict.fromkeys((row["model"], name(row)) for _, row in comparison.iterrows())
+    return [by_key[key] for key in in_order]
 
 
 def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
-    """What to call the pretraining of a row of this table: as short as tells its rows apart."""
+    """Return a function that names the pretraining of a row of this table, as short as tells its rows apart."""
     pretrained = table[(table["corpus"] != SCRATCH) & table["subset_images"].notna()]
     by_model = pretrained.groupby("model")
     conditions = [name for name in _CONDITIONS if name in table and (by_model[name].nunique(dropna=False) > 1).any()]
@@ -107,12 +111,25 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     return name
 
 
+def grouped(items: Iterable[_Item], key: Callable[[_Item], object]) -> list[_Item]:
+    """Return items with those of one key together, in the order in which the keys first appear."""
+    groups: dict[object, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return [item for group in groups.values() for item in group]
+
+
 def interval_over(methods: Iterable[str]) -> str:
     """Return what a table's intervals are over, in words."""
     known_methods = set(methods) - {""}
     if known_methods == {CROSSED}:
         return "seeds and test images"
-    return "seeds, and test images where answers are kept" if CROSSED in known_methods else "seeds"
+    return "seeds, and over test images if per-image results are kept" if CROSSED in known_methods else "seeds"
+
+
+def is_tuned(suite: Mapping[str, Any]) -> bool:
+    """Return whether a suite asks for a tuning that is done."""
+    return bool((suite.get("tuning") or {}).get("chosen"))
 
 
 def family_name(family: str) -> str:

@@ -1,4 +1,4 @@
-"""Which of the speeds that were measured belong in a suite's report: those of its models at its image size."""
+"""Which measured speeds belong in a suite's report: those of its models at its image size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from bench.store.speed_file import latest
 
 @dataclass(frozen=True)
 class Machine:
-    """What a report shows of one machine."""
+    """The speeds and costs that a report shows of one machine."""
 
     name: str
     rows: pd.DataFrame
-    """The latest groups, with the suite's models, their peers and the references; in the order of the suite."""
+    """The latest groups with the suite's models, their peers and the references, in the order of the suite."""
     costs: pd.DataFrame
     """As from `bench.analysis.pareto`."""
     precision: str
@@ -27,19 +27,19 @@ class Machine:
     """Whether the report has speeds of no other machine."""
 
     def title(self, title: str) -> str:
-        """A section's title, with the machine's name where it takes that to tell sections apart."""
+        """Return a section's title, with the machine's name if the report has several machines."""
         return title if self.is_only else f"{title}: {self.name}"
 
     def groups(self, *kinds: str) -> list[tuple[str, str, str, pd.DataFrame]]:
-        """Task, kind, precision and rows of each group of these kinds."""
-        found = self.rows[self.rows["kind"].isin(kinds)]
-        return [(*group, rows) for group, rows in split(found, ["task", "kind", "precision"])]
+        """Return task, kind, precision and rows of each group of these kinds."""
+        of_kinds = self.rows[self.rows["kind"].isin(kinds)]
+        return [(*group, rows) for group, rows in split(of_kinds, ["task", "kind", "precision"])]
 
 
 def machines(
     suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], files: Mapping[str, pd.DataFrame]
 ) -> tuple[Machine, ...]:
-    """The machines on which models of a suite were measured.
+    """Return the machines on which models of a suite were measured.
 
     Args:
         suite: the resolved suite.
@@ -47,19 +47,19 @@ def machines(
         files: machine -> its records, as from `bench.store.speed_file.all_machines`.
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))
-    found = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
-    shown = {name: rows for name, rows in found.items() if len(rows)}
-    made = []
+    of_suite = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
+    shown = {name: rows for name, rows in of_suite.items() if len(rows)}
+    machines_ = []
     for name, rows in shown.items():
         precision = _precision(rows, suite)
         at_precision = rows[rows["precision"] == precision]
         costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("correctness"))
-        made.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
-    return tuple(made)
+        machines_.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
+    return tuple(machines_)
 
 
 def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]) -> pd.DataFrame:
-    """The rows to show of a machine's records: measured for this suite, else for the one that shares most models."""
+    """Return the rows to show of a machine's records: those of this suite, else of the one that shares most models."""
     at_size = latest(records[records["image_size"] == suite["image_size"]])
     shared = at_size[at_size["model"].isin(models)]
     if shared.empty:
@@ -73,26 +73,25 @@ def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]
 
 
 def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """Inference before training; in a group the reference, then the suite's models, our own before their peers."""
-    implementations = [OURS, "timm", "torchvision"]
-    place = {
-        "task": rows["task"].map(_place_in(["inference", "training"])),
-        "kind": rows["kind"].map(_place_in(["latency", "equal", "best"])),
-        "model": rows["model"].map(_place_in(models)),
-        "implementation": rows["implementation"].map(_place_in(implementations)),
+    """Return inference before training; in a group the reference, then the suite's models, our own before peers."""
+    orders = {
+        "task": ["inference", "training"],
+        "precision": None,
+        "kind": ["latency", "equal", "best"],
+        "is_reference": [True, False],
+        "model": models,
+        "implementation": [OURS, "timm", "torchvision"],
     }
-    keys = pd.DataFrame(place | {name: rows[name] for name in ("precision", "is_reference")}, index=rows.index)
-    order = ["task", "precision", "kind", "is_reference", "model", "implementation"]
-    ascending = [name != "is_reference" for name in order]
-    return rows.loc[keys.sort_values(order, ascending=ascending, kind="stable").index].reset_index(drop=True)
 
+    def place(column: pd.Series) -> pd.Series:
+        order = orders[str(column.name)]
+        return column if order is None else column.map({value: number for number, value in enumerate(order)})
 
-def _place_in(names: list[str]) -> Any:
-    return lambda name: names.index(name) if name in names else len(names)
+    return rows.sort_values(list(orders), key=place, kind="stable", ignore_index=True)
 
 
 def _precision(rows: pd.DataFrame, suite: Mapping[str, Any]) -> str:
-    """That of the suite's runs, or else one that was measured."""
+    """Return the precision of the suite's runs if it was measured, else one that was."""
     measured = list(dict.fromkeys(rows.loc[rows["task"] == "inference", "precision"]))
     asked = str(suite.get("precision"))
     return asked if asked in measured or not measured else str(measured[0])

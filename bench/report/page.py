@@ -1,37 +1,40 @@
 """What a page is made of, and its two forms: HTML that stands alone, and Markdown. Escapes whatever it is given."""
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A table's cell: its text, and in small what qualifies it."""
+class TableCell:
+    """A cell of a table: its text, and in small print what qualifies it."""
 
     text: str
     note: str = ""
     doubtful: bool = False
-    """Something is missing behind the text; the note says what."""
+    """Whether something is missing behind the text; the note says what."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows of text. Columns of numbers are set to the right."""
+    """Columns and rows of text. Columns of numbers are aligned to the right."""
 
     caption: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str | Cell, ...], ...]
+    rows: tuple[tuple[str | TableCell, ...], ...]
     num_text_columns: int = 1
 
     @property
-    def cells(self) -> list[list[Cell]]:
+    def cells(self) -> list[list[TableCell]]:
         """The rows with every text as a cell."""
-        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+        return [[cell if isinstance(cell, TableCell) else TableCell(cell) for cell in row] for row in self.rows]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Picture:
     path: str
     caption: str
     alternative: str
+
+
+Pictures = Mapping[tuple[str, ...], Picture]
+"""The figures of a report: kind, and what tells figures of one kind apart, such as the transfer, -> picture."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,42 @@ class Section:
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
+def section(title: str, *parts: str | Picture | Table | None, warnings: Iterable[str] = (), code: str = "") -> Section:
+    """Return a section of paragraphs, pictures and tables; what is empty is left out: a table without rows, too."""
+    return Section(
+        title,
+        paragraphs=tuple(part for part in parts if isinstance(part, str) and part),
+        warnings=tuple(warnings),
+        pictures=tuple(part for part in parts if isinstance(part, Picture)),
+        tables=tuple(part for part in parts if isinstance(part, Table) and part.rows),
+        code=code,
+    )
+
+
+def table(
+    caption: str,
+    columns: Mapping[str, Callable[[Any], str | TableCell]],
+    items: pd.DataFrame | Iterable[Any],
+    num_text_columns: int | None = None,
+) -> Table:
+    """Return a table with a row for each item: the row of a frame, or anything else.
+
+    Args:
+        caption: what the table shows.
+        columns: heading -> what an item has in that column.
+        items: in the order of the rows.
+        num_text_columns: how many columns hold text and not numbers, from the left; all of them if None.
+    """
+    rows = (row for _, row in items.iterrows()) if isinstance(items, pd.DataFrame) else items
+    cells = tuple(tuple(column(item) for column in columns.values()) for item in rows)
+    return Table(caption, tuple(columns), cells, len(columns) if num_text_columns is None else num_text_columns)
+
+
+def undecided(reason: str) -> TableCell:
+    """Return the cell of a number that could not be told, with the reason."""
+    return TableCell("undecided", reason, doubtful=True)
+
+
 @dataclass(frozen=True)
 class Page:
     """A report."""
@@ -71,24 +114,24 @@ class Page:
 
 
 def as_html(page: Page) -> str:
-    """One file with its style; the figures lie beside it."""
+    """Return the page as one HTML file with its style; the figures are files next to it."""
     return _environment(escape_html=True).get_template("page.html.j2").render(page=page)
 
 
 def as_markdown(page: Page) -> str:
-    """The same page for reading in a repository."""
+    """Return the same page as Markdown, for reading in a repository."""
     return _environment(escape_html=False).get_template("page.md.j2").render(page=page)
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown and the HTML within it leave as it is, on one line."""
+    """Return a text on one line, escaped so that neither Markdown nor HTML within it reads anything into it."""
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(entities.split()))
     return re.sub(r"^(#|[-+] )", r"\\\1", line)
 
 
 def fence(code: str) -> str:
-    """Backticks that no run of them inside the code closes."""
+    """Return backticks that open a block of code: more of them than stand together inside the code."""
     longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
     return "`" * max(3, longest + 1)
 

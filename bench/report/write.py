@@ -1,7 +1,6 @@
-"""Writes a suite's report: `index.html` with its figures beside it, and the same as `report.md`."""
+"""Writes a suite's report: `index.html` with a folder of figures, and the same page as `report.md`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,15 @@ import pandas as pd
 from bench.analysis.claims import Judgement
 from bench.report.findings import Findings, findings
 from bench.report.machines import Machine, machines
-from bench.report.page import Page, Section, as_html, as_markdown
-from bench.report.pictures import Pictures, draw
+from bench.report.page import Page, Pictures, as_html, as_markdown
+from bench.report.pictures import draw
 from bench.report.sections import claims, design, provenance, results, speed
 from bench.report.sections.consistency import consistency
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.sections.scaling import crossings, scaling
 from bench.report.sections.targets import across_targets
-from bench.report.sections.tuning import draw_tuning, tuned_alike, tuning
+from bench.report.sections.tuning import tuned_alike, tuning
 
 
 def write_report(
@@ -34,8 +33,8 @@ def write_report(
 
     Args:
         suite: the resolved suite, as in `results/<suite>/suite.json`.
-        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `correctness` where they
-            are kept, and `trials` where the suite asks for a tuning.
+        tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `correctness` if it is
+            kept, and `trials` if the suite asks for a tuning.
         out: the report's folder; an earlier report in it is replaced.
         outside: keys of runs in the store that the suite does not ask for.
         speeds: machine -> its records, as from `bench.store.speed_file.all_machines`; without any of the suite's
@@ -47,10 +46,9 @@ def write_report(
     """
     out.mkdir(parents=True, exist_ok=True)
     measured = machines(suite, tables, speeds or {})
-    found = findings(tables)
-    pictures = draw(tables["comparison"], tables["ablations"], _chance(tables["runs"]), out, measured, found)
-    pictures = replace(pictures, tuning=draw_tuning(suite, tables.get("trials"), out))
-    page = build_page(suite, tables, pictures, outside, measured, found, judgements)
+    of_ladders = findings(tables)
+    pictures = draw(suite, tables, _chance(tables["runs"]), out, measured, of_ladders)
+    page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
     (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
     index = out / "index.html"
     index.write_text(as_html(page), encoding="utf-8", newline="\n")
@@ -63,23 +61,36 @@ def build_page(
     pictures: Pictures,
     outside: Sequence[str] = (),
     measured: Sequence[Machine] = (),
-    found: Sequence[Findings] = (),
+    of_ladders: Sequence[Findings] = (),
     judgements: Sequence[Judgement] = (),
 ) -> Page:
-    """Everything on the page, in its order."""
+    """Return the page with all of its sections in order."""
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
         *claims.claims(judgements),
         *results.accuracy(comparison, pictures, _chance(runs)),
         results.gains(comparison),
-        *(section for one in found for section in _ladders(one, pictures)),
+        *(
+            part(of_transfer, pictures)
+            for of_transfer in of_ladders
+            for part in (scaling, crossings, across_targets, consistency)
+        ),
         *results.ablations(ablations, pictures),
-        *(section for machine in measured for section in _speed(machine, pictures)),
+        *(
+            part
+            for machine in measured
+            for part in (
+                speed.equal(machine),
+                speed.best(machine),
+                speed.ranking(machine),
+                accuracy_against_cost(machine, pictures),
+            )
+        ),
         design.limits(suite, cells, {*comparison["method"], *ablations["method"]}),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         recipes(suite),
-        *tuning(suite, tables.get("trials"), pictures.tuning),
+        *tuning(suite, tables.get("trials"), pictures.get(("tuning",))),
         provenance.failures(runs),
         provenance.not_run(cells),
         *provenance.notes(runs),
@@ -91,26 +102,13 @@ def build_page(
     return Page(
         title=f"ViT, CNN and hybrid compared: {suite['name']}",
         summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
-        warnings=provenance.shortcomings(cells, runs),
+        warnings=provenance.shortcomings(suite, cells, runs),
         sections=sections,
     )
 
 
-def _ladders(found: Findings, pictures: Pictures) -> tuple[Section, ...]:
-    """What the ladders of one transfer show."""
-    return tuple(
-        of_ladders(found, pictures.ladders) for of_ladders in (scaling, crossings, across_targets, consistency)
-    )
-
-
-def _speed(machine: Machine, pictures: Pictures) -> tuple[Section, ...]:
-    """What was measured on one machine, and what the accuracies cost there."""
-    against_cost = accuracy_against_cost(machine, pictures.costs.get(machine.name, {}))
-    return (speed.equal(machine), speed.best(machine), speed.ranking(machine), against_cost)
-
-
 def _chance(runs: pd.DataFrame) -> dict[str, float]:
-    """Target -> accuracy of guessing, where a run has seen the target's number of classes."""
+    """Return target -> accuracy of guessing, if a run has seen the target's number of classes."""
     if "num_classes" not in runs:
         return {}
     known = runs[(runs["target"] != "") & runs["num_classes"].notna()]
@@ -118,6 +116,6 @@ def _chance(runs: pd.DataFrame) -> dict[str, float]:
 
 
 def _guessing(suite: Mapping[str, Any]) -> dict[str, float]:
-    """Corpus -> cross-entropy of guessing over its classes, where their number is known."""
+    """Return corpus -> cross-entropy of guessing over its classes, if their number is known."""
     corpora = [ladder["corpus"] for ladder in suite["corpora"]]
     return {corpus["name"]: log(corpus["classes"]) for corpus in corpora if corpus.get("classes")}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import PROTOCOL_VERSION
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
 from bench.analysis.correctness import COLUMNS, pack
@@ -131,7 +132,7 @@ def make_suite_(**other: Any) -> Row:
     recipe = {"name": "small", "description": "AdamW.", "settings": SETTINGS, "exceptions": []}
     return {
         "name": "hand-made",
-        "protocol": 1,
+        "protocol": PROTOCOL_VERSION,
         "description": "Three families on three rungs.",
         "limits": "Chosen so that all families learn.",
         "image_size": 32,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,15 +10,14 @@ import pytest
 from bench.analysis.ladder.crossings import Crossing, Outcome
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.crossing import crossing_figure
-from bench.report.figures.forest import Forest, Line, forest_figure
+from bench.report.figures.forest import Forest, ForestLine, forest_figure
 from bench.report.figures.ranks import ranks_figure
 from bench.report.figures.scaling import scaling_figure
 from bench.report.findings import Findings, findings
-from bench.report.page import Cell, Page, Section, as_html, as_markdown
+from bench.report.page import Page, Section, TableCell, as_html, as_markdown
 from bench.report.sections.consistency import consistency
 from bench.report.sections.scaling import crossing_in_words, crossings, scaling
 from bench.report.sections.targets import across_targets
-from bench.report.write import write_report
 
 MakeCells = Callable[..., pd.DataFrame]
 Tables = dict[str, pd.DataFrame]
@@ -43,7 +41,7 @@ def _pages(sections: list[Section]) -> tuple[str, str]:
     return re.sub(r"\s*<small>(.*?)</small>", r" (\1)", as_html(page)), as_markdown(page)
 
 
-def _cells(section: Section) -> list[list[Cell]]:
+def _cells(section: Section) -> list[list[TableCell]]:
     return [row for table in section.tables for row in table.cells]
 
 
@@ -104,7 +102,7 @@ def test_slopes_laws_and_crossings_are_on_the_page(make_ladder_cells: MakeCells,
             ):
                 assert shown in html
                 assert shown in markdown
-        for duel in one.duels:
+        for duel in one.pairs:
             assert duel.crossing is not None
             assert crossing_in_words(duel.crossing) in html
             assert crossing_in_words(duel.crossing) in markdown
@@ -134,7 +132,7 @@ def test_targets_and_errors_are_on_the_page(make_ladder_cells: MakeCells, find: 
             assert rung.interval is not None
             assert f"{100 * rung.mean:.0f} % ({100 * rung.interval.low:.0f} to" in markdown
     for errors in found.errors:
-        for one in errors.likenesses:
+        for one in errors.pairs:
             assert one.consistency is not None
             kappa = one.consistency.kappa.interval()
             assert f"{kappa.mean:.2f} ± {(kappa.high - kappa.low) / 2:.2f} (3 seeds)" in markdown
@@ -192,9 +190,9 @@ def test_without_answers_intervals_are_over_seeds(make_ladder_cells: MakeCells, 
             (),
             4096.0,
             None,
-            "is behind; crossing not within the range measured, at the earliest at 4,096 images",
+            "is behind; no crossing within the sizes measured, at the earliest at 4,096 images",
         ),
-        ("ahead", (), None, 300.4, "is ahead; crossing not within the range measured, at the latest at 300 images"),
+        ("ahead", (), None, 300.4, "is ahead; no crossing within the sizes measured, at the latest at 300 images"),
     ],
 )
 def test_crossings_in_words(
@@ -211,19 +209,19 @@ def test_crossings_are_drawn_where_they_are(make_ladder_cells: MakeCells, find: 
     for one, ax in zip(found.targets, figure.axes, strict=True):
         assert ax.get_title() == one.title
         diamonds = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "d"]
-        expected = [duel.crossing.size for duel in one.duels if duel.crossing and duel.crossing.size]
+        expected = [duel.crossing.size for duel in one.pairs if duel.crossing and duel.crossing.size]
         assert sorted(diamonds) == pytest.approx(sorted(expected))
         bars = [
             tuple(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 1.6 and len(line.get_xdata()) == 2
         ]
-        for duel in one.duels:
+        for duel in one.pairs:
             assert duel.crossing is not None
             if duel.crossing.low and duel.crossing.high:
                 assert pytest.approx((duel.crossing.low, duel.crossing.high)) in bars
         drawn = [
             list(line.get_ydata()) for line in ax.lines if len(line.get_ydata()) == 5 and line.get_linestyle() == "-"
         ]
-        for duel in one.duels:
+        for duel in one.pairs:
             assert pytest.approx([100 * rung.mean for rung in duel.rungs]) in drawn
 
 
@@ -232,7 +230,7 @@ def test_extrapolations_are_marked(make_ladder_cells: MakeCells, find: Any) -> N
     cells = make_ladder_cells(targets=("digits@100",))
     cells.loc[cells["family"] == "vit", "accuracy"] -= 0.075
     (found,) = find(cells)
-    beyond = [duel for duel in found.targets[0].duels if duel.beyond]
+    beyond = [duel for duel in found.targets[0].pairs if duel.beyond]
     assert beyond
     _, markdown = _pages([crossings(found, {})])
     assert markdown.count("extrapolated: passes at") == len(beyond)
@@ -281,27 +279,9 @@ def test_ranks_are_drawn(make_ladder_cells: MakeCells, find: Any) -> None:
 
 def test_forests_show_what_is_undecided() -> None:
     """A row without an interval says so; the others have a point on their bar."""
-    lines = (Line("a over b", Interval(60, 40, 80, 3), "k"), Line("a over c", None, "k"))
+    lines = (ForestLine("a over b", Interval(60, 40, 80, 3), "k"), ForestLine("a over c", None, "k"))
     (ax,) = forest_figure([Forest("digits", lines)], "Probability (%)", 50, (0, 100)).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a over b", "a over c"]
     assert [text.get_text() for text in ax.texts] == ["undecided"]
     points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
     assert points == [60]
-
-
-def test_the_report_has_all_of_it_and_repeats_to_the_byte(
-    make_suite: Any, make_ladder_cells: MakeCells, make_tables: Any, make_answers: MakeCells, tmp_path: Path
-) -> None:
-    """Figures beside the page and named on it, twice the same."""
-    cells = make_ladder_cells(num_rungs=3, targets=("digits@100",))
-    tables = make_tables(cells) | {"correctness": make_answers(cells)}
-    for folder in ("one", "two"):
-        write_report(make_suite(), tables, tmp_path / folder)
-    one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
-    assert one == two
-    names = {path.stem for path in one if path.suffix == ".svg"}
-    assert names == {"accuracy", "scaling", "crossings", "improvement", "ranks", "consistency"}
-    html = one[Path("index.html")].decode()
-    for title in ("Scaling", "Where families cross", "Across targets", "Error consistency"):
-        assert f"<h2>{title}</h2>" in html
-    assert {f"figures/{name}.svg" for name in names} <= set(re.findall(r'src="([^"]+)"', html))

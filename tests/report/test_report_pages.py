@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench import PROTOCOL_VERSION
 from bench.report.page import as_html, as_markdown
-from bench.report.pictures import Pictures
 from bench.report.sections.design import what_was_run
 from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.write import build_page, write_report
+from tests.speed_rows import measurement
 
 Suite = dict[str, Any]
 MakeSuite = Callable[..., Suite]
@@ -30,7 +31,7 @@ def pages(make_suite: MakeSuite, make_tables: MakeTables) -> Callable[..., tuple
         tables = make_tables(cells)
         for name, value in (runs or {}).items():
             tables["runs"].loc[3, name] = value
-        page = build_page(make_suite(**suite), tables, Pictures({}, {}))
+        page = build_page(make_suite(**suite), tables, {})
         return as_html(page), as_markdown(page)
 
     return build
@@ -77,23 +78,35 @@ def test_the_pages_say_what_was_run(make_cells: MakeCells, pages: Any) -> None:
             assert shown in page
 
 
-def test_figures_lie_beside_the_page(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any, tmp_path: Path
+@pytest.mark.parametrize("transfers", [("",), pytest.param(("", "-k-shot"), marks=pytest.mark.slow)])
+def test_the_report_is_complete_and_repeats_to_the_byte(
+    make_suite: MakeSuite,
+    make_cells: MakeCells,
+    make_tables: Any,
+    make_answers: Any,
+    add_probes: Any,
+    tmp_path: Path,
+    transfers: tuple[str, ...],
 ) -> None:
-    """Every file that a page names is there, nothing of an earlier report is; the same input gives the same bytes."""
+    """Every file that a page names is there, and nothing of an earlier report."""
     cells = make_cells(targets=("digits@100",))
-    fewer = add_probes(cells[cells["ablation"] != "overlap"])
-    fewer = fewer[(fewer["transfer"] == "fine-tune") | ((fewer["shots"] == 1) & (fewer["ablation"] == ""))]
-    for folder, shown in (("one", cells[cells["ablation"] != ""]), ("one", fewer), ("two", fewer)):
-        index = write_report(make_suite(), make_tables(shown), tmp_path / folder)
+    cells = cells[cells["ablation"] != "overlap"]
+    answers = make_answers(cells)
+    if len(transfers) > 1:
+        cells = add_probes(cells)
+        cells = cells[(cells["transfer"] == "fine-tune") | ((cells["shots"] == 1) & (cells["ablation"] == ""))]
+    tables = make_tables(cells, answers) | {"correctness": answers}
+    (tmp_path / "one" / "figures").mkdir(parents=True)
+    (tmp_path / "one" / "figures" / "old.svg").write_text("")
+    for folder in ("one", "two"):
+        index = write_report(make_suite(), tables, tmp_path / folder, speeds={"cpu-amd": measurement()})
         assert index == tmp_path / folder / "index.html"
     one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
     assert one == two
-    of_ladders = {"scaling", "crossings", "improvement", "ranks"}
+    of_ladders = ("accuracy", "scaling", "crossings", "improvement", "ranks")
     assert {path.stem for path in one if path.suffix == ".svg"} == {
-        *("accuracy", "accuracy-k-shot", "ablation-1"),
-        *of_ladders,
-        *(f"{name}-k-shot" for name in of_ladders),
+        *("ablation-1", "consistency", "cost-1"),
+        *(f"{name}{transfer}" for name in of_ladders for transfer in transfers),
     }
     html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))
     named = re.findall(r'(?:src|href)="([^"#]+)"', html) + re.findall(r"\]\(([^)]+)\)", markdown)
@@ -101,12 +114,22 @@ def test_figures_lie_beside_the_page(
     assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf"}
 
 
+def test_runs_of_another_protocol_version_are_said_at_the_top(make_cells: MakeCells, pages: Any) -> None:
+    """In both forms, and only if the version is not the present one."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    for page in pages(cells, protocol=PROTOCOL_VERSION - 1):
+        top = page.partition("Accuracy")[0]
+        assert f"These runs were made under protocol version {PROTOCOL_VERSION - 1}; the present version is " in top
+        assert f"{PROTOCOL_VERSION}, so new runs are not comparable with them." in top
+    assert all("the present version is" not in page for page in pages(cells, protocol=PROTOCOL_VERSION))
+
+
 def test_transfers_are_never_mixed(
     make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any
 ) -> None:
     """Each has sections, with tables, of its own; a draw adds no seed, and a probe has no gain."""
     tables = make_tables(add_probes(make_cells()))
-    page = build_page(make_suite(), tables, Pictures({}, {}))
+    page = build_page(make_suite(), tables, {})
     sections = {section.title: section for section in page.sections}
     titles = [title for title in sections if title.startswith(("Accuracy", "Gain", "Ablation: position"))]
     accuracies, arms = (
@@ -135,8 +158,8 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain(
     tables = make_tables(probes)
     tables["runs"]["notes"] = ["not converged", *[""] * (len(tables["runs"]) - 1)]
     suite = make_suite(transfers=["linear", "k-shot"], shots=[1, 5], draws=2)
-    page = as_markdown(build_page(suite, tables, Pictures({}, {})))
-    assert "| transfers | linear, k-shot (1, 5 images a class, 2 draws a seed) |" in page
+    page = as_markdown(build_page(suite, tables, {}))
+    assert "| transfers | linear, k-shot (1, 5 images per class, 2 draws per seed) |" in page
     assert "## Notes on runs" in page
     assert "| 1 | not converged |" in page
     assert "Probes train no network, so they have no row from scratch" in page
@@ -171,7 +194,7 @@ def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) ->
     cells = make_cells(arms=False)
     cells.loc[cells["seed"] == 2, ["status", "reason", "accuracy"]] = ["not_run", "not run yet", float("nan")]
     html, markdown = pages(cells)
-    assert "No row of seed 2 has begun: every number is over the other seeds." in html
+    assert "No row of seed 2 has begun, so every number is over the other seeds." in html
     assert "(2 of 10 pairs)" in markdown
 
 
@@ -183,21 +206,21 @@ def test_intervals_say_what_they_are_over(
     answers = make_answers(cells)
     of_digits = answers["transfer_key"].isin(cells.loc[cells["target"] == "digits@100", "transfer_key"])
     alone, some, every = (
-        as_markdown(build_page(make_suite(), make_tables(cells, kept), Pictures({}, {})))
+        as_markdown(build_page(make_suite(), make_tables(cells, kept), {}))
         for kept in (answers[:0], answers[of_digits], answers)
     )
-    assert "half of its 95% interval over seeds (number of seeds)" in alone
-    assert "each interval is Student's t over seeds, at 95%" in alone
+    assert "half of its 95 % interval over seeds (number of seeds)" in alone
+    assert "are Student's t over seeds. All are at 95 %" in alone
     assert "conditional on both" in alone
     assert "interval over seeds and test images (number of seeds)" in every
-    assert "each interval is over seeds and test images, from a two-way analysis of variance, at 95%" in every
-    assert "It says what another seed and other test images of the same kind would do" in every
-    assert "interval over seeds, and test images where answers are kept (number of seeds)" in some
-    assert "where answers are not kept each interval is Student's t over seeds" in some
-    assert "Where answers are not kept it is conditional on the test images, too." in some
+    assert "are over seeds and test images, from a two-way analysis of variance. All are at 95 %" in every
+    assert "An interval says what another seed and other test images of the same kind would do" in every
+    assert "interval over seeds, and over test images if per-image results are kept (number of seeds)" in some
+    assert "without per-image results they are Student's t over seeds" in some
+    assert "Without per-image results it is conditional on the test images, too." in some
     assert "conditional on the test images" not in every
     for page in (alone, some, every):
-        assert "but for those of claims, uncorrected" in page
+        assert "except those of claims, not corrected" in page
 
 
 def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(
@@ -217,9 +240,9 @@ def test_runs_outside_the_suite_are_listed(
 ) -> None:
     """By their keys, and only where there are any."""
     tables = make_tables(make_cells(arms=False))
-    page = build_page(make_suite(), tables, Pictures({}, {}), outside=["0123456789abcdef"])
-    assert "1 run in the store, of which no number is on this page: 0123456789abcdef." in as_html(page)
-    assert "outside" not in as_html(build_page(make_suite(), tables, Pictures({}, {})))
+    page = build_page(make_suite(), tables, {}, outside=["0123456789abcdef"])
+    assert "1 run in the store, which this page does not count: 0123456789abcdef." in as_html(page)
+    assert "outside" not in as_html(build_page(make_suite(), tables, {}))
 
 
 def test_without_from_scratch_there_is_no_gain(make_cells: MakeCells, pages: Any) -> None:
@@ -315,7 +338,7 @@ def test_what_some_runs_have_otherwise_is_said(
         rows = what_was_run(make_suite(budgets=budgets, from_scratch=False), tables["runs"]).tables[0].rows
         facts = {str(row[0]): row[1] for row in rows}
         assert facts["image size"] == "32 px, transfer at 64 px"
-        assert facts["budgets of pretraining compared"] == said
+        assert facts["pretraining budgets compared"] == said
         assert facts["images seen from scratch"] == "no model is trained from scratch"
 
 
@@ -330,7 +353,7 @@ def test_what_runs_noted_is_said_in_their_rows(
     runs = tables["runs"].set_index("key", drop=False)
     runs.loc[cells.loc[of_row & (cells["seed"] < 2), "transfer_key"], "notes"] = note
     runs.loc[cells.loc[of_row & (cells["seed"] == 2), "transfer_key"], ["num_resumes", "resumed_at_step"]] = 2, "3, 7"
-    page = build_page(make_suite(), tables | {"runs": runs.reset_index(drop=True)}, Pictures({}, {}))
+    page = build_page(make_suite(), tables | {"runs": runs.reset_index(drop=True)}, {})
     sections = {section.title: section for section in page.sections}
     noted = sections["Notes on runs"]
     named = ("scratch", "bit_resnet_pico", "from scratch", "digits@100")
@@ -339,8 +362,7 @@ def test_what_runs_noted_is_said_in_their_rows(
     marked = [row for row in sections["Accuracy"].tables[0].cells if "see notes" in row[2].note]
     assert [(row[0].text, row[1].text) for row in marked] == [("bit_resnet_pico", "from scratch")]
     assert "Notes on runs" not in {
-        section.title
-        for section in build_page(make_suite(), make_tables(make_cells(arms=False)), Pictures({}, {})).sections
+        section.title for section in build_page(make_suite(), make_tables(make_cells(arms=False)), {}).sections
     }
 
 
@@ -384,11 +406,11 @@ def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells
     ]
     cells = cells.assign(pretrain_recipe="", **outside).astype(cells.dtypes)
     _, markdown = pages(cells, models=names, external_weights=weights)
-    assert "Every model starts from weights from outside" in markdown
+    assert "Every model starts from external weights" in markdown
     assert "| images seen from scratch | no model is trained from scratch |" in markdown
     assert "| images seen in pretraining | no model is pretrained |" in markdown
     assert "## Pretraining" not in markdown
-    assert "with the head they pretrain with" not in markdown
+    assert "with the head of pretraining" not in markdown
     assert "Models, with the head of their first run" in markdown
 
 
@@ -397,7 +419,7 @@ def test_mixed_environments_warn(make_cells: MakeCells, pages: Any, column: str,
     """At the top and at the environment, where the row shows both values."""
     html, markdown = pages(make_cells(), runs={column: "another"})
     assert f"The runs differ in {words}; see the environment." in html
-    assert f"The runs differ in {words}: their rows may not compare." in html
+    assert f"The runs differ in {words}, so their rows may not be comparable." in html
     assert re.search(rf"\| {words} \| .*; another \(1 run\) \(mixed\) \|", markdown)
 
 
@@ -431,7 +453,7 @@ def test_a_suite_that_pretrains_nothing(make_cells: MakeCells, pages: Any) -> No
             "no model is pretrained",
             "no model is fine-tuned",
             "18,432",
-            "arrangement is made to tell whether a model sees where patches stand",
+            "arrangement is made to tell whether a model sees where patches are",
             "An image of arrangement is never augmented",
             "All seeds are tested on the same images",
         ):

@@ -36,9 +36,9 @@ def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
     Args:
         targets: at least one, each with a pair that has differences.
     """
-    pairs = dict.fromkeys(_pair(duel) for target in targets for duel in target.duels if duel.rungs)
+    pairs = dict.fromkeys(_names(pair) for target in targets for pair in target.pairs if pair.rungs)
     looks = {
-        pair: _PairLook(pair_colour(number), _MARKERS[number % len(_MARKERS)]) for number, pair in enumerate(pairs)
+        names: _PairLook(pair_colour(number), _MARKERS[number % len(_MARKERS)]) for number, names in enumerate(pairs)
     }
     label = "Difference in test accuracy (points)"
     figure, axes = grid(len(targets), _legend(targets, looks), height=3.2, ylabel=label)
@@ -47,28 +47,28 @@ def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
     return figure
 
 
-def _pair(duel: PairGrowth) -> Pair:
-    return duel.first.model, duel.second.model
+def _names(pair: PairGrowth) -> Pair:
+    return pair.first.model, pair.second.model
 
 
 def _draw_panel(ax: Axes, target: OnTarget, looks: Mapping[Pair, _PairLook]) -> None:
     set_rungs(ax, target)
     ax.axhline(0, color="0.35", linewidth=0.9, zorder=1)
-    drawn = [duel for duel in target.duels if duel.rungs]
-    for number, duel in enumerate(drawn):
-        look, sizes = looks[_pair(duel)], [rung.size for rung in duel.rungs]
-        ax.plot(sizes, [_points(rung.mean) for rung in duel.rungs], "-", color=look.colour, linewidth=1.2)
-        draw_rungs(ax, apart(ax, sizes, number, len(drawn)).tolist(), duel.rungs, _points, look.colour, look.marker)
-    ends = [0.0, *(_points(end) for end in rung_ends(rung for duel in drawn for rung in duel.rungs))]
+    drawn = [pair for pair in target.pairs if pair.rungs]
+    for number, pair in enumerate(drawn):
+        look, sizes = looks[_names(pair)], [rung.size for rung in pair.rungs]
+        ax.plot(sizes, [_points(rung.mean) for rung in pair.rungs], "-", color=look.colour, linewidth=1.2)
+        draw_rungs(ax, apart(ax, sizes, number, len(drawn)).tolist(), pair.rungs, _points, look.colour, look.marker)
+    ends = [0.0, *(_points(end) for end in rung_ends(rung for pair in drawn for rung in pair.rungs))]
     air = 0.06 * (max(ends) - min(ends)) or 1.0
     low, high = min(ends) - air, max(ends) + air
     strip = _STRIP_ROW * (len(drawn) + 0.5)
     ax.set_yticks([tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high])
     ax.set_ylim(low - (high - low) * strip / (1 - strip), high)
     ax.axhspan(low - (high - low), low, color="0.97", zorder=0.5)
-    for number, duel in enumerate(drawn):
-        if crossing := duel.beyond or duel.crossing:
-            _draw_crossing(ax, crossing, looks[_pair(duel)].colour, strip - _STRIP_ROW * (number + 0.75))
+    for number, pair in enumerate(drawn):
+        if crossing := pair.beyond or pair.crossing:
+            _draw_crossing(ax, crossing, looks[_names(pair)].colour, strip - _STRIP_ROW * (number + 0.75))
 
 
 def _points(difference: float) -> float:

@@ -1,4 +1,4 @@
-"""Numbers with their intervals one under the other, a panel each, with a line at the value that says nothing."""
+"""Forest plots: numbers with their intervals one under the other, and a line at the value of no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from bench.report.figures.drawing import style
 
 
 @dataclass(frozen=True)
-class Line:
+class ForestLine:
     """A row of a panel."""
 
     name: str
     interval: Interval | None
-    """None where it is undecided: the row stands empty."""
+    """None if it is undecided: the row is empty."""
     colour: str
     is_hollow: bool = False
 
@@ -27,16 +27,16 @@ class Forest:
     """A panel."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ForestLine, ...]
 
 
 def forest_figure(forests: Sequence[Forest], label: str, neutral: float, limits: tuple[float, float]) -> Figure:
-    """A panel a forest, side by side, all with the same rows' height.
+    """Draw a panel per forest, with the same height of rows in all of them.
 
     Args:
         forests: what to draw; at least one.
         label: of the axis.
-        neutral: where the line is.
+        neutral: the value of no effect, marked by a line.
         limits: of the axis, in the units of the intervals.
     """
     num_columns = min(2, len(forests))

@@ -60,7 +60,7 @@ def set_rungs(ax: Axes, target: OnTarget) -> None:
 
 def reach(target: OnTarget) -> float | None:
     """Return to which size curves are drawn beyond the largest rung: past the last extrapolated crossing, if any."""
-    beyond = [size for duel in target.duels if duel.beyond for size in duel.beyond.sizes]
+    beyond = [size for pair in target.pairs if pair.beyond for size in pair.beyond.sizes]
     return 1.5 * max(beyond) if beyond else None
 
 

@@ -1,73 +1,70 @@
-"""The section on claims: what became of each, by which figures, and what stands behind it. Judges nothing itself."""
+"""The section on claims: each verdict, the numbers that decide it, and the runs behind it. Judges nothing itself."""
 
 from collections.abc import Sequence
 
 from bench.analysis.claims import Judgement
-from bench.analysis.format import ABSENT
-from bench.analysis.stats.intervals import LEVEL
-from bench.report.page import Cell, Section, Table
+from bench.analysis.format import text
+from bench.report.layout import CONFIDENCE
+from bench.report.page import Section, Table, TableCell, section, table
 
 _HOW = (
-    "Each claim is judged by an interval, but for what is exact (C8): supported where it lies wholly within the "
-    "claim's margin, refuted where it lies wholly beyond, else undecided, which says that these results can't tell. "
-    f"The levels are corrected, so that all verdicts of this page together hold at {LEVEL:.0%}. Pairs are seeds. A "
-    "claim about stated pretraining sizes is judged at those sizes alone; what this suite's own sizes show stands "
-    "beside the verdicts, and is none. The keys of the runs behind each claim stand at the end of this section."
+    "An interval decides each claim, except the exact one (C8). A claim is supported if the interval lies wholly "
+    "within the claim's margin, and refuted if it lies wholly beyond. Otherwise it is undecided: these results cannot "
+    f"tell. The levels are corrected, so that all verdicts of this page together hold at {CONFIDENCE}. Pairs are "
+    "seeds. A claim about stated pretraining sizes is judged at those sizes alone. The table of further results shows "
+    "what this suite's own sizes say, which is no verdict. The keys of the runs behind each claim are listed at the "
+    "end of this section."
 )
 
 
 def claims(judgements: Sequence[Judgement]) -> tuple[Section, ...]:
-    """Verdicts, what was found, what stands beside, and the keys of the runs; nothing where nothing was judged."""
+    """Return the section with verdicts, quantities, further results and keys of runs; nothing without a judgement."""
     if not judgements:
         return ()
-    tables = (_verdicts(judgements), _found(judgements), _beside(judgements))
-    return (
-        Section(
-            "Claims",
-            paragraphs=(_HOW,),
-            tables=tuple(table for table in tables if table.rows),
-            code=_keys(judgements),
-        ),
-    )
+    keys = "\n".join(f"{each.claim.id}: [{', '.join(each.keys)}]" for each in judgements if each.keys)
+    return (section("Claims", _HOW, _verdicts(judgements), _quantities(judgements), _further(judgements), code=keys),)
 
 
 def _verdicts(judgements: Sequence[Judgement]) -> Table:
-    caption = "Verdicts, each with the estimate that decides it, its interval and the published figure."
-    header = ("Claim", "Sentence", "Verdict", "Estimate", "Pairs", "Published", "Why undecided, and what would decide")
-    return Table(caption, header, tuple(_verdict(one) for one in judgements), len(header))
-
-
-def _verdict(one: Judgement) -> tuple[str | Cell, ...]:
-    claim = one.claim
-    source = "; ".join(filter(None, (claim.published.metric, claim.published.source)))
-    would = f"would decide: {one.would_decide}" if one.would_decide else ""
-    return (
-        Cell(claim.id, "this suite's own" if claim.is_custom else ""),
-        Cell(claim.sentence, f"judged by: {claim.margin}" if claim.margin else ""),
-        one.verdict,
-        one.text or ABSENT,
-        one.pairs or ABSENT,
-        Cell(claim.published.figure or ABSENT, source),
-        Cell(one.reason or ABSENT, would),
+    return table(
+        "Verdicts, each with the estimate that decides it, its interval and the published number.",
+        {
+            "Claim": lambda each: TableCell(
+                each.claim.id, "custom claim of this suite" if each.claim.is_custom else ""
+            ),
+            "Sentence": lambda each: TableCell(each.claim.sentence, _noted("judged by", each.claim.margin)),
+            "Verdict": lambda each: each.verdict,
+            "Estimate": lambda each: text(each.text),
+            "Pairs": lambda each: text(each.pairs),
+            "Published": _published,
+            "Why undecided, and what would decide": lambda each: TableCell(
+                text(each.reason), _noted("would decide", each.would_decide)
+            ),
+        },
+        judgements,
     )
 
 
-def _found(judgements: Sequence[Judgement]) -> Table:
-    caption = "What was found, at the corrected level; a claim with several lines needs all of them supported."
+def _noted(what: str, value: str) -> str:
+    return f"{what}: {value}" if value else ""
+
+
+def _published(judgement: Judgement) -> TableCell:
+    published = judgement.claim.published
+    return TableCell(text(published.figure), "; ".join(filter(None, (published.metric, published.source))))
+
+
+def _quantities(judgements: Sequence[Judgement]) -> Table:
     rows = [
-        (one.claim.id, part.name, part.text, part.word, one.measured, one.level_text)
-        for one in judgements
-        for part in one.parts
+        (each.claim.id, part.name, part.text, part.word, each.measured, each.level_text)
+        for each in judgements
+        for part in each.parts
     ]
+    caption = "Estimates at the corrected level. A claim with several lines is supported only if all of them are."
     return Table(caption, ("Claim", "Difference", "Estimate", "Verdict", "Measured", "Level"), tuple(rows), 6)
 
 
-def _beside(judgements: Sequence[Judgement]) -> Table:
-    caption = f"Beside the verdicts, and none: uncorrected intervals, {LEVEL:.0%}."
-    rows = [(one.claim.id, line) for one in judgements for line in one.beside]
-    return Table(caption, ("Beside", "What these results show"), tuple(rows), 2)
-
-
-def _keys(judgements: Sequence[Judgement]) -> str:
-    """The runs behind each claim, as YAML."""
-    return "\n".join(f"{one.claim.id}: [{', '.join(one.keys)}]" for one in judgements if one.keys)
+def _further(judgements: Sequence[Judgement]) -> Table:
+    rows = [(each.claim.id, line) for each in judgements for line in each.beside]
+    caption = f"Further results, which are no verdicts: uncorrected {CONFIDENCE} intervals."
+    return Table(caption, ("Claim", "What these results show"), tuple(rows), 2)

@@ -1,57 +1,42 @@
-"""The section on whose errors are alike."""
+"""The section on how much the errors of models agree."""
 
 from bench.analysis.format import ABSENT, decimal, percent, plural
 from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, PairConsistency
-from bench.analysis.stats.consistency import Consistency
-from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, at_largest
-from bench.report.ladder_pictures import LadderPictures
-from bench.report.layout import heading
-from bench.report.page import Cell, Section, Table
+from bench.report.layout import CONFIDENCE, grouped, heading
+from bench.report.page import Pictures, Section, Table, TableCell, section, undecided
 
 _MEANING = (
     "Error consistency (Geirhos et al. 2020) is Cohen's kappa of right and wrong at the largest rung, within each "
-    "seed: 1 is the same errors, 0 as many in common as the two accuracies explain, below 0 fewer. Two models of one "
-    "seed saw the same images in the same order; what a model has in common with itself from seed to seed shows how "
-    "much is chance. Kappa says nothing of who is more accurate, and the accuracies bound what it can be."
+    "seed: 1 means the same errors, 0 no more errors in common than the two accuracies explain, below 0 fewer. Two "
+    "models of one seed saw the same images in the same order. A model compared with itself from seed to seed shows "
+    "how much is chance. Kappa does not say which model is more accurate, and the accuracies limit its range."
 )
-_AVERAGED = "Answers are averaged over draws, so none is right or wrong."
+_AVERAGED = "Results on single images are averaged over draws, so none of them is right or wrong."
 
 
-def consistency(found: Findings, pictures: LadderPictures) -> Section:
-    """Whose errors are alike: a row a pair and target."""
-    title = heading("Error consistency", found.transfer)
-    if not found.errors:
-        return Section(title, (_AVERAGED,))
-    if all(one.reason == NO_CORRECTNESS for errors in found.errors for one in errors.likenesses):
-        return Section(title, (f"Not known: {NO_CORRECTNESS}.",))
+def consistency(findings: Findings, pictures: Pictures) -> Section:
+    """Return how much the errors of models agree: a row per pair and target."""
+    title = heading("Error consistency", findings.transfer)
+    if not findings.errors:
+        return section(title, _AVERAGED)
+    pairs = [(pair, at_largest(errors)) for errors in findings.errors for pair in errors.pairs]
+    if all(pair.reason == NO_CORRECTNESS for pair, _ in pairs):
+        return section(title, f"Not known: {NO_CORRECTNESS}.")
     rows = tuple(
-        (one.first.model, "itself, from seed to seed" if one.is_self else one.second.model, where, *_cells(one))
-        for first, second in dict.fromkeys(_pair(one) for errors in found.errors for one in errors.likenesses)
-        for errors in found.errors
-        for where, one in ((at_largest(errors), one) for one in errors.likenesses)
-        if _pair(one) == (first, second)
+        (pair.first.model, "itself, from seed to seed" if pair.is_self else pair.second.model, where, *_cells(pair))
+        for pair, where in grouped(pairs, lambda item: (item[0].first.model, item[0].second.model))
     )
-    header = ("First", "Second", "Target", "Kappa", "Right or wrong alike", "By accuracy alone")
-    caption = f"Kappa ± half of its {LEVEL:.0%} interval over seeds and test images."
-    picture = pictures.get(("consistency", found.transfer))
-    return Section(
-        title, (_MEANING,), pictures=(picture,) if picture else (), tables=(Table(caption, header, rows, 3),)
-    )
+    header = ("First", "Second", "Target", "Kappa", "Both right or both wrong", "By accuracy alone")
+    caption = f"Kappa ± half of its {CONFIDENCE} interval over seeds and test images."
+    picture = pictures.get(("consistency", findings.transfer))
+    return section(title, _MEANING, picture, Table(caption, header, rows, 3))
 
 
-def _pair(one: PairConsistency) -> tuple[str, str]:
-    return one.first.model, one.second.model
-
-
-def _cells(one: PairConsistency) -> tuple[str | Cell, ...]:
-    if one.consistency is None:
-        return (Cell("undecided", one.reason, doubtful=True), ABSENT, ABSENT)
-    return (_kappa(one.consistency), percent(one.consistency.observed), percent(one.consistency.expected))
-
-
-def _kappa(found: Consistency) -> Cell:
-    interval = found.kappa.interval()
-    half_width = (interval.high - interval.low) / 2
-    mean = decimal(interval.mean, 2).replace("-", "\N{MINUS SIGN}")
-    return Cell(f"{mean} ± {decimal(half_width, 2)}", plural(interval.n, "seed"))
+def _cells(pair: PairConsistency) -> tuple[str | TableCell, ...]:
+    if pair.consistency is None:
+        return (undecided(pair.reason), ABSENT, ABSENT)
+    kappa = pair.consistency.kappa.interval()
+    shown = f"{decimal(kappa.mean, 2)} ± {decimal((kappa.high - kappa.low) / 2, 2)}"
+    shares = (percent(pair.consistency.observed), percent(pair.consistency.expected))
+    return (TableCell(shown, plural(kappa.n, "seed")), *shares)

@@ -1,4 +1,4 @@
-"""The sections on what a suite asks for: its facts, its models, and what it cannot say."""
+"""The sections on what a suite asks for: its facts, its models, and its limits."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -11,63 +11,60 @@ from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.format import ABSENT, count, duration, is_known, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED, SEEDS
-from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base
-from bench.report.layout import MATCHED, family_name
-from bench.report.page import Section, Table
+from bench.report.layout import CONFIDENCE, MATCHED, family_name
+from bench.report.page import Section, Table, section, table
 
 _AMOUNTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "images": ("images seen", count),
     "flops": ("training FLOPs", short_count),
     "seconds": ("training time", duration),
 }
-"""What budgets are of, and how their amounts read, by `match`."""
+"""What budgets count, and the text of an amount, by `match`."""
 _VALIDATION = {
-    True: "carved from training images, or the publisher's",
-    False: "none: they are trained on, too",
+    True: "taken from training images, or the publisher's",
+    False: "none: models train on them, too",
 }
 """By `carve`."""
 
 
+_HELDOUT = (
+    f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but the generator of the corpus "
+    "fractals draws its images. It stands apart from real targets, and no claim about them rests on it."
+)
+_ARRANGEMENT = (
+    f"The target {ARRANGEMENT} is made to tell whether a model sees where patches are. It is not a real target either."
+)
+_EXTERNAL = (
+    "Rows pretrained on external: and digits of a file's hash start from external weights, made on images and with a "
+    "budget that this suite does not know. They are no rung of a ladder, and no claim of the literature rests on them."
+)
+
+
 def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str]) -> Section:
-    """What the numbers do not say.
+    """Return what the numbers do not say.
 
     Args:
         suite: the resolved suite.
-        cells: one row a cell.
+        cells: one row per cell.
         methods: what the intervals of accuracies are over, as in the column `method` of the comparison.
     """
-    stated = suite.get("limits") or "The suite states no limits of its own."
-    seeds = (
-        f"The independent unit is the seed. Of accuracies and their differences {_intervals(methods)}, at {LEVEL:.0%} "
-        "and, but for those of claims, uncorrected for the number of comparisons on this page. "
-        f"{_conditions(cells, methods)}{_drawn(cells)}"
-    )
-    missing = "A number that was not measured is a dash. One seed gives no interval, nor do values that never differ."
-    heldout = (
-        f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but its images come from the "
-        "same generator as those of the corpus fractals. It stands apart from real targets, and no claim about these "
-        "rests on it."
-    )
-    arrangement = (
-        f"The target {ARRANGEMENT} is made to tell whether a model sees where patches stand. It is no real target "
-        "either."
-    )
-    outside = (
-        "Rows pretrained on external: and digits of a file's hash start from weights made outside this suite, on "
-        "images and with a budget that it does not know. They are no rung of a ladder, and no claim of the literature "
-        "rests on them."
-    )
-    paragraphs = [stated, seeds, missing]
     targets = {base(target) for target in cells["target"]}
-    paragraphs += [said for target, said in ((IN_DOMAIN, heldout), (ARRANGEMENT, arrangement)) if target in targets]
-    if cells["subset_images"].isna().any():
-        paragraphs.append(outside)
-    return Section("Limits", tuple(paragraphs))
+    return section(
+        "Limits",
+        suite.get("limits") or "The suite states no limits of its own.",
+        f"The independent unit is the seed. {_intervals(methods)} All are at {CONFIDENCE} and, except those of claims, "
+        "not corrected for the number of comparisons on this page. "
+        f"{_conditions(cells, methods)}{_drawn(cells)}",
+        "A number that was not measured is a dash. One seed gives no interval; nor do values that never differ.",
+        _HELDOUT if IN_DOMAIN in targets else None,
+        _ARRANGEMENT if ARRANGEMENT in targets else None,
+        _EXTERNAL if cells["subset_images"].isna().any() else None,
+    )
 
 
 def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
-    """The suite's facts and the size of every model."""
+    """Return the suite's facts and the size of every model."""
     facts = {
         "suite": suite["name"],
         "protocol version": suite["protocol"],
@@ -76,47 +73,48 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
         "validation images of targets": _VALIDATION[suite.get("carve", True)],
         "transfers": _transfers(suite) if starts_somewhere(suite) else "none",
-        "seeds": ", ".join(str(seed) for seed in suite["seeds"]),
+        "seeds": ", ".join(map(str, suite["seeds"])),
         "budgets matched by": MATCHED[suite.get("match", "images")],
         **_budgets(suite, set(runs["kind"])),
-        **({"budgets of pretraining compared": _multiples(suite["budgets"])} if suite.get("budgets") else {}),
+        **({"pretraining budgets compared": _multiples(suite["budgets"])} if suite.get("budgets") else {}),
         **({"families matched in": suite["size_class"]} if suite.get("size_class") else {}),
         "device": suite.get("device"),
         "precision": suite.get("precision"),
-        "threads a run": suite.get("threads"),
-        "a run repeats itself": _repeats(suite),
+        "threads per run": suite.get("threads"),
+        "repetition of a run": _repeats(suite),
     }
     rows = tuple((name, text(value)) for name, value in facts.items())
-    description = (suite["description"],) if suite.get("description") else ()
-    return Section("What was run", description, tables=(Table("The suite.", ("What", "Value"), rows, 2), _models(runs)))
+    return section(
+        "What was run", suite.get("description"), Table("The suite.", ("What", "Value"), rows, 2), _models(runs)
+    )
 
 
 def resolved_suite(suite: Mapping[str, Any]) -> Section:
-    """The suite with every default filled in, but for budgets that it does not match by."""
+    """Return the suite with every default filled in, without budgets that it does not match by."""
     unused = {"images", "flops", "seconds"} - {suite.get("match", "images")}
     shown = {name: value for name, value in suite.items() if name not in unused}
-    plain = json.loads(json.dumps(shown))  # without the anchors that YAML gives to what stands twice
-    return Section(
+    plain = json.loads(json.dumps(shown))  # YAML would give anchors to objects that are used twice
+    return section(
         "Resolved suite", code=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110).rstrip()
     )
 
 
 def _intervals(methods: Collection[str]) -> str:
-    crossed = "each interval is over seeds and test images, from a two-way analysis of variance"
-    alone = "each interval is Student's t over seeds"
+    """Return what the intervals of accuracies and their differences are over."""
+    subject, student = "Intervals of accuracies and their differences are", "Student's t over seeds"
     if CROSSED not in methods:
-        return alone
-    return f"{crossed}; where answers are not kept {alone}" if SEEDS in methods else crossed
+        return f"{subject} {student}."
+    without = f"; without per-image results they are {student}" if SEEDS in methods else ""
+    return f"{subject} over seeds and test images, from a two-way analysis of variance{without}."
 
 
 def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
-    """What all seeds have in common, so that no interval says anything of it."""
+    """Return what all seeds have in common, so that no interval includes its variation."""
     pretrains = (cells["pretrain_key"] != "").any()
     if CROSSED in methods:
-        said = "It says what another seed and other test images of the same kind would do"
-        said += ", not another pretraining subset." if pretrains else "."
-        alone = " Where answers are not kept it is conditional on the test images, too."
-        return said + alone * (SEEDS in methods)
+        other = ", not another pretraining subset" if pretrains else ""
+        fixed = " Without per-image results it is conditional on the test images, too." if SEEDS in methods else ""
+        return f"An interval says what another seed and other test images of the same kind would do{other}.{fixed}"
     if not pretrains:
         return (
             "All seeds are tested on the same images, so an interval is conditional on them: it says what another seed "
@@ -129,24 +127,25 @@ def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
 
 
 def _drawn(cells: pd.DataFrame) -> str:
-    """What else varies with the seed, if something does."""
+    """Return what else varies with the seed, if anything does."""
     targets = cells.loc[cells["draw"].notna(), "target"].unique()
-    return f" The training images of {', '.join(targets)} vary with the seed, and are in it." if len(targets) else ""
+    varies = f" The training images of {', '.join(targets)} vary with the seed, so the interval includes them."
+    return varies if len(targets) else ""
 
 
 def starts_somewhere(suite: Mapping[str, Any]) -> bool:
-    """Whether some model is pretrained, here or elsewhere, so that there is something to transfer."""
+    """Return whether a model is pretrained, here or elsewhere, so that there is something to transfer."""
     return bool(suite["corpora"] or suite.get("external_weights"))
 
 
 def has_own_models(suite: Mapping[str, Any]) -> bool:
-    """Whether some model starts from random initial weights."""
-    outside = {one["model"] for one in suite.get("external_weights", ())}
-    return any(model not in outside for model in suite["models"])
+    """Return whether a model starts from random initial weights."""
+    external = {weights["model"] for weights in suite.get("external_weights", ())}
+    return any(model not in external for model in suite["models"])
 
 
 def _budgets(suite: Mapping[str, Any], kinds: set[str]) -> dict[str, str]:
-    """How long each stage trains, in the measure that all models get equally much of."""
+    """Return how long each stage trains, in the measure that all models get the same amount of."""
     match = suite.get("match", "images")
     amounts = suite.get(match) or {}
     name, words = _AMOUNTS[match]
@@ -159,21 +158,21 @@ def _budgets(suite: Mapping[str, Any], kinds: set[str]) -> dict[str, str]:
 
 
 def _multiples(budgets: Mapping[str, Any]) -> str:
-    """What each model is pretrained for beside the budget of all others."""
+    """Return the further budgets that each model is pretrained for."""
     factors = ", ".join(f"{factor:g}" for factor in sorted(budgets["factors"]))
     subset = budgets["subset"]
     return f"{factors} times, on " + (f"{count(subset)} images" if isinstance(subset, int) else str(subset))
 
 
 def _image_size(suite: Mapping[str, Any], runs: pd.DataFrame) -> str:
-    """The suite's, and those of stages whose recipes have one of their own."""
-    own = runs[runs["image_size"] != suite["image_size"]]
-    stages = (f"{kind} at {size} px" for (kind, size), _ in split(own, ["kind", "image_size"]))
+    """Return the suite's image size, and that of each stage with another one."""
+    others = runs[runs["image_size"] != suite["image_size"]]
+    stages = (f"{kind} at {size} px" for (kind, size), _ in split(others, ["kind", "image_size"]))
     return ", ".join([f"{suite['image_size']} px", *stages])
 
 
 def _repeats(suite: Mapping[str, Any]) -> str:
-    """How close a run comes to its repetition, on the same machine and versions."""
+    """Return how closely a run repeats itself on the same machine and versions."""
     if suite.get("device") == "cpu":
         return "bit for bit, as always on a CPU"
     exact = suite.get("deterministic", False)
@@ -181,28 +180,30 @@ def _repeats(suite: Mapping[str, Any]) -> str:
 
 
 def _transfers(suite: Mapping[str, Any]) -> str:
-    """What is done with pretrained models, and of k-shot probes how many shots and draws."""
-    shots = ", ".join(str(number) for number in suite.get("shots", ()))
-    words = {"k-shot": f"k-shot ({shots} images a class, {suite.get('draws')} draws a seed)"}
+    """Return what is done with pretrained models; of k-shot probes, how many shots and draws."""
+    shots = ", ".join(map(str, suite.get("shots", ())))
+    words = {"k-shot": f"k-shot ({shots} images per class, {suite.get('draws')} draws per seed)"}
     return ", ".join(words.get(kind, kind) for kind in suite.get("transfers", (FINE_TUNE,)))
 
 
 def _models(runs: pd.DataFrame) -> Table:
-    """Models by what their first counted run says; heads differ with the number of classes, trunks do not."""
+    """Return the models by their first counted run; heads differ with the number of classes, trunks do not."""
     counted = runs[runs["parameters"].notna()].sort_values("kind", key=lambda kind: kind != "pretrain", kind="stable")
-    sizes = {model: found.iloc[0] for (model,), found in split(counted, ["model"])}
-    nothing = pd.Series({"parameters": pd.NA, "macs": pd.NA, "tokens": pd.NA})
-    rows = []
-    for (model, family), _ in split(runs, ["model", "family"]):
-        size = sizes.get(model, nothing)
-        numbers = (count(size["parameters"]), short_count(size["macs"]), count(size["tokens"]))
-        rows.append((model, family_name(family), *numbers))
+    sizes = counted.drop_duplicates("model")[["model", "parameters", "macs", "tokens"]]
+    models = runs.drop_duplicates(["model", "family"])[["model", "family"]].merge(sizes, "left", "model")
     head = "the head of their first run"
     if "pretrain" in set(runs["kind"]):
-        head = "the head they pretrain with, or of a target where they start from outside weights"
-        head = head if runs["corpus"].str.startswith("external:").any() else "the head they pretrain with"
-    caption = f"Models, with {head}; multiply-accumulates an image; tokens without the class token."
-    return Table(caption, ("Model", "Family", "Parameters", "Multiply-accumulates", "Tokens"), tuple(rows), 2)
+        external = runs["corpus"].str.startswith("external:").any()
+        head = "the head of pretraining" + ", or of a target if they start from external weights" * bool(external)
+    columns = {
+        "Model": lambda row: row["model"],
+        "Family": lambda row: family_name(row["family"]),
+        "Parameters": lambda row: count(row["parameters"]),
+        "Multiply-accumulates": lambda row: short_count(row["macs"]),
+        "Tokens": lambda row: count(row["tokens"]),
+    }
+    caption = f"Models, with {head}; multiply-accumulates per image; tokens without the class token."
+    return table(caption, columns, models, 2)
 
 
 def _ladder(ladder: Mapping[str, Any]) -> str:

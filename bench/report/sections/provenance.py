@@ -1,14 +1,16 @@
-"""The sections on what was done: what failed, what is not there, what it cost and what it ran on."""
+"""The sections on what was done: what failed, what is missing, what it cost and what it ran on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from bench.analysis.format import ABSENT, count, duration, is_known, plural, short_count, text
+from bench import PROTOCOL_VERSION
+from bench.analysis.format import ABSENT, byte_size, count, duration, is_known, plural, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.runs import costs
 from bench.report.layout import pretraining_name, target_name
-from bench.report.page import Cell, Section, Table
+from bench.report.page import Section, Table, TableCell, section, table
 
 _VERSIONS = ["python", "torch", "torchvision", "timm", "numpy", "pandas"]
 _MACHINE = ["device", "precision", "threads", "repeats", "processor", "platform"]
@@ -17,7 +19,7 @@ _MUST_AGREE = [*_VERSIONS, "device", "precision", "threads", "processor", "sourc
 
 
 def summary(cells: pd.DataFrame) -> str:
-    """One sentence on how much was asked for and how much of it is there."""
+    """Return a sentence on how much was asked for and how much of it is finished."""
     numbers = cells["status"].value_counts()
     statuses = ", ".join(f"{number:,} {str(name).replace('_', ' ')}" for name, number in numbers.items())
     seeds = plural(cells["seed"].nunique(), "seed")
@@ -26,86 +28,86 @@ def summary(cells: pd.DataFrame) -> str:
     return f"{models}, {targets}, {seeds}; {plural(len(cells), 'row')}: {statuses}."
 
 
-def shortcomings(cells: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
-    """What a reader must know before the first number."""
+def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
+    """Return what a reader must know before the first number."""
     failed = int((~runs["status"].isin(["ok", "not_run"])).sum())
     not_run = int((cells["status"] == "not_run").sum())
     begun = cells.loc[cells["status"] != "not_run", "seed"].unique()
     waiting = [str(seed) for seed in sorted(cells["seed"].unique()) if seed not in begun]
-    found = []
+    warnings = []
+    if suite["protocol"] != PROTOCOL_VERSION:
+        warnings.append(
+            f"These runs were made under protocol version {suite['protocol']}; the present version is "
+            f"{PROTOCOL_VERSION}, so new runs are not comparable with them."
+        )
     if failed:
-        found.append(f"{plural(failed, 'run')} did not end ok; what rests on them is undecided. They are listed below.")
+        warnings.append(f"{plural(failed, 'run')} did not end ok, so their rows are undecided. They are listed below.")
     if not_run:
-        found.append(f"{not_run:,} of {plural(len(cells), 'row')} were not run; they are listed below.")
+        warnings.append(f"{not_run:,} of {plural(len(cells), 'row')} were not run. They are listed below.")
     if waiting and len(begun):
-        found.append(f"No row of seed {', '.join(waiting)} has begun: every number is over the other seeds.")
-    found += [f"The runs differ in {name.replace('_', ' ')}; see the environment." for name in _mixed(runs)]
-    return tuple(found)
+        warnings.append(f"No row of seed {', '.join(waiting)} has begun, so every number is over the other seeds.")
+    warnings += [f"The runs differ in {name.replace('_', ' ')}; see the environment." for name in _mixed(runs)]
+    return tuple(warnings)
 
 
 def failures(runs: pd.DataFrame) -> Section:
-    """Runs that were attempted and did not end ok, each with its reason."""
-    failed = runs[~runs["status"].isin(["ok", "not_run"])]
+    """Return the runs that were attempted and did not end ok, each with its reason."""
+    title, failed = "Runs that did not end ok", runs[~runs["status"].isin(["ok", "not_run"])]
     if failed.empty:
-        return Section("Runs that did not end ok", ("None.",))
+        return section(title, "None.")
     name = _run_pretraining(runs)
-    rows = tuple(
-        (
-            row["kind"],
-            row["model"],
-            name(row),
-            _run_target(row),
-            str(row["seed"]),
-            row["status"].replace("_", " "),
-            text(row["reason"]),
-            row["key"],
-        )
-        for _, row in failed.iterrows()
-    )
-    header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "Status", "Reason", "Key")
-    return Section("Runs that did not end ok", tables=(Table("In the order of the plan.", header, rows, len(header)),))
+    columns = {
+        "Kind": lambda row: row["kind"],
+        "Model": lambda row: row["model"],
+        "Pretrained on": name,
+        "Target": _run_target,
+        "Seed": lambda row: str(row["seed"]),
+        "Status": lambda row: row["status"].replace("_", " "),
+        "Reason": lambda row: text(row["reason"]),
+        "Key": lambda row: row["key"],
+    }
+    return section(title, table("In the order of the plan.", columns, failed))
 
 
 def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
-    """What a reader of some runs' figures should know, such as batches in parts, and which runs were resumed."""
+    """Return what a reader of the numbers should know, such as batches in parts, and which runs were resumed."""
     name = _run_pretraining(runs)
     named = runs.assign(
         pretraining=[name(row) for _, row in runs.iterrows()],
         data=[_run_target(row) for _, row in runs.iterrows()],
     )
     noted, resumed = named[named["notes"] != ""], named[named["resumed_at_step"] != ""]
-    tables = tuple(_noted(noted)) + tuple(_resumed(resumed))
-    return (Section("Notes on runs", _resuming(resumed), tables=tables),) if tables else ()
+    if noted.empty and resumed.empty:
+        return ()
+    return (section("Notes on runs", _resuming(resumed), _noted(noted), _resumed(resumed)),)
 
 
-def _noted(noted: pd.DataFrame) -> Iterator[Table]:
-    """A row for all runs of a model that noted the same."""
+def _noted(noted: pd.DataFrame) -> Table:
+    """Return a table with one row for all runs of a model that noted the same."""
     rows = tuple(
-        (kind, model, _all(found, "pretraining"), _all(found, "data"), _seeds(found), count(len(found)), note)
-        for (kind, model, note), found in split(noted, ["kind", "model", "notes"])
+        (kind, model, _all(same, "pretraining"), _all(same, "data"), _seeds(same), count(len(same)), note)
+        for (kind, model, note), same in split(noted, ["kind", "model", "notes"])
     )
     header = ("Kind", "Model", "Pretrained on", "Target", "Seeds", "Runs", "Notes")
-    if rows:
-        yield Table("What runs noted; the tables say it of each.", header, rows, len(header))
+    return Table("What runs noted; the tables mark the rows.", header, rows, len(header))
 
 
-def _resumed(resumed: pd.DataFrame) -> Iterator[Table]:
-    """A row a run."""
-    rows = tuple(
-        (row["kind"], row["model"], row["pretraining"], row["data"], str(row["seed"]), row["resumed_at_step"])
-        for _, row in resumed.iterrows()
-    )
-    header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "At step")
-    if rows:
-        yield Table("Runs that were interrupted, and the steps from which they went on.", header, rows, len(header))
+def _resumed(resumed: pd.DataFrame) -> Table:
+    columns = {
+        "Kind": lambda row: row["kind"],
+        "Model": lambda row: row["model"],
+        "Pretrained on": lambda row: row["pretraining"],
+        "Target": lambda row: row["data"],
+        "Seed": lambda row: str(row["seed"]),
+        "At step": lambda row: row["resumed_at_step"],
+    }
+    return table("Runs that were interrupted, and the steps from which they went on.", columns, resumed)
 
 
-def _resuming(resumed: pd.DataFrame) -> tuple[str, ...]:
-    """How close runs that were interrupted come to what they would have been."""
-    if resumed.empty:
-        return ()
+def _resuming(resumed: pd.DataFrame) -> str:
+    """Return how closely resumed runs agree with uninterrupted ones; empty if there are none."""
     repeats = " or ".join(resumed["repeats"].unique())
-    return (f"A run that goes on from a checkpoint is the same as an uninterrupted one, {repeats}.",)
+    return f"A run that goes on from a checkpoint is the same as an uninterrupted one, {repeats}." if repeats else ""
 
 
 def _all(runs: pd.DataFrame, name: str) -> str:
@@ -113,88 +115,74 @@ def _all(runs: pd.DataFrame, name: str) -> str:
 
 
 def not_run(cells: pd.DataFrame) -> Section:
-    """Rows of the plan that nothing has been attempted for, and why."""
+    """Return the rows of the plan for which nothing has been attempted, and why."""
     missing = cells[cells["status"] == "not_run"]
     if missing.empty:
-        return Section("Rows not run", ("None.",))
+        return section("Rows not run", "None.")
     name = pretraining_name(cells)
     rows = tuple(
         (
             model,
-            name(found.iloc[0]),
+            name(rows.iloc[0]),
             target_name(target, transfer, shots),
             f"{ablation}: {arm}" if ablation else ABSENT,
-            _seeds(found),
+            _seeds(rows),
             text(reason),
         )
-        for (model, ablation, arm, reason, target, transfer, shots, *_), found in split(
+        for (model, ablation, arm, reason, target, transfer, shots, *_), rows in split(
             missing, ["model", "ablation", "arm", "reason", "target", "transfer", "shots", "corpus", "subset_images"]
         )
     )
     header = ("Model", "Pretrained on", "Target", "Ablation", "Seeds", "Reason")
-    return Section("Rows not run", tables=(Table("In the order of the plan.", header, rows, len(header)),))
+    return section("Rows not run", Table("In the order of the plan.", header, rows, len(header)))
 
 
 def outside(keys: Sequence[str]) -> tuple[Section, ...]:
-    """Runs in the store that are no part of the suite, if there are any."""
-    if not keys:
-        return ()
-    said = f"{plural(len(keys), 'run')} in the store, of which no number is on this page: {', '.join(keys)}."
-    return (Section("Runs outside this suite", (said,)),)
+    """Return the runs in the store that are no part of the suite; nothing if there are none."""
+    listed = f"{plural(len(keys), 'run')} in the store, which this page does not count: {', '.join(keys)}."
+    return (section("Runs outside this suite", listed),) if keys else ()
 
 
 def cost(runs: pd.DataFrame) -> Section:
-    """What the finished runs took."""
-    rows = tuple(
-        (
-            row["kind"],
-            row["model"],
-            count(row["num_runs"]),
-            count(row["images_seen"]),
-            short_count(row["images_per_second"]),
-            duration(row["train_seconds"]),
-            short_count(row["training_flops"]),
-            f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB" if is_known(row["peak_memory_bytes"]) else ABSENT,
-        )
-        for _, row in costs(runs).iterrows()
-    )
-    header = (
-        "Kind",
-        "Model",
-        "Runs",
-        "Images seen, median",
-        "Images/s, median",
-        "Training, sum",
-        "FLOPs, sum",
-        "Peak memory, largest",
-    )
+    """Return what the finished runs took."""
+    columns = {
+        "Kind": lambda row: row["kind"],
+        "Model": lambda row: row["model"],
+        "Runs": lambda row: count(row["num_runs"]),
+        "Images seen, median": lambda row: count(row["images_seen"]),
+        "Images/s, median": lambda row: short_count(row["images_per_second"]),
+        "Training, sum": lambda row: duration(row["train_seconds"]),
+        "FLOPs, sum": lambda row: short_count(row["training_flops"]),
+        "Peak memory, largest": lambda row: byte_size(row["peak_memory_bytes"]),
+    }
     shared = "Rates are those of runs that shared the machine with others; the throughput benchmarks measure speed."
-    return Section("Cost", (shared,), tables=(Table("Runs that ended ok.", header, rows, 2),))
+    return section("Cost", shared, table("Runs that ended ok.", columns, costs(runs), 2))
 
 
 def environment(runs: pd.DataFrame) -> Section:
-    """What the runs ran on, and where they disagree."""
+    """Return what the runs ran on, and in what they differ."""
     mixed = _mixed(runs)
     rows = []
     for name in [*_MACHINE, *_VERSIONS, *_SOURCES]:
-        found = _values(runs, name)
-        numbers = [f"{value} ({plural(number, 'run')})" for value, number in found.items()]
-        value = "; ".join(numbers) if len(found) > 1 else text(next(iter(found), None))
-        rows.append((name.replace("_", " "), Cell(value, "mixed", doubtful=True) if name in mixed else value))
-    warnings = tuple(f"The runs differ in {name.replace('_', ' ')}: their rows may not compare." for name in mixed)
-    table = Table("As the runs recorded it.", ("What", "Value"), tuple(rows), 2)
-    return Section("Environment", warnings=warnings, tables=(table,))
+        values = _values(runs, name)
+        numbers = [f"{value} ({plural(number, 'run')})" for value, number in values.items()]
+        value = "; ".join(numbers) if len(values) > 1 else text(next(iter(values), None))
+        rows.append((name.replace("_", " "), TableCell(value, "mixed", doubtful=True) if name in mixed else value))
+    warnings = [f"The runs differ in {name.replace('_', ' ')}, so their rows may not be comparable." for name in mixed]
+    return section(
+        "Environment", Table("As the runs recorded it.", ("What", "Value"), tuple(rows), 2), warnings=warnings
+    )
 
 
 def _run_pretraining(runs: pd.DataFrame) -> Callable[[pd.Series], str]:
-    """What to call the pretraining of a run: its own, or that of the run it starts from."""
+    """Return a function that names a run's pretraining: its own, or that of the run that it starts from."""
     name = pretraining_name(runs)
     by_key = {row["key"]: row for _, row in runs.iterrows()}
     return lambda row: name(by_key.get(row["starts_from"], row))
 
 
 def _run_target(row: pd.Series) -> str:
-    """A run's target, with the shots of a probe."""
+    """Return a run's target, with the shots of a probe."""
     if row["kind"] != "probe":
         return text(row["target"])
     return target_name(row["target"], "k-shot" if is_known(row["shots"]) else "linear", row["shots"])
@@ -209,7 +197,7 @@ def _mixed(runs: pd.DataFrame) -> list[str]:
 
 
 def _values(runs: pd.DataFrame, name: str) -> dict[str, int]:
-    """The distinct values of a column among runs that were attempted, with how many have each."""
+    """Return the distinct values of a column among attempted runs, with the number of runs that have each."""
     if name not in runs:
         return {}
     attempted = runs[runs["status"] != "not_run"]

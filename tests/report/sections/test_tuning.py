@@ -1,17 +1,15 @@
-"""The section on a tuning: its budget and choices, what they took, and what is said where something lacks."""
-
-import tempfile
-from pathlib import Path
+"""The section on a tuning: its budget and choices, what they took, and what it says if something is missing."""
 
 import pandas as pd
 import pytest
 
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.tuning import tuning_figure
-from bench.report.page import Page, as_markdown
-from bench.report.sections.tuning import draw_tuning, tuning
+from bench.report.page import Page, Picture, as_markdown
+from bench.report.sections.tuning import tuning
 from bench.report.write import write_report
 
+PICTURE = Picture("figures/tuning", "Expected best: a line per family.", "Expected best")
 CHOSEN = [
     {
         "stage": stage,
@@ -54,70 +52,45 @@ def trials() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def section(asked: dict | None, table: pd.DataFrame | None) -> str:
-    """As it stands in Markdown."""
-    suite = {"tuning": asked}
-    with tempfile.TemporaryDirectory() as out:
-        return as_markdown(Page("", (), sections=tuning(suite, table, draw_tuning(suite, table, Path(out)))))
+def page(asked: dict | None, table: pd.DataFrame | None, picture: Picture | None = None) -> str:
+    return as_markdown(Page("", (), sections=tuning({"tuning": asked}, table, picture)))
 
 
-def test_it_tells_the_budget_the_choices_and_what_they_took():
-    said = section(TUNING, trials())
-    assert "Every family had 3 trials in every stage" in said
-    assert "the better half of those left going on after 25%" in said
-    assert "Trials trained with seed 1000" in said
-    assert "never read those of a test" in said
-    assert "| pretrain | ViT | vit_pico/8 | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
-    assert "| Stage | Family | Trials | ok | pruned | diverged | Images seen | Training FLOPs |" in said
-    assert "| transfer | CNN | 3 | 1 | 1 | 1 | 1,400 | 3 G | 4.5 min |" in said
-    assert "| learning_rate | 0.0005 to 0.008, each ratio as likely as another |" in said
-    assert "| clip_norm | 1.0 or none |" in said
-    assert "![Expected best validation accuracy against the number of trials](figures/tuning.png)" in said
+def test_it_tells_the_budget_the_choices_and_their_cost():
+    shown = page(TUNING, trials(), PICTURE)
+    for part in (
+        "Every family had 3 trials in every stage",
+        "after 25 % the better half went on",
+        "Trials trained with seed 1000",
+        "never read test images",
+        "| pretrain | ViT | vit_pico/8 | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |",
+        "| Stage | Family | Trials | ok | pruned | diverged | Images seen | Training FLOPs |",
+        "| transfer | CNN | 3 | 1 | 1 | 1 | 1,400 | 3 G | 4.5 min |",
+        "| learning_rate | 0.0005 to 0.008, uniform in the logarithm |",
+        "| clip_norm | 1.0 or none |",
+        "The curve is",
+        "![Expected best](figures/tuning.png)",
+    ):
+        assert part in shown
 
 
 def test_an_untuned_suite_says_so():
-    for table in (trials().head(0), trials()):
-        said = section(TUNING | {"chosen": []}, table)
-        assert "asks for a tuning that is not done: its runs trained with the recipes as written" in said
-        assert "figures/tuning" not in said
+    shown = page(TUNING | {"chosen": []}, trials())
+    assert "asks for a tuning that is not done: its runs trained with the recipes as written" in shown
+    assert page(None, None) == page(None, trials())
+    assert "Tuning" not in page(None, trials())
 
 
-def test_choices_outlive_the_records_of_their_trials():
-    said = section(TUNING, trials().head(0))
-    assert "The records of the trials are not there any more" in said
-    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
-    assert "figures/tuning" not in said
-
-
-def test_without_a_study_that_is_done_there_is_no_curve():
-    """The choices stand, and so does how the trials that are there ended."""
-    said = section(TUNING, trials().assign(status="not_run"))
-    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in said
-    assert "The curve is" not in said
-    assert "figures/tuning" not in said
-
-
-def test_a_suite_that_asks_for_none_has_no_section():
-    assert "Tuning" not in section(None, None)
-
-
-def test_curves_are_drawn_the_same_from_the_same_trials(tmp_path):
-    for folder in ("first", "again"):
-        draw_tuning({"tuning": TUNING}, trials(), tmp_path / folder)
-    first, again = (
-        {path.name: path.read_bytes() for path in (tmp_path / folder / "figures").iterdir()}
-        for folder in ("first", "again")
-    )
-    assert set(first) == {"tuning.svg", "tuning.png", "tuning.pdf"}
-    assert first == again
-    for asked, table in (
-        (TUNING, trials().assign(status="not_run")),
-        (TUNING, None),
-        (TUNING | {"chosen": []}, trials()),
-        (None, trials()),
-    ):
-        assert draw_tuning({"tuning": asked}, table, tmp_path / "undone") is None
-    assert not (tmp_path / "undone").exists()
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [(trials().head(0), "The records of the trials are gone"), (trials().assign(status="not_run"), "")],
+)
+def test_choices_outlive_the_records_of_their_trials(table, why):
+    """Without trials that ended there is no curve."""
+    shown = page(TUNING, table)
+    assert "| transfer | CNN | bit_resnet_pico | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |" in shown
+    assert why in shown
+    assert "The curve is" not in shown
 
 
 def test_a_curve_rises_from_the_mean_to_the_best():
@@ -132,8 +105,10 @@ def test_a_curve_rises_from_the_mean_to_the_best():
 def test_the_report_has_the_section_its_picture_and_a_sentence_at_the_top(
     make_suite, make_cells, make_tables, tmp_path
 ):
-    write_report(make_suite(tuning=TUNING), make_tables(make_cells()) | {"trials": trials()}, tmp_path)
-    page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "Tuned alike: 3 trials for each family in each stage (see Tuning)." in page[: page.index("## ")]
-    assert "## Tuning" in page
+    tables = make_tables(make_cells(targets=("digits@100",), arms=False))
+    write_report(make_suite(tuning=TUNING), tables | {"trials": trials()}, tmp_path)
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Tuned alike: 3 trials for each family in each stage (see Tuning)." in report[: report.index("## ")]
+    assert "## Tuning" in report
+    assert "(figures/tuning.png)" in report
     assert (tmp_path / "figures" / "tuning.png").is_file()

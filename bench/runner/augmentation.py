@@ -11,13 +11,19 @@ from bench.runner.run_data import RunData
 
 
 def stream_of(run: Run, data: RunData, settings: Settings, images: int) -> Stream:
-    """The order of a run's training images, so many of them in all, and what happens to each."""
+    """Return the order of a run's training images, `images` in all, and what happens to each."""
     augmentation = augmentation_of(settings, flip=data.flip, augmentable=data.augmentable)
     return Stream(run.seed, run.stage, images, settings.batch_size, augmentation, len(data.class_names))
 
 
 def augmentation_of(settings: Settings, *, flip: bool, augmentable: bool = True) -> Augmentation:
-    """What a recipe asks for, as far as the data set allows it: mirrored images (`flip`), or any change at all."""
+    """Return what a recipe asks for, as far as the data set allows it.
+
+    Args:
+        settings: the recipe's.
+        flip: whether mirrored images stay in their class.
+        augmentable: whether any change leaves an image in its class.
+    """
     if not augmentable:
         return Augmentation()
     crop, policy, erasing = settings.resized_crop, settings.randaugment, settings.erasing

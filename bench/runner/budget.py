@@ -1,7 +1,7 @@
 """From a run's budget to the images that it sees.
 
 Seconds become images once for all seeds of a model, by timing it on this machine before the first of them trains. The
-store keeps what was found, so that a run that is resumed or repeated is the same run.
+store keeps that rate, so that a run that is resumed or repeated is the same run.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 
 def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[], float]) -> int:
-    """How many images a run sees; `images_per_second` times its model, and is called only where nobody has yet.
+    """Return how many images a run sees; `images_per_second` times its model, unless the store knows the rate.
 
     Raises:
-        ValueError: the budget is not enough for one image, which would pass as a result.
+        ValueError: the budget is not enough for one image: an untrained model would pass as a result.
     """
     budget = run.budget
     rate = calibrated(run, store, images_per_second) if budget.match == "seconds" else 0.0
@@ -31,7 +31,7 @@ def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[],
 
 
 def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
-    """How many images a budget holds, of a model with so many multiply-accumulates and at such a rate."""
+    """Return how many images a budget holds, of a model with `macs` multiply-accumulates per image."""
     match budget.match:
         case "images":
             return budget.amount
@@ -41,24 +41,24 @@ def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
 
 
 def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -> float:
-    """The rate that seconds are turned into images by: the store's, or a new one, which the store keeps.
+    """Return the images per second by which seconds become images: the store's rate, or a new one for the store.
 
     Raises:
-        InputError: the store's is damaged. It is not made anew in silence: other seeds have seen images by it.
+        InputError: the store's rate is damaged. It is not measured anew, since other seeds have used it.
     """
     path = calibration_path(run, store)
-    kept = _read(path)
-    if kept is None:
+    rate = _read(path)
+    if rate is None:
         with clear_errors(store.root):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
-        kept = _read(path)  # that of whoever came first, since another process may time the same model
-        assert kept is not None, f"{path} was written, and cannot be read"
-    return kept
+        rate = _read(path)  # of the first process to write it, since another may time the same model
+        assert rate is not None, f"{path} was written, and cannot be read"
+    return rate
 
 
 def calibration_path(run: Run, store: Store) -> Path:
-    """Where the rate of a run's model lies, or will: one for all its seeds, data sets and subsets."""
+    """Return the file of the rate of a run's model, which all its seeds, data sets and subsets share."""
     parts = {
         name: run.resolved()[name] for name in ("model", "image_size", "settings", "precision", "device", "threads")
     }

@@ -1,7 +1,7 @@
 """Exact duplicates between what a model was pretrained on and what it is tested on.
 
-An image counts by the hash of its pixels at the suite's size, which is what the models see: so it is found again in
-another file format or data set. A copy of another size or compression is not found.
+An image is known by the hash of its pixels at the suite's size, which is what the models see. So a duplicate is found
+in another file format or data set, but not in another size or compression.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from bench.runner.run_data import RunData, subset_of
 from bench.store.store import Store, write_atomically
 
 CHUNK_BYTES = 2**26
-"""Of images that are hashed at once."""
+"""Bytes of images that are hashed at once."""
 
 Hashes = NDArray[np.uint64]
 
 
 def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> int | None:
-    """Count the test images that are in the subset behind a transfer; None where there is no such subset.
+    """Count the test images that are in the subset behind a transfer; return None if there is no such subset.
 
-    What one set of images was hashed to is kept in the store: the first run that needs it reads the whole subset.
+    The store keeps the hashes of each set of images: the first run that needs them reads the whole subset.
     """
     if data.test is None or run.pretraining is None:
         return None
@@ -38,7 +38,7 @@ def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> i
 
 
 def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> ImageSet:
-    """The test images as pretraining would have seen them, where the transfer sees larger ones."""
+    """Return the test images as pretraining would have seen them, if the transfer sees them in another size."""
     if pretraining.image_size == run.image_size or run.target is None:
         return test
     at_size = load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
@@ -47,7 +47,7 @@ def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> I
 
 
 def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:
-    """Hash images, or take what they were hashed to from the folder; `identity` says which data set they are of."""
+    """Hash images, unless the folder has their hashes; `identity` says which data set they belong to."""
     name = hashlib.sha256(f"{identity} {images.image_size} ".encode() + images.ids.tobytes()).hexdigest()[:24]
     path = folder / f"{name}.npy"
     try:
@@ -69,7 +69,7 @@ def content_hashes(images: ImageSet) -> Hashes:
         pictures, reasons = read_leniently(
             images.source, images.ids[start : start + chunk], images.image_size, kept=True
         )
-        hashes += [_hash(picture) for place, picture in enumerate(pictures) if place not in reasons]
+        hashes += [_hash(picture) for index, picture in enumerate(pictures) if index not in reasons]
     return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)
 
 

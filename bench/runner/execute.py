@@ -21,7 +21,7 @@ from bench.machine.memory import is_out_of_memory
 from bench.plan.run import Run
 from bench.runner.contamination import num_contaminated
 from bench.runner.fit import train_network
-from bench.runner.pipeline_choice import feed_for, pipeline_facts
+from bench.runner.pipeline_choice import loader_for, pipeline_facts
 from bench.runner.probe import fit_probe
 from bench.runner.run_data import load_run_data
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
@@ -46,6 +46,10 @@ def execute(
     """Do a run and keep its outcome, unless another process does it or has done it meanwhile.
 
     Args:
+        run: what to do; its key names its outcome.
+        store: where the outcome goes.
+        data_dir: where downloaded data sets lie.
+        options: what changes no result.
         known: the start of the failed attempt that the store is known to hold; any other outcome is final.
         new_session: makes the run's session; by default nobody asks the run to stop.
 
@@ -84,9 +88,9 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     torch.set_num_threads(run.threads)
     compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
-    feeds = {split: feed_for(images, run, compute.device) for split, images in data.parts.items()}
+    loaders = {split: loader_for(images, run, compute.device) for split, images in data.parts.items()}
     counts = models.count(run.model, num_classes=len(data.class_names), image_size=run.image_size)
-    inputs = RunInputs(run, data, feeds, counts, store, compute)
+    inputs = RunInputs(run, data, loaders, counts, store, compute)
     with _repeatable(run):
         fitted = (train_network if run.probe is None else fit_probe)(inputs, session)
         session.show("evaluating")
@@ -98,7 +102,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
         data={
             **data.facts(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),
-            **pipeline_facts(feeds),
+            **pipeline_facts(loaders),
         },
         metrics=_metrics(fitted, evaluations),
         counts=vars(counts),

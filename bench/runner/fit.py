@@ -95,7 +95,7 @@ def _new_trainer(inputs: RunInputs, images: int, settings: Settings) -> Trainer:
 def _batches(inputs: RunInputs, images: int, start: int = 0) -> Iterator[Batch]:
     """Yield the run's batches after its first `start` images."""
     stream = stream_of(inputs.run, inputs.data, inputs.run.settings, images)
-    return training_batches(inputs.data.train, stream, inputs.feeds["train"], start=start)
+    return training_batches(inputs.data.train, stream, inputs.loaders["train"], start=start)
 
 
 def _images_per_second(inputs: RunInputs, settings: Settings) -> float:
@@ -127,7 +127,7 @@ def _evaluate(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
     size = EVALUATION_BATCH
     while True:
         try:
-            batches = evaluation_batches(inputs.data.parts[split], size, inputs.feeds[split])
+            batches = evaluation_batches(inputs.data.parts[split], size, inputs.loaders[split])
             return evaluate(model, batches, inputs.compute)
         except Exception as error:
             if not is_out_of_memory(error) or size == 1:

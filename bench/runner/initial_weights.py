@@ -1,4 +1,4 @@
-"""The weights that a run starts with: drawn from its seed, another run's, or made elsewhere."""
+"""The weights that a run starts with: drawn from its seed, left by another run, or external."""
 
 import safetensors.torch
 
@@ -12,7 +12,7 @@ from models.weights import load_weights
 
 
 def initial_model(run: Run, store: Store, num_classes: int) -> models.Classifier:
-    """A model with initial weights from the seed, or with the weights that the run starts from and a new head."""
+    """Build a model with weights drawn from the seed, or with those that the run starts from and a new head."""
     if run.external is None and run.starts_from is None:
         seed = stream_seed(run.seed, "init")
         return models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=seed)
@@ -22,7 +22,7 @@ def initial_model(run: Run, store: Store, num_classes: int) -> models.Classifier
 
 
 def pretrained_model(run: Run, store: Store, num_classes: int) -> models.Classifier:
-    """The model with the weights that the run starts from, and whatever head these have."""
+    """Build the model with the weights that the run starts from, including their head."""
     seed = stream_seed(run.seed, "init")
     if run.external is not None:
         return _from_external(run.external, num_classes, run.image_size, seed)
@@ -31,7 +31,7 @@ def pretrained_model(run: Run, store: Store, num_classes: int) -> models.Classif
 
 
 def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
-    """The model with the weights that another run left, its head included."""
+    """Build the model with the weights that another run left, including its head."""
     weights = safetensors.torch.load(store.weights(key))
     num_classes = len(weights["head.weight"])
     model = models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=seed)
@@ -40,7 +40,7 @@ def _from_run(run: Run, key: str, store: Store, seed: int) -> models.Classifier:
 
 
 def _from_external(external: ExternalModel, num_classes: int, image_size: int, seed: int) -> models.Classifier:
-    """The model with weights made elsewhere, if they are still those that the suite was resolved with."""
+    """Build the model with external weights, if they are still those that the suite was resolved with."""
     spec = models.parse_spec(external.model)
     if external_weights(spec).sha256 != external.sha256:
         raise models.SpecError(f"the weights of {spec} have changed: their SHA-256 was {external.sha256}")

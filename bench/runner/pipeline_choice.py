@@ -14,34 +14,34 @@ from bench.plan.run import Run
 GPU_SHARE = 0.5
 """Of a GPU's free memory that images may take; the rest is for the model."""
 CPU_SHARE = 0.5
-"""Of the memory that is available, a core's share of which images may take: a run a core is trained at once."""
+"""Of the available memory that the images of all runs may take, of which there is one per core."""
 MAX_DECODERS = 16
 EVALUATION_BATCH = 250
-"""Images at once; it changes no answer beyond the last bits."""
+"""Images that are evaluated at once; their number changes no answer beyond the last bits."""
 MAX_LISTED = 20
-"""Skipped images that a record tells the reason of."""
+"""Skipped images whose reasons stand in a record."""
 
 
-def feed_for(images: ImageSet, run: Run, device: torch.device) -> ImageLoader:
-    """Return the feed of a run's images, as its suite wants it."""
+def loader_for(images: ImageSet, run: Run, device: torch.device) -> ImageLoader:
+    """Return what loads a run's images, by the pipeline that its suite wants."""
     pipeline = choose(images, run.pipeline, device)
     return ImageLoader(pipeline, device, num_decoders(run.device), BadImages(run.on_bad_image))
 
 
-def pipeline_facts(feeds: dict[str, ImageLoader]) -> dict[str, Any]:
-    """What a record says of how its images came: the pipeline, and how many of each split were skipped, and why."""
-    reasons = [reason for feed in feeds.values() for reason in feed.bad.met.values()]
+def pipeline_facts(loaders: dict[str, ImageLoader]) -> dict[str, Any]:
+    """Return what a record says of its pipeline: which one it was, and how many images were skipped, and why."""
+    reasons = [reason for loader in loaders.values() for reason in loader.bad.met.values()]
     return {
-        "pipeline": feeds["train"].pipeline,
-        "num_skipped": {name: len(feed.bad.met) for name, feed in feeds.items()},
+        "pipeline": loaders["train"].pipeline,
+        "num_skipped": {split: len(loader.bad.met) for split, loader in loaders.items()},
         "skipped": reasons[:MAX_LISTED],
     }
 
 
 def choose(images: ImageSet, wanted: WantedPipeline, device: torch.device) -> Pipeline:
-    """Return the pipeline that is wanted; else the resident one for what fits, and one of the others for the rest.
+    """Return the wanted pipeline; with `auto`, the resident one if the images fit into memory, else another.
 
-    What no formula draws cannot be generated: it gets a pipeline by its size.
+    Images that no formula draws cannot be generated: they get a pipeline by their size.
     """
     is_formula = images.source.is_formula
     if wanted in ("resident", "streaming") or (wanted == "generated" and is_formula):
@@ -59,5 +59,5 @@ def memory_for_images(device: torch.device) -> int:
 
 
 def num_decoders(device: Literal["cpu", "cuda"]) -> int:
-    """Return the worker processes that decode for a run: one beside a CPU's, most cores beside a GPU's."""
+    """Return how many worker processes decode for a run: one on a CPU, one for most cores beside a GPU."""
     return 1 if device == "cpu" else min(MAX_DECODERS, max(1, num_cores() - 1))

@@ -50,15 +50,17 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
 
 def _held_out(network: models.Classifier, inputs: RunInputs, session: RunSession) -> dict[str, Features]:
     """Take the features of validation and test images, unless the session has those of the same network and target."""
-    key, feeds = _held_out_key(inputs), inputs.feeds
+    key, loaders = _held_out_key(inputs), inputs.loaders
     if key not in session.features:
         session.features.clear()
         session.features[key] = {
-            split: (_features_of(split, network, inputs), feeds[split].bad.met) for split in feeds if split != "train"
+            split: (_features_of(split, network, inputs), loaders[split].bad.met)
+            for split in loaders
+            if split != "train"
         }
     for split, (_, bad_images) in session.features[key].items():
-        feeds[split].bad.met.update(bad_images)
-    return {split: taken for split, (taken, _) in session.features[key].items()}
+        loaders[split].bad.met.update(bad_images)
+    return {split: features_of_split for split, (features_of_split, _) in session.features[key].items()}
 
 
 def _held_out_key(inputs: RunInputs) -> str:
@@ -71,7 +73,7 @@ def _held_out_key(inputs: RunInputs) -> str:
 
 
 def _features_of(split: str, network: models.Classifier, inputs: RunInputs) -> Features:
-    batches = evaluation_batches(inputs.data.parts[split], EVALUATION_BATCH, inputs.feeds[split])
+    batches = evaluation_batches(inputs.data.parts[split], EVALUATION_BATCH, inputs.loaders[split])
     return features(network, batches, inputs.compute)
 
 

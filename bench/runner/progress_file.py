@@ -1,4 +1,4 @@
-"""How far a run has come, in a file that any process may read while the run goes on.
+"""How far a run is, in a file that any process may read while the run goes on.
 
 `progress.json` in a run's folder under `running/` is replaced whole by a rename, but not flushed: it is of use while
 the machine is up and of none afterwards. It decides nothing; checkpoints and records do. Imports no torch.
@@ -22,50 +22,50 @@ Phase = Literal["loading", "training", "evaluating", "writing"]
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What a run's process last said of it."""
+    """What a run's process last reported."""
 
     key: str
     phase: Phase
     progress: Progress | None
-    """None before the first step."""
+    """None before the first step"""
     num_resumes: int
     pid: int
     host: str
     started_at: str
-    """When this process took the run; ISO 8601, UTC."""
+    """when this process took the run; ISO 8601, UTC"""
     updated_at: str
 
     @property
     def share_done(self) -> float:
-        """Of the training's steps, from 0 to 1; all of them where it is being evaluated."""
+        """Return the share of the training's steps that are done, from 0 to 1; 1 in evaluation."""
         if self.phase == "evaluating":
             return 1.0
         return self.progress.step / self.progress.num_steps if self.progress and self.progress.num_steps else 0.0
 
     @property
     def share_per_second(self) -> float:
-        """Of the training's steps, at the rate of the last moments: its first batches may have taken far longer."""
+        """Return the share of the steps done per second, at the latest rate: first batches may take far longer."""
         if self.progress is None or not self.progress.images_seen:
             return 0.0
         return self.share_done / self.progress.images_seen * self.progress.images_per_second
 
     @property
     def seconds_left(self) -> float | None:
-        """Of training, at that rate; None where there is none yet."""
+        """Return the seconds of training left at that rate; None if there is no rate yet."""
         return (1 - self.share_done) / self.share_per_second if self.share_per_second else None
 
 
 def write_progress(
     folder: Path, run_key: str, progress: Progress | None, phase: Phase, *, num_resumes: int = 0
 ) -> None:
-    """Say how far a run has come; takes a fraction of a millisecond.
+    """Write how far a run is, within a fraction of a millisecond.
 
     Raises:
         StoreError: the folder is gone, or cannot be written.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     before = read_progress(folder)
-    said = RunProgress(
+    report = RunProgress(
         key=run_key,
         phase=phase,
         progress=progress,
@@ -75,11 +75,11 @@ def write_progress(
         started_at=before.started_at if before and before.pid == os.getpid() else now,
         updated_at=now,
     )
-    write_atomically(folder / NAME, json.dumps(asdict(said)).encode(), flushed=False)
+    write_atomically(folder / NAME, json.dumps(asdict(report)).encode(), flushed=False)
 
 
 def read_progress(folder: Path) -> RunProgress | None:
-    """What was last said; None where nothing was, or nothing that can be read."""
+    """Read the last report; return None if there is none, or none that can be read."""
     try:
         content = json.loads((folder / NAME).read_text(encoding="utf-8"))
         progress = Progress(**content["progress"]) if content["progress"] else None

@@ -21,7 +21,7 @@ class RunInputs:
 
     run: Run
     data: RunData
-    feeds: dict[str, ImageLoader]
+    loaders: dict[str, ImageLoader]
     """how the images of each split reach the device"""
     counts: Counts
     store: Store

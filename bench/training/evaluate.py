@@ -1,4 +1,4 @@
-"""Evaluation: what a model answers for each image of a split, and the figures that follow from it."""
+"""Evaluation: a model's answer for each image of a split, and the figures that follow from the answers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from bench.training.compute import Compute
 
 Batches = Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]]
-"""Images, or what a model made of them, with their labels (batch,) and ids (batch,)."""
+"""Images, or their log-probabilities, with labels (batch,) and ids (batch,)."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Per-image answers, with the mean cross-entropy (nats) and the share of right answers."""
+    """Answers for each image, with the mean cross-entropy (nats) and the share of right answers."""
 
     predictions: pd.DataFrame
-    """Columns id, label, prediction, confidence, label_probability, label_rank (0 is first)."""
+    """columns id, label, prediction, confidence, label_probability, label_rank (0 is first)"""
     loss: float
     accuracy: float
 
@@ -33,7 +33,7 @@ def evaluate(model: nn.Module, batches: Batches, compute: Compute) -> Evaluation
 
 
 def evaluation_of(batches: Batches) -> Evaluation:
-    """Judge log-probabilities (batch, classes), given with labels and ids, whatever they come from."""
+    """Judge log-probabilities (batch, classes) by their labels."""
     parts, ids = [], []
     for log_probabilities, labels, batch_ids in batches:
         parts.append(_answers(log_probabilities, labels))

@@ -1,4 +1,4 @@
-"""The losses of a training: kept on the device, read now and then, since reading each would stall a GPU."""
+"""The losses of a training: kept on the device and read now and then, since to read each would stall a GPU."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Diverged(ArithmeticError):
 
 
 class History:
-    """Rows at even distances, about a hundred in all, whatever the training's length and interruptions."""
+    """Rows at even distances, 100 to 199 of them unless the training has fewer steps, whatever its interruptions."""
 
     def __init__(self, num_steps: int) -> None:
         self.num_steps = num_steps

@@ -3,8 +3,8 @@
 `ridge` is regularised least squares to targets of -1 and 1, as in the few-shot figures of the papers on BiT
 (Kolesnikov et al. 2020) and on ViT (Dosovitskiy et al. 2021); `logistic` is multinomial logistic regression, by
 scikit-learn. Both see features standardised by the training images, leave the bias free, and take from a grid the
-strength of regularisation that does best on validation images: test images are no argument of either. A strength is
-what the squared weights are weighed with against the mean loss an image, so images that stand twice change nothing.
+strength of regularisation that does best on validation images: test images are no argument of either. A strength
+multiplies the squared weights, which are added to the mean loss per image, so images that stand twice change nothing.
 The same features give the same bits: all of it is float64 on one thread of the processor.
 """
 
@@ -29,7 +29,7 @@ RIDGE_STRENGTHS = tuple(2.0**exponent for exponent in range(-20, 16))
 LOGISTIC_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 1))
 MAX_ITERATIONS = 500
 CONSTANT = 1e-6
-"""A feature that varies by less than this share of its largest value is taken as constant: that is rounding."""
+"""A feature that varies by less than this share of its largest value counts as constant: that is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +52,24 @@ class LinearProbe:
     mean: Matrix
     """(width,), of the training features"""
     scale: Matrix
-    """(width,), their standard deviation; infinite where a feature is constant, so that it has no say"""
+    """(width,), their standard deviation; infinite for a constant feature, so that it has no influence"""
     weight: Matrix
     """(classes, width)"""
     bias: Matrix
     """(classes,); minus infinity for a class that a logistic regression saw no image of"""
     strength: float
     notes: tuple[str, ...] = ()
-    """What a reader of its figures should know."""
+    """what a reader of its figures should know"""
 
     def scores(self, values: NDArray[np.float32]) -> Matrix:
-        """The classes' scores (n, classes) for features (n, width): logits of a logistic regression."""
+        """Return the classes' scores (n, classes) for features (n, width): logits, of a logistic regression."""
         return _standardised(values, self.mean, self.scale) @ self.weight.T + self.bias
 
     def evaluate(self, features: Features) -> Evaluation:
         """Judge the probe's answers, with a softmax of the scores as probabilities.
 
-        Those of `ridge` are made the same way, from scores that estimate -1 and 1: they rank the classes, but are not
-        calibrated, and their cross-entropy is not to be reported.
+        The scores of `ridge` estimate -1 and 1: their softmax ranks the classes, but is not calibrated, and its
+        cross-entropy is not to be reported.
         """
         log_probabilities = torch.from_numpy(log_softmax(self.scores(features.values), axis=1))
         return evaluation_of([(log_probabilities, torch.from_numpy(features.labels), features.ids)])
@@ -86,8 +86,8 @@ def features(model: Classifier, batches: Batches, compute: Compute) -> Features:
     values, labels, ids = [], [], []
     for images, batch_labels, batch_ids in batches:
         with compute.autocast():
-            found = model.features(images)
-        values.append(found.float().cpu().numpy())
+            batch_values = model.features(images)
+        values.append(batch_values.float().cpu().numpy())
         labels.append(batch_labels.cpu().numpy())
         ids.append(batch_ids)
         if not np.isfinite(values[-1]).all():
@@ -98,10 +98,10 @@ def features(model: Classifier, batches: Batches, compute: Compute) -> Features:
 def ridge(
     train: Features, validation: Features, num_classes: int, strengths: Sequence[float] = RIDGE_STRENGTHS
 ) -> LinearProbe:
-    """Fit least squares to -1 and 1, a column a class, with the strength of the best validation accuracy.
+    """Fit least squares to -1 and 1, one column per class, with the strength of the best validation accuracy.
 
     All strengths come from one eigendecomposition, of the features' products or the images', whichever are fewer. Of
-    strengths that do equally well the strongest is taken.
+    equally good strengths, the strongest is taken.
     """
     mean, scale = _standardisation(train.values)
     targets = np.where(np.arange(num_classes) == train.labels[:, None], 1.0, -1.0)
@@ -122,8 +122,8 @@ def logistic(
 ) -> LinearProbe:
     """Fit a multinomial logistic regression, with the strength of the lowest validation loss.
 
-    A class without a training image gets no probability, and its validation images no say in the choice. Of strengths
-    that do equally well the strongest is taken.
+    A class without a training image gets no probability, and its validation images do not count. Of equally good
+    strengths, the strongest is taken.
     """
     mean, scale = _standardisation(train.values)
     inputs, seen = _standardised(train.values, mean, scale), np.unique(train.labels)
@@ -146,7 +146,7 @@ def logistic(
 
 
 def _standardisation(values: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
-    """Mean and standard deviation (width,) of features, infinite for a constant one."""
+    """Return mean and standard deviation (width,) of features; the latter is infinite for a constant one."""
     mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     varies = np.ptp(values, axis=0) > CONSTANT * np.abs(values).max(axis=0)
     return mean, np.where(varies, deviation, np.inf)
@@ -169,7 +169,7 @@ class _RidgePath:
     num_images: int
 
     def coefficients(self, strength: float) -> Matrix:
-        """(rank, classes), where `strength` times the squared weights is added to the mean squared error."""
+        """Return (rank, classes), with `strength` times the squared weights added to the mean squared error."""
         return self.products / (self.eigenvalues + strength * self.num_images)[:, None]
 
 

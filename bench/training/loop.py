@@ -1,7 +1,7 @@
 """The one training loop: every family, stage and device goes through `train`.
 
 The same settings and seeds give the same weights, on the same machine and versions, whether or not the training was
-interrupted and resumed in between. The last weights count, or their average where the recipe asks for one: there is
+interrupted and resumed in between. The last weights count, or their average if the recipe asks for one: there is
 no early stopping, and no checkpoint is picked.
 """
 
@@ -20,46 +20,46 @@ Batch = tuple[Tensor, Tensor]
 """Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
 
 Watch = Callable[[Trainer], None]
-"""Called after each step: it may show the training, keep it in a checkpoint, or end it by an exception."""
+"""What is called after each step: it may report the training, keep it in a checkpoint, or end it by an exception."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training left besides the weights."""
+    """What a training leaves besides the weights."""
 
     history: pd.DataFrame
-    """Columns step, images_seen, learning_rate, train_loss (the mean since the row before)."""
+    """columns step, images_seen, learning_rate, train_loss (the mean since the row before)"""
     images_seen: int
     train_seconds: float
-    """Of the steps alone: neither evaluation nor checkpoints nor reading data from disk."""
+    """of the steps alone, without evaluation and checkpoints"""
 
     @property
     def train_loss(self) -> float:
-        """The mean over the last row's steps."""
+        """Return the mean over the last row's steps."""
         return float(self.history["train_loss"].iloc[-1])
 
 
 def num_steps(num_images: int, batch_size: int) -> int:
-    """Steps in which so many images are seen; the last batch may be smaller."""
+    """Return the number of steps in which `num_images` are seen; the last batch may be smaller."""
     return math.ceil(num_images / batch_size)
 
 
-def train(training: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:
-    """Take a training from the step that it is at to its last, and leave its model with the weights that count.
+def train(trainer: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:
+    """Take a training from its present step to its last, and leave its model with the weights that count.
 
     Args:
-        training: new, or restored from a checkpoint.
-        batches: those that are still to come, exactly.
+        trainer: new, or restored from a checkpoint.
+        batches: exactly those that are still to come.
         watch: called after each step.
 
     Raises:
         Diverged: the loss is not finite; the message names the step.
     """
-    training.begin()
-    rates = islice(learning_rates(training.settings, training.num_steps), training.step, None)
+    trainer.begin()
+    rates = islice(learning_rates(trainer.settings, trainer.num_steps), trainer.step, None)
     for (images, labels), learning_rate in zip(batches, rates, strict=True):
-        training.take_step(images, labels, learning_rate)
+        trainer.take_step(images, labels, learning_rate)
         if watch is not None:
-            watch(training)
-    training.end()
-    return TrainResult(training.history.table(), training.history.images_seen, training.seconds)
+            watch(trainer)
+    trainer.end()
+    return TrainResult(trainer.history.table(), trainer.history.images_seen, trainer.seconds)

@@ -1,7 +1,7 @@
 """The optimizer and the learning-rate schedule that a recipe asks for.
 
-Each group of parameters has an `lr_scale`, 1 unless rates are decayed layer by layer: whoever follows the schedule
-gives a group its scale times the learning rate.
+Each group of parameters has an `lr_scale`, 1 unless rates are decayed layer by layer: its learning rate is its scale
+times that of the schedule.
 """
 
 import math
@@ -20,7 +20,7 @@ DECAYED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), or Adam or SGD with the decay in the gradient.
+    """Return AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), or Adam or SGD with the decay in the gradient.
 
     Raises:
         SpecError: the recipe decays rates layer by layer, and the order of the model's layers is not known.
@@ -37,7 +37,7 @@ def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimiz
 
 
 def parameter_groups(model: nn.Module, settings: Settings) -> list[dict[str, Any]]:
-    """Every parameter once: from the stem to the head, and of equal depth those that decay before the others."""
+    """Return every parameter once: from the stem to the head, and at each depth those that decay first."""
     decayed = _decayed_parameters(model, settings)
     depths = _depths(model, settings)
     groups: dict[tuple[int, bool], list[Tensor]] = defaultdict(list)
@@ -55,7 +55,7 @@ def parameter_groups(model: nn.Module, settings: Settings) -> list[dict[str, Any
 
 
 def learning_rates(settings: Settings, num_steps: int) -> Iterator[float]:
-    """One learning rate a step: a linear warm-up, whose last step is at the peak, then the schedule's part of it."""
+    """Yield one learning rate per step: a linear warm-up, whose last step is at the peak, then the schedule."""
     warmup = round(settings.warmup * num_steps)
     for step in range(num_steps):
         share = (step + 1) / warmup if step < warmup else _share_of_peak(settings, step, warmup, num_steps)
@@ -63,7 +63,7 @@ def learning_rates(settings: Settings, num_steps: int) -> Iterator[float]:
 
 
 def _share_of_peak(settings: Settings, step: int, warmup: int, num_steps: int) -> float:
-    """After the warm-up."""
+    """Return the share of the peak at a step after the warm-up."""
     progress = (step - warmup) / max(1, num_steps - warmup)
     match settings.schedule:
         case "cosine":
@@ -78,7 +78,7 @@ def _share_of_peak(settings: Settings, step: int, warmup: int, num_steps: int) -
 
 
 def _depths(model: nn.Module, settings: Settings) -> dict[str, int]:
-    """Of every parameter by name; all alike where the recipe makes no difference."""
+    """Return the depth of every parameter by name; 0 for all if the recipe makes no difference between layers."""
     if settings.layer_decay is None:
         return dict.fromkeys((name for name, _ in model.named_parameters()), 0)
     from models.layer_depths import layer_depths
@@ -88,14 +88,14 @@ def _depths(model: nn.Module, settings: Settings) -> dict[str, int]:
 
 
 def _decayed_parameters(model: nn.Module, settings: Settings) -> set[int]:
-    """The ids of what decays."""
+    """Return the ids of the parameters that decay."""
     if settings.decayed == "all":
         return {id(parameter) for parameter in model.parameters()}
     return {id(weight) for layer in model.modules() for weight in _decayed(layer)}
 
 
 def _decayed(layer: nn.Module) -> list[Tensor]:
-    """A layer's own weights that decay; torch's attention holds the three of its first layer as one parameter."""
+    """Return the weights of a single layer that decay; torch's attention holds those of its inputs as one."""
     if isinstance(layer, DECAYED):
         return [layer.weight]
     return [layer.in_proj_weight] if isinstance(layer, nn.MultiheadAttention) else []

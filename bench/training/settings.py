@@ -1,7 +1,7 @@
 """The settings that a recipe may give, and which of them go together.
 
-Settings are part of a run's key. Those that came after runs had been keyed stay out of it at their default, so that
-no key changes when there is something new to ask for. Imports no torch.
+Settings are part of a run's key. Later settings stay out of it at their default, so that a new setting changes no key.
+Imports no torch.
 """
 
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ ALWAYS_IN_A_KEY = frozenset(
         "flip",
     }
 )
-"""The first settings there were. Where any other is at its default, no key knows of it."""
+"""The first settings that there were; any other stands in a key unless it is at its default."""
 
 ONLY_WITH = {
     "momentum": ("optimizer", ("sgd",)),
@@ -39,7 +39,7 @@ ONLY_WITH = {
     "step_factor": ("schedule", ("step",)),
     "final_rate": ("schedule", ("cosine", "linear")),
 }
-"""Settings that only some choices of another one read: elsewhere they have to be at their default."""
+"""Settings that only some choices of another one read; with other choices they have to be at their default."""
 
 
 def _rising(ends: tuple[float, ...]) -> tuple[float, ...]:
@@ -50,7 +50,7 @@ def _rising(ends: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _strictly_rising(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Refuse milestones that are out of order, or twice the same."""
+    """Refuse milestones that are out of order or equal."""
     if list(shares) != sorted(set(shares)):
         raise ValueError("each milestone has to be later than the one before it")
     return shares
@@ -65,7 +65,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 PixelShares = Annotated[tuple[PositiveShare, PositiveShare], AfterValidator(_rising)]
 Ratios = Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
 OnDevice = bool | Literal["cuda"]
-"""Whether; or "cuda", only there."""
+"""Yes, no, or on this device alone."""
 
 
 class ResizedCropSettings(BaseModel):
@@ -80,7 +80,7 @@ class ResizedCropSettings(BaseModel):
 
 
 class RandAugmentSettings(BaseModel):
-    """So many of 14 operations on each image, of one magnitude; torchvision's `RandAugment`."""
+    """Some of 14 operations on each image, of one magnitude; torchvision's `RandAugment`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,7 +113,7 @@ class Settings(BaseModel):
     learning_rate: Positive = 1e-3
     """At the end of the warm-up."""
     layer_decay: PositiveShare | None = None
-    """Each layer below the head has so many times the learning rate of the layer above it."""
+    """The learning rate of each layer below the head, as a share of that of the layer above it."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     decayed: Literal["weights", "all"] = "weights"
     """The weights of linear layers and convolutions only (not biases, norms, positional tables or tokens), or all."""
@@ -128,22 +128,22 @@ class Settings(BaseModel):
     final_rate: Fraction = 0.0
     """Where a cosine or a line ends, as a share of the learning rate."""
     milestones: Annotated[tuple[Inside, ...], AfterValidator(_strictly_rising)] = ()
-    """Shares of all steps, warm-up included: from each on, the learning rate is `step_factor` times what it was."""
+    """Shares of all steps, warm-up included, at which the learning rate is multiplied by `step_factor`."""
     step_factor: Inside = 0.1
     clip_norm: Positive | None = 1.0
     """The largest allowed norm of the whole gradient; null for no clipping."""
     ema: Inside | None = None
-    """Decay of a moving average of the weights, which is what counts in the end; null for none."""
+    """Decay of a moving average of the weights, which replaces the last weights; null for none."""
     batch_size: PositiveInt = 32
     micro_batch: PositiveInt | None = None
     """Images that go through the model at once, their gradients summed up to a batch; null for the whole batch."""
     compile: OnDevice = False
     channels_last: OnDevice = False
     image_size: PositiveInt | None = None
-    """Pixels of a side, where it is not the suite's."""
+    """Pixels of a side, if not the suite's."""
     label_smoothing: Fraction = 0.0
     shift: Annotated[int, Field(ge=0)] = 0
-    """Random shifts of up to so many pixels, both ways."""
+    """Random shifts of up to this many pixels, in both directions."""
     flip: bool = False
     """Random horizontal flips, on data sets whose classes allow them (not for digits)."""
     resized_crop: ResizedCropSettings | None = None
@@ -155,10 +155,10 @@ class Settings(BaseModel):
     mixup: Positive | None = None
     """Alpha of the Beta distribution that the share of an image is drawn from; null for no mixup."""
     cutmix: Positive | None = None
-    """The same of CutMix; with both, each image gets one of them."""
+    """The same for CutMix; with both, each image gets one of them."""
 
     def on(self, device: Literal["cpu", "cuda"]) -> "Settings":
-        """The settings on a device, where what is asked for on CUDA alone is a plain yes or no."""
+        """Return the settings on a device: what is asked for "cuda" alone becomes a plain yes or no."""
         asked = {name: getattr(self, name) for name in ("compile", "channels_last")}
         return self.model_copy(
             update={name: device == "cuda" if value == "cuda" else value for name, value in asked.items()}
@@ -187,8 +187,8 @@ class Settings(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_it_was(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is at its default among the settings that came later."""
+    def _dump_for_key(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out later settings that are at their default."""
         return {
             name: value for name, value in dump(self).items() if name in ALWAYS_IN_A_KEY or not self._is_default(name)
         }

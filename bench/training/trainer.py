@@ -1,7 +1,7 @@
-"""A training under way: the model, what optimises it, and all else that decides how it goes on.
+"""A training under way: the model, its optimizer, and all else that decides how it goes on.
 
-`state` is everything that a training of the same description needs to go on as if it had never stopped; `restore`
-takes it back, bit for bit.
+`state` returns everything that a training of the same description needs to go on as if it had never stopped;
+`restore` takes it back, bit for bit.
 """
 
 import random
@@ -22,14 +22,14 @@ from bench.training.optimizer import build_optimizer
 from bench.training.settings import Settings
 
 MOST_COMPILED = 200
-"""Models that one process compiles for."""
+"""Models that one process may compile."""
 
 State = dict[str, Any]
 """Tensors, numbers, strings, and lists and dictionaries of them."""
 
 
 class Trainer:
-    """A model that is being trained in place, on its device."""
+    """Trains a model in place, on its device."""
 
     def __init__(self, model: nn.Module, num_steps: int, settings: Settings, compute: Compute) -> None:
         assert isinstance(settings.compile, bool), "the recipe's settings are not yet those of a device"
@@ -52,7 +52,7 @@ class Trainer:
         self.began, self.paused_seconds = now(self.compute.device), 0.0
 
     def take_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> None:
-        """Learn from one batch."""
+        """Learn from one batch of images (batch, 3, size, size), with labels (batch,) or (batch, classes)."""
         self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group["lr_scale"]
@@ -79,13 +79,13 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Of training, earlier sessions included, pauses not; read when the device has done all its work."""
+        """Return the seconds of training, with earlier sessions and without pauses; waits for the device."""
         running = now(self.compute.device) - self.began - self.paused_seconds if self.began else 0.0
         return self.earlier_seconds + running
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is done inside takes no training time."""
+        """Leave what is done inside out of the training time."""
         start = now(self.compute.device)
         yield
         self.paused_seconds += now(self.compute.device) - start
@@ -134,9 +134,9 @@ class Trainer:
 
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The model with compiled steps; another seed's model of the same description takes what was compiled for it.
+    """Return the model with a compiled forward and backward pass, which all seeds of the same model share.
 
-    A worker meets many models, and torch would go back to uncompiled steps at the ninth, in silence.
+    A worker meets many models, and torch would silently stop compiling at the ninth.
     """
     import torch._dynamo.config as dynamo
 

@@ -1,1 +1,1 @@
-"""Pure statistics: tables in, tables and frozen dataclasses out. Reads no file, imports no torch."""
+"""Draw conclusions from tables: tables in, tables and frozen dataclasses out. Reads no file, imports no torch."""

@@ -1,4 +1,4 @@
-"""The ablations' table: each arm's accuracy over seeds, and its paired difference to the reference arm."""
+"""Compare an ablation's arms: the accuracy of each over seeds, and its paired difference to the reference arm."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,17 +23,17 @@ def ablations(
     cells: pd.DataFrame,
     runs: pd.DataFrame,
     references: Mapping[str, str],
-    answers: pd.DataFrame | None = None,
+    correctness: pd.DataFrame | None = None,
     level: float = LEVEL,
 ) -> pd.DataFrame:
     """Compare the arms of each ablation with its reference arm, target by target.
 
     Args:
-        cells: one row a cell; those with an `ablation` are read.
-        runs: one row a run; the arms' parameters, multiply-accumulates and tokens are read from it.
-        references: ablation -> the arm that the others are compared with.
-        answers: one row a finished transfer, as for `comparison`.
-        level: of the intervals.
+        cells: One row per cell; those with an `ablation` are read.
+        runs: One row per run; the arms' parameters, multiply-accumulates and tokens are read from it.
+        references: Ablation -> the arm that the others are compared with.
+        correctness: One row per finished transfer, as for `comparison`.
+        level: Of the intervals.
 
     Returns:
         One row per ablation, target and arm, in the order of the cells. Numbers and words as in
@@ -41,16 +41,16 @@ def ablations(
         absent on the reference itself; `difference_p` is corrected over the table.
 
     Raises:
-        UnknownReferenceError: an ablation has no reference, or one that is not among its arms.
-        MissingColumnError, DuplicateRowError: a table is not what it should be.
+        UnknownReferenceError: An ablation has no reference, or one that is not among its arms.
+        MissingColumnError, DuplicateRowError: A table is not what it should be.
     """
     require_columns(cells, _READ, "cells")
-    sizes, known = _sizes(runs), by_key(answers)
+    sizes, packed = _sizes(runs), by_key(correctness)
     rows: list[dict[str, Any]] = []
     for (ablation,), of_ablation in split(cells[cells["ablation"] != ""], ["ablation"]):
         expected = expected_seeds(of_ablation)
         for setting, of_setting in split(of_ablation, _SETTING):
-            arms = _arms(of_setting, expected, sizes, known, references.get(ablation), level)
+            arms = _arms(of_setting, expected, sizes, packed, references.get(ablation), level)
             rows += [dict(zip(_SETTING, setting, strict=True)) | arm for arm in arms]
     return difference_table(rows, [*_SETTING, *_ARM, "is_reference", *_SIZE], "difference")
 
@@ -59,21 +59,21 @@ def _arms(
     cells: pd.DataFrame,
     expected: list[int],
     sizes: pd.DataFrame,
-    known: PackedRows,
+    packed: PackedRows,
     reference: str | None,
     level: float,
 ) -> list[dict[str, Any]]:
-    """The arms of one ablation in one setting."""
+    """Return the arms of one ablation in one setting."""
     groups = dict(split(cells, _ARM))
-    found = {arm: read_seeds(rows, expected, known) for arm, rows in groups.items()}
-    base = _reference({arm[0]: row for arm, row in found.items()}, reference, cells["ablation"].iloc[0])
+    results = {arm: read_seeds(rows, expected, packed) for arm, rows in groups.items()}
+    base = _reference({arm[0]: row for arm, row in results.items()}, reference, cells["ablation"].iloc[0])
     return [
         dict(zip(_ARM, arm, strict=True))
         | {"is_reference": row is base}
         | _size(groups[arm], sizes)
         | numbers(row, level)
         | _difference(row, base, str(reference), level)
-        for arm, row in found.items()
+        for arm, row in results.items()
     ]
 
 
@@ -92,13 +92,13 @@ def _difference(row: SeedResults, base: SeedResults, reference: str, level: floa
 
 
 def _sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    """Parameters, multiply-accumulates and tokens by run key."""
+    """Return parameters, multiply-accumulates and tokens by run key."""
     require_columns(runs, ["key", *_SIZE], "runs")
     require_unique(runs, "key", "runs")
     return runs.set_index("key")[_SIZE]
 
 
 def _size(cells: pd.DataFrame, sizes: pd.DataFrame) -> dict[str, Any]:
-    """What the arm's runs counted; absent where none got so far as to count."""
-    known = sizes.reindex(cells["transfer_key"])
-    return {name: values.iloc[0] for name in _SIZE if len(values := known[name].dropna())}
+    """Return what the arm's runs counted; nothing if none came so far as to count."""
+    counts = sizes.reindex(cells["transfer_key"])
+    return {name: values.iloc[0] for name in _SIZE if len(values := counts[name].dropna())}

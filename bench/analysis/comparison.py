@@ -1,4 +1,4 @@
-"""The ladder's table: a row per model, subset and target, its accuracy and its gain over from scratch."""
+"""Compare the ladder's rows: the accuracy of each model, subset and target, and its gain over from scratch."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ _BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
 """Where a row and its from-scratch row agree."""
 
 
-def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: float = LEVEL) -> pd.DataFrame:
+def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, level: float = LEVEL) -> pd.DataFrame:
     """Compare the ladder's rows over seeds; ablation arms are left to `ablations`.
 
     Args:
-        cells: one row a cell, as in `results/<suite>/tables/cells.parquet`.
-        answers: one row a finished transfer, as in `correctness.parquet` beside it; where those of a row are not kept,
-            its intervals are over seeds alone.
-        level: of the intervals.
+        cells: One row per cell, as in `results/<suite>/tables/cells.parquet`.
+        correctness: One row per finished transfer, as in `correctness.parquet` beside it. If it is not kept for a row,
+            the row's intervals are over seeds alone.
+        level: Of the intervals.
 
     Returns:
         One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
@@ -41,23 +41,23 @@ def comparison(cells: pd.DataFrame, answers: pd.DataFrame | None = None, level: 
         why; `notes`: what the runs behind it noted. `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: over
         the from-scratch row of the same model and target, paired by seed and image; `gain_p`: of a sign-flip test,
         corrected over the table, missing below `pairs_needed`, which grows with the number of gains. `gain_status`:
-        `complete`, empty on the from-scratch row itself, or `undecided: …`, where there is no gain, or one without an
+        `complete`, empty on the from-scratch row itself, or `undecided: …` if there is no gain, or one without an
         interval; on a probe's row `no baseline: …`, and no gain.
 
     Raises:
-        MissingColumnError, DuplicateRowError: a table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table is not what it should be.
     """
     require_columns(cells, [*ROW, "ablation", *SEED_COLUMNS], "cells")
     ladder = cells[cells["ablation"] == ""]
-    expected, known = expected_seeds(ladder), by_key(answers)
-    found = {key: read_seeds(rows, expected, known) for key, rows in split(ladder, ROW)}
-    scratch = {_baseline(key): row for key, row in found.items() if _is_scratch(key)}
+    expected, packed = expected_seeds(ladder), by_key(correctness)
+    results = {key: read_seeds(rows, expected, packed) for key, rows in split(ladder, ROW)}
+    scratch = {_baseline(key): row for key, row in results.items() if _is_scratch(key)}
     rows = [
         dict(zip(ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
-        for key, row in found.items()
+        for key, row in results.items()
     ]
     order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
-    return difference_table(rows, ROW, "gain").sort_values(order, key=_place, ignore_index=True)
+    return difference_table(rows, ROW, "gain").sort_values(order, key=_sort_key, ignore_index=True)
 
 
 def _gain(key: Key, row: SeedResults, scratch: dict[Key, SeedResults], level: float) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def _is_scratch(key: Key) -> bool:
     return bool(key[ROW.index("corpus")] == SCRATCH)
 
 
-def _place(column: pd.Series) -> pd.Series:
-    """What to sort by: sizes by size, names by first appearance, from scratch before every corpus."""
+def _sort_key(column: pd.Series) -> pd.Series:
+    """Return what to sort by: sizes by size, names by first appearance, from scratch before every corpus."""
     if column.name == "subset_images":
         return column
     codes, _ = pd.factorize(column, use_na_sentinel=False)

@@ -1,6 +1,6 @@
-"""Accuracy against cost: which rows of a target are worth their cost, which are not, and which nobody can tell.
+"""Compare accuracy with cost: which rows of a target are worth their cost, which are not, and which are undecided.
 
-Means alone decide who is on the front. That a row is behind needs more: another that costs no more and is better by a
+Means alone decide which rows are on the front. A row is behind only if another one costs no more and is better by a
 difference, paired by seed and test image, whose interval lies wholly above zero.
 """
 
@@ -14,7 +14,7 @@ import pandas as pd
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import by_key
 from bench.analysis.estimates import difference_estimate
-from bench.analysis.frames import Key, require_columns, require_unique, split
+from bench.analysis.frames import require_columns, require_unique, split
 from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
 from bench.analysis.speed_columns import OURS
 from bench.analysis.stats.intervals import LEVEL
@@ -29,7 +29,7 @@ COSTS = {
     "training_flops": "less",
     "joules_per_thousand_images": "less",
 }
-"""What a row may cost, and whether more or less of it is better."""
+"""The costs of a row, and whether more or less of each is better."""
 
 _TARGET = ["target", "image_size"]
 _ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes"]
@@ -41,105 +41,103 @@ def pareto(
     cells: pd.DataFrame,
     runs: pd.DataFrame,
     speeds: pd.DataFrame,
-    answers: pd.DataFrame | None = None,
+    correctness: pd.DataFrame | None = None,
     level: float = LEVEL,
 ) -> pd.DataFrame:
     """Set the accuracy of each fine-tuned row against each of its costs, target by target.
 
     Args:
-        comparison: as from `bench.analysis.comparison`; probes are left out.
-        cells: one row a cell; seeds and the keys of runs are read from it.
-        runs: one row a run; parameters, multiply-accumulates and training FLOPs are read from it.
-        speeds: rows of one machine and precision, with their figures, each group once.
-        answers: one row a finished transfer; where those of a row are not kept, its differences are over seeds alone.
-        level: of the intervals of differences.
+        comparison: As from `bench.analysis.comparison`; probes are left out.
+        cells: One row per cell; seeds and the keys of runs are read from it.
+        runs: One row per run; parameters, multiply-accumulates and training FLOPs are read from it.
+        speeds: Rows of one machine and precision, with their figures, each group once.
+        correctness: One row per finished transfer. If it is not kept for a row, its differences are over seeds alone.
+        level: Of the intervals of differences.
 
     Returns:
-        One row per row of the comparison and cost. `cost` is one of `COSTS`, `value` what it comes to:
+        One row per row of the comparison and cost. `cost` is one of `COSTS`, `value` its amount:
         `images_per_second` and `joules_per_thousand_images` of inference at the model's best settings, `p50_ms` of a
         single image, `parameters` and `macs` of the network that was fine-tuned, `training_flops` of pretraining and
-        transfer together, median over seeds. `place`: `front`, where no other row of the target has at least the
-        accuracy for no more cost, one of them strictly; `behind`, where a row that costs no more is better with an
-        interval, paired by seed and image, above zero; `undecided`, where one is better or as good by the means alone;
+        transfer together, median over seeds. `place`: `front` if no other row of the target has at least the
+        accuracy for no more cost, one of them strictly; `behind` if a row that costs no more is better with an
+        interval, paired by seed and image, above zero; `undecided` if one is better or as good by the means alone;
         empty without accuracy or value. A cost that no row has is left out.
 
     Raises:
-        MissingColumnError, DuplicateRowError: a table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table is not what it should be.
     """
     require_columns(comparison, [*ROW, *_ACCURACY], "comparison")
     require_columns(cells, [*ROW, "ablation", "pretrain_key", "transfer_key"], "cells")
     require_columns(runs, ["key", *_COUNTED, "training_flops"], "runs")
     require_unique(runs, "key", "runs")
     ladder = cells[cells["ablation"] == ""]
-    expected, known = expected_seeds(ladder), by_key(answers)
+    expected, packed = expected_seeds(ladder), by_key(correctness)
     counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
-    of_row = dict(split(ladder, ROW))
-    rows: list[dict[str, Any]] = []
+    cells_of = dict(split(ladder, ROW))
+    lines: list[dict[str, Any]] = []
     for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET):
-        standing = [
-            _Standing(key, row.iloc[0], read_seeds(of_row[key], expected, known), _costs(of_row[key], counted, speeds))
+        rows = [
+            _CostedRow(row.iloc[0], read_seeds(cells_of[key], expected, packed), _costs(cells_of[key], counted, speeds))
             for key, row in split(of_target, ROW)
         ]
-        better = {one.key: [other for other in standing if _is_better(other, one, level)] for one in standing}
-        rows += [_line(one, cost, standing, better[one.key]) for one in standing for cost in COSTS]
-    table = pd.DataFrame(rows, columns=[*ROW, *_ACCURACY, "cost", "value", "place"])
+        for row in rows:
+            better = [other for other in rows if _is_better(other, row, level)]
+            facts = {name: row.compared[name] for name in (*ROW, *_ACCURACY)}
+            lines += [
+                facts | {"cost": cost, "value": row.costs[cost], "place": _place(row, cost, rows, better)}
+                for cost in COSTS
+            ]
+    table = pd.DataFrame(lines, columns=[*ROW, *_ACCURACY, "cost", "value", "place"])
     return table[table["cost"].isin(set(table.loc[table["value"].notna(), "cost"]))].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
-class _Standing:
+class _CostedRow:
     """A row of the comparison and all that it cost."""
 
-    key: Key
-    row: pd.Series
-    found: SeedResults
+    compared: pd.Series
+    results: SeedResults
     costs: dict[str, float]
 
     def price(self, cost: str) -> float:
-        """What the row pays, less being better; infinite if nobody knows."""
+        """Return what the row pays, less being better; infinite if it is not known."""
         value = self.costs[cost]
         return math.inf if math.isnan(value) else (-value if COSTS[cost] == "more" else value)
 
     @property
     def accuracy(self) -> float:
-        """Mean over seeds, 0 to 1; NaN if none finished."""
-        return float(self.row["accuracy"])
+        """Return the mean over seeds, 0 to 1; NaN if none finished."""
+        return float(self.compared["accuracy"])
 
 
-def _line(one: _Standing, cost: str, standing: list[_Standing], better: list[_Standing]) -> dict[str, Any]:
-    told = {name: one.row[name] for name in _ACCURACY}
-    place = _place(one, cost, standing, better)
-    return dict(zip(ROW, one.key, strict=True)) | told | {"cost": cost, "value": one.costs[cost], "place": place}
-
-
-def _place(one: _Standing, cost: str, standing: list[_Standing], better: list[_Standing]) -> str:
-    """Where a row stands by one cost, given the rows of its target and those that are better for certain."""
-    if math.isnan(one.accuracy) or math.isinf(one.price(cost)):
+def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_CostedRow]) -> str:
+    """Return where a row stands by one cost, given the rows of its target and those that are certainly better."""
+    if math.isnan(row.accuracy) or math.isinf(row.price(cost)):
         return ""
-    if not any(_dominates(other, one, cost) for other in standing):
+    if not any(_dominates(other, row, cost) for other in rows):
         return FRONT
-    return BEHIND if any(other.price(cost) <= one.price(cost) for other in better) else UNDECIDED
+    return BEHIND if any(other.price(cost) <= row.price(cost) for other in better) else UNDECIDED
 
 
-def _is_better(other: _Standing, one: _Standing, level: float) -> bool:
-    """Whether another row is more accurate by an interval above zero; what has no interval is not."""
-    if not other.accuracy > one.accuracy:
+def _is_better(other: _CostedRow, row: _CostedRow, level: float) -> bool:
+    """Tell whether another row is more accurate by an interval above zero; without an interval it is not."""
+    if not other.accuracy > row.accuracy:
         return False
     try:
-        return difference_estimate(other.found, one.found, "the other row").interval(level).low > 0
+        return difference_estimate(other.results, row.results, "the other row").interval(level).low > 0
     except (UnpairedError, DifferentImagesError, SingleSeedError, ConstantError):
         return False
 
 
-def _dominates(other: _Standing, one: _Standing, cost: str) -> bool:
-    """Whether another row is as good by the means for no more, and better or cheaper."""
-    if not other.accuracy >= one.accuracy or other.price(cost) > one.price(cost):
+def _dominates(other: _CostedRow, row: _CostedRow, cost: str) -> bool:
+    """Tell whether another row is as good by the means for no more, and better or cheaper."""
+    if not other.accuracy >= row.accuracy or other.price(cost) > row.price(cost):
         return False
-    return other.accuracy > one.accuracy or other.price(cost) < one.price(cost)
+    return other.accuracy > row.accuracy or other.price(cost) < row.price(cost)
 
 
 def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dict[str, float]:
-    """Of one row of the comparison, by the name of the cost; NaN for what was not measured."""
+    """Return the costs of one row of the comparison by their names; NaN for what was not measured."""
     model, image_size = cells["model"].iloc[0], cells["image_size"].iloc[0]
     measured = speeds[(speeds["model"] == model) & (speeds["image_size"] == image_size)]
     measured = measured[(measured["implementation"] == OURS) & (measured["task"] == "inference")]
@@ -155,14 +153,14 @@ def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dic
 
 
 def _training_flops(cells: pd.DataFrame, runs: pd.DataFrame) -> float:
-    """Of pretraining and transfer together, median over seeds; unknown behind weights made elsewhere."""
+    """Return those of pretraining and transfer together, median over seeds; NaN for external weights."""
     flops = runs["training_flops"].astype("float64")
-    own = flops.reindex(cells["transfer_key"]).to_numpy()
-    before = flops.reindex(cells["pretrain_key"]).to_numpy()
-    total = own if (cells["corpus"] == SCRATCH).all() else own + before
-    return float(pd.Series(total).median())
+    of_transfer = flops.reindex(cells["transfer_key"]).to_numpy()
+    of_pretraining = flops.reindex(cells["pretrain_key"]).to_numpy()
+    is_scratch = (cells["corpus"] == SCRATCH).all()
+    return float(pd.Series(of_transfer if is_scratch else of_transfer + of_pretraining).median())
 
 
 def _first(values: Iterable[Any]) -> float:
-    """The first that was measured."""
+    """Return the first value that was measured."""
     return next((float(value) for value in values if not pd.isna(value)), math.nan)

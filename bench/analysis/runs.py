@@ -1,4 +1,4 @@
-"""What the runs themselves show: how far pretraining came, and what each kind of run cost."""
+"""Summarise the runs themselves: how far pretraining came, and what each kind of run cost."""
 
 import pandas as pd
 
@@ -14,12 +14,12 @@ _COSTS = ["images_seen", "images_per_second", "train_seconds", "training_flops",
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """How far each model came on each subset.
+    """Return how far each model came on each subset.
 
     Args:
-        cells: one row a cell; says which pretraining is the ladder's and which an ablation's.
-        runs: one row a run.
-        level: of the intervals.
+        cells: One row per cell; says which pretraining is the ladder's and which an ablation's.
+        runs: One row per run.
+        level: Of the intervals.
 
     Returns:
         One row per model, subset and arm; `arm` is such as `position: none`, or empty on the ladder. `accuracy`,
@@ -27,8 +27,8 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
         `train_loss`, `validation_loss`: their means. `num_seeds`, `status`, `reason`, `notes` as in `comparison`.
     """
     require_columns(cells, ["pretrain_key", "ablation", "arm"], "cells")
-    told = ["kind", "seed", "status", "reason", "notes", "validation_accuracy"]
-    require_columns(runs, ["key", *_RUN, *_LOSSES, *told], "runs")
+    about_runs = ["kind", "seed", "status", "reason", "notes", "validation_accuracy"]
+    require_columns(runs, ["key", *_RUN, *_LOSSES, *about_runs], "runs")
     pretrained = runs[runs["kind"] == "pretrain"]
     pretrained = pretrained.assign(
         arm=pretrained["key"].map(_arms(cells)).fillna(""),
@@ -39,14 +39,14 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
     )
     expected = expected_seeds(pretrained)
     rows = [
-        dict(zip(_PRETRAINING, key, strict=True)) | _losses(found) | numbers(read_seeds(found, expected), level)
-        for key, found in split(pretrained, _PRETRAINING)
+        dict(zip(_PRETRAINING, key, strict=True)) | _losses(of_key) | numbers(read_seeds(of_key, expected), level)
+        for key, of_key in split(pretrained, _PRETRAINING)
     ]
     return with_types(pd.DataFrame(rows, columns=[*_PRETRAINING, *_LOSSES, *NUMBERS]))
 
 
 def costs(runs: pd.DataFrame) -> pd.DataFrame:
-    """What the finished runs of each kind and model cost.
+    """Return what the finished runs of each kind and model cost.
 
     Returns:
         One row per kind and model: `num_runs`; `images_seen` and `images_per_second`, the medians; `train_seconds` and
@@ -58,20 +58,20 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
         {
             "kind": kind,
             "model": model,
-            "num_runs": len(found),
-            "images_seen": found["images_seen"].median(),
-            "images_per_second": found["images_per_second"].median(),
-            "train_seconds": found["train_seconds"].sum(min_count=1),
-            "training_flops": found["training_flops"].sum(min_count=1),
-            "peak_memory_bytes": found["peak_memory_bytes"].max(),
+            "num_runs": len(of_key),
+            "images_seen": of_key["images_seen"].median(),
+            "images_per_second": of_key["images_per_second"].median(),
+            "train_seconds": of_key["train_seconds"].sum(min_count=1),
+            "training_flops": of_key["training_flops"].sum(min_count=1),
+            "peak_memory_bytes": of_key["peak_memory_bytes"].max(),
         }
-        for (kind, model), found in split(finished, ["kind", "model"])
+        for (kind, model), of_key in split(finished, ["kind", "model"])
     ]
     return pd.DataFrame(rows, columns=["kind", "model", "num_runs", *_COSTS])
 
 
 def _arms(cells: pd.DataFrame) -> dict[str, str]:
-    """Pretraining's key -> the arm that needs it; the ladder comes first where both do."""
+    """Return the key of each pretraining run -> the arm that needs it; the ladder comes first if both do."""
     arms: dict[str, str] = {}
     for key, ablation, arm in zip(cells["pretrain_key"], cells["ablation"], cells["arm"], strict=True):
         if ablation == "":

@@ -1,4 +1,4 @@
-"""What the rounds of a speed measurement show: rates, latencies, and ratios to the reference of the group.
+"""Derive rates, latencies and ratios to the group's reference from the rounds of a speed measurement.
 
 The rows of a group were measured in turns, so their ratios are taken round by round: whatever slows the machine for a
 while slows both sides of a pair. Rates of different groups are never divided by one another.
@@ -18,7 +18,7 @@ from bench.analysis.stats.ratios import paired_ratio
 from bench.analysis.stats.statistics_errors import DuplicateRowError, UnknownReferenceError
 
 GROUP_KEY = ["measurement", *GROUP]
-_PLACE = ["machine", "suite"]
+_MEASURED_ON = ["machine", "suite"]
 _ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
 _READ = [*GROUP_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
 
@@ -27,116 +27,114 @@ def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """Add what follows from the rounds to the rows of some groups.
 
     Args:
-        rows: one row a network and setting, as in `bench.store.speed_file.MEASURED`.
-        level: of the intervals.
+        rows: One row per network and setting, as in `bench.store.speed_file.MEASURED`.
+        level: Of the intervals.
 
     Returns:
         The same rows with `images_per_second` (over the median round), `p50_ms`, `p95_ms`, `p99_ms` (of single calls,
         milliseconds), `reference_ratio` with `_low` and `_high` (how many times the images per second of the group's
-        reference), `num_rounds`, and `seconds_per_million_images` (of training rows). NaN where a row did not run;
+        reference), `num_rounds`, and `seconds_per_million_images` (of training rows). NaN if a row did not run;
         the reference itself has the ratio 1 without an interval.
 
     Raises:
-        UnknownReferenceError: a group has no reference.
-        DuplicateRowError: it has two, or a row stands twice.
-        UnpairedError, NotPositiveError: the rounds of a group are not what was described.
+        UnknownReferenceError: A group has no reference.
+        DuplicateRowError: It has two, or a row stands twice.
+        UnpairedError, NotPositiveError: The rounds of a group are not as described.
     """
     require_columns(rows, _READ, "speeds")
-    found: dict[int, dict[str, Any]] = {}
+    by_number: dict[int, dict[str, Any]] = {}
     numbered = rows.reset_index(drop=True)
     for group, of_group in split(numbered, GROUP_KEY):
         reference = _reference(of_group, group)
         for number, row in of_group.iterrows():
-            found[int(str(number))] = _rate(row) | _latency(row) | _to_reference(row, reference, level)
-    figures = pd.DataFrame([found[number] for number in sorted(found)], columns=list(FIGURES), index=rows.index)
+            by_number[int(str(number))] = _rate(row) | _latency(row) | _to_reference(row, reference, level)
+    figures = pd.DataFrame([by_number[number] for number in sorted(by_number)], columns=list(FIGURES), index=rows.index)
     return rows.drop(columns=list(FIGURES), errors="ignore").join(figures.astype(FIGURES))
 
 
 def rates(row: pd.Series) -> np.ndarray:
-    """Images per second in each round of a row; empty where it did not run."""
+    """Return images per second in each round of a row; empty if it did not run."""
     seconds = np.asarray(row["round_seconds"], dtype=np.float64)
     return float(row["batch_size"]) / seconds if len(seconds) else seconds
 
 
 def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Interval:
-    """How many times the images per second of another row of its group a row has, round by round.
+    """Return how many times the images per second of another row of its group a row has, round by round.
 
-    NaN where one of them did not run.
+    The ratio is NaN if one of them did not run.
 
     Raises:
-        UnpairedError: one has more rounds.
+        UnpairedError: One has more rounds.
     """
     ours, theirs = rates(row), rates(other)
     return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else unknown(0)
 
 
 def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """How our own models stand to one another in each group; peers are left out.
+    """Compare our own models with one another in each group; peers are left out.
 
     Args:
-        rows: rows of some groups, with their figures.
-        level: of the intervals.
+        rows: Rows of some groups, with their figures.
+        level: Of the intervals.
 
     Returns:
         One row per group and ordered pair of models: `rank` and `other_rank` (1 has the most images per second; missing
-        where the model did not run), and `ratio` with `_low` and `_high`: how many times the images per second of
+        if the model did not run), and `ratio` with `_low` and `_high`: how many times the images per second of
         `other` the model has, paired by round.
     """
-    require_columns(rows, [*_PLACE, *GROUP_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
-    found: list[dict[str, Any]] = []
-    for group, of_group in split(rows[rows["implementation"] == OURS], [*_PLACE, *GROUP_KEY]):
+    require_columns(rows, [*_MEASURED_ON, *GROUP_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
+    rankings: list[dict[str, Any]] = []
+    for group, of_group in split(rows[rows["implementation"] == OURS], [*_MEASURED_ON, *GROUP_KEY]):
         ranked = of_group.assign(rank=of_group["images_per_second"].rank(ascending=False, method="min"))
         pairs = permutations((row for _, row in ranked.iterrows()), 2)
-        found += [dict(zip([*_PLACE, *GROUP_KEY], group, strict=True)) | _pair(*pair, level) for pair in pairs]
+        rankings += [dict(zip([*_MEASURED_ON, *GROUP_KEY], group, strict=True)) | _pair(*pair, level) for pair in pairs]
     pair = ["model", "other", "rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
-    table = pd.DataFrame(found, columns=[*_PLACE, *GROUP_KEY, *pair])
+    table = pd.DataFrame(rankings, columns=[*_MEASURED_ON, *GROUP_KEY, *pair])
     return table.astype(dict.fromkeys(("rank", "other_rank"), "Int64") | dict.fromkeys(pair[4:], "float64"))
 
 
 def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of models of which one is faster at equal settings and the other where each has its best.
+    """Return pairs of models of which one is faster at equal settings, and the other at the best settings of each.
 
     Args:
-        table: as from `standings`.
+        table: As from `standings`.
 
     Returns:
-        One row a pair of the same machine, suite, task, precision and image size: `model` has the better rank at equal
-        settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the model's
+        One row per pair of the same machine, suite, task, precision and image size: `model` has the better rank at
+        equal settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the model's
         images per second over the other's, paired by round, which on a noisy machine need not agree with the ranks;
         `certain` says that the one interval lies above 1 and the other below.
     """
-    same = [*_PLACE, *(name for name in GROUP if name != "kind"), "model", "other"]
-    told = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
+    same = [*_MEASURED_ON, *(name for name in GROUP if name != "kind"), "model", "other"]
+    numbers = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
     equal, best = (
-        table.loc[table["kind"] == kind, [*same, *told]].rename(columns={name: f"{kind}_{name}" for name in told})
+        table.loc[table["kind"] == kind, [*same, *numbers]].rename(columns={name: f"{kind}_{name}" for name in numbers})
         for kind in ("equal", "best")
     )
     both = equal.merge(best, on=same)
     certain = (both["equal_ratio_low"] > 1) & (both["best_ratio_high"] < 1)
     turned = (both["equal_rank"] < both["equal_other_rank"]) & (both["best_rank"] > both["best_other_rank"])
-    ranks = [f"{kind}_{name}" for kind in ("equal", "best") for name in told[:2]]
+    ranks = [f"{kind}_{name}" for kind in ("equal", "best") for name in numbers[:2]]
     changed = both.assign(certain=certain)[certain | turned.fillna(False).astype(bool)]
     return changed.drop(columns=ranks).reset_index(drop=True)
 
 
 def _pair(row: pd.Series, other: pd.Series, level: float) -> dict[str, Any]:
-    ratio = rate_ratio(row, other, level)
-    return {
-        "model": row["model"],
-        "other": other["model"],
-        "rank": row["rank"],
-        "other_rank": other["rank"],
-        "ratio": ratio.mean,
-        "ratio_low": ratio.low,
-        "ratio_high": ratio.high,
-    }
+    names = {"model": row["model"], "other": other["model"], "rank": row["rank"], "other_rank": other["rank"]}
+    return names | _ratio_columns("ratio", rate_ratio(row, other, level))
+
+
+def _ratio_columns(name: str, ratio: Interval) -> dict[str, float]:
+    return {name: ratio.mean, f"{name}_low": ratio.low, f"{name}_high": ratio.high}
 
 
 def _reference(group: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:
-    """The one row that the others are compared with."""
+    """Return the one row that the others are compared with."""
     name = ", ".join(str(value) for value in key)
-    if (twice := group[_ROW].duplicated()).any():
-        raise DuplicateRowError(f"group {name}: {group.loc[twice, 'model'].iloc[0]} stands twice under one setting")
+    if (duplicates := group[_ROW].duplicated()).any():
+        raise DuplicateRowError(
+            f"group {name}: {group.loc[duplicates, 'model'].iloc[0]} stands twice under one setting"
+        )
     references = group[group["is_reference"]]
     if references.empty:
         raise UnknownReferenceError(f"group {name}: none of its {len(group)} rows is the reference")
@@ -167,8 +165,4 @@ def _to_reference(row: pd.Series, reference: pd.Series, level: float) -> dict[st
         ratio = Interval(1.0 if len(row["round_seconds"]) else math.nan, math.nan, math.nan, 0)
     else:
         ratio = rate_ratio(row, reference, level)
-    return {
-        "reference_ratio": ratio.mean,
-        "reference_ratio_low": ratio.low,
-        "reference_ratio_high": ratio.high,
-    }
+    return _ratio_columns("reference_ratio", ratio)

@@ -1,8 +1,8 @@
-"""What became of a row from one measurement to a later one, with an interval, or the reason why there is none.
+"""Compare a row of one measurement with that of a later one, with an interval, or say why there is none.
 
 Speeds are compared as ratios to the reference of their own group, since a machine drifts from one measurement to the
-next and slows all alike; accuracies are paired by seed. A change counts as worse by more than a limit only where its
-whole interval lies beyond that limit, so what has no interval never counts: the caller has to name it.
+next and slows all alike; accuracies are paired by seed. A change counts as worse by more than a limit only if its
+whole interval lies beyond that limit. A change without an interval never counts, so the caller has to name it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,12 +36,12 @@ class SpeedRow:
 
     @property
     def group(self) -> str:
-        """What it has in common with the rows that it was measured in turns with."""
+        """Return in words what it has in common with the rows of its group, which were measured in turns."""
         return f"{self.task}, {self.kind}, {self.precision}, {self.image_size} px"
 
     @property
     def name(self) -> str:
-        """In a few words."""
+        """Return the network, its group and its setting, in a few words."""
         name = f"{network_name(self.model, self.implementation)}, {self.group}"
         if self.batch_size is None or self.layout is None or self.mode is None:
             return name
@@ -56,22 +56,22 @@ class SpeedChange:
     old: Record
     new: Record
     time: Interval
-    """How many times OLD's time NEW takes, each over the reference's in the same round: above 1 it is slower."""
+    """How many times OLD's time NEW takes, each over the reference's in the same round; above 1 it is slower."""
     reason: str
     """Why there is no interval; empty with one."""
 
     @property
     def name(self) -> str:
-        """The row, in a few words."""
+        """Return the row's name."""
         return self.row.name
 
     @property
     def is_known(self) -> bool:
-        """Whether there is an interval."""
+        """Tell whether there is an interval."""
         return self.time.is_known
 
     def is_worse_by(self, limit: float) -> bool:
-        """Whether it takes so much longer, with certainty; `limit` is a share, 0.05 being 5 %."""
+        """Tell whether it takes longer by more than `limit` with certainty; 0.05 is 5 %."""
         return self.time.low > 1 + limit
 
 
@@ -97,11 +97,11 @@ class AccuracyChange:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is an interval."""
+        """Tell whether there is an interval."""
         return self.difference.is_known
 
     def is_worse_by(self, limit: float) -> bool:
-        """Whether so much was lost, with certainty; `limit` is a share of 1, 0.05 being 5 points."""
+        """Tell whether more than `limit` was lost with certainty; 0.05 is 5 points."""
         return self.difference.high < -limit
 
 
@@ -124,14 +124,14 @@ def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
 
 
 def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> AccuracyChange:
-    """The mean difference over the seeds of both sides, with Student's t interval.
+    """Return the mean difference over the seeds of both sides, with Student's t interval.
 
-    Where no seed differs at all, nothing has changed: an interval of no width, since accuracies of equal seeds repeat
-    bit for bit. Seeds that all differ by the same amount show no spread, and have no interval.
+    If no seed differs at all, the interval is zero wide, since accuracies of equal seeds repeat bit for bit. Seeds that
+    all differ by the same amount show no spread, and have no interval.
 
     Raises:
-        UnpairedError: a seed stands on one side only.
-        NotFiniteError: an accuracy is not a number.
+        UnpairedError: A seed stands on one side only.
+        NotFiniteError: An accuracy is not a number.
     """
     if not old and not new:
         return AccuracyChange(unknown(0), "no seed ended ok on both sides")
@@ -144,23 +144,23 @@ def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> Accur
 
 
 def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
-    """The records of each row, of which there are several where suites have models in common."""
-    found: dict[SpeedRow, list[Record]] = {}
+    """Return the records of each row; there are several if suites have models in common."""
+    by_row: dict[SpeedRow, list[Record]] = {}
     for record in records(table[~table["is_reference"]]):
         setting = (None, None, None) if record["kind"] == "best" else (record[name] for name in SETTING)
         row = SpeedRow(*(record[name] for name in (*NETWORK, *GROUP)), *setting)
-        found.setdefault(row, []).append(record)
-    return found
+        by_row.setdefault(row, []).append(record)
+    return by_row
 
 
 def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record]:
-    """The records to be compared: of one suite, if there are, and the latest of these."""
+    """Return the records to compare: the latest ones, of one suite if possible."""
     pairs = [(before, after) for before in old for after in new]
     return max(pairs, key=lambda pair: (pair[0]["suite"] == pair[1]["suite"], *(one["measured_at"] for one in pair)))
 
 
 def _references(table: pd.DataFrame) -> dict[tuple[Any, ...], Record]:
-    """The reference of each group."""
+    """Return the reference of each group."""
     return {_group(record): record for record in records(table[table["is_reference"]])}
 
 
@@ -187,7 +187,7 @@ def _speed_change(
 
 
 def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | None]) -> str:
-    """Why rows can't be compared by way of their references; empty if they can."""
+    """Return why rows can't be compared by way of their references; empty if they can."""
     for side, record, reference in zip(("OLD", "NEW"), pair, references, strict=True):
         if reference is None or reference["status"] != "ok":
             return f"the reference failed in {side}: {reference['reason'] if reference else 'it is missing'}"
@@ -203,6 +203,6 @@ def _reference_name(record: Record) -> str:
 
 
 def _beside(record: Record, reference: Record) -> np.ndarray:
-    """How many times the reference's seconds an image takes, in each round."""
-    own, others = (np.asarray(one["round_seconds"]) / float(one["batch_size"]) for one in (record, reference))
-    return own / others
+    """Return how many times the reference's seconds per image a row takes, in each round."""
+    ours, theirs = (np.asarray(one["round_seconds"]) / float(one["batch_size"]) for one in (record, reference))
+    return ours / theirs

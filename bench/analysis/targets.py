@@ -1,16 +1,16 @@
-"""Which targets are real, and which images they share, read from their names."""
+"""Tell from their names which targets are real, and which share their test images."""
 
 import re
 from collections.abc import Iterable
 
 IN_DOMAIN = "fractals-heldout"
-"""Held-out classes of the pretraining corpus' own making."""
+"""Held-out classes that are made as the pretraining corpus is."""
 ARRANGEMENT = "arrangement"
-"""Made to tell whether a model sees where patches stand."""
+"""Made to show whether a model sees where patches stand."""
 
 
 def base(target: str) -> str:
-    """A target without the number of its training images: slices of one share their test images.
+    """Return a target without the number of its training images: slices of one share their test images.
 
     `digits` of `digits@100`; a path may hold an @ of its own, as in `folder:/data@home/birds@50`.
     """
@@ -26,10 +26,10 @@ def slices(targets: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def is_in_domain(target: str) -> bool:
-    """Whether a target's images come from the pretraining corpus' own making."""
+    """Tell whether a target's images are made as the pretraining corpus is."""
     return base(target) == IN_DOMAIN
 
 
 def is_real(target: str) -> bool:
-    """Whether a target is neither in-domain nor made to a purpose: one that means and claims may rest on."""
+    """Tell whether a target is neither in-domain nor made for a purpose: one that means and claims may rest on."""
     return base(target) not in (IN_DOMAIN, ARRANGEMENT)

@@ -1,8 +1,8 @@
-"""What a tuning's budget bought: the best validation score that so many of its trials can be expected to reach.
+"""Estimate what a tuning's budget bought: the best validation score that k of its n trials are expected to reach.
 
-The mean of the best over all subsets of k of the n trials, which is the U-statistic of the expected maximum and so
-unbiased for independent draws (Tang et al. 2020, arXiv 2004.13705). The older estimate (Dodge et al. 2019, arXiv
-1909.03004) draws k with replacement and is biased downwards.
+It is the mean of the best over all subsets of k trials: the U-statistic of the expected maximum, and so unbiased for
+independent draws (Tang et al. 2020, arXiv 2004.13705). The older estimate (Dodge et al. 2019, arXiv 1909.03004) draws
+k with replacement and is biased downwards.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _STUDY = ["stage", "family"]
 
 
 def expected_best(scores: Sequence[float]) -> np.ndarray:
-    """The expected best of 1, 2, … n trials, from the scores of n; the last is their maximum.
+    """Return the expected best of 1, 2, … n trials, from the scores of n; the last is their maximum.
 
     Args:
-        scores: one a trial, larger being better, in any order; a trial that failed has the worst there is.
+        scores: One per trial, larger being better, in any order; a trial that failed has the worst there is.
 
     Raises:
-        EmptySampleError: there is no trial.
-        NotFiniteError: a score is not a number.
+        EmptySampleError: There is no trial.
+        NotFiniteError: A score is not a number.
     """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     n = len(ordered)
@@ -37,30 +37,30 @@ def expected_best(scores: Sequence[float]) -> np.ndarray:
 
 
 def tuning_curves(trials: pd.DataFrame) -> pd.DataFrame:
-    """The expected best of each study whose trials are all done.
+    """Return the expected best of each study whose trials are all done.
 
     Args:
-        trials: one row a trial, as in `results/<suite>/tables/trials.parquet`.
+        trials: One row per trial, as in `results/<suite>/tables/trials.parquet`.
 
     Returns:
         One row per stage, family and number of trials: `num_trials`, and `expected_best`, 0 to 1. A trial that was
         given up has the score that it had then.
 
     Raises:
-        MissingColumnError: the table is not one of trials.
+        MissingColumnError: The table is not one of trials.
     """
     require_columns(trials, [*_STUDY, "status", "score"], "trials")
     rows = [
         (*study, number, best)
-        for study, own in split(trials, _STUDY)
-        if (own["status"] != "not_run").all()
-        for number, best in enumerate(expected_best(own["score"].tolist()), start=1)
+        for study, of_study in split(trials, _STUDY)
+        if (of_study["status"] != "not_run").all()
+        for number, best in enumerate(expected_best(of_study["score"].tolist()), start=1)
     ]
     return pd.DataFrame(rows, columns=[*_STUDY, "num_trials", "expected_best"])
 
 
 def _shares_of_subsets(n: int, k: int) -> np.ndarray:
-    """Of all subsets of k among n, the share in which the i-th smallest is the largest: C(i - 1, k - 1) / C(n, k)."""
+    """Return the share of subsets of k among n in which the i-th smallest is the largest: C(i - 1, k - 1) / C(n, k)."""
     below = np.arange(n)
     possible = below >= k - 1
     logs = _log_choose(below[possible], k - 1) - _log_choose(np.array(n), k)

@@ -1,1 +1,1 @@
-"""Statistics on arrays: arrays in, numbers out."""
+"""Compute statistics on arrays: arrays in, numbers out."""

@@ -1,4 +1,4 @@
-"""Error consistency: whether two models are wrong on the same images more often than their accuracies explain.
+"""Measure error consistency: whether two models err on the same images more often than their accuracies explain.
 
 Geirhos, Meding and Wichmann, Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by measuring
 error consistency (2020): Cohen's kappa of right and wrong. With accuracies p and q,
@@ -7,7 +7,8 @@ error consistency (2020): Cohen's kappa of right and wrong. With accuracies p an
     expected = p q + (1 - p) (1 - q)
     kappa = (observed - expected) / (1 - expected)
 
-1 is the same errors, 0 as many in common as chance gives, below 0 fewer. It is taken within each seed and averaged.
+A kappa of 1 is the same errors, 0 as many in common as chance gives, below 0 fewer. It is taken within each seed and
+averaged.
 Its interval is from seeds and test images: kappa is no mean over images, so each image counts by its influence on it
 (delta method), which for one seed gives the standard error of Fleiss, Cohen and Everitt (1969).
 """
@@ -33,47 +34,49 @@ class Consistency:
 
 
 def error_consistency(first: Correctness, second: Correctness) -> Consistency:
-    """Between two models of the same seed, which saw the same images in the same order.
+    """Return the consistency between two models of the same seeds, which saw the same images in the same order.
 
     Raises:
-        UnpairedError, DifferentImagesError: seeds and images do not pair them.
-        CorrectnessError: draws were averaged, so that an answer is neither right nor wrong.
-        ConstantError: a seed of both has no errors, or nothing else: no chance is left to correct for.
-        SingleSeedError: there is one seed.
+        UnpairedError, DifferentImagesError: Seeds and images do not pair them.
+        CorrectnessError: Draws were averaged, so that an image is neither right nor wrong.
+        ConstantError: In a seed both models have no errors, or nothing else: no chance is left to correct for.
+        SingleSeedError: There is one seed.
     """
     require_paired([first, second])
     _require_binary(first, second)
-    found = [_of_pair(one, other) for one, other in zip(first.correct, second.correct, strict=True)]
-    values, observed, expected = (np.array(column) for column in zip(*found, strict=True))
+    of_seeds = [_of_pair(one, other) for one, other in zip(first.correct, second.correct, strict=True)]
+    values, observed, expected = (np.array(column) for column in zip(*of_seeds, strict=True))
     return Consistency(crossed_mean([values]), float(observed.mean()), float(expected.mean()))
 
 
-def self_consistency(answers: Correctness) -> Consistency:
-    """Between the seeds of one model: how alike its errors are where only chance in training differs.
+def self_consistency(row: Correctness) -> Consistency:
+    """Return the consistency between the seeds of one model: how alike its errors are if only chance differs.
 
-    The mean over all pairs of seeds. A seed stands in several pairs: its own part is that of the jackknife, so that
+    It is the mean over all pairs of seeds. A seed stands in several pairs: its part is that of the jackknife, so that
     the independent unit is the seed.
 
     Raises:
-        SingleSeedError: fewer than three seeds: the one pair of two shows no spread.
-        CorrectnessError, ConstantError: as for `error_consistency`.
+        SingleSeedError: There are fewer than three seeds: the one pair of two shows no spread.
+        CorrectnessError, ConstantError: As for `error_consistency`.
     """
-    num_seeds = len(answers.seeds)
+    num_seeds = len(row.seeds)
     if num_seeds < 3:
         raise SingleSeedError(f"{num_seeds} seeds; pairs of seeds show their spread from three on")
-    _require_binary(answers)
+    _require_binary(row)
     pairs = list(zip(*np.triu_indices(num_seeds, 1), strict=True))
-    found = {pair: _of_pair(*answers.correct[list(pair)]) for pair in pairs}
-    total = np.sum([values for values, _, _ in found.values()], axis=0)
-    own = np.array([np.sum([found[pair][0] for pair in pairs if seed in pair], axis=0) for seed in range(num_seeds)])
-    without = (total - own) / ((num_seeds - 1) * (num_seeds - 2) / 2)
+    by_pair = {pair: _of_pair(*row.correct[list(pair)]) for pair in pairs}
+    total = np.sum([values for values, _, _ in by_pair.values()], axis=0)
+    of_seed = np.array(
+        [np.sum([by_pair[pair][0] for pair in pairs if seed in pair], axis=0) for seed in range(num_seeds)]
+    )
+    without = (total - of_seed) / ((num_seeds - 1) * (num_seeds - 2) / 2)
     pseudo_values = num_seeds * total / len(pairs) - (num_seeds - 1) * without
-    observed, expected = (float(np.mean([one[place] for one in found.values()])) for place in (1, 2))
+    observed, expected = (float(np.mean([numbers[place] for numbers in by_pair.values()])) for place in (1, 2))
     return Consistency(crossed_mean([pseudo_values]), observed, expected)
 
 
 def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Kappa as (images,) values, whose mean it is and whose spread is its own; agreement observed and expected."""
+    """Return (images,) values whose mean and spread are those of kappa; agreement observed and expected."""
     p, q = float(first.mean()), float(second.mean())
     agree = (first == second).astype(np.float64)
     observed, expected = float(agree.mean()), p * q + (1 - p) * (1 - q)
@@ -87,4 +90,4 @@ def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, 
 
 def _require_binary(*rows: Correctness) -> None:
     if not all(np.isin(row.correct, (0.0, 1.0)).all() for row in rows):
-        raise CorrectnessError("answers averaged over draws: each must be right (1) or wrong (0)")
+        raise CorrectnessError("images averaged over draws: each must be right (1) or wrong (0)")

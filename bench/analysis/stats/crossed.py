@@ -1,4 +1,4 @@
-"""Means over seeds and test images, with an interval from both: the same images meet every seed, so they are crossed.
+"""Estimate means over seeds and test images, which are crossed: the same images meet every seed.
 
 For a value of each seed and image, value = mean + seed + image + rest, the variance of the grand mean is
 
@@ -60,23 +60,23 @@ class Estimate:
 
     @property
     def variance(self) -> float:
-        """Of the mean."""
+        """Return the variance of the mean."""
         return self.seeds_variance + self.images_variance
 
     @property
     def standard_error(self) -> float:
-        """The root of the variance."""
+        """Return the root of the variance."""
         return math.sqrt(self.variance)
 
     def interval(self, level: float = LEVEL, most_degrees: float = math.inf) -> Interval:
-        """Two-sided.
+        """Return the two-sided interval.
 
         Args:
-            level: such as 0.95.
-            most_degrees: of freedom; fewer make it wider.
+            level: Such as 0.95.
+            most_degrees: Of freedom; fewer make it wider.
 
         Raises:
-            LevelError: the level is not between 0 and 1.
+            LevelError: The level is not between 0 and 1.
         """
         require_level(level)
         half_width = self.quantile((1 + level) / 2, most_degrees) * self.standard_error
@@ -84,8 +84,8 @@ class Estimate:
         return Interval(self.mean, self.mean + low, self.mean + high, self.num_seeds)
 
     def quantile(self, probability: float, most_degrees: float = math.inf) -> float:
-        """How many standard errors lie below a one-sided limit of this probability, such as 0.975."""
-        seeds, images = (min(one, most_degrees) for one in (self.seeds_degrees, self.images_degrees))
+        """Return how many standard errors lie below a one-sided limit of this probability, such as 0.975."""
+        seeds, images = (min(degrees, most_degrees) for degrees in (self.seeds_degrees, self.images_degrees))
         share = self.seeds_variance / self.variance
         cochran = share * _student(seeds, probability) + (1 - share) * _student(images, probability)
         together = 1 / (share**2 / seeds + (1 - share) ** 2 / images) if share or images < math.inf else math.inf
@@ -194,7 +194,7 @@ class _MeanSquares:
 
     @property
     def scale(self) -> float:
-        """From a mean square to its part of the variance of the target's mean."""
+        """Return the factor from a mean square to its part of the variance of the target's mean."""
         return 1 / (self.num_seeds * self.num_images)
 
 
@@ -210,7 +210,7 @@ def _mean_squares(part: np.ndarray) -> _MeanSquares:
 
 
 def _images_part(squares: Sequence[_MeanSquares]) -> tuple[float, float]:
-    """What the images add to the variance of the mean over targets, and its degrees of freedom."""
+    """Return what the images add to the variance of the mean over targets, and its degrees of freedom."""
     parts = [(one.scale * (one.images - one.rest), one.num_images - 1) for one in squares if one.images > one.rest]
     variance = sum(part for part, _ in parts)
     if variance == 0:
@@ -224,7 +224,7 @@ def _student(degrees: float, probability: float) -> float:
 
 
 def _on_log_odds(share: float, half_width: float) -> tuple[float, float]:
-    """How far the ends lie from the share if log odds are given the width that belongs to them."""
+    """Return how far the ends lie from the share if the interval is taken on the scale of log odds."""
     middle, width = special.logit(share), half_width / (share * (1 - share))
     return float(special.expit(middle - width)) - share, float(special.expit(middle + width)) - share
 

@@ -1,4 +1,4 @@
-"""An estimate with its confidence interval. The seed is the independent unit, so `n` counts seeds.
+"""Hold an estimate with its confidence interval. The seed is the independent unit, so `n` counts seeds.
 
 An interval that cannot be estimated is absent (NaN), never zero wide: one seed shows no spread, and seeds
 that agree to the last digit show only that the test split is too small to tell them apart.

@@ -1,4 +1,4 @@
-"""Several comparisons at once: p-values by Holm's procedure, intervals at a level corrected over the family."""
+"""Correct for several comparisons at once: p-values by Holm's procedure, the level of intervals by Bonferroni's."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from bench.analysis.stats.statistics_errors import FamilyError
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusted p-values of a family: those below a level are rejected, with no more than that risk of any error.
+    """Return adjusted p-values of a family: rejecting those below a level has no more than that risk of any error.
 
     Holm, A simple sequentially rejective multiple test procedure (1979). A comparison without a p-value, which had too
     few pairs for one, counts as a member that cannot be rejected, and has none afterwards.
 
     Raises:
-        FamilyError: there is no member, or a p-value is not one.
+        FamilyError: There is no member, or a p-value is not one.
     """
     known = [1.0 if p is None else float(p) for p in p_values]
     if not known or not all(0 <= p <= 1 for p in known):
@@ -24,17 +24,17 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     stepped = np.maximum.accumulate(np.asarray(known)[order] * (len(known) - np.arange(len(known))))
     adjusted = np.empty(len(known))
     adjusted[order] = np.minimum(stepped, 1.0)
-    return [None if p is None else float(found) for p, found in zip(p_values, adjusted, strict=True)]
+    return [None if p is None else float(value) for p, value in zip(p_values, adjusted, strict=True)]
 
 
 def corrected_level(family: int, level: float = LEVEL) -> float:
-    """The level of each interval at which all of a family together hold the truth as often as `level` says.
+    """Return the level of each interval at which all of a family together hold the truth as often as `level` says.
 
-    Bonferroni's, which holds however the comparisons depend on one another.
+    It is Bonferroni's, which holds however the comparisons depend on one another.
 
     Raises:
-        FamilyError: there is no member.
-        LevelError: the level is not between 0 and 1.
+        FamilyError: There is no member.
+        LevelError: The level is not between 0 and 1.
     """
     if family < 1:
         raise FamilyError(f"a family of {family} comparisons; there must be at least one")

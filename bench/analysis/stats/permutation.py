@@ -1,4 +1,4 @@
-"""A sign-flip permutation test of paired differences: a seed's whole block of differences keeps or changes its sign.
+"""Test paired differences by flipping signs: a seed's whole block of differences keeps or changes its sign.
 
 If nothing differed, either sign of a seed's difference would be equally likely, and everything that its images, rungs
 and targets share would change sign with it (protocol, "Conclusions"). The p-value is exact up to 16 pairs, and drawn

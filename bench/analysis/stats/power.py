@@ -1,4 +1,4 @@
-"""How many seeds would decide: a power calculation from the spread that was observed.
+"""Calculate how many seeds would decide, from the spread that was observed.
 
 A claim says that a quantity lies between two limits, of which one may be infinite. If the truth is what was estimated,
 an interval lies wholly on one side of a limit with a certain probability, its power, once the distance to that limit is
@@ -7,6 +7,7 @@ shrink the seeds' part of the variance; the part of the test images stays, and m
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from bench.analysis.stats.crossed import Estimate
@@ -40,11 +41,11 @@ class Limits:
 
     @property
     def margin(self) -> float | None:
-        """Of a claim that something is about equal: how far the limits lie from zero on either side, else None."""
+        """Return how far the limits lie from zero if they do so by the same on either side, else None."""
         return self.high if self.low == -self.high and math.isfinite(self.high) else None
 
     def distance(self, value: float) -> float:
-        """How far a value lies from the nearer one."""
+        """Return how far a value lies from the nearer limit."""
         return min(abs(value - self.low), abs(value - self.high))
 
 
@@ -53,34 +54,32 @@ class Needed:
     """What would decide, if the truth is what was estimated."""
 
     seeds: int | None
-    """How many in all; None where no number up to `MOST_SEEDS` would do."""
+    """How many in all; None if no number up to `MOST_SEEDS` would do."""
     images_forbid: bool
     """Whether that is because the test images alone leave too much open."""
 
 
 def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power: float = POWER) -> Needed:
-    """The fewest seeds with which the interval would lie wholly within the limits, or wholly beyond one.
+    """Return the fewest seeds with which the interval would lie wholly within the limits, or wholly beyond one.
 
     Args:
-        estimate: of what the limits are about, from the seeds that there are.
-        limits: of the claim.
-        level: of the interval.
-        power: the probability of a decision.
+        estimate: Of the limited quantity, from the seeds that there are.
+        limits: Of the claim.
+        level: Of the interval.
+        power: The probability of a decision.
     """
     distance = limits.distance(estimate.mean)
     if _reach(estimate, MOST_SEEDS, level, power) > distance:
         endless = replace(estimate, seeds_variance=0.0)
         forbidden = estimate.images_variance > 0 and _reach(endless, MOST_SEEDS, level, power) > distance
         return Needed(None, forbidden)
-    below, enough = 1, MOST_SEEDS
-    while enough - below > 1:
-        middle = (below + enough) // 2
-        below, enough = (below, middle) if _reach(estimate, middle, level, power) <= distance else (middle, enough)
-    return Needed(enough, False)
+    numbers = range(2, MOST_SEEDS)
+    enough = bisect_left(numbers, True, key=lambda number: _reach(estimate, number, level, power) <= distance)
+    return Needed(2 + enough, False)
 
 
 def _reach(estimate: Estimate, num_seeds: int, level: float, power: float) -> float:
-    """How far a limit has to lie away from the estimate to be told from it with so many seeds."""
+    """Return how far a limit has to lie from the estimate for `num_seeds` seeds to tell the two apart."""
     shrunk = estimate.seeds_variance * estimate.num_seeds / num_seeds
     planned = replace(estimate, num_seeds=num_seeds, seeds_variance=shrunk, seeds_degrees=num_seeds - 1, is_share=False)
     interval = verdict_interval(planned, level)

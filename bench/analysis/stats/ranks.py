@@ -1,9 +1,9 @@
-"""Ranks of several models over seeds, and which of them the seeds can tell apart: a critical-difference diagram's data.
+"""Rank several models over seeds, and find which of them the seeds can tell apart, as for a diagram.
 
 Demsar, Statistical comparisons of classifiers over multiple data sets (2006): Friedman's test, then Nemenyi's critical
 difference of mean ranks; beside it Wilcoxon's signed-rank test of each pair under Holm's correction, which does not
 depend on the other models (Benavoli et al. 2016). The blocks are the seeds: targets of one seed share its pretraining,
-so their accuracies are averaged within it. Where a test could never reject with so few seeds there is no p-value.
+so their accuracies are averaged within it. If a test could never reject with so few seeds, there is no p-value.
 """
 
 import math
@@ -37,7 +37,7 @@ class RankPair:
 
     @property
     def pairs(self) -> str:
-        """`5 of 5 pairs`."""
+        """Return `5 of 5 pairs`."""
         return f"{self.num_ahead} of {self.num_seeds} pairs"
 
 
@@ -62,15 +62,15 @@ def rank(names: Sequence[str], accuracy: np.ndarray, level: float = LEVEL) -> Ra
     """Rank models within each seed.
 
     Args:
-        names: of the models, each once.
+        names: Of the models, each once.
         accuracy: (seeds, models), averaged over what a seed was tested on; equal ones share their mean rank.
-        level: of the critical difference.
+        level: Of the critical difference.
 
     Raises:
-        TooFewModelsError: there are fewer than three; two are compared by their paired difference.
-        SingleSeedError: there is one seed.
-        ShapeError, NotFiniteError: the accuracies are not those of these models.
-        LevelError: the level is not between 0 and 1.
+        TooFewModelsError: There are fewer than three; two are compared by their paired difference.
+        SingleSeedError: There is one seed.
+        ShapeError, NotFiniteError: The accuracies are not those of these models.
+        LevelError: The level is not between 0 and 1.
     """
     _check(names, accuracy, level)
     ranks = stats.rankdata(-accuracy, axis=1)
@@ -101,7 +101,7 @@ def _check(names: Sequence[str], accuracy: np.ndarray, level: float) -> None:
 
 
 def _friedman(accuracy: np.ndarray) -> float:
-    """Friedman's p-value; 1 where all models tie in every seed, of which SciPy makes NaN."""
+    """Return Friedman's p-value; 1 if all models tie in every seed, for which SciPy returns NaN."""
     if (np.ptp(accuracy, axis=1) == 0).all():
         return 1.0
     return float(stats.friedmanchisquare(*accuracy.T).pvalue)
@@ -112,13 +112,13 @@ def _studentized_quantile(num_models: int, level: float) -> float:
 
 
 def _stretches(means: np.ndarray, critical: float) -> list[tuple[int, int]]:
-    """Beginning and end of each largest stretch of ordered mean ranks within the critical difference."""
-    found: list[tuple[int, int]] = []
+    """Return start and end of each largest stretch of ordered mean ranks within the critical difference."""
+    stretches: list[tuple[int, int]] = []
     for start in range(len(means)):
         end = int(np.searchsorted(means, means[start] + critical, side="left"))
-        if end - start > 1 and (not found or end > found[-1][1]):
-            found.append((start, end))
-    return found
+        if end - start > 1 and (not stretches or end > stretches[-1][1]):
+            stretches.append((start, end))
+    return stretches
 
 
 def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level: float) -> tuple[RankPair, ...]:
@@ -143,9 +143,9 @@ def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level:
 
 
 def _wilcoxon(differences: np.ndarray, needed: float) -> float | None:
-    """None where even seeds that all agree have a p-value above what is needed; seeds that tie are left out.
+    """Return the p-value without seeds that tie; None if even seeds that all agree could not reach `needed`.
 
     At 5 % and without correction that is below six seeds: of five, all agree once in sixteen times by chance.
     """
-    told = differences[differences != 0]
-    return float(stats.wilcoxon(told).pvalue) if 2.0 ** (1 - len(told)) <= needed else None
+    untied = differences[differences != 0]
+    return float(stats.wilcoxon(untied).pvalue) if 2.0 ** (1 - len(untied)) <= needed else None

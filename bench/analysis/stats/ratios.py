@@ -1,4 +1,4 @@
-"""Ratios of measured times or rates, with intervals that a few slow rounds on a busy machine hardly move.
+"""Estimate ratios of measured times or rates, with intervals that a few slow rounds on a busy machine hardly move.
 
 The ratio is the Hodges-Lehmann estimate on logarithms, and its interval is the one that the rank test of the same
 name inverts to (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, chapters 3 and 4): no shape of the
@@ -18,24 +18,24 @@ from bench.analysis.stats.statistics_errors import EmptySampleError, NotPositive
 
 Values = Sequence[float] | np.ndarray
 _MOST_EXACT = 60
-"""Values a side up to which ranks are counted exactly; beyond, the normal approximation is within one at 95 %."""
+"""Values per side up to which ranks are counted exactly; beyond, the normal approximation is within one at 95 %."""
 _NO_SPREAD = 1e-12
 
 
 def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Interval:
-    """How many times the denominator the numerator is, each round paired with itself.
+    """Return how many times the denominator the numerator is, each round paired with itself.
 
-    The median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank test. It needs
+    It is the median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank test. It needs
     six rounds at 95 %.
 
     Args:
-        numerator: one positive number a round, such as seconds or images per second.
-        denominator: as many, of the same rounds.
-        level: of the interval.
+        numerator: One positive number per round, such as seconds or images per second.
+        denominator: As many, of the same rounds.
+        level: Of the interval.
 
     Raises:
-        UnpairedError: one side has more rounds.
-        EmptySampleError, NotPositiveError, LevelError: the input is not what the ratio is defined for.
+        UnpairedError: One side has more rounds.
+        EmptySampleError, NotPositiveError, LevelError: The input is not what the ratio is defined for.
     """
     above, below = _logs(numerator, level), _logs(denominator, level)
     if len(above) != len(below):
@@ -47,18 +47,18 @@ def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -
 
 
 def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Interval:
-    """How many times the old sample the new one is, where nothing pairs the values of one with those of the other.
+    """Return how many times the old sample the new one is, if nothing pairs the values of the two.
 
-    The median of all differences of logs, with the interval of the Mann-Whitney test. It needs four values a side at
-    95 %.
+    It is the median of all differences of logs, with the interval of the Mann-Whitney test. It needs four values per
+    side at 95 %.
 
     Args:
-        old: positive numbers, such as the ratios to a reference in each round of one measurement.
-        new: those of another one.
-        level: of the interval.
+        old: Positive numbers, such as the ratios to a reference in each round of one measurement.
+        new: Those of another one.
+        level: Of the interval.
 
     Raises:
-        EmptySampleError, NotPositiveError, LevelError: the input is not what the ratio is defined for.
+        EmptySampleError, NotPositiveError, LevelError: The input is not what the ratio is defined for.
     """
     before, after = _logs(old, level), _logs(new, level)
     differences = np.sort(np.subtract.outer(after, before).ravel())
@@ -76,7 +76,7 @@ def _logs(values: Values, level: float) -> np.ndarray:
 
 
 def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
-    """The median of ordered log ratios, and as interval those `place` from either end, 1 being the outermost."""
+    """Return the median of ordered log ratios, and as interval those `place` from either end, 1 being the outermost."""
     middle = math.exp(float(np.median(ordered)))
     if place < 1 or ordered[-1] - ordered[0] < _NO_SPREAD:
         return Interval(middle, math.nan, math.nan, pairs)
@@ -84,7 +84,7 @@ def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
 
 
 def _signed_rank_place(n: int, level: float) -> int:
-    """How many values of the signed-rank statistic of n pairs lie wholly in one tail of the level; 0 if none."""
+    """Return how many values of the signed-rank statistic of n pairs lie wholly in one tail of the level."""
     if n > _MOST_EXACT:
         return _normal_place(n * (n + 1) / 4, n * (n + 1) * (2 * n + 1) / 24, level)
     ways = np.zeros(n * (n + 1) // 2 + 1)
@@ -95,7 +95,7 @@ def _signed_rank_place(n: int, level: float) -> int:
 
 
 def _rank_sum_place(m: int, n: int, level: float) -> int:
-    """The same of the Mann-Whitney statistic of m and n values."""
+    """Return how many values of the Mann-Whitney statistic of m and n values lie wholly in one tail of the level."""
     if max(m, n) > _MOST_EXACT:
         return _normal_place(m * n / 2, m * n * (m + n + 1) / 12, level)
     ways = np.zeros((m + 1, m * n + 1))  # values of the first sample placed, their statistic
@@ -107,10 +107,10 @@ def _rank_sum_place(m: int, n: int, level: float) -> int:
 
 
 def _tail_place(probabilities: np.ndarray, level: float) -> int:
-    """How many of the lowest values are together no likelier than one tail."""
+    """Return how many of the lowest values are together no likelier than one tail."""
     return int(np.searchsorted(np.cumsum(probabilities), (1 - level) / 2 * (1 + 1e-12), side="right"))
 
 
 def _normal_place(mean: float, variance: float, level: float) -> int:
-    """The same, the statistic being taken for normal, with half a step of continuity correction."""
+    """Return the number for a statistic taken as normal, with half a step of continuity correction."""
     return max(0, math.floor(mean + stats.norm.ppf((1 - level) / 2) * math.sqrt(variance) + 0.5))

@@ -1,15 +1,15 @@
-"""Accuracy against pretraining size as a curve: a power law with a floor from five rungs on, interpolated below that.
+"""Fit accuracy against pretraining size as a curve: a power law with a floor from five rungs on, else interpolated.
 
     error(n) = floor + drop * (n / first) ** -exponent        floor >= 0, drop > 0
 
-with `first` the smallest size, fitted by least squares to the mean over seeds. For each exponent floor and drop are
+with `first` the smallest size, fitted by least squares to the mean over seeds. For each exponent, floor and drop are
 linear, so one number is searched for (variable projection: Golub and Pereyra 1973), and no starting value decides.
 Interpolation is linear in log n between neighbouring rungs. From scratch has no logarithm, and stands in no curve.
 
 A curve at a size is a weighted sum of the rungs' accuracies, exactly so when interpolated, and of a law by its
-derivatives (delta method). The same weights on every seed's and test image's answers give the interval, so that seeds
-and images count in it as they do in that of an accuracy. Beyond the largest rung only a law has a value: what comes
-from there is an extrapolation, which callers mark.
+derivatives (delta method). The same weights on the results of every seed and test image give the interval, so that
+seeds and images count in it as they do in that of an accuracy. Beyond the largest rung only a law has a value, which is
+an extrapolation that callers mark.
 """
 
 import math
@@ -33,7 +33,7 @@ _NOTHING = 1e-9
 """Of shares of 1: what a count of test images can't tell from none."""
 
 Parts = Sequence[np.ndarray]
-"""A target each: (seeds, images, rungs), 0 to 1; of accuracies alone (seeds, 1, rungs). All have the same seeds."""
+"""(seeds, images, rungs) for each target, 0 to 1, of the same seeds; (seeds, 1, rungs) if only accuracies are known."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Law:
     first: int
 
     def error(self, size: float) -> float:
-        """At a number of images, 0 to 1."""
+        """Return the error at a number of images, 0 to 1."""
         return self.floor + self.drop * (size / self.first) ** -self.exponent
 
     def slopes(self, size: float) -> np.ndarray:
-        """(3,): the error's derivatives by floor, drop and exponent."""
+        """Return (3,): the error's derivatives by floor, drop and exponent."""
         fallen = (size / self.first) ** -self.exponent
         return np.array([1.0, fallen, -self.drop * fallen * math.log(size / self.first)])
 
@@ -67,11 +67,11 @@ class LawCurve:
     """The largest distance of a rung's accuracy from the law."""
 
     def accuracy(self, size: float) -> float:
-        """At a number of images, 0 to 1; beyond the rungs an extrapolation."""
+        """Return the accuracy at a number of images, 0 to 1; beyond the rungs an extrapolation."""
         return 1 - self.law.error(size)
 
     def weights(self, size: float) -> np.ndarray:
-        """(rungs,): how the accuracy at a size moves with the accuracies of the rungs."""
+        """Return (rungs,): how the accuracy at a size moves with the accuracies of the rungs."""
         return self.law.slopes(size) @ self.sensitivity
 
 
@@ -84,14 +84,14 @@ class InterpolatedCurve:
     """(rungs,)."""
 
     def accuracy(self, size: float) -> float:
-        """At a number of images within the rungs, 0 to 1."""
+        """Return the accuracy at a number of images within the rungs, 0 to 1."""
         return float(self.weights(size) @ self.at_rungs)
 
     def weights(self, size: float) -> np.ndarray:
-        """(rungs,): what each rung counts at a size.
+        """Return (rungs,): the weight of each rung at a size.
 
         Raises:
-            ShapeError: the size lies outside the rungs.
+            ShapeError: The size lies outside the rungs.
         """
         if not self.sizes[0] <= size <= self.sizes[-1]:
             raise ShapeError(f"{size:g} images lie outside the rungs, {self.sizes[0]} to {self.sizes[-1]}")
@@ -110,20 +110,20 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
     """Fit a power law with a floor to mean accuracies.
 
     Args:
-        sizes: of the rungs, ascending.
+        sizes: Of the rungs, ascending.
         accuracy: (rungs,), 0 to 1.
 
     Raises:
-        TooFewRungsError: there are fewer than five.
-        NoLawError: the error does not fall, or falls to its floor before the second rung.
-        ShapeError, NotFiniteError: sizes and accuracies are not those of rungs.
+        TooFewRungsError: There are fewer than five.
+        NoLawError: The error does not fall, or falls to its floor before the second rung.
+        ShapeError, NotFiniteError: Sizes and accuracies are not those of rungs.
     """
     rungs, error = _check(sizes, accuracy)
     if len(rungs) < FEWEST_RUNGS:
         raise TooFewRungsError(f"{len(rungs)} rungs; a power law needs {FEWEST_RUNGS}")
     span = f"from {rungs[0]:,} to {rungs[-1]:,} images"
     exponent = _best_exponent(rungs, error)
-    floor, drop, _ = (float(found[0]) for found in _floor_and_drop(rungs, error, np.array([exponent])))
+    floor, drop, _ = (float(best[0]) for best in _floor_and_drop(rungs, error, np.array([exponent])))
     if drop < _NOTHING:
         raise NoLawError(f"the error does not fall {span}")
     if exponent > 0.99 * _EXPONENTS[-1]:
@@ -134,11 +134,11 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
 
 
 def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve:
-    """Join mean accuracies by lines.
+    """Interpolate mean accuracies by lines.
 
     Raises:
-        TooFewRungsError: there is one rung.
-        ShapeError, NotFiniteError: sizes and accuracies are not those of rungs.
+        TooFewRungsError: There is one rung.
+        ShapeError, NotFiniteError: Sizes and accuracies are not those of rungs.
     """
     rungs, error = _check(sizes, accuracy)
     if len(rungs) < 2:
@@ -147,10 +147,10 @@ def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve
 
 
 def mean_accuracy(parts: Parts) -> np.ndarray:
-    """(rungs,): each target weighs the same, and so do seeds and images within it.
+    """Return (rungs,): the mean in which each target weighs the same, and so do seeds and images within it.
 
     Raises:
-        ShapeError: the targets are not (seeds, images, rungs) of as many seeds and rungs.
+        ShapeError: The targets are not (seeds, images, rungs) of as many seeds and rungs.
     """
     shapes = [part.shape for part in parts]
     if not shapes or any(len(shape) != 3 for shape in shapes) or len({(shape[0], shape[2]) for shape in shapes}) > 1:
@@ -159,15 +159,15 @@ def mean_accuracy(parts: Parts) -> np.ndarray:
 
 
 def weighted(parts: Parts, weights: np.ndarray, value: float) -> Estimate:
-    """A value that moves with the rungs' accuracies by these weights, with its error from seeds and images.
+    """Return a value that moves with the rungs' accuracies by these weights, with its error from seeds and images.
 
     Args:
-        parts: what was answered.
+        parts: The results.
         weights: (rungs,).
-        value: what the mean accuracies give.
+        value: The value that the mean accuracies give.
 
     Raises:
-        SingleSeedError, ConstantError: there is no interval.
+        SingleSeedError, ConstantError: There is no interval.
     """
     moving = [part @ weights for part in parts]
     offset = value - float(np.mean([part.mean() for part in moving]))
@@ -183,10 +183,10 @@ class Parameters:
 
 
 def parameters(curve: LawCurve, parts: Parts, level: float = LEVEL) -> Parameters:
-    """How well floor and exponent are known; the exponent's interval is one of its logarithm, so it is above zero.
+    """Return floor and exponent with their intervals; the exponent's is one of its logarithm, so it is above zero.
 
     Raises:
-        SingleSeedError, LevelError: there is no interval.
+        SingleSeedError, LevelError: There is no interval.
     """
     floor, _, exponent = -curve.sensitivity  # by accuracy, which is 1 - error
     law = curve.law
@@ -206,7 +206,7 @@ def _check(sizes: Sequence[int], accuracy: np.ndarray) -> tuple[tuple[int, ...],
 
 
 def _best_exponent(sizes: tuple[int, ...], error: np.ndarray) -> float:
-    """The one whose best floor and drop leave the least squares: of a grid, then of finer ones around the best."""
+    """Return the exponent with the least squares of a grid, then of finer ones around the best."""
     exponents = _EXPONENTS
     for _ in range(_ZOOMS):
         best = int(np.argmin(_floor_and_drop(sizes, error, exponents)[2]))
@@ -218,7 +218,7 @@ def _best_exponent(sizes: tuple[int, ...], error: np.ndarray) -> float:
 def _floor_and_drop(
     sizes: tuple[int, ...], error: np.ndarray, exponents: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The best floor and drop for each exponent, neither below zero, and the sum of squares that they leave."""
+    """Return the best floor and drop for each exponent, neither below zero, and the sum of squares that they leave."""
     fallen = np.exp(-np.outer(exponents, np.log(np.divide(sizes, sizes[0]))))
     centred = fallen - fallen.mean(axis=1, keepdims=True)
     drop = np.maximum(centred @ error / (centred**2).sum(axis=1), 0)
@@ -230,9 +230,10 @@ def _floor_and_drop(
 
 
 def _sensitivity(sizes: tuple[int, ...], law: Law) -> np.ndarray:
-    """(3, rungs): the derivatives of the least-squares solution.
+    """Return (3, rungs): the derivatives of the least-squares solution.
 
-    As if a floor of zero could lie below it, too: held there, exponents would look far better known than they are.
+    A floor of zero is treated as if it could fall below zero: held there, exponents would look far better known than
+    they are.
     """
     return np.linalg.pinv(np.array([law.slopes(size) for size in sizes]))
 

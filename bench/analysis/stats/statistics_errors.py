@@ -1,4 +1,4 @@
-"""What the statistics refuse, by name. Each message says which row or value was wrong."""
+"""Name what the statistics refuse. Each message says which row or value was wrong."""
 
 
 class AnalysisError(ValueError):

@@ -1,7 +1,7 @@
-"""The interval that a verdict comes from, and the words of a verdict.
+"""Take the interval that a verdict comes from.
 
 Below five seeds a verdict allows itself no more degrees of freedom than seeds less one, although the interval that is
-shown may have more: so few seeds tell their own spread badly.
+shown may have more: so few seeds show their own spread badly.
 """
 
 import math
@@ -15,10 +15,10 @@ _FEW_SEEDS = 5
 
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
-    """The interval that a verdict comes from."""
+    """Return the interval that a verdict comes from."""
     return estimate.interval(level, most_degrees(estimate))
 
 
 def most_degrees(estimate: Estimate) -> float:
-    """How many degrees of freedom a verdict allows itself."""
+    """Return how many degrees of freedom a verdict allows itself."""
     return estimate.num_seeds - 1 if estimate.num_seeds < _FEW_SEEDS else math.inf

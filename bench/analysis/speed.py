@@ -101,8 +101,9 @@ def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per pair of the same machine, suite, task, precision and image size: `model` has the better rank at
-        equal settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the model's
-        images per second over the other's, paired by round, which on a noisy machine need not agree with the ranks;
+        equal settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the
+        model's images per second over the other's, paired by round, which on a noisy machine need not agree with the
+        ranks;
         `certain` says that the one interval lies above 1 and the other below.
     """
     same = [*_MEASURED_ON, *(name for name in GROUP if name != "kind"), "model", "other"]

@@ -96,7 +96,7 @@ def test_a_cell_is_the_fractal_that_the_arrangement_names(data: DataSet) -> None
         assert np.array_equal(cells(image), drawn.reshape(16, -1))
 
 
-def test_instances_differ_and_no_picture_is_in_two_parts(data: DataSet) -> None:
+def test_instances_differ_and_no_picture_is_in_two_splits(data: DataSet) -> None:
     first = [part[: 20 * NUM_CLASSES : NUM_CLASSES] for part in (data.pool, data.validation, data.test)]
     images = data.read(np.concatenate(first), 32)
     assert len({image.tobytes() for image in images}) == 60
@@ -121,7 +121,7 @@ def test_golden_images(data: DataSet, size: int) -> None:
 # The split
 
 
-def test_every_part_holds_every_instance_as_every_class(data: DataSet) -> None:
+def test_every_split_holds_every_instance_as_every_class(data: DataSet) -> None:
     counts = CATALOGUE["arrangement"].sizes
     parts = (data.pool, data.validation, data.test)
     assert np.array_equal(np.concatenate(parts), np.arange(len(data.labels)))
@@ -228,7 +228,8 @@ def test_without_positions_exactly_one_in_ten_is_right_trained_or_not(data: Data
     assert (found.predictions["prediction"].to_numpy().reshape(-1, NUM_CLASSES).std(axis=1) == 0).all()
 
 
-def test_with_positions_it_is_learned_in_a_second_or_two(data: DataSet) -> None:
+@pytest.mark.slow
+def test_with_positions_it_is_learned(data: DataSet) -> None:
     train, validation = SOURCE.some(data.pool, 32), SOURCE.some(data.validation, 32)
     assert answers_after("vit_pico/8:pos=sincos-2d", train, validation, 2_560).accuracy > 0.7
 

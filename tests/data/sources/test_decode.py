@@ -113,6 +113,14 @@ def test_ink_becomes_light() -> None:
     assert (np.abs(cyan[:, 4, 4].astype(int) - [0, 255, 255]) < 12).all()
 
 
+def test_a_picture_is_cut_to_its_central_square() -> None:
+    pixels = np.zeros((8, 16, 3), dtype=np.uint8)
+    pixels[:, 4:8] = 255
+    centre = decode(encode(Image.fromarray(pixels)))[0]
+    assert (centre[:, :4] == 255).all()
+    assert (centre[:, 4:] == 0).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_stands_upright(orientation: int) -> None:
     """The picture that a camera meant, saved as that camera would, comes back the same."""

@@ -98,44 +98,6 @@ def test_a_folder_is_a_corpus_too(folder: Path) -> None:
         load_subset(ref, 43, 16, Path("x"))
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
-def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    write_folder(tmp_path, {"a": 3, "b": 3}, "tif")
-    pixels = np.full((8, 8), 200, dtype=np.uint8)
-    picture = (
-        Image.fromarray(pixels.astype(np.uint16) << 8) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
-    )
-    assert picture.mode == mode
-    for index in range(3):
-        picture.save(tmp_path / "a" / f"{index:03}.tif")
-    splits = load(tmp_path, image_size=8)
-    white = 255 if mode == "1" else 200
-    assert np.abs(splits.train.images[splits.train.labels == 0].astype(int).mean() - white) < 60
-    assert splits.train.images[splits.train.labels == 0].mean() > 150
-
-
-def test_pictures_are_turned_as_their_camera_says_and_cut_to_the_middle(tmp_path: Path) -> None:
-    write_folder(tmp_path, {"a": 3, "b": 3}, "jpg")
-    pixels = np.zeros((8, 16, 3), dtype=np.uint8)
-    pixels[:, 4:8] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 3
-    for index in range(3):
-        Image.fromarray(pixels).save(tmp_path / "a" / f"{index:03}.jpg", exif=exif, quality=100, subsampling=0)
-    train = load(tmp_path, image_size=8).train
-    picture = train.images[train.labels == 0][0, 0]
-    assert (picture[:, :4] < 20).all()
-    assert (picture[:, 4:] > 235).all()
-
-
-def test_an_unreadable_image_is_named(folder: Path) -> None:
-    whole = (folder / "dog" / "007.png").read_bytes()
-    for content in (b"", b"not an image", whole[: len(whole) // 2]):
-        (folder / "dog" / "007.png").write_bytes(content)
-        with pytest.raises(InputError, match=r"dog/007\.png: not a readable image"):
-            decode(load(folder))
-
-
 def test_an_empty_class_folder_is_named(folder: Path) -> None:
     (folder / "fox").mkdir()
     (folder / "fox" / "notes.txt").write_text("no image")
@@ -165,11 +127,6 @@ def test_a_missing_or_flat_folder_is_named(tmp_path: Path) -> None:
         "fingerprint": None,
         "images": 5,
     }
-
-
-def test_more_images_than_the_folder_has_is_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="asks for 43 training images, but 42 are available"):
-        load(folder, "@43")
 
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.data.catalogue import OpenData
-from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
+from bench.data.corpus import CorpusRef, corpus_identity
 from bench.data.dataset import Splits
 from bench.data.sources import parquet
 from bench.data.target import check_target, load_target, parse_target, target_identity
@@ -85,7 +85,7 @@ def test_one_file_is_split_as_a_folder_is(tmp_path: Path) -> None:
         (["0000", "0001", "0002"], [42, 6, 12]),
     ],
 )
-def test_a_files_name_says_its_part(layout: list[str], sizes: list[int], tmp_path: Path) -> None:
+def test_a_files_name_decides_its_split(layout: list[str], sizes: list[int], tmp_path: Path) -> None:
     counts = [21, 39] if len(layout) == 2 else [21, 21, 18]
     for index, (name, count) in enumerate(zip(layout, counts, strict=True)):
         write(tmp_path / f"{name}.parquet", ([0, 1, 2] * 20)[:count], first=sum(counts[:index]))
@@ -117,14 +117,6 @@ def test_only_the_row_groups_asked_for_are_read(tmp_path: Path, monkeypatch: pyt
     images = data.read_kept(np.array([29, 0, 3, 28, 0]), 8)
     assert images[:, 0, 4, 4].tolist() == [29, 0, 3, 28, 0]
     assert decoded == [2, 2]
-
-
-def test_parquet_is_a_corpus_too(tmp_path: Path) -> None:
-    ref = CorpusRef(name=f"parquet:{write(tmp_path / 'x.parquet', [0, 1, 2] * 20)}")
-    small, large = (load_subset(ref, count, 8, Path("x")) for count in (9, 30))
-    assert corpus_size(ref, Path("x")) == 42
-    assert np.array_equal(small.train.ids, large.train.ids[:9])
-    assert np.bincount(large.train.labels).tolist() == [10, 10, 10]
 
 
 def test_the_identity_is_the_content_and_no_path(tmp_path: Path) -> None:

@@ -37,12 +37,6 @@ def load(text: str, data_dir: Path, seed: int = 0, image_size: int = 32) -> Spli
     return load_target(parse_target(text), seed=seed, image_size=image_size, data_dir=data_dir)
 
 
-def decode(splits: Splits) -> None:
-    """Decode every image."""
-    for part in (splits.train, splits.validation, splits.test):
-        assert len(part.images) == len(part)
-
-
 def pictures(count: int, shape: tuple[int, ...], num_classes: int, seed: int) -> Arrays:
     generator = np.random.default_rng(seed)
     return generator.integers(0, 256, (count, *shape), dtype=np.uint8), np.arange(count) % num_classes
@@ -182,28 +176,6 @@ def test_damaged_files_are_named_with_the_way_out(
     (images.parent / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(InputError, match=r"are damaged .* bench data fetch fashion-mnist --data"):
         load("fashion-mnist@10", tmp_path)
-
-
-def test_a_parquet_without_images_is_named(hub: tuple[Path, Arrays, Arrays]) -> None:
-    shard = hub[0] / "cifar10" / "train-00001-of-00002.parquet"
-    pq.write_table(pa.table({"text": ["a"], "label": [1]}), shard)
-    with pytest.raises(
-        InputError, match=r"train-00001-of-00002.parquet: has the columns text, label, but none named img"
-    ):
-        load("cifar10@10", hub[0])
-    pq.write_table(pa.table({"img": [b"raw"], "label": [1]}), shard)
-    with pytest.raises(InputError, match=r"00002.parquet: column img holds binary, not structs"):
-        load("cifar10@10", hub[0])
-    shard.write_bytes(b"PAR1 cut off")
-    with pytest.raises(InputError, match=r"train-00001-of-00002.parquet: not a readable parquet file"):
-        load("cifar10@10", hub[0])
-
-
-def test_an_unreadable_row_is_named(hub: tuple[Path, Arrays, Arrays]) -> None:
-    table = pa.table({"img": [{"bytes": b"no image", "path": "x"}] * 50, "label": np.arange(50) % 10})
-    pq.write_table(table, hub[0] / "cifar10" / "test-00000-of-00001.parquet")
-    with pytest.raises(InputError, match=r"test-00000-of-00001.parquet, row 0: not a readable image"):
-        decode(load("cifar10@10", hub[0]))
 
 
 def test_half_of_a_data_set_is_missing(hub: tuple[Path, Arrays, Arrays]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-import torchvision
 from timm.models.vision_transformer import VisionTransformer
 
 import models
@@ -17,7 +16,7 @@ from bench.speed.workload import random_batch
 from bench.training.compute import compute_on
 from bench.training.settings import Settings
 from bench.training.trainer import Trainer
-from models.counts import count_network, count_parameters, num_parameters
+from models.counts import count_network
 from models.external.regularisation import random_operations
 from models.shapes import shapes_only
 from models.spec.families import Library
@@ -85,12 +84,11 @@ UNMATCHED = (
     "torchvision:resnet18",
 )
 KNOWN = PRESETS | OPTIONED
-ONLY_DEEPER_OR_WIDER = (
-    *("vit_large/16", "vit_huge/14", "bit_resnet101", "bit_resnet152", "bit_resnet152x2", "resnet101", "resnet152"),
-    *("convnext_small", "convnext_base", "convnext_xlarge", "r50+vit_large/32", "coatnet_5"),
+SMALL = (
+    *("vit_pico/8", "bit_resnet_pico", "resnet18", "convnext_atto", "convnextv2_huge", "r_pico+vit_pico/8"),
+    *OPTIONED,
 )
-"""Than another here: not counted in tests. Whether a network has as many parameters shows each time one is built."""
-COUNTED = {spec: peers for spec, peers in KNOWN.items() if peers and spec not in ONLY_DEEPER_OR_WIDER}
+"""One of each kind; `make test-slow` has all."""
 
 Rules = tuple[tuple[str, str], ...]
 """Patterns of our weights' names, and what they are called there; applied in turn."""
@@ -212,10 +210,14 @@ def test_what_is_only_similar_is_no_peer(spec: str) -> None:
     assert peers_of(spec) == ()
 
 
-@pytest.mark.parametrize(("spec", "peers"), COUNTED.items())
+def slow_unless_small(*cases: tuple[object, ...]) -> list[object]:
+    return [pytest.param(*case, marks=[] if case[0] in SMALL else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize(("spec", "peers"), slow_unless_small(*(pair for pair in KNOWN.items() if pair[1])))
 def test_a_peer_has_as_many_parameters_and_multiply_accumulates(spec: str, peers: tuple[Library, ...]) -> None:
     image_size = image_size_of(spec)
-    wanted = models.count(models.parse_spec(spec).without("pretrained"), num_classes=7, image_size=image_size)
+    wanted = models.count(spec, num_classes=7, image_size=image_size)
     for library in peers:
         with shapes_only():
             peer = build_peer(spec, library, num_classes=7, image_size=image_size)
@@ -232,7 +234,7 @@ def test_a_peer_draws_nothing_in_training(spec: str, library: Library) -> None:
     assert bool(drawn) == ("drop_path" in spec), drawn
 
 
-@pytest.mark.parametrize(("spec", "library", "rules", "image_size"), SAME_LOGITS)
+@pytest.mark.parametrize(("spec", "library", "rules", "image_size"), slow_unless_small(*SAME_LOGITS))
 def test_a_peer_has_the_same_logits_on_the_same_weights(
     spec: str, library: Library, rules: Rules, image_size: int
 ) -> None:
@@ -268,14 +270,6 @@ def test_our_loop_trains_a_peer(spec: str, library: Library) -> None:
     assert all(weight.isfinite().all() for weight in peer.parameters())
 
 
-def test_torchvision_s_maxvit_is_only_similar() -> None:
-    """A 1x1 convolution more, in its first shortcut, and a bias less in its classifier."""
-    ours = count_parameters("maxvit_tiny", num_classes=1000, image_size=224)
-    with shapes_only():
-        theirs = torchvision.models.maxvit_t(num_classes=1000)
-    assert num_parameters(theirs) == ours + 64 * 64 - 1000
-
-
 def test_equal_counts_do_not_make_a_peer_of_another_stream() -> None:
     """The Compact Transformers normalise what their blocks add to: timm's ViT takes their weights, and says other."""
     ours = randomised(models.build("vit_lite7/4:depth=2", num_classes=7, seed=0).double()).eval()
@@ -297,15 +291,6 @@ def test_equal_counts_do_not_make_a_peer_of_another_stream() -> None:
 def test_a_peer_that_there_is_not_is_refused(spec: str, library: Library, image_size: int, message: str) -> None:
     with pytest.raises(models.SpecError, match=re.escape(message)):
         build_peer(spec, library, num_classes=10, image_size=image_size)
-
-
-def test_ours_is_built_once_however_often_its_peer_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search for the best setting builds the peer for each try."""
-    built, build = [], models.counts.build
-    monkeypatch.setattr(models.counts, "build", lambda spec, **given: built.append(str(spec)) or build(spec, **given))
-    for _ in range(3):
-        build_peer("vit_pico/4", "timm", num_classes=7, image_size=40)
-    assert built == ["vit_pico/4"]
 
 
 def test_a_library_that_builds_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Groups on a CPU: fake networks that take a known time by a clock of their own, real ones, and those that fail."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,8 +51,10 @@ class Fake(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def small_product(monkeypatch: pytest.MonkeyPatch) -> None:
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small matrix product, and no walks through all objects of the test process."""
     monkeypatch.setitem(matmul.SIDE, CPU, 64)
+    monkeypatch.setattr(gc, "collect", lambda: 0)
 
 
 @pytest.fixture

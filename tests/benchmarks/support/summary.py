@@ -7,6 +7,7 @@ import pandas as pd
 from bench.analysis.speed_columns import SETTING, setting_in_words
 
 KINDS = {"latency": "latency (batch 1)", "equal": "equal settings", "best": "best settings"}
+WIDTHS = (22, 11, 31, 36, 24)
 
 
 def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
@@ -17,16 +18,16 @@ def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
             f"{first['task']}, {KINDS[first['kind']]}: {first['precision']}, {first['image_size']} px, "
             f"{first['device_name']}, {threads} thread{'s' if threads > 1 else ''}"
         )
-        rows = table.sort_values("reference_ratio", ascending=False, kind="stable")
-        cells = pd.DataFrame([_cells(row) for _, row in rows.iterrows()])
-        yield from cells.to_string(header=False, index=False, max_colwidth=120).splitlines()
+        for _, row in table.sort_values("reference_ratio", ascending=False, kind="stable").iterrows():
+            cells = (text.ljust(width) for text, width in zip(_cells(row), WIDTHS, strict=False))
+            yield "  " + " ".join(cells).rstrip()
         yield ""
 
 
 def _cells(row: pd.Series) -> list[str]:
     """Return network, setting, speed and ratio, or why there is no speed."""
     if row["status"] != "ok":
-        return [row["model"], row["implementation"], f"{row['status']}: {row['reason']}", "", ""]
+        return [row["model"], row["implementation"], f"{row['status']}: {row['reason']}"]
     speed = f"{row['images_per_second']:,.0f} images/s"
     if row["kind"] == "latency":
         speed = f"p50 {row['p50_ms']:.3g}, p95 {row['p95_ms']:.3g}, p99 {row['p99_ms']:.3g} ms"

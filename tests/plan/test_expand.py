@@ -1,6 +1,7 @@
 """The plan: what is run, what is shared, and what a run's key depends on."""
 
 import hashlib
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -206,6 +207,26 @@ def test_the_key_depends_on_settings_but_not_on_the_recipes_name(pretrain_run):
     assert replace(pretrain_run, recipe="renamed").key == pretrain_run.key
     faster = pretrain_run.settings.model_copy(update={"learning_rate": 1.0})
     assert replace(pretrain_run, settings=faster).key != pretrain_run.key
+
+
+def fields_of_key(run: Run) -> set[str]:
+    """Return the names of the fields that a run's key holds, those of its data behind `data.`."""
+    resolved = run.resolved()
+    return {*resolved, *(f"data.{name}" for name in resolved["data"])}
+
+
+def test_the_protocol_lists_the_fields_of_a_key_that_are_there_only_if_they_are_set(plan_suite):
+    def pretraining(**corpus) -> Run:
+        plan = plan_suite(corpus={"name": "digits", **corpus}, subsets=[60])
+        return next(run for run in plan.runs if run.stage == "pretrain")
+
+    plain = pretraining()
+    changed = [replace(plain, **{name: value}) for name, value in DIFFERENT.items() if name != "identity"]
+    changed += [replace(plain, deterministic=True, device="cuda"), pretraining(classes=9)]
+    only_if_set = set().union(*map(fields_of_key, changed)) - fields_of_key(plain)
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    table = page.split("| field | in the key |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z._]+)` \|", table, re.MULTILINE)) == only_if_set
 
 
 def test_determinism_is_in_the_key_only_where_it_has_to_be_asked_for(pretrain_run):

@@ -64,7 +64,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
     """Return what each way of transfer shows, fine-tuning first; nothing if no model stands on a ladder.
 
     Args:
-        tables: `cells`, and `correctness` if per-image results are kept.
+        tables: `cells`, and `correctness` if per-image correctness is kept.
     """
     by_transfer: dict[str, list[LadderResults]] = {}
     for ladder in ladders(tables["cells"], tables.get("correctness")):

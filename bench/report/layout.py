@@ -124,7 +124,7 @@ def interval_over(methods: Iterable[str]) -> str:
     known_methods = set(methods) - {""}
     if known_methods == {CROSSED}:
         return "seeds and test images"
-    return "seeds, and over test images if per-image results are kept" if CROSSED in known_methods else "seeds"
+    return "seeds, and over test images if per-image correctness is kept" if CROSSED in known_methods else "seeds"
 
 
 def is_tuned(suite: Mapping[str, Any]) -> bool:

@@ -97,7 +97,7 @@ def test_what_is_printed(store: Store) -> None:
         "  published    nobody knows",
         "  would decide ViT and ResNet after 1.3 million images, within a tenth, on real targets",
         "  measured     bit_resnet_pico after 32 images of fractals, less bit_resnet_pico after 16 images of fractals",
-        "each interval at 97.5%",
+        "each interval at 97.5 %",
     ):
         assert line in text
 

@@ -172,7 +172,7 @@ def test_without_answers_intervals_are_over_seeds(make_ladder_cells: MakeCells, 
     _, markdown = _pages([section(found, {}) for section in SECTIONS])
     assert "intervals over seeds, conditional" in markdown
     assert "seeds and test images" not in markdown
-    assert "Not known: the answers to single test images are not kept." in markdown
+    assert "Not known: per-image correctness is not kept." in markdown
     assert "interpolated in log n between rungs" in markdown
     assert "3 rungs; a power law needs 5" in markdown
 

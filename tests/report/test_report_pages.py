@@ -215,9 +215,9 @@ def test_intervals_say_what_they_are_over(
     assert "interval over seeds and test images (number of seeds)" in every
     assert "are over seeds and test images, from a two-way analysis of variance. All are at 95 %" in every
     assert "An interval says what another seed and other test images of the same kind would do" in every
-    assert "interval over seeds, and over test images if per-image results are kept (number of seeds)" in some
-    assert "without per-image results they are Student's t over seeds" in some
-    assert "Without per-image results it is conditional on the test images, too." in some
+    assert "interval over seeds, and over test images if per-image correctness is kept (number of seeds)" in some
+    assert "without per-image correctness they are Student's t over seeds" in some
+    assert "Without per-image correctness it is conditional on the test images, too." in some
     assert "conditional on the test images" not in every
     for page in (alone, some, every):
         assert "except those of claims, not corrected" in page

@@ -96,8 +96,8 @@ class Judgement:
 
     @property
     def level_text(self) -> str:
-        """Return `99.38%`; empty without an interval."""
-        return "" if math.isnan(self.level) else f"{100 * self.level:.4g}%"
+        """Return `99.38 %`; empty without an interval."""
+        return "" if math.isnan(self.level) else f"{100 * self.level:.4g} %"
 
     @property
     def pairs(self) -> str:

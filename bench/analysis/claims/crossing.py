@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.analysis.claims.rows import RowsByTarget, stacked
-from bench.analysis.format import Unit, plural, quantity
+from bench.analysis.format import Unit, percent, plural, quantity
 from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fitted_curves
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.power import Limits
@@ -52,7 +52,7 @@ class CrossingSize:
 
 def crossing_words(found: Crossing) -> str:
     """Return what two curves do at the plain level, in a few words; the first is ViT's."""
-    return f"{_outcome(found)}, {plural(found.num_seeds, 'pair')}, {LEVEL:.0%}"
+    return f"{_outcome(found)}, {plural(found.num_seeds, 'pair')}, {percent(LEVEL, places=0)}"
 
 
 def _outcome(found: Crossing) -> str:

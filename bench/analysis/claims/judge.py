@@ -12,7 +12,7 @@ from bench.analysis.claims.claim import NOT_JUDGED, Claim, ClaimComparison, Judg
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.claims.quantities import Finding, JudgedQuantity, deciding, is_beyond, judged, together
-from bench.analysis.format import listed, quantity
+from bench.analysis.format import listed, percent, quantity
 from bench.analysis.stats.intervals import LEVEL, unknown
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, POWER, Needed
@@ -143,7 +143,7 @@ def _what_would(parts: Sequence[JudgedQuantity]) -> str:
         return "more test images: with these, no number of seeds decides it, if the truth is what was estimated"
     if needed.seeds is None:
         return f"more than {MOST_SEEDS:,} seeds: the estimate is too close to a limit"
-    return f"about {needed.seeds:,} seeds in all (power {POWER:.0%}, if the truth is what was estimated)"
+    return f"about {needed.seeds:,} seeds in all (power {percent(POWER, places=0)}, if the truth is what was estimated)"
 
 
 def _least(needed: Sequence[Needed]) -> Needed:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from bench.analysis.claims.rows import CompleteRow, RowsByTarget, keys_of, rows_of, stacked
-from bench.analysis.format import Unit, p_value, plural, quantity_interval
+from bench.analysis.format import Unit, p_value, percent, plural, quantity_interval
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_p_value
 from bench.analysis.stats.intervals import LEVEL, Interval
@@ -148,7 +148,7 @@ def line(label: str, find: Callable[[], Difference]) -> str:
     except AnalysisError as error:
         return f"{label}: nothing, since {error}"
     value = quantity_interval(interval, difference.unit)
-    return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {LEVEL:.0%}"
+    return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {percent(LEVEL, places=0)}"
 
 
 def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,9 +24,9 @@ from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.seeds import COMPLETE
 from bench.report.layout import family_name
 
-Dashes = Literal["-", "--", ":", "-."]
-DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
-"""What the lines of one family differ in."""
+Dashes = str | tuple[int, tuple[int, ...]]
+_DASHES: tuple[Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+"""What the lines of one family differ in; dotted lines are chance and extrapolations."""
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
@@ -100,13 +100,13 @@ def marker(family: str) -> str:
     return _MARKERS.get(family, "v")
 
 
-def family_dashes(lines: Iterable[tuple[str, Hashable]], dashes: Sequence[Dashes] = DASHES) -> dict[Any, Dashes]:
+def family_dashes(lines: Iterable[tuple[str, Hashable]]) -> dict[Any, Dashes]:
     """Return the dashes of each line, given as its family and a key; lines of one family differ in them."""
     numbers: Counter[str] = Counter()
     chosen: dict[Any, Dashes] = {}
     for family, key in lines:
         if key not in chosen:
-            chosen[key] = dashes[numbers[family] % len(dashes)]
+            chosen[key] = _DASHES[numbers[family] % len(_DASHES)]
             numbers[family] += 1
     return chosen
 
@@ -117,9 +117,14 @@ def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
     return Line2D([], [], label=f"{family_name(family)}: {model}", **look)
 
 
-def sign_handle(label: str, shade: str = "0.45", **fill: Any) -> Line2D:
-    """Return the legend's entry for what a marker's fill says."""
-    return Line2D([], [], color=shade, marker="o", linestyle="", label=label, **fill)
+def fill_handles(rows: pd.DataFrame) -> list[Line2D]:
+    """Return the legend's entries for the fills that rows have other than full."""
+    fills = {
+        "from scratch": ((rows["corpus"] == SCRATCH).any(), row_fill(True, True)),
+        "a seed is missing": ((rows["status"] != COMPLETE).any(), row_fill(False, False)),
+    }
+    look: dict[str, Any] = {"color": "0.45", "marker": "o", "linestyle": ""}
+    return [Line2D([], [], label=label, **look, **fill) for label, (is_drawn, fill) in fills.items() if is_drawn]
 
 
 def row_fill(from_scratch: bool, is_complete: bool) -> dict[str, Any]:

@@ -10,27 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from bench.analysis.comparison import SCRATCH
 from bench.analysis.format import short_count
 from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, COSTS, FRONT
-from bench.analysis.seeds import COMPLETE
-from bench.report.figures.drawing import (
-    Dashes,
-    apart,
-    colour,
-    draw_row,
-    family_dashes,
-    grid,
-    model_handle,
-    row_fill,
-    set_accuracies,
-    sign_handle,
-    style,
-    tint,
-)
+from bench.report.figures import drawing
 from bench.report.layout import pretraining_name
 
+_Lines = Mapping[str, drawing.Dashes]
 COST_NAMES = {
     "images_per_second": "Images/s",
     "p50_ms": "Latency, ms",
@@ -51,7 +37,7 @@ _SMALLEST, _LARGEST = 3.5, 6.5
 """Sizes of markers, from the first pretraining of the comparison to its last."""
 
 
-@style()
+@drawing.style()
 def pareto_figure(costs: pd.DataFrame) -> Figure:
     """Draw accuracy with its interval against each cost.
 
@@ -62,18 +48,18 @@ def pareto_figure(costs: pd.DataFrame) -> Figure:
     name = pretraining_name(rows)
     rows = rows.assign(pretraining=[name(row) for _, row in rows.iterrows()])
     pretrainings = list(dict.fromkeys(rows["pretraining"]))
-    dashes = family_dashes(key for key, _ in split(rows, ["family", "model"]))
+    dashes = drawing.family_dashes(key for key, _ in split(rows, ["family", "model"]))
     drawn = list(split(rows, ["cost"]))
-    figure, axes = grid(len(drawn), _legend(rows, dashes), height=2.8)
+    figure, axes = drawing.grid(len(drawn), _legend(rows, dashes), height=2.8)
     for ((cost,), of_cost), ax in zip(drawn, axes, strict=True):
-        _draw_panel(ax, of_cost, pretrainings, dashes, more_is_better=COSTS[cost] == "more")
+        _draw_panel(ax, of_cost, pretrainings, dashes, COSTS[cost] == "more")
         ax.set_xlabel(COST_NAMES[cost] + " (more is better)" * (COSTS[cost] == "more"))
-        set_accuracies(ax, rows)
+        drawing.set_accuracies(ax, rows)
     return figure
 
 
 def _draw_panel(
-    ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], dashes: Mapping[str, Dashes], *, more_is_better: bool
+    ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], dashes: _Lines, more_is_better: bool
 ) -> None:
     _set_costs(ax, rows["value"])
     _draw_front(ax, rows[rows["place"] == FRONT], more_is_better)
@@ -81,16 +67,16 @@ def _draw_panel(
     for (model, family), of_model in split(rows, ["model", "family"]):
         numbers = [pretrainings.index(name) for name in of_model["pretraining"]]
         x = [
-            float(apart(ax, [value], number, num_sizes)[0])
+            float(drawing.apart(ax, [value], number, num_sizes)[0])
             for value, number in zip(of_model["value"], numbers, strict=True)
         ]
-        pale = tint(colour(family))
-        ax.plot(x, 100 * of_model["accuracy"], dashes[model], color=pale, linewidth=0.9, zorder=1.5)
+        pale = drawing.tint(drawing.colour(family))
+        ax.plot(x, 100 * of_model["accuracy"], linestyle=dashes[model], color=pale, linewidth=0.9, zorder=1.5)
         for at, number, (_, row) in zip(x, numbers, of_model.iterrows(), strict=True):
             size = _SMALLEST + (_LARGEST - _SMALLEST) * number / max(1, num_sizes - 1)
-            shade, zorder = (pale, 2.0) if row["place"] == BEHIND else (colour(family), 3.0)
+            shade, zorder = (pale, 2.0) if row["place"] == BEHIND else (drawing.colour(family), 3.0)
             edge = {"markeredgecolor": _EDGE} if row["place"] == FRONT else {}
-            draw_row(ax, at, row, shade, size, zorder, **edge)
+            drawing.draw_row(ax, at, row, shade, size, zorder, **edge)
 
 
 def _set_costs(ax: Axes, values: pd.Series) -> None:
@@ -125,13 +111,10 @@ def _draw_front(ax: Axes, front: pd.DataFrame, more_is_better: bool) -> None:
         ax.step([*x, high], [*y, y[-1]], where="post", zorder=1, **_FRONT_LINE)
 
 
-def _legend(rows: pd.DataFrame, dashes: Mapping[str, Dashes]) -> list[Line2D]:
-    handles = [model_handle(model, family, dashes[model]) for (family, model), _ in split(rows, ["family", "model"])]
+def _legend(rows: pd.DataFrame, dashes: _Lines) -> list[Line2D]:
+    models = (key for key, _ in split(rows, ["family", "model"]))
+    handles = [drawing.model_handle(model, family, dashes[model]) for family, model in models]
     handles.append(Line2D([], [], marker="o", markeredgecolor=_EDGE, markerfacecolor="0.6", **_FRONT_LINE))
-    if (rows["corpus"] == SCRATCH).any():
-        handles.append(sign_handle("from scratch", **row_fill(True, True)))
     if (rows["place"] == BEHIND).any():
-        handles.append(sign_handle("behind", "0.75", **row_fill(False, True)))
-    if (rows["status"] != COMPLETE).any():
-        handles.append(sign_handle("a seed is missing", **row_fill(False, False)))
-    return handles
+        handles.append(Line2D([], [], color="0.75", marker="o", linestyle="", label="behind"))
+    return handles + drawing.fill_handles(rows)

@@ -12,7 +12,7 @@ _MEANING = (
     "models of one seed saw the same images in the same order. A model compared with itself from seed to seed shows "
     "how much is chance. Kappa does not say which model is more accurate, and the accuracies limit its range."
 )
-_AVERAGED = "Results on single images are averaged over draws, so none of them is right or wrong."
+_AVERAGED = "Per-image correctness is averaged over draws, so no image is simply right or wrong."
 
 
 def consistency(findings: Findings, pictures: Pictures) -> Section:

@@ -104,7 +104,7 @@ def _intervals(methods: Collection[str]) -> str:
     subject, student = "Intervals of accuracies and their differences are", "Student's t over seeds"
     if CROSSED not in methods:
         return f"{subject} {student}."
-    without = f"; without per-image results they are {student}" if SEEDS in methods else ""
+    without = f"; without per-image correctness they are {student}" if SEEDS in methods else ""
     return f"{subject} over seeds and test images, from a two-way analysis of variance{without}."
 
 
@@ -113,7 +113,7 @@ def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
     pretrains = (cells["pretrain_key"] != "").any()
     if CROSSED in methods:
         other = ", not another pretraining subset" if pretrains else ""
-        fixed = " Without per-image results it is conditional on the test images, too." if SEEDS in methods else ""
+        fixed = " Without per-image correctness it is conditional on the test images, too." if SEEDS in methods else ""
         return f"An interval says what another seed and other test images of the same kind would do{other}.{fixed}"
     if not pretrains:
         return (

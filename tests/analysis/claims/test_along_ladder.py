@@ -186,7 +186,7 @@ def test_a_trend_that_is_lost_in_noise_says_how_many_seeds_it_takes(study: Study
     found = judge(study.ladder(turning(1e5, vit=0.004)).evidence(), "C11")
     assert found.verdict == "undecided"
     assert "the interval reaches zero" in found.reason
-    assert "seeds in all (power 80%" in found.would_decide
+    assert "seeds in all (power 80 %" in found.would_decide
 
 
 def test_a_trend_needs_two_rungs_of_one_class_count(study: Study, judge: Judge) -> None:

@@ -99,7 +99,7 @@ def test_pale_edged_and_hollow(make_cells: Any, costs: Any, break_seed: Any) -> 
         else:
             assert point.get_fillstyle() == ("left" if row["corpus"] == "none" else "full")
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend[3:] == ["the front", "from scratch", "behind", "a seed is missing"]
+    assert legend[3:] == ["the front", "behind", "from scratch", "a seed is missing"]
 
 
 def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis(make_cells: Any, costs: Any) -> None:

@@ -222,10 +222,10 @@ def list_models(
     as_json: AsJson = False,
 ) -> None:
     """List the models with their parameters, multiply-accumulates, tokens and size class."""
-    from bench.cli.models import catalogue, left_out, show_catalogue
+    from bench.cli import models
 
-    rows = catalogue(names or [], family, image_size, classes)
+    listed = models.list_models(names or [], family, image_size, classes)
     if as_json:
-        print(json.dumps([vars(row) for row in rows], indent=1))
+        print(json.dumps([vars(model) for model in listed], indent=1))
     else:
-        show_catalogue(console, rows, image_size, classes, [] if names else left_out(image_size))
+        models.show_models(console, listed, image_size, classes, all_=not names)

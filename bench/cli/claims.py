@@ -1,4 +1,4 @@
-"""`bench claims`: the claims of the literature and of the suite file, put to the test on a store. Imports no torch."""
+"""`bench claims`: judge the claims of the literature and the custom claims of a suite by a store. Imports no torch."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bench.analysis.claims import (
@@ -56,54 +56,52 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
 
 
 def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
-    """Print verdicts, and what stands behind each."""
+    """Print the verdicts, and the evidence of each."""
     if as_json_values:
-        print(json.dumps([as_json(one) for one in judgements], indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(list(map(as_json, judgements)), indent=1, ensure_ascii=False, allow_nan=False))
         return
     console.print(_verdicts(judgements))
-    for one in judgements:
+    for judgement in judgements:
         console.print()
-        for line in _details(one):
+        for line in _details(judgement):
             console.print(line, soft_wrap=True, highlight=False)
 
 
 def _verdicts(judgements: Sequence[Judgement]) -> Table:
-    table = Table(title="Claims, put to the test", title_justify="left")
-    table.add_column("claim", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("estimate")
-    table.add_column("pairs", no_wrap=True)
-    table.add_column("published")
-    for one in judgements:
-        verdict = Text(one.verdict, style=STYLES.get(one.verdict, "dim"))
-        table.add_row(Text(one.claim.id), verdict, Text(one.text), Text(one.pairs), Text(one.claim.published.figure))
+    narrow = {name: Column(name, no_wrap=True) for name in ("claim", "verdict", "pairs")}
+    columns = (narrow["claim"], narrow["verdict"], "estimate", narrow["pairs"], "published")
+    table = Table(*columns, title="Claims", title_justify="left")
+    for judgement in judgements:
+        verdict = Text(judgement.verdict, style=STYLES.get(judgement.verdict, "dim"))
+        figure = judgement.claim.published.figure
+        table.add_row(judgement.claim.id, verdict, Text(judgement.text), judgement.pairs, Text(figure))
     return table
 
 
-def _details(one: Judgement) -> list[Text]:
-    claim = one.claim
-    verdict = (one.verdict, STYLES.get(one.verdict, "dim"))
+def _details(judgement: Judgement) -> list[Text]:
+    claim = judgement.claim
+    verdict = (judgement.verdict, STYLES.get(judgement.verdict, "dim"))
     heading = Text.assemble((f"{claim.id} ", "bold"), verdict, f": {claim.sentence}")
     published = "; ".join(filter(None, (claim.published.figure, claim.published.metric, claim.published.source)))
-    level = f"each interval at {one.level_text}" if one.level_text else ""
-    told = [
+    level = f"each interval at {judgement.level_text}" if judgement.level_text else ""
+    details = [
         ("published", published),
         ("judged by", claim.margin),
-        ("measured", "; ".join(filter(None, (one.measured, level)))),
-        *(("found", f"{part.name}: {part.text}, {part.word}") for part in one.parts),
-        ("why", one.reason),
-        ("would decide", one.would_decide),
-        *(("beside", line) for line in one.beside),
-        ("runs", " ".join(one.keys)),
+        ("measured", "; ".join(filter(None, (judgement.measured, level)))),
+        *(("found", f"{part.name}: {part.text}, {part.word}") for part in judgement.parts),
+        ("why", judgement.reason),
+        ("would decide", judgement.would_decide),
+        *(("beside", line) for line in judgement.beside),
+        ("runs", " ".join(judgement.keys)),
     ]
-    return [heading, *(Text(f"  {name:<13}{text}") for name, text in told if text)]
+    return [heading, *(Text(f"  {name:<13}{text}") for name, text in details if text)]
 
 
 def _evidence(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
-    beside = Store(store.root.parent / ARRANGEMENT)
+    neighbour = Store(store.root.parent / ARRANGEMENT)
     arrangement = None
-    if beside.root != store.root and beside.has_suite:
-        arrangement = Evidence(build_tables(beside), _references(beside.suite()))
+    if neighbour.root != store.root and neighbour.has_suite:
+        arrangement = Evidence(build_tables(neighbour), _references(neighbour.suite()))
     return Evidence(tables, _references(suite), _size_classes(tables["cells"], tables["runs"]), arrangement)
 
 
@@ -112,7 +110,7 @@ def _references(suite: ResolvedSuite) -> dict[str, str]:
 
 
 def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | None]:
-    """The ViT of whose size each model is, by parameters, with the head of the suite's first target."""
+    """Return each model's size class by parameters, counted with the head of the suite's first target."""
     ladder = cells[cells["ablation"] == ""]
     tested = ladder[ladder["target"] == ladder["target"].iloc[0]] if len(ladder) else ladder
     parameters = runs.drop_duplicates("key").set_index("key")["parameters"].dropna()
@@ -124,7 +122,7 @@ def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | No
 
 
 def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
-    """A suite's claim with all that it leaves to its suite."""
+    """Return a custom claim in which the suite has filled in every default."""
     kind = claim.transfer or suite.transfers[0]
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
     target = parse_target(claim.target)
@@ -140,8 +138,8 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
         sentence=claim.sentence,
         published=Citation(claim.published, "", ""),
         comparison=CustomDifference(
-            _side(claim.first, suite),
-            _side(claim.second, suite),
+            _named_row(claim.first, suite),
+            _named_row(claim.second, suite),
             str(target if shots is None else replace(target, num_images=None)),
             Transfer(kind, shots),
             Limits(*ends),
@@ -152,11 +150,11 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     )
 
 
-def _side(row: ClaimedRow, suite: ResolvedSuite) -> NamedRow:
-    external = next((one for one in suite.external_weights if one.model == row.model), None)
+def _named_row(row: ClaimedRow, suite: ResolvedSuite) -> NamedRow:
+    external = next((weights for weights in suite.external_weights if weights.model == row.model), None)
     if external is not None:
         return NamedRow(external.bare_model, external.corpus, None)
-    corpora = {one.corpus.name: one for one in suite.corpora}
+    corpora = {ladder.corpus.name: ladder for ladder in suite.corpora}
     corpus = row.corpus or next(iter(corpora), SCRATCH)
     if corpus == SCRATCH:
         return NamedRow(row.model, SCRATCH, 0)

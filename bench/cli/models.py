@@ -1,14 +1,16 @@
-"""What `bench models` lists."""
+"""`bench models`: list models with their parameters, multiply-accumulates, tokens and size class."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from bench.analysis.format import ABSENT, short_count
+from bench.analysis.format import count as whole
 from bench.errors import InputError
-from models.counts import Counts, count
+from models.counts import count
 from models.spec.families import FAMILIES, Family
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, known_models, parse_spec
@@ -16,115 +18,98 @@ from models.spec.size_classes import size_class
 from models.spec.sizes import EncoderSize
 
 LARGE_IMAGE = 128
-"""Pixels a side from which small patches are no longer customary."""
-
+"""Pixels per side from which ViTs have the literature's patches; smaller images have smaller ones."""
 LITERATURE_PATCHES = ("/14", "/16")
+EXPLANATION = """\
+MACs: multiply-accumulates of one image, by torch's counter. They include the two products inside attention, \
+which some papers leave out.
+size: the ViT whose number of parameters differs by at most 20 %; by MACs: the same for multiply-accumulates.
+ViTs and hybrids take options, for example vit_small/16:pos=rope-2d; docs/models.md lists them."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A model at an image size and number of classes."""
+class ListedModel:
+    """A model at one image size and number of classes."""
 
     model: str
     family: Family
     parameters: int
     macs: int
-    """Multiply-accumulates of one image's forward pass, attention products included."""
+    """multiply-accumulates of one image's forward pass, attention products included"""
     tokens: int | None
-    """Patch tokens, without the class token; None where there is no one number of them."""
+    """patch tokens without the class token; None if their number varies inside the model"""
     size_class: str | None
-    """The ViT within 20 % of whose parameters these are, if there is one."""
+    """the ViT whose number of parameters differs by at most 20 %"""
     size_class_by_macs: str | None
-    """The same by multiply-accumulates."""
 
 
-def catalogue(names: Sequence[str], family: str | None, image_size: int, num_classes: int) -> list[Entry]:
-    """The models of these names, or else every one that takes images of such a size; by family and size.
+def list_models(names: Sequence[str], family: str | None, image_size: int, num_classes: int) -> list[ListedModel]:
+    """Return some models, or by default all that take images of a size, sorted by family and parameters.
 
     Raises:
-        InputError: an unknown family.
-        SpecError: a name that is wrong, or a model that doesn't take such images.
+        InputError: the family is unknown.
+        SpecError: a name is wrong, or its model does not take such images.
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
-    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or _fitting(known_models(), image_size)
+    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or _taking(known_models(), image_size)
     chosen = [name for name in asked if family in (None, parse_spec(name).family)]
     if not chosen:
         raise InputError(f"--family {family}: none of {', '.join(asked)} is of that family")
-    vits = {name: _count(name, image_size, num_classes) for name in _fitting(_anchors(image_size), image_size)}
-    entries = [_entry(name, vits.get(name) or _count(name, image_size, num_classes), vits) for name in chosen]
-    return sorted(entries, key=lambda entry: (FAMILIES.index(entry.family), entry.parameters))
+    vits = _taking(_named_classes(image_size), image_size)
+    counts = {name: count(name, num_classes=num_classes, image_size=image_size) for name in {*vits, *chosen}}
+    parameters, macs = {vit: counts[vit].parameters for vit in vits}, {vit: counts[vit].macs for vit in vits}
+    models = [
+        ListedModel(
+            name,
+            parse_spec(name).family,
+            **vars(counts[name]),
+            size_class=size_class(counts[name].parameters, parameters),
+            size_class_by_macs=size_class(counts[name].macs, macs),
+        )
+        for name in chosen
+    ]
+    return sorted(models, key=lambda model: (FAMILIES.index(model.family), model.parameters))
 
 
-def show_catalogue(
-    console: Console, entries: list[Entry], image_size: int, num_classes: int, left_out: list[str]
-) -> None:
-    """Print the models as a table, and what its columns mean."""
-    table = Table(title=f"models at {image_size} px, {num_classes:,} classes", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    table.add_column("family", no_wrap=True)
-    for heading in ("parameters", "MACs", "tokens"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("size", "by MACs"):
-        table.add_column(heading, no_wrap=True)
-    for entry in entries:
-        numbers = (_short(entry.parameters), _short(entry.macs), "-" if entry.tokens is None else f"{entry.tokens:,}")
-        table.add_row(entry.model, entry.family, *numbers, _class(entry.size_class), _class(entry.size_class_by_macs))
+def show_models(console: Console, models: list[ListedModel], image_size: int, num_classes: int, *, all_: bool) -> None:
+    """Print models as a table, and what its columns mean; if these are all models, also which are left out."""
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in ("parameters", "MACs", "tokens"))
+    names = (Column(heading, no_wrap=True) for heading in ("size", "by MACs"))
+    columns = (Column("model", overflow="fold"), Column("family", no_wrap=True), *numbers, *names)
+    title = f"models at {image_size} px, {num_classes:,} classes"
+    table = Table(*columns, title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for model in models:
+        sizes = (short_count(model.parameters, 4), short_count(model.macs, 4), whole(model.tokens))
+        table.add_row(model.model, model.family, *sizes, *map(_class, (model.size_class, model.size_class_by_macs)))
     console.print(table)
-    if left_out:
+    taking = set(_taking(known_models(), image_size))
+    if all_ and (left_out := [name for name in known_models() if name not in taking]):
         console.print(f"Not at {image_size} px: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
-    console.print(
-        "MACs: multiply-accumulates of one image, by torch's counter. The two products inside attention are in them, "
-        "which some papers leave out.\n"
-        "size: the class, named after the ViT within 20 % of whose parameters a model is; by MACs: the same by these.\n"
-        "ViTs and hybrids take options, as in vit_small/16:pos=rope-2d: docs/models.md lists them.",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def left_out(image_size: int) -> list[str]:
-    """The presets that don't take images of such a size."""
-    return [name for name in known_models() if not _takes(name, image_size)]
-
-
-def _short(number: int) -> str:
-    """Millions, or billions, to four digits."""
-    unit, name = (1e9, "G") if number >= 1e9 else (1e6, "M")
-    return f"{number / unit:.{max(0, 3 - len(str(int(number / unit))) + 1)}f} {name}"
+    console.print(EXPLANATION, highlight=False, soft_wrap=True)
 
 
 def _class(name: str | None) -> str:
-    """`small` for vit_small/16."""
-    return "-" if name is None else name.removeprefix("vit_").partition("/")[0]
+    """Return `small` for vit_small/16."""
+    return ABSENT if name is None else name.removeprefix("vit_").partition("/")[0]
 
 
-def _fitting(names: Iterable[str], image_size: int) -> list[str]:
-    return [name for name in names if _takes(name, image_size)]
+def _taking(names: Iterable[str], image_size: int) -> list[str]:
+    """Return the models that take images of a size."""
+
+    def takes(name: str) -> bool:
+        try:
+            check(parse_spec(name), image_size)
+        except SpecError:
+            return False
+        return True
+
+    return list(filter(takes, names))
 
 
-def _takes(name: str, image_size: int) -> bool:
-    try:
-        check(parse_spec(name), image_size)
-    except SpecError:
-        return False
-    return True
-
-
-def _count(name: str, image_size: int, num_classes: int) -> Counts:
-    return count(name, num_classes=num_classes, image_size=image_size)
-
-
-def _anchors(image_size: int) -> list[str]:
-    """The ViTs that classes are named after: with their customary patch, at large images with the literature's."""
+def _named_classes(image_size: int) -> list[str]:
+    """Return the ViTs that size classes are named after; for large images, those with the literature's patches."""
     vits = [name for name in known_models() if isinstance(parse_spec(name).kind.size, EncoderSize)]
     if image_size < LARGE_IMAGE:
         return vits
     return [name if name.endswith(LITERATURE_PATCHES) else f"{name.partition('/')[0]}/16" for name in vits]
-
-
-def _entry(name: str, counts: Counts, vits: dict[str, Counts]) -> Entry:
-    by_parameters = size_class(counts.parameters, {vit: found.parameters for vit, found in vits.items()})
-    by_macs = size_class(counts.macs, {vit: found.macs for vit, found in vits.items()})
-    family = parse_spec(name).family
-    return Entry(name, family, counts.parameters, counts.macs, counts.tokens, by_parameters, by_macs)

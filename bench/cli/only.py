@@ -1,4 +1,4 @@
-"""`--only`: choose rows of a plan by a run's key or by `model=…,target=…,seed=…`, with what they need."""
+"""`--only`: select rows of a plan by a run's key or by `model=…,target=…,seed=…`, with the runs that they need."""
 
 import re
 
@@ -12,16 +12,16 @@ _FIELD = re.compile(rf"(?:^|,)({'|'.join(FIELDS)})=")
 
 
 def select(plan: Plan, text: str) -> Plan:
-    """The part of a plan that was asked for.
+    """Return the part of a plan that a text selects.
 
     Raises:
-        InputError: not a key or a list of known fields, or nothing in the plan is like that.
+        InputError: the text is neither a key nor a list of known fields, or selects nothing.
     """
     if _FIELD.match(text):
         wanted = _conditions(text)
         cells = [cell for cell in plan.cells if all(wanted[name] in _values(cell, name) for name in wanted)]
         if not cells:
-            raise InputError(f"--only {text}: no row of the suite is like that; `bench plan` lists them")
+            raise InputError(f"--only {text}: no row of the suite matches; `bench plan` lists the rows")
         return plan.only(cells)
     return _by_key(plan, text)
 
@@ -51,7 +51,7 @@ def _conditions(text: str) -> dict[str, str]:
 
 
 def _values(cell: Cell, name: str) -> tuple[str, ...]:
-    """A cell's value of a field, as it may be written in a condition."""
+    """Return a cell's values of a field, as a condition may write them."""
     external = cell.transfer.external
     values = {
         "model": (cell.transfer.model, *([external.model] if external else [])),
@@ -68,7 +68,7 @@ def _values(cell: Cell, name: str) -> tuple[str, ...]:
 
 
 def _subset(cell: Cell) -> str:
-    """The pretraining's images: 0 from scratch, `unknown` behind weights made elsewhere."""
+    """Return the pretraining images: 0 from scratch, `unknown` for external weights."""
     if cell.pretrain is not None:
         return str(cell.pretrain.subset_images)
     return "0" if cell.transfer.external is None else "unknown"

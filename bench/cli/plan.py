@@ -1,4 +1,4 @@
-"""A plan in words and tables, for the terminal."""
+"""`bench plan`: print the runs of a suite, the images they see and what they share. Imports no torch."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "sc
 
 
 def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:
-    """Print what a plan will do: its runs, the images they see, and what is shared."""
+    """Print the runs of a plan, the images they see, and what they share."""
     console.print(f"[bold]suite {suite.name}[/]: {suite.description}", highlight=False, soft_wrap=True)
     console.print(summary(suite, plan), highlight=False, soft_wrap=True)
     if each_run:
@@ -37,7 +37,7 @@ def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool =
 
 
 def summary(suite: ResolvedSuite, plan: Plan) -> str:
-    """One sentence: models, seeds, runs and images."""
+    """Return a sentence about models, seeds, runs and images."""
     return (
         f"{len({run.model for run in plan.runs})} models x {len({run.seed for run in plan.runs})} seeds on "
         f"{suite.device} ({suite.precision}): {len(plan.runs)} runs for {len(plan.cells)} cells, "
@@ -46,7 +46,7 @@ def summary(suite: ResolvedSuite, plan: Plan) -> str:
 
 
 def sharing(plan: Plan) -> str:
-    """How many transfers each pretraining serves."""
+    """Return a sentence about the transfers that share a pretraining."""
     served = Counter(run.starts_from for run in plan.runs if run.starts_from)
     cells = Counter(cell.transfer.key for cell in plan.cells)
     shared = sum(1 for count in cells.values() if count > 1)
@@ -57,21 +57,21 @@ def sharing(plan: Plan) -> str:
 
 
 def tuning(asked: ResolvedTuning) -> str:
-    """Whether the recipes are tuned, and what that takes."""
+    """Return a sentence about the tuning of the recipes."""
     each = f"{asked.trials} trials for each family and stage"
     if asked.chosen:
-        return f"tuning: by {each}; every run trains with what its family chose"
-    then = "refuses to run before that" if asked.required else "trains with the recipes as written until then"
-    return f"tuning: {each} are to be made by `bench tune`; `bench run` {then}"
+        return f"tuning: by {each}; every run trains with the settings that its family chose"
+    until_then = "refuses to run" if asked.required else "trains with the recipes as written"
+    return f"tuning: `bench tune` runs {each}; until then `bench run` {until_then}"
 
 
 def describe(run: Run) -> str:
-    """A run in a few words: `pretrain vit_pico/8 on fractals 4,096 in 32 classes, seed 0`."""
+    """Return a short description of a run: `pretrain vit_pico/8 on fractals 4,096 in 32 classes, seed 0`."""
     return f"{run.probe or run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
 
 
 def failure_line(run: Run, record: Record) -> str:
-    """A run that did not end ok, with its reason."""
+    """Return a line about a run that did not end `ok`, with Rich's markup."""
     return f"[red]{record['status']}[/] {run.key}  {escape(describe(run))}: {escape(record['reason'])}"
 
 
@@ -84,14 +84,15 @@ def plan_as_json(suite: ResolvedSuite, plan: Plan) -> dict[str, Any]:
 
 
 def _grouped(plan: Plan) -> Table:
-    """A row for each stage and data: its models, their runs and images, and what starts from them."""
+    """Return a table with a row for each stage and data set."""
     stages = list(STAGES)
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(plan.runs, key=lambda run: stages.index(run.stage)):
         groups.setdefault((run.stage, run.data_name), []).append(run)
     served = Counter(run.starts_from for run in plan.runs if run.starts_from)
-    words = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
-    table = Table(*words, *map(_right, ("runs", "budget", "serving")), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    texts = (Column(heading, overflow="fold") for heading in ("stage", "data", "models"))
+    numbers = (Column(heading, justify="right") for heading in ("runs", "budget", "transfers"))
+    table = Table(*texts, *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for (stage, data), runs in groups.items():
         models = "\n".join(dict.fromkeys(escape(_start(run)) for run in runs))
         serving = sum(served[run.key] for run in runs)
@@ -101,18 +102,14 @@ def _grouped(plan: Plan) -> Table:
 
 
 def _start(run: Run) -> str:
-    """The model, and the weights made elsewhere that it starts from."""
+    """Return the model, and the external weights that it starts from, if any."""
     return f"{run.model} from {run.external.corpus}" if run.external else run.model
 
 
 def _budget(runs: Iterable[Run]) -> str:
-    """What runs train for in all."""
+    """Return the sum of the budgets of runs that train a network."""
     budgets = [run.budget for run in runs if run.probe is None]
     return str(reduce(add, budgets)) if budgets else "nothing"
-
-
-def _right(heading: str) -> Column:
-    return Column(heading, justify="right")
 
 
 def _each_run(plan: Plan) -> str:

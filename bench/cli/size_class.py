@@ -1,4 +1,4 @@
-"""`size_class`: before anything is trained, that each model has a partner of its size in each other family."""
+"""`size_class`: check, before anything trains, that each model has a partner of its size in each other family."""
 
 from bench.config.external_weights import SOURCES
 from bench.config.resolved import ResolvedSuite
@@ -8,16 +8,16 @@ from models.spec.model_spec import parse_spec
 from models.spec.size_classes import TOLERANCE, Measure, Sized, Unmatched, unmatched
 
 NUM_CLASSES = 10
-"""Counted with, as in `bench models`, whatever a corpus has: the head of pretraining is left behind."""
+"""The classes to count with, as in `bench models`: the head of pretraining is not kept."""
 
 WORDS = {"parameters": "parameters", "macs": "multiply-accumulates"}
 
 
 def check_size_class(suite: ResolvedSuite) -> None:
-    """Count the suite's models, in a worker, and refuse those that stand alone; ablation arms are left out.
+    """Count the suite's models in a worker, and refuse those without a partner; arms of ablations need none.
 
     Raises:
-        InputError: lists every such model with the nearest of the other family, and both figures.
+        InputError: lists each such model with the nearest one of the other family, and both sizes.
     """
     assert suite.size_class is not None, "the suite asks for no size class"
     alone = unmatched(_sizes(suite, suite.size_class))
@@ -31,7 +31,7 @@ def check_size_class(suite: ResolvedSuite) -> None:
 
 
 def _sizes(suite: ResolvedSuite, measure: Measure) -> list[Sized]:
-    """The models at the suite's image size."""
+    """Return the size of each model at the suite's image size."""
     models = {model: str(parse_spec(model).without(*SOURCES)) for model in suite.models}
     with Workers(1, threads=suite.threads) as workers:
         counts = workers.count_models(list(dict.fromkeys(models.values())), NUM_CLASSES, suite.image_size)

@@ -36,6 +36,7 @@ def test_many_trials_keep_their_precision():
     assert found[-1] == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_it_is_unbiased_where_draws_with_replacement_are_not():
     """Of uniform scores the best of k is k / (k + 1) on average; 4,000 tunings of 8 trials."""
     rng = np.random.default_rng(7)

@@ -37,6 +37,7 @@ def test_a_planted_ratio_is_found(ratio: float, cost: float) -> None:
     assert found.n == 6
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(2)
     found = [equal_accuracy_ratio(spending(rng, 0.6, 0.5), spending(rng, 1.0, 1.0)) for _ in range(100)]

@@ -16,6 +16,8 @@ from tests.analysis.simulated.coverage import (
 )
 from tests.analysis.simulated.experiments import EFFECTS, Effects
 
+pytestmark = pytest.mark.slow
+
 MOST_DECIDED = 0.066
 MOST_DECIDED_OF_FAMILY = 0.0125
 """Twelve claims are judged at 99.58 % each: 0.42 %, and what a thousand experiments may differ from it by chance."""

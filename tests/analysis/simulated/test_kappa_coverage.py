@@ -13,6 +13,8 @@ from scipy import stats
 from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import Consistency, error_consistency, self_consistency
 
+pytestmark = pytest.mark.slow
+
 AROUND = {3: (0.91, 0.985), 5: (0.93, 0.975), 10: (0.93, 0.975), 20: (0.93, 0.975)}
 """Seeds -> the least and the most that intervals of 95 % may cover."""
 EXPERIMENTS, IMAGES = 1000, 200

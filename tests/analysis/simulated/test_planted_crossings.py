@@ -14,6 +14,8 @@ from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import Law, LawCurve, parameters, weighted
 from bench.analysis.stats.trends import difference_slope
 
+pytestmark = pytest.mark.slow
+
 THREE = (256, 1024, 4096)
 FIVE = (256, 1024, 4096, 16384, 65536)
 VIT, CNN = Law(0.05, 0.5, 0.3, 256), Law(0.2, 0.2, 0.3, 256)

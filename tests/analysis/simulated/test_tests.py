@@ -1,12 +1,15 @@
-"""Tests reject as often as they say where there is nothing to find, and the bootstrap covers from where it is used."""
+"""Tests reject as often as they say if there is nothing to find."""
 
 import numpy as np
+import pytest
 
 from bench.analysis.stats.crossed import crossed_mean
 from bench.analysis.stats.equivalence import equivalence_p_value
 from bench.analysis.stats.multiple import holm
 from bench.analysis.stats.permutation import sign_flip_p_values
 from tests.analysis.simulated.experiments import NUM_EXPERIMENTS
+
+pytestmark = pytest.mark.slow
 
 MOST_WRONG = 0.066
 

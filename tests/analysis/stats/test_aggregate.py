@@ -79,6 +79,7 @@ def test_seeds_that_all_agree_leave_doubt() -> None:
     assert lows[0] < lows[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5, 10, 20])
 @pytest.mark.parametrize(("targets", "shared"), [(1, 0.0), (5, 0.8)])
 def test_its_interval_holds_the_truth(seeds: int, targets: int, shared: float) -> None:

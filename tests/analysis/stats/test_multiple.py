@@ -21,7 +21,7 @@ def test_a_comparison_without_a_p_value_counts() -> None:
     assert holm([None]) == [None]
 
 
-@settings(max_examples=15)  # each of theirs collects garbage for a tenth of a second
+@settings(max_examples=5)  # each of theirs collects garbage for a tenth of a second
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])

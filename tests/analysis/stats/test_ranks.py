@@ -92,6 +92,7 @@ def test_models_that_tie_share_their_rank() -> None:
     assert {pair.wilcoxon_holm for pair in found.pairs} == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_models", [3, 4, 6, 10])
 @pytest.mark.parametrize("seeds", [3, 5, 10, 20])
 def test_models_that_are_alike_are_seldom_told_apart(seeds: int, num_models: int) -> None:

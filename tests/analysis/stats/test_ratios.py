@@ -93,6 +93,7 @@ def test_six_pairs_are_the_fewest() -> None:
     assert not unpaired_ratio(row[:3], reference[:3]).is_known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [8, 20, 80])
 def test_intervals_hold_their_level(rounds: int) -> None:
     """Over 1,000 draws of noise with heavy tails, some 95 % of the intervals hold the truth."""

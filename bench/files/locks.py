@@ -1,19 +1,18 @@
-"""One lock for each run that is under way, so that each is done once, whatever number of processes work on a store.
+"""One lock per run that is under way, so that each run is done once by any number of processes.
 
 The process that does a run holds a POSIX record lock on the file `lock` in the run's folder under `running/`. The
-kernel keeps it and drops it when that process ends, however it ends: nothing has to be cleaned up, no time has to
-pass, and nothing has to be guessed from a process number. Processes forked from the holder, such as those that decode
-images, do not hold it. The file's content only says who holds it, for people.
+kernel drops the lock when that process ends, however it ends, so nothing has to be cleaned up or waited for. Processes
+that are forked from the holder, such as those that decode images, do not hold it. The file's content only tells people
+who holds it.
 
-Two rules for whoever holds one. After a lock is had, look again whether the run is finished: its last holder may have
-finished it between your look and your lock. And never open the lock file: POSIX drops a process' locks on a file when
-any handle of that process on it is closed; hence `holder` and `acquire` know what their own process holds.
+There are two rules for holders. Check again whether the run is finished after you get the lock, since its last holder
+may have finished it just before. Never open the lock file: POSIX drops a process' locks on a file when any handle of
+that process on the file is closed. So `holder` and `acquire` remember what their own process holds.
 
-Network file systems: NFS keeps these locks on its server for all hosts (version 4 frees a dead host's after its lease,
-some 90 seconds; version 3 once that host is up again), unless it is mounted with `nolock` or `local_lock=posix`. Then,
-and on Lustre mounted with `localflock`, locks hold within each host only. Two hosts may then do the same run: the
-record is still written whole, since the store renames it into place, but time is lost; give each host another
-`--results`. A file system without locks is refused.
+On network file systems, NFS keeps these locks on its server for all hosts. Version 4 frees a dead host's locks after
+some 90 seconds, and version 3 once that host is up again. If NFS is mounted with `nolock` or `local_lock=posix`, or
+Lustre with `localflock`, locks hold within each host only. Two hosts may then do the same run, which costs time but
+damages no record; give each host another `--results`. A file system without locks is refused.
 """
 
 import contextlib
@@ -36,17 +35,17 @@ FLOCK, FIELDS = "hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid")
 """The layout of Linux's `struct flock`."""
 
 _held: dict[tuple[int, int], "Holder"] = {}
-"""Lock files that this process holds, by device and inode; a forked process has a copy, whose pids are not its own."""
+"""Lock files that this process holds, by device and inode; in a forked process, the pids are not its own."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who does a run."""
+    """The process that does a run."""
 
     pid: int
     host: str = "unknown"
     since: str = ""
-    """UTC"""
+    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,13 @@ class RunLock:
     """The run's folder under `running/`."""
     handle: int
     file: tuple[int, int]
-    """Device and inode."""
+    """Device and inode of the lock file."""
 
     def release(self, *, finished: bool) -> None:
-        """Let the run go: finished, its whole folder is removed; interrupted, what it may be resumed from is kept.
+        """Release the lock; does nothing a second time, or in a process that is forked from the holder.
 
-        Does nothing a second time, or in a process forked from the holder.
+        Args:
+            finished: whether to remove the run's folder, or to keep what the run may be resumed from.
         """
         if not _is_held_here(self.file):
             return
@@ -83,11 +83,11 @@ class RunLock:
 
 
 def acquire(folder: Path) -> RunLock | None:
-    """Take the lock of a run, or None while some process has it; makes the run's folder under `running/`.
+    """Take the lock of a run after making the run's folder; return None if a process holds it.
 
     Raises:
         StoreError: the folder cannot be written.
-        InputError: the file system knows no locks.
+        InputError: the file system has no locks.
     """
     while not _is_held_here(_file_at(folder)):
         with clear_errors(folder):
@@ -102,7 +102,7 @@ def acquire(folder: Path) -> RunLock | None:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who does a run, if any process does; the lock is looked at, not taken."""
+    """Return the process that does a run, or None; the lock is looked at, not taken."""
     file = _file_at(folder)
     if file is not None and _is_held_here(file):
         return _held[file]
@@ -121,7 +121,7 @@ def holder(folder: Path) -> Holder | None:
 
 
 def _open(folder: Path) -> int:
-    """A handle of the lock file, made with its folder, which its last holder may remove at any moment."""
+    """Open the lock file after making its folder, which its last holder may remove at any moment."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with contextlib.suppress(FileExistsError):
@@ -131,7 +131,7 @@ def _open(folder: Path) -> int:
 
 
 def _try_lock(handle: int, folder: Path) -> bool:
-    """Lock an open file, unless another process has."""
+    """Lock an open file and return True, unless another process has locked it."""
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -146,7 +146,7 @@ def _try_lock(handle: int, folder: Path) -> bool:
 
 
 def _hold(folder: Path, handle: int) -> RunLock:
-    """The lock, once it is had: says in the file who has it, if the disk has room for that."""
+    """Remember a lock that was taken, and write its holder into the file if the disk has room."""
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     lock = RunLock(folder, handle, _file_of(os.fstat(handle)))
     _held[lock.file] = Holder(os.getpid(), platform.node(), since)
@@ -157,13 +157,13 @@ def _hold(folder: Path, handle: int) -> RunLock:
 
 
 def _is_held_here(file: tuple[int, int] | None) -> bool:
-    """Whether this very process holds a lock file."""
+    """Return whether this process itself holds a lock file."""
     held = _held.get(file) if file else None
     return held is not None and held.pid == os.getpid()
 
 
 def _file_at(folder: Path) -> tuple[int, int] | None:
-    """The lock file that lies in a folder now."""
+    """Return the device and inode of the lock file in a folder now."""
     try:
         return _file_of((folder / NAME).stat())
     except OSError:
@@ -175,7 +175,7 @@ def _file_of(status: os.stat_result) -> tuple[int, int]:
 
 
 def _pid_of_locker(handle: int) -> int | None:
-    """The process that has an open file locked; None where none has."""
+    """Return the process that has locked an open file, or None."""
     kinds = {"l_type": fcntl.F_WRLCK, "l_whence": os.SEEK_SET}
     question = struct.pack(FLOCK, *(kinds.get(name, 0) for name in FIELDS))
     answer = dict(zip(FIELDS, struct.unpack(FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, question)), strict=True))

@@ -1,4 +1,4 @@
-"""Which device there is, asked of the driver itself, so that planning needs no torch, and what it is called."""
+"""The device and its name; the driver itself is asked, so that planning needs no torch."""
 
 import ctypes
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Literal
 
 @cache
 def cuda_is_available() -> bool:
-    """Whether the CUDA driver is installed and sees a device."""
+    """Return whether the CUDA driver is installed and sees a device."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -17,12 +17,12 @@ def cuda_is_available() -> bool:
 
 
 def choose_device(asked: Literal["cpu", "cuda"] | None) -> Literal["cpu", "cuda"]:
-    """The device that was asked for, else CUDA where there is one."""
+    """Return the device that was asked for, else CUDA if there is a device, else the CPU."""
     return asked or ("cuda" if cuda_is_available() else "cpu")
 
 
 def device_name(device: Literal["cpu", "cuda"]) -> str:
-    """The name of the GPU, as torch knows it, or `cpu`."""
+    """Return the GPU's name in torch, or `cpu`."""
     if device == "cpu":
         return device
     import torch

@@ -1,4 +1,4 @@
-"""What a run's result may depend on beside its key: versions, machine, memory, and a hash of the sources."""
+"""What a run's result may depend on beside its key: versions, machine and a hash of the sources."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "numba", "scikit
 
 @cache
 def environment() -> dict[str, Any]:
-    """Versions and machine, as JSON values."""
+    """Return versions and machine as JSON values."""
     return {
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
@@ -41,12 +41,12 @@ def sources_hash() -> str:
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def git_commit() -> str:
-    """The commit of the sources, with `+` behind it when files differ from it; empty outside a checkout."""
+    """Return the commit of the sources, with `+` if files differ from it; empty outside a checkout."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
         return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
@@ -55,7 +55,7 @@ def git_commit() -> str:
 
 
 def processor() -> str:
-    """The processor's name as the system tells it."""
+    """Return the system's name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -65,7 +65,7 @@ def processor() -> str:
 
 
 def reset_peak_memory() -> bool:
-    """Make the kernel forget this process' peak of resident memory; whether it did (Linux alone can)."""
+    """Reset this process' peak of resident memory, and return whether the kernel did so."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -74,7 +74,7 @@ def reset_peak_memory() -> bool:
 
 
 def peak_memory_bytes() -> int:
-    """This process' peak of resident memory since the last reset (Linux)."""
+    """Return this process' peak of resident memory since the last reset."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     peak = next(line for line in lines if line.startswith("VmHWM:"))
     return int(peak.split()[1]) * 1024

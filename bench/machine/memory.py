@@ -1,4 +1,4 @@
-"""Memory of the device: what a run took at most, and whether an error means that there was not enough."""
+"""Memory of the device: the peak of a run, and whether an error means that memory ran out."""
 
 import gc
 
@@ -7,25 +7,25 @@ import torch
 from bench.machine.environment import peak_memory_bytes, reset_peak_memory
 
 PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""By which torch's plain RuntimeErrors say so."""
+"""Phrases by which torch's plain RuntimeErrors say that memory ran out."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, the device's or the machine's."""
+    """Return whether an error says that the device's or the machine's memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in PHRASES)
 
 
 def free_memory() -> None:
-    """Give back what nobody holds any more."""
+    """Free the memory that nothing refers to any more."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def reset_peak(device: torch.device) -> bool:
-    """Forget the peak so far; whether that could be done."""
+    """Reset the peak, and return whether that was possible."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return True
@@ -33,5 +33,5 @@ def reset_peak(device: torch.device) -> bool:
 
 
 def peak(device: torch.device) -> int:
-    """Bytes since the last reset: what torch allocated on CUDA, else what the process held."""
+    """Return the peak in bytes since the last reset: of torch's allocations on CUDA, else of the process."""
     return torch.cuda.max_memory_allocated() if device.type == "cuda" else peak_memory_bytes()

@@ -52,6 +52,7 @@ def test_the_suite_asks_for_all_training_images_and_200_epochs_of_them():
     assert {run.settings.compile for run in plan.runs} == {True}
 
 
+@pytest.mark.slow
 def test_its_models_train_on_a_slice_with_nothing_carved(slice_of_cifar, tmp_path):
     name, suite = load_suite("cifar10-scratch")
     target = suite.targets[0].model_copy(update={"target": f"parquet:{slice_of_cifar}"})

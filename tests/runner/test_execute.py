@@ -24,8 +24,10 @@ from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner import execute
 from bench.runner.augmentation import augmentation_of
+from bench.runner.fit import weights_bytes
 from bench.runner.initial_weights import initial_model
 from bench.store.store import Store, open_store
+from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_a_pretraining_and_a_transfer_leave_whole_records(store, run_of, tmp_pat
     assert second["run"]["starts_from"] == pretrain.key
     counts = models.count("bit_resnet_pico", num_classes=4, image_size=32)
     assert first["model"]["parameters"] == counts.parameters
-    assert first["cost"]["training_flops"] == 6 * counts.macs * 64
+    assert first["cost"]["training_flops"] == TRAINING_FLOPS_PER_MAC * counts.macs * 64
     files = {path.name for path in store.run_folder(transfer.key).iterdir()}
     assert files == {"record.json", "history.parquet", "predictions.parquet", "weights.safetensors"}
     assert not (store.run_folder(pretrain.key) / "predictions.parquet").exists()
@@ -116,6 +118,13 @@ def test_layers_that_draw_while_training_draw_from_the_run_s_seed(tmp_path, run_
     assert stores[0].weights(run.key) == stores[1].weights(run.key)
 
 
+def test_tensors_under_two_names_are_kept_under_both():
+    tied = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    assert safetensors.torch.load(weights_bytes(tied)).keys() == tied.state_dict().keys()
+
+
+@pytest.mark.slow
 def test_a_network_that_shares_tensors_is_kept_whole(store, run_of, tmp_path):
     model = "timm:coat_lite_tiny"
     run = run_of("pretrain", model=model, models=[model], subsets=[16], image_size=64)

@@ -49,11 +49,14 @@ def execute(tmp_path: Path, resolve_suite: Callable[..., Any], plan_suite: Calla
     return executed
 
 
-def test_a_run_may_stream_and_ends_in_the_same_numbers(execute: Callable[..., Any], pictures: Path) -> None:
-    """In a worker, which for that has processes of its own; neither result nor key knows of it."""
+@pytest.mark.parametrize("in_worker", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_run_may_stream_and_ends_in_the_same_numbers(
+    execute: Callable[..., Any], pictures: Path, in_worker: bool
+) -> None:
+    """Also in a worker, which has processes of its own for that; neither result nor key changes."""
     fields = {"corpus": f"folder:{pictures}", "targets": [f"folder:{pictures}"], "subsets": [28]}
     _, resident = execute("resident", **fields)
-    _, streamed = execute("streamed", in_worker=True, **fields, pipeline="streaming")
+    _, streamed = execute("streamed", in_worker=in_worker, **fields, pipeline="streaming")
     for stage in ("pretrain", "transfer"):
         assert resident[stage]["data"]["pipeline"] == "resident"
         assert streamed[stage]["data"]["pipeline"] == "streaming"

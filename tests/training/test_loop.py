@@ -8,7 +8,7 @@ import torch
 import models
 from bench.config.recipe import Settings
 from bench.training.compute import compute_on
-from bench.training.history import Diverged
+from bench.training.history import Diverged, History
 from bench.training.loop import TrainResult, num_steps
 from bench.training.loop import train as train_loop
 from bench.training.trainer import Trainer
@@ -64,9 +64,10 @@ def test_the_history_covers_every_step_once():
     _, fitted = train("vit_pico/8", steps=7)
     assert fitted.history["step"].tolist() == list(range(1, 8))
     assert fitted.history["images_seen"].iloc[-1] == 7 * 16
-    _, long = train("bit_resnet_pico", steps=230)
-    assert long.history["step"].iloc[-1] == 230
-    assert len(long.history) == 115
+    long = History(230)
+    for step in range(1, 231):
+        long.add(step, 16, 0.1, torch.tensor(1.0))
+    assert long.table()["step"].tolist() == list(range(2, 231, 2))
 
 
 def test_a_loss_that_is_not_finite_is_noticed_at_its_step():
@@ -109,7 +110,7 @@ def test_one_compilation_serves_all_seeds_of_a_model(monkeypatch):
     found = []
     for name in ("vit_pico/8:depth=1", "bit_resnet_pico"):
         before = counters["stats"]["unique_graphs"]
-        for seed in (0, 1, 2):
+        for seed in (0, 1):
             weights = []
             for settings in (SETTINGS, SETTINGS.model_copy(update={"compile": True})):
                 model = models.build(name, num_classes=3, seed=seed)
@@ -122,6 +123,7 @@ def test_one_compilation_serves_all_seeds_of_a_model(monkeypatch):
     assert found == [1, 1]
 
 
+@pytest.mark.slow
 def test_more_models_than_torch_s_limit_are_compiled_for(monkeypatch):
     from torch._dynamo.utils import counters
 

@@ -249,6 +249,6 @@ def test_a_resnet_is_counted_block_by_block():
 
 def test_a_network_of_unknown_order_is_refused():
     with pytest.raises(
-        models.SpecError, match=r"layers of MobileNetV2 is not known.*torchvision's ResNets, and of timm"
+        models.SpecError, match=r"layers of MobileNetV2 is not known.*torchvision's ResNets, and for timm"
     ):
         build_optimizer(on_meta("torchvision:mobilenet_v2"), Settings(layer_decay=0.5))

@@ -14,15 +14,8 @@ from models.spec.options import PLACES_OF_POSITION, POOLINGS, TOKENIZERS
 from models.spec.presets import PRESETS
 from models.spec.sizes import CompactSize, EncoderSize, HybridSize, OwnSize, TimmSize, TrunkSize
 
-LARGE, HUGE = 8_000_000, 90_000_000
-"""Parameters above which a member is tested at a depth of two, and also narrower; and whole on the meta device."""
-
-NARROWER = {
-    "convnext_xlarge": "convnext_nano",
-    "convnextv2_huge": "convnextv2_nano",
-    "coatnet_5_224": "coatnet_0_224",
-}
-"""Architectures of timm that are huge, and what has the same blocks."""
+LARGE = 8_000_000
+"""Parameters above which a member is tested at a depth of two, or of a block per stage."""
 
 OPTIONED = [
     *(f"vit_pico/8:pos={pos}" for pos in PLACES_OF_POSITION),
@@ -90,15 +83,14 @@ def model(member: Member) -> models.Classifier:
 
 
 def cut_large(name: str, patch: pytest.MonkeyPatch) -> None:
-    """Give a large preset two layers, or blocks a stage, at most, and a huge one a quarter of its width."""
+    """Give a large preset two layers, or a block per stage."""
     spec = models.parse_spec(name)
     parameters = count_parameters(spec, num_classes=5, image_size=image_sizes(name)[0])
     if parameters <= LARGE or spec.library is not None:
         return
     preset = PRESETS[spec.preset]
     options = tuple(replace(item, default=2) if item.name == "depth" else item for item in preset.options)
-    size = shallow(narrow(preset.size) if parameters > HUGE else preset.size)
-    patch.setitem(PRESETS, spec.preset, replace(preset, size=size, options=options))
+    patch.setitem(PRESETS, spec.preset, replace(preset, size=shallow(preset.size), options=options))
 
 
 def shallow(size: Any) -> Any:
@@ -125,20 +117,6 @@ def shallow_presets(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             monkeypatch.setitem(PRESETS, models.parse_spec(name).preset, replace(preset, size=shallow(preset.size)))
 
     return cut
-
-
-def narrow(size: Any) -> Any:
-    """The same size at a quarter of its width, with as much of it a head."""
-    match size:
-        case EncoderSize():
-            return replace(size, width=size.width // 4, heads=size.heads // 4)
-        case HybridSize(_, encoder):
-            return replace(size, encoder=narrow(encoder))
-        case TrunkSize():
-            return replace(size, widths=tuple(width // 4 for width in size.widths), stem_width=size.stem_width // 4)
-        case TimmSize():
-            return replace(size, architecture=NARROWER[size.architecture])
-    raise AssertionError(f"nobody has said how to narrow a {type(size).__name__}")
 
 
 def image_sizes(name: str) -> tuple[int, int]:

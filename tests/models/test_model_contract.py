@@ -178,9 +178,3 @@ def test_a_spec_and_its_text_build_the_same() -> None:
     text, spec = "vit_pico/8:pos=none", parse_spec("vit_pico/8:pos=none")
     one, two = (models.build(what, seed=0).state_dict() for what in (text, spec))
     assert all(torch.equal(one[key], two[key]) for key in one)
-
-
-@pytest.mark.parametrize(("name", "image_size"), [("vit_pico/5", 32), ("r_pico+vit_pico/8", 36), ("botnet50", 48)])
-def test_an_image_that_does_not_fit_is_refused(name: str, image_size: int) -> None:
-    with pytest.raises(models.SpecError, match=f"{image_size} pixels"):
-        models.build(name, image_size=image_size)

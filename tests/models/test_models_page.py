@@ -8,6 +8,7 @@ import pytest
 import models
 from models.counts import count_parameters
 from models.spec.options import PLACES_OF_POSITION, STEM, TOKENIZER_OPTIONS, Choice, encoder_options
+from models.spec.size_classes import Sized, unmatched
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
 
@@ -49,11 +50,17 @@ def test_it_names_the_places_of_every_encoding_the_default_first() -> None:
     assert told == {pos: places for pos, places in PLACES_OF_POSITION.items() if places}
 
 
-@pytest.mark.parametrize(
-    "cells", [cells for cells in rows("Size classes") if names(cells[0])], ids=lambda cells: cells[0]
-)
-def test_it_prints_the_sizes_of_the_models(cells: list[str]) -> None:
-    is_large = names(cells[0])[0].endswith(("/14", "/16"))
-    for name, printed in re.findall(r"`([^`]+)`, ([\d.]+) M", " ".join(cells)):
-        parameters = count_parameters(name, *((1000, 224) if is_large else (10, 32))) / 1e6
-        assert abs(parameters - float(printed)) <= 0.5 * 10 ** -len(printed.partition(".")[2]), f"{name}: {parameters}"
+def test_every_vit_has_partners_of_its_size_in_each_family() -> None:
+    table = [cells for cells in rows("Size classes") if names(cells[0])]
+    assert {names(cells[0])[0] for cells in table} == {
+        name for name in models.known_models() if name.startswith("vit_")
+    }
+    for cells in table:
+        is_large = names(cells[0])[0].endswith(("/14", "/16"))
+        members = []
+        for name, printed in re.findall(r"`([^`]+)`, ([\d.]+) M", " ".join(cells)):
+            parameters = count_parameters(name, *((1000, 224) if is_large else (10, 32)))
+            assert parameters / 1e6 == pytest.approx(float(printed), abs=0.5 * 10 ** -len(printed.partition(".")[2]))
+            members.append(Sized(name, models.parse_spec(name).family, parameters))
+        assert {member.family for member in members} == {"vit", "cnn", "hybrid"}
+        assert unmatched(members) == []

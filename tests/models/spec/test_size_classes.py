@@ -1,25 +1,13 @@
-"""Size classes: what counts as one size, and that every ViT has partners in the other families."""
+"""Size classes: what counts as one size. `tests/models/test_models_page.py` holds every ViT's partners to it."""
 
 import pytest
 
 import models
 from models.counts import count_parameters
 from models.spec.families import Family
-from models.spec.presets import PRESETS
 from models.spec.size_classes import Measure, Sized, size_class, unmatched
 
 VITS = {"small": 100, "large": 1000}
-
-PARTNERS: dict[str, tuple[Measure, str, str]] = {
-    "vit_pico/8": ("parameters", "bit_resnet_pico", "r_pico+vit_pico/8"),
-    "vit_nano/8": ("parameters", "bit_resnet_nano", "r_nano+vit_nano/8"),
-    "vit_lite7/4": ("parameters", "convnext_atto", "cct_7/3x1"),
-    "vit_tiny/4": ("parameters", "bit_resnet_tiny", "r_tiny+vit_tiny/4"),
-    "vit_small/16": ("parameters", "resnet50", "coatnet_0"),
-    "vit_base/16": ("parameters", "convnext_base", "r50+vit_base/16"),
-    "vit_large/16": ("parameters", "convnext_xlarge", "r50+vit_large/32"),
-    "vit_huge/14": ("parameters", "convnextv2_huge", "coatnet_5"),
-}
 
 
 def sized(name: str, measure: Measure, image_size: int, num_classes: int) -> Sized:
@@ -28,25 +16,6 @@ def sized(name: str, measure: Measure, image_size: int, num_classes: int) -> Siz
     else:
         size = count_parameters(name, num_classes, image_size)
     return Sized(name, models.parse_spec(name).family, size)
-
-
-def test_every_vit_has_partners_of_its_size() -> None:
-    assert {models.parse_spec(name).preset for name in PARTNERS} == {n for n in PRESETS if n.startswith("vit_")}
-    for vit, (measure, cnn, hybrid) in PARTNERS.items():
-        image_size, num_classes = (224, 1000) if vit.endswith(("/14", "/16")) else (32, 10)
-        members = [sized(name, measure, image_size, num_classes) for name in (vit, cnn, hybrid)]
-        assert [member.family for member in members] == ["vit", "cnn", "hybrid"]
-        assert unmatched(members) == [], vit
-
-
-def test_the_bit_and_batchnorm_resnets_match_too() -> None:
-    for vit, partners in {
-        "vit_small/16": ["bit_resnet50", "botnet50", "cct_14/7x2"],
-        "vit_base/16": ["bit_resnet50x2"],
-    }.items():
-        one = sized(vit, "parameters", 224, 1000)
-        for name in partners:
-            assert unmatched([one, sized(name, "parameters", 224, 1000)]) == []
 
 
 @pytest.mark.parametrize(("measure", "difference"), [("parameters", 0.16), ("macs", -0.11)])

@@ -59,14 +59,6 @@ def test_a_compact_transformer_equals_its_paper_s_steps(name: str) -> None:
     close(model(images(16)).detach(), expected)
 
 
-def test_compact_transformers_have_no_bias_before_attention_and_pool_by_sequence() -> None:
-    for name in ("cct_7/3x1", "vit_lite7/4"):
-        weights = models.build(name).state_dict()
-        assert not [key for key in weights if key.endswith("qkv.bias")]
-        assert "blocks.6.attn.proj.bias" in weights
-        assert ("attn_pool.score.weight" in weights, "cls_token" in weights) == (name[0] == "c", name[0] == "v")
-
-
 # A trunk before an encoder
 
 

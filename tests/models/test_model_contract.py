@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 import models
 from models.registry import BUILDERS
-from models.spec.model_spec import parse_spec
 from models.spec.presets import PRESETS
 from models.weights import load_weights
 
@@ -172,9 +171,3 @@ def test_initial_weights_stay_what_they_were(name: str, total: float, absolute: 
     weights = [tensor.double() for tensor in models.build(name, seed=3).state_dict().values()]
     assert sum(float(weight.sum()) for weight in weights) == pytest.approx(total, rel=1e-6)
     assert sum(float(weight.abs().sum()) for weight in weights) == pytest.approx(absolute, rel=1e-6)
-
-
-def test_a_spec_and_its_text_build_the_same() -> None:
-    text, spec = "vit_pico/8:pos=none", parse_spec("vit_pico/8:pos=none")
-    one, two = (models.build(what, seed=0).state_dict() for what in (text, spec))
-    assert all(torch.equal(one[key], two[key]) for key in one)

@@ -68,11 +68,6 @@ def test_images_of_another_size_are_refused(shape: tuple[int, int]) -> None:
         models.build("vit_pico/8", seed=0)(torch.zeros(1, 3, *shape))
 
 
-def test_depth_counts_blocks() -> None:
-    assert len(models.build("vit_small/16:depth=2").blocks) == 2  # type: ignore[arg-type]
-    assert len(models.build("r_pico+vit_pico/8:depth=3").blocks) == 3  # type: ignore[arg-type]
-
-
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(models.SpecError, match="3 heads don't divide a width of 8; heads may be a divisor of it"):
         Attention(width=8, heads=3)

@@ -1,4 +1,4 @@
-"""Data to pretrain on: a class list and an order that never changes, of which a subset is the first n images.
+"""Data to pretrain on: classes and images in an order that never changes; a subset is its first n images.
 
 `fractals` is drawn by formula; the training part of any data set of the catalogue, or of a place such as `folder:PATH`,
 is a corpus too.
@@ -24,13 +24,13 @@ from bench.errors import InputError
 FRACTALS = "fractals"
 DEFAULT_CLASSES = 32
 VALIDATION_INSTANCES = 20
-"""Images of each class that validate pretraining on fractals."""
+"""Images per class that validate pretraining on fractals."""
 
 
 class CorpusRef(BaseModel):
-    """A corpus by name, and how many of its classes; difficulty is a setting of `fractals` alone.
+    """A corpus by name, with its number of classes; only `fractals` has a difficulty.
 
-    Without `classes`, real data has all of them, under its own numbers, and `fractals` the default number.
+    Without `classes`, real data has all classes, under its own numbers, and `fractals` the default number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,10 +60,10 @@ class CorpusRef(BaseModel):
 
 
 def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
-    """Return a corpus by name, of so many classes, at its default difficulty.
+    """Return a corpus by name and number of classes, at its default difficulty.
 
     Raises:
-        InputError: an unknown name, or a number of classes that no corpus has.
+        InputError: the name is unknown, or no corpus has this number of classes.
     """
     try:
         return CorpusRef(name=name, classes=num_classes)
@@ -72,7 +72,7 @@ def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
 
 
 def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
-    """Return how many images there are to pretrain on."""
+    """Return the number of images to pretrain on."""
     if ref.name == FRACTALS:
         assert ref.classes is not None
         return ref.classes * fractals.MAX_INSTANCES
@@ -82,13 +82,13 @@ def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
 
 
 def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
-    """Return how many images each class of a corpus of real images has to pretrain on, by label."""
+    """Return the number of images to pretrain on of each class of a real corpus, by label."""
     data, classes = _numbered(ref, data_dir)
     return np.bincount(data.labels[data.pool], minlength=len(data.class_names))[classes]
 
 
 def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
-    """Return the names of the classes of a corpus of real images, by label."""
+    """Return the class names of a real corpus, by label."""
     data, classes = _numbered(ref, data_dir)
     return tuple(data.class_names[index] for index in classes)
 
@@ -111,7 +111,7 @@ def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 
 def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
-    """Refuse a subset in which a class of real images is used up, and so more than one image behind another."""
+    """Refuse a subset in which a class of real images is used up, so that class sizes differ by more than one."""
     if ref.name == FRACTALS:
         return
     totals = class_totals(ref, data_dir)
@@ -126,7 +126,7 @@ def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 
 def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[RungName, Rung]:
-    """Return the named rungs below `largest` images, or below all that the classes of `big` have."""
+    """Return the named rungs for `largest` images, or for all images of the classes of `big`."""
     if ref.name == FRACTALS:
         assert ref.classes is not None
         assert largest is not None
@@ -140,14 +140,14 @@ def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[R
 
 
 def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
-    """Return what a run's key holds of its corpus: all that decides an image, never a path."""
+    """Return the part of a run's key that describes its corpus: all that decides an image, but no path."""
     if ref.name == FRACTALS:
         return {"version": fractals.VERSION, **ref.model_dump()}
     return catalogue.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
-    """Return which images the first `num_images` of a corpus are; none is drawn or decoded."""
+    """Return the list of the first `num_images` of a corpus; none is drawn or decoded."""
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
         assert ref.classes is not None
@@ -160,7 +160,7 @@ def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Splits:
     """Return the first `num_images` of a corpus at a size; none is decoded or drawn yet.
 
-    Threads draw fractals faster and change nothing.
+    More threads draw fractals faster and change no image.
     """
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
@@ -180,9 +180,9 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
 
 
 def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, Indices]:
-    """Return a data set, with the labels of the corpus' classes in place of its own, and the ids of a subset in order.
+    """Return a data set with the corpus' labels, and the ids of a subset in order.
 
-    Of the classes that the corpus leaves out, no image is in a part any more.
+    No split contains images of classes that the corpus leaves out.
     """
     data = catalogue.open_data(*ref.source, data_dir)
     chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.source[0])
@@ -196,7 +196,7 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
 
 def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
-    """Return a data set, and its own numbers of the corpus' classes; refuse more classes than it has."""
+    """Return a data set, and its numbers of the corpus' classes; refuse more classes than it has."""
     data = catalogue.open_data(*ref.source, data_dir)
     if ref.classes is None:
         return data, np.arange(len(data.class_names))
@@ -207,7 +207,7 @@ def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
 
 
 def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Splits:
-    """Image j is of class j mod classes, its instance j div classes."""
+    """Return a subset of fractals: image j has class j mod classes and instance j div classes."""
     assert ref.classes is not None
     num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
 

@@ -1,4 +1,4 @@
-"""Images with their labels, as every part of the harness passes them on: plain arrays, no torch."""
+"""Images with their labels, as all parts of the harness exchange them: plain arrays, without torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 MEAN = 0.5
 STD = 0.5
-"""Every model gets its inputs scaled to these, of values from 0 to 1."""
+"""Inputs of all models are scaled by these, from values between 0 and 1."""
 
 
 Pipeline = Literal["resident", "streaming", "generated"]
@@ -21,7 +21,7 @@ OnBadImage = Literal["fail", "skip"]
 
 
 class Source(Protocol):
-    """Where images come from. It travels to other processes: it says how they are found, and holds none itself."""
+    """Where images come from. It is sent to other processes, so it holds no images, only the way to find them."""
 
     @property
     def is_formula(self) -> bool:
@@ -35,18 +35,18 @@ class Source(Protocol):
         """
 
     def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Do what `read` does; what was decoded before in this process may be taken from memory."""
+        """Do the same as `read`, but images that this process has decoded before may come from memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Labelled images of one size that are decoded or drawn when they are asked for."""
+    """Labelled images of one size that are decoded or drawn when they are used."""
 
     source: Source
     labels: NDArray[np.int64]
     """(n,), 0 to classes - 1"""
     ids: NDArray[np.int64]
-    """(n,), unique within a data set's split; what predictions are stored under"""
+    """(n,), unique within a data set; predictions are stored under these"""
     image_size: int
 
     def __post_init__(self) -> None:
@@ -60,12 +60,12 @@ class ImageSet:
 
     @property
     def num_bytes(self) -> int:
-        """What all images take in memory."""
+        """The memory that all images take."""
         return 3 * self.image_size**2 * len(self)
 
     @cached_property
     def images(self) -> NDArray[np.uint8]:
-        """All of them, (n, 3, size, size): for sets that are known to be small."""
+        """All images, (n, 3, size, size), for sets that are known to be small."""
         return self.source.read_kept(self.ids, self.image_size)
 
 
@@ -77,7 +77,7 @@ class ArraySource:
     is_formula = False
 
     def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Look the images up; they have one size only."""
+        """Return the images of the ids; they have one size only."""
         assert image_size == self.arrays.shape[-1], (image_size, self.arrays.shape)
         return self.arrays[ids]
 
@@ -85,7 +85,7 @@ class ArraySource:
 
 
 def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
-    """Return images (n, 3, size, size) with their labels (n,); ids are their places."""
+    """Return images (n, 3, size, size) with their labels (n,); ids are their indices."""
     return ImageSet(ArraySource(arrays), labels, np.arange(len(arrays)), arrays.shape[-1])
 
 
@@ -124,7 +124,7 @@ class RawSplit:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """A labelled data set with its fixed splits, whose images are decoded when they are asked for."""
+    """A labelled data set with its fixed splits, whose images are decoded when they are used."""
 
     labels: NDArray[np.int64]
     """(n,), of all images; an image's index here is its id"""

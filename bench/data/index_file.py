@@ -1,8 +1,8 @@
-"""The index file: a subset as a list that others can read, in Parquet, and the check of one against the corpus here.
+"""The index file: the images of a subset as a Parquet file, and its comparison with the corpus at hand.
 
-A row an image, in the subset's order: `position`, `id`, `label`, `class`. The metadata under `subset` say what it is a
-list of: the corpus with its identity, images, classes, the smallest and the largest class, and the SHA-256 that
-records hold. Written whole or not at all, and read a part at a time.
+The file has one row per image, in the subset's order, with `position`, `id`, `label` and `class`. Its metadata under
+`subset` describe the subset: the corpus with its identity, the numbers of images and classes, the sizes of the smallest
+and of the largest class, and the SHA-256 that records hold. It is written whole or not at all, and read in parts.
 """
 
 import json
@@ -22,21 +22,21 @@ from bench.files.writing import whole_file
 METADATA = b"subset"
 COLUMNS = ("position", "id", "label", "class")
 ROWS = 2**20
-"""In a group; more are never in memory at once."""
+"""Per row group; never more are in memory at once."""
 
 
 class Summary(BaseModel):
-    """What an index file is a list of."""
+    """Describes the subset that an index file lists."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = Field(1, ge=1, le=1)
     corpus: str
-    """as it was asked for"""
+    """as it was given"""
     identity: dict[str, Any]
     images: Annotated[int, Field(ge=1)]
     classes: Annotated[int, Field(ge=2)] | None
-    """as it was asked for; None is all"""
+    """as it was given; None is all"""
     num_classes: int
     smallest_class_images: int
     largest_class_images: int
@@ -61,7 +61,7 @@ def write_index(ref: CorpusRef, num_images: int, data_dir: Path, out: Path) -> S
 
 
 def write_rows(index: SubsetIndex, summary: str, path: Path) -> None:
-    """Write a list with its summary in JSON, a group of rows at a time."""
+    """Write the rows of a subset with its summary in JSON, one row group at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -77,10 +77,12 @@ def write_rows(index: SubsetIndex, summary: str, path: Path) -> None:
 
 
 def check_index(path: Path, corpus: str | None, data_dir: Path) -> tuple[Summary, str]:
-    """Return what an index file is of, and where it first differs from the corpus at hand, "" where nowhere.
+    """Return the summary of an index file, and its first difference from the corpus at hand, or "".
 
     Args:
-        corpus: by name, in place of the one in the file, whose folder may lie elsewhere now.
+        path: of the index file.
+        corpus: a name in place of the one in the file, whose folder may have moved.
+        data_dir: the folder of data sets.
 
     Raises:
         InputError: the file can't be read, or is no index file.
@@ -99,7 +101,7 @@ def check_index(path: Path, corpus: str | None, data_dir: Path) -> tuple[Summary
 
 
 def _summary(ref: CorpusRef, index: SubsetIndex, data_dir: Path) -> Summary:
-    """Return what a file says of the subset in it."""
+    """Return the summary of a subset."""
     smallest, largest = index.class_range
     return Summary(
         corpus=ref.name,
@@ -114,7 +116,7 @@ def _summary(ref: CorpusRef, index: SubsetIndex, data_dir: Path) -> Summary:
 
 
 def _read_summary(path: Path) -> Summary:
-    """Return what a file says it is; refuse one that says nothing of the kind."""
+    """Return the summary in a file; refuse a file without one."""
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(path)
@@ -131,7 +133,7 @@ def _read_summary(path: Path) -> Summary:
 
 
 def _first_difference(path: Path, summary: Summary, ref: CorpusRef, data_dir: Path) -> str:
-    """Return in words what differs first: the corpus, a row, the summary."""
+    """Return in words the first difference: in the corpus, a row or the summary."""
     check_present(ref, data_dir)
     identity = json.loads(json.dumps(corpus_identity(ref, data_dir)))
     for field in sorted(identity.keys() | summary.identity.keys()):
@@ -154,7 +156,7 @@ def _first_difference(path: Path, summary: Summary, ref: CorpusRef, data_dir: Pa
 
 
 def _parts(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield the columns, some rows at a time."""
+    """Yield the columns of a file, `ROWS` rows at a time."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, read_dictionary=["class"]) as file:
@@ -163,7 +165,7 @@ def _parts(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
 
 
 def _first_different_row(columns: dict[str, NDArray[Any]], index: SubsetIndex, start: int) -> str:
-    """Return in words the first row, of those from `start` on, that the subset does not have so."""
+    """Return in words the first row, of those from `start` on, that differs from the subset."""
     part = slice(start, start + len(columns["id"]))
     labels = index.labels[part]
     names = np.array(index.class_names, dtype=object)

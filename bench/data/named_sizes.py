@@ -1,8 +1,8 @@
 """`small`, `medium` and `big`: the proportions of ImageNet, ImageNet-21k and JFT, scaled to the corpus at hand.
 
-Images are scaled so that `big` is the largest, classes so that `medium` has all of them. `small` lies inside `big`,
-whose classes all have more images. `medium` does not, since it has classes that `big` lacks; nor, unless the
-corpus has few classes, does `small` lie inside `medium`, which has fewer images a class.
+Images are scaled so that `big` is the largest, classes so that `medium` has all of them. `big` contains `small`, since
+all its classes have more images. `big` does not contain `medium`, which has more classes. `medium` contains `small`
+only if the corpus has few classes, since `medium` has fewer images per class.
 """
 
 from typing import Literal, get_args
@@ -23,7 +23,7 @@ MIN_CLASSES = 2
 
 
 class Rung(BaseModel):
-    """One subset of a ladder; without a number of classes, it is of all of the corpus', under their own numbers."""
+    """One subset of a ladder; without a number of classes it has all of the corpus, under their own numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,15 +32,15 @@ class Rung(BaseModel):
 
 
 def num_classes_of(name: RungName, num_classes: int) -> int:
-    """Return how many of a corpus' classes a rung has: half up, and two at least."""
+    """Return how many of a corpus' classes a rung has: rounded half up, at least two."""
     return max(MIN_CLASSES, _rounded(num_classes * PROPORTIONS[name][1], PROPORTIONS["medium"][1]))
 
 
 def named_rungs(largest: int, num_classes: int) -> dict[RungName, Rung]:
-    """Return the three rungs below a number of images for `big`: half up, and an image a class at least.
+    """Return the three rungs for a number of images of `big`: rounded half up, with at least one image per class.
 
     Raises:
-        InputError: so few images that the least number takes `small` or `medium` to the size of the next.
+        InputError: so few images that this minimum makes `small` or `medium` as large as the next.
     """
     rungs: dict[RungName, Rung] = {}
     for name in RUNG_NAMES:
@@ -50,12 +50,12 @@ def named_rungs(largest: int, num_classes: int) -> dict[RungName, Rung]:
     if not rungs["small"].images < rungs["medium"].images < rungs["big"].images:
         sizes = ", ".join(f"{name} {rung.images:,}" for name, rung in rungs.items())
         raise InputError(
-            f"subsets: of {num_classes:,} classes and {largest:,} images, the named rungs would have an image a class "
-            f"at least, and so {sizes}; they need more images, or fewer classes"
+            f"subsets: of {num_classes:,} classes and {largest:,} images, the named rungs need at least one image "
+            f"per class, and so {sizes}; they need more images, or fewer classes"
         )
     return rungs
 
 
 def _rounded(numerator: int, denominator: int) -> int:
-    """Return a quotient, half up."""
+    """Return a quotient, rounded half up."""
     return (2 * numerator + denominator) // (2 * denominator)

@@ -1,7 +1,7 @@
-"""Orders and cuts of labelled data that never move: nested, balanced or stratified, and without a generator's state.
+"""Orders and cuts of labelled data that never change: nested, balanced or stratified, without a random generator.
 
-Every order here is decided by hashes of a key and an index, so it depends on the labels' sequence alone, not on the
-pixels, the machine or the version of a library.
+Hashes of a key and an index decide each order. It therefore depends only on the sequence of labels, not on the pixels,
+the machine or the version of a library.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bench.data.random import hash_words
 
 Indices = NDArray[np.int64]
 Words = NDArray[np.uint32]
-"""Positions and ranks while orders are made: half the memory of indices, and fewer than 2^32 in any listing."""
+"""Positions and ranks in intermediate steps: half the memory of indices, since no data set has 2^32 images."""
 
 CHUNK = 2**20
 """Indices that are hashed at once."""
@@ -22,7 +22,7 @@ LOW_BITS = 0xFFFF
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Disjoint indices, ascending, that together are all of the data."""
+    """Two disjoint sets of indices, each ascending, that together are all indices."""
 
     taken: Indices
     rest: Indices
@@ -31,13 +31,13 @@ class Cut:
 def balanced_order(labels: NDArray[np.int64], *key: int | str) -> Indices:
     """Return all indices, round robin over the classes, each class in an order hashed from `key` and the index.
 
-    Any prefix holds the classes in equal numbers within one image, while every class has images left.
+    In any prefix class sizes differ by at most one, as long as every class has images left.
     """
     return balanced_order_of(labels, np.arange(len(labels)), *key)
 
 
 def balanced_order_of(labels: NDArray[np.int64], indices: Indices, *key: int | str) -> Indices:
-    """As `balanced_order`, of some indices only: an index's place among its class depends on key and index."""
+    """Return some indices in the order of `balanced_order`; key and index decide an index's rank in its class."""
     order, ranks = _ranks(labels[indices], indices, *key)
     rounds = _stable_argsort(ranks)
     del ranks
@@ -55,9 +55,9 @@ def stratified_cut(
 
 
 def _ranks(labels: NDArray[np.int64], indices: Indices, *key: int | str) -> tuple[Words, Words]:
-    """Return positions sorted by class, then hash, and with each its rank, 0 upwards, within its class.
+    """Return positions sorted by class, then hash, and the rank of each, from 0, within its class.
 
-    Distinct indices have distinct hashes, since the last step of hashing is a bijection: no order of ties is needed.
+    Distinct indices have distinct hashes, since the last step of hashing is a bijection. There are no ties.
     """
     order = np.argsort(_hashes(indices, *key)).astype(np.uint32)
     order = order[_stable_argsort(labels[order])]
@@ -67,7 +67,7 @@ def _ranks(labels: NDArray[np.int64], indices: Indices, *key: int | str) -> tupl
 
 
 def _hashes(indices: Indices, *key: int | str) -> NDArray[np.uint64]:
-    """Return the hash of the key and each index, a chunk at a time: a hash in the making takes several times itself."""
+    """Return the hash of the key and each index, in chunks: hashing needs several times the memory of its result."""
     hashes = np.empty(len(indices), dtype=np.uint64)
     for start in range(0, len(indices), CHUNK):
         hashes[start : start + CHUNK] = hash_words(*key, indices[start : start + CHUNK])
@@ -75,7 +75,7 @@ def _hashes(indices: Indices, *key: int | str) -> NDArray[np.uint64]:
 
 
 def _stable_argsort(values: NDArray[np.integer]) -> Words:
-    """Sort numbers from 0 to 2^32 - 1, 16 bits at a time: such words numpy sorts by radix, in linear time."""
+    """Sort numbers from 0 to 2^32 - 1, 16 bits at a time: numpy sorts 16-bit words by radix, in linear time."""
     order = np.argsort(values.astype(np.uint16), kind="stable").astype(np.uint32)
     if len(values) and values.max() > LOW_BITS:
         upper = (values >> 16).astype(np.uint16)[order]

@@ -1,7 +1,7 @@
-"""Counter-based randomness: a value is a hash of what it belongs to, never the state of a generator.
+"""Counter-based randomness: a value is a hash of its name and counters, never the state of a generator.
 
-So it is the same on every machine, in any order and batch, and in every version of numpy. The mixing function is the
-finaliser of SplitMix64 (Steele, Lea and Flood 2014, in the variant 13 of Stafford); integers only.
+It is therefore the same on every machine, in any order and batch, and in every version of numpy. The mixing function is
+the finaliser of SplitMix64 (Steele, Lea and Flood 2014, in the variant 13 of Stafford); integers only.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 divided by the golden ratio: the step between the counters of one stream."""
+"""2^64 divided by the golden ratio: the step between the counters of a stream."""
 
 
 def hash_words(*words: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Hash a sequence of words, elementwise where they are arrays, which broadcast; the order of words counts."""
+    """Return the hash of a sequence of words, elementwise for arrays, which broadcast; the order of words matters."""
     hashed = np.zeros(1, dtype=np.uint64)
     for word in words:
         hashed = mix((hashed ^ _as_uint64(word)) + GOLDEN)
@@ -62,7 +62,7 @@ def sha256_of(*parts: str | NDArray[np.int64]) -> str:
 
 
 def _as_uint64(word: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Return a word as an array of 64-bit words; a text by the first bytes of its SHA-256."""
+    """Return a word as an array of 64-bit words; a text becomes the first bytes of its SHA-256."""
     if isinstance(word, str):
         word = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "little")
     if isinstance(word, int):

@@ -1,11 +1,11 @@
-"""Which images of a corpus a subset holds, and in which order: pure functions of the labels, before any is decoded.
+"""Which images of a corpus a subset contains, and in which order: pure functions of the labels.
 
-`subset(n, classes=k)` takes the classes in turn, one image of each a round. At a fixed k a smaller n is a prefix. At a
-fixed number of images a class, while every class has as many, a smaller k is contained in a larger, with the same
-labels. Where a class is used up, the round goes on over the rest, and `class_counts` says what that comes to.
+`subset(n, classes=k)` takes one image of each class per round. For a fixed k, a smaller n gives a prefix. For a fixed
+number of images per class that every class has, a smaller k gives a subset of a larger k, with the same labels. If a
+class is used up, the rounds continue with the rest; `class_counts` computes the resulting class sizes.
 
-The first k classes of real data are the first of a hashed order, since class lists are sorted: ImageNet's begins with
-fish and birds. Without k all classes keep the numbers that they have in the data set.
+The first k classes of real data are the first in a hashed order, since class lists are sorted (ImageNet's begins with
+fish and birds). Without k, all classes keep their numbers in the data set.
 """
 
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from bench.data.orders import Indices, balanced_order, balanced_order_of
 from bench.data.random import hash_words, sha256_of
 
 INSTANCES = 2**32
-"""An image of the formula has the id class times this plus instance."""
+"""An image that is drawn by formula has the id class * INSTANCES + instance."""
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Images of a corpus of real images, by their places among those that may be trained on."""
+    """Images of a corpus of real images, by their positions among those that may be trained on."""
 
     positions: Indices
     """(n,), in the subset's order"""
     labels: Indices
     """(n,), 0 to k - 1"""
     classes: Indices
-    """(k,), the data set's own number of the class with each label"""
+    """(k,), the number in the data set of the class with each label"""
 
 
 @dataclass(frozen=True, eq=False)
 class SubsetIndex:
-    """A subset as a list: what stands in an index file, and what a subset's hash is of."""
+    """A subset as a list: the content of an index file and of a subset's hash."""
 
     corpus: str
-    """its name, without a path"""
+    """name, without a path"""
     ids: Indices
     """(n,), in the subset's order"""
     labels: Indices
@@ -46,21 +46,23 @@ class SubsetIndex:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the ids in order, as every record holds it."""
+        """SHA-256 of the ids in order; each record holds it."""
         return sha256_of(self.corpus, self.ids)
 
     @cached_property
     def class_range(self) -> tuple[int, int]:
-        """Images of the smallest and of the largest class."""
+        """The sizes of the smallest and of the largest class."""
         return class_range(self.labels, len(self.class_names))
 
 
 def subset(labels: Indices, num_images: int, num_classes: int | None, corpus: str) -> Selection:
-    """Return the first images of a corpus by its name, from the first `num_classes` of its classes, or from all.
+    """Return the first images of a corpus, from the first `num_classes` of its classes, or from all.
 
     Args:
-        labels: (pool,), of the images that may be trained on, numbered as the data set does.
-        num_images: where the classes have fewer, these are all.
+        labels: (pool,), of the images that may be trained on, as the data set numbers classes.
+        num_images: of the subset; all images if the classes have fewer.
+        num_classes: of the corpus; None for all.
+        corpus: name of the data set, which the order is hashed from.
     """
     if num_classes is None:
         positions = balanced_order(labels, corpus, "corpus")[:num_images]
@@ -78,14 +80,14 @@ def class_order(labels: Indices, corpus: str) -> Indices:
 
 
 def new_labels(labels: Indices, classes: Indices) -> Indices:
-    """Return each label's place among `classes`, -1 where it is none of them."""
+    """Return each label's position in `classes`, or -1 if it is not among them."""
     places = np.full(max(labels.max(initial=0), classes.max()) + 1, -1)
     places[classes] = np.arange(len(classes))
     return places[labels]
 
 
 def class_counts(totals: Indices, num_images: int) -> Indices:
-    """Return how many images of each class a subset holds, where the classes have so many in `totals`."""
+    """Return the number of images per class in a subset, for classes with `totals` images."""
     fewest, most = 0, int(totals.max())  # whole rounds
     while fewest < most:
         rounds = (fewest + most + 1) // 2
@@ -94,13 +96,13 @@ def class_counts(totals: Indices, num_images: int) -> Indices:
         else:
             most = rounds - 1
     counts = np.minimum(totals, fewest)
-    going_on = np.flatnonzero(totals > fewest)
-    counts[going_on[: num_images - counts.sum()]] += 1
+    unfinished = np.flatnonzero(totals > fewest)
+    counts[unfinished[: num_images - counts.sum()]] += 1
     return counts
 
 
 def class_range(labels: Indices, num_classes: int) -> tuple[int, int]:
-    """Return the images of the smallest and of the largest class."""
+    """Return the sizes of the smallest and of the largest class."""
     counts = np.bincount(labels, minlength=num_classes)
     return int(counts.min()), int(counts.max())
 

@@ -1,7 +1,7 @@
-"""Data to fine-tune and test on. Imports no torch: planning asks it for names, sizes and identities.
+"""Data to fine-tune and test on. This module imports no torch, since planning uses its names, sizes and identities.
 
-Validation and test are fixed lists of images, carved from train where the publisher has none; `digits@100` trains on
-100 images of the rest, class-balanced, drawn by the run's seed, and nested: a larger draw of a seed holds the smaller.
+Validation and test are fixed lists of images, carved from train if the publisher has none. `digits@100` trains on 100
+images of the rest, balanced over classes. The run's seed draws them, and a larger draw includes a smaller one.
 """
 
 import re
@@ -28,7 +28,7 @@ from bench.errors import InputError
 
 @dataclass(frozen=True)
 class TargetRef:
-    """A target by name, with the images to train on; `str` gives what `parse_target` reads."""
+    """A target by name, with its number of training images; `str` gives the text that `parse_target` reads."""
 
     name: str
     """of the catalogue, or of a kind of source, such as "folder" """
@@ -55,12 +55,12 @@ def parse_target(text: str) -> TargetRef:
 
 
 def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
-    """Return how many images the target trains on; with those for validation where nothing is `carved`."""
+    """Return the number of training images, which includes those for validation unless they are `carved`."""
     return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, carved=carved)
 
 
 def is_drawn(ref: TargetRef) -> bool:
-    """Return whether the target trains on a draw of its pool, which each seed makes anew."""
+    """Return whether the target trains on a draw of its pool, which differs between seeds."""
     return _drawn(ref) is not None
 
 
@@ -71,9 +71,9 @@ def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None
 
 
 def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> dict[str, object]:
-    """Return what a run's key holds of its target: name, version and training images, never a path.
+    """Return the part of a run's key that describes its target: name, version and training images, but no path.
 
-    The files of a published data set need not be there; those at a path, for its content and size to be known.
+    The files of a published data set may be missing. Content and size of a source are known only if it exists.
     """
     is_known = ref.path is None or source_exists(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir, carved=carved) if is_known else ref.num_images

@@ -1,6 +1,6 @@
-"""Decode every image of a data set, and list what cannot be read: `bench data verify`.
+"""Decode every image of a data set, and list the images that cannot be read: `bench data verify`.
 
-Where a publisher's archives, or files whose sums are known, are there, the sums are compared too.
+The sums of a publisher's archives and files are compared too, if these are there and their sums are known.
 """
 
 from collections.abc import Callable
@@ -16,30 +16,30 @@ from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
 
 CHUNK = 1_024
-"""Images that are decoded at once, on threads; enough to read a row group of parquet rarely twice."""
+"""Images that are decoded at once, on threads; so many that parquet row groups are rarely read twice."""
 IMAGE_SIZE = 8
-"""Pixels a side: decoding is whole all the same."""
+"""Pixels per side; images are decoded in full at any size."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found."""
+    """The result of verifying a data set."""
 
     num_images: int
     class_counts: dict[str, dict[str, int]]
-    """by class, then part: train, validation and test"""
+    """by class, then split: train, validation and test"""
     bad: dict[int, str]
     """the reason by the image's id"""
     wrong_sums: list[str]
 
     @property
     def is_good(self) -> bool:
-        """Whether every image was read, and every sum is right."""
+        """Whether every image could be read, and every sum is right."""
         return not self.bad and not self.wrong_sums
 
 
 def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) -> Verification:
-    """Read all of a data set; `tell` is given the images done, and all, after each chunk.
+    """Read a whole data set; call `tell` with the number of images done, and of all, after each chunk.
 
     Raises:
         InputError: the data set cannot be opened, or has fewer training images than `target` asks for.
@@ -63,7 +63,7 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
 
 
 def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:
-    """Count the images of each class in each part."""
+    """Count the images of each class in each split."""
     parts = {"train": data.pool, "validation": data.validation, "test": data.test}
     counts = {part: np.bincount(data.labels[ids], minlength=len(data.class_names)) for part, ids in parts.items()}
     return {name: {part: int(counts[part][label]) for part in parts} for label, name in enumerate(data.class_names)}

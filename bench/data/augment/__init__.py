@@ -1,6 +1,6 @@
-"""Augmentation of whole batches in which every image has draws of its own.
+"""Augmentation of whole batches, with individual draws for every image.
 
-Each module holds one kind of it in two halves: `draw`, which makes plain arrays out of one hash an image, for any
-positions of the order at once, and what applies these arrays to a batch. So nothing depends on the batch an image is
-in, and torch's generators are never asked. Kernels are torchvision's, or give what its functions give for one image.
+Each module holds one kind of augmentation in two halves. `draw` makes plain arrays out of one hash per image; another
+function applies these arrays to a batch. The result therefore does not depend on the batch, and torch's random
+generators are not used. Kernels are torchvision's, or give the same result as its functions for one image.
 """

@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.data.random import below, hash_words, uniform
 
 ATTEMPTS = 10
-"""After so many boxes that do not fit, there is none: torchvision's number."""
+"""After this number of boxes that do not fit, there is no box; torchvision's number."""
 
 Range = tuple[float, float]
 
@@ -19,10 +19,10 @@ Range = tuple[float, float]
 def draw_boxes(
     hashes: NDArray[np.uint64], size: int, scale: Range, ratio: Range, *, largest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return boxes (4, n), one a hash, and whether each was found; no side is longer than `largest` pixels.
+    """Return boxes (4, n), one per hash, and whether each fits; no side is longer than `largest` pixels.
 
-    The area is uniform in `scale`, a share of the image's; width by height is log-uniform in `ratio`. The first of
-    ten that fits is put anywhere in the image, all places being alike likely.
+    The area is uniform in `scale`, a share of the image's; width by height is log-uniform in `ratio`. The first
+    of ten that fits is put at a uniformly random position.
     """
     attempts = np.arange(ATTEMPTS)[:, None]
     area = size**2 * _between(scale, uniform(hash_words(hashes, "area", attempts)))
@@ -30,11 +30,11 @@ def draw_boxes(
     sides = np.rint(np.sqrt(np.stack([area / aspect, area * aspect]))).astype(np.int64)
     fits = ((sides > 0) & (sides <= largest)).all(axis=0)
     height, width = np.take_along_axis(sides, fits.argmax(axis=0)[None, None], axis=1)[:, 0]
-    found = np.asarray(fits.any(axis=0))
-    height, width = np.where(found, height, 0), np.where(found, width, 0)
+    is_box = np.asarray(fits.any(axis=0))
+    height, width = np.where(is_box, height, 0), np.where(is_box, width, 0)
     top = below(hash_words(hashes, "top"), (size - height + 1).astype(np.uint64))
     left = below(hash_words(hashes, "left"), (size - width + 1).astype(np.uint64))
-    return np.stack([top, left, height, width]), found
+    return np.stack([top, left, height, width]), is_box
 
 
 def inside(boxes: Tensor, size: int) -> Tensor:

@@ -1,8 +1,7 @@
 """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019): an image and its label mixed with another.
 
-As in torchvision the other image is the one before, but in the order of the whole stream, not of a batch, and as in
-timm's element-wise mode each image has a share of its own. The first image of a stream has none before it and mixes
-with itself.
+As in torchvision, the other image is the previous one, but in the order of the whole stream, not of a batch. As in
+timm's element-wise mode, each image has an individual share. The first image of a stream mixes with itself.
 """
 
 from dataclasses import dataclass
@@ -30,8 +29,8 @@ class Mixing:
     def draw(self, hashes: NDArray[np.uint64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return CutMix' boxes (4, n), empty for mixup, and the share (n,) of the label that is the image's own.
 
-        A box is centred on any pixel, as in the paper, and cut at the image's border; the share is then one less the
-        box's actual area.
+        A box is centred on any pixel, as in the paper, and cut at the image's border. The share is then 1 minus the
+        relative area of the box.
         """
         cuts = self._cuts(hashes)
         draws = uniform(hash_words(hashes, "share"))
@@ -48,23 +47,23 @@ class Mixing:
 def mix(images: Tensor, boxes: Tensor, share: Tensor) -> Tensor:
     """Mix float images (n + 1, 3, size, size), each with the one before; return the last n of them.
 
-    `boxes` (4, n) are pasted from the image before; where a box is empty, `share` (n,) of the pixels' values is kept.
+    `boxes` (4, n) are pasted from the previous image. If a box is empty, pixels are blended with weight `share` (n,).
     """
-    own, other = images[1:], images[:-1]
+    images, previous = images[1:], images[:-1]
     blended = (boxes[2] == 0) | (boxes[3] == 0)
-    kept = torch.where(blended, share.float(), 1.0).view(-1, 1, 1, 1)
-    taken = torch.where(blended, 1 - share, 0.0).float().view(-1, 1, 1, 1)
-    return torch.where(inside(boxes, images.shape[-1]), other, own * kept + other * taken)
+    weight = torch.where(blended, share.float(), 1.0).view(-1, 1, 1, 1)
+    other_weight = torch.where(blended, 1 - share, 0.0).float().view(-1, 1, 1, 1)
+    return torch.where(inside(boxes, images.shape[-1]), previous, images * weight + previous * other_weight)
 
 
 def mixed_labels(labels: Tensor, share: Tensor, num_classes: int) -> Tensor:
-    """Return (n, classes), float32, in rows that sum to 1, from labels (n + 1,) and the share (n,) of the own."""
+    """Return (n, classes), float32, rows that sum to 1, from labels (n + 1,) and the share (n,) of an image's label."""
     classes = one_hot(labels, num_classes).double()
     return (classes[1:] * share[:, None] + classes[:-1] * (1 - share[:, None])).float()
 
 
 def _beta(alpha: float | None, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Beta(alpha, alpha) where its cumulative distribution reaches the draws; ones for None."""
+    """Return the quantiles of Beta(alpha, alpha) at the draws; ones if alpha is None."""
     return np.ones_like(draws) if alpha is None else betaincinv(alpha, alpha, draws)
 
 

@@ -1,13 +1,13 @@
-"""The operations of RandAugment and AutoAugment on batches of which each image has another one.
+"""The operations of RandAugment and AutoAugment on batches, with a different operation for each image.
 
-An image gets exactly what torchvision's function of one uint8 image gives, bit for bit, black where it has no pixel.
-Three kinds are each one kernel for all of their images, whatever the magnitudes:
+An image gets exactly the result of torchvision's function for one uint8 image, bit for bit, with black outside of it.
+Three kinds are one kernel each for all their images and magnitudes:
 
-- moves (shear, translate, rotate; nearest neighbour) take each pixel from another place, by a map that torchvision's
-  own function makes of an image of places,
-- tones (brightness, posterize, solarize, invert) look each value up in a table, which torchvision's own function makes
-  of the 256 values,
-- blends (colour, contrast, sharpness) go between the image and another one, by a factor an image.
+- moves (shear, translate, rotate; nearest neighbour) take each pixel from another position, by a map that torchvision's
+  function makes from an image of positions,
+- tones (brightness, posterize, solarize, invert) look each value up in a table that torchvision's function makes from
+  the 256 values,
+- blends (colour, contrast, sharpness) interpolate between the image and another one, with a factor per image.
 
 AutoContrast and Equalize are torchvision's functions of batches, which take each image's own statistics.
 """
@@ -46,11 +46,11 @@ class Prepared:
     """Operations made ready for images of one size: what decides on the host, and what is looked up on the device."""
 
     kinds: NDArray[np.int64]
-    """(operations,), on the host: 0 for what changes nothing, else the number of its kernel, from 1"""
+    """(operations,), on the host: 0 for the identity, else the number of the kernel, from 1"""
     rows: NDArray[np.int64]
-    """(operations,), on the host: which one of those of its kernel, and so which row of what that looks up"""
+    """(operations,), on the host: number among the operations of its kernel, a row of the kernel's columns"""
     looked_up: tuple[tuple[Tensor, ...], ...]
-    """of each kernel, columns of a row an operation, on the device"""
+    """of each kernel, columns with one row per operation, on the device"""
 
 
 def prepare(operations: Sequence[Operation], size: int, device: torch.device) -> Prepared:
@@ -85,14 +85,14 @@ def apply(images: Tensor, prepared: Prepared, chosen: NDArray[np.int64]) -> Tens
 
 
 def _move(images: Tensor, places: Tensor) -> Tensor:
-    """Take each pixel from its place (n, size * size) in the flat image; from outside, -1, comes black."""
+    """Take each pixel from its position (n, size * size) in the flat image; -1, outside, gives black."""
     places = places[:, None]
     moved = images.flatten(2).gather(2, places.clamp(min=0).expand(-1, 3, -1))
     return moved.masked_fill_(places < 0, 0).view_as(images)
 
 
 def _tone(images: Tensor, tables: Tensor) -> Tensor:
-    """Make of each value what its image's table (n, 256) says."""
+    """Look each value up in its image's table (n, 256)."""
     return tables.gather(1, images.flatten(1).long()).view_as(images)
 
 

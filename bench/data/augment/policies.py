@@ -68,7 +68,7 @@ def cifar10_policy() -> tuple[tuple[tuple[str, float, int | None], ...], ...]:
 
 
 def strength(name: str, level: int, num_levels: int, size: int) -> float:
-    """Return the magnitude of a level, 0 to num_levels - 1, in the units of `Operation`; 0 where there is none."""
+    """Return the magnitude of a level, 0 to num_levels - 1, in the units of `Operation`; 0 if there is none."""
     if name == "Posterize":
         return float(8 - (torch.arange(num_levels) / ((num_levels - 1) / 4)).round()[level])
     ends = {

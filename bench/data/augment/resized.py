@@ -20,19 +20,19 @@ class ResizedCrop:
     """of the box's width by its height"""
 
     def draw(self, hashes: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
-        """Return boxes (4, n) of top, left, height, width; where none fits, the largest in the middle."""
-        boxes, found = draw_boxes(hashes, size, self.scale, self.ratio, largest=size)
+        """Return boxes (4, n) of top, left, height, width; if none fits, the largest central one."""
+        boxes, is_box = draw_boxes(hashes, size, self.scale, self.ratio, largest=size)
         height = round(size / max(1.0, self.ratio[0]))
         width = round(size * min(1.0, self.ratio[1]))
         central = np.array([(size - height) // 2, (size - width) // 2, height, width])
-        return np.where(found, boxes, central[:, None])
+        return np.where(is_box, boxes, central[:, None])
 
 
 def crop_resized(source: Tensor, index: Tensor, boxes: Tensor, mirrored: Tensor) -> Tensor:
     """Cut boxes (4, n) out of the images `index` (n,) of `source`, uint8; return (n, 3, size, size), uint8.
 
-    `mirrored` (n,) are then flipped left to right. Each step is one rounding of float32, so that any device and batch
-    gives the same pixels.
+    Images that are `mirrored` (n,) are then flipped left to right. Each step is one rounding of float32, so all devices
+    and batches give the same pixels.
     """
     size = source.shape[-1]
     top, left, height, width = boxes

@@ -1,14 +1,13 @@
-"""The target `arrangement`: classes that differ only in where the same patches stand.
+"""The target `arrangement`: classes that differ only in the positions of the same patches.
 
-An image is a grid of 4 x 4 cells with a tile in each. There are sixteen kinds of tiles, fractal systems that no corpus
-holds, and an instance has one picture of each kind, whatever its class: the class says only which tile stands in which
-cell. So the ten images of an instance, one a class, hold the same sixteen patches, and a model that does not see where
-patches stand gives them one answer, of which one in ten is right. Every part of the split holds whole instances, all
-classes of each.
+An image is a grid of 4 x 4 cells with a tile in each. There are sixteen kinds of tiles: fractal systems that no corpus
+contains. An instance has one picture of each kind in every class, and the class decides which tile stands in which
+cell. The ten images of an instance, one per class, therefore contain the same sixteen patches. A model that does not
+see where patches stand gives them the same answer, which is right for one in ten. Each split consists of whole
+instances.
 
-That is true of patches that are the cell, or divide it. A patch across two cells, and so an overlap, or a convolution,
-sees neighbours. Nor may anything be augmented: a shift moves pixels from cell to cell, and shows the patches what
-stands beside them.
+This holds for patches that are a cell, or divide it. Patches across cells, overlapping patches and convolutions see
+neighbouring cells. No augmentation may be applied either: a shift would show a patch pixels of the next cell.
 """
 
 import numpy as np
@@ -20,13 +19,13 @@ from bench.data.random import hash_words, permutation
 from bench.errors import InputError
 
 SIDE = 4
-"""Cells a side."""
+"""Cells per side."""
 NUM_TILES = SIDE**2
 NUM_CLASSES = 10
 INSTANCES = {Domain.ARRANGEMENT_TRAIN: 1_000, Domain.ARRANGEMENT_VALIDATION: 50, Domain.ARRANGEMENT_TEST: 200}
-"""How many each part has; an instance is an image of every class."""
+"""Per split; an instance is an image of every class."""
 DIFFICULTY = Difficulty(jitter_percent=5, shift_pixels=0)
-"""Of the tiles, which fill their cells. Small, since what is to be learned is where they stand."""
+"""Of the tiles, which fill their cells. It is low, since models shall learn where tiles stand."""
 
 Longs = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
@@ -38,7 +37,7 @@ def open_arrangement() -> DataSet:
 
 
 def check_arrangement_size(image_size: int) -> None:
-    """Refuse an image that sixteen cells do not fill, or whose cells are too small or too large for a fractal."""
+    """Refuse a size that is not a multiple of 4, or whose cells are too small or too large for a fractal."""
     if image_size % SIDE or not MIN_IMAGE_SIZE <= image_size // SIDE <= MAX_IMAGE_SIZE:
         smallest, largest = SIDE * MIN_IMAGE_SIZE, SIDE * MAX_IMAGE_SIZE
         raise InputError(
@@ -48,7 +47,7 @@ def check_arrangement_size(image_size: int) -> None:
 
 
 def arrangements() -> Longs:
-    """Return which tile stands in each cell, (classes, 16), row by row; no tile has one cell in two classes.
+    """Return which tile stands in each cell, (classes, 16), row by row; no tile has the same cell in two classes.
 
     They are rows of a cyclic Latin square whose columns and symbols are shuffled.
     """

@@ -46,7 +46,7 @@ POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 6
 
 
 class RenderSettings(NamedTuple):
-    """`fractals.Difficulty`, and the points of an image, as numbers."""
+    """`Difficulty` and the number of points, as the renderer takes them."""
 
     points: int
     jitter_percent: int
@@ -89,7 +89,7 @@ def draw_images(
 
 @njit(cache=True, nogil=True)
 def typical_hits(points: int, image_size: int) -> int:
-    """Return how many hits of a pixel make it half as bright as can be."""
+    """Return the number of hits that gives a pixel half of the maximal brightness."""
     return max(1, points // image_size**2)
 
 
@@ -108,7 +108,7 @@ def accepted_system(class_key: np.uint64) -> Longs:
 
 @njit(cache=True, nogil=True)
 def _attempt(class_key: np.uint64, attempt: int) -> tuple[Longs, bool]:
-    """Draw a system, and say whether its singular values and its picture are accepted."""
+    """Draw a system, and return whether its singular values and its picture are accepted."""
     key = _hash(class_key, attempt)
     system = np.zeros((MAX_MAPS, NUM_PARAMETERS), np.int64)
     for m in range(_draw(key, 64, 2, MAX_MAPS)):
@@ -124,7 +124,7 @@ def _attempt(class_key: np.uint64, attempt: int) -> tuple[Longs, bool]:
 
 @njit(cache=True, nogil=True)
 def _has_good_values(system: Longs) -> bool:
-    """Ask for the sum of s1 + 2 s2 to lie between (5 + maps) / 2 and (6 + maps) / 2 (Anderson and Farrell)."""
+    """Return whether the sum of s1 + 2 s2 lies between (5 + maps) / 2 and (6 + maps) / 2 (Anderson and Farrell)."""
     num_maps, total = 0, 0
     for m in range(MAX_MAPS):
         num_maps += system[m, STRETCH] > 0
@@ -134,7 +134,7 @@ def _has_good_values(system: Longs) -> bool:
 
 @njit(cache=True, nogil=True)
 def _has_good_picture(system: Longs, key: np.uint64) -> bool:
-    """Draw the class at 32 px and 3,000 points: 15 to 60 % of its frame hit, its shorter side half its longer."""
+    """Return whether a class at 32 px fills 15 to 60 % of its frame, its shorter side at least half of its longer."""
     length = steps_of_orbit(REFERENCE_POINTS) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
@@ -155,7 +155,7 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
 
 @njit(cache=True, nogil=True)
 def _jittered(system: Longs, key: np.uint64, percent: int) -> Longs:
-    """Change sizes and translations by at most `percent` of themselves, rotations by as much of a radian."""
+    """Change sizes and translations by at most `percent`, and rotations by at most the same percentage of a radian."""
     jittered = system.copy()
     for m in range(MAX_MAPS):
         for parameter in (LEFT, RIGHT):
@@ -198,7 +198,7 @@ def _circle_point(t: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _rotate(maps: Longs, key: np.uint64) -> None:
-    """Turn the whole picture by any angle: R A R' and R b, in place."""
+    """Rotate the whole picture by a random angle, in place: R A R' and R b."""
     cos, sin = _circle_point(_draw(key, TURN, -ONE, ONE))
     if _draw(key, HALF_TURN, 0, 1):
         cos, sin = -cos, -sin
@@ -213,7 +213,7 @@ def _rotate(maps: Longs, key: np.uint64) -> None:
 
 @njit(cache=True, nogil=True)
 def _thresholds(maps: Longs) -> Longs:
-    """Return the (4,) cumulative shares of |det|, in 2^24ths: a 24-bit draw below the first chooses map 0, …"""
+    """Return the cumulative shares (4,) of |det| in units of 2^-24; a 24-bit draw below the first chooses map 0."""
     ends = np.zeros(MAX_MAPS, np.int64)
     total = 0
     for m in range(MAX_MAPS):
@@ -266,7 +266,7 @@ def _trace(maps: Ints, ends: Ints, seed: np.uint32, xs: Ints, ys: Ints) -> None:
 
 @njit(cache=True, nogil=True)
 def _count(xs: Ints, ys: Ints, hits: Ints) -> None:
-    """Count the points that fall in each cell of `hits` (frame, frame), their bounding square being the frame."""
+    """Count the points in each cell of `hits` (frame, frame), which spans their bounding square."""
     frame = len(hits)
     min_x, max_x, min_y, max_y = xs[0], xs[0], ys[0], ys[0]
     for i in range(len(xs)):
@@ -313,7 +313,7 @@ def _set_palette(key: np.uint64, settings: RenderSettings, brightness: Longs, pa
 
 @njit(cache=True, nogil=True)
 def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: NDArray[np.uint8]) -> None:
-    """Paint `image` (size, size) with `hits` (frame, frame) at (top, left); what sticks out is cut off."""
+    """Paint `image` (size, size) with `hits` (frame, frame) at (top, left), cut at the border."""
     size = len(image)
     shown = hits[max(0, -top) : max(0, size - top), max(0, -left) : max(0, size - left)]
     target = image[max(0, top) :, max(0, left) :]
@@ -325,13 +325,13 @@ def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: ND
 
 @njit(cache=True, nogil=True)
 def steps_of_orbit(points: int) -> int:
-    """Return the steps of each orbit, with the first ones, which are not drawn."""
+    """Return the steps of each orbit, including the first ones, which are not drawn."""
     return WARM_UP_STEPS + -(-points // ORBITS)
 
 
 @njit(cache=True, nogil=True)
 def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
-    """Return an integer between the two bounds, both possible, that depends on key and counter alone."""
+    """Return an integer from `lowest` to `highest` that depends only on key and counter."""
     upper = np.int64(_hash(key, counter) >> np.uint64(32))
     return int(lowest + (upper * (highest - lowest + 1) >> 32))
 

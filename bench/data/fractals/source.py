@@ -29,16 +29,16 @@ VERSION = 1
 
 MAX_CLASSES = 100_000
 MAX_INSTANCES = 2**31
-"""Instances of a class that can be asked for."""
+"""Instances per class."""
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
-"""At a larger size, the products that turn coordinates into pixels could pass 2^31."""
+"""At a larger size, products of coordinates could exceed 2^31."""
 CHUNK = 1024
 """Images that a thread draws at once, at most."""
 
 
 class Domain(Enum):
-    """Tags of the classes and of the instances, both hashed: what is in two domains never coincides."""
+    """Tags of classes and of instances. Both are hashed, so images of two domains never coincide."""
 
     PRETRAIN = (0, 0)
     PRETRAIN_VALIDATION = (0, 1)
@@ -51,20 +51,20 @@ class Domain(Enum):
 
 
 class Difficulty(BaseModel):
-    """How much the instances of a class differ. Vision Transformers fail first when it rises."""
+    """How much the instances of a class differ. Vision Transformers are the first to fail if it rises."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     jitter_percent: int = Field(15, ge=0, le=50)
-    """sizes and translations of the maps change by at most this share, their rotations by as much of a radian"""
+    """upper limit of the relative change of sizes and translations, and of the change of rotations in radians"""
     shift_pixels: int = Field(1, ge=0, le=64)
-    """the picture moves by at most this many pixels along each axis"""
+    """upper limit of the picture's shift along each axis"""
     polarity: Literal["one", "both"] = "one"
     """bright on dark, or for half of the instances dark on bright"""
     colour: Literal["none", "instance"] = "none"
-    """grey, or a colour of its own for each instance's ink and ground"""
+    """grey, or individual colours of ink and ground for each instance"""
     rotation: Literal["none", "any"] = "none"
-    """whether each instance is turned by an angle of its own"""
+    """whether each instance is rotated by an individual angle"""
 
 
 def render(
@@ -154,7 +154,7 @@ def open_instances(
 
 
 def check_image_size(image_size: int) -> None:
-    """Refuse a size that the fixed-point numbers do not hold."""
+    """Refuse a size that the fixed-point numbers cannot represent."""
     if not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
         raise InputError(
             f"image_size: given {image_size}; fractals are drawn at {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"

@@ -1,7 +1,7 @@
-"""Images that cannot be read: a run fails on the first, or skips them and counts each.
+"""Images that cannot be read: a run fails on the first, or skips and counts them.
 
-In training the place of a skipped image is taken by the next of its class that can be read, in the set's order, so
-that neither the classes' balance nor the order of the others changes. In evaluation it is left out.
+In training the next readable image of the same class, in the set's order, replaces a skipped image. Neither the balance
+of classes nor the order of other images changes. In evaluation a skipped image is left out.
 """
 
 from dataclasses import dataclass, field
@@ -16,19 +16,19 @@ from bench.errors import BadImage
 
 Indices = NDArray[np.int64]
 Reasons = dict[int, str]
-"""Why images cannot be read, by their place in a batch."""
+"""Why images cannot be read, by their position in a batch."""
 
 
 @dataclass(eq=False)
 class BadImages:
-    """What happens to images that cannot be read, and which have been met."""
+    """What happens to images that cannot be read, and which ones were met."""
 
     on_bad_image: OnBadImage = "fail"
     met: dict[int, str] = field(default_factory=dict)
     """reasons by id"""
 
     def note(self, ids: Indices, reasons: Reasons) -> None:
-        """Keep in mind which images (n,) are bad, or refuse the first.
+        """Remember which of the images (n,) are bad, or refuse the first.
 
         Raises:
             BadImage: they may not be skipped.
@@ -38,14 +38,14 @@ class BadImages:
         self.met |= {int(ids[place]): reason for place, reason in reasons.items()}
 
     def replace(self, images: ImageSet, order: Indices, pictures: Tensor, reasons: Reasons) -> Tensor:
-        """Return the pictures (n, 3, size, size) of the set's places `order` (n,), the bad ones by stand-ins."""
+        """Return the pictures (n, 3, size, size) of the set's images `order` (n,), with bad ones replaced."""
         self.note(images.ids[order], reasons)
         for place in reasons:
             pictures[place] = torch.from_numpy(self._stand_in(images, int(order[place]))).to(pictures.device)
         return pictures
 
     def _stand_in(self, images: ImageSet, position: int) -> NDArray[np.uint8]:
-        """Return the next image of a class that can be read; after the set's last comes its first."""
+        """Return the next readable image of a class; the first image of the set follows the last."""
         alike = np.flatnonzero(images.labels == images.labels[position])
         others = np.roll(alike, -int(np.searchsorted(alike, position)))[1:]
         for identifier in images.ids[others]:
@@ -61,9 +61,9 @@ class BadImages:
 def read_leniently(
     source: Source, ids: Indices, image_size: int, *, kept: bool = False
 ) -> tuple[NDArray[np.uint8], Reasons]:
-    """Read images (n, 3, image_size, image_size); those that cannot be read are black, each with its reason.
+    """Return images (n, 3, image_size, image_size), black if they cannot be read, and the reasons for these.
 
-    `kept` allows to take from memory what was decoded before.
+    If `kept`, images that this process has decoded before may come from memory.
     """
     try:
         return (source.read_kept if kept else source.read)(ids, image_size), {}

@@ -1,7 +1,6 @@
 """Batches on the device, by any of three pipelines: gathered or fetched, then augmented and scaled there.
 
-Whatever the pipeline and the number of its workers, and however many batches are worked on at once, the same stream
-gives the same batches, bit for bit.
+A stream gives the same batches, bit for bit, for any pipeline, number of workers and number of batches per block.
 """
 
 from collections import deque
@@ -24,14 +23,14 @@ from bench.data.loading.stream import BatchPlan, Stream, batch_plans
 from bench.data.to_device import to_device
 
 BLOCK_IMAGES = 2_048
-"""Cropped and changed at once on a GPU, at most."""
+"""Upper limit of the images that a GPU crops and augments at once."""
 BLOCK_BYTES = 2**25
-"""That these images take, at most; while they are made it is up to 14 times as much, where crops are resized."""
+"""Upper limit of their memory; while they are made, with resized crops, they take up to 14 times as much."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """How many batches are cropped and changed at once, and by what they are cropped; neither changes a batch."""
+    """How many batches are cropped and augmented at once, and the function that crops; neither changes a batch."""
 
     num_batches: int
     crop: Callable[[Tensor, Tensor, int], Tensor]
@@ -42,8 +41,8 @@ def training_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the loader's device.
 
-    Mixed labels are (batch, classes), float32. The stream goes on after its first `start` images as if it had yielded
-    them. `blocks` are those of `blocks_for`, unless they are given.
+    Mixed labels are (batch, classes), float32. The stream continues after its first `start` images as if it had yielded
+    them. `blocks` are by default those of `blocks_for`.
 
     Raises:
         BadImage: an image cannot be read, and may not be skipped, or none of its class can.
@@ -55,14 +54,14 @@ def training_batches(
     fed = _gathered if loader.pipeline == "resident" else _fetched
     for plan, source, labels in fed(images, plans, loader, chosen.shift):
         changed = _changed(_cropped(source, plan, size, blocks), plan, policy)
-        for own in plan.slices(stream.batch_size):
-            yield _finished(changed[own], labels[own], plan.part(own), stream.num_classes)
+        for batch in plan.slices(stream.batch_size):
+            yield _finished(changed[batch], labels[batch], plan.part(batch), stream.num_classes)
 
 
 def blocks_for(images: ImageSet, stream: Stream, loader: ImageLoader) -> Blocks:
-    """Return one batch on a CPU; on a GPU several, since to launch a small kernel takes longer than what it does.
+    """Return one batch per block for a CPU; several for a GPU, where a small kernel takes longer to launch than to run.
 
-    Streamed batches are taken one by one, as they come: to wait for several would hold up the steps.
+    Streamed batches are taken one by one, since waiting for several would delay the steps.
     """
     if loader.device.type == "cpu":
         return Blocks(1, crop_one_by_one)
@@ -74,17 +73,21 @@ def blocks_for(images: ImageSet, stream: Stream, loader: ImageLoader) -> Blocks:
 def evaluation_batches(
     images: ImageSet, batch_size: int, loader: ImageLoader
 ) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
-    """Yield every image once, in order and unchanged but scaled as in training, with its label and its id.
+    """Yield every image once, in order, scaled as in training, with its label and its id.
 
-    Images that cannot be read are left out, where they may be skipped.
+    Images that cannot be read are left out if they may be skipped.
     """
     orders = np.split(np.arange(len(images)), range(batch_size, len(images), batch_size))
     for order, (pictures, reasons) in zip(orders, loader.pictures(images, iter(orders)), strict=True):
         loader.bad.note(images.ids[order], reasons)
         good = np.setdiff1d(np.arange(len(order)), list(reasons))
         if len(good):
-            own = pictures[torch.from_numpy(good).to(loader.device)] if reasons else pictures
-            yield scaled(own), torch.from_numpy(images.labels[order[good]]).to(loader.device), images.ids[order[good]]
+            readable = pictures[torch.from_numpy(good).to(loader.device)] if reasons else pictures
+            yield (
+                scaled(readable),
+                torch.from_numpy(images.labels[order[good]]).to(loader.device),
+                images.ids[order[good]],
+            )
 
 
 Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
@@ -92,7 +95,7 @@ Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
 
 
 def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
-    """All images are on the device."""
+    """Yield all plans with the same images, which lie on the device."""
     labels = torch.from_numpy(images.labels).to(loader.device)
     padded = loader.padded(images, padding)
     for plan in plans:
@@ -100,7 +103,7 @@ def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader,
 
 
 def _fetched(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
-    """Each batch's images come to the device, ahead of the step that takes them."""
+    """Yield each plan with its own images, which come to the device ahead of the step."""
     ahead: deque[BatchPlan] = deque()
 
     def orders() -> Iterator[NDArray[np.int64]]:
@@ -122,7 +125,7 @@ def _cropped(source: Tensor, plan: BatchPlan, size: int, blocks: Blocks) -> Tens
 
 
 def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor:
-    """Give the cropped images (n, 3, size, size), uint8, the policy's operations that the plan has drawn for them."""
+    """Apply the policy's operations, which the plan has drawn, to cropped images (n, 3, size, size), uint8."""
     if policy is not None and plan.operations is not None:
         for layer in plan.operations:
             images = apply(images, policy, layer)
@@ -130,7 +133,7 @@ def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor
 
 
 def _finished(images: Tensor, labels: Tensor, plan: BatchPlan, num_classes: int | None) -> tuple[Tensor, Tensor]:
-    """Do to one batch what is left of its plan, and what makes it the input of a model."""
+    """Apply the rest of the plan to one batch, and scale it for a model."""
     images = scaled(images)
     if plan.erased is not None:
         images = erase(images, plan.erased)
@@ -142,7 +145,7 @@ def _finished(images: Tensor, labels: Tensor, plan: BatchPlan, num_classes: int 
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Return uint8 images as float32 with mean 0.5 and standard deviation 0.5 taken out."""
+    """Return uint8 images as float32, normalised with mean 0.5 and standard deviation 0.5."""
     return images.float().mul_(1 / (255 * STD)).sub_(MEAN / STD)
 
 

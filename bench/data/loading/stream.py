@@ -1,9 +1,8 @@
-"""Which images are seen when, and what is done to each: drawn by hashes, without an image.
+"""Which images are seen when, and how each is augmented: drawn by hashes, before any image is read.
 
-Both depend on the seed, the stage, the number of images and the position in the order alone, never on the model, the
-batch size, the pipeline, its workers or the device. So every model sees the same images, and a stream can start
-anywhere: that is how a run resumes. Where images are mixed, each is mixed with the one before it in that order,
-whatever the batches.
+Both depend only on the seed, the stage, the number of images and the position in the order, never on the model, the
+batch size, the pipeline, its workers or the device. Every model therefore sees the same images, and a stream can start
+anywhere, which is how a run resumes. Mixing mixes each image with the previous one in the order, across batches.
 """
 
 from collections.abc import Iterator
@@ -24,25 +23,25 @@ from bench.data.random import below, hash_words, permutation, stream_seed
 from bench.data.to_device import to_device
 
 PLANNED = 8_192
-"""Images whose order and augmentation are worked out at once."""
+"""Images whose order and augmentation are drawn at once."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each training image on its own, drawn anew each time that it is seen; in the order given here."""
+    """How each training image is changed, in the order of these fields; drawn anew each time the image is seen."""
 
     shift: int = 0
-    """crop at an offset of up to this many pixels each way, after padding with black"""
+    """crop at an offset of up to this number of pixels per axis, after padding with black"""
     flip: bool = False
     """mirror half of the images left to right"""
     resized_crop: ResizedCrop | None = None
-    """crop at any size and place, scaled up again; instead of a shift"""
+    """crop a box of random size and position, scaled up again; in place of a shift"""
     policy: RandAugment | AutoAugment | None = None
-    """change colours and geometry, by other operations for each image"""
+    """change colours and geometry, with different operations for each image"""
     erasing: Erasing | None = None
     """paint over a box of the scaled image"""
     mixing: Mixing | None = None
-    """mix image and label with the image before it in the order, augmented as that is"""
+    """mix image and label with the previous image in the order, after its augmentation"""
 
     def __post_init__(self) -> None:
         """Refuse two crops at once."""
@@ -56,17 +55,17 @@ class Stream:
     seed: int
     stage: str
     num_images: int
-    """images seen in all; epochs run into each other, so that every batch is full but for the last"""
+    """images seen in total; epochs follow without a gap, so that all batches but the last are full"""
     batch_size: int
     augmentation: Augmentation = Augmentation()
     num_classes: int | None = None
-    """how long mixed labels are; needed for mixing alone"""
+    """length of mixed labels; needed only for mixing"""
 
 
 def batch_plans(
     stream: Stream, num_images: int, image_size: int, *, device: torch.device, start: int = 0
 ) -> Iterator["BatchPlan"]:
-    """Yield what each batch of a set of images is made of, after the stream's first `start` images."""
+    """Yield the plan of each batch of a set of images, after the stream's first `start` images."""
     planned = max(1, PLANNED // stream.batch_size) * stream.batch_size
     for first in range(start, stream.num_images, planned):
         last = min(first + planned, stream.num_images)
@@ -83,10 +82,10 @@ def seen_order(stream: Stream, length: int, start: int, stop: int) -> NDArray[np
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """All that was drawn for n images of the order; one more leads them where each is mixed with the one before."""
+    """All draws for n images of the order; with mixing, one more image precedes them, which the first is mixed with."""
 
     order: NDArray[np.int64]
-    """(n,), on the host: places in the set of images"""
+    """(n,), on the host: indices in the set of images"""
     windows: Tensor
     """(4, n): index of the source to crop, top, left and mirrored"""
     resized: Tensor | None
@@ -101,30 +100,31 @@ class BatchPlan:
     """(n,)"""
 
     def to(self, device: torch.device) -> "BatchPlan":
+        """Return the plan with its tensors on a device."""
         moved = {name: to_device(column, device) for name, column in vars(self).items() if isinstance(column, Tensor)}
         return BatchPlan(**(vars(self) | moved))
 
     def of_its_own(self) -> "BatchPlan":
-        """Return the plan for a source that holds this plan's images alone, in their order."""
-        own = torch.arange(len(self.order), device=self.windows.device)
-        return replace(self, windows=torch.cat([own[None], self.windows[1:]]))
+        """Return the plan for a source that holds only this plan's images, in their order."""
+        index = torch.arange(len(self.order), device=self.windows.device)
+        return replace(self, windows=torch.cat([index[None], self.windows[1:]]))
 
     def slices(self, size: int) -> Iterator[slice]:
-        """Yield the columns of each `size` images, and of the one that leads them, if one does."""
+        """Yield slices of `size` columns each, and of the preceding image if there is mixing."""
         lead = int(self.share is not None)
         for first in range(0, len(self.order) - lead, size):
             yield slice(first, first + size + lead)
 
-    def part(self, own: slice) -> "BatchPlan":
-        """Return what was drawn for some of the columns."""
-        columns: dict[str, Any] = {
-            name: None if column is None else column[..., own] for name, column in vars(self).items()
+    def part(self, columns: slice) -> "BatchPlan":
+        """Return the draws of some columns."""
+        parts: dict[str, Any] = {
+            name: None if draws is None else draws[..., columns] for name, draws in vars(self).items()
         }
-        return BatchPlan(**columns)
+        return BatchPlan(**parts)
 
 
 def _plan(stream: Stream, num_images: int, image_size: int, start: int, stop: int) -> BatchPlan:
-    """Draw all that happens to the images at positions start to stop, by a hash of each position."""
+    """Draw the plan of the images at positions start to stop, by a hash of each position."""
     chosen, size = stream.augmentation, image_size
     positions = np.maximum(np.arange(start - (chosen.mixing is not None), stop), 0)
     draws = hash_words(stream_seed(stream.seed, "augmentation"), stream.stage, positions)
@@ -153,5 +153,5 @@ def _tensor(columns: NDArray[np.generic] | None) -> Tensor | None:
 
 @lru_cache(maxsize=2)
 def _epoch_order(seed: int, stage: str, epoch: int, length: int) -> NDArray[np.int64]:
-    """Return the order of one pass over the images; kept, since a pass over many images is planned in parts."""
+    """Return the order of one pass over the images; cached, since a pass over many images is planned in parts."""
     return permutation(int(hash_words(stream_seed(seed, "order"), stage, epoch)[0]), length)

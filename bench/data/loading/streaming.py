@@ -1,7 +1,7 @@
-"""Batches decoded by worker processes, ahead of the steps that take them: for what does not fit into memory.
+"""Worker processes that decode batches ahead of the steps, for data that does not fit into memory.
 
-Workers get ids and send pictures. They open the data set once for themselves, decode on one thread each, keep nothing,
-and end with the process that they work for. A batch is one worker's work, and batches arrive in order.
+Workers receive ids and send pictures. Each opens the data set for itself, decodes on one thread, keeps no image, and
+ends with its parent process. One worker decodes a whole batch, and batches arrive in order.
 """
 
 import multiprocessing
@@ -21,11 +21,11 @@ from bench.data.loading.image_loader import Orders, Pictures
 from bench.data.sources import decode as decoding
 
 BATCHES_AHEAD = 2
-"""that each worker has begun or done"""
+"""Batches that each worker has begun or finished."""
 
 
 def decoded_pictures(images: ImageSet, orders: Orders, device: torch.device, num_workers: int) -> Iterator[Pictures]:
-    """Decode batches in `num_workers` processes; from there they come through pinned memory to a GPU."""
+    """Decode batches in `num_workers` processes; they reach a GPU through pinned memory."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # heeded where no fork server runs yet
     loader = DataLoader(
@@ -45,7 +45,7 @@ def decoded_pictures(images: ImageSet, orders: Orders, device: torch.device, num
 
 @dataclass(frozen=True)
 class _Decoder(Dataset[Pictures]):
-    """What a worker reads from."""
+    """The data set that a worker reads."""
 
     source: Source
     image_size: int
@@ -61,6 +61,6 @@ def _as_decoded(batch: Pictures) -> Pictures:
 
 
 def _start_worker(worker: int) -> None:
-    """Leave Ctrl-C to the parent, and cores to the other workers."""
+    """Leave Ctrl-C to the parent, and the other cores to the other workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoding.use_threads(1)

@@ -1,4 +1,4 @@
-"""Pictures of any size and mode into square RGB arrays: Pillow's own resampling, the same bytes on every machine."""
+"""Decode pictures of any size and mode to square RGB arrays, with Pillow's resampling: the same bytes everywhere."""
 
 import io
 import struct
@@ -15,9 +15,9 @@ from bench.errors import BadImage
 CHUNK = 64
 """Pictures that a thread decodes at once."""
 _num_threads: int | None = None
-"""Threads that decode; None is one a core, and a few more."""
+"""Threads that decode; None is the default of `ThreadPoolExecutor`."""
 MAX_PIXELS = 89_478_485
-"""Of one picture: Pillow's own bound, above which a small file may be made to fill the memory."""
+"""Per picture: Pillow's limit, which protects against small files that fill the memory."""
 UNREADABLE = (
     ArithmeticError,
     EOFError,
@@ -30,11 +30,11 @@ UNREADABLE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""What Pillow raises where a file is empty, cut off, damaged, too large, or no image."""
+"""Errors that Pillow raises if a file is empty, cut off, damaged, too large, or no image."""
 
 
 def use_threads(number: int) -> None:
-    """Let this process decode on so many threads; otherwise it uses the cores that it finds."""
+    """Set the number of threads on which this process decodes."""
     global _num_threads
     _num_threads = number
 
@@ -81,7 +81,7 @@ def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8
 
 
 def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
-    """Read one picture, upright as its EXIF data has it."""
+    """Read one picture, rotated as its EXIF data say."""
     with _opened(source) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are more than {MAX_PIXELS:,}")
@@ -90,7 +90,7 @@ def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
 
 
 def _opened(source: Path | bytes) -> Image.Image:
-    """Read a picture's header, and say plainly where there is none."""
+    """Read a picture's header, with plain errors for empty and unknown content."""
     if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
         raise ValueError("it is empty")
     try:
@@ -102,7 +102,7 @@ def _opened(source: Path | bytes) -> Image.Image:
 def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
     """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing.
 
-    Alpha is dropped, not blended: what lies under it is shown. Of 16 bits the upper 8 are kept.
+    Alpha is dropped, not blended: the colours below it are shown. Of 16 bits the upper 8 are kept.
     """
     if picture.mode.startswith("I"):
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))

@@ -1,10 +1,10 @@
 """`hf:NAME` and `hf:NAME:CONFIG`: a data set of the Hugging Face hub, as parquet in the data folder.
 
-`bench data fetch hf:NAME` copies the parquet files into `hf/NAME/` below the data folder, checks their SHA-256, and is
-all that needs the network; from then on they are read as `parquet:PATH` is, and a key holds their content.
+`bench data fetch hf:NAME` copies the parquet files into `hf/NAME/` below the data folder and checks their SHA-256. Only
+this needs the network. After that they are read like `parquet:PATH`, and a key contains their content.
 
-`huggingface_hub` copies files as they are, resumes, and checks them; `datasets` would keep a second copy in a format of
-its own, under paths of its own, and bring a dozen packages to read what pyarrow reads here.
+`huggingface_hub` copies files unchanged and resumes. `datasets` would store a second copy in another format, and needs
+a dozen packages to read what pyarrow reads here.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from bench.errors import InputError
 
 NAME = re.compile(r"(?P<repository>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
 CONVERTED = "refs/convert/parquet"
-"""The revision in which the hub keeps parquet of data sets that were published in another format."""
+"""The revision with the hub's parquet of data sets that were published in another format."""
 TIMEOUT_S = 10
-"""Of asking whether the hub is there; where nothing answers, as behind a firewall that drops packets."""
+"""Of the first request to the hub, which ends the wait behind a firewall that drops packets."""
 PARTIAL = "partial-"
-"""Begins the folders of a conversion that the hub ended at its first gigabytes."""
+"""Prefix of the folders of a conversion that the hub ended after the first gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,16 @@ class _Ref:
     config: str | None
 
     def __str__(self) -> str:
-        """Return what the user wrote."""
+        """Return the text that the user wrote."""
         return f"hf:{self.repository}" + (f":{self.config}" if self.config else "")
 
 
 def open_hf(name: str, data_dir: Path) -> DataSet:
-    """Open a data set that was fetched."""
+    """Open a fetched data set.
+
+    Raises:
+        InputError: it was not fetched, or its files do not fit together.
+    """
     ref, place = _parse(name), folder(name, data_dir)
     if not place.is_dir():
         raise InputError(
@@ -54,7 +58,7 @@ def open_hf(name: str, data_dir: Path) -> DataSet:
 
 
 def folder(name: str, data_dir: Path) -> Path:
-    """Return where the files of a data set, or of one configuration, lie."""
+    """Return the folder of the files of a data set, or of one configuration."""
     ref = _parse(name)
     return data_dir / "hf" / ref.repository / (ref.config or "")
 
@@ -137,7 +141,7 @@ def _check_one_config(ref: _Ref, paths: Iterable[str]) -> None:
 
 
 def _check_sum(file: Path, expected: str | None, ref: _Ref) -> None:
-    """Refuse a file that is not the published one."""
+    """Refuse a file that differs from the published one."""
     with file.open("rb") as stream:
         actual = hashlib.file_digest(stream, "sha256").hexdigest()
     if expected not in (None, actual):

@@ -1,7 +1,7 @@
-"""Indexes of shards, kept in the user's cache folder, so that a shard is read from end to end once.
+"""Indexes of shards in the user's cache folder, so that each shard is read from end to end only once.
 
-An index is kept under its file's path, size and time of change; one that is damaged, or was written by another version,
-is made again. Where nothing can be written there, nothing is kept.
+An index is cached under its file's path, size and time of change. A damaged index, or one of another version, is made
+again. If the cache folder cannot be written, nothing is cached.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from bench.data.sources.tar_index import ShardIndex, index_shard
 from bench.files.writing import whole_file
 
 VERSION = 1
-"""Raised when an index holds something else, or labels are found by another rule."""
+"""Raised when the content of an index changes, or the rule that finds labels."""
 NUM_THREADS = 4
-"""That hash shards side by side."""
+"""That index shards in parallel."""
 COLUMNS = ("offsets", "sizes", "leads", "labels")
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
-    """Return the indexes of shards, in order; what is not kept is made, with a bar on a terminal.
+    """Return the indexes of shards, in order; make those that are not cached, with a bar on a terminal.
 
     Raises:
         InputError: a shard is refused.
@@ -40,7 +40,7 @@ def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
 
 
 def _made(shards: list[Path]) -> list[ShardIndex]:
-    """Index shards and keep each as soon as it is done."""
+    """Index shards, and cache each index as soon as it is done."""
     from rich.console import Console
     from rich.progress import track
 
@@ -51,7 +51,7 @@ def _made(shards: list[Path]) -> list[ShardIndex]:
 
 
 def _make(shard: Path) -> ShardIndex:
-    """Index a shard, and keep the index if it can be."""
+    """Index a shard, and cache the index if possible."""
     file = _file(shard)
     index = index_shard(shard)
     columns = {name: getattr(index, name) for name in COLUMNS}
@@ -74,7 +74,7 @@ def _cached(shard: Path) -> ShardIndex | None:
 
 
 def _file(shard: Path) -> Path:
-    """Return where the index of a shard in its present state is kept."""
+    """Return the path at which the index of a shard in its present state is cached."""
     state = shard.stat()
     words = f"{VERSION}\0{os.path.realpath(shard)}\0{state.st_size}\0{state.st_mtime_ns}"
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

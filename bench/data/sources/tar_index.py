@@ -1,11 +1,11 @@
 """What lies where in a tar shard of images, and the hash of the whole file.
 
-Members are grouped by key, as WebDataset does: all up to the first dot of the base name, neighbours together. An
-image's label is the whole number in KEY.cls; or else `label` in KEY.json; or else the folder that KEY lies in, whose
-name is its class. One kind of label holds for a whole shard.
+Members are grouped by key, as WebDataset does: the name up to the first dot of the base name, for neighbouring members.
+An image's label is the whole number in KEY.cls, or else `label` in KEY.json, or else the name of KEY's folder. A shard
+has one kind of label.
 
-Refused: shards that are compressed, cut off or empty; members whose names lead out; links and devices; a key that
-comes twice, or has two images or two labels; an image without a label.
+Refused are shards that are compressed, cut off or empty, members whose names lead out, links and devices, keys that
+come twice or have two images or two labels, and images without a label.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ from bench.data.sources.listing import IMAGE_SUFFIXES
 from bench.errors import InputError
 
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
-"""First bytes, and the command that unpacks."""
+"""By first bytes, the command that unpacks."""
 MAX_LABEL_BYTES = 2**20
-"""Of a member that holds a label; a larger one holds something else."""
+"""Of a member that holds a label; a larger one does not."""
 MAX_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """The images of one shard, in its order: 24 bytes for each, and no Python object."""
+    """The images of one shard, in its order: 24 bytes each, without Python objects."""
 
     offsets: NDArray[np.int64]
     """(n,), of an image's first byte in the file"""
@@ -44,7 +44,7 @@ class ShardIndex:
     labels: NDArray[np.int32]
     """(n,), as the shard numbers classes, or the numbers of `folders`"""
     folders: tuple[str, ...]
-    """the classes' names where folders are labels, in the order of their coming; else empty"""
+    """class names if folders are labels, in order of appearance; else empty"""
     sha256: str
     """of the whole file"""
 
@@ -53,7 +53,7 @@ def index_shard(shard: Path) -> ShardIndex:
     """Read a shard from end to end.
 
     Raises:
-        InputError: what the module refuses, with the shard and the member.
+        InputError: the module refuses the shard; the error names shard and member.
     """
     with shard.open("rb") as file:
         _refuse_compressed(shard, os.pread(file.fileno(), 8, 0))
@@ -85,7 +85,7 @@ def member_name(shard: Path, header_offset: int) -> str:
 
 
 def _refuse_compressed(shard: Path, start: bytes) -> None:
-    """Tell a shard that is empty or compressed by its first bytes."""
+    """Refuse a shard whose first bytes show that it is empty or compressed."""
     if not start:
         raise InputError(f"{shard}: is empty; fetch it again")
     for magic, command in COMPRESSED.items():
@@ -97,7 +97,7 @@ def _refuse_compressed(shard: Path, start: bytes) -> None:
 
 
 def _members(tar: tarfile.TarFile, shard: Path) -> Iterator[tarfile.TarInfo]:
-    """Yield the files of a tar, without keeping them; refuse what is neither file nor folder, and leads out."""
+    """Yield the files of a tar one by one; refuse names that lead out, and what is neither file nor folder."""
     while (member := tar.next()) is not None:
         tar.members.clear()  # type: ignore[attr-defined]
         if member.name.startswith("/") or ".." in member.name.split("/"):
@@ -111,7 +111,7 @@ def _members(tar: tarfile.TarFile, shard: Path) -> Iterator[tarfile.TarInfo]:
 
 @dataclass
 class _Group:
-    """The neighbouring members of one key, as far as they have come."""
+    """The neighbouring members of one key that were read so far."""
 
     key: str
     image: tarfile.TarInfo | None = None
@@ -129,7 +129,7 @@ class _Rows:
         self._folders: dict[str, int] = {}
 
     def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Take a member into its group, ending the one before where the key is another."""
+        """Add a member to its group; a new key ends the previous group."""
         folder, _, base = member.name.rpartition("/")
         stem, dot, kind = base.partition(".")
         if not stem or not dot:
@@ -181,7 +181,7 @@ class _Rows:
         self._group.image = member
 
     def _take_label(self, tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str) -> None:
-        """Keep the number that a member holds; a JSON without a number is no label."""
+        """Keep the number in a member; a JSON without a number is no label."""
         stream = tar.extractfile(member)
         content = stream.read(MAX_LABEL_BYTES) if stream is not None else b""
         number = _of_text(content) if kind == "cls" else _of_json(content)
@@ -209,13 +209,13 @@ class _Rows:
 
 
 def _of_text(content: bytes) -> int | None:
-    """Return the whole number that a text is."""
+    """Return the whole number in a text, or None."""
     text = content.strip()
     return int(text) if re.fullmatch(rb"-?\d{1,18}", text) else None
 
 
 def _of_json(content: bytes) -> int | None:
-    """Return the whole number that is `label` in a JSON object."""
+    """Return the whole number under `label` in a JSON object, or None."""
     try:
         described = json.loads(content)
     except (ValueError, RecursionError):
@@ -225,5 +225,5 @@ def _of_json(content: bytes) -> int | None:
 
 
 def _wrong(shard: Path, member: str, reason: str) -> InputError:
-    """Return what a member gets."""
+    """Return the error that refuses a member."""
     return InputError(f"{shard}, member {member}: {reason}")

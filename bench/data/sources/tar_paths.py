@@ -11,11 +11,11 @@ from bench.data.sources.listing import check_inside, files_below
 from bench.errors import InputError
 
 MAX_SHARDS = 1_000_000
-"""Of one text; more are taken for a slip of the pen."""
+"""Per pattern; more are taken for a mistake."""
 BRACES = re.compile(r"\{([^{}]*)\}")
 WILD = re.compile(r"[*?\[{]")
 FOLDER_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-"""Of what a folder's shards are taken from; those that are compressed are refused by name, not passed over."""
+"""Of the shards in a folder; compressed ones are found too, so that they can be refused by name."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _fixed_folder(path: Path) -> Path:
 
 
 def _expanded(pattern: str) -> tuple[Path, ...]:
-    """Return the files that ranges name, all of which must be there, and globs find."""
+    """Return the files that ranges name, all of which must exist, and that globs find."""
     texts = _alternatives(pattern)
     files: list[Path] = []
     missing: list[str] = []
@@ -85,7 +85,7 @@ def _globbed(text: str) -> list[str]:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the texts that a pattern's braces stand for, the last of them varying fastest."""
+    """Return the texts that a pattern's braces stand for; the last braces vary fastest."""
     pieces = BRACES.split(pattern)
     choices = [[piece] if place % 2 == 0 else _choices(piece, pattern) for place, piece in enumerate(pieces)]
     if prod(map(len, choices)) > MAX_SHARDS:

@@ -24,29 +24,29 @@ DAMAGE = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""What torchvision's readers raise where a file is missing, cut off, or not what its name says."""
+"""Errors that torchvision's readers raise if a file is missing, cut off, or not what its name says."""
 
 
 def images_and_targets(data: Any, root: Path) -> RawSplit:
-    """Take MNIST and its kin, and CIFAR: `data` is (n, height, width) or (n, height, width, 3)."""
+    """Return a split of the MNIST family or CIFAR: `data` is (n, height, width) or (n, height, width, 3)."""
     return _array_split(np.asarray(data.data), np.asarray(data.targets, dtype=np.int64), data.classes)
 
 
 def channels_first(data: Any, root: Path) -> RawSplit:
-    """Take SVHN and STL-10: `data` is (n, 3, height, width); SVHN's classes are the digits."""
+    """Return a split of SVHN or STL-10: `data` is (n, 3, height, width); SVHN's classes are the digits."""
     arrays = np.ascontiguousarray(np.asarray(data.data).transpose(0, 2, 3, 1))
     names = data.classes if hasattr(data, "classes") else map(str, range(10))
     return _array_split(arrays, np.asarray(data.labels).astype(np.int64), names)
 
 
 def listed_files(data: Any, root: Path) -> RawSplit:
-    """Take Flowers-102, Oxford-IIIT Pet and Food-101, which list a file for each label."""
+    """Return a split of Flowers-102, Oxford-IIIT Pet or Food-101, which list a file for each label."""
     files = data._images if hasattr(data, "_images") else data._image_files
     return _file_split(root, files, data._labels, data.classes)
 
 
 def class_folders(data: Any, root: Path) -> RawSplit:
-    """Take ImageNet; a class is named by its words and its WordNet id, since two have the same words."""
+    """Return a split of ImageNet; words and WordNet id name a class, since two classes have the same words."""
     names = [f"{', '.join(words)} ({wnid})" for words, wnid in zip(data.classes, data.wnids, strict=True)]
     return _file_split(root, [Path(file) for file, _ in data.samples], data.targets, names)
 

@@ -1,4 +1,4 @@
-"""`bench data`: list, show, sample, index, verify and fetch corpora and targets."""
+"""`bench data`: list, show, sample, verify, fetch and index corpora and targets."""
 
 import json
 import sys
@@ -18,21 +18,21 @@ from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
-from bench.data.target import TargetRef, check_target, parse_target, target_identity
+from bench.data.target import check_target, parse_target, target_identity
 from bench.data.verify import Verification
 from bench.data.verify import verify as read_all
 from bench.errors import InputError
 
 data_app = typer.Typer(help="Corpora to pretrain on and targets to transfer to.", no_args_is_help=True)
 
-DataDir = Annotated[Path, typer.Option("--data", envvar="BENCH_DATA", help="The folder that holds data sets.")]
+DataDir = Annotated[Path, typer.Option("--data", envvar="BENCH_DATA", help="The folder of data sets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DATA_DIR = Path("data")
 
 
 @data_app.command("list")
 def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """List what can be pretrained on and fine-tuned to, and whether its files are there."""
+    """List the corpora and targets, and whether their files are present."""
     rows = [_facts(name, data) for name in (corpus.FRACTALS, *catalogue.CATALOGUE)]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -46,9 +46,8 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
 
 @data_app.command()
 def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """Show a corpus or target: classes, splits, identity. NAME may be `digits@100` or a place: `folder:PATH`."""
-    facts = _facts(name, data)
-    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
+    """Show classes, splits and identity. NAME is a corpus or target such as `digits@100`, or `folder:PATH`."""
+    _print(_facts(name, data), as_json=as_json)
 
 
 @data_app.command()
@@ -56,12 +55,12 @@ def sample(
     name: str,
     out: Annotated[Path, typer.Option(help="The picture to write.")],
     data: DataDir = DATA_DIR,
-    image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels a side.")] = 32,
-    classes: Annotated[int, typer.Option(min=1, help="Rows: one for each of the first classes.")] = 8,
-    per_class: Annotated[int, typer.Option(min=1, help="Columns: images a class.")] = 12,
-    difficulty: Annotated[list[str] | None, typer.Option(help="Of fractals: FIELD=VALUE; give one each time.")] = None,
+    image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels per side.")] = 32,
+    classes: Annotated[int, typer.Option(min=1, help="Rows: one per class.")] = 8,
+    per_class: Annotated[int, typer.Option(min=1, help="Columns: images per class.")] = 12,
+    difficulty: Annotated[list[str] | None, typer.Option(help="For fractals: FIELD=VALUE, may be repeated.")] = None,
 ) -> None:
-    """Write a grid of training images, one class a row, as PNG."""
+    """Write a grid of training images as PNG, one row per class."""
     from PIL import Image
 
     if name == corpus.FRACTALS:
@@ -82,7 +81,7 @@ def sample(
 
 @data_app.command()
 def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """Decode every image and check the sums that are known: exit code 0 where all is well, 1 where something is bad."""
+    """Decode every image and check the known checksums; exit with 1 if something is wrong."""
     if name == corpus.FRACTALS:
         typer.echo(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
         return
@@ -91,7 +90,9 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
         task = progress.add_task(f"reading {name}", total=None)
         verification = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
-        typer.echo(json.dumps({"name": str(target), **_verification_facts(verification)}, indent=2))
+        bad = [{"id": number, "reason": reason} for number, reason in verification.bad.items()]
+        facts = {"images": verification.num_images, "classes": verification.class_counts, "bad_images": bad}
+        _print({"name": str(target), **facts, "wrong_sums": verification.wrong_sums}, as_json=True)
     else:
         typer.echo(_verification_text(str(target), verification))
     raise typer.Exit(0 if verification.is_good else 1)
@@ -99,81 +100,72 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
 
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
-    """Download a data set, by name or as `hf:NAME`, into the data folder; unpack what can't be downloaded."""
+    """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive that lies there."""
     has_files = catalogue.fetch(name, data, also=(corpus.FRACTALS,))
     typer.echo(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
 
 @data_app.command()
 def subset(
-    name: Annotated[str, typer.Argument(help="A corpus; with --check by default the one that the file names.")] = "",
-    images: Annotated[int | None, typer.Option(min=1, help="How many.")] = None,
-    classes: Annotated[int | None, typer.Option(min=2, help="Of the first so many classes; else of all.")] = None,
+    name: Annotated[str, typer.Argument(help="A corpus; with --check, by default the one in the file.")] = "",
+    images: Annotated[int | None, typer.Option(min=1, help="The number of images.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="The number of classes; by default all.")] = None,
     out: Annotated[Path | None, typer.Option(help="The index file to write.")] = None,
-    check: Annotated[Path | None, typer.Option(help="An index file to check against the corpus at hand.")] = None,
+    check: Annotated[Path | None, typer.Option(help="An index file to compare with the corpus.")] = None,
     data: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Write which images a subset of a corpus holds, as Parquet; or check such a file: exit code 1 if it differs."""
+    """Write the images of a subset to a Parquet file; or check such a file, and exit with 1 if it differs."""
     from bench.data.index_file import check_index, write_index
 
     if check is not None:
         if images is not None or classes is not None or out is not None:
             raise InputError("--check: the file says which subset it is; leave out --images, --classes and --out")
         summary, difference = check_index(check, name or None, data)
-        _print_subset(summary.model_dump(), check, difference or "the same here", as_json)
+        state = difference or "the same here"
+        _print({"file": str(check), "state": state, **summary.model_dump()}, as_json=as_json)
         raise typer.Exit(1 if difference else 0)
     if not name or images is None or out is None:
         raise InputError("subset: NAME, --images N and --out FILE.parquet are needed, or --check FILE.parquet")
     summary = write_index(corpus.corpus_of(name, classes), images, data, out)
-    _print_subset(summary.model_dump(), out, "written", as_json)
+    _print({"file": str(out), "state": "written", **summary.model_dump()}, as_json=as_json)
 
 
-def _print_subset(summary: dict[str, Any], path: Path, state: str, as_json: bool) -> None:
-    """Print what an index file is of, and what became of it."""
-    facts = {"file": str(path), "state": state, **summary}
+def _print(facts: dict[str, Any], *, as_json: bool) -> None:
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
 
 
 def _facts(name: str, data_dir: Path) -> dict[str, Any]:
     """Return what is known of a corpus or target, without decoding an image."""
     if name == corpus.FRACTALS:
-        return {
-            "name": name,
+        facts = {
             "use": "corpus",
             "summary": "fractals drawn by formula, as many as you want",
             "classes": source.MAX_CLASSES,
             "present": True,
-            "identity": corpus.corpus_identity(CorpusRef(), data_dir),
         }
+        return {"name": name, **facts, "identity": corpus.corpus_identity(CorpusRef(), data_dir)}
     target = parse_target(name)
-    facts = _facts_at_path(target, data_dir) if target.path is not None else _catalogue_facts(target, data_dir)
+    facts = {"use": "corpus and target"}
+    if target.path is None:
+        entry = catalogue.CATALOGUE[target.name]
+        sizes = entry.sizes
+        facts |= {
+            "summary": entry.summary,
+            "classes": sizes.classes,
+            "splits": {"train": sizes.pool, "validation": sizes.validation, "test": sizes.test},
+            "present": catalogue.is_present(target.name, target.path, data_dir),
+        }
+    else:
+        data = catalogue.open_data(target.name, target.path, data_dir)
+        facts |= {
+            "summary": catalogue.SOURCES[target.name].summary,
+            "classes": len(data.class_names),
+            "class_names": data.class_names,
+            "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
+            "present": True,
+        }
     return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
-
-
-def _catalogue_facts(target: TargetRef, data_dir: Path) -> dict[str, Any]:
-    """Return what the catalogue says, and whether the files are there."""
-    entry = catalogue.CATALOGUE[target.name]
-    return {
-        "use": "corpus and target",
-        "summary": entry.summary,
-        "classes": entry.sizes.classes,
-        "splits": {"train": entry.sizes.pool, "validation": entry.sizes.validation, "test": entry.sizes.test},
-        "present": catalogue.is_present(target.name, target.path, data_dir),
-    }
-
-
-def _facts_at_path(target: TargetRef, data_dir: Path) -> dict[str, Any]:
-    """Return what the names or labels at a place say."""
-    data = catalogue.open_data(target.name, target.path, data_dir)
-    return {
-        "use": "corpus and target",
-        "summary": catalogue.SOURCES[target.name].summary,
-        "classes": len(data.class_names),
-        "class_names": data.class_names,
-        "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
-        "present": True,
-    }
 
 
 def _difficulty(fields: list[str]) -> Difficulty:
@@ -191,7 +183,7 @@ def _difficulty(fields: list[str]) -> Difficulty:
 
 
 def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
-    """Return training images (classes, per_class, 3, size, size) of the corpus' first classes."""
+    """Return training images (classes, per_class, 3, size, size) of the first classes of the corpus."""
     num_drawn = max(2, num_classes)
     ref = CorpusRef(classes=num_drawn, difficulty=difficulty)
     subset = load_subset(ref, num_drawn * per_class, image_size, DATA_DIR)
@@ -200,7 +192,7 @@ def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per
 
 
 def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
-    """Return training images (classes, per_class, 3, size, size) of the first classes; black where there are none."""
+    """Return training images (classes, per_class, 3, size, size) of the first classes, black if missing."""
     target = parse_target(name)
     check_target(target, data_dir)
     data = catalogue.open_data(target.name, target.path, data_dir)
@@ -212,20 +204,10 @@ def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_clas
     return grid
 
 
-def _verification_facts(verification: Verification) -> dict[str, Any]:
-    """Return a verification as JSON has it."""
-    return {
-        "images": verification.num_images,
-        "classes": verification.class_counts,
-        "bad_images": [{"id": number, "reason": reason} for number, reason in verification.bad.items()],
-        "wrong_sums": verification.wrong_sums,
-    }
-
-
 def _verification_text(name: str, verification: Verification) -> str:
-    """Return a verification to read: a line for each class, each bad file, and the sum of it."""
+    """Return a line for each class and each bad file, and one for all images."""
     lines = [
-        f"{label}: " + ", ".join(f"{n:,} {p}" for p, n in row.items())
+        f"{label}: " + ", ".join(f"{count:,} {split}" for split, count in row.items())
         for label, row in verification.class_counts.items()
     ]
     for reason, count in Counter(verification.bad.values()).items():

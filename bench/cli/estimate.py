@@ -64,14 +64,14 @@ def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers
     count = num_workers_for(runs, num_workers)
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
-        found = {run.run.key: run for run in estimates(runs, workers.time_runs(runs, data_dir), count)}
+        by_key = {estimate.run.key: estimate for estimate in estimates(runs, workers.time_runs(runs, data_dir), count)}
     preparation_seconds = time.perf_counter() - start
-    seconds = seconds_by_key(found.values())
+    seconds = seconds_by_key(by_key.values())
     return SuiteEstimate(
         suite.name,
         suite.device,
         count,
-        tuple(found.get(run.key) or RunEstimate(run, reason=missing[str(run.target)]) for run in plan.runs),
+        tuple(by_key.get(run.key) or RunEstimate(run, reason=missing[str(run.target)]) for run in plan.runs),
         preparation_seconds,
         seconds_in_all(plan, seconds, count),
     )

@@ -22,7 +22,7 @@ def check_size_class(suite: ResolvedSuite) -> None:
     assert suite.size_class is not None, "the suite asks for no size class"
     alone = unmatched(_sizes(suite, suite.size_class))
     if alone:
-        lines = "\n".join(_line(one, suite.size_class) for one in alone)
+        lines = "\n".join(_line(model, suite.size_class) for model in alone)
         raise InputError(
             f"suite {suite.name}: size_class: {suite.size_class} asks for a partner within {TOLERANCE:.0%} in each "
             f"other family, which is missing:\n{lines}\nTake other models (`bench models` lists sizes), or leave "
@@ -39,8 +39,8 @@ def _sizes(suite: ResolvedSuite, measure: Measure) -> list[Sized]:
 
 
 def _line(alone: Unmatched, measure: Measure) -> str:
-    one, nearest = alone.one, alone.nearest
+    model, nearest = alone.one, alone.nearest
     return (
-        f"  {one.model} ({one.family}, {one.size:,} {WORDS[measure]}) has no {nearest.family}; the nearest is "
+        f"  {model.model} ({model.family}, {model.size:,} {WORDS[measure]}) has no {nearest.family}; the nearest is "
         f"{nearest.model} ({nearest.size:,}, {alone.difference:+.0%})"
     )

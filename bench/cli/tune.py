@@ -94,7 +94,7 @@ def _is_adopted(store: Store) -> bool:
 def _run_trials(trials: Trials, arguments: RunArguments, console: Console) -> None:
     """Do the runs that are due, and then those that become due, until there are none."""
     due = trials.due()
-    runs = [one.run for _, of_study in due for one in of_study]
+    runs = [each.run for _, of_study in due for each in of_study]
     with Workers(num_workers_for(runs, arguments.num_workers), trials.suite.threads) as workers:
         while due:
             _run_due(due, trials, workers, arguments, console)
@@ -109,11 +109,10 @@ def _run_due(
     runs = {study.starts_from.key: study.starts_from for study, _ in due if study.starts_from is not None}
     for study, of_study in due:
         console.print(f"{study.study}: {len(of_study)} runs for {study.share:.0%} of the budget", highlight=False)
-        for one in of_study:
-            runs[one.run.key] = one.run
-            trials.tried.add(one.run.key)
-            point = f"trial {one.trial.number} ({in_words(one.trial.point)})"
-            names[one.run.key] = f"{describe(one.run)}, {point}"
+        for run, trial in ((each.run, each.trial) for each in of_study):
+            runs[run.key] = run
+            trials.tried.add(run.key)
+            names[run.key] = f"{describe(run)}, trial {trial.number} ({in_words(trial.point)})"
     plan = Plan(tuple(runs.values()), ())
     todo = unfinished(plan, trials.store, console)
     seconds = _seconds(todo, workers, arguments.data_dir)

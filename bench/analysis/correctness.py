@@ -22,7 +22,7 @@ from bench.analysis.stats.statistics_errors import (
 
 COLUMNS = ("transfer_key", "images", "num_images", "correct")
 """Of the table `correctness`: a row per finished transfer; `correct` has a bit per image, in the order of the ids."""
-PackedRow = Mapping[str, Any]
+PackedRow = Mapping[Any, Any]
 """A row of the table `correctness`."""
 PackedRows = Mapping[str, PackedRow]
 """The rows of the table `correctness` by the key of their run."""
@@ -90,8 +90,7 @@ def by_key(table: pd.DataFrame | None) -> PackedRows:
         return {}
     require_columns(table, COLUMNS, "correctness")
     require_unique(table, "transfer_key", "correctness")
-    columns = (table[name].tolist() for name in COLUMNS)
-    return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)}
+    return {row["transfer_key"]: row for row in table[list(COLUMNS)].to_dict("records")}
 
 
 def unpack(draws: Mapping[int, Sequence[PackedRow]]) -> Correctness:

@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis.correctness import Correctness, PackedRows, require_paired, unpack
-from bench.analysis.frames import Key, as_key
 from bench.analysis.stats.statistics_errors import DifferentImagesError, DuplicateRowError, UnpairedError
 from bench.analysis.targets import slices
 
@@ -128,33 +128,18 @@ def _stack(targets: Sequence[Sequence[SeedResults]]) -> list[np.ndarray]:
     ]
 
 
-@dataclass(frozen=True)
-class _Draw:
-    """One cell of a seed."""
-
-    status: str
-    reason: str
-    accuracy: float
-    notes: str
-    transfer_key: str
-
-
-def _draws(cells: pd.DataFrame) -> dict[int, list[_Draw]]:
+def _draws(cells: pd.DataFrame) -> dict[int, list[Any]]:
     """Return the cells of each seed."""
-    seen: set[Key] = set()
-    draws: dict[int, list[_Draw]] = {}
-    for row in zip(*(cells[column].tolist() for column in SEED_COLUMNS), strict=True):
-        key = as_key(row[:2])
-        if key in seen:
-            raise DuplicateRowError(
-                f"{cells['model'].iloc[0]} on {cells['target'].iloc[0]}: seed {row[0]} stands twice"
-            )
-        seen.add(key)
-        draws.setdefault(int(row[0]), []).append(_Draw(*row[2:]))
+    if (repeated := cells.duplicated(["seed", "draw"])).any():
+        model, target, seed = cells.loc[repeated, ["model", "target", "seed"]].iloc[0]
+        raise DuplicateRowError(f"{model} on {target}: seed {seed} stands twice")
+    draws: dict[int, list[Any]] = {}
+    for seed, cell in zip(cells["seed"].tolist(), cells[list(SEED_COLUMNS)].itertuples(index=False), strict=True):
+        draws.setdefault(seed, []).append(cell)
     return draws
 
 
-def _problem(draws: list[_Draw]) -> str:
+def _problem(draws: list[Any]) -> str:
     """Return what became of a seed; empty if all its draws finished."""
     if not draws:
         return "missing"
@@ -164,7 +149,7 @@ def _problem(draws: list[_Draw]) -> str:
     return "has no accuracy" if any(math.isnan(draw.accuracy) for draw in draws) else ""
 
 
-def _correctness(draws: Mapping[int, Sequence[_Draw]], packed: PackedRows) -> tuple[Correctness | None, str]:
+def _correctness(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> tuple[Correctness | None, str]:
     """Return the correctness of finished seeds, if it is kept for all, or why they do not belong together."""
     if not draws or not all(draw.transfer_key in packed for of_seed in draws.values() for draw in of_seed):
         return None, ""

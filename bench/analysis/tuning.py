@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
+from scipy.special import comb
 
 from bench.analysis.frames import require_columns, split
 from bench.analysis.stats.statistics_errors import EmptySampleError, NotFiniteError
@@ -33,7 +33,8 @@ def expected_best(scores: Sequence[float]) -> np.ndarray:
         raise EmptySampleError("no scores: an expected best needs at least one trial")
     if not np.isfinite(ordered).all():
         raise NotFiniteError(f"scores {ordered.tolist()}: each must be a finite number")
-    return np.array([_shares_of_subsets(n, k) @ ordered for k in range(1, n + 1)])
+    # C(i - 1, k - 1) / C(n, k) of all subsets of k have the i-th smallest score as their largest.
+    return np.array([comb(np.arange(n), k - 1) / comb(n, k) @ ordered for k in range(1, n + 1)])
 
 
 def tuning_curves(trials: pd.DataFrame) -> pd.DataFrame:
@@ -57,17 +58,3 @@ def tuning_curves(trials: pd.DataFrame) -> pd.DataFrame:
         for number, best in enumerate(expected_best(of_study["score"].tolist()), start=1)
     ]
     return pd.DataFrame(rows, columns=[*_STUDY, "num_trials", "expected_best"])
-
-
-def _shares_of_subsets(n: int, k: int) -> np.ndarray:
-    """Return the share of subsets of k among n in which the i-th smallest is the largest: C(i - 1, k - 1) / C(n, k)."""
-    below = np.arange(n)
-    possible = below >= k - 1
-    logs = _log_choose(below[possible], k - 1) - _log_choose(np.array(n), k)
-    shares = np.zeros(n)
-    shares[possible] = np.exp(logs)
-    return shares
-
-
-def _log_choose(n: np.ndarray, k: int) -> np.ndarray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

@@ -11,18 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from bench.analysis.claims import (
-    CLAIMS,
-    Citation,
-    Claim,
-    CustomDifference,
-    Evidence,
-    Judgement,
-    NamedRow,
-    Transfer,
-    judge_claims,
-)
-from bench.analysis.claims.evidence import FIVE
+from bench.analysis.claims.claim import Citation, Claim, Judgement
+from bench.analysis.claims.custom import CustomDifference, NamedRow
+from bench.analysis.claims.evidence import FIVE, Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.literature import CLAIMS
+from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import as_json, claims_table
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.claims import Judgement
+from bench.analysis.claims.claim import Judgement
 from bench.report.findings import Findings, findings
 from bench.report.machines import Machine, machines
 from bench.report.page import Page, Pictures, as_html, as_markdown

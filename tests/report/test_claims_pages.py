@@ -6,7 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.claims import CLAIMS, Evidence, Judgement, judge_claims
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.literature import CLAIMS
 from bench.report.page import Section, TableCell, as_html, as_markdown
 from bench.report.sections.claims import claims
 from bench.report.write import build_page

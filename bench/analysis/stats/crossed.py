@@ -136,7 +136,7 @@ def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
     seeds = float(of_seeds.var(ddof=1)) / num_seeds
     images, degrees = _images_part(squares)
     if seeds + images < _NO_VARIANCE:  # seeds agree by chance, and their images tell no more than the rest
-        seeds = sum(one.rest * one.scale for one in squares) / len(squares) ** 2
+        seeds = sum(rest for _, rest, _ in squares) / len(squares) ** 2
     if seeds + images < _NO_VARIANCE:
         value = round(float(values[0].flat[0]), 12)
         raise ConstantError(f"every value is {value:g}; what never differs has no interval")
@@ -183,40 +183,25 @@ def seeds_mean(values: Sequence[float]) -> Estimate:
     return Estimate(float(sample.mean()), len(sample), variance, len(sample) - 1, 0.0, math.inf, SEEDS)
 
 
-@dataclass(frozen=True)
-class _MeanSquares:
-    """Of one target."""
-
-    images: float
-    rest: float
-    num_seeds: int
-    num_images: int
-
-    @property
-    def scale(self) -> float:
-        """Return the factor from a mean square to its part of the variance of the target's mean."""
-        return 1 / (self.num_seeds * self.num_images)
-
-
-def _mean_squares(part: np.ndarray) -> _MeanSquares:
+def _mean_squares(part: np.ndarray) -> tuple[float, float, int]:
+    """Return the mean squares of the images and of the rest, over the number of values; the images' degrees."""
     num_seeds, num_images = part.shape
     if num_images == 1:
-        return _MeanSquares(0.0, 0.0, num_seeds, num_images)
+        return 0.0, 0.0, 0
     centred = part - part.mean()
     of_images, of_seeds = centred.sum(axis=0), centred.sum(axis=1)
     images, seeds = float(of_images @ of_images) / num_seeds, float(of_seeds @ of_seeds) / num_images
-    rest = max(0.0, float(np.vdot(centred, centred)) - images - seeds) / ((num_seeds - 1) * (num_images - 1))
-    return _MeanSquares(images / (num_images - 1), rest, num_seeds, num_images)
+    rest = max(0.0, float(np.vdot(centred, centred)) - images - seeds) / (num_seeds - 1)
+    return images / (num_images - 1) / part.size, rest / (num_images - 1) / part.size, num_images - 1
 
 
-def _images_part(squares: Sequence[_MeanSquares]) -> tuple[float, float]:
+def _images_part(squares: Sequence[tuple[float, float, int]]) -> tuple[float, float]:
     """Return what the images add to the variance of the mean over targets, and its degrees of freedom."""
-    parts = [(one.scale * (one.images - one.rest), one.num_images - 1) for one in squares if one.images > one.rest]
+    parts = [(images - rest, degrees) for images, rest, degrees in squares if images > rest]
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return 0.0, math.inf
-    degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
-    return variance / len(squares) ** 2, degrees
+    return variance / len(squares) ** 2, variance**2 / sum(part**2 / degrees for part, degrees in parts)
 
 
 def _student(degrees: float, probability: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.claims import Judgement
+from bench.analysis.claims.claim import Judgement
 from bench.analysis.format import text
 from bench.report.layout import CONFIDENCE
 from bench.report.page import Section, Table, TableCell, section, table

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.claims import CLAIMS, Evidence, Judgement, judge_claims
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.correctness import COLUMNS, pack
 
 Row = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.analysis.claims import Judgement
+from bench.analysis.claims.claim import Judgement
 from tests.analysis.claims.conftest import FIVE_SHOT, Study
 
 Judge = Callable[..., Judgement]

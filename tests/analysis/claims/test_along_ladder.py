@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.claims import CLAIMS, Judgement
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.ladder.crossings import crossing
 from bench.analysis.stats.crossed import crossed_mean
 from bench.analysis.stats.verdicts import verdict_interval

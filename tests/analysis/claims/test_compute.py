@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.analysis.claims import Judgement
+from bench.analysis.claims.claim import Judgement
 from tests.analysis.claims.conftest import MODELS, Study
 
 Judge = Callable[..., Judgement]

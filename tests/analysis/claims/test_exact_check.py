@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bench.analysis.claims import Evidence, Judgement
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.evidence import Evidence
 from tests.analysis.claims.conftest import Study
 
 Judge = Callable[..., Judgement]

@@ -8,18 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.claims import (
-    CLAIMS,
-    Citation,
-    Claim,
-    CustomDifference,
-    Evidence,
-    Judgement,
-    NamedRow,
-    Transfer,
-    judge_claims,
-)
+from bench.analysis.claims.claim import Citation, Claim, Judgement
+from bench.analysis.claims.custom import CustomDifference, NamedRow
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.claims.quantities import judged, together
+from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import TYPES, as_json, claims_table
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.multiple import corrected_level

@@ -1,8 +1,5 @@
 """The section on claims: every verdict with its figures, in the words of the judgements."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -13,14 +10,13 @@ from bench.analysis.claims.literature import CLAIMS
 from bench.report.page import Section, TableCell, as_html, as_markdown
 from bench.report.sections.claims import claims
 from bench.report.write import build_page
+from tests.report.hand_made import make_cells, make_suite, make_tables
 
 Tables = dict[str, pd.DataFrame]
 
 
 @pytest.fixture
-def judgements(
-    make_cells: Callable[..., pd.DataFrame], make_tables: Callable[[pd.DataFrame], Tables]
-) -> list[Judgement]:
+def judgements() -> list[Judgement]:
     return judge_claims(CLAIMS, Evidence(make_tables(make_cells()), {"position": "sincos-2d", "overlap": "/8"}))
 
 
@@ -64,12 +60,7 @@ def test_an_open_claim_says_why_what_would_decide_and_what_this_ladder_shows(jud
     assert not any("supported" in line or "refuted" in line for line in lines)
 
 
-def test_claims_are_the_first_section_of_both_forms(
-    judgements: list[Judgement],
-    make_suite: Callable[..., dict[str, Any]],
-    make_cells: Callable[..., pd.DataFrame],
-    make_tables: Callable[[pd.DataFrame], Tables],
-) -> None:
+def test_claims_are_the_first_section_of_both_forms(judgements: list[Judgement]) -> None:
     page = build_page(make_suite(), make_tables(make_cells()), {}, judgements=judgements)
     assert page.sections[0].title == "Claims"
     for text in (as_html(page), as_markdown(page)):

@@ -1,8 +1,6 @@
 """What ladders show stands on pages and in figures as the statistics have it, with the reason where they have none."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,21 +16,16 @@ from bench.report.page import Page, Section, TableCell, as_html, as_markdown
 from bench.report.sections.consistency import consistency
 from bench.report.sections.scaling import crossing_in_words, crossings, scaling
 from bench.report.sections.targets import across_targets
+from tests.report.hand_made import add_probes, break_seed, make_answers, make_ladder_cells
 
-MakeCells = Callable[..., pd.DataFrame]
 Tables = dict[str, pd.DataFrame]
 
 SECTIONS = (scaling, crossings, across_targets, consistency)
 
 
-@pytest.fixture
-def find(make_answers: MakeCells) -> Callable[..., tuple[Findings, ...]]:
-    """What the ladders of some cells show, with their answers or without."""
-
-    def find_(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
-        return findings({"cells": cells} | ({"correctness": make_answers(cells)} if answers else {}))
-
-    return find_
+def find(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
+    """Return what the ladders of some cells show, with per-image correctness or without."""
+    return findings({"cells": cells} | ({"correctness": make_answers(cells)} if answers else {}))
 
 
 def _pages(sections: list[Section]) -> tuple[str, str]:
@@ -45,26 +38,19 @@ def _cells(section: Section) -> list[list[TableCell]]:
     return [row for table in section.tables for row in table.cells]
 
 
-def test_real_targets_come_first_and_are_put_together(make_ladder_cells: MakeCells, find: Any) -> None:
-    """Then their mean, then what is in-domain, of which no mean is taken."""
-    (found,) = find(make_ladder_cells())
-    titles = ["digits@100", "cifar10", "mean of 2 real targets", "fractals-heldout (in-domain)"]
-    assert [one.title for one in found.targets] == titles
-    assert [one.title for one in found.together] == ["mean of 2 real targets"]
-    assert [one.title for one in found.errors] == [titles[0], titles[1], titles[3]]
-    (alone,) = find(make_ladder_cells(targets=("digits@100", "fractals-heldout")))
-    assert [one.title for one in alone.together] == ["digits@100"]
-
-
-def test_purpose_made_targets_are_in_no_mean(make_ladder_cells: MakeCells, find: Any) -> None:
-    """Nor ranked with real ones: they stand last, each on its own."""
+def test_real_targets_come_first_and_are_put_together() -> None:
+    """Then their mean, then purpose-made and in-domain targets, of which no mean is taken."""
     (found,) = find(make_ladder_cells(targets=("arrangement@500", "digits@100", "cifar10", "fractals-heldout")))
-    marks = ["arrangement@500 (purpose-made)", "fractals-heldout (in-domain)"]
-    assert [one.title for one in found.targets] == ["digits@100", "cifar10", "mean of 2 real targets", *marks]
-    assert [one.title for one in found.together] == ["mean of 2 real targets"]
+    titles = ["digits@100", "cifar10", "mean of 2 real targets"]
+    marked = ["arrangement@500 (purpose-made)", "fractals-heldout (in-domain)"]
+    assert [target.title for target in found.targets] == [*titles, *marked]
+    assert [targets.title for targets in found.together] == ["mean of 2 real targets"]
+    assert [errors.title for errors in found.errors] == [*titles[:2], *marked]
+    (alone,) = find(make_ladder_cells(targets=("digits@100", "fractals-heldout")))
+    assert [targets.title for targets in alone.together] == ["digits@100"]
 
 
-def test_transfers_stand_apart(make_ladder_cells: MakeCells, add_probes: Any, find: Any) -> None:
+def test_transfers_stand_apart() -> None:
     """Fine-tuning first; each number of shots has a ladder, and its averaged draws no errors to compare."""
     found = find(add_probes(make_ladder_cells(num_rungs=3)), answers=False)
     assert [one.transfer for one in found] == ["fine-tune", "linear", "k-shot"]
@@ -74,7 +60,7 @@ def test_transfers_stand_apart(make_ladder_cells: MakeCells, add_probes: Any, fi
     assert "averaged over draws" in consistency(found[2], {}).paragraphs[0]
 
 
-def test_ladders_of_other_classes_are_named(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_ladders_of_other_classes_are_named() -> None:
     """And rungs that differ in their classes have no trend, which the page says."""
     cells = make_ladder_cells(num_rungs=2, targets=("digits@100",))
     cells.loc[cells["subset_images"] == 1024, "subset_classes"] = 64
@@ -85,7 +71,7 @@ def test_ladders_of_other_classes_are_named(make_ladder_cells: MakeCells, find: 
         assert section.tables == ()
 
 
-def test_slopes_laws_and_crossings_are_on_the_page(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_slopes_laws_and_crossings_are_on_the_page() -> None:
     """Each with its interval, as the statistics have it; nothing reads `nan`."""
     (found,) = find(make_ladder_cells())
     html, markdown = _pages([section(found, {}) for section in SECTIONS])
@@ -112,7 +98,7 @@ def test_slopes_laws_and_crossings_are_on_the_page(make_ladder_cells: MakeCells,
     assert "that of the power laws." in markdown
 
 
-def test_targets_and_errors_are_on_the_page(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_targets_and_errors_are_on_the_page() -> None:
     """Interquartile means, probabilities, ranks and kappas, each with seeds or pairs."""
     (found,) = find(make_ladder_cells())
     _, markdown = _pages([section(found, {}) for section in SECTIONS])
@@ -138,7 +124,7 @@ def test_targets_and_errors_are_on_the_page(make_ladder_cells: MakeCells, find: 
             assert f"{kappa.mean:.2f} ± {(kappa.high - kappa.low) / 2:.2f} (3 seeds)" in markdown
 
 
-def test_a_seed_that_diverged_is_said(make_ladder_cells: MakeCells, break_seed: Any, find: Any) -> None:
+def test_a_seed_that_diverged_is_said() -> None:
     """The model and its pairs are undecided, in every section; the others are as they were."""
     broken = {"model": "vit_pico/8", "subset_images": 1024, "target": "digits@100"}
     (found,) = find(break_seed(make_ladder_cells(), **broken))
@@ -156,7 +142,7 @@ def test_a_seed_that_diverged_is_said(make_ladder_cells: MakeCells, break_seed: 
     assert not re.search(r"\bnan\b", as_markdown(Page("", (), (), (across,))), re.IGNORECASE)
 
 
-def test_one_seed_has_no_intervals_and_no_verdict(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_one_seed_has_no_intervals_and_no_verdict() -> None:
     """Every cell that needs a spread is undecided, and says why; the figures are still drawn."""
     (found,) = find(make_ladder_cells(seeds=1, num_rungs=3))
     for section in (crossings(found, {}), scaling(found, {})):
@@ -166,7 +152,7 @@ def test_one_seed_has_no_intervals_and_no_verdict(make_ladder_cells: MakeCells, 
     assert crossing_figure(found.targets).axes
 
 
-def test_without_answers_intervals_are_over_seeds(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_without_answers_intervals_are_over_seeds() -> None:
     """The page says so, and that errors can't be compared."""
     (found,) = find(make_ladder_cells(num_rungs=3), answers=False)
     _, markdown = _pages([section(found, {}) for section in SECTIONS])
@@ -202,7 +188,7 @@ def test_crossings_in_words(
     assert crossing_in_words(Crossing(outcome, sizes, low, high, (256.0, 4096.0), 3, False)) == words
 
 
-def test_crossings_are_drawn_where_they_are(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_crossings_are_drawn_where_they_are() -> None:
     """A diamond at each, a bar from end to end, differences in points at the rungs."""
     (found,) = find(make_ladder_cells())
     figure = crossing_figure(found.targets)
@@ -225,7 +211,7 @@ def test_crossings_are_drawn_where_they_are(make_ladder_cells: MakeCells, find: 
             assert pytest.approx([100 * rung.mean for rung in duel.rungs]) in drawn
 
 
-def test_extrapolations_are_marked(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_extrapolations_are_marked() -> None:
     """Words on the page, a hollow diamond, dotted curves and an entry in each legend; none without one."""
     cells = make_ladder_cells(targets=("digits@100",))
     cells.loc[cells["family"] == "vit", "accuracy"] -= 0.075
@@ -248,7 +234,7 @@ def test_extrapolations_are_marked(make_ladder_cells: MakeCells, find: Any) -> N
     assert "extrapolated" not in legend
 
 
-def test_errors_are_drawn_on_two_logarithms(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_errors_are_drawn_on_two_logarithms() -> None:
     """Points at each rung's error in percent, an interval through each."""
     (found,) = find(make_ladder_cells(targets=("digits@100",)))
     (ax,) = scaling_figure(found.targets).axes
@@ -261,7 +247,7 @@ def test_errors_are_drawn_on_two_logarithms(make_ladder_cells: MakeCells, find: 
             assert pytest.approx([100 * (1 - rung.interval.high), 100 * (1 - rung.interval.low)]) in drawn
 
 
-def test_ranks_are_drawn(make_ladder_cells: MakeCells, find: Any) -> None:
+def test_ranks_are_drawn() -> None:
     """Every model by name and rank, a bar a group, the critical difference."""
     (found,) = find(make_ladder_cells())
     ranking = found.together[0].across.ranking

@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import matplotlib
-import pandas as pd
 
 from bench.report.figures.accuracy import accuracy_figure
+from tests.report.hand_made import make_cells, make_tables
 
 
 def test_no_torch() -> None:
@@ -20,9 +19,7 @@ def test_no_torch() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_settings_are_left_alone(
-    make_cells: Callable[..., pd.DataFrame], make_tables: Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
-) -> None:
+def test_settings_are_left_alone() -> None:
     """Neither settings nor open figures are global."""
     from matplotlib import pyplot
 

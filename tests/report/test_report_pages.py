@@ -13,18 +13,16 @@ from bench.report.page import as_html, as_markdown
 from bench.report.sections.design import what_was_run
 from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.write import build_page, write_report
+from tests.report.hand_made import add_probes, break_seed, make_answers, make_cells, make_suite, make_tables
 from tests.speed_rows import measurement
 
 Suite = dict[str, Any]
-MakeSuite = Callable[..., Suite]
-MakeCells = Callable[..., pd.DataFrame]
-MakeTables = Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
 
 EVIL = '<script>alert("x")</script> | `rm` [a](javascript:b)'
 
 
 @pytest.fixture
-def pages(make_suite: MakeSuite, make_tables: MakeTables) -> Callable[..., tuple[str, str]]:
+def pages() -> Callable[..., tuple[str, str]]:
     """The two pages on some cells, without their figures."""
 
     def build(cells: pd.DataFrame, *, runs: Suite | None = None, **suite: Any) -> tuple[str, str]:
@@ -37,7 +35,7 @@ def pages(make_suite: MakeSuite, make_tables: MakeTables) -> Callable[..., tuple
     return build
 
 
-def test_every_number_is_on_both_pages(make_cells: MakeCells, make_tables: MakeTables, pages: Any) -> None:
+def test_every_number_is_on_both_pages(pages: Any) -> None:
     """Each accuracy with its interval and seeds, each gain and each difference with its pairs."""
     cells = make_cells()
     tables = make_tables(cells)
@@ -58,7 +56,7 @@ def test_every_number_is_on_both_pages(make_cells: MakeCells, make_tables: MakeT
     assert not re.search(r"\b(nan|<na>)\b", html + markdown, re.IGNORECASE)
 
 
-def test_the_pages_say_what_was_run(make_cells: MakeCells, pages: Any) -> None:
+def test_the_pages_say_what_was_run(pages: Any) -> None:
     """Recipe, exceptions, models, seeds, machine, limits, resolved suite."""
     for page in pages(make_cells()):
         for shown in (
@@ -79,15 +77,7 @@ def test_the_pages_say_what_was_run(make_cells: MakeCells, pages: Any) -> None:
 
 
 @pytest.mark.parametrize("transfers", [("",), pytest.param(("", "-k-shot"), marks=pytest.mark.slow)])
-def test_the_report_is_complete_and_repeats_to_the_byte(
-    make_suite: MakeSuite,
-    make_cells: MakeCells,
-    make_tables: Any,
-    make_answers: Any,
-    add_probes: Any,
-    tmp_path: Path,
-    transfers: tuple[str, ...],
-) -> None:
+def test_the_report_is_complete_and_repeats_to_the_byte(tmp_path: Path, transfers: tuple[str, ...]) -> None:
     """Every file that a page names is there, and nothing of an earlier report."""
     cells = make_cells(targets=("digits@100",))
     cells = cells[cells["ablation"] != "overlap"]
@@ -114,7 +104,7 @@ def test_the_report_is_complete_and_repeats_to_the_byte(
     assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf"}
 
 
-def test_runs_of_another_protocol_version_are_said_at_the_top(make_cells: MakeCells, pages: Any) -> None:
+def test_runs_of_another_protocol_version_are_said_at_the_top(pages: Any) -> None:
     """In both forms, and only if the version is not the present one."""
     cells = make_cells(targets=("digits@100",), arms=False)
     for page in pages(cells, protocol=PROTOCOL_VERSION - 1):
@@ -124,9 +114,7 @@ def test_runs_of_another_protocol_version_are_said_at_the_top(make_cells: MakeCe
     assert all("the present version is" not in page for page in pages(cells, protocol=PROTOCOL_VERSION))
 
 
-def test_transfers_are_never_mixed(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any
-) -> None:
+def test_transfers_are_never_mixed() -> None:
     """Each has sections, with tables, of its own; a draw adds no seed, and a probe has no gain."""
     tables = make_tables(add_probes(make_cells()))
     page = build_page(make_suite(), tables, {})
@@ -148,9 +136,7 @@ def test_transfers_are_never_mixed(
     assert "no baseline" not in as_html(page)
 
 
-def test_a_page_of_probes_alone_says_why_it_has_no_gain(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables, add_probes: Any
-) -> None:
+def test_a_page_of_probes_alone_says_why_it_has_no_gain() -> None:
     """And lists what was not run by its number of shots."""
     cells = add_probes(make_cells(targets=("digits",), arms=False))
     probes = cells[cells["transfer"] != "fine-tune"].reset_index(drop=True)
@@ -167,7 +153,7 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain(
     assert "| digits, k-shot, 1 shot |" not in page
 
 
-def test_a_failed_seed_is_named_everywhere(make_cells: MakeCells, break_seed: Any, pages: Any) -> None:
+def test_a_failed_seed_is_named_everywhere(pages: Any) -> None:
     """Beside its accuracy, in place of its gain, in the list of runs with its reason, and above all numbers."""
     cells = break_seed(make_cells(), model="vit_pico/8", subset_images=1024, target="digits@100")
     for page in pages(cells):
@@ -178,7 +164,7 @@ def test_a_failed_seed_is_named_everywhere(make_cells: MakeCells, break_seed: An
         assert "t-vit_pico/8-1024-digits@100-2" in page
 
 
-def test_rows_not_run_are_listed(make_cells: MakeCells, pages: Any) -> None:
+def test_rows_not_run_are_listed(pages: Any) -> None:
     """With their seeds and the reason, also where a whole target is missing."""
     cells = make_cells(arms=False)
     missing = cells["target"] == "digits@100"
@@ -189,7 +175,7 @@ def test_rows_not_run_are_listed(make_cells: MakeCells, pages: Any) -> None:
     assert "| – (seeds 0 to 2 not run) |" in markdown  # noqa: RUF001
 
 
-def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) -> None:
+def test_a_seed_that_has_not_begun_is_said(pages: Any) -> None:
     """The others stand without it."""
     cells = make_cells(arms=False)
     cells.loc[cells["seed"] == 2, ["status", "reason", "accuracy"]] = ["not_run", "not run yet", float("nan")]
@@ -198,9 +184,7 @@ def test_a_seed_that_has_not_begun_is_said(make_cells: MakeCells, pages: Any) ->
     assert "(2 of 10 pairs)" in markdown
 
 
-def test_intervals_say_what_they_are_over(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: Callable[..., Any], make_answers: Any
-) -> None:
+def test_intervals_say_what_they_are_over() -> None:
     """Seeds; seeds and test images where answers are kept; both where only some are."""
     cells = make_cells(arms=False)
     answers = make_answers(cells)
@@ -223,9 +207,7 @@ def test_intervals_say_what_they_are_over(
         assert "except those of claims, not corrected" in page
 
 
-def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(
-    make_cells: MakeCells, make_tables: MakeTables, pages: Any
-) -> None:
+def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(pages: Any) -> None:
     """Corrected over the table, beside the number of pairs."""
     cells = make_cells(seeds=tuple(range(10)), arms=False)
     _, markdown = pages(cells)
@@ -235,9 +217,7 @@ def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(
         assert f"(10 pairs, p = {p_value:.3f})" in markdown
 
 
-def test_runs_outside_the_suite_are_listed(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
-) -> None:
+def test_runs_outside_the_suite_are_listed() -> None:
     """By their keys, and only where there are any."""
     tables = make_tables(make_cells(arms=False))
     page = build_page(make_suite(), tables, {}, outside=["0123456789abcdef"])
@@ -245,7 +225,7 @@ def test_runs_outside_the_suite_are_listed(
     assert "outside" not in as_html(build_page(make_suite(), tables, {}))
 
 
-def test_without_from_scratch_there_is_no_gain(make_cells: MakeCells, pages: Any) -> None:
+def test_without_from_scratch_there_is_no_gain(pages: Any) -> None:
     """And the page says why."""
     cells = make_cells(targets=("digits@100",), arms=False)
     html, markdown = pages(cells[cells["corpus"] != "none"], from_scratch=False)
@@ -253,7 +233,7 @@ def test_without_from_scratch_there_is_no_gain(make_cells: MakeCells, pages: Any
     assert "undecided" not in markdown
 
 
-def test_a_single_seed_has_no_interval(make_cells: MakeCells, pages: Any) -> None:
+def test_a_single_seed_has_no_interval(pages: Any) -> None:
     """The word, in place of a zero."""
     html, markdown = pages(make_cells(seeds=(0,), targets=("digits@100",), arms=False))
     assert "1 seed; no interval" in html
@@ -261,7 +241,7 @@ def test_a_single_seed_has_no_interval(make_cells: MakeCells, pages: Any) -> Non
     assert "± 0.0" not in markdown
 
 
-def test_exceptions_are_a_table(make_suite: MakeSuite, make_cells: MakeCells, pages: Any) -> None:
+def test_exceptions_are_a_table(pages: Any) -> None:
     """Each with its reason."""
     exception = {"family": "cnn", "set": {"weight_decay": 0.0005}, "reason": "as its paper has it"}
     recipe = {"name": "odd", "settings": {"weight_decay": 0.05}, "exceptions": [exception]}
@@ -270,7 +250,7 @@ def test_exceptions_are_a_table(make_suite: MakeSuite, make_cells: MakeCells, pa
     assert "Exceptions: none" not in markdown
 
 
-def test_a_model_with_recipes_of_its_own_is_an_exception(make_suite: MakeSuite) -> None:
+def test_a_model_with_recipes_of_its_own_is_an_exception() -> None:
     """Named with its reason; its recipe has a column, and only for a stage in which a network is trained."""
     small, sgd = (
         {"name": name, "description": f"As {name} has it.", "settings": settings, "exceptions": []}
@@ -295,7 +275,7 @@ def test_a_model_with_recipes_of_its_own_is_an_exception(make_suite: MakeSuite) 
     assert both.header == ("Setting", "pretrain", "transfer", "pretrain: sgd", "transfer: sgd")
 
 
-def test_options_of_our_own_models_are_no_library(make_suite: MakeSuite) -> None:
+def test_options_of_our_own_models_are_no_library() -> None:
     """Only timm's and torchvision's names are."""
     said = "Networks of timm and torchvision train without"
     for model, is_library in (("resnet18:stem=cifar", False), ("timm:resnet18", True)):
@@ -311,9 +291,7 @@ def test_options_of_our_own_models_are_no_library(make_suite: MakeSuite) -> None
         ({"match": "images", "images": {"pretrain": 5000, "transfer": 70}}, ("5,000", "70"), "on as many images as"),
     ],
 )
-def test_budgets_are_in_what_they_match_by(
-    make_cells: MakeCells, pages: Any, budget: Suite, stages: tuple[str, str], as_much: str
-) -> None:
+def test_budgets_are_in_what_they_match_by(pages: Any, budget: Suite, stages: tuple[str, str], as_much: str) -> None:
     """Of each stage; another measure's amounts, which decide nothing, are nowhere."""
     match = budget["match"]
     unused = {"images": {"pretrain": 16384, "transfer": 2048}}
@@ -324,9 +302,7 @@ def test_budgets_are_in_what_they_match_by(
     assert ("16384" in markdown) is False
 
 
-def test_what_some_runs_have_otherwise_is_said(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
-) -> None:
+def test_what_some_runs_have_otherwise_is_said() -> None:
     """A recipe's own size of images, budgets that are compared, and that nothing starts from scratch."""
     cells = make_cells(targets=("digits@100",), arms=False)
     tables = make_tables(cells[cells["corpus"] != "none"])
@@ -342,9 +318,7 @@ def test_what_some_runs_have_otherwise_is_said(
         assert facts["images seen from scratch"] == "no model is trained from scratch"
 
 
-def test_what_runs_noted_is_said_in_their_rows(
-    make_suite: MakeSuite, make_cells: MakeCells, make_tables: MakeTables
-) -> None:
+def test_what_runs_noted_is_said_in_their_rows() -> None:
     """In accuracies, by a word, and in a table of its own with the seeds that share it."""
     cells = make_cells(targets=("digits@100",), arms=False)
     of_row = (cells["model"] == "bit_resnet_pico") & (cells["subset_images"] == 0)
@@ -366,7 +340,7 @@ def test_what_runs_noted_is_said_in_their_rows(
     }
 
 
-def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pages: Any) -> None:
+def test_outside_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
     """Each with its source; their rows are named without a size, and the others as if they were not there."""
     cells = make_cells(arms=False)
     outside = cells[cells["subset_images"] == 4096].assign(
@@ -396,7 +370,7 @@ def test_outside_weights_are_exceptions_to_the_scaling(make_cells: MakeCells, pa
     assert "external:" not in pages(make_cells())[1]
 
 
-def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells: MakeCells, pages: Any) -> None:
+def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(pages: Any) -> None:
     cells = make_cells(targets=("digits@100",), arms=False)
     cells = cells[cells["subset_images"] == 4096]
     outside = {"corpus": "external:0123456789ab", "subset_images": pd.NA, "subset_classes": pd.NA, "pretrain_key": ""}
@@ -415,7 +389,7 @@ def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(make_cells
 
 
 @pytest.mark.parametrize(("column", "words"), [("sources_hash", "sources hash"), ("torch", "torch")])
-def test_mixed_environments_warn(make_cells: MakeCells, pages: Any, column: str, words: str) -> None:
+def test_mixed_environments_warn(pages: Any, column: str, words: str) -> None:
     """At the top and at the environment, where the row shows both values."""
     html, markdown = pages(make_cells(), runs={column: "another"})
     assert f"The runs differ in {words}; see the environment." in html
@@ -423,24 +397,19 @@ def test_mixed_environments_warn(make_cells: MakeCells, pages: Any, column: str,
     assert re.search(rf"\| {words} \| .*; another \(1 run\) \(mixed\) \|", markdown)
 
 
-def test_whatever_it_is_given_is_escaped(make_cells: MakeCells, break_seed: Any, pages: Any) -> None:
+def test_whatever_it_is_given_is_escaped(pages: Any) -> None:
     """A reason, a description, a limit and an arm's name are text in both pages."""
     cells = break_seed(make_cells(), model="vit_pico/8", reason=EVIL)
-    html, markdown = pages(cells, limits=EVIL, description=EVIL, name=EVIL)
+    html, markdown = pages(cells, limits=EVIL, description=f"```\n# {EVIL}", name=EVIL)
+    assert "\n````yaml\n" in markdown
     assert "<script" not in html
     assert "&lt;script&gt;alert(" in html
-    outside_code = markdown.split("```yaml")[0]
+    outside_code = markdown.split("````yaml")[0]
     assert "<script" not in outside_code
     assert "\\| \\`rm\\` \\[a\\](" in outside_code
 
 
-def test_code_cannot_close_its_fence(make_cells: MakeCells, pages: Any) -> None:
-    """A longer fence stands around backticks."""
-    _, markdown = pages(make_cells(), limits="```\n# not a heading")
-    assert "\n````yaml\n" in markdown
-
-
-def test_a_suite_that_pretrains_nothing(make_cells: MakeCells, pages: Any) -> None:
+def test_a_suite_that_pretrains_nothing(pages: Any) -> None:
     """Its pages speak of no pretraining, and say which images stand as they are."""
     cells = make_cells(targets=("arrangement",))
     cells = cells[(cells["subset_images"] == 0) | (cells["ablation"] != "")]
@@ -462,7 +431,7 @@ def test_a_suite_that_pretrains_nothing(make_cells: MakeCells, pages: Any) -> No
         assert "pretrain on the same subset" not in page
 
 
-def test_nothing_ran(make_cells: MakeCells, pages: Any) -> None:
+def test_nothing_ran(pages: Any) -> None:
     """Still a report: every row, no figure, and why."""
     cells = make_cells().assign(status="not_run", reason="not run yet", accuracy=float("nan"))
     html, markdown = pages(cells)

@@ -14,6 +14,7 @@ from bench.report.page import Section, Table, as_html, as_markdown
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.speed import best, equal, ranking
 from bench.report.write import build_page
+from tests.report.hand_made import add_probes, make_cells, make_suite, make_tables
 from tests.speed_rows import FAILED, RATES, measured, measurement, reference, speeds
 
 Suite = dict[str, Any]
@@ -30,13 +31,13 @@ GPU = {
 
 
 @pytest.fixture(scope="module")
-def tables(make_cells: Any, make_tables: Any) -> dict[str, pd.DataFrame]:
+def tables() -> dict[str, pd.DataFrame]:
     """Of a suite with two targets and ablations."""
     return make_tables(make_cells())
 
 
 @pytest.fixture
-def sections(make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]) -> Callable[..., Sections]:
+def sections(tables: dict[str, pd.DataFrame]) -> Callable[..., Sections]:
     """The sections on the speeds in some files, by title."""
 
     def build(files: dict[str, pd.DataFrame], **suite: Any) -> Sections:
@@ -224,9 +225,7 @@ def test_accuracy_against_cost(sections: Any, tables: dict[str, pd.DataFrame]) -
     assert "Not measured, and left out: Images/s, Latency, ms." in found.paragraphs
 
 
-def test_without_a_known_cost_there_is_nothing_to_show(
-    make_suite: Callable[..., Suite], make_tables: Any, make_cells: Any, add_probes: Any
-) -> None:
+def test_without_a_known_cost_there_is_nothing_to_show() -> None:
     """Of probes alone, which train no network, and of runs of which nothing is known: not a word on what a row is."""
     probed = add_probes(make_cells(arms=False)).query("transfer != 'fine-tune'")
     failed = make_cells(arms=False).assign(status="not_run", reason="no data", accuracy=math.nan)
@@ -283,9 +282,7 @@ def test_measurements_that_differ_warn(sections: Any) -> None:
     assert "version 0 of the speed protocol" in warnings[2]
 
 
-def test_every_rate_is_on_both_pages_and_text_is_escaped(
-    make_suite: Callable[..., Suite], tables: dict[str, pd.DataFrame]
-) -> None:
+def test_every_rate_is_on_both_pages_and_text_is_escaped(tables: dict[str, pd.DataFrame]) -> None:
     """A reason, a version and a machine's name may be anything."""
     evil = '<script>alert("x")</script> | `rm`'
     suite, frame = make_suite(), measurement(commit=evil, processor=evil)

@@ -1,8 +1,6 @@
 """What the main figure draws is what the comparison says."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +12,7 @@ from PIL import Image
 
 from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.drawing import save
-
-MakeCells = Callable[..., pd.DataFrame]
-MakeTables = Callable[[pd.DataFrame], dict[str, pd.DataFrame]]
+from tests.report.hand_made import break_seed, make_cells, make_tables
 
 CHANCE = {"digits@100": 0.1}
 
@@ -31,7 +27,7 @@ def _points(ax: Axes) -> dict[float, Line2D]:
     return {round(float(y), 6): line for line in markers for y in np.asarray(line.get_ydata())}
 
 
-def test_lines_points_and_intervals_are_the_tables(make_cells: MakeCells, make_tables: MakeTables) -> None:
+def test_lines_points_and_intervals_are_the_tables() -> None:
     """A panel a target; each line rises through the means, each bar spans its interval, chance lies at its height."""
     comparison = make_tables(make_cells())["comparison"]
     figure = accuracy_figure(comparison, CHANCE)
@@ -49,7 +45,7 @@ def test_lines_points_and_intervals_are_the_tables(make_cells: MakeCells, make_t
         assert [line.get_ydata()[0] for line in _lines(ax, "chance")] == [10] * (target in CHANCE)
 
 
-def test_from_scratch_stands_apart(make_cells: MakeCells, make_tables: MakeTables) -> None:
+def test_from_scratch_stands_apart() -> None:
     """Left of every size, under a tick of its own, half filled and on no line."""
     comparison = make_tables(make_cells(targets=("digits@100",)))["comparison"]
     (ax,) = accuracy_figure(comparison, {}).axes
@@ -62,7 +58,7 @@ def test_from_scratch_stands_apart(make_cells: MakeCells, make_tables: MakeTable
         assert point.get_fillstyle() == "left"
 
 
-def test_a_missing_seed_is_hollow(make_cells: MakeCells, make_tables: MakeTables, break_seed: Any) -> None:
+def test_a_missing_seed_is_hollow() -> None:
     """And only it; the legend says so."""
     cells = make_cells(targets=("digits@100",))
     comparison = make_tables(break_seed(cells, model="vit_pico/8", subset_images=1024))["comparison"]
@@ -73,7 +69,7 @@ def test_a_missing_seed_is_hollow(make_cells: MakeCells, make_tables: MakeTables
     assert "a seed is missing" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_a_single_seed_has_points_and_no_bars(make_cells: MakeCells, make_tables: MakeTables) -> None:
+def test_a_single_seed_has_points_and_no_bars() -> None:
     """Nothing is drawn for an interval that is not known."""
     comparison = make_tables(make_cells(seeds=(0,), targets=("digits@100",), arms=False))["comparison"]
     (ax,) = accuracy_figure(comparison, {}).axes
@@ -82,7 +78,7 @@ def test_a_single_seed_has_points_and_no_bars(make_cells: MakeCells, make_tables
     assert len(_points(ax)) == len(comparison)
 
 
-def test_a_model_that_is_nowhere_and_a_size_that_is_unknown(make_cells: MakeCells, make_tables: MakeTables) -> None:
+def test_a_model_that_is_nowhere_and_a_size_that_is_unknown() -> None:
     """Neither stops the figure; weights from outside have no place on its axis."""
     cells = make_cells(targets=("digits@100",), arms=False)
     outside = cells[cells["subset_images"] == 4096].assign(corpus="external:0123456789ab", subset_images=pd.NA)
@@ -95,9 +91,7 @@ def test_a_model_that_is_nowhere_and_a_size_that_is_unknown(make_cells: MakeCell
     assert not [text for text in figure.legends[0].get_texts() if "external" in text.get_text()]
 
 
-def test_files_are_pictures_and_repeat_to_the_byte(
-    make_cells: MakeCells, make_tables: MakeTables, tmp_path: Path
-) -> None:
+def test_files_are_pictures_and_repeat_to_the_byte(tmp_path: Path) -> None:
     """Of the size of the figure, and not blank; drawn twice, the same."""
     comparison = make_tables(make_cells(arms=False))["comparison"]
     for name in ("one", "two"):

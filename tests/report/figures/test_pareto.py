@@ -1,7 +1,5 @@
 """What the figure of accuracy against cost draws is what its table says."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,19 +9,14 @@ from matplotlib.lines import Line2D
 
 from bench.report.figures.pareto import COST_NAMES, pareto_figure
 from bench.report.machines import machines
+from tests.report.hand_made import break_seed, make_cells, make_suite, make_tables
 from tests.speed_rows import measurement
 
 
-@pytest.fixture
-def costs(make_suite: Any, make_tables: Any) -> Any:
-    """The costs of one target, from cells."""
-
-    def build(cells: pd.DataFrame, frame: pd.DataFrame | None = None) -> pd.DataFrame:
-        frame = measurement() if frame is None else frame
-        (machine,) = machines(make_suite(), make_tables(cells), {"cpu": frame})
-        return machine.costs
-
-    return build
+def costs(cells: pd.DataFrame, speeds: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the costs of one target, from cells."""
+    (machine,) = machines(make_suite(), make_tables(cells), {"cpu": measurement() if speeds is None else speeds})
+    return machine.costs
 
 
 def _by_cost(figure: Figure) -> dict[str, Axes]:
@@ -44,7 +37,7 @@ def _front(ax: Axes) -> Line2D:
     return line
 
 
-def test_points_intervals_and_front_are_the_tables(make_cells: Any, costs: Any) -> None:
+def test_points_intervals_and_front_are_the_tables() -> None:
     """A panel a cost; a point a row at its accuracy and about its cost, a staircase through those of the front."""
     table = costs(make_cells(targets=("digits@100",), arms=False))
     figure = pareto_figure(table)
@@ -67,7 +60,7 @@ def test_points_intervals_and_front_are_the_tables(make_cells: Any, costs: Any) 
         assert set(front["value"]) <= set(_front(ax).get_xdata())
 
 
-def test_the_staircase_falls_with_speed_and_rises_with_size(make_cells: Any, costs: Any) -> None:
+def test_the_staircase_falls_with_speed_and_rises_with_size() -> None:
     """What is to be had at a rate or more, and for so many parameters or less; each up to the axis' dear end."""
     figure = pareto_figure(costs(make_cells(targets=("digits@100",), arms=False)))
     by_cost = _by_cost(figure)
@@ -79,7 +72,7 @@ def test_the_staircase_falls_with_speed_and_rises_with_size(make_cells: Any, cos
     assert (_front(rates).get_drawstyle(), _front(sizes).get_drawstyle()) == ("steps-pre", "steps-post")
 
 
-def test_pale_edged_and_hollow(make_cells: Any, costs: Any, break_seed: Any) -> None:
+def test_pale_edged_and_hollow() -> None:
     """Behind is pale, the front has an edge, from scratch is half filled, and a missing seed is hollow."""
     cells = break_seed(make_cells(targets=("digits@100",), arms=False), model="vit_pico/8", subset_images=1024)
     table = costs(cells)
@@ -102,7 +95,7 @@ def test_pale_edged_and_hollow(make_cells: Any, costs: Any, break_seed: Any) -> 
     assert legend[3:] == ["the front", "behind", "from scratch", "a seed is missing"]
 
 
-def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis(make_cells: Any, costs: Any) -> None:
+def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis() -> None:
     """With ticks that can be read; costs that are all the same have an axis, too."""
     table = costs(make_cells(targets=("digits@100",), arms=False))
     table.loc[table["cost"] == "macs", "value"] = [1e6, 3e6, 1e8] * 4
@@ -119,7 +112,7 @@ def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis(make_cells: Any, c
     assert parameters.get_xlim()[0] < 5 < parameters.get_xlim()[1]
 
 
-def test_rows_without_a_number_are_left_out(make_cells: Any, costs: Any) -> None:
+def test_rows_without_a_number_are_left_out() -> None:
     """An accuracy that is missing, and a speed that is: neither is drawn anywhere."""
     cells = make_cells(targets=("digits@100",), arms=False)
     cells.loc[cells["model"] == "bit_resnet_pico", ["status", "accuracy"]] = ["failed", float("nan")]

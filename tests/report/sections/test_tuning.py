@@ -8,6 +8,7 @@ from bench.report.figures.tuning import tuning_figure
 from bench.report.page import Page, Picture, as_markdown
 from bench.report.sections.tuning import tuning
 from bench.report.write import write_report
+from tests.report.hand_made import make_cells, make_suite, make_tables
 
 PICTURE = Picture("figures/tuning", "Expected best: a line per family.", "Expected best")
 CHOSEN = [
@@ -102,9 +103,7 @@ def test_a_curve_rises_from_the_mean_to_the_best():
             assert line.get_ydata().tolist() == pytest.approx([100 * 1.25 / 3, 100 * 2 / 3, 75])
 
 
-def test_the_report_has_the_section_its_picture_and_a_sentence_at_the_top(
-    make_suite, make_cells, make_tables, tmp_path
-):
+def test_the_report_has_the_section_its_picture_and_a_sentence_at_the_top(tmp_path):
     tables = make_tables(make_cells(targets=("digits@100",), arms=False))
     write_report(make_suite(tuning=TUNING), tables | {"trials": trials()}, tmp_path)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -1,12 +1,10 @@
 """A hand-made suite and the tables that its store would hold, with plausible numbers and what tests change in them."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bench import PROTOCOL_VERSION
 from bench.analysis.ablations import ablations
@@ -77,49 +75,8 @@ RUN_INTEGERS = [
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss"]
 
 
-@pytest.fixture(scope="session")
-def make_suite() -> Callable[..., Row]:
-    """A resolved suite, with what a test has otherwise in it."""
-    return make_suite_
-
-
-@pytest.fixture(scope="session")
-def make_cells() -> Callable[..., pd.DataFrame]:
-    """The cells of such a suite: `(model, family, corpus, subset_images, target, seed)` and what they reached."""
-    return make_cells_
-
-
-@pytest.fixture(scope="session")
-def add_probes() -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Cells, and after them those of probes on their pretrained rows: linear, and two draws of 1 and of 5 shots."""
-    return add_probes_
-
-
-@pytest.fixture(scope="session")
-def make_tables() -> Callable[..., Tables]:
-    """All tables that follow from cells, and from answers where there are any."""
-    return make_tables_
-
-
-@pytest.fixture(scope="session")
-def make_answers() -> Callable[..., pd.DataFrame]:
-    """The table `correctness` of cells: each run right on its accuracy's share of the images, the easy ones mostly."""
-    return make_answers_
-
-
-@pytest.fixture(scope="session")
-def make_ladder_cells() -> Callable[..., pd.DataFrame]:
-    """Cells of the three families on rungs of 256 images and fourfold each: laws with floors that cross."""
-    return make_ladder_cells_
-
-
-@pytest.fixture(scope="session")
-def break_seed() -> Callable[..., pd.DataFrame]:
-    """Cells in which seed 2 of some rows diverged."""
-    return break_seed_
-
-
-def break_seed_(cells: pd.DataFrame, *, reason: str = "loss is NaN at step 312", **where: Any) -> pd.DataFrame:
+def break_seed(cells: pd.DataFrame, *, reason: str = "loss is NaN at step 312", **where: Any) -> pd.DataFrame:
+    """Return cells in which seed 2 of some rows diverged."""
     broken = cells["seed"] == 2
     for column, value in where.items():
         broken &= cells[column].eq(value).fillna(False)
@@ -128,7 +85,8 @@ def break_seed_(cells: pd.DataFrame, *, reason: str = "loss is NaN at step 312",
     return cells
 
 
-def make_suite_(**other: Any) -> Row:
+def make_suite(**other: Any) -> Row:
+    """Return a resolved suite, with what a test changes in it."""
     recipe = {"name": "small", "description": "AdamW.", "settings": SETTINGS, "exceptions": []}
     return {
         "name": "hand-made",
@@ -154,12 +112,13 @@ def make_suite_(**other: Any) -> Row:
     } | other
 
 
-def make_cells_(
+def make_cells(
     *,
     targets: tuple[str, ...] = ("digits@100", "fractals-heldout"),
     seeds: tuple[int, ...] = (0, 1, 2),
     arms: bool = True,
 ) -> pd.DataFrame:
+    """Return the cells of such a suite, from scratch and pretrained, with ablation arms."""
     noise = np.random.default_rng(0)
     rows = []
     for seed in seeds:
@@ -176,7 +135,8 @@ def make_cells_(
     return pd.DataFrame(rows).astype(CELL_TYPES)
 
 
-def add_probes_(cells: pd.DataFrame) -> pd.DataFrame:
+def add_probes(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells followed by those of probes: linear, and two draws of 1 and of 5 shots."""
     pretrained = cells[cells["corpus"] != "none"].assign(transfer_recipe="")
     probes = [
         (None, None, -0.05),
@@ -196,7 +156,8 @@ def add_probes_(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([cells, *(rows.astype(CELL_TYPES) for rows in found)], ignore_index=True)
 
 
-def make_tables_(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> Tables:
+def make_tables(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> Tables:
+    """Return all tables that follow from cells, and from per-image correctness if given."""
     runs = _runs(cells)
     references = {name: REFERENCES[name] for name in cells["ablation"].unique() if name}
     return {
@@ -207,7 +168,8 @@ def make_tables_(cells: pd.DataFrame, answers: pd.DataFrame | None = None) -> Ta
     }
 
 
-def make_answers_(cells: pd.DataFrame, num_images: int = 400) -> pd.DataFrame:
+def make_answers(cells: pd.DataFrame, num_images: int = 400) -> pd.DataFrame:
+    """Return the table `correctness`: each run is right on its share of the images, mostly the easy ones."""
     noise = np.random.default_rng(1)
     images = np.arange(num_images)
     hard = {target: noise.random(num_images) for target in cells["target"].unique()}
@@ -219,9 +181,10 @@ def make_answers_(cells: pd.DataFrame, num_images: int = 400) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), columns=list(COLUMNS))
 
 
-def make_ladder_cells_(
+def make_ladder_cells(
     *, num_rungs: int = 5, targets: tuple[str, ...] = ("digits@100", "cifar10", "fractals-heldout"), seeds: int = 3
 ) -> pd.DataFrame:
+    """Return cells of the three families on rungs of 256 images and fourfold each: laws with floors that cross."""
     noise = np.random.default_rng(2)
     rows = []
     for seed in range(seeds):

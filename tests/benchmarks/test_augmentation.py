@@ -1,4 +1,4 @@
-"""How much faster batches are made than `vit_pico/8` trains on them: what the data may cost of a step."""
+"""How much faster batches are made than `vit_pico/8` trains on them."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ from tests.benchmarks.support.tasks import training_job
 MODEL = "vit_pico/8"
 BATCH_SIZE = 128
 NUM_BATCHES = PLANNED // BATCH_SIZE
-"""made in each round: as many as are drawn at once, so that every round has its share of that"""
+"""Batches per round: as many as are drawn at once, so that every round has its share of that."""
 PAIRS = 9
 
 AT_LEAST = {
@@ -31,7 +31,7 @@ AT_LEAST = {
     "autoaugment": (Augmentation(4, True, policy=AutoAugment()), 5),
     "resized crop and randaugment": (Augmentation(0, True, ResizedCrop(), RandAugment()), 5),
 }
-"""how many times as fast on one thread of a CPU, by what is done to the images"""
+"""How many times as fast on one thread of a CPU, by what is done to the images."""
 
 
 @pytest.mark.core

@@ -1,4 +1,4 @@
-"""Seconds from a suite to what is left to do of 10,000 runs, which is what `bench run` does before it goes on."""
+"""Seconds from a suite to the runs of 10,000 that are left to do, as `bench run` finds them before it goes on."""
 
 import json
 from pathlib import Path
@@ -21,13 +21,13 @@ SUITE: dict[str, Any] = {
     "models": ["vit_pico/8", "bit_resnet_pico", "r_pico+vit_pico/8"],
     "targets": ["digits@20"],
 }
-"""15 runs a seed."""
+"""15 runs per seed."""
 
 
 @pytest.mark.core
 @pytest.mark.benchmark(group="store")
 def test_plan_and_scan(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """A plan is made of a suite with its keys, and every record is read to its end: half of the runs are finished."""
+    """A suite is expanded with its keys, and every record is read to its end: half of the runs are finished."""
     content = Suite.model_validate(SUITE | {"seeds": tuple(range(NUM_RUNS // 15 + 1))})
     suite = resolve("many", content, device="cpu", data_dir=tmp_path)
     store = Store(tmp_path / "many")
@@ -44,7 +44,7 @@ def test_plan_and_scan(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
 
 
 def _write_records(store: Store, suite: ResolvedSuite) -> int:
-    """A record for each run of a suite, every other one `ok`; returns how many are."""
+    """Write a record for each run of a suite, every other one `ok`; return how many are."""
     runs = expand(suite).runs
     names = [f"class {number}" for number in range(10)]
     record = build_record(runs[0], status="ok", data={"class_names": names, "num_classes": len(names)})

@@ -1,9 +1,9 @@
-"""Our training loop beside a bare one: the same model, batches and work on the device, in turns in one process.
+"""A/B timing of our training loop and a bare one: the same model, batches and work on the device.
 
-What holds on a CPU, for a step at batch 32 with clipping, schedule and an average of the weights: at most 5 % more
-time for the smallest models, at most 3 % from tiny up. Ours is watched as a run is: it reports how far it is every
-second, draws curves and looks after its checkpoints; what a checkpoint itself takes is not in it. Rounds of the default
-selection are an eighth as long, so that their intervals are wider.
+On a CPU, a step at batch 32 with clipping, schedule and an average of the weights may take at most 5 % more time for
+the smallest models, and at most 3 % from tiny up. Ours is watched as a run is: it reports its progress every second,
+draws curves and looks at its checkpoint's clock; no checkpoint is written. Rounds of the default selection are an
+eighth as long, so their intervals are wider.
 """
 
 from itertools import islice, repeat
@@ -32,7 +32,7 @@ from tests.benchmarks.support.tasks import device_and_precision, go_on
 
 BATCH_SIZE = 32
 SMALLEST, FROM_TINY_UP = 1.05, 1.03
-"""How many times as long as the bare loop's a step may take."""
+"""The most times as long as the bare loop's that a step may take."""
 CASES = [
     pytest.param("vit_pico/8", 32, SMALLEST, marks=pytest.mark.core),
     pytest.param("bit_resnet_pico", 32, SMALLEST, marks=pytest.mark.core),
@@ -42,10 +42,10 @@ CASES = [
 ]
 """Model, steps in a round of `--bench-full`, and the limit."""
 SHORTER = 8
-"""How many times as short the rounds of the default selection are."""
+"""The divisor of the rounds' length in the default selection."""
 PAIRS = 11
 NUM_STEPS = 640
-"""Of the training that rounds are parts of, as in the suite `cpu`."""
+"""The length of the training that rounds are parts of, as in the suite `cpu`."""
 
 
 @pytest.mark.benchmark(group="loop")

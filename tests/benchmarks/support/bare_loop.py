@@ -1,4 +1,4 @@
-"""The training loop as one writes it down first: what our own loop is measured beside.
+"""The training loop as one writes it down first: what our own loop is compared with.
 
 One after the other: schedule, forward, loss, backward, clipping, optimizer and, where the settings ask for it, the
 average of the weights. It keeps no log, watches nothing, and finds out at no step whether the loss is still finite. It

@@ -22,7 +22,7 @@ from bench.analysis.stats.statistics_errors import MissingRowError, UnknownRefer
 POSITION, OVERLAP = "position", "patch-overlap"
 """The ablations that claims are about."""
 
-ArmPairs = Callable[["Ablation"], list[tuple[str, str]]]
+ArmPairs = Callable[["AblationArms"], list[tuple[str, str]]]
 """Returns the pairs of an ablation's arms that are compared; raises MissingRowError if there is none."""
 
 
@@ -60,7 +60,7 @@ class ArmDifferences:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class AblationArms:
     """An ablation's arms, and where they were tested."""
 
     evidence: Evidence
@@ -97,7 +97,7 @@ class Ablation:
         return self.evidence.tokens(self.cells[self.cells["arm"] == arm])
 
 
-def without_encoding(ablation: Ablation) -> list[tuple[str, str]]:
+def without_encoding(ablation: AblationArms) -> list[tuple[str, str]]:
     """Pair the arm without positional encoding with the reference."""
     arms = ablation.with_option("pos", "none")
     if not arms:
@@ -105,7 +105,7 @@ def without_encoding(ablation: Ablation) -> list[tuple[str, str]]:
     return [(arms[0], ablation.reference)]
 
 
-def other_encodings(ablation: Ablation) -> list[tuple[str, str]]:
+def other_encodings(ablation: AblationArms) -> list[tuple[str, str]]:
     """Pair each other kind of positional encoding with the reference."""
     others = [arm for arm in ablation.arms if arm not in (ablation.reference, *ablation.with_option("pos", "none"))]
     if not others:
@@ -113,7 +113,7 @@ def other_encodings(ablation: Ablation) -> list[tuple[str, str]]:
     return [(arm, ablation.reference) for arm in others]
 
 
-def overlap_at_equal_tokens(ablation: Ablation) -> list[tuple[str, str]]:
+def overlap_at_equal_tokens(ablation: AblationArms) -> list[tuple[str, str]]:
     """Pair each arm of overlapping patches with those of as many tokens without overlap."""
     overlapping = ablation.with_option("stride")
     if not overlapping:
@@ -124,13 +124,13 @@ def overlap_at_equal_tokens(ablation: Ablation) -> list[tuple[str, str]]:
     return pairs
 
 
-def overlap_at_other_tokens(ablation: Ablation) -> list[tuple[str, str]]:
+def overlap_at_other_tokens(ablation: AblationArms) -> list[tuple[str, str]]:
     """Pair each arm of overlapping patches with those of another number of tokens without overlap."""
     overlapping = ablation.with_option("stride")
     return [(arm, other) for arm in overlapping for other in ablation.without_overlap(arm, same_tokens=False)]
 
 
-def _ablation(evidence: Evidence, name: str, *, few_shot: bool) -> Ablation:
+def _ablation(evidence: Evidence, name: str, *, few_shot: bool) -> AblationArms:
     """Return an ablation by its name.
 
     Raises:
@@ -145,4 +145,4 @@ def _ablation(evidence: Evidence, name: str, *, few_shot: bool) -> Ablation:
         arms = ", ".join(dict.fromkeys(cells["arm"]))
         raise UnknownReferenceError(f"ablation {name!r}: reference {reference!r} is not one of its arms: {arms}")
     scope = evidence.scope(cells, few_shot=few_shot)
-    return Ablation(evidence, name, cells, evidence.arms(cells, scope.transfer), reference, scope)
+    return AblationArms(evidence, name, cells, evidence.arms(cells, scope.transfer), reference, scope)

@@ -27,7 +27,7 @@ from bench.analysis.claims.along_ladder import (
     HybridLeads,
 )
 from bench.analysis.claims.claim import Citation, Claim
-from bench.analysis.claims.compute import LessCompute
+from bench.analysis.claims.compute_saving import LessCompute
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.stats.power import Limits
 

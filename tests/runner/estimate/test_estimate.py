@@ -56,7 +56,7 @@ def test_equal_flops_are_more_images_of_the_cheaper_model(plan_suite):
     )
     pretrained = [run for run in estimates(plan.runs, timings_of(plan.runs), 1) if run.run.stage == "pretrain"]
     assert {run.run.model: run.images for run in pretrained} == {"vit_pico/8": 1000, "bit_resnet_pico": 250}
-    assert {run.flops for run in pretrained} == {6e6}
+    assert {run.training_flops for run in pretrained} == {6e6}
 
 
 def test_equal_seconds_are_images_by_the_rate(plan_suite):

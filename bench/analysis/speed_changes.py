@@ -113,7 +113,7 @@ def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
     """
     before, after = _by_row(old), _by_row(new)
     pairs = {row: _alike(before[row], after[row]) for row in before if row in after}
-    both = {row: pair for row, pair in pairs.items() if all(one["status"] == "ok" for one in pair)}
+    both = {row: pair for row, pair in pairs.items() if all(record["status"] == "ok" for record in pair)}
     references = (_references(old), _references(new))
     return SpeedChanges(
         changes=tuple(_speed_change(row, pair, references) for row, pair in both.items()),
@@ -156,7 +156,9 @@ def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
 def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record]:
     """Return the records to compare: the latest ones, of one suite if possible."""
     pairs = [(before, after) for before in old for after in new]
-    return max(pairs, key=lambda pair: (pair[0]["suite"] == pair[1]["suite"], *(one["measured_at"] for one in pair)))
+    return max(
+        pairs, key=lambda pair: (pair[0]["suite"] == pair[1]["suite"], *(record["measured_at"] for record in pair))
+    )
 
 
 def _references(table: pd.DataFrame) -> dict[tuple[Any, ...], Record]:
@@ -178,7 +180,7 @@ def _failed(pairs: Mapping[SpeedRow, tuple[Record, Record]]) -> Iterator[tuple[S
 def _speed_change(
     row: SpeedRow, pair: tuple[Record, Record], references: tuple[Mapping[Any, Record], Mapping[Any, Record]]
 ) -> SpeedChange:
-    beside = [found.get(_group(record)) for record, found in zip(pair, references, strict=True)]
+    beside = [by_group.get(_group(record)) for record, by_group in zip(pair, references, strict=True)]
     if reason := _incomparable(pair, beside):
         return SpeedChange(row, *pair, unknown(0), reason)
     old, new = (_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference)
@@ -204,5 +206,5 @@ def _reference_name(record: Record) -> str:
 
 def _beside(record: Record, reference: Record) -> np.ndarray:
     """Return how many times the reference's seconds per image a row takes, in each round."""
-    ours, theirs = (np.asarray(one["round_seconds"]) / float(one["batch_size"]) for one in (record, reference))
+    ours, theirs = (np.asarray(side["round_seconds"]) / float(side["batch_size"]) for side in (record, reference))
     return ours / theirs

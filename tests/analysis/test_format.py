@@ -26,4 +26,6 @@ def test_pairs_and_p(num_pairs: int, needed: int, p_value: float, words: str) ->
 def test_interval_over() -> None:
     assert interval_over(["seeds", "", "seeds"]) == interval_over([]) == "seeds"
     assert interval_over(["", "seeds and images"]) == "seeds and test images"
-    assert interval_over(["seeds", "seeds and images"]) == "seeds, and test images where answers are kept"
+    assert (
+        interval_over(["seeds", "seeds and images"]) == "seeds, and over test images if per-image correctness is kept"
+    )

@@ -38,34 +38,34 @@ class CrossingSize:
 
     def interval(self, level: float) -> Interval:
         """Return the size with the interval that verdicts use; without a crossing, the bound that follows."""
-        found = crossing(*self.curves, level, interval_of=verdict_interval)
-        if found.outcome in ("several", "is passed"):
-            return unknown(found.num_seeds)
-        low = 0.0 if found.low is None else found.low
-        high = math.inf if found.high is None else found.high
-        return Interval(math.nan if found.size is None else found.size, low, high, found.num_seeds)
+        result = crossing(*self.curves, level, interval_of=verdict_interval)
+        if result.outcome in ("several", "is passed"):
+            return unknown(result.num_seeds)
+        low = 0.0 if result.low is None else result.low
+        high = math.inf if result.high is None else result.high
+        return Interval(math.nan if result.size is None else result.size, low, high, result.num_seeds)
 
     def needed(self, level: float) -> str:
         """Return what would decide: not a number of seeds, since rungs near the crossing help as much."""
         return "rungs nearer to where the models meet, or more seeds"
 
 
-def crossing_words(found: Crossing) -> str:
+def crossing_words(result: Crossing) -> str:
     """Return what two curves do at the plain level, in a few words; the first is ViT's."""
-    return f"{_outcome(found)}, {plural(found.num_seeds, 'pair')}, {percent(LEVEL, places=0)}"
+    return f"{_outcome(result)}, {plural(result.num_seeds, 'pair')}, {percent(LEVEL, places=0)}"
 
 
-def _outcome(found: Crossing) -> str:
-    start, end = found.measured
+def _outcome(result: Crossing) -> str:
+    start, end = result.measured
     where = f"between {quantity(start, 'images')} and {plural(int(end), 'image')}"
-    if found.outcome == "behind":
-        return f"no crossing {where}; ViT passes at the earliest at {plural(round(found.low or start), 'image')}"
-    if found.outcome == "ahead":
-        latest = plural(round(found.high or end), "image")
+    if result.outcome == "behind":
+        return f"no crossing {where}; ViT passes at the earliest at {plural(round(result.low or start), 'image')}"
+    if result.outcome == "ahead":
+        latest = plural(round(result.high or end), "image")
         return f"no crossing {where}; ViT is ahead, and passed at the latest at {latest}"
-    sizes = " and ".join(quantity(size, "images") for size in found.sizes)
-    if found.outcome == "several":
+    sizes = " and ".join(quantity(size, "images") for size in result.sizes)
+    if result.outcome == "several":
         return f"several crossings {where}: at {sizes}"
-    low, high = (quantity(math.inf if end is None else end, "images") for end in (found.low, found.high))
-    basis = "by power laws" if found.by_law else "interpolated in log n"
-    return f"ViT {found.outcome} at {sizes} images ({low} to {high}), {basis}"
+    low, high = (quantity(math.inf if end is None else end, "images") for end in (result.low, result.high))
+    basis = "by power laws" if result.by_law else "interpolated in log n"
+    return f"ViT {result.outcome} at {sizes} images ({low} to {high}), {basis}"

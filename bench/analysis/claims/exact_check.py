@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.analysis.claims.ablation_arms import POSITION
 from bench.analysis.claims.claim import Claim, Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import CompleteRow, keys_of
@@ -20,7 +21,6 @@ from bench.analysis.stats.statistics_errors import MissingRowError
 from bench.analysis.stats.verdicts import Word
 from bench.analysis.targets import ARRANGEMENT, base
 
-POSITION = "position"
 _TABLE = "permutation_check"
 _COLUMNS = ["transfer_key", "num_groups", "same_answers", "largest_confidence_difference"]
 _WITHOUT = re.compile(r"[:,]pos=none(,|$)")

@@ -37,10 +37,10 @@ def judge_claims(claims: Sequence[Claim], evidence: Evidence, level: float = LEV
     Returns:
         A judgement per claim, in their order.
     """
-    found = [_find(claim.comparison, evidence) for claim in claims]
-    family = sum(finding is not None and error is None for finding, error in found)
+    findings = [_find(claim.comparison, evidence) for claim in claims]
+    family = sum(finding is not None and error is None for finding, error in findings)
     single = corrected_level(max(1, family), level)
-    return [_judge(claim, *of_claim, evidence, single) for claim, of_claim in zip(claims, found, strict=True)]
+    return [_judge(claim, *of_claim, evidence, single) for claim, of_claim in zip(claims, findings, strict=True)]
 
 
 def _find(
@@ -55,8 +55,8 @@ def _find(
     finding = None
     try:
         finding = comparison.find(evidence)
-        for one in finding.quantities:
-            one.interval(LEVEL)
+        for measured in finding.quantities:
+            measured.interval(LEVEL)
     except AnalysisError as error:
         return finding, error
     return finding, None
@@ -138,7 +138,10 @@ def _what_would(parts: Sequence[JudgedQuantity]) -> str:
         return in_words[0]
     seeds = [(part.needed, part.interval.mean in part.limits) for part in parts if isinstance(part.needed, Needed)]
     beyond = [needed for needed, is_within in seeds if not is_within]
-    needed = _least(beyond) if beyond else _most([needed for needed, _ in seeds])
+    if beyond:
+        needed = min(beyond, key=_num_seeds)
+    else:
+        needed = max((needed for needed, _ in seeds), key=lambda one: (one.images_forbid, _num_seeds(one)))
     if needed.images_forbid:
         return "more test images: with these, no number of seeds decides it, if the truth is what was estimated"
     if needed.seeds is None:
@@ -146,12 +149,8 @@ def _what_would(parts: Sequence[JudgedQuantity]) -> str:
     return f"about {needed.seeds:,} seeds in all (power {percent(POWER, places=0)}, if the truth is what was estimated)"
 
 
-def _least(needed: Sequence[Needed]) -> Needed:
-    return min(needed, key=lambda one: math.inf if one.seeds is None else one.seeds)
-
-
-def _most(needed: Sequence[Needed]) -> Needed:
-    return max(needed, key=lambda one: (one.images_forbid, math.inf if one.seeds is None else one.seeds))
+def _num_seeds(needed: Needed) -> float:
+    return math.inf if needed.seeds is None else needed.seeds
 
 
 def _remedy(error: AnalysisError | None, needs: str) -> str:

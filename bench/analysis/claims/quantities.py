@@ -137,7 +137,9 @@ class JudgedQuantity:
 
 def finding(differences: Sequence[Difference], measured: str) -> Finding:
     """Return a finding of differences alone."""
-    return Finding(tuple(differences), measured, [row for one in differences for row in rows_of(one.rows)])
+    return Finding(
+        tuple(differences), measured, [row for difference in differences for row in rows_of(difference.rows)]
+    )
 
 
 def line(label: str, find: Callable[[], Difference]) -> str:

@@ -24,7 +24,7 @@ TYPES = {
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
     """Return the table `claims`: a row per claim; parts and lines beside are joined by ` | `, keys by spaces."""
-    return pd.DataFrame([_row(one) for one in judgements], columns=list(TYPES)).astype(TYPES)
+    return pd.DataFrame([_row(judgement) for judgement in judgements], columns=list(TYPES)).astype(TYPES)
 
 
 def as_json(judgement: Judgement) -> dict[str, Any]:

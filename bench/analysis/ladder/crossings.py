@@ -145,8 +145,8 @@ def extrapolated(
     """
     if not (isinstance(first.curve, LawCurve) and isinstance(second.curve, LawCurve)):
         return None
-    found = crossing(first, second, level, reach)
-    return found if found.size is not None and found.size > found.measured[1] else None
+    result = crossing(first, second, level, reach)
+    return result if result.size is not None and result.size > result.measured[1] else None
 
 
 class _Gap:

@@ -71,13 +71,13 @@ def gap(first: Spending, second: Spending, ratio: float) -> Estimate:
         ShapeError: The models do not pair, or the ratio is out of reach.
         SingleSeedError, ConstantError: There is no interval.
     """
-    shift, one, two = math.log(ratio), first.log_flops, second.log_flops
-    start, end = max(one[0] - shift, two[0]), min(one[-1] - shift, two[-1])
+    shift, ours, theirs = math.log(ratio), first.log_flops, second.log_flops
+    start, end = max(ours[0] - shift, theirs[0]), min(ours[-1] - shift, theirs[-1])
     if start > end:
         raise ShapeError(f"at {ratio:.3g} times the FLOPs nothing of the two curves meets")
     log_flops = np.linspace(start, end, _POINTS)
     means = zip(first.mean_over(log_flops + shift), second.mean_over(log_flops), strict=True)
-    return crossed_mean([ours - theirs for ours, theirs in means])
+    return crossed_mean([first_mean - second_mean for first_mean, second_mean in means])
 
 
 def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL) -> Interval:
@@ -112,9 +112,9 @@ def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL
 
 def _reach(first: Spending, second: Spending) -> tuple[float, float]:
     """Return the smallest and the largest logarithm of a ratio at which enough of both curves meets."""
-    one, two = first.log_flops, second.log_flops
-    least = _LEAST * min(one[-1] - one[0], two[-1] - two[0])
-    return float(one[0] - two[-1] + least), float(one[-1] - two[0] - least)
+    ours, theirs = first.log_flops, second.log_flops
+    least = _LEAST * min(ours[-1] - ours[0], theirs[-1] - theirs[0])
+    return float(ours[0] - theirs[-1] + least), float(ours[-1] - theirs[0] - least)
 
 
 def _held(beyond: Callable[[float], float], shifts: Sequence[float], *, is_ahead: bool) -> tuple[float, float]:

@@ -103,7 +103,7 @@ def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGr
     first, second = pair.first, pair.second
     if problem := problems(first, second):
         return replace(pair, reason=problem)
-    differences = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
+    differences = [ours - theirs for ours, theirs in zip(first.parts, second.parts, strict=True)]
     pair = replace(pair, rungs=_at_rungs(differences, sizes, level, is_share=False))
     try:
         curves = fitted_curves(sizes, first.parts, second.parts)

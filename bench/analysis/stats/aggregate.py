@@ -103,7 +103,7 @@ def _bootstrapped(wins: np.ndarray, level: float) -> Interval:
         drawn = np.moveaxis(seeds, axis, -1)
         return wins[drawn[..., :, None], drawn[..., None, :]].mean(axis=(-2, -1))
 
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (np.arange(len(wins)),),
         mean,
         vectorized=True,
@@ -111,7 +111,7 @@ def _bootstrapped(wins: np.ndarray, level: float) -> Interval:
         batch=_BATCH,
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Interval(float(wins.mean()), float(found.low), float(found.high), len(wins))
+    return Interval(float(wins.mean()), float(interval.low), float(interval.high), len(wins))
 
 
 def _jackknife_variance(wins: np.ndarray) -> float:

@@ -44,7 +44,7 @@ def error_consistency(first: Correctness, second: Correctness) -> Consistency:
     """
     require_paired([first, second])
     _require_binary(first, second)
-    of_seeds = [_of_pair(one, other) for one, other in zip(first.correct, second.correct, strict=True)]
+    of_seeds = [_of_pair(*seed) for seed in zip(first.correct, second.correct, strict=True)]
     values, observed, expected = (np.array(column) for column in zip(*of_seeds, strict=True))
     return Consistency(crossed_mean([values]), float(observed.mean()), float(expected.mean()))
 

@@ -126,19 +126,19 @@ def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level:
 
     places = list(combinations(range(len(names)), 2))
     smallest = (1 - level) / len(places)
-    corrected = holm([_wilcoxon(accuracy[:, one] - accuracy[:, other], smallest) for one, other in places])
+    corrected = holm([_wilcoxon(accuracy[:, first] - accuracy[:, second], smallest) for first, second in places])
     nemenyi = posthoc_nemenyi_friedman(accuracy).to_numpy()
     return tuple(
         RankPair(
-            first=names[one],
-            second=names[other],
-            rank_difference=float(means[other] - means[one]),
-            num_ahead=int((accuracy[:, one] > accuracy[:, other]).sum()),
+            first=names[first],
+            second=names[second],
+            rank_difference=float(means[second] - means[first]),
+            num_ahead=int((accuracy[:, first] > accuracy[:, second]).sum()),
             num_seeds=len(accuracy),
-            nemenyi=float(nemenyi[one, other]),
+            nemenyi=float(nemenyi[first, second]),
             wilcoxon_holm=p_value,
         )
-        for (one, other), p_value in zip(places, corrected, strict=True)
+        for (first, second), p_value in zip(places, corrected, strict=True)
     )
 
 

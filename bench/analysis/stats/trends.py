@@ -49,7 +49,7 @@ def difference_slope(sizes: Sequence[int], first: Parts, second: Parts) -> Estim
         ShapeError, NotFiniteError: The results do not pair, or are not those of these rungs.
     """
     require_pairs(first, second)
-    return slope(sizes, [one - other for one, other in zip(first, second, strict=True)])
+    return slope(sizes, [ours - theirs for ours, theirs in zip(first, second, strict=True)])
 
 
 def slope_weights(sizes: Sequence[int]) -> np.ndarray:

@@ -29,7 +29,7 @@ def _verdicts(judgements: Sequence[Judgement]) -> Table:
     return table(
         "Verdicts, each with the estimate that decides it, its interval and the published number.",
         {
-            "Claim": lambda each: TableCell(each.claim.id, "custom claim" if each.claim.is_custom else ""),
+            "Claim": _name,
             "Sentence": lambda each: TableCell(each.claim.sentence, _noted("judged by", each.claim.margin)),
             "Verdict": lambda each: each.verdict,
             "Estimate": lambda each: text(each.text),
@@ -41,6 +41,10 @@ def _verdicts(judgements: Sequence[Judgement]) -> Table:
         },
         judgements,
     )
+
+
+def _name(judgement: Judgement) -> TableCell:
+    return TableCell(judgement.claim.id, "custom claim of this suite" if judgement.claim.is_custom else "")
 
 
 def _noted(what: str, value: str) -> str:

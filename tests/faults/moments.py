@@ -91,7 +91,7 @@ def await_run(key: str, store: str, moment: Moment) -> None:
 
 
 class _Finder:
-    """Has something done as soon as the sittings of runs have been imported."""
+    """Has something done as soon as the sessions of runs have been imported."""
 
     def __init__(self, act: Callable[[type], None]) -> None:
         self.act = act
@@ -112,7 +112,7 @@ class _Finder:
 
 
 def _set_at_session(key: str, root: str, moment: Moment, session: type) -> None:
-    """Models are timed in sittings too, on a store of their own."""
+    """Act in sessions on one store alone."""
     real = session.__init__
 
     def begin(self, run, store, *words) -> None:

@@ -5,7 +5,9 @@ import pickle
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from bench.files.writing import StoreError
 from bench.plan.run import Run
@@ -13,6 +15,7 @@ from bench.runner import execute
 from bench.runner.progress_file import read_progress
 from bench.runner.run_options import Interrupted, RunOptions
 from bench.runner.session import RunSession
+from bench.runner.trackers import curve_name
 from bench.store.store import Store, open_store
 from models.finished_run import load
 from models.spec.model_error import SpecError
@@ -64,6 +67,22 @@ def test_a_run_that_was_asked_to_stop_goes_on_from_there(store, run, tmp_path, r
     assert record["repeats"] == "bit for bit"
     assert store.weights(run.key) == whole.weights(run.key)
     assert not store.running_folder(run.key).exists()
+
+
+def test_a_resumed_run_draws_each_row_of_its_history_once_and_its_accuracies(store, run, tmp_path):
+    interrupt(run, store, tmp_path)
+    record = execute.execute(run, store, tmp_path, RunOptions(tracker="tensorboard"))
+    assert record["num_resumes"] == 1
+    events = EventAccumulator(str(store.root / "curves" / run.key / curve_name(run))).Reload()
+    history = pd.read_parquet(store.run_folder(run.key) / "history.parquet")
+    new = history[history["step"] > record["resumed_at_step"][0]]
+    points = {tag: [(point.step, point.value) for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    assert points["train/loss"] == [
+        (row.images_seen, pytest.approx(row.train_loss)) for row in new.itertuples(index=False)
+    ]
+    for split in ("validation", "test"):
+        assert points[f"{split}/accuracy"] == [(96, pytest.approx(record["metrics"][f"{split}_accuracy"]))]
+    assert len(points["train/learning_rate"]) == len(points["train/images_per_second"]) == len(new)
 
 
 def test_a_crafted_pickle_for_a_checkpoint_is_set_aside_and_not_run(store, run, tmp_path):

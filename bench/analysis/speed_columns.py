@@ -47,7 +47,7 @@ Record = dict[str, Any]
 
 
 def records(frame: pd.DataFrame) -> list[Record]:
-    """The rows by the names of their columns."""
+    """Return each row as a dict of its columns."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
@@ -57,5 +57,5 @@ def setting_in_words(batch_size: int, layout: str, mode: str) -> str:
 
 
 def network_name(model: str, implementation: str) -> str:
-    """A model, and whose network of it where that is not ours: `resnet18 by timm`."""
+    """Name a model, and its library unless the network is ours: `resnet18 by timm`."""
     return model if implementation == OURS else f"{model} by {implementation}"

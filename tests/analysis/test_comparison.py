@@ -83,14 +83,6 @@ def test_a_row_that_never_ran_is_shown(make_cells: MakeCells, make_seeds: MakeSe
     assert row[["accuracy", "low", "high"]].isna().all()
 
 
-def test_a_single_seed_has_a_gain_without_interval(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
-    """The estimate stands, its interval is absent, and the verdict is open."""
-    row = comparison(make_cells(make_seeds([0.8]) + make_seeds([0.5], **scratch))).iloc[1]
-    assert row["gain"] == pytest.approx(0.3)
-    assert row[["low", "high", "gain_low", "gain_high"]].isna().all()
-    assert row["gain_status"] == "undecided: one pair has no interval"
-
-
 def test_without_from_scratch_the_gain_is_undecided(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
     """Also when another target has the row."""
     assert comparison(make_cells(make_seeds(PRETRAINED)))["gain_status"].tolist() == ["undecided: no from-scratch row"]
@@ -108,15 +100,6 @@ def test_a_probe_has_no_gain_and_says_why(
     assert row["gain_status"] == "no baseline: a probe trains no network, so there is none from scratch"
     assert row[["gain", "gain_low", "gain_high", "num_pairs"]].isna().all()
     assert row["num_seeds"] == 3
-
-
-def test_draws_of_a_seed_are_averaged(make_cells: MakeCells) -> None:
-    """Draws share their seed's pretraining, so they add no seed; one that failed takes its seed along."""
-    draws = [{"seed": seed, "draw": draw, "accuracy": 0.5 + 0.1 * draw} for seed in (0, 1) for draw in (0, 1)]
-    draws[-1] |= {"status": "diverged", "accuracy": None}
-    row = comparison(make_cells(draws)).iloc[0]
-    assert (row["num_seeds"], row["accuracy"]) == (1, pytest.approx(0.55))
-    assert row["status"] == "seed 1 diverged"
 
 
 def test_order_is_the_suites(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:

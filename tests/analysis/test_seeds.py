@@ -27,6 +27,8 @@ def test_draws_of_a_seed_are_averaged(make_cells: MakeCells) -> None:
     assert row.accuracy == {0: 0.25}
     assert row.correctness is not None
     assert row.correctness.correct.tolist() == [[0.5, 1]]
+    cells.loc[1, ["status", "accuracy"]] = ["diverged", None]
+    assert (read_seeds(cells, [0]).accuracy, read_seeds(cells, [0]).status) == ({}, "seed 0 diverged")
 
 
 def test_seeds_that_failed_have_words(make_cells: MakeCells) -> None:

@@ -23,7 +23,7 @@ from bench.data.sources import torchvision_layouts as layouts
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
 from bench.errors import InputError, did_you_mean
 
-MAX_KEPT_BYTES = 2**30
+MAX_CACHED_BYTES = 2**30
 """Of decoded images that an open data set keeps in memory at one size."""
 
 
@@ -324,18 +324,18 @@ class OpenData:
         """Decode images, keeping none."""
         return self.data.read(ids, image_size)
 
-    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Decode each image once at a size, as long as all of the data set would fit in `MAX_KEPT_BYTES`."""
+    def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+        """Decode each image once at a size, as long as all of the data set would fit in `MAX_CACHED_BYTES`."""
         shape = (len(self.data.labels), 3, image_size, image_size)
-        if prod(shape) > MAX_KEPT_BYTES:
+        if prod(shape) > MAX_CACHED_BYTES:
             return self.data.read(ids, image_size)
-        images, is_kept = self.data.kept.setdefault(
+        images, is_decoded = self.data.decoded.setdefault(
             image_size, (np.zeros(shape, np.uint8), np.zeros(shape[0], np.bool_))
         )
-        missing = np.unique(ids[~is_kept[ids]])
+        missing = np.unique(ids[~is_decoded[ids]])
         if len(missing):
             images[missing] = self.data.read(missing, image_size)
-            is_kept[missing] = True
+            is_decoded[missing] = True
         return images[ids]
 
     def some(self, ids: NDArray[np.int64], image_size: int) -> ImageSet:

@@ -34,7 +34,7 @@ class Source(Protocol):
             BadImage: one of them cannot be read.
         """
 
-    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+    def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
         """Do the same as `read`, but images that this process has decoded before may come from memory."""
 
 
@@ -66,7 +66,7 @@ class ImageSet:
     @cached_property
     def images(self) -> NDArray[np.uint8]:
         """All images, (n, 3, size, size), for sets that are known to be small."""
-        return self.source.read_kept(self.ids, self.image_size)
+        return self.source.read_cached(self.ids, self.image_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class ArraySource:
         assert image_size == self.arrays.shape[-1], (image_size, self.arrays.shape)
         return self.arrays[ids]
 
-    read_kept = read
+    read_cached = read
 
 
 def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
@@ -138,5 +138,5 @@ class DataSet:
     """whether a mirrored image is still of its class"""
     augmentable: bool = True
     """whether any augmentation leaves an image in its class"""
-    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
+    decoded: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
     """what this process has decoded: by image size, the images and which of them are there"""

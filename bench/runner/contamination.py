@@ -67,7 +67,7 @@ def content_hashes(images: ImageSet) -> Hashes:
     hashes = []
     for start in range(0, len(images), chunk):
         pictures, reasons = read_leniently(
-            images.source, images.ids[start : start + chunk], images.image_size, kept=True
+            images.source, images.ids[start : start + chunk], images.image_size, cached=True
         )
         hashes += [_hash(picture) for index, picture in enumerate(pictures) if index not in reasons]
     return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)

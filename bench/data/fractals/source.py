@@ -123,7 +123,7 @@ class FractalSource:
             num_threads=self.num_threads,
         )
 
-    read_kept = read
+    read_cached = read
 
 
 def open_instances(

@@ -59,18 +59,18 @@ class BadImages:
 
 
 def read_leniently(
-    source: Source, ids: Indices, image_size: int, *, kept: bool = False
+    source: Source, ids: Indices, image_size: int, *, cached: bool = False
 ) -> tuple[NDArray[np.uint8], Reasons]:
     """Return images (n, 3, image_size, image_size), black if they cannot be read, and the reasons for these.
 
-    If `kept`, images that this process has decoded before may come from memory.
+    If `cached`, images that this process has decoded before may come from memory.
     """
     try:
-        return (source.read_kept if kept else source.read)(ids, image_size), {}
+        return (source.read_cached if cached else source.read)(ids, image_size), {}
     except BadImage as error:
         if len(ids) == 1:
             return np.zeros((1, 3, image_size, image_size), np.uint8), {0: str(error)}
     half = len(ids) // 2
-    first, second = (read_leniently(source, part, image_size, kept=kept) for part in (ids[:half], ids[half:]))
+    first, second = (read_leniently(source, part, image_size, cached=cached) for part in (ids[:half], ids[half:]))
     reasons = first[1] | {half + place: reason for place, reason in second[1].items()}
     return np.concatenate([first[0], second[0]]), reasons

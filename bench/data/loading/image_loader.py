@@ -49,7 +49,7 @@ class ImageLoader:
             return decoded_pictures(images, orders, self.device, self.num_workers)
         if self.pipeline == "generated":
             return self._drawn_ahead(images, orders)
-        return (self._sent(images, order, kept=True) for order in orders)
+        return (self._sent(images, order, cached=True) for order in orders)
 
     def padded(self, images: ImageSet, padding: int) -> Tensor:
         """Return all images, (n, 3, size + 2 padding, size + 2 padding), uint8, on the device, with a black margin."""
@@ -59,7 +59,7 @@ class ImageLoader:
         chunk = max(1, CHUNK_BYTES // (3 * images.image_size**2))
         for start in range(0, len(images), chunk):
             order = np.arange(start, min(start + chunk, len(images)))
-            pictures, reasons = _read(images, order, kept=True)
+            pictures, reasons = _read(images, order, cached=True)
             whole = self.bad.replace(images, order, pictures, reasons)
             padded[start : start + chunk, :, inner, inner] = whole.to(self.device)
         return padded
@@ -69,19 +69,19 @@ class ImageLoader:
         waiting: deque[Future[Pictures]] = deque()
         with ThreadPoolExecutor(1) as drawer:
             for order in orders:
-                waiting.append(drawer.submit(self._sent, images, order, kept=False))
+                waiting.append(drawer.submit(self._sent, images, order, cached=False))
                 if len(waiting) > DRAWN_AHEAD:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _sent(self, images: ImageSet, order: NDArray[np.int64], *, kept: bool) -> Pictures:
+    def _sent(self, images: ImageSet, order: NDArray[np.int64], *, cached: bool) -> Pictures:
         """Read one batch and send it to the device."""
-        pictures, reasons = _read(images, order, kept=kept)
+        pictures, reasons = _read(images, order, cached=cached)
         return to_device(pictures, self.device), reasons
 
 
-def _read(images: ImageSet, order: NDArray[np.int64], *, kept: bool) -> Pictures:
-    """Read one batch; if `kept`, what this process has decoded before may be taken from its memory."""
-    pictures, reasons = read_leniently(images.source, images.ids[order], images.image_size, kept=kept)
+def _read(images: ImageSet, order: NDArray[np.int64], *, cached: bool) -> Pictures:
+    """Read one batch; if `cached`, what this process has decoded before may be taken from its memory."""
+    pictures, reasons = read_leniently(images.source, images.ids[order], images.image_size, cached=cached)
     return torch.from_numpy(pictures), reasons

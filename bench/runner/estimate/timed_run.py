@@ -12,7 +12,7 @@ import psutil
 import torch
 
 import models
-from bench.data.catalogue import MAX_KEPT_BYTES, OpenData
+from bench.data.catalogue import MAX_CACHED_BYTES, OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
@@ -176,7 +176,7 @@ def _is_kept(images: ImageSet) -> bool:
     source = images.source
     if not isinstance(source, OpenData):
         return False
-    return prod((len(source.data.labels), 3, images.image_size, images.image_size)) <= MAX_KEPT_BYTES
+    return prod((len(source.data.labels), 3, images.image_size, images.image_size)) <= MAX_CACHED_BYTES
 
 
 def _first_images(images: ImageSet, count: int) -> ImageSet:

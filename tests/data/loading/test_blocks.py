@@ -157,7 +157,13 @@ def test_on_cuda_a_block_takes_few_operations_a_batch(name: str, at_most: int, m
         assert alone > 10 * together
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("all", "resized crop and randaugment") else pytest.mark.slow)
+        for name in EACH
+    ],
+)
 def test_on_cuda_only_the_images_and_labels_of_a_set_are_waited_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything else that the host sends, it sends from pinned memory, and it asks nothing back."""
     found = [dispatched(name, monkeypatch, num_batches) for num_batches in (16, 32)]

@@ -176,7 +176,7 @@ class CountedSource:
             file.write(f"{len(alive)}\n")
         return images
 
-    def read_kept(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
+    def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
         raise AssertionError("what does not fit into memory is not kept")
 
 

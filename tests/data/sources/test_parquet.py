@@ -114,7 +114,7 @@ def test_only_the_row_groups_asked_for_are_read(tmp_path: Path, monkeypatch: pyt
     decoded = []
     read_pictures = parquet.read_pictures
     monkeypatch.setattr(parquet, "read_pictures", lambda *given: decoded.append(given[0]) or read_pictures(*given))
-    images = data.read_kept(np.array([29, 0, 3, 28, 0]), 8)
+    images = data.read_cached(np.array([29, 0, 3, 28, 0]), 8)
     assert images[:, 0, 4, 4].tolist() == [29, 0, 3, 28, 0]
     assert decoded == [2, 2]
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -14,67 +14,42 @@ from rich.text import Text
 
 from bench.analysis.format import duration, plural
 from bench.cli.active_runs import ActiveRun, active_runs, progress_text
-from bench.cli.plan import describe, failure_line
-from bench.cli.tuning_status import TuningStatus, tuning_lines, tuning_status
+from bench.cli.plan import describe
 from bench.config.suite import Match
 from bench.plan.expand import expand
-from bench.plan.run import Run
-from bench.store.store import Record, Store
-from bench.tuning.choice import tuning_store
+from bench.store.store import Store
+from bench.tuning.choice import survey, tuning_store
+from bench.tuning.halving import NOT_RUN, PRUNED
 
 UNITS: dict[Match, str] = {"images": "images", "flops": "training FLOPs", "seconds": "seconds of training"}
 WATCH_EVERY = 2.0
 """Seconds between two looks of `--watch`."""
 
-
-@dataclass(frozen=True)
-class SuiteStatus:
-    """The runs of a suite as they stand."""
-
-    store: str
-    counts: dict[str, int]
-    """the number of runs by status; one that is `running`, `interrupted` or `to do` may have an older record"""
-    running: list[ActiveRun]
-    interrupted: list[ActiveRun]
-    """begun by a process that has ended"""
-    not_ok: list[tuple[Run, Record]]
-    num_runs: int
-    match: Match
-    """what the budgets count"""
-    amount: float
-    """the budgets of all runs"""
-    amount_done: float
-    """the budgets of the runs that are `ok`, and the done part of the running ones"""
-    tuning: TuningStatus | None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The time of all runs that may still end well, at the present pace; None if nothing trains."""
-        pace = sum(run.budget_per_second for run in self.running)
-        lost = sum(run.budget.amount for run, _ in self.not_ok)
-        return (self.amount - lost - self.amount_done) / pace if pace > 0 else None
+Status = dict[str, Any]
+"""JSON values: what `bench status --json` prints."""
 
 
 def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -> None:
     """Print the status of a suite; with `watch` every `WATCH_EVERY` seconds, until Ctrl-C."""
-    if not watch:
-        _print(console, suite_status(store), as_json=as_json)
-        return
     live = Live(console=console, auto_refresh=False)
     try:
         while True:
             status = suite_status(store)
-            if as_json or not console.is_terminal:
-                _print(console, status, as_json=as_json)
-            else:
+            if as_json:
+                print(json.dumps(status), flush=True)
+            elif watch and console.is_terminal:
                 live.start()
                 live.update(Text.from_markup("\n".join(_lines(status))), refresh=True)
+            else:
+                console.print("\n".join(_lines(status)), highlight=False, soft_wrap=True)
+            if not watch:
+                return
             time.sleep(WATCH_EVERY)
     except KeyboardInterrupt:
         live.stop()
 
 
-def suite_status(store: Store) -> SuiteStatus:
+def suite_status(store: Store) -> Status:
     """Read the status of a suite; if only trials were run yet, the suite is theirs.
 
     Raises:
@@ -90,91 +65,90 @@ def suite_status(store: Store) -> SuiteStatus:
     counts = Counter(record["status"] for record in records.values())
     counts |= Counter({"running": len(running), "interrupted": len(interrupted)})
     counts["to do"] = len(runs) - counts.total()
-    return SuiteStatus(
-        store=str(store.root),
-        counts={name: number for name, number in counts.items() if number},
-        running=running,
-        interrupted=interrupted,
-        not_ok=[(runs[key], record) for key, record in records.items() if record["status"] != "ok"],
-        num_runs=len(runs),
-        match=suite.match,
-        amount=sum(run.budget.amount for run in runs.values()),
-        amount_done=sum(runs[key].budget.amount for key, record in records.items() if record["status"] == "ok")
-        + sum(run.run.budget.amount * run.share_done for run in running),
-        tuning=tuning_status(store),
-    )
-
-
-def as_dict(status: SuiteStatus) -> dict[str, Any]:
-    """Return a status as `bench status --json` prints it."""
-    tuning = status.tuning
+    not_ok = {key: record for key, record in records.items() if record["status"] != "ok"}
+    done = sum(runs[key].budget.amount for key in records.keys() - not_ok.keys())
+    done += sum(run.run.budget.amount * run.share_done for run in running)
+    amount = sum(run.budget.amount for run in runs.values())
+    pace = sum(run.budget_per_second for run in running)
+    left = amount - done - sum(runs[key].budget.amount for key in not_ok)
     return {
-        "store": status.store,
-        "counts": status.counts,
-        "num_runs": status.num_runs,
-        "budget": {"match": status.match, "done": status.amount_done, "all": status.amount},
-        "seconds_left": status.seconds_left,
-        "running": list(map(_run_as_dict, status.running)),
-        "interrupted": list(map(_run_as_dict, status.interrupted)),
+        "store": str(store.root),
+        "counts": {name: number for name, number in counts.items() if number},
+        "num_runs": len(runs),
+        "budget": {"match": suite.match, "done": done, "all": amount},
+        "seconds_left": left / pace if pace > 0 else None,
+        "running": list(map(_active, running)),
+        "interrupted": list(map(_active, interrupted)),
         "not_ok": [
-            {"key": run.key, "run": describe(run), "status": record["status"], "reason": record["reason"]}
-            for run, record in status.not_ok
+            {"key": key, "run": describe(runs[key]), "status": record["status"], "reason": record["reason"]}
+            for key, record in not_ok.items()
         ],
-        "tuning": tuning
-        and {
-            "counts": tuning.counts,
-            "studies": tuning.studies,
-            "is_chosen": tuning.is_chosen,
-            "running": list(map(_run_as_dict, tuning.running)),
-        },
+        "tuning": _tuning_status(store, trials),
     }
 
 
-def _run_as_dict(active: ActiveRun) -> dict[str, Any]:
-    latest = asdict(active.latest) | {"seconds_left": active.latest.seconds_left} if active.latest else {}
-    return {"key": active.run.key, "run": describe(active.run)} | latest
+def _active(run: ActiveRun) -> Status:
+    latest = asdict(run.latest) | {"seconds_left": run.latest.seconds_left} if run.latest else {}
+    return {"key": run.run.key, "run": describe(run.run), "text": progress_text(run.latest)} | latest
 
 
-def _print(console: Console, status: SuiteStatus, *, as_json: bool) -> None:
-    """Print a status; as JSON in one line, so that each line of a watcher's output is JSON."""
-    if as_json:
-        print(json.dumps(as_dict(status)), flush=True)
-        return
-    for line in _lines(status):
-        console.print(line, highlight=False, soft_wrap=True)
+def _tuning_status(store: Store, trials: Store) -> Status | None:
+    """Read the trials of a suite; the suite of the last `bench tune` counts, if there was one."""
+    suite = trials.suite() if trials.has_suite else store.suite()
+    if suite.tuning is None:
+        return None
+    studies = survey(suite, trials)
+    runs = {run.key: run for study in studies for trial in study.trials for run in trial.runs}
+    runs |= {due.run.key: due.run for study in studies for due in study.due}
+    statuses = Counter(trial.status for study in studies for trial in study.trials)
+    done, left = statuses["ok"] + statuses[PRUNED], statuses[NOT_RUN]
+    return {
+        "counts": {"done": done, "failed": statuses.total() - done - left, "left": left},
+        "studies": {str(study.study): dict(Counter(trial.status for trial in study.trials)) for study in studies},
+        "is_chosen": bool(studies) and all(study.best for study in studies),
+        "running": [_active(run) for run in active_runs(trials, runs) if run.is_held],
+    }
 
 
-def _lines(status: SuiteStatus) -> Iterator[str]:
+def _lines(status: Status) -> Iterator[str]:
     """Yield the counts, the runs that are running, interrupted or failed, and the total, with Rich's markup."""
-    counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
-    yield f"{escape(status.store)}: {status.num_runs} runs: {counts}"
-    yield from map(_running_line, status.running)
-    for run in status.interrupted:
-        step = run.latest.progress.step if run.latest and run.latest.progress else 0
-        yield (
-            f"[yellow]interrupted[/] {run.run.key}  {escape(describe(run.run))}: at step {step:,}; "
-            f"`bench run` will resume it{_resumes(run)}"
-        )
-    for failed, record in status.not_ok:
-        yield failure_line(failed, record)
-    if status.tuning is not None:
-        yield from tuning_lines(status.tuning)
-        yield from map(_running_line, status.tuning.running)
-    number = ".3g" if status.match == "flops" else ",.0f"
-    share = status.amount_done / status.amount if status.amount else 1.0
-    left = f", about {duration(round(status.seconds_left))} left" if status.seconds_left is not None else ""
+    counts = ", ".join(f"{number} {name}" for name, number in status["counts"].items())
+    yield f"{escape(status['store'])}: {status['num_runs']} runs: {counts}"
+    yield from map(_running_line, status["running"])
+    for run in status["interrupted"]:
+        step = run["progress"]["step"] if run.get("progress") else 0
+        text = f"{run['key']}  {escape(run['run'])}: at step {step:,}; `bench run` will resume it"
+        yield f"[yellow]interrupted[/] {text}{_resumes(run)}"
+    for run in status["not_ok"]:
+        yield f"[red]{run['status']}[/] {run['key']}  {escape(run['run'])}: {escape(run['reason'])}"
+    if status["tuning"] is not None:
+        yield from _tuning_lines(status["tuning"])
+        yield from map(_running_line, status["tuning"]["running"])
+    match, done, amount = (status["budget"][name] for name in ("match", "done", "all"))
+    number = ".3g" if match == "flops" else ",.0f"
+    left = f", about {duration(round(status['seconds_left']))} left" if status["seconds_left"] is not None else ""
     yield (
-        f"done: {status.counts.get('ok', 0):,} of {status.num_runs:,} runs, {status.amount_done:{number}} of "
-        f"{status.amount:{number}} {UNITS[status.match]} ({share:.0%}){left}"
+        f"done: {status['counts'].get('ok', 0):,} of {status['num_runs']:,} runs, {done:{number}} of "
+        f"{amount:{number}} {UNITS[match]} ({done / amount if amount else 1.0:.0%}){left}"
     )
 
 
-def _running_line(run: ActiveRun) -> str:
-    process = f" (process {run.latest.pid} on {escape(run.latest.host)})" if run.latest else ""
-    name, progress = escape(describe(run.run)), progress_text(run.latest)
-    return f"[green]running[/] {run.run.key}{process}  {name}: {progress}{_resumes(run)}"
+def _running_line(run: Status) -> str:
+    process = f" (process {run['pid']} on {escape(run['host'])})" if "pid" in run else ""
+    return f"[green]running[/] {run['key']}{process}  {escape(run['run'])}: {run['text']}{_resumes(run)}"
 
 
-def _resumes(run: ActiveRun) -> str:
-    number = run.latest.num_resumes if run.latest else 0
-    return f", resumed {plural(number, 'time')}" if number else ""
+def _resumes(run: Status) -> str:
+    return f", resumed {plural(run['num_resumes'], 'time')}" if run.get("num_resumes") else ""
+
+
+def _tuning_lines(tuning: Status) -> Iterator[str]:
+    """Yield a line for all trials, then one for each study."""
+    if not tuning["studies"]:
+        yield "tuning: no trial has begun; `bench tune` runs them"
+        return
+    counts = ", ".join(f"{number} {name}" for name, number in tuning["counts"].items() if number or name == "done")
+    chosen = "; every study has chosen" if tuning["is_chosen"] else ""
+    yield f"tuning: {sum(tuning['counts'].values())} trials: {counts}{chosen}"
+    for study, statuses in tuning["studies"].items():
+        yield f"  {study}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in statuses.items())

@@ -43,7 +43,7 @@ def machines(
 
     Args:
         suite: the resolved suite.
-        tables: `cells`, `runs` and `comparison`, and `correctness` where they are kept.
+        tables: `cells`, `runs` and `comparison`, and `correctness` if it is kept.
         files: machine -> its records, as from `bench.store.speed_file.all_machines`.
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))

@@ -1,6 +1,6 @@
 """The sections on what was done: what failed, what is missing, what it cost and what it ran on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,30 +52,19 @@ def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFra
 
 def failures(runs: pd.DataFrame) -> Section:
     """Return the runs that were attempted and did not end ok, each with its reason."""
-    title, failed = "Runs that did not end ok", runs[~runs["status"].isin(["ok", "not_run"])]
+    title, named = "Runs that did not end ok", _named(runs)
+    failed = named[~named["status"].isin(["ok", "not_run"])]
     if failed.empty:
         return section(title, "None.")
-    name = _run_pretraining(runs)
-    columns = {
-        "Kind": lambda row: row["kind"],
-        "Model": lambda row: row["model"],
-        "Pretrained on": name,
-        "Target": _run_target,
-        "Seed": lambda row: str(row["seed"]),
-        "Status": lambda row: row["status"].replace("_", " "),
-        "Reason": lambda row: text(row["reason"]),
-        "Key": lambda row: row["key"],
-    }
-    return section(title, table("In the order of the plan.", columns, failed))
+    failed = failed.assign(status=failed["status"].str.replace("_", " "))
+    header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "Status", "Reason", "Key")
+    rows = _fields(failed, ["kind", "model", "pretraining", "data", "seed", "status", "reason", "key"])
+    return section(title, Table("In the order of the plan.", header, rows, len(header)))
 
 
 def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
     """Return what a reader of the numbers should know, such as batches in parts, and which runs were resumed."""
-    name = _run_pretraining(runs)
-    named = runs.assign(
-        pretraining=[name(row) for _, row in runs.iterrows()],
-        data=[_run_target(row) for _, row in runs.iterrows()],
-    )
+    named = _named(runs)
     noted, resumed = named[named["notes"] != ""], named[named["resumed_at_step"] != ""]
     if noted.empty and resumed.empty:
         return ()
@@ -93,15 +82,9 @@ def _noted(noted: pd.DataFrame) -> Table:
 
 
 def _resumed(resumed: pd.DataFrame) -> Table:
-    columns = {
-        "Kind": lambda row: row["kind"],
-        "Model": lambda row: row["model"],
-        "Pretrained on": lambda row: row["pretraining"],
-        "Target": lambda row: row["data"],
-        "Seed": lambda row: str(row["seed"]),
-        "At step": lambda row: row["resumed_at_step"],
-    }
-    return table("Runs that were interrupted, and the steps from which they went on.", columns, resumed)
+    header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "At step")
+    rows = _fields(resumed, ["kind", "model", "pretraining", "data", "seed", "resumed_at_step"])
+    return Table("Runs that were interrupted, and the steps from which they went on.", header, rows, len(header))
 
 
 def _resuming(resumed: pd.DataFrame) -> str:
@@ -174,11 +157,16 @@ def environment(runs: pd.DataFrame) -> Section:
     )
 
 
-def _run_pretraining(runs: pd.DataFrame) -> Callable[[pd.Series], str]:
-    """Return a function that names a run's pretraining: its own, or that of the run that it starts from."""
-    name = pretraining_name(runs)
-    by_key = {row["key"]: row for _, row in runs.iterrows()}
-    return lambda row: name(by_key.get(row["starts_from"], row))
+def _named(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return runs with the names of their pretraining, their own or that of the run they start from, and target."""
+    rows = [row for _, row in runs.iterrows()]
+    name, by_key = pretraining_name(runs), {row["key"]: row for row in rows}
+    pretraining = [name(by_key.get(row["starts_from"], row)) for row in rows]
+    return runs.assign(pretraining=pretraining, data=[_run_target(row) for row in rows])
+
+
+def _fields(runs: pd.DataFrame, names: list[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(map(text, row)) for row in runs[names].itertuples(index=False))
 
 
 def _run_target(row: pd.Series) -> str:

@@ -134,8 +134,9 @@ def _size(row: pd.Series) -> TableCell:
 
 def _memory(row: pd.Series) -> str | TableCell:
     """Return the peak memory of a step, and the memory of its activations."""
-    kept = row["activation_memory_bytes"]
-    return TableCell(byte_size(row["peak_memory_bytes"]), f"activations {byte_size(kept)}" if is_known(kept) else "")
+    activations = row["activation_memory_bytes"]
+    note = f"activations {byte_size(activations)}" if is_known(activations) else ""
+    return TableCell(byte_size(row["peak_memory_bytes"]), note)
 
 
 def _milliseconds(row: pd.Series, name: str) -> str | TableCell:

@@ -6,8 +6,8 @@ Two strategies fit a model: `train_network` trains all of it, `fit_probe` fits a
 import datetime
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -86,15 +86,16 @@ def execute(
 def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Outcome:
     """Load the images of a run, fit its model, evaluate it, and describe all of that in a record."""
     torch.set_num_threads(run.threads)
+    # Kernels that repeat themselves are slower, so the suite has to ask for them; on a CPU all do.
+    torch.use_deterministic_algorithms(run.deterministic and run.device == "cuda")
     compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
     loaders = {split: loader_for(images, run, compute.device) for split, images in data.parts.items()}
     counts = models.count(run.model, num_classes=len(data.class_names), image_size=run.image_size)
     inputs = RunInputs(run, data, loaders, counts, store, compute)
-    with _repeatable(run):
-        fitted = (train_network if run.probe is None else fit_probe)(inputs, session)
-        session.show("evaluating")
-        evaluations = {split: fitted.evaluate(split) for split in data.parts if split != "train"}
+    fitted = (train_network if run.probe is None else fit_probe)(inputs, session)
+    session.show("evaluating")
+    evaluations = {split: fitted.evaluate(split) for split in data.parts if split != "train"}
     record = build_record(
         run,
         status="ok",
@@ -110,17 +111,6 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     )
     predictions = evaluations["test"].predictions if "test" in evaluations else None
     return Outcome(record | fitted.facts, fitted.history, predictions, fitted.weights)
-
-
-@contextmanager
-def _repeatable(run: Run) -> Iterator[None]:
-    """Let CUDA use only kernels that repeat themselves, if the suite asks for that."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(run.deterministic and run.device == "cuda")
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
 
 
 def _metrics(fitted: FittedModel, evaluations: dict[str, Evaluation]) -> dict[str, float | None]:

@@ -55,6 +55,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
                 raise MemoryError("there is not memory enough for training on one image at a time") from error
         size, state = -(-size // 2), None
         free_memory()
+    peak_memory = peak(inputs.compute.device) if measures_memory else None
     session.notes.extend(_notes(model, settings, size))
     return FittedModel(
         evaluate=lambda split: _evaluate(model, split, inputs),
@@ -64,7 +65,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
             "training_flops": TRAINING_FLOPS_PER_MAC * inputs.counts.macs * result.images_seen,
             "train_seconds": result.train_seconds,
             "images_per_second": result.images_seen / result.train_seconds,
-            "peak_memory_bytes": peak(inputs.compute.device) if measures_memory else None,
+            "peak_memory_bytes": peak_memory,
             "micro_batch": size,
         },
         train_loss=result.train_loss,

@@ -32,16 +32,12 @@ FeatureCache = dict[str, dict[str, tuple[Features, dict[int, str]]]]
 """Of each split, its features and its bad images, by what decides them."""
 
 
-def never() -> bool:
-    """Return that nobody asks the run to stop."""
-    return False
-
-
 class RunSession:
     """Watches one run in one process, from its beginning or from its last checkpoint to its end.
 
     Args:
-        features: what probes in this process share; each session has its own by default.
+        asked_to_stop: whether the process was asked to stop; by default nobody asks.
+        features: what probes in this process share; by default each session has its own.
     """
 
     def __init__(
@@ -49,7 +45,7 @@ class RunSession:
         run: Run,
         store: Store,
         options: RunOptions = DEFAULT_OPTIONS,
-        asked_to_stop: Callable[[], bool] = never,
+        asked_to_stop: Callable[[], bool] = lambda: False,
         features: FeatureCache | None = None,
     ) -> None:
         self.run, self.store, self.options, self.asked_to_stop = run, store, options, asked_to_stop

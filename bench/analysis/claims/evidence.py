@@ -53,13 +53,13 @@ class Evidence:
     """The tables of a suite, and what they do not say."""
 
     tables: Mapping[str, pd.DataFrame]
-    """`cells` and `runs`; `correctness` and `permutation_check` where they are kept."""
+    """`cells` and `runs`; `correctness` and `permutation_check` if they are kept."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Ablation -> the arm that the others are compared with."""
     size_classes: Mapping[str, str | None] = field(default_factory=dict)
     """Model -> the ViT of whose size it is, if there is one."""
     arrangement: "Evidence | None" = None
-    """The tables of the suite `arrangement`, where it was run."""
+    """The tables of the suite `arrangement`, if it was run."""
 
     @cached_property
     def cells(self) -> pd.DataFrame:

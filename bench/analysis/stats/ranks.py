@@ -33,7 +33,7 @@ class RankPair:
     nemenyi: float
     """p-value of Nemenyi's test, corrected over all pairs."""
     wilcoxon_holm: float | None
-    """p-value of the signed-rank test after Holm; None where too few seeds tell the two apart for it to reject."""
+    """p-value of the signed-rank test after Holm; None if too few seeds differ for it to reject."""
 
     @property
     def pairs(self) -> str:
@@ -52,9 +52,9 @@ class Ranking:
     friedman: float
     """p-value of Friedman's test, from its chi-squared approximation: that all models are alike."""
     critical_difference: float
-    """Mean ranks that differ by less are not told apart."""
+    """Mean ranks that differ by less are not significantly different."""
     groups: tuple[tuple[str, ...], ...]
-    """The largest sets of neighbours that are not told apart, of two models or more; what a diagram joins by a bar."""
+    """The largest sets of two or more neighbours that do not differ significantly; a diagram joins each by a bar."""
     pairs: tuple[RankPair, ...]
 
 

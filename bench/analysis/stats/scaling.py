@@ -197,7 +197,7 @@ def parameters(curve: LawCurve, parts: Parts, level: float = LEVEL) -> Parameter
 def _check(sizes: Sequence[int], accuracy: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
     rungs = tuple(int(size) for size in sizes)
     if accuracy.shape != (len(rungs),):
-        raise ShapeError(f"accuracies of shape {accuracy.shape} at {len(rungs)} rungs; expected one a rung")
+        raise ShapeError(f"accuracies of shape {accuracy.shape} at {len(rungs)} rungs; expected one per rung")
     if any(after <= before for before, after in pairwise((0, *rungs))):
         raise ShapeError(f"sizes {rungs}: each must be above zero, and larger than the one before it")
     if not np.isfinite(accuracy).all():

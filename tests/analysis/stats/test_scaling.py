@@ -135,7 +135,7 @@ def test_images_count_in_a_curves_interval(rng: np.random.Generator) -> None:
         (SIZES, [0.5, 0.4, 0.3, 0.2, 0.1], NoLawError, "does not fall"),
         (SIZES, [0.2, 0.5, 0.5, 0.5, 0.5], NoLawError, "first step alone"),
         (SIZES, [0.1, 0.2, math.nan, 0.4, 0.5], NotFiniteError, "finite"),
-        (SIZES, [0.1, 0.2], ShapeError, "expected one a rung"),
+        (SIZES, [0.1, 0.2], ShapeError, "expected one per rung"),
         ((0, *SIZES[1:]), [0.1, 0.2, 0.3, 0.4, 0.5], ShapeError, "above zero"),
         ((256, 256, 512, 1024, 2048), [0.1, 0.2, 0.3, 0.4, 0.5], ShapeError, "larger"),
     ],

@@ -25,26 +25,15 @@ from bench.tuning.trials import trials_table
 
 NOT_RUN: Record = {"status": "not_run", "reason": "not run yet", "data": {}}
 
-CELL_TYPES = {
-    "subset_images": "Int64",
-    "subset_classes": "Int64",
-    "target_images": "Int64",
-    "shots": "Int64",
-    "draw": "Int64",
-    "accuracy": "float64",
-}
-RUN_TYPES = {
-    **dict.fromkeys(
-        ("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"), "Int64"
-    ),
-    **dict.fromkeys(("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"), "Int64"),
-    "strength": "float64",
-    **dict.fromkeys(("train_loss", "validation_loss", "validation_accuracy"), "float64"),
-    **dict.fromkeys(("test_accuracy", "test_loss"), "float64"),
-    **dict.fromkeys(("images_per_second", "train_seconds", "total_seconds"), "float64"),
-}
 METRICS = ("train_loss", "validation_loss", "validation_accuracy", "test_accuracy", "test_loss")
 COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes", "micro_batch")
+CELL_COUNTS = ("subset_images", "subset_classes", "target_images", "shots", "draw")
+RUN_COUNTS = (
+    *("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"),
+    *("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"),
+)
+CELL_TYPES = dict.fromkeys(CELL_COUNTS, "Int64") | {"accuracy": "float64"}
+RUN_TYPES = dict.fromkeys(("strength", *METRICS, *COSTS), "float64") | dict.fromkeys(RUN_COUNTS, "Int64")
 ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
 
 

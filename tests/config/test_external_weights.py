@@ -83,7 +83,7 @@ def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row:
     assert "Exceptions to the scaling" not in markdown
     assert "without their library's own dropout" in markdown
     assert f"| timm:test_resnet | {row['corpus']}, size unknown |" in markdown
-    assert "they stand in the table alone" in markdown
+    assert "They are no rung of a ladder" in markdown
     assert "no claim of the literature rests on them" in markdown
     assert "no from-scratch row" in markdown
     assert "| vit_pico/8 | 16 images |" in markdown

@@ -6,7 +6,7 @@ means, and listed.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -52,37 +52,12 @@ class AccuracyRowChange:
     num_equal: int
     """those whose metrics are the same on both sides, bit for bit"""
 
-    @property
-    def name(self) -> str:
-        """The row, as a text."""
-        return f"{self.row.model}, {self.row.setting}"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the change has a confidence interval."""
-        return self.change.is_known
-
-    def is_worse_by(self, limit: float) -> bool:
-        """Return whether the loss of accuracy is certainly larger than the limit, a share of 1."""
-        return self.change.is_worse_by(limit)
-
     def as_json(self) -> dict[str, Any]:
         """Return JSON values; accuracies are shares of 1."""
         difference = self.change.difference
         numbers = {"difference": difference.mean, "low": difference.low, "high": difference.high}
         counts = {"seeds": difference.n, "runs": self.num_runs, "equal_runs": self.num_equal}
         return vars(self.row) | finite_or_none(numbers) | counts | {"reason": self.change.reason}
-
-
-@dataclass(frozen=True)
-class NotOk:
-    """A run of both sides without a result on one of them."""
-
-    side: str
-    key: str
-    run: str
-    status: str
-    reason: str
 
 
 def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
@@ -105,7 +80,7 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
         new=str(new),
         forced=differing,
         warnings=differences(before.software, after.software),
-        changes=changes,
+        changes=tuple((f"{row.row.model}, {row.row.setting}", row.change) for row in changes),
         table=_table(changes),
         lines=(equal, *_not_ok_lines(not_ok), *only_lines(only_old, only_new)),
         facts={
@@ -113,7 +88,7 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
             "rows": [change.as_json() for change in changes],
             "runs": len(pairs),
             "equal_runs": num_equal,
-            "not_ok": list(map(asdict, not_ok)),
+            "not_ok": not_ok,
             "only_old": only_old,
             "only_new": only_new,
         },
@@ -160,18 +135,19 @@ def _is_equal(pair: Pair) -> bool:
     return old.is_ok and new.is_ok and old.record["metrics"] == new.record["metrics"]
 
 
-def _not_ok(pairs: Iterable[Pair]) -> Iterator[NotOk]:
-    for pair in pairs:
-        for side, attempt in zip(SIDES, pair, strict=True):
+def _not_ok(pairs: Iterable[Pair]) -> Iterator[dict[str, str]]:
+    """Yield the runs of both sides that have no result on one of them."""
+    for side, attempt in ((side, attempt) for pair in pairs for side, attempt in zip(SIDES, pair, strict=True)):
+        if not attempt.is_ok:
             run, record = attempt.run, attempt.record
-            if not attempt.is_ok:
-                yield NotOk(side, run.key, describe(run), record["status"], record["reason"])
+            reason = {"status": record["status"], "reason": record["reason"]}
+            yield {"side": side, "key": run.key, "run": describe(run)} | reason
 
 
-def _not_ok_lines(runs: Iterable[NotOk]) -> Iterator[str]:
+def _not_ok_lines(runs: Iterable[dict[str, str]]) -> Iterator[str]:
     alike: dict[tuple[str, str, str], list[str]] = {}
     for run in runs:
-        alike.setdefault((run.side, run.status, run.reason), []).append(run.run)
+        alike.setdefault((run["side"], run["status"], run["reason"]), []).append(run["run"])
     for (side, status, reason), names in alike.items():
         yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {escape(first_few(names))}"
 

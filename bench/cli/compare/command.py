@@ -61,8 +61,8 @@ def parse_limit(text: str) -> float:
 
 def judge(comparison: Comparison, limit: float) -> FailOver:
     """Find the rows that are worse by more than a limit, and those that cannot be judged."""
-    worse = tuple(change.name for change in comparison.changes if change.is_worse_by(limit))
-    return FailOver(limit, worse, tuple(change.name for change in comparison.changes if not change.is_known))
+    worse = tuple(name for name, change in comparison.changes if change.is_worse_by(limit))
+    return FailOver(limit, worse, tuple(name for name, change in comparison.changes if not change.is_known))
 
 
 def show(console: Console, comparison: Comparison, judged: FailOver | None, *, as_json: bool) -> None:

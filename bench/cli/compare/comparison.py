@@ -5,32 +5,18 @@ OLD and NEW are compared only if they were measured under the same conditions, u
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.format import first_few
+from bench.analysis.speed_changes import AccuracyChange, SpeedChange
 from bench.errors import InputError
 
 Conditions = Mapping[str, frozenset[str]]
 """All values of each condition under which one side was measured."""
 SIDES = ("OLD", "NEW")
-
-
-class RowChange(Protocol):
-    """The change of one row from OLD to NEW."""
-
-    @property
-    def name(self) -> str:
-        """The row, as a text."""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the change has a confidence interval."""
-
-    def is_worse_by(self, limit: float) -> bool:
-        """Return whether the whole interval is worse than the limit."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +29,8 @@ class Comparison:
     """conditions that differ, although only equal ones are comparable"""
     warnings: tuple[str, ...]
     """other differences that may explain a change"""
-    changes: tuple[RowChange, ...]
-    """of the rows that both sides have"""
+    changes: tuple[tuple[str, SpeedChange | AccuracyChange], ...]
+    """the name and the change of each row that both sides have"""
     table: Table
     lines: tuple[str, ...]
     """what is printed below the table, with Rich's markup"""

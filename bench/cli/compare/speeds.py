@@ -49,7 +49,7 @@ def compare_speeds(old: str, new: str, *, force: bool) -> Comparison:
         new=new,
         forced=differing,
         warnings=tuple(f"{difference}: the reference itself may be faster or slower" for difference in software),
-        changes=speeds.changes,
+        changes=tuple((change.name, change) for change in speeds.changes),
         table=_table(speeds.changes),
         lines=(*failed, *only),
         facts={

@@ -1,9 +1,9 @@
 """The options of the speed benchmarks: `pytest --benchmark` runs them and only them; plain `pytest` skips them.
 
-A benchmark is a test that asks for pytest-benchmark's `benchmark` fixture. The default selection is the benchmarks
-marked `core`, and it ends in time by construction, not by care: a clock runs from the start of the session, the
-benchmark that it runs out on is interrupted, and the rest are skipped, each with the reason. `--bench-full` runs
-all of them without a clock. pytest-benchmark's own `--benchmark-only` selects the same as `--benchmark`.
+A benchmark is a test that asks for pytest-benchmark's `benchmark` fixture. The default selection is the benchmarks that
+are marked `core`. A clock runs from the start of the session: the benchmark that it runs out on is interrupted, and the
+rest are skipped, each with the reason. So the session always ends in time. `--bench-full` runs all benchmarks without a
+clock. pytest-benchmark's own `--benchmark-only` selects the same as `--benchmark`.
 """
 
 import signal
@@ -17,13 +17,13 @@ import pytest
 
 SESSION_START = time.monotonic()
 SESSION_LIMIT_S = 150.0
-"""When the default selection ends. The promise is 180 s on 2 cores; the rest is for start-up and the last teardown."""
+"""When the default selection ends. Promised are 180 s on 2 cores; the rest is for start-up and the last teardown."""
 
 CUDA_SESSION_LIMIT_S = 900.0
-"""The same on a GPU, for which models are compiled before they are measured."""
+"""The same on a GPU, where models are compiled before they are measured."""
 
 FIRST = "test_speed.py"
-"""The speeds of the models: what most sessions are for."""
+"""The speeds of the models, which most sessions are for, come first."""
 
 NOT_ASKED_FOR = "a speed benchmark: pytest --benchmark runs it"
 NOT_CORE = "outside the default selection: --bench-full runs it"
@@ -33,11 +33,11 @@ OUT_OF_TIME = "the default selection has had its {limit:.0f} s: --bench-full run
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("speed benchmarks")
     group.addoption("--benchmark", action="store_true", help="run the speed benchmarks, and only them")
-    group.addoption("--bench-full", action="store_true", help="run all of them, whatever time they take")
-    group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="where they run")
-    group.addoption("--bench-suite", default="auto", help="whose models are timed: a suite's name, or a path to one")
-    group.addoption("--bench-model", action="append", default=[], help="a model to time instead of the suite's; again")
-    group.addoption("--bench-rounds", type=int, help="turns of each row: fewer are rougher, and quicker")
+    group.addoption("--bench-full", action="store_true", help="run all benchmarks, whatever time they take")
+    group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="the device that they run on")
+    group.addoption("--bench-suite", default="auto", help="whose models are timed: a suite's name or file")
+    group.addoption("--bench-model", action="append", default=[], help="a model to time instead; may be repeated")
+    group.addoption("--bench-rounds", type=int, help="turns per row: fewer are quicker and less precise")
     group.addoption("--bench-results", type=Path, default=Path("results"), help="the folder of throughput/*.parquet")
 
 
@@ -96,7 +96,7 @@ def has_clock(item: pytest.Item) -> bool:
 
 @contextmanager
 def session_clock(item: pytest.Item) -> Iterator[None]:
-    """Skip the benchmark when the session's time is over, or as soon as it runs out."""
+    """Skip the benchmark if the session's time is over, or as soon as it runs out."""
     if not has_clock(item):
         yield
         return

@@ -21,7 +21,7 @@ from bench.errors import InputError
 from bench.files.locks import acquire, holder
 from bench.files.writing import clear_errors, remove_leftovers, write_atomically
 
-SPEED_PROTOCOL = 1
+SPEED_PROTOCOL = 2
 """Raised with every change after which speeds can't be compared with those measured before."""
 FOLDER = "throughput"
 """The folder of the speed files, under the folder of results."""

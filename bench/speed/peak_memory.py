@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.machine.clock import synchronize
 from bench.speed.timed_setting import Device
 
 Step = Callable[[], object]
@@ -44,12 +45,12 @@ def memory_of_step(step: Step, device: Device, *, others_bytes: int = 0) -> Memo
     if device != "cuda":
         return None
     step()
-    torch.cuda.synchronize()
+    synchronize(device)
     torch.cuda.reset_peak_memory_stats()
     before = allocated_bytes(device)
     with _bytes_before_backward(device) as at_backward:
         step()
-    torch.cuda.synchronize()
+    synchronize(device)
     peak = torch.cuda.max_memory_allocated()
     return Memory(next(iter(at_backward), peak) - before, peak - others_bytes)
 

@@ -12,11 +12,14 @@ import psutil
 import torch
 
 import models
+from bench.analysis.format import byte_size
 from bench.data.catalogue import MAX_CACHED_BYTES, OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
 from bench.data.loading.image_loader import ImageLoader
+from bench.machine.clock import now, seconds_of
+from bench.machine.memory import peak, reset_peak
 from bench.plan.run import PROBES, Run
 from bench.runner.augmentation import stream_of
 from bench.runner.estimate.estimate import TimedData, TimedRun
@@ -53,14 +56,14 @@ def time_run(run: Run, data_dir: Path) -> TimedRun:
     torch.set_num_threads(run.threads)
     compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
-    start = time.perf_counter()
+    start = now(compute.device)
     num_classes = len(data.class_names)
     counts = models.count(run.model, num_classes=num_classes, image_size=run.image_size)
     check_memory(counts, compute.device)
     model = models.build(run.model, num_classes=num_classes, image_size=run.image_size, seed=0).to(compute.device)
-    setup_seconds = time.perf_counter() - start
+    setup_seconds = now(compute.device) - start
     if run.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+        reset_peak(compute.device)
     if run.probe is None:
         seconds_per_image, warm_up_seconds = _time_steps(run, data, Trainer(model, 1, run.settings, compute))
     else:
@@ -72,7 +75,7 @@ def time_run(run: Run, data_dir: Path) -> TimedRun:
         evaluation_seconds_per_image=_time_evaluation(data, model, compute),
         setup_seconds=setup_seconds,
         warm_up_seconds=warm_up_seconds,
-        peak_memory_bytes=torch.cuda.max_memory_allocated() if run.device == "cuda" else None,
+        peak_memory_bytes=peak(compute.device) if run.device == "cuda" else None,
     )
 
 
@@ -109,7 +112,7 @@ def check_memory(counts: models.Counts, device: torch.device) -> None:
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
         raise TooLarge(
-            f"training its {counts.parameters:,} parameters needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free"
+            f"training its {counts.parameters:,} parameters needs {byte_size(needed)}; {byte_size(free)} are free"
         )
 
 
@@ -144,23 +147,22 @@ def _time_probe(run: Run, data: RunData, model: models.Classifier, compute: Comp
     assert run.probe is not None, "a run without a probe trains its network"
     images = _first_images(data.train, EVALUATION_BATCH)
     batches = evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device))
-    start = time.perf_counter()
+    start = now(compute.device)
     taken = features(model, batches, compute)
     SOLVERS[PROBES[run.probe.kind]](taken, taken, len(data.class_names))
-    return (time.perf_counter() - start) / len(images)
+    return (now(compute.device) - start) / len(images)
 
 
 def _time_evaluation(data: RunData, model: models.Classifier, compute: Compute) -> float:
     """Return the seconds per image of a forward pass, timed on training images after one to warm up."""
     images = _first_images(data.train, EVALUATION_BATCH)
-    for _ in range(2):
-        start = time.perf_counter()
-        evaluate(
-            model,
-            evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device)),
-            compute,
-        )
-    return (time.perf_counter() - start) / len(images)
+
+    def evaluate_once() -> None:
+        batches = evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device))
+        evaluate(model, batches, compute)
+
+    evaluate_once()
+    return seconds_of(evaluate_once, compute.device) / len(images)
 
 
 def _time_reading(images: ImageSet) -> float:

@@ -23,6 +23,8 @@ import json
 import os
 import platform
 import struct
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +35,8 @@ from bench.files.writing import clear_errors, remove_folder
 NAME = "lock"
 FLOCK, FIELDS = "hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid")
 """The layout of Linux's `struct flock`."""
+PATIENCE_SECONDS = 60.0
+"""For which `taking_turns` waits."""
 
 _held: dict[tuple[int, int], "Holder"] = {}
 """Lock files that this process holds, by device and inode; in a forked process, the pids are not its own."""
@@ -99,6 +103,25 @@ def acquire(folder: Path) -> RunLock | None:
         if not is_locked:
             return None
     return None
+
+
+@contextlib.contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """Let one process at a time work on a file, by the lock of a hidden folder beside it; wait for any other process.
+
+    Raises:
+        StoreError: the folder cannot be written.
+        InputError: another process holds the lock for too long, or the file system has no locks.
+    """
+    folder, start = path.with_name(f".{path.stem}"), time.monotonic()
+    while (lock := acquire(folder)) is None:
+        if time.monotonic() - start > PATIENCE_SECONDS:
+            raise InputError(f"{path}: {holder(folder)} keeps it from being written; end that process, or wait for it")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.release(finished=True)
 
 
 def holder(folder: Path) -> Holder | None:

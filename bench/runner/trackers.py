@@ -5,7 +5,6 @@ there to be looked at: `history.parquet` is the truth, and a tracker that fails 
 may be lost for its picture. A resumed run goes on with its curves; a run that starts anew starts new ones.
 """
 
-import fcntl
 import logging
 import os
 import shutil
@@ -16,6 +15,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from bench.files.locks import taking_turns
 from bench.plan.run import Run
 from bench.runner.run_options import TrackerName
 
@@ -121,10 +121,9 @@ def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> Client:
     """Log to MLFLOW_TRACKING_URI, else to a database beside the curves."""
     from mlflow import MlflowClient
 
-    home, suite = folder.parent, folder.parents[1].name
-    with (home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that set the database up at once would both fail
-        client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
+    database, suite = folder.parent / "mlflow.db", folder.parents[1].name
+    with taking_turns(database):  # two processes that set the database up at once would both fail
+        client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{database}"))
         experiment = client.get_experiment_by_name(suite)
         number = experiment.experiment_id if experiment else client.create_experiment(suite)
     identity = _identity(folder, lambda: client.create_run(number, run_name=curve_name(run)).info.run_id)

@@ -7,9 +7,6 @@ that nothing in it is lost. `docs/schema.md` describes the columns. Imports no t
 
 import io
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ import pandas as pd
 
 from bench.analysis.speed_columns import GROUP, SCHEMA
 from bench.errors import InputError
-from bench.files.locks import acquire, holder
+from bench.files.locks import taking_turns
 from bench.files.writing import clear_errors, remove_leftovers, write_atomically
 
 SPEED_PROTOCOL = 2
@@ -28,7 +25,6 @@ FOLDER = "throughput"
 
 _NOT_A_NAME = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
 """The parts of a processor's name that do not say which processor it is."""
-_PATIENCE_S = 60.0
 
 
 def machine_name(device: str, device_name: str, processor: str) -> str:
@@ -63,7 +59,7 @@ def append(results_dir: Path, frame: pd.DataFrame) -> Path:
     new, path = _with_types(frame), results_dir / FOLDER / f"{machines[0]}.parquet"
     with clear_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path):
+    with taking_turns(path):
         remove_leftovers(path.parent)
         old = [read(path)] if path.exists() else []
         write_atomically(path, _as_parquet(pd.concat([*old, new], ignore_index=True)))
@@ -107,20 +103,6 @@ def all_machines(results_dir: Path) -> dict[str, pd.DataFrame]:
         InputError: a file is damaged.
     """
     return {path.stem: read(path) for path in sorted((results_dir / FOLDER).glob("*.parquet"))}
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the file's lock, after waiting for any other process that adds records."""
-    folder, began = path.with_name(f".{path.stem}"), time.monotonic()
-    while (lock := acquire(folder)) is None:
-        if time.monotonic() - began > _PATIENCE_S:
-            raise InputError(f"{path}: process {holder(folder)} keeps it from being written; end that, or wait for it")
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        lock.release(finished=True)
 
 
 def _with_types(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""Carry out runs: everything between a run's description and its record."""
+"""Execute runs: everything between a run's description and its record."""

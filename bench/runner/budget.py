@@ -1,7 +1,7 @@
-"""From a run's budget to the images that it sees.
+"""Convert the budget of a run to a number of images.
 
-Seconds become images once for all seeds of a model, by timing it on this machine before the first of them trains. The
-store keeps that rate, so that a run that is resumed or repeated is the same run.
+A budget in seconds needs the model's training rate on this machine. It is measured once, before the first seed of the
+model trains, and kept in the store, so that resumed and repeated runs see the same number of images.
 """
 
 import hashlib
@@ -17,10 +17,16 @@ from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 
 def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[], float]) -> int:
-    """Return how many images a run sees; `images_per_second` times its model, unless the store knows the rate.
+    """Return the number of images that a run sees.
+
+    Args:
+        run: the run.
+        macs: the multiply-accumulates of its model per image.
+        store: the store that keeps the training rates of models.
+        images_per_second: measures the model's training rate; called if the store does not have it yet.
 
     Raises:
-        ValueError: the budget is not enough for one image: an untrained model would pass as a result.
+        ValueError: the budget is not enough for one image, so the run would leave an untrained model as its result.
     """
     budget = run.budget
     rate = calibrated(run, store, images_per_second) if budget.match == "seconds" else 0.0
@@ -31,7 +37,7 @@ def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[],
 
 
 def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
-    """Return how many images a budget holds, of a model with `macs` multiply-accumulates per image."""
+    """Return the number of images in a budget, for a model with `macs` multiply-accumulates per image."""
     match budget.match:
         case "images":
             return budget.amount
@@ -41,10 +47,10 @@ def images_in(budget: Budget, macs: int, images_per_second: float) -> float:
 
 
 def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -> float:
-    """Return the images per second by which seconds become images: the store's rate, or a new one for the store.
+    """Return the training rate of a run's model from the store, or measure it and keep it there.
 
     Raises:
-        InputError: the store's rate is damaged. It is not measured anew, since other seeds have used it.
+        InputError: the file of the rate is damaged. It is not measured again, since other seeds have used it.
     """
     path = calibration_path(run, store)
     rate = _read(path)
@@ -52,13 +58,13 @@ def calibrated(run: Run, store: Store, images_per_second: Callable[[], float]) -
         with clear_errors(store.root):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, json.dumps({"model": run.model, "images_per_second": images_per_second()}).encode())
-        rate = _read(path)  # of the first process to write it, since another may time the same model
-        assert rate is not None, f"{path} was written, and cannot be read"
+        rate = _read(path)  # another process may have written its rate first, which then counts
+        assert rate is not None, f"{path} was written but cannot be read"
     return rate
 
 
 def calibration_path(run: Run, store: Store) -> Path:
-    """Return the file of the rate of a run's model, which all its seeds, data sets and subsets share."""
+    """Return the file with the training rate of a run's model; all its seeds, data sets and subsets share it."""
     parts = {
         name: run.resolved()[name] for name in ("model", "image_size", "settings", "precision", "device", "threads")
     }
@@ -73,5 +79,5 @@ def _read(path: Path) -> float | None:
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path}: damaged ({error}), and the number of images that this model's runs see depends on it; restore "
-            "it, or move the store away and do all of its runs anew"
+            "it, or move the store away and repeat all of its runs"
         ) from None

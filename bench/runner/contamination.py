@@ -1,7 +1,7 @@
-"""Exact duplicates between what a model was pretrained on and what it is tested on.
+"""Exact duplicates between the images of a pretraining subset and test images.
 
-An image is known by the hash of its pixels at the suite's size, which is what the models see. So a duplicate is found
-in another file format or data set, but not in another size or compression.
+An image is identified by the hash of its pixels at the size that the models see. So a copy in another lossless format
+or another data set is found, but a copy of another size or compression is not.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from bench.runner.run_data import RunData, subset_of
 from bench.store.store import Store, write_atomically
 
 CHUNK_BYTES = 2**26
-"""Bytes of images that are hashed at once."""
+"""The bytes of decoded images that are hashed at once."""
 
 Hashes = NDArray[np.uint64]
 
 
 def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> int | None:
-    """Count the test images that are in the subset behind a transfer; return None if there is no such subset.
+    """Count the test images that are in the pretraining subset of a transfer; return None if there is no such subset.
 
-    The store keeps the hashes of each set of images: the first run that needs them reads the whole subset.
+    The store keeps the hashes, so only the first run that needs them reads the whole subset.
     """
     if data.test is None or run.pretraining is None:
         return None
@@ -38,7 +38,7 @@ def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> i
 
 
 def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> ImageSet:
-    """Return the test images as pretraining would have seen them, if the transfer sees them in another size."""
+    """Return the test images at the image size of the pretraining, which a transfer may change."""
     if pretraining.image_size == run.image_size or run.target is None:
         return test
     at_size = load_target(run.target, seed=run.seed, image_size=pretraining.image_size, data_dir=data_dir).test
@@ -47,7 +47,7 @@ def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> I
 
 
 def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:
-    """Hash images, unless the folder has their hashes; `identity` says which data set they belong to."""
+    """Return the hashes of images, from the folder if it has them; `identity` names the data set."""
     name = hashlib.sha256(f"{identity} {images.image_size} ".encode() + images.ids.tobytes()).hexdigest()[:24]
     path = folder / f"{name}.npy"
     try:
@@ -62,7 +62,7 @@ def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:
 
 
 def content_hashes(images: ImageSet) -> Hashes:
-    """Return 64 bits of the BLAKE2 hash of each image's pixels, without those that cannot be read."""
+    """Return 64 bits of the BLAKE2 hash of each image's pixels; images that cannot be read are left out."""
     chunk = max(1, CHUNK_BYTES // (3 * images.image_size**2))
     hashes = []
     for start in range(0, len(images), chunk):

@@ -1,6 +1,7 @@
-"""The story of one run, top to bottom: take it, load, fit, evaluate, keep. Every attempt ends in a record.
+"""One run from start to end: lock it, load its data, fit and evaluate a model, write the record.
 
-Two strategies fit a model: `train_network` trains all of it, `fit_probe` fits a linear classifier on its features.
+Two strategies fit a model: `train_network` trains the whole network, `fit_probe` fits a linear classifier on its
+features. A failed attempt leaves a record too.
 """
 
 import datetime
@@ -43,21 +44,21 @@ def execute(
     known: str | None = None,
     new_session: Callable[[Run, Store, RunOptions], RunSession] = RunSession,
 ) -> Record | None:
-    """Do a run and keep its outcome, unless another process does it or has done it meanwhile.
+    """Execute a run and write its outcome, unless another process executes it or has finished it.
 
     Args:
-        run: what to do; its key names its outcome.
-        store: where the outcome goes.
-        data_dir: where downloaded data sets lie.
-        options: what changes no result.
-        known: the start of the failed attempt that the store is known to hold; any other outcome is final.
-        new_session: makes the run's session; by default nobody asks the run to stop.
+        run: the run.
+        store: the store that its outcome is written to.
+        data_dir: the folder of downloaded data sets.
+        options: the options that change no result.
+        known: the start time of the failed attempt that may be repeated; any other outcome in the store is final.
+        new_session: creates the run's session; by default nothing asks the run to stop.
 
     Returns:
-        The record; None while another process does the run.
+        The record; None if another process executes the run now.
 
     Raises:
-        Interrupted: the process was asked to stop; a checkpoint keeps what was done.
+        Interrupted: the process was asked to stop; a checkpoint keeps the progress.
         StoreError: the outcome cannot be written.
     """
     lock = acquire(store.running_folder(run.key))
@@ -66,7 +67,7 @@ def execute(
     with lock:
         record = store.read(run.key)
         if record is not None and record["status"] != "ok" and record.get("started_at", "") != (known or ""):
-            return record  # another process' attempt, which may have left a checkpoint
+            return record  # another process failed meanwhile; its attempt counts as this call's
         if record is None or record["status"] != "ok":
             started_at, start = datetime.datetime.now(datetime.UTC), time.perf_counter()
             with closing(new_session(run, store, options)) as session:
@@ -84,9 +85,9 @@ def execute(
 
 
 def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Outcome:
-    """Load the images of a run, fit its model, evaluate it, and describe all of that in a record."""
+    """Load the images of a run, fit its model, evaluate it, and build the record."""
     torch.set_num_threads(run.threads)
-    # Kernels that repeat themselves are slower, so the suite has to ask for them; on a CPU all do.
+    # Deterministic CUDA kernels are slower, so they are used only on request. CPU kernels are deterministic anyway.
     torch.use_deterministic_algorithms(run.deterministic and run.device == "cuda")
     compute = compute_on(run.device, run.precision)
     data = load_run_data(run, data_dir)
@@ -133,7 +134,7 @@ def _diagnose(error: Exception) -> tuple[str, str]:
 
 
 def _keep(outcome: Outcome, store: Store, session: RunSession) -> Record:
-    """Write an outcome, with what its session has to add; return the record."""
+    """Write an outcome with the session's notes and resumes, and return the record."""
     session.show("writing")
     outcome = outcome.with_record(
         notes=[*outcome.record["notes"], *session.notes],

@@ -1,7 +1,7 @@
-"""The strategy that trains a network: from its first weights, or its last checkpoint, to a model that is judged.
+"""The strategy that trains a network, from its initial weights or its last checkpoint.
 
-A batch that does not fit into memory goes through the network in ever smaller parts, whose gradients add up to the
-batch's. The training begins anew then, so that its result depends on the final size of the parts alone.
+If a batch does not fit into memory, the training starts again with half the micro-batch, until it fits. Gradients are
+summed over the batch, and the result depends only on the final micro-batch.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from models.spec.flops import TRAINING_FLOPS_PER_MAC
 CALIBRATION_SECONDS = 3.0
 WARM_UP_STEPS = 3
 ENDLESS = 10**9
-"""Images of a training that is stopped before its end."""
+"""A number of images that a timed training never reaches."""
 
 
 def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
@@ -39,7 +39,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
     Raises:
         Diverged: the loss is not finite.
         Interrupted: the process was asked to stop.
-        MemoryError: memory does not suffice, whatever the size of the parts.
+        MemoryError: not even a micro-batch of one image fits into memory.
     """
     settings, state = inputs.run.settings, session.checkpoint()
     size = (state["micro_batch"] if state is not None else None) or settings.micro_batch or settings.batch_size
@@ -52,7 +52,8 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
             if not is_out_of_memory(error):
                 raise
             if size == 1:
-                raise MemoryError("there is not memory enough for training on one image at a time") from error
+                raise MemoryError("the memory does not suffice to train on one image at a time") from error
+        # Outside the except block, since the traceback holds the tensors of the failed attempt until its end.
         size, state = -(-size // 2), None
         free_memory()
     peak_memory = peak(inputs.compute.device) if measures_memory else None
@@ -74,7 +75,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
 
 
 def _train(inputs: RunInputs, size: int, state: State | None, session: RunSession) -> tuple[nn.Module, TrainResult]:
-    """Train with parts of `size` images, from a checkpoint's state if there is one."""
+    """Train with micro-batches of `size` images, from a checkpoint's state if there is one."""
     settings = inputs.run.settings
     if size != (settings.micro_batch or settings.batch_size):
         settings = settings.model_copy(update={"micro_batch": size})
@@ -87,20 +88,20 @@ def _train(inputs: RunInputs, size: int, state: State | None, session: RunSessio
 
 
 def _new_trainer(inputs: RunInputs, images: int, settings: Settings) -> Trainer:
-    """Return a training at its beginning; layers that draw, draw from the seed's own stream."""
+    """Return a trainer at step 0; random layers draw from a stream of their own that the run's seed starts."""
     model = initial_model(inputs.run, inputs.store, inputs.num_classes)
     torch.manual_seed(stream_seed(inputs.run.seed, f"drop {inputs.run.stage}"))
     return Trainer(model, num_steps(images, settings.batch_size), settings, inputs.compute)
 
 
 def _batches(inputs: RunInputs, images: int, start: int = 0) -> Iterator[Batch]:
-    """Yield the run's batches after its first `start` images."""
+    """Yield the run's training batches, without its first `start` images."""
     stream = stream_of(inputs.run, inputs.data, inputs.run.settings, images)
     return training_batches(inputs.data.train, stream, inputs.loaders["train"], start=start)
 
 
 def _images_per_second(inputs: RunInputs, settings: Settings) -> float:
-    """Train a copy for some seconds, to be thrown away; its steps cost what the run's will."""
+    """Measure the training rate on a separate copy of the model, which takes the same steps and is then discarded."""
     trainer, batches = _new_trainer(inputs, ENDLESS, settings), _batches(inputs, ENDLESS)
     trainer.begin()
     for images, labels in islice(batches, WARM_UP_STEPS):
@@ -114,7 +115,7 @@ def _images_per_second(inputs: RunInputs, settings: Settings) -> float:
 
 
 def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
-    """Say that batches were cut, and what that changes."""
+    """Yield the record's notes about micro-batches and their effect."""
     if size >= settings.batch_size:
         return
     reason = "" if size == settings.micro_batch else ", since the whole batch did not fit into memory"
@@ -124,7 +125,7 @@ def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
 
 
 def _evaluate(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
-    """Evaluate a split, with fewer images at once if memory is short."""
+    """Evaluate a split, with smaller batches if memory is short."""
     size = EVALUATION_BATCH
     while True:
         try:
@@ -138,7 +139,7 @@ def _evaluate(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
 
 
 def weights_bytes(model: nn.Module) -> bytes:
-    """Return a model's state dict as safetensors, of clones, since a network may have one tensor under two names."""
+    """Return a model's state dict as safetensors; tensors are cloned, since a model may share one under two names."""
     return safetensors.torch.save(
         {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
     )

@@ -1,4 +1,4 @@
-"""Which pipeline a set of images gets, and how many worker processes decode for it."""
+"""The choice of a pipeline for a set of images, and of the number of processes that decode them."""
 
 from typing import Any, Literal
 
@@ -12,24 +12,24 @@ from bench.machine.environment import num_cores
 from bench.plan.run import Run
 
 GPU_SHARE = 0.5
-"""Of a GPU's free memory that images may take; the rest is for the model."""
+"""The share of a GPU's free memory that images may take; the rest is for the model."""
 CPU_SHARE = 0.5
-"""Of the available memory that the images of all runs may take, of which there is one per core."""
+"""The share of the available memory that the images of all runs may take together; one run is assumed per core."""
 MAX_DECODERS = 16
 EVALUATION_BATCH = 250
-"""Images that are evaluated at once; their number changes no answer beyond the last bits."""
+"""The batch size of evaluation; it changes predictions in the last bits at most."""
 MAX_LISTED = 20
-"""Skipped images whose reasons stand in a record."""
+"""The maximum number of skipped images that a record gives reasons for."""
 
 
 def loader_for(images: ImageSet, run: Run, device: torch.device) -> ImageLoader:
-    """Return what loads a run's images, by the pipeline that its suite wants."""
+    """Return the loader of a set of images, with the pipeline that the suite asks for."""
     pipeline = choose(images, run.pipeline, device)
     return ImageLoader(pipeline, device, num_decoders(run.device), BadImages(run.on_bad_image))
 
 
 def pipeline_facts(loaders: dict[str, ImageLoader]) -> dict[str, Any]:
-    """Return what a record says of its pipeline: which one it was, and how many images were skipped, and why."""
+    """Return the record's fields about the pipeline: its name, the numbers of skipped images, and the reasons."""
     reasons = [reason for loader in loaders.values() for reason in loader.bad.met.values()]
     return {
         "pipeline": loaders["train"].pipeline,
@@ -39,9 +39,10 @@ def pipeline_facts(loaders: dict[str, ImageLoader]) -> dict[str, Any]:
 
 
 def choose(images: ImageSet, wanted: WantedPipeline, device: torch.device) -> Pipeline:
-    """Return the wanted pipeline; with `auto`, the resident one if the images fit into memory, else another.
+    """Return the wanted pipeline; `auto` chooses `resident` if the images fit into memory.
 
-    Images that no formula draws cannot be generated: they get a pipeline by their size.
+    If they do not fit, `auto` chooses `generated` for images that are drawn by formula, else `streaming`. If
+    `generated` is wanted for images that are not drawn by formula, the choice is that of `auto`.
     """
     is_formula = images.source.is_formula
     if wanted in ("resident", "streaming") or (wanted == "generated" and is_formula):
@@ -52,12 +53,12 @@ def choose(images: ImageSet, wanted: WantedPipeline, device: torch.device) -> Pi
 
 
 def memory_for_images(device: torch.device) -> int:
-    """Return the bytes that one run's resident images may take."""
+    """Return the bytes that the resident images of one run may take."""
     if device.type == "cuda":
         return int(GPU_SHARE * torch.cuda.mem_get_info(device)[0])
     return int(CPU_SHARE * psutil.virtual_memory().available / num_cores())
 
 
 def num_decoders(device: Literal["cpu", "cuda"]) -> int:
-    """Return how many worker processes decode for a run: one on a CPU, one for most cores beside a GPU."""
+    """Return the number of processes that decode images for a run: one on a CPU; with a GPU, all cores but one."""
     return 1 if device == "cpu" else min(MAX_DECODERS, max(1, num_cores() - 1))

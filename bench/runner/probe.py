@@ -1,7 +1,7 @@
-"""The strategy that fits a probe: a linear classifier on the features of a network that stays as it is.
+"""The strategy that fits a probe: a linear classifier on the features of a frozen network.
 
-Only the fitted probe is shown test images. Their features, and those of validation images, serve the next probe of the
-same network on the same target as well, since all shots and draws share them.
+Test images are used only to evaluate the fitted probe. A session keeps the features of validation and test images,
+because all probes of the same network on the same target share them, whatever their shots and draws.
 """
 
 import json
@@ -23,12 +23,12 @@ SOLVERS = {"logistic": logistic, "ridge": ridge}
 
 
 def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
-    """Fit the probe of a run to its training images; validation images choose its strength.
+    """Fit the probe of a run to its training images, and choose its strength by validation images.
 
-    The scores of `ridge` are no logits, so they have no loss.
+    The scores of `ridge` are not logits, so the result has no loss.
     """
     probe = inputs.run.probe
-    assert probe is not None, "a run without a probe trains its network"
+    assert probe is not None, "the run has no probe"
     network = pretrained_model(inputs.run, inputs.store, inputs.num_classes).to(inputs.compute.device)
     train, held_out = _features_of("train", network, inputs), _held_out(network, inputs, session)
     fitted = SOLVERS[PROBES[probe.kind]](train, held_out["validation"], inputs.num_classes)
@@ -49,7 +49,7 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
 
 
 def _held_out(network: models.Classifier, inputs: RunInputs, session: RunSession) -> dict[str, Features]:
-    """Take the features of validation and test images, unless the session has those of the same network and target."""
+    """Return the features of validation and test images; the session keeps them for the next probe of the network."""
     key, loaders = _held_out_key(inputs), inputs.loaders
     if key not in session.features:
         session.features.clear()
@@ -64,9 +64,9 @@ def _held_out(network: models.Classifier, inputs: RunInputs, session: RunSession
 
 
 def _held_out_key(inputs: RunInputs) -> str:
-    """Return everything that decides the features of validation and test images."""
+    """Return a key of everything that the features of validation and test images depend on."""
     run = inputs.run
-    target = json.loads(run.identity) | {"images": None}
+    target = json.loads(run.identity) | {"images": None}  # the number of training images does not matter
     weights = run.external.identity if run.external is not None else run.starts_from
     computed = (run.image_size, run.device, run.precision, run.threads)
     return json.dumps([str(inputs.store.root), target, weights, run.model, run.on_bad_image, *computed])
@@ -78,6 +78,6 @@ def _features_of(split: str, network: models.Classifier, inputs: RunInputs) -> F
 
 
 def _weights(probe: LinearProbe) -> bytes:
-    """Return the tensors by which features (n, width) get scores: ((features - mean) / scale) @ weight.T + bias."""
+    """Return the tensors of a probe as safetensors: scores are ((features - mean) / scale) @ weight.T + bias."""
     names = ("mean", "scale", "weight", "bias")
     return safetensors.torch.save({f"probe.{name}": torch.from_numpy(getattr(probe, name).copy()) for name in names})

@@ -1,4 +1,4 @@
-"""The images of one run, by its description; none is decoded or drawn yet."""
+"""The images of one run; loading them opens data sets, but decodes or draws no image yet."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.plan.run import Run
 
 @dataclass(frozen=True, eq=False)
 class RunData(Splits):
-    """The images of one run, and what its record says of them."""
+    """The images of one run, and the record's fields about them."""
 
     @property
     def parts(self) -> dict[str, ImageSet]:
@@ -23,7 +23,7 @@ class RunData(Splits):
         return {name: part for name, part in parts.items() if part is not None and len(part)}
 
     def facts(self) -> dict[str, Any]:
-        """Return what a record holds of the images; how even their classes are, of a subset alone."""
+        """Return the record's fields about the images; those about the balance of classes are for subsets only."""
         smallest, largest = class_range(self.train.labels, len(self.class_names))
         is_subset = self.subset_hash is not None
         return {
@@ -39,7 +39,7 @@ class RunData(Splits):
 
 
 def load_run_data(run: Run, data_dir: Path) -> RunData:
-    """Open what a run trains on, validates on and, if it has a target and is no trial of a tuning, tests on."""
+    """Open the images that a run trains and validates on, and its test images unless it is a pretraining or a trial."""
     splits = subset_of(run, data_dir) if run.corpus is not None else _splits_of(run, data_dir)
     return RunData(**vars(splits) | {"test": splits.test if run.tests else None})
 
@@ -53,11 +53,11 @@ def subset_of(run: Run, data_dir: Path) -> Splits:
 
 
 def _splits_of(run: Run, data_dir: Path) -> Splits:
-    """Open a run's target, its training images drawn by the run's seed, or by a probe's number of shots and draw."""
+    """Open a run's target; the training images depend on the run's seed, and on a probe's shots and draw."""
     assert run.target is not None, "a run has a corpus or a target"
     seed, size, probe = run.seed, run.image_size, run.probe
     if probe is None or probe.shots is None:
         return load_target(run.target, seed=seed, image_size=size, data_dir=data_dir, carved=run.carved)
-    assert probe.draw is not None, "shots are drawn"
+    assert probe.draw is not None, "a probe with shots has a draw"
     shots, draw = probe.shots, probe.draw
     return load_shots(run.target, seed=seed, shots=shots, draw=draw, image_size=size, data_dir=data_dir)

@@ -1,4 +1,4 @@
-"""How runs are carried out, which changes no result. Imports no torch."""
+"""Options of `bench run` that change no result. Imports no torch."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,15 +10,15 @@ TrackerName = Literal["tensorboard", "wandb", "mlflow", "none"]
 
 
 class Interrupted(Exception):
-    """The process was asked to stop; a checkpoint keeps what was done of its run."""
+    """The process was asked to stop; a checkpoint keeps the progress of its run."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a call of `bench run` asks for besides results."""
+    """The options of a call of `bench run` that change no result."""
 
     checkpoint_every: float = 60.0
-    """seconds"""
+    """The seconds between two checkpoints."""
     tracker: TrackerName = "tensorboard"
 
 
@@ -26,7 +26,7 @@ DEFAULT_OPTIONS = RunOptions()
 
 
 def check_tracker(name: str) -> None:
-    """See that a tracker's package is installed, without importing it.
+    """Check that a tracker's package is installed, without importing it.
 
     Raises:
         InputError: the tracker is not known, or its package is not installed.

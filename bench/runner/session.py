@@ -1,7 +1,7 @@
-"""One process' work on a run: it shows how far the run is, keeps it in checkpoints, and stops it when asked to.
+"""The work of one process on one run: it reports progress, writes checkpoints, and stops the run on request.
 
-The loop calls `watch` after each step, at the cost of a look at the clock. Nothing here changes what the run results
-in.
+The training loop calls `watch` after each step, which usually only reads the clock. Nothing here changes the result of
+the run.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ from bench.training.progress import Progress
 from bench.training.trainer import State, Trainer
 
 REPORT_EVERY = 1.0
-"""Seconds."""
+"""The seconds between two progress reports."""
 WORTH_KEEPING = 5.0
-"""Seconds of training that are kept at its end, so that they are not lost with a process that dies in evaluation."""
+"""The seconds of unsaved training that are worth a last checkpoint, in case the process dies during evaluation."""
 
 FeatureCache = dict[str, dict[str, tuple[Features, dict[int, str]]]]
-"""Of each split, its features and its bad images, by what decides them."""
+"""The features and the bad images of each split, by a key of everything that they depend on."""
 
 
 class RunSession:
-    """Watches one run in one process, from its beginning or from its last checkpoint to its end.
+    """Watches one run in one process, from its start or its last checkpoint to its end.
 
     Args:
-        asked_to_stop: whether the process was asked to stop; by default nobody asks.
-        features: what probes in this process share; by default each session has its own.
+        asked_to_stop: returns whether the process was asked to stop; by default it never was.
+        features: the features that probes in this process share; by default each session has its own.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RunSession:
 
     @property
     def resumed_at(self) -> list[int]:
-        """Return the steps that the run was resumed from so far, in this process and in those before."""
+        """Return the steps from which the run was resumed, in this process and in earlier ones."""
         try:
             steps: list[int] = json.loads((self.folder / "resumes.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -66,7 +66,7 @@ class RunSession:
         return steps
 
     def checkpoint(self) -> State | None:
-        """Read what an earlier process left of this run; set aside a file that is damaged, or of other sources."""
+        """Read the checkpoint of an earlier process; set it aside if it is damaged or made by other sources."""
         path = self.folder / "checkpoint"
         try:
             state = read_checkpoint(path)
@@ -77,12 +77,13 @@ class RunSession:
             reason = str(error)
         aside = self.store.set_aside(path, f"{self.run.key}-checkpoint")
         self.notes.append(
-            f"began anew, since its checkpoint could not be used: {reason}; it lies in {aside.parent.name}/{aside.name}"
+            f"started again, since its checkpoint could not be used: {reason}; it was moved to "
+            f"{aside.parent.name}/{aside.name}"
         )
         return None
 
     def begin(self, trainer: Trainer, *, resumed: bool) -> None:
-        """Take note of where the run starts in this process, or starts anew."""
+        """Prepare to watch a training that starts, starts again, or is resumed."""
         self.close()
         if resumed:
             steps = [*self.resumed_at, trainer.step]
@@ -95,7 +96,7 @@ class RunSession:
         self.show("training")
 
     def watch(self, trainer: Trainer) -> None:
-        """Report and keep a training between two steps, when it is time to.
+        """Report progress and write a checkpoint between two steps, if they are due.
 
         Raises:
             Interrupted: the process was asked to stop.
@@ -103,7 +104,7 @@ class RunSession:
         now = time.monotonic()
         if self.asked_to_stop():
             self.save(trainer)
-            raise Interrupted(f"run {self.run.key} is kept at step {trainer.step}")
+            raise Interrupted(f"run {self.run.key} is saved at step {trainer.step}")
         is_last, every = trainer.step == trainer.num_steps, self.options.checkpoint_every
         if now - self.saved_at >= (min(WORTH_KEEPING, every) if is_last else every):
             self.save(trainer)
@@ -112,32 +113,32 @@ class RunSession:
                 self._report(trainer, now)
 
     def save(self, trainer: Trainer) -> None:
-        """Keep the training in its checkpoint, in place of the one before."""
+        """Write a checkpoint in place of the previous one."""
         with trainer.paused():
-            made = {"made_by": self._makers(), "micro_batch": trainer.settings.micro_batch}
-            write_atomically(self.folder / "checkpoint", checkpoint_bytes(trainer.state() | made))
+            origin = {"made_by": self._makers(), "micro_batch": trainer.settings.micro_batch}
+            write_atomically(self.folder / "checkpoint", checkpoint_bytes(trainer.state() | origin))
             self.saved_at = time.monotonic()
 
     def show(self, phase: Phase, progress: Progress | None = None) -> None:
-        """Let other processes see what this one does."""
+        """Write the run's phase and progress for other processes to read."""
         self.phase: Phase = phase
-        with contextlib.suppress(StoreError):  # a full disk, which what decides something will meet too
+        with contextlib.suppress(StoreError):  # if the disk is full, writing a checkpoint or the record will say so
             write_progress(self.folder, self.run.key, progress, phase, num_resumes=len(self.resumed_at))
 
     def draw_result(self, record: Record) -> None:
-        """Draw the accuracies of a record at the end of the curves."""
+        """Add the accuracies of a record to the end of the curves."""
         accuracies = {split: record["metrics"].get(f"{split}_accuracy") for split in ("validation", "test")}
         values = {f"{split}/accuracy": value for split, value in accuracies.items() if value is not None}
         if values:
             self._draw(values, record["cost"]["images_seen"])
 
     def close(self) -> None:
-        """End the curves, however the run ended."""
+        """Close the curves, whether the run succeeded or failed."""
         if self.curves is not None:
             self.curves.close()
 
     def _report(self, trainer: Trainer, now: float) -> None:
-        """Draw the new rows of the history, and show how far the training is."""
+        """Add the new rows of the history to the curves, and write the progress."""
         seen, rows = trainer.history.images_seen, trainer.history.rows
         rate = (seen - self.reported_images) / max(now - self.reported_at, 1e-9)
         for _, images_seen, learning_rate, loss in rows[self.shown_rows :]:

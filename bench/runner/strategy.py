@@ -1,4 +1,4 @@
-"""What a strategy is given of a run and what it returns, so that training and probing are recorded alike."""
+"""The input and the result of a strategy, which are the same for training and probing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,35 +17,35 @@ from models import Counts
 
 @dataclass(frozen=True)
 class RunInputs:
-    """A run, its images, and where it computes."""
+    """A run, its images, and the device and precision that it computes with."""
 
     run: Run
     data: RunData
     loaders: dict[str, ImageLoader]
-    """how the images of each split reach the device"""
+    """The loader of each split."""
     counts: Counts
     store: Store
     compute: Compute
 
     @property
     def num_classes(self) -> int:
-        """Return the number of classes that the run tells apart."""
+        """Return the number of classes of the run's data."""
         return len(self.data.class_names)
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """What a strategy made of a run."""
+    """The result of a strategy."""
 
     evaluate: Callable[[str], Evaluation]
-    """judges the model by the images of a split"""
+    """Evaluates the model on the images of a split."""
     weights: bytes
-    """safetensors"""
+    """The model's tensors as safetensors."""
     cost: dict[str, Any]
-    """what the fit took, by each measure that budgets may be matched by"""
+    """The record's fields about the cost of the fit: images, FLOPs and, for a training, seconds and memory."""
     train_loss: float | None = None
     history: pd.DataFrame | None = None
     has_loss: bool = True
-    """whether the model's scores are logits, whose cross-entropy means something"""
+    """Whether the model's scores are logits; only then is their cross-entropy reported."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """further fields of the record"""
+    """Further fields of the record."""

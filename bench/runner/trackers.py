@@ -1,8 +1,8 @@
 """Curves of a run while it trains, in TensorBoard, Weights & Biases or MLflow.
 
-They stand against the images seen, so that curves of models whose batches differ can be laid over each other. They are
-there to be looked at: `history.parquet` is the truth, and a tracker that fails is given up with a warning, since no run
-may be lost for its picture. A resumed run goes on with its curves; a run that starts anew starts new ones.
+The x axis is the number of images seen, so that models with different batch sizes can be compared. The curves are for
+viewing only: `history.parquet` is the truth. If a tracker fails, the run continues without it, with a warning. A
+resumed run continues its curves; a run that starts again starts new ones.
 """
 
 import logging
@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 Client = tuple[Callable[[dict[str, float], int], object], Callable[[], object]]
-"""What takes values by name and the images seen, and what ends an open tracker."""
+"""Two functions of an open tracker: one logs values by name at a number of images seen, the other closes it."""
 
 
 class Curves:
-    """The curves of one run, until they are closed; with tracker `none` they keep nothing.
+    """The curves of one run; with the tracker `none`, nothing is kept.
 
     Args:
         folder: `results/<suite>/curves/<key>`.
-        resumed_at: images seen at the checkpoint that the run goes on from; None if it starts anew.
+        resumed_at: the images seen at the checkpoint that the run continues from; None if it starts from the beginning.
     """
 
     def __init__(self, run: Run, folder: Path, name: TrackerName, resumed_at: int | None) -> None:
@@ -43,24 +43,24 @@ class Curves:
             self.client = self._try(_open, name, run, folder.resolve(), resumed_at)
 
     def log(self, values: dict[str, float], images_seen: int) -> None:
-        """Draw a point of each curve."""
+        """Add a point to each curve."""
         if self.client is not None:
             self._try(self.client[0], values, images_seen)
 
     def close(self) -> None:
-        """Write what is pending."""
+        """Write pending points and close the tracker."""
         if self.client is not None:
             self._try(self.client[1])
         self.client = None
 
     def _try(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """Give the tracker up if it raises, for a full disk or for want of a server."""
+        """Call a function of the tracker; if it raises, because of a full disk or a missing server, stop using it."""
         try:
             return act(*arguments)
         except Exception as error:
             self.client = None
             reason = f"{type(error).__name__}: {error}"
-            logger.warning("no more curves of run %s, which goes on without them: %s", self.key, reason)
+            logger.warning("run %s continues without curves: %s", self.key, reason)
 
 
 def _open(name: str, run: Run, folder: Path, resumed_at: int | None) -> Client:
@@ -69,28 +69,28 @@ def _open(name: str, run: Run, folder: Path, resumed_at: int | None) -> Client:
 
 
 def curve_name(run: Run) -> str:
-    """Return a run in words that make a folder's name: `pretrain vit_pico-8 on fractals 4,096 seed 0`."""
+    """Return a readable name of a run that is valid for a folder: `pretrain vit_pico-8 on fractals 4,096 seed 0`."""
     start = f"{run.model} from {run.external.corpus}" if run.external else run.model
     name = f"{run.stage} {start} on {run.data_name} seed {run.seed}"
     return name.replace("/", "-").encode()[-200:].decode(errors="ignore")
 
 
 def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
-    """Return what the run's key stands for, flat: `settings.learning_rate`, `data.images`."""
+    """Return the contents of the run's key as a flat dictionary: `settings.learning_rate`, `data.images`."""
     facts = {"key": run.key, "family": run.family, "data_name": run.data_name, "recipe": run.recipe}
     values = pd.json_normalize(facts | run.resolved()).iloc[0].dropna().to_dict()
     return {str(name): value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
 
 
 def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> Client:
-    """Hide the points after the checkpoint, which will be drawn again."""
+    """Open a TensorBoard log; points after the checkpoint are hidden, since they will be logged again."""
     from torch.utils.tensorboard import SummaryWriter
     from torch.utils.tensorboard.summary import hparams
 
     writer = SummaryWriter(str(folder / curve_name(run)), purge_step=None if resumed_at is None else resumed_at + 1)
     if resumed_at is None:
         metrics = dict.fromkeys(("validation/accuracy", "test/accuracy", "train/loss"))
-        events = writer._get_file_writer()  # `add_hparams` would put them into a run of their own
+        events = writer._get_file_writer()  # `add_hparams` would write them to a separate run
         for summary in hparams(hyper_parameters(run), metrics):
             events.add_summary(summary)
 
@@ -102,7 +102,7 @@ def _tensorboard(run: Run, folder: Path, resumed_at: int | None) -> Client:
 
 
 def _wandb(run: Run, folder: Path, resumed_at: int | None) -> Client:
-    """Continue the run of the kept identity; W&B drops points before its last one."""
+    """Open a W&B run, or continue the one whose id is kept; W&B ignores points before its last one."""
     import wandb
 
     identity = _identity(folder, lambda: uuid4().hex)
@@ -118,11 +118,11 @@ def _wandb(run: Run, folder: Path, resumed_at: int | None) -> Client:
 
 
 def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> Client:
-    """Log to MLFLOW_TRACKING_URI, else to a database beside the curves."""
+    """Open an MLflow run at MLFLOW_TRACKING_URI; by default, in a database in the folder of curves."""
     from mlflow import MlflowClient
 
     database, suite = folder.parent / "mlflow.db", folder.parents[1].name
-    with taking_turns(database):  # two processes that set the database up at once would both fail
+    with taking_turns(database):  # if two processes created the database at once, both would fail
         client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{database}"))
         experiment = client.get_experiment_by_name(suite)
         number = experiment.experiment_id if experiment else client.create_experiment(suite)
@@ -138,7 +138,7 @@ def _mlflow(run: Run, folder: Path, resumed_at: int | None) -> Client:
 
 
 def _identity(folder: Path, new: Callable[[], str]) -> str:
-    """Return by what a tracker knows the run, which is kept for when the run is resumed."""
+    """Return the tracker's id of the run; it is kept in a file, so that a resumed run continues the same curves."""
     path = folder / "id"
     if not path.is_file():
         path.write_text(new(), encoding="utf-8")

@@ -1,5 +1,5 @@
-"""Measures the speed, memory and energy of models beside their peers, for `pytest --benchmark` and `make throughput`.
+"""Measures the speed, memory and energy of models and their peers, for `pytest --benchmark` and `make throughput`.
 
-The code that is timed is the code of runs: the same training step, precision and layout. Every network is warm before
-the clock starts, the device has done its work before the clock is read, and samples are kept unrounded.
+The timed code is the code of runs: the same training step, precision and layout. Each network is warmed up before the
+clock starts, and the device is idle before the clock is read. Samples are kept unrounded.
 """

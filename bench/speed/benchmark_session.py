@@ -1,7 +1,7 @@
-"""One session of `pytest --benchmark`: each group is measured once, when the first of its rows is asked for.
+"""One session of `pytest --benchmark`: each group is measured once, when a test asks for the first of its rows.
 
-The rows of a group are written to the machine's file as soon as it is measured. So a session that ends early loses
-nothing that it has finished.
+The rows of a group are written to the machine's file as soon as it is measured, so a session that ends early loses no
+finished group.
 """
 
 import uuid
@@ -27,21 +27,21 @@ from bench.store.speed_file import SPEED_PROTOCOL, append, machine_name
 
 @dataclass
 class SpeedSession:
-    """What is to be measured, and what has been."""
+    """The rows to measure, and the groups that have been measured."""
 
     cases: SuiteCases
     device: Device
     effort: Effort
     wanted: frozenset[Case]
-    """The rows that the session asks for: no others are measured but the reference."""
+    """The rows that the session's tests ask for; besides them only the reference is measured."""
     results: Path
-    """The folder of `throughput/<machine>.parquet`."""
+    """The folder that contains `throughput/<machine>.parquet`."""
     tables: dict[GroupKey, pd.DataFrame] = field(default_factory=dict)
     """The tables of the measured groups."""
     path: Path | None = None
-    """The machine's file, once there is something in it."""
+    """The machine's file; None until a group has been written."""
     no_energy: str = ""
-    """Why there are no joules; empty if there are."""
+    """The reason why energy is not measured; empty if it is."""
 
     def __post_init__(self) -> None:
         self._facts = _facts(self.device)
@@ -53,11 +53,12 @@ class SpeedSession:
             self.no_energy = str(error)
 
     def row(self, case: Case) -> tuple[Contender, dict[str, Any]]:
-        """Return what came of a row: its contender, and its figures as in the table."""
+        """Return the contender of a row and its figures as in the table; measure its group first if necessary."""
         if case.group not in self.tables:
             self._measure(case.group)
         rows = zip(self._contenders[case.group], records(self.tables[case.group]), strict=True)
         matching = [(contender, row) for contender, row in rows if contender.setting.network == case.network]
+        # In a group of best settings, the reference's network may be measured twice: take the row that was asked for.
         return min(matching, key=lambda pair: pair[0].is_reference)
 
     def _measure(self, key: GroupKey) -> None:
@@ -78,17 +79,17 @@ class SpeedSession:
 
 def _facts(device: Device) -> dict[str, Any]:
     """Return the columns that all rows of the session share."""
-    about, name = environment(), device_name(device)
+    versions, name = environment(), device_name(device)
     return {
         "measurement": uuid.uuid4().hex[:12],
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": about["git_commit"],
+        "commit": versions["git_commit"],
         "protocol": SPEED_PROTOCOL,
-        "machine": machine_name(device, name, about["processor"]),
+        "machine": machine_name(device, name, versions["processor"]),
         "device": device,
         "device_name": name,
-        "processor": about["processor"],
+        "processor": versions["processor"],
         "threads": torch.get_num_threads(),
-        "python": about["python"],
+        "python": versions["python"],
         **{library: version(library) for library in ("torch", "timm", "torchvision")},
     }

@@ -1,8 +1,8 @@
-"""Finds the best setting of a network: the layout, mode and batch of the highest rate.
+"""Finds the best setting of a network: the layout, mode and batch size with the highest rate.
 
-For each layout, uncompiled, the batch is doubled from its start for as long as that gains, and halved likewise. The
-best of each is then tried compiled, and doubled again while that gains. Every tried setting is kept with its rate, or
-with the reason why it has none: a batch that does not fit is never replaced in silence.
+For each layout, the batch of the uncompiled network is doubled while the rate rises, and halved while the rate rises.
+The best batch of each layout is then tried compiled, and doubled again while the rate rises. Each tried setting is kept
+with its rate or with the reason why it has none; a batch that does not fit is never replaced silently.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,33 +11,35 @@ from dataclasses import dataclass, replace
 from bench.speed.timed_setting import Layout, Mode, Setting
 
 LEAST_GAIN = 1.02
-"""The gain in images per second, by twice or half the batch, that is worth another try in that direction."""
+"""The ratio of rates that counts as a gain when the batch is doubled or halved."""
 MISSES = 2
-"""The tries in a row without a gain after which a direction is given up: rates are noisy."""
+"""The search in a direction ends after this many tries in a row without a gain; one is not enough, as rates vary."""
 
 
 @dataclass(frozen=True)
 class Try:
-    """A setting that was tried for a moment."""
+    """A setting that was tried briefly."""
 
     setting: Setting
     images_per_second: float | None
+    """The rate; None if the setting did not run."""
     reason: str = ""
-    """Why there is no rate."""
+    """The reason why the setting did not run."""
 
     @property
     def rate(self) -> float:
-        """Images per second; 0 if the setting did not run."""
+        """Return the images per second; 0 if the setting did not run."""
         return self.images_per_second or 0.0
 
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """Limits beyond which no batch is tried."""
+    """The limits of the batches that are tried."""
 
     batch: int
+    """The largest batch."""
     seconds: float
-    """The seconds that a step would take, by the rate of half the batch."""
+    """The longest step in seconds, estimated by the rate of half the batch."""
 
 
 RateOf = Callable[[Setting], Try]
@@ -49,10 +51,10 @@ def find_best(
     """Try settings of one network, and return all tries, the fastest first.
 
     Args:
-        start: The network, with the batch to begin at.
+        start: The network and the batch to start from.
         rate_of: Tries a setting.
         layouts: The layouts to try.
-        modes: The modes to try; `compiled` only beside the uncompiled, at its best batches.
+        modes: The modes to try; `compiled` is tried only at the best uncompiled batch of each layout, and above.
         limits: The limits of the search.
     """
     tries: list[Try] = []
@@ -67,12 +69,12 @@ def find_best(
 
 
 def fastest(tries: Sequence[Try]) -> Try:
-    """Return the try of the highest rate, or the first if none ran."""
+    """Return the try with the highest rate, or the first one if none ran."""
     return max(tries, key=lambda attempt: attempt.rate)
 
 
 def _climb(first: Try, rate_of: RateOf, factor: float, limits: SearchLimits) -> Iterator[Try]:
-    """Change the batch by a factor for as long as that gains."""
+    """Multiply the batch by a factor while the rate rises, and yield the tries."""
     best, misses, last = first.rate, 0, first
     while misses < MISSES and _is_within(last, factor, limits):
         last = rate_of(replace(last.setting, batch_size=int(last.setting.batch_size * factor)))
@@ -82,7 +84,7 @@ def _climb(first: Try, rate_of: RateOf, factor: float, limits: SearchLimits) -> 
 
 
 def _is_within(last: Try, factor: float, limits: SearchLimits) -> bool:
-    """Tell whether to try the next batch; one larger than what failed does not fit either."""
+    """Tell whether to try the next batch; a batch larger than one that failed would fail too."""
     size = last.setting.batch_size * factor
     if factor < 1:
         return size >= 1

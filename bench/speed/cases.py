@@ -1,9 +1,9 @@
-"""Which speeds are measured of a suite: its models and their peers, under which settings. Imports no torch.
+"""The rows of a suite's speed measurement: its models and their peers, and their settings. Imports no torch.
 
 The default selection times the suite's models in the precision of its runs, with the settings of its pretraining recipe
-on that device. On a CPU it searches the best settings among uncompiled networks: compiling takes longer there than all
-the rest. The full selection adds the arms of ablations, the other precision, the latency of a training step, and on a
-CPU compiled networks.
+on that device. On a CPU it searches the best settings among uncompiled networks, because compiling would take longer
+than all the rest. The full selection adds the arms of ablations, the other precision, the latency of a training step,
+and compiled networks on a CPU.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,12 +44,12 @@ class Case:
 
 @dataclass(frozen=True)
 class SuiteCases:
-    """Everything that is measured of a suite."""
+    """All rows that are measured for a suite."""
 
     suite: str
-    """The suite's name; with the models that are measured in place of its own."""
+    """The name of the suite, followed by the models that replace its own if there are any."""
     equal: Setting
-    """The setting that all rows have in common; its network is the reference."""
+    """The setting of the rows with equal settings; its network is the reference."""
     threads: int
     ladder: tuple[Network, ...]
     """The models and their peers, without the arms of ablations."""
@@ -57,11 +57,11 @@ class SuiteCases:
 
     @property
     def reference(self) -> Network:
-        """The network that every row is compared with."""
+        """Return the network that each row is compared with."""
         return self.equal.network
 
     def measured_for(self, networks: Sequence[Network]) -> str:
-        """Return what the rows of a group are kept for: the suite, or a part that never stands in for the whole."""
+        """Return the suite's name for the rows of a group; it says so if the group has only a part of the models."""
         if set(self.ladder) <= set(networks):
             return self.suite
         return f"part of {self.suite}: {', '.join(map(str, networks))}"
@@ -73,21 +73,21 @@ def select(name: str, device: Device, models: tuple[str, ...] = ()) -> SuiteCase
 
     Args:
         name: A shipped suite, or the path of a suite file; `auto` is `gpu` on CUDA, else `cpu`.
-        device: The device that they are measured on.
-        models: Model specs, in place of the suite's.
+        device: The device to measure on.
+        models: Model specs that replace those of the suite.
 
     Raises:
         InputError: There is no such suite, or it has no models.
-        SpecError: A spec names no model.
+        SpecError: A spec does not name a model.
     """
     suite_name, suite = load_suite({"cpu": "cpu", "cuda": "gpu"}[device] if name == "auto" else name)
     ladder = _without_weights(models or suite.models)
     arms = [] if models else [model for ablation in suite.ablations for model in ablation.arms.values()]
     if not ladder:
-        raise InputError(f"suite {suite_name}: it has no models whose speed could be measured")
+        raise InputError(f"suite {suite_name} has no models whose speed could be measured")
     equal = _setting_of_runs(suite, device, reference_of(ladder, suite.image_size))
     with_peers = [
-        network for model in ladder for network in (Network(model), *(Network(model, by) for by in peers_of(model)))
+        network for model in ladder for network in (Network(model), *(Network(model, peer) for peer in peers_of(model)))
     ]
     networks = [(network, True) for network in with_peers]
     networks += [(Network(arm), False) for arm in _without_weights(arms) if arm not in ladder]
@@ -97,12 +97,12 @@ def select(name: str, device: Device, models: tuple[str, ...] = ()) -> SuiteCase
 
 
 def _without_weights(models: Sequence[str]) -> list[str]:
-    """Return specs in canonical form, each once, without external weights: these take no part in the speed."""
+    """Return specs in canonical form, each once, without external weights, which do not affect the speed."""
     return list(dict.fromkeys(str(parse_spec(model).without(*SOURCES)) for model in models))
 
 
 def _setting_of_runs(suite: Suite, device: Device, reference: str) -> Setting:
-    """Return timm's network of the reference, trained as the pretraining runs of the suite are."""
+    """Return the setting of the suite's pretraining runs, for timm's network of the reference."""
     recipe = load_recipe(suite.recipes.pretrain).settings.on(device)
     return Setting(
         reference,
@@ -117,14 +117,14 @@ def _setting_of_runs(suite: Suite, device: Device, reference: str) -> Setting:
 
 
 def _image_sizes(suite: Suite) -> list[int]:
-    """Return the suite's image size, and those that its recipes train at instead."""
+    """Return the suite's image size, and those of its recipes that differ from it."""
     names = (suite.recipes.pretrain, suite.recipes.transfer)
     settings = [load_recipe(name).for_family(family) for name in names for family in FAMILIES]
     return list(dict.fromkeys([suite.image_size, *(each.image_size for each in settings if each.image_size)]))
 
 
 def _cases(networks: list[tuple[Network, bool]], usual: Precision, sizes: list[int]) -> Iterator[Case]:
-    """Yield the cases group by group, so that the rows of one group are asked for one after the other."""
+    """Yield the cases group by group, because the first row of a group that is asked for measures the whole group."""
     for precision in (usual, OTHER_PRECISION[usual]):
         for image_size in sizes:
             for task, kind in FULL_GROUPS:

@@ -1,8 +1,8 @@
-"""The energy that a GPU takes for images, by the counter of NVML (NVIDIA's management library).
+"""The energy that a GPU uses per image, by the energy counter of NVML (NVIDIA's management library).
 
 The counter covers the whole device: its idle power, its memory and the work of other processes. It does not cover the
-CPU. Where there is no counter, the reason is given, and no figure is made up. The package `nvidia-ml-py` (the extra
-`energy`) is needed.
+CPU. Without a counter, no energy is reported, and the reason is given. The package `nvidia-ml-py` (the extra `energy`)
+is required.
 """
 
 import importlib
@@ -16,22 +16,22 @@ from bench.machine.clock import synchronize
 from bench.speed.timed_setting import Device
 
 SECONDS = 2.0
-"""The time that is worked for: the counter moves every 20 to 100 ms, so a figure is right within 5 %."""
+"""The least seconds of work per measurement: the counter is updated every 20 to 100 ms, so the error is below 5 %."""
 
 EnergyCounter = Callable[[], float]
-"""Returns joules since some moment; NaN if they cannot be read."""
+"""Returns the joules used since a fixed time in the past; NaN if the counter cannot be read."""
 
 
 class NoCounterError(Exception):
-    """The energy of a device is not counted; the message says why."""
+    """The device has no energy counter that can be read; the message gives the reason."""
 
 
 def open_counter(device: Device, nvml: Any = None) -> EnergyCounter:
     """Open the energy counter of a device.
 
     Args:
-        device: The device; torch's UUID of it finds its counter, whatever `CUDA_VISIBLE_DEVICES` says.
-        nvml: The module `pynvml`, or one like it; imported if None.
+        device: The device. Its UUID identifies the counter, since `CUDA_VISIBLE_DEVICES` may change its index.
+        nvml: The module `pynvml` or a replacement; imported if None.
 
     Raises:
         NoCounterError: The device has no counter that can be read.
@@ -63,14 +63,14 @@ def open_counter(device: Device, nvml: Any = None) -> EnergyCounter:
 def joules_per_thousand_images(
     joules: EnergyCounter, job: Callable[[], object], device: Device, *, num_images: int, seconds: float
 ) -> float:
-    """Do a job again and again, and measure the energy that it takes.
+    """Repeat a job for some seconds, and measure the energy that it uses.
 
     Args:
         joules: The device's counter.
         job: The work, already warmed up.
-        device: The device that does it.
+        device: The device that does the work.
         num_images: The images per job.
-        seconds: The seconds per job, as measured before.
+        seconds: The measured seconds per job, which decide the number of repeats.
 
     Returns:
         Joules per thousand images; NaN if the counter did not move forward or could not be read.
@@ -86,7 +86,7 @@ def joules_per_thousand_images(
 
 
 def _is_divided(nvml: Any, handle: Any) -> bool:
-    """Tell whether a GPU runs in parts; older GPUs and drivers know no such mode."""
+    """Tell whether a GPU is divided by MIG; older GPUs and drivers do not support that mode."""
     try:
         current, _ = nvml.nvmlDeviceGetMigMode(handle)
     except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):

@@ -1,4 +1,4 @@
-"""A large matrix product: the most that a device can do, measured in turns with the networks."""
+"""A large matrix product, as a measure of a device's peak rate; it is timed in turns with the networks."""
 
 import torch
 
@@ -6,15 +6,15 @@ from bench.speed.timed_setting import Device, Precision
 from bench.speed.workload import Workload
 
 SIDE = {"cpu": 1024, "cuda": 8192}
-"""The rows and columns of each matrix: large enough that a larger one is no faster."""
+"""The rows and columns of each matrix; larger matrices reach no higher rate."""
 WARM_UP_STEPS = 3
 
 
 def matrix_product(device: Device, precision: Precision) -> tuple[Workload, int]:
-    """Make a product of two square matrices ready.
+    """Prepare a product of two square matrices.
 
     Returns:
-        The product and its floating-point operations, two per multiply-accumulate.
+        The workload and its floating-point operations, two per multiply-accumulate.
     """
     side = SIDE[device]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32

@@ -1,8 +1,8 @@
-"""The memory that a step takes on a GPU, by the counters of torch's CUDA allocator; unknown on a CPU.
+"""The memory of a step on a GPU, by the counters of torch's CUDA allocator; not measured on a CPU.
 
-*Peak memory* is the most that is held at once: weights, gradients, optimizer state, batch, activations, and what
-libraries allocate through torch. *Activation memory* of a training step is what the forward pass leaves for the
-backward pass. Of an inference it is the most that is held at once beyond what was there before.
+*Peak memory* is the maximum of all memory that torch holds at once: weights, gradients, optimizer state, batch,
+activations, and workspaces of libraries. The *activation memory* of a training step is the memory that the forward pass
+keeps for the backward pass. The activation memory of inference is the peak minus the memory held before the step.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,17 +27,17 @@ class Memory:
 
 
 def allocated_bytes(device: Device) -> int:
-    """Return the bytes that torch holds on a GPU now; 0 on a CPU, where nothing counts them."""
+    """Return the bytes that torch holds on a GPU now; 0 on a CPU, which has no such counter."""
     return torch.cuda.memory_allocated() if device == "cuda" else 0
 
 
 def memory_of_step(step: Step, device: Device, *, others_bytes: int = 0) -> Memory | None:
-    """Do a step twice, and measure the second: only then have optimizers their state.
+    """Run a step twice and measure the second one, because optimizers allocate their state in the first.
 
     Args:
-        step: A training step or an inference.
-        device: The device that it works on.
-        others_bytes: The bytes that torch held before anything of the step's own was there.
+        step: A training step or a forward pass.
+        device: The device of the step.
+        others_bytes: The bytes that torch held before the step's network was built.
 
     Returns:
         The memory; None on a CPU.
@@ -57,7 +57,7 @@ def memory_of_step(step: Step, device: Device, *, others_bytes: int = 0) -> Memo
 
 @contextmanager
 def _bytes_before_backward(device: Device) -> Iterator[list[int]]:
-    """Yield a list that gets the bytes held when a backward pass first reads what its forward pass has kept."""
+    """Yield a list; the first time that a backward pass reads a saved tensor, the bytes held then are added to it."""
     readings: list[int] = []
 
     def read(tensor: Tensor) -> Tensor:
@@ -65,6 +65,6 @@ def _bytes_before_backward(device: Device) -> Iterator[list[int]]:
             readings.append(allocated_bytes(device))
         return tensor
 
-    # Autograd asks that a hook keep no reference to the tensor that it was given.
+    # A hook must not keep a reference to the tensor that it is given, hence `detach`.
     with torch.autograd.graph.saved_tensors_hooks(Tensor.detach, read):
         yield readings

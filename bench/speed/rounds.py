@@ -1,8 +1,8 @@
-"""A group of networks measured in turns, round by round, beside a reference and a matrix product.
+"""Measures a group of networks in turns, round by round, together with a reference and a matrix product.
 
-In each round every contender has one turn, in an order that changes from round to round. A machine that drifts, or does
-other work for a while, slows all of them alike, and ratios are taken within a round. A network that fails leaves the
-group with its reason and stops no other.
+Each contender has one turn per round, in an order that changes from round to round. Ratios are taken within a round, so
+a machine that becomes slower for a while slows both sides of a ratio. A network that fails leaves the group, with the
+reason; the others are still measured.
 """
 
 import gc
@@ -26,51 +26,56 @@ Status = Literal["ok", "out_of_memory", "failed"]
 BRIEF_SEARCH = SearchLimits(batch=512, seconds=0.2)
 LAYOUTS: tuple[Layout, ...] = ("contiguous", "channels_last")
 LONGEST_REASON = 500
-"""The characters of a library's message that are kept."""
+"""The number of characters of a library's error message that are kept."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done for a figure."""
+    """The number and length of measurements."""
 
     rounds: int = 11
     turn_seconds: float = 0.04
-    """The least seconds per turn, unless a single step takes longer."""
+    """The approximate seconds per turn; a turn has at least one step."""
     latency_rounds: int = 20
+    """The rounds of a group of latencies."""
     calls: int = 50
-    """The single calls per round of a group of latencies: 1,000 in all."""
+    """The single calls per round of a group of latencies: 1,000 in all rounds together."""
     search_turns: int = 2
+    """The turns per setting in the search for the best setting."""
     search_seconds: float = 0.02
-    """The seconds per turn of a search."""
+    """The seconds per turn in that search."""
     modes: tuple[Mode, ...] = ("eager",)
     limits: SearchLimits = BRIEF_SEARCH
-    """The limits of the search for the best batch."""
+    """The limits of the batches in that search."""
 
 
 @dataclass
 class Contender:
-    """A network under its setting in a group, and what came of it."""
+    """A network with its setting in a group, and its measurements."""
 
     setting: Setting
     is_reference: bool = False
     tried: tuple[Try, ...] = ()
+    """The settings that the search for the best one tried, the fastest first."""
     status: Status = "ok"
     reason: str = ""
+    """The reason why the network failed."""
     workload: Workload | None = None
+    """The network ready to run; None before and after the measurement."""
     steps: int = 1
     """The steps per turn."""
     memory: Memory | None = None
     joules_per_thousand_images: float | None = None
     round_seconds: list[float] = field(default_factory=list)
-    """Seconds per batch in each round."""
+    """The seconds per step in each round."""
     call_seconds: list[float] = field(default_factory=list)
-    """Seconds of single calls in a group of latencies."""
+    """The seconds of single calls in a group of latencies."""
 
     @contextmanager
     def leaving_on_failure(self) -> Iterator[None]:
-        """Leave the group on whatever the network raises inside: libraries raise anything.
+        """Leave the group if the code inside the context raises an exception of any type.
 
-        What was measured so far is dropped: it is no whole measurement.
+        The measurements so far are discarded, because they are not complete.
         """
         try:
             yield
@@ -80,7 +85,7 @@ class Contender:
             self.workload, self.memory, self.joules_per_thousand_images = None, None, None
             self.round_seconds, self.call_seconds = [], []
         if self.status == "out_of_memory":
-            free_memory()  # only here has the traceback let go of the network
+            free_memory()  # outside the except block, since the traceback holds the network until its end
 
     def get_ready(self, device: Device, effort: Effort) -> None:
         """Build and warm up the network, and measure its memory."""
@@ -90,7 +95,7 @@ class Contender:
         self.steps = self.workload.steps_in(effort.turn_seconds)
 
     def take_turn(self, kind: Kind, effort: Effort) -> None:
-        """Do one round's work."""
+        """Measure the network for one round."""
         assert self.workload is not None
         if kind == "latency":
             calls = self.workload.latencies(effort.calls)
@@ -100,7 +105,7 @@ class Contender:
             self.round_seconds.append(self.workload.seconds_per_step(self.steps))
 
     def measure_energy(self, counter: EnergyCounter) -> None:
-        """Measure the energy that the network takes, after its turns."""
+        """Measure the energy that the network uses; its turns must have been measured before."""
         assert self.workload is not None
         self.joules_per_thousand_images = joules_per_thousand_images(
             counter,
@@ -113,11 +118,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Group:
-    """What came of the networks that were measured in turns."""
+    """The measurements of networks that took turns."""
 
     key: GroupKey
     contenders: tuple[Contender, ...]
-    """The reference first."""
+    """The contenders, the reference first."""
     matrix_flops_per_second: tuple[float, ...]
     """The rate of the matrix product in each round."""
 
@@ -135,13 +140,13 @@ def measure_group(
     """Measure networks in turns.
 
     Args:
-        key: What they have in common.
-        networks: The networks; the reference takes part anyway, and need not be named.
-        reference: The network whose turns the others' are compared with.
-        equal: The batch, layout and mode for all of them, at which the search for the best ones begins; its network
-            does not matter.
-        device: The device that they run on.
-        effort: How much is done.
+        key: The task, kind, precision and image size of the group.
+        networks: The networks; the reference is always measured and need not be listed.
+        reference: The network that the others are compared with.
+        equal: The batch, layout and mode of all networks, and the start of the search for the best settings; its
+            network is ignored.
+        device: The device to measure on.
+        effort: The number and length of measurements.
         counter: The device's energy counter, if it has one.
     """
     common = replace(equal, task=key.task, precision=key.precision, image_size=key.image_size)
@@ -171,7 +176,7 @@ def _for(network: Network, setting: Setting) -> Setting:
 
 
 def _at_its_best(start: Setting, device: Device, effort: Effort) -> Contender:
-    """Return a contender with the setting that a search found for it."""
+    """Return a contender with the best setting that a search finds."""
 
     def rate_of(setting: Setting) -> Try:
         trial, seconds = Contender(setting), math.inf
@@ -201,7 +206,7 @@ def _take_turns(contenders: list[Contender], key: GroupKey, device: Device, effo
 
 
 def _order(contenders: list[Contender], number: int) -> list[Contender]:
-    """Return another order in each round: shifted by one, and reversed in every other round."""
+    """Return the order of a round: shifted by one from round to round, and reversed in every second round."""
     shift = number % max(1, len(contenders))
     order = contenders[shift:] + contenders[:shift]
     return order[::-1] if number % 2 else order
@@ -209,7 +214,7 @@ def _order(contenders: list[Contender], number: int) -> list[Contender]:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Collect garbage before, not while the clock runs."""
+    """Collect garbage once, then switch the garbage collector off inside the context."""
     gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""A measured group as rows of the table of speeds (`bench.store.speed_file`)."""
+"""Convert a measured group to rows of the table of speeds (`bench.store.speed_file`)."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ def table_of(group: Group, facts: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         group: A measured group.
-        facts: The columns that all rows of a session share: who measured, when, what and where.
+        facts: The columns that all rows of a session share: measurement, time, commit, machine, versions.
     """
     return with_figures(pd.DataFrame([dict(facts) | _row(contender, group) for contender in group.contenders]))
 
@@ -62,17 +62,17 @@ def _row(contender: Contender, group: Group) -> dict[str, Any]:
 
 @cache
 def _sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None]:
-    """Return parameters and multiply-accumulates of this very network; None if it cannot be built."""
+    """Return the parameters and multiply-accumulates of a network; None for each if it cannot be built."""
     try:
         with shapes_only():
             built = build_network(network, image_size)
         return count_network(built, image_size)
-    except Exception:  # the contender has the reason
+    except Exception:  # the contender has failed for the same reason, and reports it
         return None, None
 
 
 def _matrix_share(contender: Contender, group: Group, macs: int | None) -> float | None:
-    """Return the median over rounds of the network's operations per second over the matrix product's."""
+    """Return the network's FLOP/s divided by those of the matrix product, as the median over rounds."""
     if macs is None or not contender.round_seconds:
         return None
     flops_per_mac = TRAINING_FLOPS_PER_MAC if group.key.task == "training" else FLOPS_PER_MAC

@@ -1,4 +1,4 @@
-"""What a speed is measured of: one network doing one task under one setting. Imports no torch."""
+"""The network, task and setting of a speed measurement. Imports no torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +14,12 @@ Mode = Literal["eager", "compiled"]
 Implementation = Literal["ours", "timm", "torchvision"]
 
 NUM_CLASSES = 10
-"""The classes of every head, which takes no measurable part in the speed."""
+"""The number of classes of each head; the head has no measurable effect on the speed."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model by its spec here, and whose implementation of it."""
+    """A model, by its spec, and the library that implements it."""
 
     model: str
     implementation: Implementation = OURS
@@ -43,7 +43,7 @@ class Setting:
 
     @property
     def network(self) -> Network:
-        """The network whose speed it is."""
+        """Return the network of the setting."""
         return Network(self.model, self.implementation)
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class GroupKey:
-    """What all rows that are measured in turns have in common."""
+    """The properties that all rows of a group have in common."""
 
     task: Task
     kind: Kind

@@ -1,9 +1,8 @@
-"""A network made ready to be timed under its setting, one step of one batch after the other.
+"""Prepares a network to be timed under its setting, and times its steps.
 
-Everything that belongs to no measurement is done before: the network is built, moved, compiled and warmed up, and its
-batch lies on the device. A training step is that of a run (`Trainer.take_step`) with default settings: forward, loss,
-backward, clipping, fused AdamW. Inference is a forward pass without gradients. Precisions are those of runs: float32
-without TF32, and bfloat16 by autocast.
+Before the clock starts, the network is built, compiled and warmed up, and its batch is on the device. A training step
+is that of a run (`Trainer.take_step`) with default settings: forward, loss, backward, clipping, fused AdamW. Inference
+is a forward pass without gradients. The precisions are those of runs: float32 without TF32, and bfloat16 by autocast.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from bench.training.trainer import Trainer, compiled
 
 WARM_UP_STEPS = 2
 MANY_STEPS = 100_000
-"""The length of the training that is timed in part: losses are read as seldom as in a long run."""
+"""The nominal length of the timed training, so that losses are read as rarely as in a long run."""
 
 Job = Callable[[], object]
 
@@ -34,33 +33,33 @@ class Workload:
     """A job that is timed in turns with others."""
 
     job: Job
-    """Does one step of one batch."""
+    """Does one step on one batch."""
     device: Device
 
     def seconds_per_step(self, steps: int) -> float:
-        """Return the mean seconds of some steps in a row, after an untimed one: others had the caches before."""
+        """Return the mean seconds of `steps` steps, after an untimed one that fills the caches again."""
         self.job()
         return seconds_of(self.job, self.device, steps) / steps
 
     def latencies(self, calls: int) -> list[float]:
-        """Return the seconds of each of some calls, after two untimed ones."""
+        """Return the seconds of each of `calls` single calls, after two untimed ones."""
         for _ in range(2):
             self.job()
         return [seconds_of(self.job, self.device) for _ in range(calls)]
 
     def steps_in(self, seconds: float) -> int:
-        """Return how many steps last about that long, at least one, by trying."""
+        """Return the number of steps that take about `seconds`, at least one; two steps are timed for that."""
         step = min(seconds_of(self.job, self.device) for _ in range(2))
         return max(1, round(seconds / max(step, 1e-7)))
 
     def fastest(self, turns: int, seconds: float) -> float:
-        """Return the seconds per step in the fastest of several turns of about `seconds`: a first impression."""
+        """Return the seconds per step in the fastest of several turns of about `seconds`, as a rough estimate."""
         steps = self.steps_in(seconds)
         return min(seconds_of(self.job, self.device, steps) for _ in range(turns)) / steps
 
 
 def prepare(setting: Setting, device: Device) -> Workload:
-    """Build a network and warm it up; whatever building or running it raises is passed on."""
+    """Build a network and warm it up; exceptions of any type pass through."""
     network = build_network(setting.network, setting.image_size)
     workload = Workload(job_of(network, setting, device), device)
     for _ in range(WARM_UP_STEPS):
@@ -76,14 +75,14 @@ def build_network(network: Network, image_size: int) -> nn.Module:
 
 
 def job_of(network: nn.Module, setting: Setting, device: Device) -> Job:
-    """Return what a step of a setting does."""
+    """Return a function that does one step under a setting."""
     batch = random_batch(setting.batch_size, device, setting.image_size)
     job = _training_step if setting.task == "training" else _forward_pass
     return job(network, batch, setting, device)
 
 
 def random_batch(size: int, device: str, image_size: int = 32) -> Batch:
-    """Return noise on a device: images (size, 3, image_size, image_size) and labels (size,)."""
+    """Return a batch of noise on a device: images (size, 3, image_size, image_size) and labels (size,)."""
     images = torch.randn(size, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     return images.to(device), (torch.arange(size) % NUM_CLASSES).to(device)
 

@@ -1,1 +1,1 @@
-"""Training: recipes, the one loop, and evaluation. Knows nothing of suites, stores or workers."""
+"""Training: settings, the one loop, evaluation and probes. Knows nothing of suites, stores or workers."""

@@ -1,7 +1,7 @@
-"""A training's state in one file: written whole or not at all, and read back only if every byte is as it was.
+"""A training's state in one file, which is read back only if every byte is unchanged.
 
-The file is the SHA-256 of all that follows, then what `torch.save` makes of a dictionary of tensors, numbers, strings
-and lists. Reading it runs no code, whatever is in it (`weights_only`).
+The file holds a SHA-256 digest and then its payload: a dictionary of tensors, numbers, strings and lists, written by
+`torch.save`. Reading the file never runs code from it (`weights_only`).
 """
 
 import hashlib
@@ -16,7 +16,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class DamagedCheckpoint(ValueError):
-    """The file is not one that was written here whole."""
+    """The file is not a whole checkpoint; the message gives the reason."""
 
 
 def checkpoint_bytes(state: State) -> bytes:
@@ -30,7 +30,7 @@ def read_checkpoint(path: Path) -> State | None:
     """Read the state in a file onto the CPU; return None if there is no file.
 
     Raises:
-        DamagedCheckpoint: something else than a whole checkpoint is there; the message says what.
+        DamagedCheckpoint: the file is not a whole checkpoint.
     """
     try:
         content = path.read_bytes()
@@ -43,6 +43,6 @@ def read_checkpoint(path: Path) -> State | None:
         raise DamagedCheckpoint("it is cut short or altered: its SHA-256 is not the one at its beginning")
     try:
         state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    except Exception as error:  # of any kind, depending on what the bytes are
+    except Exception as error:  # torch.load raises errors of many types, depending on the bytes
         raise DamagedCheckpoint(f"it holds something else: {type(error).__name__}") from None
     return state

@@ -1,4 +1,4 @@
-"""Where and in which precision a network computes: the device, float32 as it is, and bfloat16 by autocast."""
+"""The device and the precision of a network: float32 without TF32, or bfloat16 by autocast."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, and the precision of what a network computes on it."""
+    """A device, and the precision in which a network computes on it."""
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
@@ -20,9 +20,9 @@ class Compute:
 
 
 def compute_on(device: Literal["cpu", "cuda"], precision: Literal["fp32", "bf16"]) -> Compute:
-    """Return how to compute on a device, and have its float32 be float32.
+    """Return the device and the precision, and switch TF32 off for the whole process.
 
-    By default torch would let convolutions alone, and so CNNs alone, use TF32 on CUDA.
+    By default torch uses TF32 on CUDA for convolutions but not for matrix products, which would favour CNNs.
     """
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return Compute(torch.device(device), precision)

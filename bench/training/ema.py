@@ -1,7 +1,7 @@
-"""An exponential moving average of a model's weights, which a recipe may have count in place of the last ones.
+"""An exponential moving average of a model's weights; a recipe may ask for it in place of the last weights.
 
-Source: Polyak and Juditsky 1992 for the average; TensorFlow's `ExponentialMovingAverage` for the start, when the
-average forgets faster.
+Sources: Polyak and Juditsky 1992 for the average; TensorFlow's `ExponentialMovingAverage` for the smaller decay of the
+first updates.
 """
 
 import torch
@@ -12,10 +12,11 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Ema:
-    """The average of whatever stands in a model's state dict, beginning with what stands there at the first update.
+    """The moving average of a model's state dict; the first update copies the model's values.
 
-    After t updates, the next moves the average by 1 - min(decay, (1 + t) / (10 + t)) towards the weights. Statistics of
-    BatchNorm are averaged too; counters, which are integers, are copied. The model has to lie on its device already.
+    After t updates, the next one moves the average by 1 - min(decay, (1 + t) / (10 + t)) towards the weights. The
+    statistics of BatchNorm are averaged too; counters, which are integers, are copied. The model must be on its device
+    already.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -24,15 +25,15 @@ class Ema:
         self.average = AveragedModel(self.weights, multi_avg_fn=self._move, use_buffers=True)
 
     def update(self) -> None:
-        """Move the average towards the model's present weights."""
+        """Move the average towards the model's current weights."""
         self.average.update_parameters(self.weights)
 
     def replace_weights(self) -> None:
-        """Give the model the averages for weights."""
+        """Replace the model's weights with their averages."""
         self.weights.load_state_dict(self.average.module.state_dict())
 
     def _move(self, averages: Tensors, weights: Tensors, _: Tensor | int) -> None:
-        t = int(self.average.n_averaged)  # it lies on the CPU; to read the argument would wait for a GPU
+        t = int(self.average.n_averaged)  # on the CPU; reading the third argument would wait for the GPU
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, weights, 1 - min(self.decay, (1 + t) / (10 + t)))
         else:
@@ -40,7 +41,7 @@ class Ema:
 
 
 def _flat(model: nn.Module) -> nn.Module:
-    """Return a module of one layer that shares a model's tensors: to walk all layers at each step takes too long."""
+    """Return a module of one layer that shares a model's tensors; walking all layers at each step would be slow."""
     flat = nn.Module()
     shared = {id(tensor): tensor for tensor in model.state_dict(keep_vars=True).values()}
     for number, tensor in enumerate(shared.values()):

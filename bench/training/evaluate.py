@@ -1,4 +1,4 @@
-"""Evaluation: a model's answer for each image of a split, and the figures that follow from the answers."""
+"""Evaluation: a model's prediction for each image of a split, with the loss and the accuracy."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,28 +12,30 @@ from torch import Tensor, nn
 from bench.training.compute import Compute
 
 Batches = Iterable[tuple[Tensor, Tensor, NDArray[np.int64]]]
-"""Images, or their log-probabilities, with labels (batch,) and ids (batch,)."""
+"""Batches of images or of log-probabilities (batch, classes), with labels (batch,) and ids (batch,)."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers for each image, with the mean cross-entropy (nats) and the share of right answers."""
+    """A model's predictions for a split, and their mean loss and accuracy."""
 
     predictions: pd.DataFrame
-    """columns id, label, prediction, confidence, label_probability, label_rank (0 is first)"""
+    """One row per image: id, label, prediction, confidence, label_probability, label_rank (0 is first)."""
     loss: float
+    """The mean cross-entropy in nats."""
     accuracy: float
+    """The share of correct predictions."""
 
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Batches, compute: Compute) -> Evaluation:
-    """Classify a whole split once, in its order: batches of images, labels and ids."""
+    """Classify each image of a split once, and return the predictions in the order of the batches."""
     model.eval()
     return evaluation_of(_classified(model, batches, compute))
 
 
 def evaluation_of(batches: Batches) -> Evaluation:
-    """Judge log-probabilities (batch, classes) by their labels."""
+    """Compare log-probabilities (batch, classes) with the labels of their images."""
     parts, ids = [], []
     for log_probabilities, labels, batch_ids in batches:
         parts.append(_answers(log_probabilities, labels))
@@ -41,8 +43,8 @@ def evaluation_of(batches: Batches) -> Evaluation:
     columns = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
     log_probability = columns.pop("label_log_probability")
     table = pd.DataFrame({"id": np.concatenate(ids), **columns})
-    right = table["prediction"] == table["label"]
-    return Evaluation(table, float(-log_probability.mean(dtype=np.float64)), float(right.mean()))
+    is_correct = table["prediction"] == table["label"]
+    return Evaluation(table, float(-log_probability.mean(dtype=np.float64)), float(is_correct.mean()))
 
 
 def _classified(

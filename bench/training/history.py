@@ -1,4 +1,4 @@
-"""The losses of a training: kept on the device and read now and then, since to read each would stall a GPU."""
+"""The losses of a training: they stay on the device and are read in blocks, since reading each would stall a GPU."""
 
 from typing import Any
 
@@ -9,15 +9,18 @@ from torch import Tensor
 NUM_ROWS = 100
 
 HistoryRow = tuple[int, int, float, float]
-"""Step, images seen, learning rate, and the mean loss since the row before."""
+"""Step, images seen, learning rate, and the mean loss since the previous row."""
 
 
 class Diverged(ArithmeticError):
-    """The loss stopped being finite."""
+    """A loss is not finite; the message names its step."""
 
 
 class History:
-    """Rows at even distances, 100 to 199 of them unless the training has fewer steps, whatever its interruptions."""
+    """The history of a training: 100 to 199 evenly spaced rows, or one per step if it has fewer than 100 steps.
+
+    Interruptions do not change the rows.
+    """
 
     def __init__(self, num_steps: int) -> None:
         self.num_steps = num_steps
@@ -27,10 +30,10 @@ class History:
         self.pending: list[Tensor] = []
 
     def add(self, step: int, num_images: int, learning_rate: float, loss: Tensor) -> None:
-        """Note a step.
+        """Add the loss of a step, and read the pending losses if a row is due.
 
         Raises:
-            Diverged: a loss that is not finite was read; the message names its step.
+            Diverged: one of the losses that were read is not finite.
         """
         self.images_seen += num_images
         self.pending.append(loss)
@@ -44,23 +47,23 @@ class History:
         return pd.DataFrame(self.rows, columns=["step", "images_seen", "learning_rate", "train_loss"])
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps.
+        """Return the rows and the pending losses for a checkpoint.
 
         Raises:
-            Diverged: the training has come to nothing.
+            Diverged: a pending loss is not finite, so the training must not be saved.
         """
         last = (self.rows[-1][0] if self.rows else 0) + len(self.pending)
         losses = self._read(last) if self.pending else torch.empty(0)
         return {"pending": losses, "rows": self.rows, "images_seen": self.images_seen}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Continue from the state of a checkpoint."""
         self.pending = list(state["pending"].unbind())
         self.rows, self.images_seen = state["rows"], state["images_seen"]
 
     def _read(self, step: int) -> Tensor:
-        """Return the pending losses, the last of which is of `step`, on the host."""
-        device = self.pending[-1].device  # a checkpoint's are on the host
+        """Return the pending losses on the host; the last of them belongs to `step`."""
+        device = self.pending[-1].device  # losses from a checkpoint are on the host
         losses = torch.stack([loss.to(device) for loss in self.pending]).float().cpu()
         finite = losses.isfinite()
         if not finite.all():

@@ -1,11 +1,13 @@
-"""Probes: linear classifiers on the features of a network that stays as it is.
+"""Probes: linear classifiers on the features of a frozen network.
 
-`ridge` is regularised least squares to targets of -1 and 1, as in the few-shot figures of the papers on BiT
-(Kolesnikov et al. 2020) and on ViT (Dosovitskiy et al. 2021); `logistic` is multinomial logistic regression, by
-scikit-learn. Both see features standardised by the training images, leave the bias free, and take from a grid the
-strength of regularisation that does best on validation images: test images are no argument of either. A strength
-multiplies the squared weights, which are added to the mean loss per image, so images that stand twice change nothing.
-The same features give the same bits: all of it is float64 on one thread of the processor.
+`ridge` is regularised least squares to targets of -1 and 1, as in the few-shot results of the papers on BiT
+(Kolesnikov et al. 2020) and ViT (Dosovitskiy et al. 2021). `logistic` is scikit-learn's multinomial logistic
+regression.
+
+Both standardise features by the training images and do not regularise the bias. Both choose the strength of
+regularisation from a grid by validation images, and never see test images. The strength multiplies the squared weights,
+which are added to the mean loss per image, so duplicating all images changes nothing. The same features give the same
+bits, because all of it is float64 on one thread of the CPU.
 """
 
 import warnings
@@ -29,47 +31,48 @@ RIDGE_STRENGTHS = tuple(2.0**exponent for exponent in range(-20, 16))
 LOGISTIC_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 1))
 MAX_ITERATIONS = 500
 CONSTANT = 1e-6
-"""A feature that varies by less than this share of its largest value counts as constant: that is rounding."""
+"""A feature counts as constant if it varies by less than this share of its largest value: that is only rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a network's head would see of each image of a split."""
+    """The input of a network's head for each image of a split."""
 
     values: NDArray[np.float32]
-    """(n, width)"""
+    """The features (n, width)."""
     labels: NDArray[np.int64]
-    """(n,)"""
+    """The labels (n,)."""
     ids: NDArray[np.int64]
-    """(n,)"""
+    """The image ids (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearProbe:
-    """A fitted probe: standardise, multiply, add."""
+    """A fitted probe: it standardises features and applies a linear layer."""
 
     solver: Literal["ridge", "logistic"]
     mean: Matrix
-    """(width,), of the training features"""
+    """The mean (width,) of the training features."""
     scale: Matrix
-    """(width,), their standard deviation; infinite for a constant feature, so that it has no influence"""
+    """The standard deviation (width,) of the training features; infinite for constant ones, to ignore them."""
     weight: Matrix
-    """(classes, width)"""
+    """The weights (classes, width)."""
     bias: Matrix
-    """(classes,); minus infinity for a class that a logistic regression saw no image of"""
+    """The biases (classes,); minus infinity for a class without training images in a logistic regression."""
     strength: float
+    """The strength of regularisation."""
     notes: tuple[str, ...] = ()
-    """what a reader of its figures should know"""
+    """Warnings for the reader of the results."""
 
     def scores(self, values: NDArray[np.float32]) -> Matrix:
-        """Return the classes' scores (n, classes) for features (n, width): logits, of a logistic regression."""
+        """Return the scores (n, classes) of features (n, width); those of a logistic regression are logits."""
         return _standardised(values, self.mean, self.scale) @ self.weight.T + self.bias
 
     def evaluate(self, features: Features) -> Evaluation:
-        """Judge the probe's answers, with a softmax of the scores as probabilities.
+        """Evaluate the probe, with a softmax of the scores as probabilities.
 
-        The scores of `ridge` estimate -1 and 1: their softmax ranks the classes, but is not calibrated, and its
-        cross-entropy is not to be reported.
+        The scores of `ridge` estimate -1 and 1. Their softmax ranks the classes but is not calibrated, so its
+        cross-entropy must not be reported.
         """
         log_probabilities = torch.from_numpy(log_softmax(self.scores(features.values), axis=1))
         return evaluation_of([(log_probabilities, torch.from_numpy(features.labels), features.ids)])
@@ -77,7 +80,7 @@ class LinearProbe:
 
 @torch.inference_mode()
 def features(model: Classifier, batches: Batches, compute: Compute) -> Features:
-    """Take the features of a whole split once, in its order: batches of images, labels and ids.
+    """Compute the features of each image of a split, in the order of the batches.
 
     Raises:
         FloatingPointError: a feature is not a finite number.
@@ -100,8 +103,8 @@ def ridge(
 ) -> LinearProbe:
     """Fit least squares to -1 and 1, one column per class, with the strength of the best validation accuracy.
 
-    All strengths come from one eigendecomposition, of the features' products or the images', whichever are fewer. Of
-    equally good strengths, the strongest is taken.
+    One eigendecomposition serves all strengths: that of the Gram matrix of features or of images, whichever is smaller.
+    Among equally good strengths, the strongest is chosen.
     """
     mean, scale = _standardisation(train.values)
     targets = np.where(np.arange(num_classes) == train.labels[:, None], 1.0, -1.0)
@@ -122,20 +125,20 @@ def logistic(
 ) -> LinearProbe:
     """Fit a multinomial logistic regression, with the strength of the lowest validation loss.
 
-    A class without a training image gets no probability, and its validation images do not count. Of equally good
-    strengths, the strongest is taken.
+    A class without a training image gets probability 0, and its validation images are ignored. Among equally good
+    strengths, the strongest is chosen.
     """
     mean, scale = _standardisation(train.values)
     inputs, seen = _standardised(train.values, mean, scale), np.unique(train.labels)
-    judged = np.isin(validation.labels, seen)
-    outside, labels = _standardised(validation.values[judged], mean, scale), validation.labels[judged]
+    is_seen = np.isin(validation.labels, seen)
+    held_out, labels = _standardised(validation.values[is_seen], mean, scale), validation.labels[is_seen]
     best: tuple[float, LinearProbe] | None = None
     notes: list[str] = []
     with threadpool_limits(1):
         for strength in sorted(strengths, reverse=True):
-            weight, bias, trouble = _logistic_of(inputs, train.labels, num_classes, strength)
-            notes += [f"strength {strength:g}: {trouble}"] if trouble else []
-            log_probabilities = log_softmax(outside @ weight.T + bias, axis=1)
+            weight, bias, warning = _logistic_of(inputs, train.labels, num_classes, strength)
+            notes += [f"strength {strength:g}: {warning}"] if warning else []
+            log_probabilities = log_softmax(held_out @ weight.T + bias, axis=1)
             loss = -float(log_probabilities[np.arange(len(labels)), labels].mean()) if len(labels) else 0.0
             if best is None or loss < best[0]:
                 best = loss, LinearProbe("logistic", mean, scale, weight, bias, strength)
@@ -146,7 +149,7 @@ def logistic(
 
 
 def _standardisation(values: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
-    """Return mean and standard deviation (width,) of features; the latter is infinite for a constant one."""
+    """Return the mean and the standard deviation (width,) of features; infinite deviations mark constant features."""
     mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     varies = np.ptp(values, axis=0) > CONSTANT * np.abs(values).max(axis=0)
     return mean, np.where(varies, deviation, np.inf)
@@ -158,23 +161,23 @@ def _standardised(values: NDArray[np.float32], mean: Matrix, scale: Matrix) -> M
 
 @dataclass(frozen=True, eq=False)
 class _RidgePath:
-    """The least squares of one problem at every strength: weights (width, classes) = basis @ coefficients."""
+    """The least-squares solutions for all strengths: weights (width, classes) = basis @ coefficients."""
 
     basis: Matrix
-    """(width, rank)"""
+    """The basis of the weights (width, rank)."""
     products: Matrix
-    """(rank, classes), of the targets with the eigenvectors"""
+    """The products (rank, classes) of the eigenvectors with the targets."""
     eigenvalues: Matrix
-    """(rank,)"""
+    """The eigenvalues (rank,)."""
     num_images: int
 
     def coefficients(self, strength: float) -> Matrix:
-        """Return (rank, classes), with `strength` times the squared weights added to the mean squared error."""
+        """Return the coefficients (rank, classes) that minimise mean squared error + strength * squared weights."""
         return self.products / (self.eigenvalues + strength * self.num_images)[:, None]
 
 
 def _decompose(inputs: Matrix, targets: Matrix) -> _RidgePath:
-    """Solve for centred inputs (n, width) and targets (n, classes), by width or by n, whichever is smaller."""
+    """Decompose centred inputs (n, width) and targets (n, classes), by width or by n, whichever is smaller."""
     num_images, width = inputs.shape
     if width <= num_images:
         eigenvalues, vectors = np.linalg.eigh(inputs.T @ inputs)
@@ -188,7 +191,7 @@ def _decompose(inputs: Matrix, targets: Matrix) -> _RidgePath:
 def _logistic_of(
     inputs: Matrix, labels: NDArray[np.int64], num_classes: int, strength: float
 ) -> tuple[Matrix, Matrix, str]:
-    """Return weight (classes, width), bias (classes,), and what scikit-learn warned of, such as no convergence."""
+    """Return weight (classes, width), bias (classes,), and scikit-learn's warning, such as no convergence."""
     from sklearn.linear_model import LogisticRegression
 
     seen = np.unique(labels)
@@ -200,6 +203,6 @@ def _logistic_of(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(inputs, labels)
-    rows = seen[1:] if len(seen) == 2 else seen  # of two classes scikit-learn gives the second's odds alone
+    rows = seen[1:] if len(seen) == 2 else seen  # for two classes, scikit-learn returns one row: the second class
     weight[rows], bias[rows] = model.coef_, model.intercept_
     return weight, bias, str(caught[0].message).partition("\n")[0].rstrip(":") if caught else ""

@@ -1,8 +1,8 @@
 """The one training loop: every family, stage and device goes through `train`.
 
-The same settings and seeds give the same weights, on the same machine and versions, whether or not the training was
-interrupted and resumed in between. The last weights count, or their average if the recipe asks for one: there is
-no early stopping, and no checkpoint is picked.
+The same settings and seeds give the same weights on the same machine and versions, even if the training was interrupted
+and resumed. The result is the last weights, or their average if the recipe asks for one. There is no early stopping and
+no choice among checkpoints.
 """
 
 import math
@@ -17,43 +17,43 @@ from bench.training.optimizer import learning_rates
 from bench.training.trainer import Trainer
 
 Batch = tuple[Tensor, Tensor]
-"""Images (batch, 3, size, size), float, and labels (batch,), or (batch, classes) where images are mixed."""
+"""Images (batch, 3, size, size), float, and labels: (batch,), or (batch, classes) if images are mixed."""
 
 Watch = Callable[[Trainer], None]
-"""What is called after each step: it may report the training, keep it in a checkpoint, or end it by an exception."""
+"""A function that is called after each step: it may report progress, write a checkpoint, or raise to end the run."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training leaves besides the weights."""
+    """The result of a training, except its weights."""
 
     history: pd.DataFrame
-    """columns step, images_seen, learning_rate, train_loss (the mean since the row before)"""
+    """Columns step, images_seen, learning_rate, train_loss (the mean since the previous row)."""
     images_seen: int
     train_seconds: float
-    """of the steps alone, without evaluation and checkpoints"""
+    """The seconds of the steps, without evaluation and checkpoints."""
 
     @property
     def train_loss(self) -> float:
-        """Return the mean over the last row's steps."""
+        """Return the mean loss over the steps of the history's last row."""
         return float(self.history["train_loss"].iloc[-1])
 
 
 def num_steps(num_images: int, batch_size: int) -> int:
-    """Return the number of steps in which `num_images` are seen; the last batch may be smaller."""
+    """Return the number of steps in which the model sees `num_images`; the last batch may be smaller."""
     return math.ceil(num_images / batch_size)
 
 
 def train(trainer: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:
-    """Take a training from its present step to its last, and leave its model with the weights that count.
+    """Train from the current step to the last one; the model then holds its final weights.
 
     Args:
         trainer: new, or restored from a checkpoint.
-        batches: exactly those that are still to come.
+        batches: the batches of the remaining steps, and no more.
         watch: called after each step.
 
     Raises:
-        Diverged: the loss is not finite; the message names the step.
+        Diverged: a loss is not finite; the message names the step.
     """
     trainer.begin()
     rates = islice(learning_rates(trainer.settings, trainer.num_steps), trainer.step, None)

@@ -1,23 +1,23 @@
-"""How far a training is: what its session reports while it runs."""
+"""The progress of a training, which its session reports while it runs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a training, at most once per second and at each row of its history.
+    """One progress report of a training.
 
-    `images_seen` and `seconds` count the whole training, with earlier sessions of a resumed run; the rate is
-    the latest.
+    `images_seen` and `seconds` include the earlier sessions of a resumed run.
     """
 
     step: int
-    """steps done"""
+    """The number of steps done."""
     num_steps: int
     images_seen: int
     learning_rate: float
     train_loss: float | None
-    """the mean over the history's latest row; None before the first"""
+    """The mean loss of the history's latest row; None before the first row."""
     seconds: float
-    """of training"""
+    """The seconds of training."""
     images_per_second: float
+    """The rate since the previous report."""

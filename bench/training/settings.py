@@ -1,7 +1,7 @@
-"""The settings that a recipe may give, and which of them go together.
+"""The settings that a recipe may give, and which of them may be combined.
 
-Settings are part of a run's key. Later settings stay out of it at their default, so that a new setting changes no key.
-Imports no torch.
+Settings are part of a run's key. A setting that was added later stays out of the key at its default, so that keys of
+earlier runs do not change. Imports no torch.
 """
 
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ ALWAYS_IN_A_KEY = frozenset(
         "flip",
     }
 )
-"""The first settings that there were; any other stands in a key unless it is at its default."""
+"""The settings that every key contains; a key contains another setting only if it is not at its default."""
 
 ONLY_WITH = {
     "momentum": ("optimizer", ("sgd",)),
@@ -39,13 +39,13 @@ ONLY_WITH = {
     "step_factor": ("schedule", ("step",)),
     "final_rate": ("schedule", ("cosine", "linear")),
 }
-"""Settings that only some choices of another one read; with other choices they have to be at their default."""
+"""Settings that need a certain choice of another setting; with other choices they have to be at their default."""
 
 
 def _rising(ends: tuple[float, ...]) -> tuple[float, ...]:
     """Refuse a range that ends before it starts."""
     if list(ends) != sorted(ends):
-        raise ValueError("the lower end comes first")
+        raise ValueError("the lower end has to come first")
     return ends
 
 
@@ -65,103 +65,106 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 PixelShares = Annotated[tuple[PositiveShare, PositiveShare], AfterValidator(_rising)]
 Ratios = Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
 OnDevice = bool | Literal["cuda"]
-"""Yes, no, or on this device alone."""
+"""Yes, no, or only on CUDA."""
 
 
 class ResizedCropSettings(BaseModel):
-    """Crops of any size and place, scaled up again; torchvision's `RandomResizedCrop`."""
+    """Random crops that are scaled to the image size; torchvision's `RandomResizedCrop`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scale: PixelShares = (0.08, 1.0)
-    """Of the crop's area, as a share of the image's."""
+    """The range of the crop's area, as a share of the image's area."""
     ratio: Ratios = (3 / 4, 4 / 3)
-    """Of its width by its height."""
+    """The range of the crop's width divided by its height."""
 
 
 class RandAugmentSettings(BaseModel):
-    """Some of 14 operations on each image, of one magnitude; torchvision's `RandAugment`."""
+    """Random operations on each image, all of the same magnitude; torchvision's `RandAugment`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_ops: PositiveInt = 2
+    """The number of operations per image, drawn from 14."""
     magnitude: Annotated[int, Field(ge=0, le=30)] = 9
-    """Of 31 levels."""
+    """The strength of each operation, one of 31 levels."""
 
 
 class ErasingSettings(BaseModel):
-    """A box of an image painted grey; torchvision's `RandomErasing`."""
+    """A random box of an image is painted grey; torchvision's `RandomErasing`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     probability: Share = 0.5
     scale: PixelShares = (0.02, 0.33)
-    """Of the box's area, as a share of the image's."""
+    """The range of the box's area, as a share of the image's area."""
     ratio: Ratios = (0.3, 3.3)
-    """Of its height by its width."""
+    """The range of the box's height divided by its width."""
 
 
 class Settings(BaseModel):
-    """What a run trains with, after a recipe's exceptions are applied; part of the run's key."""
+    """The training settings of a run, after a recipe's exceptions are applied; part of the run's key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     """AdamW shrinks weights by learning rate times decay; Adam and SGD add the decay to the gradient."""
     fused: bool = True
-    """One kernel for the whole update. It differs from torch's other ways in the last bits."""
+    """Whether one kernel does the whole update; its results differ from torch's other ways in the last bits."""
     learning_rate: Positive = 1e-3
-    """At the end of the warm-up."""
+    """The peak learning rate, reached at the end of the warm-up."""
     layer_decay: PositiveShare | None = None
-    """The learning rate of each layer below the head, as a share of that of the layer above it."""
+    """The learning rate of each layer below the head, as a share of that of the layer above it; null for no decay."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     decayed: Literal["weights", "all"] = "weights"
-    """The weights of linear layers and convolutions only (not biases, norms, positional tables or tokens), or all."""
+    """`weights`: the weights of linear layers and convolutions only (no biases, norms, position tables or tokens)."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    """Of Adam and AdamW; SGD has none, and ignores them."""
+    """The betas of Adam and AdamW; SGD ignores them."""
     momentum: Fraction = 0.9
-    """Of SGD alone."""
+    """The momentum of SGD."""
     warmup: Fraction = 0.1
     """The share of all steps in which the learning rate rises linearly from zero."""
     schedule: Literal["cosine", "linear", "step", "constant"] = "cosine"
-    """After the warm-up: down along half a cosine or a line, in steps, or constant."""
+    """The learning rate after the warm-up."""
     final_rate: Fraction = 0.0
-    """Where a cosine or a line ends, as a share of the learning rate."""
+    """The last rate of a cosine or linear schedule, as a share of the learning rate."""
     milestones: Annotated[tuple[Inside, ...], AfterValidator(_strictly_rising)] = ()
-    """Shares of all steps, warm-up included, at which the learning rate is multiplied by `step_factor`."""
+    """Points of a step schedule, as shares of all steps: at each, the rate is multiplied by `step_factor`."""
     step_factor: Inside = 0.1
     clip_norm: Positive | None = 1.0
-    """The largest allowed norm of the whole gradient; null for no clipping."""
+    """The maximum norm of the whole gradient; null for no clipping."""
     ema: Inside | None = None
-    """Decay of a moving average of the weights, which replaces the last weights; null for none."""
+    """The decay of a moving average of the weights, which replaces the last weights; null for none."""
     batch_size: PositiveInt = 32
     micro_batch: PositiveInt | None = None
-    """Images that go through the model at once, their gradients summed up to a batch; null for the whole batch."""
+    """The number of images per forward pass; gradients are summed over the batch. Null for the whole batch."""
     compile: OnDevice = False
+    """Whether the model is compiled."""
     channels_last: OnDevice = False
+    """Whether convolutional networks use the channels_last layout."""
     image_size: PositiveInt | None = None
-    """Pixels of a side, if not the suite's."""
+    """The pixels per side of an image; null for the suite's size."""
     label_smoothing: Fraction = 0.0
     shift: Annotated[int, Field(ge=0)] = 0
-    """Random shifts of up to this many pixels, in both directions."""
+    """The largest random shift, in pixels, in both directions."""
     flip: bool = False
-    """Random horizontal flips, on data sets whose classes allow them (not for digits)."""
+    """Whether images are flipped horizontally at random; ignored if a flip may change the class (digits)."""
     resized_crop: ResizedCropSettings | None = None
-    """Instead of shifts."""
+    """Random resized crops; excludes `shift`."""
     randaugment: RandAugmentSettings | None = None
     autoaugment: Literal["cifar10"] | None = None
-    """The policy found on CIFAR-10; instead of RandAugment."""
+    """AutoAugment with the policy for CIFAR-10; excludes `randaugment`."""
     erasing: ErasingSettings | None = None
     mixup: Positive | None = None
-    """Alpha of the Beta distribution that the share of an image is drawn from; null for no mixup."""
+    """Alpha of the Beta distribution that mixup draws the share of an image from; null for no mixup."""
     cutmix: Positive | None = None
-    """The same for CutMix; with both, each image gets one of them."""
+    """The same alpha for CutMix; if both are given, each image gets one of them."""
 
     def on(self, device: Literal["cpu", "cuda"]) -> "Settings":
-        """Return the settings on a device: what is asked for "cuda" alone becomes a plain yes or no."""
-        asked = {name: getattr(self, name) for name in ("compile", "channels_last")}
+        """Return the settings on a device: the value "cuda" becomes true on CUDA and false on a CPU."""
+        choices = {name: getattr(self, name) for name in ("compile", "channels_last")}
         return self.model_copy(
-            update={name: device == "cuda" if value == "cuda" else value for name, value in asked.items()}
+            update={name: device == "cuda" if value == "cuda" else value for name, value in choices.items()}
         )
 
     @model_validator(mode="after")
@@ -175,7 +178,7 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _choices_are_read(self) -> "Settings":
+    def _choices_have_an_effect(self) -> "Settings":
         for name, (other, choices) in ONLY_WITH.items():
             if not self._is_default(name) and getattr(self, other) not in choices:
                 needed = " or ".join(f"{other}: {choice}" for choice in choices)
@@ -183,12 +186,12 @@ class Settings(BaseModel):
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule: step needs milestones, as shares of all steps: [0.5, 0.75]")
         if self.milestones and self.milestones[0] < self.warmup:
-            raise ValueError(f"milestones: {self.milestones[0]} lies within the warm-up, which ends at {self.warmup}")
+            raise ValueError(f"milestones: {self.milestones[0]} is within the warm-up, which ends at {self.warmup}")
         return self
 
     @model_serializer(mode="wrap")
     def _dump_for_key(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out later settings that are at their default."""
+        """Leave out settings that are at their default, unless every key contains them."""
         return {
             name: value for name, value in dump(self).items() if name in ALWAYS_IN_A_KEY or not self._is_default(name)
         }

@@ -1,7 +1,7 @@
-"""A training under way: the model, its optimizer, and all else that decides how it goes on.
+"""The full state of a training: the model, its optimizer, the moving average, the history and the random generators.
 
-`state` returns everything that a training of the same description needs to go on as if it had never stopped;
-`restore` takes it back, bit for bit.
+`state` returns everything that an equal training needs to continue as if it had never stopped; `restore` takes it back,
+bit for bit.
 """
 
 import random
@@ -22,18 +22,18 @@ from bench.training.optimizer import build_optimizer
 from bench.training.settings import Settings
 
 MOST_COMPILED = 200
-"""Models that one process may compile."""
+"""The number of models that one process may compile."""
 
 State = dict[str, Any]
-"""Tensors, numbers, strings, and lists and dictionaries of them."""
+"""Tensors, numbers and strings, in lists and dictionaries."""
 
 
 class Trainer:
     """Trains a model in place, on its device."""
 
     def __init__(self, model: nn.Module, num_steps: int, settings: Settings, compute: Compute) -> None:
-        assert isinstance(settings.compile, bool), "the recipe's settings are not yet those of a device"
-        assert isinstance(settings.channels_last, bool), "the recipe's settings are not yet those of a device"
+        assert isinstance(settings.compile, bool), "call Settings.on(device) first"
+        assert isinstance(settings.channels_last, bool), "call Settings.on(device) first"
         self.settings, self.num_steps, self.compute = settings, num_steps, compute
         self.format = torch.channels_last if settings.channels_last and _convolves(model) else torch.preserve_format
         self.model = model.to(compute.device)
@@ -47,12 +47,12 @@ class Trainer:
         self.earlier_seconds = self.paused_seconds = self.began = 0.0
 
     def begin(self) -> None:
-        """Start, or go on: layers draw and normalise as in training, and the clock runs."""
+        """Start or continue: switch the layers to training mode and start the clock."""
         self.model.train()
         self.began, self.paused_seconds = now(self.compute.device), 0.0
 
     def take_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> None:
-        """Learn from one batch of images (batch, 3, size, size), with labels (batch,) or (batch, classes)."""
+        """Train on one batch of images (batch, 3, size, size), with labels (batch,) or (batch, classes)."""
         self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group["lr_scale"]
@@ -72,26 +72,26 @@ class Trainer:
         self.history.add(self.step, len(labels), learning_rate, loss)
 
     def end(self) -> None:
-        """Stop the clock, and leave the model with the weights that count."""
+        """Stop the clock, and replace the weights with their average if the recipe asks for that."""
         self.earlier_seconds, self.began = self.seconds, 0.0
         if self.ema is not None:
             self.ema.replace_weights()
 
     @property
     def seconds(self) -> float:
-        """Return the seconds of training, with earlier sessions and without pauses; waits for the device."""
+        """Return the seconds of training, with earlier sessions but without pauses; wait for the device first."""
         running = now(self.compute.device) - self.began - self.paused_seconds if self.began else 0.0
         return self.earlier_seconds + running
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave what is done inside out of the training time."""
+        """Exclude the time spent inside the context from the training time."""
         start = now(self.compute.device)
         yield
         self.paused_seconds += now(self.compute.device) - start
 
     def state(self) -> State:
-        """Return all that decides how the training goes on, and how long it took so far."""
+        """Return everything that the training needs to continue, and its seconds so far."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -103,7 +103,7 @@ class Trainer:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from the state of a training of the same description."""
+        """Continue from the state of an equal training."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:
@@ -113,16 +113,16 @@ class Trainer:
         self.step, self.earlier_seconds = state["step"], state["seconds"]
 
     def _parts(self, images: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Cut a batch into the parts that go through the model one after another, if the recipe asks for that."""
+        """Split a batch into micro-batches, or return it whole if the recipe has none."""
         size = self.settings.micro_batch or self.settings.batch_size
         if len(images) <= size:
             return [(images, labels)]
         return list(zip(images.split(size), labels.split(size), strict=True))
 
     def _loss(self, images: Tensor, labels: Tensor, share: float) -> Tensor:
-        """Return the mean loss of a part, times its share of the batch, so that gradients add up to the batch's.
+        """Return the mean loss of a micro-batch times its share of the batch, so that the gradients add up.
 
-        Only parts of the full size are compiled for: another size would be compiled anew.
+        Only full micro-batches use the compiled model: torch would compile it again for any other size.
         """
         is_full = len(images) == (self.settings.micro_batch or self.settings.batch_size)
         model = self.compiled if is_full else self.model
@@ -136,7 +136,7 @@ class Trainer:
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """Return the model with a compiled forward and backward pass, which all seeds of the same model share.
 
-    A worker meets many models, and torch would silently stop compiling at the ninth.
+    A worker may compile many models, and by default torch silently stops compiling at the ninth.
     """
     import torch._dynamo.config as dynamo
 
@@ -149,7 +149,7 @@ def _convolves(model: nn.Module) -> bool:
 
 
 def _random_state(device: torch.device) -> State:
-    """Return the state of every generator that a layer or a library may draw from while a model trains."""
+    """Return the state of each random generator that a layer or a library may use while a model trains."""
     numpy_state = np.random.get_state(legacy=False)
     return {
         "torch": torch.get_rng_state(),

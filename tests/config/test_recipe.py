@@ -119,7 +119,7 @@ def test_an_exception_changes_its_family_alone():
         ({"schedule": "step", "milestones": [0.75, 0.5]}, ["milestones", "later than the one before"]),
         ({"schedule": "step", "milestones": [0.5, 0.5]}, ["milestones", "later than the one before"]),
         ({"schedule": "step", "milestones": [1.0]}, ["milestones", "less than 1"]),
-        ({"schedule": "step", "milestones": [0.1], "warmup": 0.2}, ["0.1 lies within the warm-up", "0.2"]),
+        ({"schedule": "step", "milestones": [0.1], "warmup": 0.2}, ["0.1 is within the warm-up", "0.2"]),
         ({"batch_size": 32, "micro_batch": 33}, ["micro_batch: 33 images are more than a batch_size of 32"]),
         ({"layer_decay": 0}, ["layer_decay", "greater than 0"]),
         ({"ema": 1}, ["ema", "less than 1"]),
@@ -132,7 +132,7 @@ def test_an_exception_changes_its_family_alone():
         ({"randaugment": {}, "autoaugment": "cifar10"}, ["exclude each other"]),
         ({"randaugment": {"magnitud": 3}}, ["magnitud", "magnitude", "num_ops"]),
         ({"randaugment": {"magnitude": 31}}, ["magnitude", "31", "less than or equal to 30"]),
-        ({"erasing": {"scale": [0.3, 0.1]}}, ["erasing.scale", "the lower end comes first"]),
+        ({"erasing": {"scale": [0.3, 0.1]}}, ["erasing.scale", "the lower end has to come first"]),
         ({"mixup": 0}, ["mixup", "greater than 0"]),
     ],
 )

@@ -49,7 +49,7 @@ class StopsAfter:
 
 def interrupt(run: Run, store: Store, folder: Path, steps: int = 1) -> Path:
     """Leave a run after some steps; returns its checkpoint."""
-    with pytest.raises(Interrupted, match=f"run {run.key} is kept at step {steps + 1}"):
+    with pytest.raises(Interrupted, match=f"run {run.key} is saved at step {steps + 1}"):
         execute.execute(run, store, folder, RunOptions(3600.0, "none"), new_session=StopsAfter(steps))
     path = store.running_folder(run.key) / "checkpoint"
     assert path.is_file()
@@ -92,7 +92,7 @@ def test_a_crafted_pickle_for_a_checkpoint_is_set_aside_and_not_run(store, run, 
     record = execute.execute(run, store, tmp_path)
     assert (record["status"], record["num_resumes"]) == ("ok", 0)
     assert not mark.exists()
-    assert "began anew, since its checkpoint could not be used" in record["notes"][0]
+    assert "started again, since its checkpoint could not be used" in record["notes"][0]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:1000], lambda content: content[:-1] + b"?", lambda _: b""])
@@ -106,7 +106,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_done_anew(store, run, tmp
     (note,) = record["notes"]
     assert "cut short or altered" in note
     aside = store.root / "damaged" / f"{run.key}-checkpoint-1"
-    assert note.endswith(f"it lies in damaged/{aside.name}")  # wherever the store lies
+    assert note.endswith(f"it was moved to damaged/{aside.name}")  # relative to the store
     assert aside.read_bytes() == damaged
     assert store.weights(run.key) == whole.weights(run.key)
 

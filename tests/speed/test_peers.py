@@ -295,7 +295,9 @@ def test_a_peer_that_there_is_not_is_refused(spec: str, library: Library, image_
 
 def test_a_library_that_builds_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(timm_peers._ROTARY, "use_abs_pos_emb", True)
-    with pytest.raises(models.SpecError, match=r"has 213,130 parameters, and 214,218 as the installed timm builds it"):
+    with pytest.raises(
+        models.SpecError, match=r"has 213,130 parameters, but the installed timm builds it with 214,218"
+    ):
         build_peer("vit_pico/8:pos=rope-2d", "timm", num_classes=10, image_size=32)
 
 

@@ -1,1 +1,1 @@
-"""The same networks as timm and torchvision build them, to measure ours against."""
+"""Our models in the implementations of timm and torchvision, to compare speeds with ours."""

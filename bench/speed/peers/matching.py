@@ -1,9 +1,9 @@
-"""The peers of a model: the same network as timm or torchvision builds it, for ours to be measured beside.
+"""The peers of a model: the same network in the implementation of timm or torchvision, to compare speeds.
 
-The same network has as many parameters and multiply-accumulates, and, if the weights can be carried over, the same
-logits. A library that only has something similar, such as one bias less, has no peer. `timm_peers` and
-`torchvision_peers` build peers from the library's own classes by their arguments, with its initial weights and its
-attention kernels. Imports neither torch nor a library until something is built or counted.
+A peer has the same number of parameters and multiply-accumulates, and the same logits with the same weights, if these
+can be converted. A similar network, for example one without a certain bias, is not a peer. `timm_peers` and
+`torchvision_peers` build peers from the library's own classes, with its initial weights and its attention kernels. This
+module imports torch and the libraries only when it builds or counts a network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ CONVNEXTS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "convnext_base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
     "convnext_xlarge": ((3, 3, 27, 3), (256, 512, 1024, 2048)),
 }
-"""The blocks and widths per stage of those that torchvision's class can be; it has no ConvNeXt V2."""
+"""The blocks and widths per stage of each ConvNeXt that torchvision's class can build; it has no ConvNeXt V2."""
 
 _SMALL_IMAGE = 64
-"""The pixels per side up to which the reference has its preset's patch."""
+"""The pixels per side up to which the reference has the patch size of its preset."""
 _LITERATURE_PATCH = 16
 
 
@@ -40,7 +40,7 @@ def peers_of(spec: str) -> tuple[Library, ...]:
     """Return the libraries that have exactly this model, `timm` before `torchvision`.
 
     Raises:
-        SpecError: The spec names no model.
+        SpecError: The spec does not name a model.
     """
     parsed = parse_spec(spec)
     has = {"timm": _timm_has, "torchvision": _torchvision_has}
@@ -48,17 +48,17 @@ def peers_of(spec: str) -> tuple[Library, ...]:
 
 
 def build_peer(spec: str, implementation: Library, *, num_classes: int, image_size: int) -> "nn.Module":
-    """Build a library's network of a model: images (batch, 3, size, size), scaled -> logits (batch, num_classes).
+    """Build a library's network of a model: scaled images (batch, 3, size, size) -> logits (batch, num_classes).
 
-    Its initial weights are the library's own, drawn from torch's global generator, on the current default device.
+    The initial weights are drawn as the library does it, from torch's global generator, on torch's default device.
 
     Raises:
-        SpecError: There is no such model or peer, or it does not take such images; the message names what there is.
+        SpecError: There is no such model or peer, or it does not accept images of this size.
     """
     parsed, peers = parse_spec(spec), peers_of(spec)
     if implementation not in peers:
-        there_is = f"there is one in {peers[0]}" if peers else "neither timm nor torchvision has this model"
-        raise SpecError(f"model '{parsed}' has no peer in {implementation}; {there_is}")
+        alternative = f"there is one in {peers[0]}" if peers else "neither timm nor torchvision has this model"
+        raise SpecError(f"model '{parsed}' has no peer in {implementation}; {alternative}")
     check(parsed, image_size)
     if implementation == "timm":
         from bench.speed.peers.timm_peers import build
@@ -70,13 +70,13 @@ def build_peer(spec: str, implementation: Library, *, num_classes: int, image_si
 
 
 def reference_of(models: Sequence[str], image_size: int) -> str:
-    """Return the ViT of ours whose timm peer is the reference of a suite of these models.
+    """Return the ViT whose timm peer is the reference of a suite with these models.
 
-    That is the first ViT without options that timm has. If there is none, it is the preset whose parameters are nearest
-    to the first model's, in patches that tile an image of `image_size` pixels.
+    It is the first ViT among them that has no options and that timm has. If there is none, it is the ViT preset whose
+    number of parameters is nearest to the first model's, with a patch that tiles images of `image_size` pixels.
 
     Raises:
-        SpecError: A name is wrong, or the first model takes no such images.
+        SpecError: A name is wrong, or the first model does not accept images of this size.
     """
     vits = (spec for spec in map(parse_spec, models) if isinstance(spec.kind.size, EncoderSize) and not spec.options)
     first = next((spec for spec in vits if _timm_has(spec)), None)
@@ -93,7 +93,7 @@ def _timm_has(spec: ModelSpec) -> bool:
             return True
         case ResNetSize():
             return spec.option("stem") == "imagenet"
-        case TimmSize():  # a ConvNeXt's patch is an argument, the stems of the others are not
+        case TimmSize():  # only ConvNeXts take the patch of their stem as an argument
             return spec.option("stem") == "imagenet" or spec.family == "cnn"
     return False
 
@@ -101,8 +101,8 @@ def _timm_has(spec: ModelSpec) -> bool:
 def _torchvision_has(spec: ModelSpec) -> bool:
     match spec.kind.size:
         case EncoderSize(renormalised=False):
-            others = ("pool", "pos", "pos_at", "registers", "layer_scale", "drop_path")
-            return _has_plain_tokens(spec) and spec == spec.without(*others)
+            fixed = ("pool", "pos", "pos_at", "registers", "layer_scale", "drop_path")
+            return _has_plain_tokens(spec) and spec == spec.without(*fixed)
         case ResNetSize():
             return spec.option("stem") == "imagenet"
         case TimmSize():
@@ -111,19 +111,19 @@ def _torchvision_has(spec: ModelSpec) -> bool:
 
 
 def _has_plain_tokens(spec: ModelSpec) -> bool:
-    """Tell whether patches tile the image or a convolutional stem reads it; no library pads, or overlaps patches."""
+    """Tell whether tokens are tiles of the image or come from a convolutional stem; no library has other tokens."""
     if spec.option("tokenizer") == "linear":
         return spec.number("stride") == spec.patch and spec.number("padding") == 0
     return spec.option("tokenizer") == "conv-stem"
 
 
 def _timm_has_tokens(spec: ModelSpec) -> bool:
-    """Tell whether timm makes such tokens; its rotary ViT takes no convolutional stem."""
+    """Tell whether timm has the spec's tokenizer; its rotary ViT accepts no convolutional stem."""
     return _has_plain_tokens(spec) and (spec.option("tokenizer") == "linear" or spec.option("pos") != "rope-2d")
 
 
 def _timm_has_pool(spec: ModelSpec) -> bool:
-    """Tell whether timm pools so; its ViT with a relative bias has neither attention pooling nor registers."""
+    """Tell whether timm has the spec's pooling; its ViT with a relative bias has no attention pooling or registers."""
     if spec.option("pos") == "relative":
         return spec.option("pool") in ("cls", "gap") and spec.number("registers") == 0
     return spec.option("pool") in ("cls", "gap", "map")
@@ -141,27 +141,27 @@ def _timm_has_position(spec: ModelSpec) -> bool:
 
 
 def _check_size(network: "nn.Module", spec: ModelSpec, library: Library, num_classes: int, image_size: int) -> None:
-    """Refuse a peer that another version of the library builds differently."""
+    """Raise a SpecError if the installed version of the library builds another network."""
     from models.counts import num_parameters
 
     theirs, wanted = num_parameters(network), _parameters_of_ours(spec, num_classes, image_size)
     if theirs != wanted:
         raise SpecError(
-            f"model '{spec}' has {wanted:,} parameters, and {theirs:,} as the installed {library} builds it, so that "
+            f"model '{spec}' has {wanted:,} parameters, but the installed {library} builds it with {theirs:,}, so it "
             "is no peer; use the version in requirements/"
         )
 
 
 @cache
 def _parameters_of_ours(spec: ModelSpec, num_classes: int, image_size: int) -> int:
-    """Count the parameters of ours once: a search builds a peer for every setting that it tries."""
+    """Return the number of parameters of our model; cached, as a search builds a peer for each setting it tries."""
     from models.counts import count_parameters
 
     return count_parameters(spec, num_classes, image_size)
 
 
 def _nearest_vit(model: str, image_size: int) -> str:
-    """Return the preset that is nearest by the ratio of parameters."""
+    """Return the ViT preset whose number of parameters is nearest by ratio."""
     from models.counts import count_parameters
 
     wanted = log(count_parameters(model, image_size=image_size))
@@ -172,7 +172,7 @@ def _nearest_vit(model: str, image_size: int) -> str:
 
 
 def _fitting_patch(preset: str, image_size: int) -> int:
-    """Return the patch size that tiles the image and is nearest to the customary one."""
+    """Return the patch size nearest to the customary one among those that tile the image."""
     preset_patch = PRESETS[preset].patch
     assert isinstance(preset_patch, int)
     customary = preset_patch if image_size <= _SMALL_IMAGE else _LITERATURE_PATCH

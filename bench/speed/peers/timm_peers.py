@@ -1,11 +1,12 @@
-"""timm's own networks of our models; `matching` decides which models have one.
+"""Builds our models from timm's own classes; `matching` decides which models have a peer.
 
-ViTs are its `VisionTransformer`, with `pos=relative` its `VisionTransformerRelPos`. With `pos=rope-2d` they are its
-`Eva` as its `vit_*_rope_224` have it, but in the order of pairs that our angles have (`rope_rotate_half`). Hybrids put
-its `HybridEmbed` before these, over its `ResNetV2` or `ConvStem`. BiTs are its `ResNetV2`.
+ViTs are timm's `VisionTransformer`; with `pos=relative` they are `VisionTransformerRelPos`. With `pos=rope-2d` they are
+`Eva` with the arguments of `vit_*_rope_224`, except that pairs are ordered as in our rotary encoding
+(`rope_rotate_half`). Hybrids have a `HybridEmbed` with a `ResNetV2` or a `ConvStem` as their embedding. BiTs are
+`ResNetV2`.
 
-One thing no argument sets: `ResNetV2` has only stems of 7x7. The small BiTs and trunks get one convolution of timm's
-own class in its place.
+timm's `ResNetV2` has only stems of 7x7, which no argument changes. In small BiTs and trunks, one convolution of timm's
+own class replaces the stem.
 """
 
 from collections import OrderedDict
@@ -37,14 +38,14 @@ _ROTARY: dict[str, Any] = {
     "rope_temperature": 100.0,
     "rope_rotate_half": True,
 }
-"""The arguments of timm's `vit_*_rope_224`, with the pairs in our order."""
+"""The arguments of timm's `vit_*_rope_224`, with pairs in our order."""
 
 _Embed = Callable[..., nn.Module]
-"""Turns images into tokens for timm's ViTs: (batch, 3, size, size) -> (batch, tokens, width)."""
+"""Converts images to tokens for timm's ViTs: (batch, 3, size, size) -> (batch, tokens, width)."""
 
 
 def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
-    """Build timm's network of a spec that has one."""
+    """Build timm's network for a spec that has a peer in timm."""
     match spec.kind.size:
         case EncoderSize() as size:
             return _vit(spec, size, num_classes, image_size, *_patches(spec, size.width))
@@ -63,7 +64,7 @@ def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
 
 
 def _patches(spec: ModelSpec, width: int) -> tuple[_Embed, int]:
-    """Return what makes the tokens, and the pixels (or cells of a stem's map) per side of each."""
+    """Return the embedding, and the patch size in pixels (or in cells of a stem's feature map)."""
     assert isinstance(spec.patch, int)
     if spec.option("tokenizer") == "linear":
         return PatchEmbed, spec.patch
@@ -80,7 +81,7 @@ def _patches(spec: ModelSpec, width: int) -> tuple[_Embed, int]:
 def _vit(
     spec: ModelSpec, size: EncoderSize, num_classes: int, image_size: int, embed_layer: _Embed, patch: int
 ) -> nn.Module:
-    """Build the class of ViT that has the spec's encoding of positions."""
+    """Build the ViT from the class that has the spec's positional encoding."""
     pos, pool = spec.option("pos"), _POOLS[str(spec.option("pool"))]
     encoder: dict[str, Any] = {
         "img_size": image_size,
@@ -108,7 +109,7 @@ def _vit(
 
 
 def _trunk(size: TrunkSize | PaperTrunkSize) -> nn.Module:
-    """Build a trunk: images (batch, 3, size, size) -> map (batch, width, size / stride, size / stride)."""
+    """Build a trunk: images (batch, 3, size, size) -> features (batch, width, size / stride, size / stride)."""
     if isinstance(size, TrunkSize):
         return _bit(size, num_classes=0, global_pool="")
     conv = partial(StdConv2dSame, eps=1e-8)
@@ -137,7 +138,7 @@ def _bit(size: TrunkSize, num_classes: int, global_pool: str) -> nn.Module:
 
 
 def _wrapped_by_us(spec: ModelSpec, size: TimmSize, num_classes: int, image_size: int) -> nn.Module:
-    """Build the network that ours wraps, with its own head."""
+    """Build the network of timm that our model wraps, with timm's head."""
     arguments: dict[str, Any] = {} if size.depths is None else {"depths": size.depths}
     if spec.family == "hybrid":
         arguments["img_size"] = image_size

@@ -1,7 +1,7 @@
-"""torchvision's own networks of our models; `matching` decides which models have one.
+"""Builds our models from torchvision's own classes; `matching` decides which models have a peer.
 
-ViTs and ConvNeXts are its classes at our sizes, for which it has no names. ResNets are its own, the code that ours
-wraps. Its MaxViT is no peer: its classifier has no bias.
+ViTs and ConvNeXts are torchvision's classes with our sizes. ResNets are the networks that our models wrap. MaxViT is no
+peer, because torchvision's classifier has no bias.
 """
 
 from torch import nn
@@ -15,7 +15,7 @@ from models.spec.sizes import EncoderSize, ResNetSize, TimmSize
 
 
 def build(spec: ModelSpec, num_classes: int, image_size: int) -> nn.Module:
-    """Build torchvision's network of a spec that has one."""
+    """Build torchvision's network for a spec that has a peer in torchvision."""
     network: nn.Module
     match spec.kind.size:
         case EncoderSize() as size:
@@ -46,7 +46,7 @@ def _vit(spec: ModelSpec, size: EncoderSize, num_classes: int, image_size: int) 
 
 
 def _stem(width: int, patch: int) -> list[ConvStemConfig]:
-    """Return 3x3 convolutions of stride 2, each with twice the channels of the one before, up to the width."""
+    """Return 3x3 convolutions of stride 2, each with twice the channels of the previous one, up to the width."""
     halvings = patch.bit_length() - 1
     return [ConvStemConfig(width >> (halvings - 1 - step), kernel_size=3, stride=2) for step in range(halvings)]
 

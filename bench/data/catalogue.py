@@ -24,7 +24,7 @@ from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFile
 from bench.errors import InputError, did_you_mean
 
 MAX_CACHED_BYTES = 2**30
-"""Of decoded images that an open data set keeps in memory at one size."""
+"""Upper limit of the memory that an open data set uses for decoded images of one size."""
 
 
 class SplitSizes(NamedTuple):
@@ -32,33 +32,33 @@ class SplitSizes(NamedTuple):
 
     classes: int
     pool: int
-    """images that may be trained on"""
+    """Number of images that may be trained on."""
     validation: int
     test: int
 
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """All that is known of a built-in data set without opening it."""
+    """The facts about a built-in data set that are known without opening it."""
 
     summary: str
     sizes: SplitSizes
     published: PublishedFiles | None = None
-    """its files in the data folder; None for a data set that needs none"""
+    """Its files in the data folder; None if it needs no files."""
     open: Callable[[], DataSet] | None = None
-    """opens a data set that needs no files"""
+    """Function that opens a data set that needs no files."""
     flip: bool = True
-    """whether a mirrored image is still of its class"""
+    """Whether a mirrored image keeps its class."""
     augmentable: bool = True
-    """whether any augmentation leaves an image in its class"""
+    """Whether augmented images keep their class."""
     difficulty: Difficulty | None = None
-    """of images that are drawn by formula"""
+    """Difficulty of images that are drawn by formula."""
     check_size: Callable[[int], None] = lambda image_size: None
-    """refuses an image size that cannot be drawn"""
+    """Function that refuses an image size that cannot be drawn."""
     default_images: int | None = None
-    """training images of a target that names no number; None is all"""
+    """Number of training images if the target names no number; None for all."""
     version: int = 1
-    """raised when its split or its images change"""
+    """Version; raise it if the split or the images change."""
 
 
 CATALOGUE = {
@@ -166,20 +166,20 @@ CATALOGUE = {
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A kind of data set that is named by where it lies. Functions take the text behind the colon and the data folder.
+    """A kind of data set that is named by its location. Functions take the text behind the colon and the data folder.
 
-    Such data sets are never mirrored, since nothing says that a mirrored image is still of its class.
+    Such data sets are never mirrored, since it is not known whether a mirrored image keeps its class.
     """
 
     form: str
-    """of the text behind the colon"""
+    """Placeholder for the text behind the colon, such as `PATH`."""
     summary: str
     open: Callable[[str, Path], DataSet]
     fingerprint: Callable[[str, Path], str]
-    """hashes its content"""
+    """Function that returns the hash of the content."""
     is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
     watched: Callable[[str, Path], list[Path]] = lambda path, _: [Path(path)]
-    """files and folders whose change makes it another data set"""
+    """Function that returns the files and folders that decide the content."""
 
 
 SOURCES = {
@@ -197,7 +197,7 @@ SOURCES = {
     ),
     "webdataset": SourceKind(
         "PATTERN",
-        "tar shards: a folder, a glob, or a range as train-{0000..0099}.tar",
+        "tar shards: a folder, a glob, or a range such as train-{0000..0099}.tar",
         open=lambda pattern, _: webdataset.open_webdataset(pattern),
         fingerprint=lambda pattern, _: webdataset.fingerprint(pattern),
         is_there=lambda pattern, _: tar_paths.is_any_there(pattern),
@@ -205,7 +205,7 @@ SOURCES = {
     ),
     "hf": SourceKind(
         "NAME",
-        "a data set of the Hugging Face hub, fetched before: bench data fetch hf:NAME",
+        "a data set of the Hugging Face hub; fetch it first: bench data fetch hf:NAME",
         open=huggingface.open_hf,
         fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
         is_there=lambda name, data_dir: huggingface.folder(name, data_dir).is_dir(),
@@ -230,7 +230,7 @@ def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
 
 
 def check_present(name: str, path: str | None, data_dir: Path) -> None:
-    """Refuse a data set whose files are missing, saying where they were looked for and what fetches them."""
+    """Refuse a data set whose files are missing; the error names the expected path and the fetching command."""
     if path is not None:
         open_data(name, path, data_dir)
     elif published := CATALOGUE[name].published:
@@ -264,9 +264,9 @@ def fetch(text: str, data_dir: Path, also: tuple[str, ...] = ()) -> bool:
 
 
 def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True) -> int:
-    """Return how many images of a data set may be trained on; only a source is opened for that.
+    """Return the number of images of a data set that may be trained on; only a source has to be opened for it.
 
-    Images for validation are among them unless they are `carved`.
+    Validation images are counted too unless they are `carved`.
     """
     if path is None:
         sizes = CATALOGUE[name].sizes
@@ -276,7 +276,7 @@ def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True
 
 
 def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
-    """Return what a run's key holds of a data set: the content of a source, or None if it is missing, but no path."""
+    """Return the part of a run's key for a data set: never a path, but the hash of a source's content, or None."""
     if path is not None:
         is_there = source_exists(name, path, data_dir)
         content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
@@ -289,13 +289,13 @@ def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
 
 
 def source_exists(name: str, path: str, data_dir: Path) -> bool:
-    """Return whether anything lies at a source."""
+    """Return whether the files of a source exist."""
     return SOURCES[name].is_there(path, data_dir)
 
 
 @lru_cache(maxsize=16)
 def _fingerprint(name: str, path: str, data_dir: Path, state: str) -> str:
-    """Hash the content of a source, once for as long as its `state` stays the same."""
+    """Return the hash of a source's content, computed once per `state`."""
     try:
         return SOURCES[name].fingerprint(path, data_dir)
     except OSError as error:
@@ -304,7 +304,7 @@ def _fingerprint(name: str, path: str, data_dir: Path, state: str) -> str:
 
 @dataclass
 class OpenData:
-    """A data set as the source of its images: its name travels, and each process opens it once for itself."""
+    """A data set as an image source: only its name is pickled, and each process opens it once."""
 
     name: str
     path: str | None
@@ -313,19 +313,19 @@ class OpenData:
 
     @cached_property
     def data(self) -> DataSet:
-        """The data set, open for as long as this object is there."""
+        """The open data set."""
         return open_data(self.name, self.path, self.data_dir)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the open data set behind."""
+        """Return the state to pickle, without the open data set."""
         return {name: getattr(self, name) for name in ("name", "path", "data_dir")}
 
     def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Decode images, keeping none."""
+        """Return decoded images without caching them."""
         return self.data.read(ids, image_size)
 
     def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Decode each image once at a size, as long as all of the data set would fit in `MAX_CACHED_BYTES`."""
+        """Return decoded images, cached per size if the whole data set would fit in `MAX_CACHED_BYTES`."""
         shape = (len(self.data.labels), 3, image_size, image_size)
         if prod(shape) > MAX_CACHED_BYTES:
             return self.data.read(ids, image_size)
@@ -339,12 +339,12 @@ class OpenData:
         return images[ids]
 
     def some(self, ids: NDArray[np.int64], image_size: int) -> ImageSet:
-        """Return some of its images at a size."""
+        """Return some of the images at a size."""
         return ImageSet(self, self.data.labels[ids], ids, image_size)
 
 
 def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
-    """Open a data set; the last few stay open in this process.
+    """Open a data set; this process keeps the four most recent ones open.
 
     Raises:
         InputError: its files are missing, damaged or not what they should be.
@@ -354,7 +354,7 @@ def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
 
 @lru_cache(maxsize=4)
 def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
-    """Open a data set for as long as its `state` stays the same."""
+    """Return an open data set; another `state` opens it again."""
     if path is not None:
         return SOURCES[name].open(path, data_dir)
     entry = CATALOGUE[name]
@@ -368,11 +368,11 @@ def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
 
 
 def _check_sizes(name: str, published: SplitSizes, data: DataSet, data_dir: Path) -> None:
-    """Refuse published files that hold more or fewer images than were published: a run's key counts on them."""
-    held = SplitSizes(len(data.class_names), len(data.pool), len(data.validation), len(data.test))
+    """Refuse published files with another number of images than published, since a run's key relies on it."""
+    actual = SplitSizes(len(data.class_names), len(data.pool), len(data.validation), len(data.test))
     numbers = [
         f"{c.classes:,} classes, {c.pool + c.validation:,} images to train and validate, {c.test:,} to test"
-        for c in (held, published)
+        for c in (actual, published)
     ]
     if numbers[0] != numbers[1]:
         raise InputError(

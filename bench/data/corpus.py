@@ -1,7 +1,7 @@
-"""Data to pretrain on: classes and images in an order that never changes; a subset is its first n images.
+"""Corpora for pretraining: their order of images never changes, and a subset is the first n images.
 
-`fractals` is drawn by formula; the training part of any data set of the catalogue, or of a place such as `folder:PATH`,
-is a corpus too.
+`fractals` is drawn by formula. The training part of any data set of the catalogue, or of a source such as
+`folder:PATH`, is a corpus too.
 """
 
 from dataclasses import replace
@@ -24,25 +24,25 @@ from bench.errors import InputError
 FRACTALS = "fractals"
 DEFAULT_CLASSES = 32
 VALIDATION_INSTANCES = 20
-"""Images per class that validate pretraining on fractals."""
+"""Number of validation images per class for pretraining on fractals."""
 
 
 class CorpusRef(BaseModel):
     """A corpus by name, with its number of classes; only `fractals` has a difficulty.
 
-    Without `classes`, real data has all classes, under its own numbers, and `fractals` the default number.
+    Without `classes`, real data has all classes with its own labels, and `fractals` has the default number of classes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = FRACTALS
-    """`fractals`, a name of the catalogue, or a source such as `folder:PATH`"""
+    """`fractals`, a name of the catalogue, or a source such as `folder:PATH`."""
     classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
     difficulty: Difficulty | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        """Check the name; fill in the defaults of `fractals`, refuse its settings elsewhere."""
+        """Check the name; fill in the defaults of `fractals`, and refuse its settings for any other corpus."""
         name, path = self.source
         if path is None:
             catalogue.check_name("corpus", name, also=(FRACTALS,))
@@ -72,7 +72,7 @@ def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
 
 
 def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
-    """Return the number of images to pretrain on."""
+    """Return the number of images for pretraining."""
     if ref.name == FRACTALS:
         assert ref.classes is not None
         return ref.classes * fractals.MAX_INSTANCES
@@ -82,7 +82,7 @@ def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
 
 
 def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
-    """Return the number of images to pretrain on of each class of a real corpus, by label."""
+    """Return the number of pretraining images of each class of a real corpus, by label."""
     data, classes = _numbered(ref, data_dir)
     return np.bincount(data.labels[data.pool], minlength=len(data.class_names))[classes]
 
@@ -111,7 +111,7 @@ def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 
 def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
-    """Refuse a subset in which a class of real images is used up, so that class sizes differ by more than one."""
+    """Refuse a subset of real images whose class sizes differ by more than one because a class is used up."""
     if ref.name == FRACTALS:
         return
     totals = class_totals(ref, data_dir)
@@ -126,7 +126,7 @@ def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 
 def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[RungName, Rung]:
-    """Return the named rungs for `largest` images, or for all images of the classes of `big`."""
+    """Return the named rungs; `big` has `largest` images, or all images of its classes if that is None."""
     if ref.name == FRACTALS:
         assert ref.classes is not None
         assert largest is not None
@@ -140,14 +140,14 @@ def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[R
 
 
 def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
-    """Return the part of a run's key that describes its corpus: all that decides an image, but no path."""
+    """Return the part of a run's key for its corpus: everything that decides an image, but no path."""
     if ref.name == FRACTALS:
         return {"version": fractals.VERSION, **ref.model_dump()}
     return catalogue.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
-    """Return the list of the first `num_images` of a corpus; none is drawn or decoded."""
+    """Return the list of the first `num_images` of a corpus, without drawing or decoding them."""
     check_corpus(ref, num_images, data_dir)
     if ref.name == FRACTALS:
         assert ref.classes is not None
@@ -158,7 +158,7 @@ def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex
 
 
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Splits:
-    """Return the first `num_images` of a corpus at a size; none is decoded or drawn yet.
+    """Return the first `num_images` of a corpus at a size; they are decoded or drawn when used.
 
     More threads draw fractals faster and change no image.
     """
@@ -196,7 +196,7 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
 
 def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
-    """Return a data set, and its numbers of the corpus' classes; refuse more classes than it has."""
+    """Return a data set, and the indices of the corpus' classes in it; refuse more classes than it has."""
     data = catalogue.open_data(*ref.source, data_dir)
     if ref.classes is None:
         return data, np.arange(len(data.class_names))
@@ -228,5 +228,5 @@ def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_thread
 
 
 def _system_names(num_classes: int) -> tuple[str, ...]:
-    """Return the names of the classes of fractals."""
+    """Return the class names of fractals."""
     return tuple(f"system {index}" for index in range(num_classes))

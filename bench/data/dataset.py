@@ -1,4 +1,4 @@
-"""Images with their labels, as all parts of the harness exchange them: plain arrays, without torch."""
+"""Labelled images in the form that all parts of the harness exchange: NumPy arrays, without torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 MEAN = 0.5
 STD = 0.5
-"""Inputs of all models are scaled by these, from values between 0 and 1."""
+"""Mean and standard deviation that scale the inputs of all models, for pixel values from 0 to 1."""
 
 
 Pipeline = Literal["resident", "streaming", "generated"]
 """How images reach the device (`bench.data.loading.image_loader`)."""
 WantedPipeline = Literal["auto", Pipeline]
 OnBadImage = Literal["fail", "skip"]
-"""What happens to an image that cannot be read (`bench.data.loading.bad_images`)."""
+"""Handling of an image that cannot be read (`bench.data.loading.bad_images`)."""
 
 
 class Source(Protocol):
-    """Where images come from. It is sent to other processes, so it holds no images, only the way to find them."""
+    """A source of images. It is sent to other processes, so it holds no images, only what is needed to read them."""
 
     @property
     def is_formula(self) -> bool:
@@ -35,7 +35,7 @@ class Source(Protocol):
         """
 
     def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Do the same as `read`, but images that this process has decoded before may come from memory."""
+        """Do the same as `read`, but take images that this process has already decoded from memory if possible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +44,9 @@ class ImageSet:
 
     source: Source
     labels: NDArray[np.int64]
-    """(n,), 0 to classes - 1"""
+    """(n,), from 0 to classes - 1."""
     ids: NDArray[np.int64]
-    """(n,), unique within a data set; predictions are stored under these"""
+    """(n,), unique within a data set; predictions are stored with these ids."""
     image_size: int
 
     def __post_init__(self) -> None:
@@ -55,29 +55,29 @@ class ImageSet:
         assert self.labels.dtype == self.ids.dtype == np.int64, (self.labels.dtype, self.ids.dtype)
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self.labels)
 
     @property
     def num_bytes(self) -> int:
-        """The memory that all images take."""
+        """Size of all images in bytes."""
         return 3 * self.image_size**2 * len(self)
 
     @cached_property
     def images(self) -> NDArray[np.uint8]:
-        """All images, (n, 3, size, size), for sets that are known to be small."""
+        """All images, (n, 3, size, size); use it only for small sets."""
         return self.source.read_cached(self.ids, self.image_size)
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Images that are in memory already; an id is an index."""
+    """Images in memory; an id is an index."""
 
     arrays: NDArray[np.uint8]
     is_formula = False
 
     def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
-        """Return the images of the ids; they have one size only."""
+        """Return the images with these ids; only the stored size is available."""
         assert image_size == self.arrays.shape[-1], (image_size, self.arrays.shape)
         return self.arrays[ids]
 
@@ -85,7 +85,7 @@ class ArraySource:
 
 
 def in_memory(arrays: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
-    """Return images (n, 3, size, size) with their labels (n,); ids are their indices."""
+    """Return a set of images (n, 3, size, size) with labels (n,); ids are indices."""
     return ImageSet(ArraySource(arrays), labels, np.arange(len(arrays)), arrays.shape[-1])
 
 
@@ -94,23 +94,23 @@ class Splits:
     """The images of a corpus' subset, or of a target, that a model is trained, validated and tested on."""
 
     train: ImageSet
-    """cut to the images that were asked for; the others are always whole"""
+    """Training images: the requested number; the other splits are always complete."""
     validation: ImageSet
     test: ImageSet | None
-    """None for a corpus"""
+    """Test images; None for a corpus."""
     class_names: tuple[str, ...]
     flip: bool
-    """whether a mirrored image is still of its class"""
+    """Whether a mirrored image keeps its class."""
     augmentable: bool
-    """whether any augmentation leaves an image in its class"""
+    """Whether augmented images keep their class."""
     subset_hash: str | None = None
-    """of a corpus: SHA-256 of the ids of `train` in order"""
+    """SHA-256 of the ids of `train` in order; only for a corpus."""
     split_hash: str | None = None
-    """of a target: SHA-256 of the ids of all splits"""
+    """SHA-256 of the ids of all splits; only for a target."""
 
 
 Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]
-"""Decodes images: indices (m,) and an image size -> (m, 3, size, size)."""
+"""Function that decodes images: indices (m,) and an image size -> (m, 3, size, size)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,19 +124,19 @@ class RawSplit:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """A labelled data set with its fixed splits, whose images are decoded when they are used."""
+    """A labelled data set with fixed splits; its images are decoded when they are used."""
 
     labels: NDArray[np.int64]
-    """(n,), of all images; an image's index here is its id"""
+    """(n,), labels of all images; an image's index here is its id."""
     pool: NDArray[np.int64]
-    """indices that may be trained on"""
+    """Ids of the images that may be trained on."""
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     class_names: tuple[str, ...]
     read: Reader
     flip: bool = False
-    """whether a mirrored image is still of its class"""
+    """Whether a mirrored image keeps its class."""
     augmentable: bool = True
-    """whether any augmentation leaves an image in its class"""
+    """Whether augmented images keep their class."""
     decoded: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
-    """what this process has decoded: by image size, the images and which of them are there"""
+    """Cache of decoded images: image size -> images, and whether each of them is decoded."""

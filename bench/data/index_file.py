@@ -22,7 +22,7 @@ from bench.files.writing import whole_file
 METADATA = b"subset"
 COLUMNS = ("position", "id", "label", "class")
 ROWS = 2**20
-"""Per row group; never more are in memory at once."""
+"""Rows per row group; no more are in memory at once."""
 
 
 class Summary(BaseModel):
@@ -32,11 +32,11 @@ class Summary(BaseModel):
 
     format: int = Field(1, ge=1, le=1)
     corpus: str
-    """as it was given"""
+    """Name of the corpus as given."""
     identity: dict[str, Any]
     images: Annotated[int, Field(ge=1)]
     classes: Annotated[int, Field(ge=2)] | None
-    """as it was given; None is all"""
+    """Number of classes as given; None for all."""
     num_classes: int
     smallest_class_images: int
     largest_class_images: int
@@ -56,7 +56,7 @@ def write_index(ref: CorpusRef, num_images: int, data_dir: Path, out: Path) -> S
             write_rows(index, summary.model_dump_json(), temporary)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"--out {out}: cannot be written ({reason}); name a file in a folder that is there") from error
+        raise InputError(f"--out {out}: cannot be written ({reason}); name a file in an existing folder") from error
     return summary
 
 
@@ -77,15 +77,15 @@ def write_rows(index: SubsetIndex, summary: str, path: Path) -> None:
 
 
 def check_index(path: Path, corpus: str | None, data_dir: Path) -> tuple[Summary, str]:
-    """Return the summary of an index file, and its first difference from the corpus at hand, or "".
+    """Return the summary of an index file, and its first difference from the corpus; "" if there is none.
 
     Args:
-        path: of the index file.
-        corpus: a name in place of the one in the file, whose folder may have moved.
-        data_dir: the folder of data sets.
+        path: the index file.
+        corpus: the corpus' name if its folder has moved; by default the name in the file.
+        data_dir: the folder of the data sets.
 
     Raises:
-        InputError: the file can't be read, or is no index file.
+        InputError: the file can't be read, or is not an index file.
     """
     import pyarrow as pa
 
@@ -133,7 +133,7 @@ def _read_summary(path: Path) -> Summary:
 
 
 def _first_difference(path: Path, summary: Summary, ref: CorpusRef, data_dir: Path) -> str:
-    """Return in words the first difference: in the corpus, a row or the summary."""
+    """Return a description of the first difference: in the corpus, a row or the summary."""
     check_present(ref, data_dir)
     identity = json.loads(json.dumps(corpus_identity(ref, data_dir)))
     for field in sorted(identity.keys() | summary.identity.keys()):
@@ -165,7 +165,7 @@ def _parts(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
 
 
 def _first_different_row(columns: dict[str, NDArray[Any]], index: SubsetIndex, start: int) -> str:
-    """Return in words the first row, of those from `start` on, that differs from the subset."""
+    """Return a description of the first row, counted from `start`, that differs from the subset; "" if none does."""
     part = slice(start, start + len(columns["id"]))
     labels = index.labels[part]
     names = np.array(index.class_names, dtype=object)

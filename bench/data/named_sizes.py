@@ -1,4 +1,4 @@
-"""`small`, `medium` and `big`: the proportions of ImageNet, ImageNet-21k and JFT, scaled to the corpus at hand.
+"""`small`, `medium` and `big`: the proportions of ImageNet, ImageNet-21k and JFT, scaled to a corpus.
 
 Images are scaled so that `big` is the largest, classes so that `medium` has all of them. `big` contains `small`, since
 all its classes have more images. `big` does not contain `medium`, which has more classes. `medium` contains `small`
@@ -23,7 +23,7 @@ MIN_CLASSES = 2
 
 
 class Rung(BaseModel):
-    """One subset of a ladder; without a number of classes it has all of the corpus, under their own numbers."""
+    """One subset of a ladder; without a number of classes it has all classes of the corpus, with their own labels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class Rung(BaseModel):
 
 
 def num_classes_of(name: RungName, num_classes: int) -> int:
-    """Return how many of a corpus' classes a rung has: rounded half up, at least two."""
+    """Return the number of a corpus' classes that a rung has: rounded half up, at least two."""
     return max(MIN_CLASSES, _rounded(num_classes * PROPORTIONS[name][1], PROPORTIONS["medium"][1]))
 
 
@@ -40,7 +40,7 @@ def named_rungs(largest: int, num_classes: int) -> dict[RungName, Rung]:
     """Return the three rungs for a number of images of `big`: rounded half up, with at least one image per class.
 
     Raises:
-        InputError: so few images that this minimum makes `small` or `medium` as large as the next.
+        InputError: this minimum makes `small` as large as `medium`, or `medium` as large as `big`.
     """
     rungs: dict[RungName, Rung] = {}
     for name in RUNG_NAMES:

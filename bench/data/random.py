@@ -1,7 +1,7 @@
 """Counter-based randomness: a value is a hash of its name and counters, never the state of a generator.
 
-It is therefore the same on every machine, in any order and batch, and in every version of numpy. The mixing function is
-the finaliser of SplitMix64 (Steele, Lea and Flood 2014, in the variant 13 of Stafford); integers only.
+A value is therefore the same on every machine, in any order and batch, and in every version of NumPy. The mixing
+function is the finaliser of SplitMix64 (Steele, Lea and Flood 2014, Stafford's variant 13), on integers only.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def hash_words(*words: int | str | NDArray[np.integer]) -> NDArray[np.uint64]:
 def stream_seed(seed: int, name: str) -> int:
     """Return the seed, 0 to 2^63 - 1, of the stream `name` ("init", "order", "augmentation", "head", "draw", "drop").
 
-    Layers that draw while training, such as stochastic depth, have the stream "drop" with the stage behind it.
+    Layers that draw random numbers in training, such as stochastic depth, use the stream "drop" followed by the stage.
     """
     return int(hash_words(seed, name)[0] >> np.uint64(1))
 
@@ -35,18 +35,18 @@ def permutation(seed: int, size: int) -> NDArray[np.int64]:
 
 
 def below(hashes: NDArray[np.uint64], bound: int | NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Map hashes to 0 to bound - 1, for a bound of at most 2^32, by their upper 32 bits; an array bounds each."""
+    """Return integers from 0 to bound - 1 from the upper 32 bits of hashes; each bound is at most 2^32."""
     bounds = np.asarray(bound, dtype=np.uint64)
     return ((hashes >> np.uint64(32)) * bounds >> np.uint64(32)).astype(np.int64)
 
 
 def uniform(hashes: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Map hashes to 0 up to, but not 1, by their upper 53 bits."""
+    """Return numbers in [0, 1) from the upper 53 bits of hashes."""
     return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter 64-bit words: a bijection that changes half of the bits on average when one bit changes."""
+    """Return scrambled 64-bit words; this bijection changes half of the bits on average if one bit changes."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))

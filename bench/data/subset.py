@@ -22,26 +22,26 @@ INSTANCES = 2**32
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Images of a corpus of real images, by their positions among those that may be trained on."""
+    """Selected images of a real corpus, as positions among the images that may be trained on."""
 
     positions: Indices
-    """(n,), in the subset's order"""
+    """(n,), in the subset's order."""
     labels: Indices
-    """(n,), 0 to k - 1"""
+    """(n,), from 0 to k - 1."""
     classes: Indices
-    """(k,), the number in the data set of the class with each label"""
+    """(k,), the data set's class index for each label."""
 
 
 @dataclass(frozen=True, eq=False)
 class SubsetIndex:
-    """A subset as a list: the content of an index file and of a subset's hash."""
+    """A subset as a list of images: the content of an index file and of a subset's hash."""
 
     corpus: str
-    """name, without a path"""
+    """Name, without a path."""
     ids: Indices
-    """(n,), in the subset's order"""
+    """(n,), in the subset's order."""
     labels: Indices
-    """(n,), 0 to k - 1"""
+    """(n,), from 0 to k - 1."""
     class_names: tuple[str, ...]
 
     @cached_property
@@ -59,10 +59,10 @@ def subset(labels: Indices, num_images: int, num_classes: int | None, corpus: st
     """Return the first images of a corpus, from the first `num_classes` of its classes, or from all.
 
     Args:
-        labels: (pool,), of the images that may be trained on, as the data set numbers classes.
-        num_images: of the subset; all images if the classes have fewer.
-        num_classes: of the corpus; None for all.
-        corpus: name of the data set, which the order is hashed from.
+        labels: (pool,), the data set's labels of the images that may be trained on.
+        num_images: size of the subset; if the classes have fewer images, all are taken.
+        num_classes: number of classes to take; None for all.
+        corpus: name of the data set; the order is hashed from it.
     """
     if num_classes is None:
         positions = balanced_order(labels, corpus, "corpus")[:num_images]
@@ -74,21 +74,22 @@ def subset(labels: Indices, num_images: int, num_classes: int | None, corpus: st
 
 
 def class_order(labels: Indices, corpus: str) -> Indices:
-    """Return the classes that have images, in the order in which a growing number of classes takes them."""
+    """Return the classes that have images, in hashed order; `num_classes` takes the first of them."""
     present = np.flatnonzero(np.bincount(labels))
     return present[np.argsort(hash_words(corpus, "classes", present))]
 
 
 def new_labels(labels: Indices, classes: Indices) -> Indices:
     """Return each label's position in `classes`, or -1 if it is not among them."""
-    places = np.full(max(labels.max(initial=0), classes.max()) + 1, -1)
-    places[classes] = np.arange(len(classes))
-    return places[labels]
+    positions = np.full(max(labels.max(initial=0), classes.max()) + 1, -1)
+    positions[classes] = np.arange(len(classes))
+    return positions[labels]
 
 
 def class_counts(totals: Indices, num_images: int) -> Indices:
-    """Return the number of images per class in a subset, for classes with `totals` images."""
-    fewest, most = 0, int(totals.max())  # whole rounds
+    """Return the number of images per class in a subset, given the `totals` of each class."""
+    # Binary search for the largest number of complete rounds; in each, every unfinished class gives one image.
+    fewest, most = 0, int(totals.max())
     while fewest < most:
         rounds = (fewest + most + 1) // 2
         if np.minimum(totals, rounds).sum() <= num_images:

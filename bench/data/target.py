@@ -1,7 +1,7 @@
-"""Data to fine-tune and test on. This module imports no torch, since planning uses its names, sizes and identities.
+"""Targets: data for fine-tuning and testing. Imports no torch, since planning uses names, sizes and identities.
 
 Validation and test are fixed lists of images, carved from train if the publisher has none. `digits@100` trains on 100
-images of the rest, balanced over classes. The run's seed draws them, and a larger draw includes a smaller one.
+of the remaining images, balanced over classes. The run's seed draws them, and a larger draw includes a smaller one.
 """
 
 import re
@@ -31,11 +31,11 @@ class TargetRef:
     """A target by name, with its number of training images; `str` gives the text that `parse_target` reads."""
 
     name: str
-    """of the catalogue, or of a kind of source, such as "folder" """
+    """Name in the catalogue, or a kind of source, such as "folder"."""
     path: str | None = None
-    """or pattern, or name on the hub: the text behind the colon of a source"""
+    """Path, pattern or name on the hub: the text behind the colon of a source."""
     num_images: int | None = None
-    """to train on; None is the target's default"""
+    """Number of training images; None for the target's default."""
 
     def __str__(self) -> str:
         """Return the canonical text."""
@@ -44,7 +44,7 @@ class TargetRef:
 
 
 def parse_target(text: str) -> TargetRef:
-    """Read `digits`, `digits@100`, `folder:PATH`, `folder:PATH@50` or the same of another kind of source."""
+    """Return the target that a text such as `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50` names."""
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
         raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
@@ -55,7 +55,7 @@ def parse_target(text: str) -> TargetRef:
 
 
 def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
-    """Return the number of training images, which includes those for validation unless they are `carved`."""
+    """Return the number of training images, validation images included unless they are `carved`."""
     return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, carved=carved)
 
 
@@ -71,9 +71,9 @@ def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None
 
 
 def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> dict[str, object]:
-    """Return the part of a run's key that describes its target: name, version and training images, but no path.
+    """Return the part of a run's key for its target: name, version and number of training images, but no path.
 
-    The files of a published data set may be missing. Content and size of a source are known only if it exists.
+    The files of a published data set may be missing. The content and size of a source are known only if it exists.
     """
     is_known = ref.path is None or source_exists(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir, carved=carved) if is_known else ref.num_images
@@ -81,9 +81,9 @@ def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> d
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, carved: bool = True) -> Splits:
-    """Return a target's images at a size, its training split cut to the draw of `seed`; none is decoded yet.
+    """Return a target's images at a size, with the training images that `seed` draws; they are decoded when used.
 
-    Unless images for validation are `carved`, validation is empty, and its images are among those to train on.
+    Unless validation images are `carved`, the validation split is empty, and its images are training images.
 
     Raises:
         InputError: the target's files are missing, or it has fewer training images than asked for.
@@ -99,8 +99,8 @@ def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, c
 def load_shots(ref: TargetRef, *, seed: int, shots: int, draw: int, image_size: int, data_dir: Path) -> Splits:
     """Return a target with exactly `shots` training images of every class, for a probe on frozen features.
 
-    Seed and number of the draw decide which images those are, of all that validation and test leave. More shots of a
-    draw include the fewer. The number of images in the target's name has no effect.
+    The seed and the number of the draw select them from all images outside validation and test. A draw with more shots
+    includes the same draw with fewer. The number of images in the target's name has no effect.
 
     Raises:
         InputError: the target's files are missing, or a class has fewer images to draw from.
@@ -119,13 +119,13 @@ def load_shots(ref: TargetRef, *, seed: int, shots: int, draw: int, image_size: 
 
 
 def _opened(ref: TargetRef, data_dir: Path) -> OpenData:
-    """Open a target whose files are there."""
+    """Return a target's image source; refuse a target whose files are missing."""
     check_present(ref.name, ref.path, data_dir)
     return OpenData(ref.name, ref.path, data_dir)
 
 
 def _splits(source: OpenData, train: Indices, validation: Indices, image_size: int) -> Splits:
-    """Return a target's images at a size; none is decoded yet."""
+    """Return a target's images at a size; they are decoded when used."""
     data = source.data
     return Splits(
         train=source.some(train, image_size),
@@ -139,7 +139,7 @@ def _splits(source: OpenData, train: Indices, validation: Indices, image_size: i
 
 
 def _drawn(ref: TargetRef) -> int | None:
-    """Return the number of training images that are drawn, None if all are taken."""
+    """Return the number of training images that are drawn; None if all are used."""
     return ref.num_images or (CATALOGUE[ref.name].default_images if ref.path is None else None)
 
 

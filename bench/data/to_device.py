@@ -1,13 +1,13 @@
-"""From the host to a device, without waiting for the work that the device still has."""
+"""Copy tensors to a device without waiting for its queued work."""
 
 import torch
 from torch import Tensor
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Copy values of the host; to a GPU through pinned memory, in the order of its work.
+    """Return a host tensor copied to a device; a copy to a GPU goes through pinned memory and is queued.
 
-    A copy from pageable memory would have the host wait until the GPU has done all that it was given before.
+    A copy from pageable memory would make the host wait until the GPU has finished all earlier work.
     """
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)

@@ -1,6 +1,6 @@
 """Decode every image of a data set, and list the images that cannot be read: `bench data verify`.
 
-The sums of a publisher's archives and files are compared too, if these are there and their sums are known.
+The MD5 sums of a publisher's archives and files are compared too, if the files exist and the sums are known.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
 
 CHUNK = 1_024
-"""Images that are decoded at once, on threads; so many that parquet row groups are rarely read twice."""
+"""Images that are decoded at once, on threads; large enough that few parquet row groups are read twice."""
 IMAGE_SIZE = 8
-"""Pixels per side; images are decoded in full at any size."""
+"""Pixels per side; every image is decoded in full, whatever the size."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,20 @@ class Verification:
 
     num_images: int
     class_counts: dict[str, dict[str, int]]
-    """by class, then split: train, validation and test"""
+    """Number of images: class -> split (train, validation or test) -> count."""
     bad: dict[int, str]
-    """the reason by the image's id"""
+    """Image id -> why the image cannot be read."""
     wrong_sums: list[str]
+    """Messages about files whose MD5 sum is not the published one."""
 
     @property
     def is_good(self) -> bool:
-        """Whether every image could be read, and every sum is right."""
+        """Whether every image can be read and every sum is right."""
         return not self.bad and not self.wrong_sums
 
 
-def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) -> Verification:
-    """Read a whole data set; call `tell` with the number of images done, and of all, after each chunk.
+def verify(target: TargetRef, data_dir: Path, on_progress: Callable[[int, int], None]) -> Verification:
+    """Read a whole data set; after each chunk, call `on_progress` with the numbers of images read and of all images.
 
     Raises:
         InputError: the data set cannot be opened, or has fewer training images than `target` asks for.
@@ -58,7 +59,7 @@ def verify(target: TargetRef, data_dir: Path, tell: Callable[[int, int], None]) 
         indices = np.arange(start, min(start + CHUNK, len(data.labels)))
         _, reasons = read_leniently(source, indices, IMAGE_SIZE)
         bad |= {int(indices[place]): reason for place, reason in reasons.items()}
-        tell(int(indices[-1]) + 1, len(data.labels))
+        on_progress(int(indices[-1]) + 1, len(data.labels))
     return Verification(len(data.labels), _class_counts(data), bad, sums)
 
 
@@ -70,6 +71,6 @@ def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:
 
 
 def _wrong_sums(target: TargetRef, data_dir: Path) -> list[str]:
-    """Compare the sums of a published data set's files, as far as they are there."""
+    """Return messages about wrong sums of a published data set's files; missing files are skipped."""
     published = catalogue.CATALOGUE[target.name].published if target.path is None else None
     return [str(wrong) for wrong in wrong_sums(published, data_dir)] if published is not None else []

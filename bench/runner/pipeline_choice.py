@@ -30,10 +30,10 @@ def loader_for(images: ImageSet, run: Run, device: torch.device) -> ImageLoader:
 
 def pipeline_facts(loaders: dict[str, ImageLoader]) -> dict[str, Any]:
     """Return the record's fields about the pipeline: its name, the numbers of skipped images, and the reasons."""
-    reasons = [reason for loader in loaders.values() for reason in loader.bad.met.values()]
+    reasons = [reason for loader in loaders.values() for reason in loader.bad.reasons.values()]
     return {
         "pipeline": loaders["train"].pipeline,
-        "num_skipped": {split: len(loader.bad.met) for split, loader in loaders.items()},
+        "num_skipped": {split: len(loader.bad.reasons) for split, loader in loaders.items()},
         "skipped": reasons[:MAX_LISTED],
     }
 

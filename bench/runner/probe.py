@@ -54,12 +54,12 @@ def _held_out(network: models.Classifier, inputs: RunInputs, session: RunSession
     if key not in session.features:
         session.features.clear()
         session.features[key] = {
-            split: (_features_of(split, network, inputs), loaders[split].bad.met)
+            split: (_features_of(split, network, inputs), loaders[split].bad.reasons)
             for split in loaders
             if split != "train"
         }
     for split, (_, bad_images) in session.features[key].items():
-        loaders[split].bad.met.update(bad_images)
+        loaders[split].bad.reasons.update(bad_images)
     return {split: features_of_split for split, (features_of_split, _) in session.features[key].items()}
 
 

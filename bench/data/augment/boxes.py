@@ -1,6 +1,6 @@
-"""Random boxes within a square image, by area and aspect ratio as torchvision draws them; whole pixels.
+"""Random boxes in a square image, by area and aspect ratio as in torchvision, in whole pixels.
 
-A box is top, left, height, width; several are an array (4, n) of them.
+A box is (top, left, height, width). Several boxes are an array (4, n).
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.data.random import below, hash_words, uniform
 
 ATTEMPTS = 10
-"""After this number of boxes that do not fit, there is no box; torchvision's number."""
+"""Number of attempts to draw a box that fits, as in torchvision."""
 
 Range = tuple[float, float]
 
@@ -21,8 +21,8 @@ def draw_boxes(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return boxes (4, n), one per hash, and whether each fits; no side is longer than `largest` pixels.
 
-    The area is uniform in `scale`, a share of the image's; width by height is log-uniform in `ratio`. The first
-    of ten that fits is put at a uniformly random position.
+    The area is uniform in `scale`, as a share of the image's area. Width divided by height is log-uniform in `ratio`.
+    The first of ten boxes that fits is used, at a uniformly random position.
     """
     attempts = np.arange(ATTEMPTS)[:, None]
     area = size**2 * _between(scale, uniform(hash_words(hashes, "area", attempts)))
@@ -38,7 +38,7 @@ def draw_boxes(
 
 
 def inside(boxes: Tensor, size: int) -> Tensor:
-    """Return (n, 1, size, size): whether a pixel lies in the box (4, n) of its image."""
+    """Return (n, 1, size, size): whether each pixel is inside the box (4, n) of its image."""
     top, left, height, width = boxes[:, :, None]
     pixels = torch.arange(size, device=boxes.device)
     rows = (pixels >= top) & (pixels < top + height)

@@ -1,4 +1,4 @@
-"""Random erasing (Zhong et al. 2020, as in torchvision): a box of an image is painted over."""
+"""Random erasing (Zhong et al. 2020, as in torchvision): paint over a box of an image."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from bench.data.random import hash_words, uniform
 
 @dataclass(frozen=True)
 class Erasing:
-    """Torchvision's `RandomErasing` with the value 0 on scaled images, which is the grey in the middle."""
+    """Torchvision's `RandomErasing` with the value 0, which is middle grey, on scaled images."""
 
     probability: float = 0.5
     scale: Range = (0.02, 0.33)
-    """of the box's area, as a share of the image's"""
+    """Range of the box's area, as a share of the image's area."""
     ratio: Range = (0.3, 3.3)
-    """of the box's height by its width"""
+    """Range of the box's height divided by its width."""
 
     def draw(self, hashes: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
-        """Return boxes (4, n) of top, left, height, width; empty where nothing is erased."""
+        """Return boxes (4, n) of top, left, height, width; a box is empty if nothing is erased."""
         upright = (1 / self.ratio[1], 1 / self.ratio[0])
         boxes, _ = draw_boxes(hashes, size, self.scale, upright, largest=size - 1)
         return boxes * (uniform(hash_words(hashes, "whether")) < self.probability)

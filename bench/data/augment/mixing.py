@@ -1,7 +1,7 @@
-"""Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019): an image and its label mixed with another.
+"""Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019): mix an image and its label with another image and label.
 
 As in torchvision, the other image is the previous one, but in the order of the whole stream, not of a batch. As in
-timm's element-wise mode, each image has an individual share. The first image of a stream mixes with itself.
+timm's element-wise mode, each image has its own mixing weight. The first image of a stream is mixed with itself.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from bench.data.random import below, hash_words, uniform
 
 @dataclass(frozen=True)
 class Mixing:
-    """Mixup, CutMix, or for each image one of the two, evenly (timm's `switch_prob` of 0.5)."""
+    """Mixup, CutMix, or one of the two for each image, with equal probability (timm's `switch_prob` of 0.5)."""
 
     mixup: float | None = None
-    """alpha: the image's own share is drawn from Beta(alpha, alpha); None for no mixup"""
+    """Alpha: the weight of the image itself is drawn from Beta(alpha, alpha); None for no mixup."""
     cutmix: float | None = None
-    """alpha: the same of the area outside of the other image's box; None for no CutMix"""
+    """Alpha: the share of the area outside the pasted box is drawn from Beta(alpha, alpha); None for no CutMix."""
 
     def draw(self, hashes: NDArray[np.uint64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return CutMix' boxes (4, n), empty for mixup, and the share (n,) of the label that is the image's own.
+        """Return CutMix' boxes (4, n), empty for mixup, and the weight (n,) of the image's own label.
 
-        A box is centred on any pixel, as in the paper, and cut at the image's border. The share is then 1 minus the
-        relative area of the box.
+        As in the paper, a box may be centred on any pixel and is cut at the image's border. For CutMix the weight is 1
+        minus the relative area of the box.
         """
         cuts = self._cuts(hashes)
         draws = uniform(hash_words(hashes, "share"))
@@ -47,7 +47,7 @@ class Mixing:
 def mix(images: Tensor, boxes: Tensor, share: Tensor) -> Tensor:
     """Mix float images (n + 1, 3, size, size), each with the one before; return the last n of them.
 
-    `boxes` (4, n) are pasted from the previous image. If a box is empty, pixels are blended with weight `share` (n,).
+    `boxes` (4, n) are pasted from the previous image. Where a box is empty, pixels are blended by `share` (n,).
     """
     images, previous = images[1:], images[:-1]
     blended = (boxes[2] == 0) | (boxes[3] == 0)
@@ -57,7 +57,7 @@ def mix(images: Tensor, boxes: Tensor, share: Tensor) -> Tensor:
 
 
 def mixed_labels(labels: Tensor, share: Tensor, num_classes: int) -> Tensor:
-    """Return (n, classes), float32, rows that sum to 1, from labels (n + 1,) and the share (n,) of an image's label."""
+    """Return (n, classes), float32, rows that sum to 1, from labels (n + 1,) and the weights (n,) of the own labels."""
     classes = one_hot(labels, num_classes).double()
     return (classes[1:] * share[:, None] + classes[:-1] * (1 - share[:, None])).float()
 

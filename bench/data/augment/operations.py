@@ -1,7 +1,7 @@
 """The operations of RandAugment and AutoAugment on batches, with a different operation for each image.
 
-An image gets exactly the result of torchvision's function for one uint8 image, bit for bit, with black outside of it.
-Three kinds are one kernel each for all their images and magnitudes:
+An image gets the result of torchvision's function for one uint8 image, bit for bit, with black outside the image.
+Three kinds of operations have one kernel each, for all images and magnitudes:
 
 - moves (shear, translate, rotate; nearest neighbour) take each pixel from another position, by a map that torchvision's
   function makes from an image of positions,
@@ -9,7 +9,7 @@ Three kinds are one kernel each for all their images and magnitudes:
   the 256 values,
 - blends (colour, contrast, sharpness) interpolate between the image and another one, with a factor per image.
 
-AutoContrast and Equalize are torchvision's functions of batches, which take each image's own statistics.
+AutoContrast and Equalize are torchvision's functions for batches, which use the statistics of each image.
 """
 
 import math
@@ -28,7 +28,7 @@ from bench.data.to_device import to_device
 
 @dataclass(frozen=True)
 class Operation:
-    """One of `NAMES` with its magnitude, in torchvision's units: degrees, pixels, bits, or a factor less 1."""
+    """One of `NAMES` with its magnitude, in torchvision's units: degrees, pixels, bits, or a factor minus 1."""
 
     name: str
     magnitude: float = 0.0
@@ -43,31 +43,31 @@ NAMES = ("Identity", *MOVES, *TONES, *BLENDS, *STATISTICS)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Operations made ready for images of one size: what decides on the host, and what is looked up on the device."""
+    """Operations prepared for images of one size: indices on the host, and lookup tables on the device."""
 
     kinds: NDArray[np.int64]
-    """(operations,), on the host: 0 for the identity, else the number of the kernel, from 1"""
+    """(operations,), on the host: 0 for the identity, else the number of the kernel, from 1."""
     rows: NDArray[np.int64]
-    """(operations,), on the host: number among the operations of its kernel, a row of the kernel's columns"""
+    """(operations,), on the host: the operation's row in the lookup tables of its kernel."""
     looked_up: tuple[tuple[Tensor, ...], ...]
-    """of each kernel, columns with one row per operation, on the device"""
+    """For each kernel, lookup tables with one row per operation, on the device."""
 
 
 def prepare(operations: Sequence[Operation], size: int, device: torch.device) -> Prepared:
-    """Make operations ready for images of `size` pixels on a device: once, whatever the number of images."""
+    """Prepare operations for images of `size` pixels on a device; once is enough for any number of images."""
     kinds = np.array([_KIND[operation.name] for operation in operations])
     rows, looked_up = np.zeros_like(kinds), []
     for kind, (_, columns) in enumerate(_KERNELS, start=1):
-        own = [operation for operation in operations if _KIND[operation.name] == kind]
-        rows[kinds == kind] = np.arange(len(own))
-        looked_up.append(tuple(to_device(column, device) for column in columns(own, size)) if own else ())
+        of_kind = [operation for operation in operations if _KIND[operation.name] == kind]
+        rows[kinds == kind] = np.arange(len(of_kind))
+        looked_up.append(tuple(to_device(column, device) for column in columns(of_kind, size)) if of_kind else ())
     return Prepared(kinds, rows, tuple(looked_up))
 
 
 def apply(images: Tensor, prepared: Prepared, chosen: NDArray[np.int64]) -> Tensor:
-    """Give each of the uint8 images (n, 3, size, size) the operation of its index `chosen` (n,); return new ones.
+    """Return the uint8 images (n, 3, size, size) after the operation with the index `chosen` (n,) for each.
 
-    The host alone decides, so that nothing waits for the device.
+    Images are grouped by kernel on the host, so nothing waits for the device.
     """
     kinds = prepared.kinds[chosen]
     sorting = np.argsort(kinds, kind="stable")
@@ -75,24 +75,24 @@ def apply(images: Tensor, prepared: Prepared, chosen: NDArray[np.int64]) -> Tens
     order, rows, places = to_device(torch.from_numpy(plan), images.device)
     counts = np.bincount(kinds, minlength=1 + len(_KERNELS)).tolist()
     unchanged, *parts = images[order].split(counts)
-    _, *owns = rows.split(counts)
+    _, *part_rows = rows.split(counts)
     changed = [
-        kernel(part, *(column[own] for column in columns))
-        for (kernel, _), part, own, columns in zip(_KERNELS, parts, owns, prepared.looked_up, strict=True)
+        kernel(part, *(column[index] for column in columns))
+        for (kernel, _), part, index, columns in zip(_KERNELS, parts, part_rows, prepared.looked_up, strict=True)
         if len(part)
     ]
     return torch.cat([unchanged, *changed])[places]
 
 
 def _move(images: Tensor, places: Tensor) -> Tensor:
-    """Take each pixel from its position (n, size * size) in the flat image; -1, outside, gives black."""
+    """Return images whose pixels come from positions (n, size * size) in the flat image; -1 (outside) gives black."""
     places = places[:, None]
     moved = images.flatten(2).gather(2, places.clamp(min=0).expand(-1, 3, -1))
     return moved.masked_fill_(places < 0, 0).view_as(images)
 
 
 def _tone(images: Tensor, tables: Tensor) -> Tensor:
-    """Look each value up in its image's table (n, 256)."""
+    """Return images whose values are looked up in the tables (n, 256) of their images."""
     return tables.gather(1, images.flatten(1).long()).view_as(images)
 
 
@@ -101,21 +101,21 @@ def _colour(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
 
 
 def _contrast(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
-    """Towards the mean grey, whose sum is exact."""
+    """Blend with the mean grey; its sum is exact, so it does not depend on the order of addition."""
     total = vision.rgb_to_grayscale(images).sum(dim=(1, 2, 3), keepdim=True)
     return _blend(images, total / (images.shape[2] * images.shape[3]), own, other)
 
 
 def _sharpness(images: Tensor, own: Tensor, other: Tensor) -> Tensor:
-    """Away from the image smoothed, which is what no sharpness means.
+    """Blend with the smoothed image, which has no sharpness.
 
-    What is rounded there are thirteenths, none of which is near a half: however they are added up, they round alike.
+    The smoothed values are multiples of 1/13, none near a half, so they round alike in any order of addition.
     """
     return _blend(images, vision.adjust_sharpness(images, 0.0), own, other)
 
 
 def _blend(images: Tensor, others: Tensor, own: Tensor, other: Tensor) -> Tensor:
-    """Add so much (n, 1, 1, 1) of the images to so much of the others."""
+    """Return `own * images + other * others` as uint8, with weights (n, 1, 1, 1)."""
     return (own * images).add_(other * others).clamp_(0, 255).to(torch.uint8)
 
 
@@ -124,19 +124,19 @@ def _no_columns(_: Sequence[Operation], size: int) -> tuple[Tensor, ...]:
 
 
 def _places(operations: Sequence[Operation], size: int) -> tuple[Tensor]:
-    """Return (operations, size * size): the place in the flat image that each pixel comes from, -1 for outside."""
+    """Return (operations, size * size): the source position of each pixel in the flat image, -1 for outside."""
     places = torch.arange(1, size * size + 1, dtype=torch.float32).view(1, size, size)
     return (torch.stack([_moved(places, operation).flatten().long() - 1 for operation in operations]),)
 
 
 def _tables(operations: Sequence[Operation], _: int) -> tuple[Tensor]:
-    """Return (operations, 256): what each value becomes."""
+    """Return (operations, 256): the new value of each value."""
     values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256)
     return (torch.stack([_toned(values, operation).flatten() for operation in operations]),)
 
 
 def _shares(operations: Sequence[Operation], _: int) -> tuple[Tensor, Tensor]:
-    """Return (operations, 1, 1, 1) twice: how much a blend takes of the image, and of the other one."""
+    """Return the weights of the image and of the other image in a blend, (operations, 1, 1, 1) each."""
     own = torch.tensor([1.0 + operation.magnitude for operation in operations], dtype=torch.float64).view(-1, 1, 1, 1)
     return own.float(), (1.0 - own).float()
 
@@ -150,13 +150,13 @@ _KERNELS: tuple[tuple[Callable[..., Tensor], Callable[[Sequence[Operation], int]
     (vision.autocontrast, _no_columns),
     (equalize_image, _no_columns),
 )
-"""What changes the images of a kind, and what it looks up for each."""
+"""For each kind of operation, its kernel and the function that makes its lookup tables."""
 _KIND = {"Identity": 0} | dict.fromkeys(MOVES, 1) | dict.fromkeys(TONES, 2)
 _KIND |= {name: kind for kind, name in enumerate(BLENDS + STATISTICS, start=3)}
 
 
 def _moved(image: Tensor, operation: Operation) -> Tensor:
-    """Call torchvision's function as its RandAugment does: a shear's magnitude is a tangent, about the corner."""
+    """Call torchvision's function as its RandAugment does: a shear's magnitude is the tangent, about the corner."""
     magnitude, degrees = operation.magnitude, math.degrees(math.atan(operation.magnitude))
     match operation.name:
         case "ShearX":

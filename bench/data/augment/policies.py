@@ -1,6 +1,7 @@
-"""Which operations an image gets: RandAugment (Cubuk et al. 2020) and AutoAugment's CIFAR-10 policy (2019).
+"""Policies that choose the operations for each image: RandAugment (Cubuk et al. 2020) and AutoAugment (2019).
 
-Operations, magnitudes, signs and probabilities are those of torchvision's classes of these names.
+Operations, magnitudes, signs and probabilities are those of torchvision's classes with these names. AutoAugment has the
+policy for CIFAR-10.
 """
 
 from dataclasses import dataclass
@@ -16,21 +17,21 @@ from bench.data.augment.operations import Operation
 from bench.data.random import below, hash_words, uniform
 
 SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness")
-"""Operations whose magnitude is negative half of the time."""
+"""Operations whose magnitude is negative with probability 1/2."""
 RANDAUGMENT = ("Identity", *SIGNED, "Posterize", "Solarize", "AutoContrast", "Equalize")
 
 
 @dataclass(frozen=True)
 class RandAugment:
-    """`num_ops` operations one after the other, any of 14 with equal chance, all of one magnitude."""
+    """A sequence of `num_ops` operations, each any of 14 with equal probability, all with the same magnitude."""
 
     num_ops: int = 2
     magnitude: int = 9
-    """0 to num_magnitude_bins - 1"""
+    """Level of the magnitude, from 0 to num_magnitude_bins - 1."""
     num_magnitude_bins: int = 31
 
     def operations(self, size: int) -> tuple[Operation, ...]:
-        """List all that an image of `size` pixels may get; for each name positive, then negative."""
+        """Return all operations that an image of `size` pixels may get: per name, positive and then negative."""
         strengths = [strength(name, self.magnitude, self.num_magnitude_bins, size) for name in RANDAUGMENT]
         return _both_signs(RANDAUGMENT, strengths)
 
@@ -43,10 +44,10 @@ class RandAugment:
 
 @dataclass(frozen=True)
 class AutoAugment:
-    """One of the 25 pairs of operations of the policy that was found on CIFAR-10, each applied with its probability."""
+    """One of the 25 pairs of operations of the CIFAR-10 policy, each applied with its probability."""
 
     def operations(self, size: int) -> tuple[Operation, ...]:
-        """List all that an image of `size` pixels may get: nothing, then the policy's, positive, then negative."""
+        """Return all operations that an image may get: identity, then the policy's, each positive and then negative."""
         names, _, levels = zip(*(step for pair in cifar10_policy() for step in pair), strict=True)
         strengths = [strength(name, level or 0, 10, size) for name, level in zip(names, levels, strict=True)]
         return (Operation("Identity"), *_both_signs(names, strengths))
@@ -63,7 +64,7 @@ class AutoAugment:
 
 @lru_cache(maxsize=1)
 def cifar10_policy() -> tuple[tuple[tuple[str, float, int | None], ...], ...]:
-    """Return 25 pairs of name, probability and level of ten (None for an operation without magnitude)."""
+    """Return 25 pairs of (name, probability, level from 0 to 9 or None for an operation without magnitude)."""
     return tuple(TorchvisionAutoAugment(AutoAugmentPolicy.CIFAR10).policies)
 
 

@@ -1,4 +1,4 @@
-"""Random resized crop (Szegedy et al. 2015, as in torchvision): a box of an image, scaled up to the image's size."""
+"""Random resized crop (Szegedy et al. 2015, as in torchvision): scale a box of an image up to the image's size."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from bench.data.augment.boxes import Range, draw_boxes
 
 @dataclass(frozen=True)
 class ResizedCrop:
-    """Torchvision's `RandomResizedCrop` to the size that images have, bilinear."""
+    """Torchvision's `RandomResizedCrop` to the size of the images, bilinear."""
 
     scale: Range = (0.08, 1.0)
-    """of the box's area, as a share of the image's"""
+    """Range of the box's area, as a share of the image's area."""
     ratio: Range = (3 / 4, 4 / 3)
-    """of the box's width by its height"""
+    """Range of the box's width divided by its height."""
 
     def draw(self, hashes: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
-        """Return boxes (4, n) of top, left, height, width; if none fits, the largest central one."""
+        """Return boxes (4, n) of top, left, height, width; if no attempt fits, the largest central box."""
         boxes, is_box = draw_boxes(hashes, size, self.scale, self.ratio, largest=size)
         height = round(size / max(1.0, self.ratio[0]))
         width = round(size * min(1.0, self.ratio[1]))
@@ -29,10 +29,10 @@ class ResizedCrop:
 
 
 def crop_resized(source: Tensor, index: Tensor, boxes: Tensor, mirrored: Tensor) -> Tensor:
-    """Cut boxes (4, n) out of the images `index` (n,) of `source`, uint8; return (n, 3, size, size), uint8.
+    """Return boxes (4, n) of the images `index` (n,) of `source`, resized to (n, 3, size, size), uint8.
 
-    Images that are `mirrored` (n,) are then flipped left to right. Each step is one rounding of float32, so all devices
-    and batches give the same pixels.
+    Images that are `mirrored` (n,) are flipped left to right. Each step rounds once in float32, so all devices and
+    batches give the same pixels.
     """
     size = source.shape[-1]
     top, left, height, width = boxes
@@ -47,15 +47,15 @@ def crop_resized(source: Tensor, index: Tensor, boxes: Tensor, mirrored: Tensor)
 
 
 def _neighbours(start: Tensor, length: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (n, size) each: the two pixels that an output pixel lies between, and how far it is past the first."""
+    """Return three times (n, size): the two neighbours of each output pixel, and its distance from the first."""
     steps = (torch.arange(size, device=start.device, dtype=torch.float64) + 0.5) * (length[:, None] / float(size))
-    place = (steps - 0.5).clamp_(min=0).minimum(length[:, None] - 1.0)
-    first = place.floor()
+    position = (steps - 0.5).clamp_(min=0).minimum(length[:, None] - 1.0)
+    first = position.floor()
     second = torch.minimum(first + 1, length[:, None] - 1.0)
     return (
         (first.long() + start[:, None]),
         (second.long() + start[:, None]),
-        (place - first).float(),
+        (position - first).float(),
     )
 
 

@@ -1,13 +1,13 @@
 """The target `arrangement`: classes that differ only in the positions of the same patches.
 
-An image is a grid of 4 x 4 cells with a tile in each. There are sixteen kinds of tiles: fractal systems that no corpus
-contains. An instance has one picture of each kind in every class, and the class decides which tile stands in which
-cell. The ten images of an instance, one per class, therefore contain the same sixteen patches. A model that does not
-see where patches stand gives them the same answer, which is right for one in ten. Each split consists of whole
+An image is a grid of 4 x 4 cells with one tile per cell. There are sixteen kinds of tiles: fractal systems that no
+corpus contains. An instance has one picture of each kind, and the class decides which picture is in which cell. The ten
+images of an instance, one per class, therefore contain the same sixteen patches. A model that does not see the
+positions of patches gives all of them the same answer, which is right for one in ten. Each split consists of complete
 instances.
 
-This holds for patches that are a cell, or divide it. Patches across cells, overlapping patches and convolutions see
-neighbouring cells. No augmentation may be applied either: a shift would show a patch pixels of the next cell.
+This is true if a patch is one cell, or a part of one cell. Patches across cells, overlapping patches and convolutions
+see neighbouring cells. No augmentation may be applied, since a shift would move pixels of one cell into the next.
 """
 
 import numpy as np
@@ -23,16 +23,16 @@ SIDE = 4
 NUM_TILES = SIDE**2
 NUM_CLASSES = 10
 INSTANCES = {Domain.ARRANGEMENT_TRAIN: 1_000, Domain.ARRANGEMENT_VALIDATION: 50, Domain.ARRANGEMENT_TEST: 200}
-"""Per split; an instance is an image of every class."""
+"""Number of instances per split; an instance has one image of each class."""
 DIFFICULTY = Difficulty(jitter_percent=5, shift_pixels=0)
-"""Of the tiles, which fill their cells. It is low, since models shall learn where tiles stand."""
+"""Difficulty of the tiles; it is low, since models should learn the positions of tiles, not their shapes."""
 
 Longs = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 
 def open_arrangement() -> DataSet:
-    """Open the images; those of an instance, one per class, follow each other."""
+    """Return the data set; the images of an instance, one per class, follow each other."""
     return open_instances(INSTANCES, tuple(f"arrangement {index}" for index in range(NUM_CLASSES)), _draw)
 
 
@@ -47,16 +47,16 @@ def check_arrangement_size(image_size: int) -> None:
 
 
 def arrangements() -> Longs:
-    """Return which tile stands in each cell, (classes, 16), row by row; no tile has the same cell in two classes.
+    """Return the tile in each cell, (classes, 16), row by row; no tile is in the same cell in two classes.
 
-    They are rows of a cyclic Latin square whose columns and symbols are shuffled.
+    These are rows of a cyclic Latin square whose columns and symbols are shuffled.
     """
-    tiles, places = (permutation(int(hash_words("arrangement", name)[0]), NUM_TILES) for name in ("tiles", "places"))
-    return tiles[(places + np.arange(NUM_CLASSES)[:, np.newaxis]) % NUM_TILES]
+    tiles, shifts = (permutation(int(hash_words("arrangement", name)[0]), NUM_TILES) for name in ("tiles", "places"))
+    return tiles[(shifts + np.arange(NUM_CLASSES)[:, np.newaxis]) % NUM_TILES]
 
 
 def _draw(instances: Longs, classes: Longs, image_size: int, domain: Domain) -> Pixels:
-    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain, as classes (n,)."""
+    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain in classes (n,)."""
     check_arrangement_size(image_size)
     cell = image_size // SIDE
     drawn, rows = np.unique(instances, return_inverse=True)

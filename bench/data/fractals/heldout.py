@@ -1,4 +1,4 @@
-"""The targets that need no file: scikit-learn's handwritten digits, and fractals of classes never pretrained on."""
+"""Targets that need no files: scikit-learn's handwritten digits, and fractals of classes outside every corpus."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,13 @@ from bench.data.sources.decode import fit_pictures
 
 HELDOUT_CLASSES = 20
 HELDOUT_INSTANCES = {Domain.HELDOUT_TRAIN: 500, Domain.HELDOUT_VALIDATION: 25, Domain.HELDOUT_TEST: 100}
-"""Per class; each split has a domain of its own, so no instance is in two."""
+"""Number of instances per class; each split has its own domain, so no instance is in two splits."""
 HELDOUT_DIFFICULTY = Difficulty(jitter_percent=25, shift_pixels=2)
-"""With it, a linear classifier on the pixels of ten images per class classifies 86 % of the validation images."""
+"""A linear classifier on the pixels of ten images per class has 86 % accuracy on the validation images."""
 
 
 def open_digits() -> DataSet:
-    """Open the 1,797 digits of scikit-learn: 8 x 8 pixels, 45 % of each class test, 20 % of the rest validate."""
+    """Return scikit-learn's 1,797 digits, 8 x 8 pixels: 45 % of each class are test, 20 % of the rest validation."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -35,7 +35,7 @@ def open_digits() -> DataSet:
 
 
 def open_heldout() -> DataSet:
-    """Open the fractals of 20 classes outside every corpus."""
+    """Return the fractals of 20 classes outside every corpus."""
     names = tuple(f"held-out system {index}" for index in range(HELDOUT_CLASSES))
     return open_instances(HELDOUT_INSTANCES, names, _draw)
 
@@ -43,5 +43,5 @@ def open_heldout() -> DataSet:
 def _draw(
     instances: NDArray[np.int64], classes: NDArray[np.int64], image_size: int, domain: Domain
 ) -> NDArray[np.uint8]:
-    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain, as classes (n,)."""
+    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain in classes (n,)."""
     return render(classes, instances, image_size=image_size, difficulty=HELDOUT_DIFFICULTY, domain=domain)

@@ -1,15 +1,15 @@
-"""The renderer of the fractal corpus: 64-bit keys in, pixels out, on integers alone.
+"""The renderer of the fractal corpus: it turns 64-bit keys into pixels with integer arithmetic only.
 
-A class is an iterated function system of 2 to 4 affine maps, an instance its perturbation. The image is the system's
-attractor, drawn by the chaos game (Barnsley 1988): a point jumps from map to map, each chosen with probability
-proportional to the area it covers, |det A|. The maps are A = R(theta) diag(s1, s2) R(phi), singular values apart from
-rotations, so that they contract by construction; which singular values give good shapes is from Anderson and Farrell
-2022, "Improving Fractal Pre-training".
+A class is an iterated function system of 2 to 4 affine maps, and an instance is a perturbation of it. The image is the
+system's attractor, drawn by the chaos game (Barnsley 1988): each step moves a point by one of the maps, chosen with
+probability proportional to |det A|. A map is A = R(theta) diag(s1, s2) R(phi) with singular values below 1, so it is a
+contraction. The rule for singular values that give good shapes is from Anderson and Farrell 2022, "Improving Fractal
+Pre-training".
 
 Numbers are fixed-point with 14 fractional bits. A rotation is a point of the circle's rational parametrisation,
-((1 - t^2) / (1 + t^2), 2t / (1 + t^2)), every random number a hash of a key and a counter, a division rounds down.
-There is no float and no state, so any machine makes the same bytes. Sixteen orbits run side by side, which fills vector
-units. Whoever changes a pixel here raises `source.VERSION`.
+((1 - t^2) / (1 + t^2), 2t / (1 + t^2)). Every random number is a hash of a key and a counter, and divisions round down.
+There are no floats and no state, so every machine makes the same bytes. Sixteen orbits are traced together to fill
+vector units. A change of any pixel must raise `source.VERSION`.
 """
 
 from typing import NamedTuple
@@ -25,11 +25,11 @@ ONE_BITS = 14
 ONE = 1 << ONE_BITS
 MAX_MAPS = 4
 LEFT, RIGHT, TURNS, STRETCH, SQUEEZE, X, Y = range(7)
-"""A map's parameters: the t of its two rotations, two bits (half turn, reflection), singular values, translation."""
+"""Columns of a map's parameters: t of two rotations, two bits (half turn, reflection), singular values, translation."""
 NUM_PARAMETERS = 7
 
 MAX_STRETCH = 13 * ONE // 16
-"""No singular value exceeds it, jittered or not. With jitter of at most 50 %, translations are at most 9/8 an axis, so
+"""Upper limit of singular values, after jitter. With jitter of at most 50 %, translations are at most 9/8 per axis, so
 coordinates stay below 8.5 and the sums of products in `_trace` below 2^31."""
 
 ORBITS = 16
@@ -41,12 +41,12 @@ MAX_POINTS = 100_000
 GOLDEN_64 = np.uint64(0x9E3779B97F4A7C15)
 GOLDEN_32 = np.uint32(0x9E3779B9)
 
-# Counters of an instance's draws; maps take 8 each from 0.
+# Counters of an instance's random numbers; the maps use 8 counters each, from 0.
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
 
 class RenderSettings(NamedTuple):
-    """`Difficulty` and the number of points, as the renderer takes them."""
+    """`Difficulty` and the number of points in the form that the renderer needs."""
 
     points: int
     jitter_percent: int
@@ -57,7 +57,7 @@ class RenderSettings(NamedTuple):
 
 
 def num_points(image_size: int) -> int:
-    """Return the points of an image: 3,000 at 32 px, growing with its area up to 100,000 from 185 px on."""
+    """Return the number of points of an image: 3,000 at 32 px, proportional to the area, at most 100,000."""
     return min(MAX_POINTS, REFERENCE_POINTS * image_size**2 // REFERENCE_SIZE**2)
 
 
@@ -89,7 +89,7 @@ def draw_images(
 
 @njit(cache=True, nogil=True)
 def typical_hits(points: int, image_size: int) -> int:
-    """Return the number of hits that gives a pixel half of the maximal brightness."""
+    """Return the number of hits that gives a pixel half of the maximum brightness."""
     return max(1, points // image_size**2)
 
 
@@ -97,7 +97,7 @@ def typical_hits(points: int, image_size: int) -> int:
 def accepted_system(class_key: np.uint64) -> Longs:
     """Return the parameters (4, 7) of a class: the first of its attempts 0, 1, … that is not degenerate.
 
-    A system of fewer than four maps leaves the last rows zero: their area is zero, so they are never chosen.
+    The last rows of a system of fewer than four maps are zero. Their area is zero, so they are never chosen.
     """
     system, accepted, attempt = np.zeros((MAX_MAPS, NUM_PARAMETERS), np.int64), False, -1
     while not accepted:
@@ -134,7 +134,7 @@ def _has_good_values(system: Longs) -> bool:
 
 @njit(cache=True, nogil=True)
 def _has_good_picture(system: Longs, key: np.uint64) -> bool:
-    """Return whether a class at 32 px fills 15 to 60 % of its frame, its shorter side at least half of its longer."""
+    """Return whether the picture at 32 px fills 15 to 60 % of its frame, and no side is over twice the other."""
     length = steps_of_orbit(REFERENCE_POINTS) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
@@ -155,7 +155,7 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
 
 @njit(cache=True, nogil=True)
 def _jittered(system: Longs, key: np.uint64, percent: int) -> Longs:
-    """Change sizes and translations by at most `percent`, and rotations by at most the same percentage of a radian."""
+    """Return a system with sizes and translations changed by up to `percent`, and rotations by that share of 1 rad."""
     jittered = system.copy()
     for m in range(MAX_MAPS):
         for parameter in (LEFT, RIGHT):
@@ -198,7 +198,7 @@ def _circle_point(t: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _rotate(maps: Longs, key: np.uint64) -> None:
-    """Rotate the whole picture by a random angle, in place: R A R' and R b."""
+    """Rotate the whole picture by a random angle, in place: A becomes R A R', and b becomes R b."""
     cos, sin = _circle_point(_draw(key, TURN, -ONE, ONE))
     if _draw(key, HALF_TURN, 0, 1):
         cos, sin = -cos, -sin
@@ -236,8 +236,8 @@ def _play(maps: Longs, seed: np.uint64, xs: Ints, ys: Ints, hits: Ints) -> None:
 def _trace(maps: Ints, ends: Ints, seed: np.uint32, xs: Ints, ys: Ints) -> None:
     """Fill `xs` and `ys` with the points of 16 orbits, interleaved, which start at the origin.
 
-    The loop body has no branch and no 64-bit number, and reads only what was written 16 points before: so it
-    compiles to vector instructions. A choice of a map is a hash of its counter (MurmurHash3's 32-bit finaliser).
+    The loop body has no branch and no 64-bit number, and reads only values that were written 16 points earlier, so it
+    compiles to vector instructions. A hash of the counter chooses the map (MurmurHash3's 32-bit finaliser).
     """
     a0, b0, c0, d0, e0, f0 = maps[0]
     a1, b1, c1, d1, e1, f1 = maps[1]
@@ -298,7 +298,7 @@ def _brightness(typical: int) -> Longs:
 
 @njit(cache=True, nogil=True)
 def _set_palette(key: np.uint64, settings: RenderSettings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
-    """Fill `palette` (3, 256) with the value of each channel by hits, between the instance's ground and its ink."""
+    """Fill `palette` (3, 256) with each channel's value per number of hits, from the instance's ground to its ink."""
     swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
     for channel in range(3):
         ink, ground = 255, 0
@@ -325,7 +325,7 @@ def _paint(hits: Ints, values: NDArray[np.uint8], top: int, left: int, image: ND
 
 @njit(cache=True, nogil=True)
 def steps_of_orbit(points: int) -> int:
-    """Return the steps of each orbit, including the first ones, which are not drawn."""
+    """Return the number of steps of each orbit, including the warm-up steps, which are not drawn."""
     return WARM_UP_STEPS + -(-points // ORBITS)
 
 
@@ -338,7 +338,7 @@ def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _hash(key: np.uint64, counter: int) -> np.uint64:
-    """Apply `random.mix` to a counter's word; a copy, since numba's cache does not see changes of another file."""
+    """Return `random.mix` of a counter's word; this is a copy, since Numba's cache ignores changes in other files."""
     word = key + np.uint64(counter) * GOLDEN_64
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

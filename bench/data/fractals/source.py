@@ -1,8 +1,8 @@
-"""The formula-driven corpus: any number of images, no licence, no download (Kataoka et al. 2020).
+"""The formula-driven corpus: any number of images, without a licence or a download (Kataoka et al. 2020).
 
-A class is an iterated function system, an instance its perturbation. An image depends only on the corpus' version, its
-domain, class, instance, difficulty and size: it has the same bytes on every machine, in any batch and in any subset.
-The renderer, and Numba with it, is imported when the first image is drawn.
+A class is an iterated function system, and an instance is a perturbation of it. An image depends only on the corpus'
+version, its domain, class, instance, difficulty and size, so it has the same bytes on every machine, in any batch and
+in any subset. The renderer and Numba are imported when the first image is drawn.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from bench.data.fractals.render import RenderSettings
 
 VERSION = 1
-"""Raised when any pixel changes."""
+"""Version of the corpus; raise it if any pixel changes."""
 
 MAX_CLASSES = 100_000
 MAX_INSTANCES = 2**31
-"""Instances per class."""
+"""Number of instances per class."""
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 511
-"""At a larger size, products of coordinates could exceed 2^31."""
+"""Smallest and largest image size; at a larger size, products of coordinates could exceed 2^31."""
 CHUNK = 1024
-"""Images that a thread draws at once, at most."""
+"""Upper limit of the images that a thread draws at once."""
 
 
 class Domain(Enum):
-    """Tags of classes and of instances. Both are hashed, so images of two domains never coincide."""
+    """Pairs of a class tag and an instance tag. Both are hashed, so no image is in two domains."""
 
     PRETRAIN = (0, 0)
     PRETRAIN_VALIDATION = (0, 1)
@@ -51,20 +51,20 @@ class Domain(Enum):
 
 
 class Difficulty(BaseModel):
-    """How much the instances of a class differ. Vision Transformers are the first to fail if it rises."""
+    """How much the instances of a class differ. If it rises, Vision Transformers are the first models to fail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     jitter_percent: int = Field(15, ge=0, le=50)
-    """upper limit of the relative change of sizes and translations, and of the change of rotations in radians"""
+    """Largest relative change of sizes and translations, in percent; rotations change by up to this share of 1 rad."""
     shift_pixels: int = Field(1, ge=0, le=64)
-    """upper limit of the picture's shift along each axis"""
+    """Upper limit of the picture's shift along each axis, in pixels."""
     polarity: Literal["one", "both"] = "one"
-    """bright on dark, or for half of the instances dark on bright"""
+    """`one`: bright on dark; `both`: dark on bright for half of the instances."""
     colour: Literal["none", "instance"] = "none"
-    """grey, or individual colours of ink and ground for each instance"""
+    """`none`: grey; `instance`: each instance has its own colours of ink and ground."""
     rotation: Literal["none", "any"] = "none"
-    """whether each instance is rotated by an individual angle"""
+    """`any`: each instance is rotated by its own random angle."""
 
 
 def render(
@@ -78,7 +78,7 @@ def render(
 ) -> NDArray[np.uint8]:
     """Draw the images (n, 3, image_size, image_size) of the n classes and instances.
 
-    More threads are faster and change nothing.
+    More threads are faster and change no image.
     """
     from bench.data.fractals.render import draw_images
 
@@ -96,7 +96,7 @@ def render(
     if num_threads == 1:
         draw(slice(None))
     else:
-        chunk = max(1, min(CHUNK, -(-len(images) // num_threads)))  # a small batch too is spread over all threads
+        chunk = max(1, min(CHUNK, -(-len(images) // num_threads)))  # use all threads for a small batch, too
         with ThreadPoolExecutor(num_threads) as pool:
             list(pool.map(draw, [slice(start, start + chunk) for start in range(0, len(images), chunk)]))
     return images
@@ -104,7 +104,7 @@ def render(
 
 @dataclass(frozen=True)
 class FractalSource:
-    """Fractals as the source of a set of images; an id is the class times 2^32, plus the instance."""
+    """Fractals as an image source; an id is the class times 2^32 plus the instance."""
 
     difficulty: Difficulty
     domain: Domain
@@ -131,12 +131,12 @@ def open_instances(
     class_names: tuple[str, ...],
     draw: Callable[[NDArray[np.int64], NDArray[np.int64], int, Domain], NDArray[np.uint8]],
 ) -> DataSet:
-    """Return a data set of which each split is a domain, and each instance is an image of every class.
+    """Return a data set in which each split is a domain, and each instance has one image of each class.
 
     Args:
-        instances: how many train, validation and test have, in that order.
-        class_names: of the classes, which take turns in the data set.
-        draw: takes instances (n,), counted from 0 in their domain, classes (n,), image size and domain.
+        instances: domains of train, validation and test, in that order, with their numbers of instances.
+        class_names: names of the classes, which alternate in the data set.
+        draw: function of instances (n,), counted from 0 in their domain, classes (n,), image size and domain.
     """
     num_classes, ends = len(class_names), np.cumsum(list(instances.values()))
     starts = ends - list(instances.values())
@@ -145,8 +145,8 @@ def open_instances(
         images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
         numbers, classes = np.divmod(indices, num_classes)
         for domain, start, end in zip(instances, starts, ends, strict=True):
-            if (here := (start <= numbers) & (numbers < end)).any():
-                images[here] = draw(numbers[here] - start, classes[here], image_size, domain)
+            if (in_domain := (start <= numbers) & (numbers < end)).any():
+                images[in_domain] = draw(numbers[in_domain] - start, classes[in_domain], image_size, domain)
         return images
 
     pool, validation, test = np.split(np.arange(num_classes * ends[-1]), num_classes * ends[:-1])
@@ -162,7 +162,7 @@ def check_image_size(image_size: int) -> None:
 
 
 def _settings(difficulty: Difficulty, image_size: int) -> "RenderSettings":
-    """Return the settings as the renderer takes them."""
+    """Return the settings in the form that the renderer needs."""
     from bench.data.fractals.render import RenderSettings, num_points
 
     return RenderSettings(

@@ -1,1 +1,1 @@
-"""From images to batches on the device."""
+"""Load images and make batches on the device."""

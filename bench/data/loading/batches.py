@@ -1,6 +1,6 @@
-"""Batches on the device, by any of three pipelines: gathered or fetched, then augmented and scaled there.
+"""Make batches on the device: any of three pipelines brings images there, where they are augmented and scaled.
 
-A stream gives the same batches, bit for bit, for any pipeline, number of workers and number of batches per block.
+A stream gives the same batches, bit for bit, with any pipeline, number of workers and number of batches per block.
 """
 
 from collections import deque
@@ -23,14 +23,14 @@ from bench.data.loading.stream import BatchPlan, Stream, batch_plans
 from bench.data.to_device import to_device
 
 BLOCK_IMAGES = 2_048
-"""Upper limit of the images that a GPU crops and augments at once."""
+"""Upper limit of the number of images that a GPU crops and augments at once."""
 BLOCK_BYTES = 2**25
-"""Upper limit of their memory; while they are made, with resized crops, they take up to 14 times as much."""
+"""Upper limit of a block's size in bytes; resized crops need up to 14 times this size while a block is made."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """How many batches are cropped and augmented at once, and the function that crops; neither changes a batch."""
+    """The number of batches that are cropped and augmented at once, and the cropping function; no batch changes."""
 
     num_batches: int
     crop: Callable[[Tensor, Tensor, int], Tensor]
@@ -41,27 +41,27 @@ def training_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (batch, 3, size, size), float32 in -1 to 1, and labels (batch,), both on the loader's device.
 
-    Mixed labels are (batch, classes), float32. The stream continues after its first `start` images as if it had yielded
-    them. `blocks` are by default those of `blocks_for`.
+    Mixed labels are (batch, classes), float32. The first `start` images of the stream are skipped; later batches do not
+    change by that. `blocks` are by default those of `blocks_for`.
 
     Raises:
-        BadImage: an image cannot be read, and may not be skipped, or none of its class can.
+        BadImage: an image cannot be read and may not be skipped, or no image of its class can be read.
     """
     chosen, size, blocks = stream.augmentation, images.image_size, blocks or blocks_for(images, stream, loader)
     in_blocks = replace(stream, batch_size=blocks.num_batches * stream.batch_size)
     plans = batch_plans(in_blocks, len(images), size, device=loader.device, start=start)
     policy = prepare(chosen.policy.operations(size), size, loader.device) if chosen.policy else None
-    fed = _gathered if loader.pipeline == "resident" else _fetched
-    for plan, source, labels in fed(images, plans, loader, chosen.shift):
+    source_of_plans = _gathered if loader.pipeline == "resident" else _fetched
+    for plan, source, labels in source_of_plans(images, plans, loader, chosen.shift):
         changed = _changed(_cropped(source, plan, size, blocks), plan, policy)
         for batch in plan.slices(stream.batch_size):
             yield _finished(changed[batch], labels[batch], plan.part(batch), stream.num_classes)
 
 
 def blocks_for(images: ImageSet, stream: Stream, loader: ImageLoader) -> Blocks:
-    """Return one batch per block for a CPU; several for a GPU, where a small kernel takes longer to launch than to run.
+    """Return blocks of one batch for a CPU, and of several for a GPU, since launching a small kernel takes long.
 
-    Streamed batches are taken one by one, since waiting for several would delay the steps.
+    Streamed batches are taken one by one, since steps would have to wait for several.
     """
     if loader.device.type == "cpu":
         return Blocks(1, crop_one_by_one)
@@ -73,7 +73,7 @@ def blocks_for(images: ImageSet, stream: Stream, loader: ImageLoader) -> Blocks:
 def evaluation_batches(
     images: ImageSet, batch_size: int, loader: ImageLoader
 ) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
-    """Yield every image once, in order, scaled as in training, with its label and its id.
+    """Yield all images in order, scaled as in training, with their labels and ids.
 
     Images that cannot be read are left out if they may be skipped.
     """
@@ -90,20 +90,20 @@ def evaluation_batches(
             )
 
 
-Fed = Iterator[tuple[BatchPlan, Tensor, Tensor]]
-"""A plan, the padded images (n, 3, padded size, padded size) that its windows are cut from, and its labels."""
+PlannedImages = Iterator[tuple[BatchPlan, Tensor, Tensor]]
+"""Plans, the padded images (n, 3, padded size, padded size) that their windows are cut from, and their labels."""
 
 
-def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
-    """Yield all plans with the same images, which lie on the device."""
+def _gathered(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> PlannedImages:
+    """Yield all plans with the same images, which are all on the device."""
     labels = torch.from_numpy(images.labels).to(loader.device)
     padded = loader.padded(images, padding)
     for plan in plans:
         yield plan, padded, labels[plan.windows[0]]
 
 
-def _fetched(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> Fed:
-    """Yield each plan with its own images, which come to the device ahead of the step."""
+def _fetched(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, padding: int) -> PlannedImages:
+    """Yield each plan with its own images, which are sent to the device before the step needs them."""
     ahead: deque[BatchPlan] = deque()
 
     def orders() -> Iterator[NDArray[np.int64]]:
@@ -115,7 +115,7 @@ def _fetched(images: ImageSet, plans: Iterator[BatchPlan], loader: ImageLoader, 
         plan = ahead.popleft()
         whole = loader.bad.replace(images, plan.order, pictures, reasons)
         labels = to_device(torch.from_numpy(images.labels[plan.order]), loader.device)
-        yield plan.of_its_own(), pad(whole, [padding] * 4), labels
+        yield plan.reindexed(), pad(whole, [padding] * 4), labels
 
 
 def _cropped(source: Tensor, plan: BatchPlan, size: int, blocks: Blocks) -> Tensor:
@@ -125,7 +125,7 @@ def _cropped(source: Tensor, plan: BatchPlan, size: int, blocks: Blocks) -> Tens
 
 
 def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor:
-    """Apply the policy's operations, which the plan has drawn, to cropped images (n, 3, size, size), uint8."""
+    """Return cropped uint8 images (n, 3, size, size) after the policy's operations that the plan has drawn."""
     if policy is not None and plan.operations is not None:
         for layer in plan.operations:
             images = apply(images, policy, layer)
@@ -133,7 +133,7 @@ def _changed(images: Tensor, plan: BatchPlan, policy: Prepared | None) -> Tensor
 
 
 def _finished(images: Tensor, labels: Tensor, plan: BatchPlan, num_classes: int | None) -> tuple[Tensor, Tensor]:
-    """Apply the rest of the plan to one batch, and scale it for a model."""
+    """Return one batch, scaled for a model and after the rest of the plan: erasing and mixing."""
     images = scaled(images)
     if plan.erased is not None:
         images = erase(images, plan.erased)
@@ -150,7 +150,7 @@ def scaled(images: Tensor) -> Tensor:
 
 
 def crop_one_by_one(padded: Tensor, plan: Tensor, size: int) -> Tensor:
-    """Cut (batch, 3, size, size) out of `padded` by rows of index, top, left, mirrored: the fastest on a CPU."""
+    """Return crops (batch, 3, size, size) of `padded` by rows of index, top, left, mirrored; fastest on a CPU."""
     source = padded.numpy()
     images = np.empty((plan.shape[1], 3, size, size), dtype=np.uint8)
     for image, (index, top, left, mirrored) in zip(images, plan.T.tolist(), strict=True):
@@ -160,7 +160,7 @@ def crop_one_by_one(padded: Tensor, plan: Tensor, size: int) -> Tensor:
 
 
 def crop_together(padded: Tensor, plan: Tensor, size: int) -> Tensor:
-    """Do what `crop_one_by_one` does, in three operations on the whole batch: the fastest on a GPU."""
+    """Return the crops of `crop_one_by_one`, with three operations on the whole batch; fastest on a GPU."""
     index, top, left, mirrored = plan
     images = padded.unfold(2, size, 1).unfold(3, size, 1)[index, :, top, left]
     return torch.where(mirrored.bool().view(-1, 1, 1, 1), images.flip(3), images)

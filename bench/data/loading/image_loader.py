@@ -1,10 +1,10 @@
-"""How images reach the device: one interface, three pipelines.
+"""Pipelines that bring images to the device, with one interface.
 
-- *resident*: all images lie on the device as uint8, and batches are gathered there;
+- *resident*: all images are on the device as uint8, and batches are gathered there;
 - *streaming*: worker processes decode batches ahead of the steps that take them;
 - *generated*: cores of this process draw batches of a formula-driven corpus ahead of the steps that take them.
 
-The choice changes no batch. Size and memory decide it unless the suite does, and a run's record names it.
+The choice changes no batch. It depends on size and memory unless the suite makes it, and a run's record names it.
 """
 
 from collections import deque
@@ -22,23 +22,23 @@ from bench.data.loading.bad_images import BadImages, Reasons, read_leniently
 from bench.data.to_device import to_device
 
 Orders = Iterator[NDArray[np.int64]]
-"""Places in a set of images, batch by batch."""
+"""Indices in a set of images, batch by batch."""
 Pictures = tuple[Tensor, Reasons]
-"""Images (n, 3, size, size), uint8, and which of them are bad."""
+"""Images (n, 3, size, size), uint8, and the reasons of the bad images."""
 DRAWN_AHEAD = 2
-"""Batches that are drawn or wait to be taken."""
+"""Number of batches that are being drawn or are ready."""
 CHUNK_BYTES = 2**28
-"""Of images that are read at once, on their way to the device."""
+"""Upper limit of the bytes of images that are read at once to be sent to the device."""
 
 
 @dataclass(frozen=True)
 class ImageLoader:
-    """A pipeline to a device."""
+    """A pipeline that brings images to a device."""
 
     pipeline: Pipeline
     device: torch.device
     num_workers: int = 1
-    """processes that decode; for streaming alone"""
+    """Number of processes that decode; only for streaming."""
     bad: BadImages = field(default_factory=BadImages)
 
     def pictures(self, images: ImageSet, orders: Orders) -> Iterator[Pictures]:
@@ -52,7 +52,7 @@ class ImageLoader:
         return (self._sent(images, order, cached=True) for order in orders)
 
     def padded(self, images: ImageSet, padding: int) -> Tensor:
-        """Return all images, (n, 3, size + 2 padding, size + 2 padding), uint8, on the device, with a black margin."""
+        """Return all images on the device with a black margin: (n, 3, size + 2 padding, size + 2 padding), uint8."""
         inner = slice(padding, padding + images.image_size)
         shape = (len(images), 3, images.image_size + 2 * padding, images.image_size + 2 * padding)
         padded = torch.zeros(shape, dtype=torch.uint8, device=self.device)
@@ -65,7 +65,7 @@ class ImageLoader:
         return padded
 
     def _drawn_ahead(self, images: ImageSet, orders: Orders) -> Iterator[Pictures]:
-        """Draw batches in a thread beside the steps; a source spreads each over as many cores as it may take."""
+        """Yield batches that a thread draws ahead of the steps; the source spreads each batch over its cores."""
         waiting: deque[Future[Pictures]] = deque()
         with ThreadPoolExecutor(1) as drawer:
             for order in orders:
@@ -76,12 +76,12 @@ class ImageLoader:
                 yield waiting.popleft().result()
 
     def _sent(self, images: ImageSet, order: NDArray[np.int64], *, cached: bool) -> Pictures:
-        """Read one batch and send it to the device."""
+        """Return one batch after sending it to the device."""
         pictures, reasons = _read(images, order, cached=cached)
         return to_device(pictures, self.device), reasons
 
 
 def _read(images: ImageSet, order: NDArray[np.int64], *, cached: bool) -> Pictures:
-    """Read one batch; if `cached`, what this process has decoded before may be taken from its memory."""
+    """Return one batch; if `cached`, images that this process has already decoded may come from memory."""
     pictures, reasons = read_leniently(images.source, images.ids[order], images.image_size, cached=cached)
     return torch.from_numpy(pictures), reasons

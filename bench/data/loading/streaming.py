@@ -1,7 +1,7 @@
 """Worker processes that decode batches ahead of the steps, for data that does not fit into memory.
 
-Workers receive ids and send pictures. Each opens the data set for itself, decodes on one thread, keeps no image, and
-ends with its parent process. One worker decodes a whole batch, and batches arrive in order.
+Workers receive ids and send pictures. Each worker opens the data set itself, decodes on one thread, caches no image,
+and ends with its parent process. One worker decodes a whole batch, and batches arrive in order.
 """
 
 import multiprocessing
@@ -21,13 +21,13 @@ from bench.data.loading.image_loader import Orders, Pictures
 from bench.data.sources import decode as decoding
 
 BATCHES_AHEAD = 2
-"""Batches that each worker has begun or finished."""
+"""Number of batches per worker that are being decoded or are ready."""
 
 
 def decoded_pictures(images: ImageSet, orders: Orders, device: torch.device, num_workers: int) -> Iterator[Pictures]:
-    """Decode batches in `num_workers` processes; they reach a GPU through pinned memory."""
+    """Yield batches that `num_workers` processes decode; they are sent to a GPU through pinned memory."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # heeded where no fork server runs yet
+    context.set_forkserver_preload([__name__])  # has no effect if a fork server already runs
     loader = DataLoader(
         _Decoder(images.source, images.image_size),
         batch_sampler=cast(Any, (images.ids[order] for order in orders)),
@@ -45,13 +45,13 @@ def decoded_pictures(images: ImageSet, orders: Orders, device: torch.device, num
 
 @dataclass(frozen=True)
 class _Decoder(Dataset[Pictures]):
-    """The data set that a worker reads."""
+    """The torch data set that a worker reads."""
 
     source: Source
     image_size: int
 
     def __getitems__(self, ids: NDArray[np.int64]) -> Pictures:
-        """Decode one batch."""
+        """Return one decoded batch."""
         batch, reasons = read_leniently(self.source, ids, self.image_size)
         return torch.from_numpy(batch), reasons
 
@@ -61,6 +61,6 @@ def _as_decoded(batch: Pictures) -> Pictures:
 
 
 def _start_worker(worker: int) -> None:
-    """Leave Ctrl-C to the parent, and the other cores to the other workers."""
+    """Ignore Ctrl-C, which the parent handles, and use one core, so that each worker has its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoding.use_threads(1)

@@ -1,1 +1,1 @@
-"""Readers of image data sets, one for each kind of source."""
+"""Readers of image data sets, one per kind of source."""

@@ -1,7 +1,7 @@
-"""From the splits that a publisher gives to one data set with train, validation and test.
+"""Make one data set with train, validation and test from the splits that a publisher provides.
 
-Refused are labels that name no class, a class in validation or test that train lacks, and classes that differ between
-splits.
+This module refuses labels that name no class, classes of validation or test that train lacks, and classes that differ
+between splits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,17 @@ from bench.errors import InputError
 def assemble(
     splits: Mapping[str, RawSplit], *, key: str, place: str, validation_per_class: int | None = None
 ) -> DataSet:
-    """Return one data set of the splits "train", "validation" and "test", of which train alone must be there.
+    """Return one data set from the splits "train", "validation" and "test"; only train is required.
 
-    Image ids number the splits in that order, each as published. Validation is the test split if there is no other. A
-    missing test split is a fifth of each class of train, a missing validation split a tenth of the rest.
+    Image ids number the splits in that order, each as published. Without a test split, the validation split is the test
+    split. If both are missing, test is a fifth of each class of train. A missing validation split is a tenth of the
+    rest.
 
     Args:
-        splits: labels and readers of each split.
-        key: of the hash that decides which images are carved from train.
-        place: names the data set in errors.
-        validation_per_class: images of each class that validate, in place of a tenth.
+        splits: labels and reader of each split.
+        key: key of the hash that decides which images are carved from train.
+        place: the data set's name in errors.
+        validation_per_class: number of validation images per class, instead of a tenth.
 
     Raises:
         InputError: the labels of the splits do not fit together, or a class has too few images to carve from.
@@ -56,7 +57,7 @@ def assemble(
 
 
 def split_of_files(files: Sequence[Path], labels: NDArray[np.int64], class_names: tuple[str, ...]) -> RawSplit:
-    """Return a split with a file for each label, decoded when it is asked for."""
+    """Return a split with one file per label; files are decoded when used."""
 
     def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
         chosen = [files[index] for index in indices.tolist()]
@@ -66,13 +67,13 @@ def split_of_files(files: Sequence[Path], labels: NDArray[np.int64], class_names
 
 
 def locate(starts: Indices, indices: Indices) -> tuple[Indices, Indices]:
-    """Return the group of each index, and its place there, of groups that begin at `starts`."""
+    """Return the group of each index, and its position in that group; groups begin at `starts`."""
     groups = np.searchsorted(starts, indices, side="right") - 1
     return groups, indices - starts[groups]
 
 
 def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> None:
-    """Refuse labels that are not 0 to classes - 1, naming the first and where it stands."""
+    """Refuse labels outside 0 to classes - 1; the error names the first of them and its image."""
     wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if len(wrong):
         raise InputError(
@@ -82,7 +83,7 @@ def check_labels(labels: NDArray[np.int64], num_classes: int, place: str) -> Non
 
 
 def number_names(labels: Sequence[NDArray[np.integer]], place: str) -> tuple[str, ...]:
-    """Return numbers as names of the classes that labels have; refuse a number beyond that of the images."""
+    """Return class numbers as class names; refuse a label that is not below the number of images."""
     highest = max((int(part.max()) for part in labels if len(part)), default=0)
     if highest >= (num_images := sum(map(len, labels))) > 0:
         raise InputError(
@@ -92,16 +93,16 @@ def number_names(labels: Sequence[NDArray[np.integer]], place: str) -> tuple[str
 
 
 def _starts(groups: Sequence[NDArray[np.integer]]) -> Indices:
-    """Return the index of the first member of each group, one group after the other."""
+    """Return the index of the first member of each group in their concatenation."""
     return np.cumsum([0, *map(len, groups)])[:-1]
 
 
 def _check(splits: Mapping[str, RawSplit], place: str) -> None:
-    """Refuse splits whose labels or classes do not fit."""
+    """Refuse splits with wrong labels, or whose classes do not agree."""
     train = splits["train"]
     for name, split in splits.items():
         if len(split.labels) == 0:
-            raise InputError(f"{place}: {name} holds no image; put the missing files there")
+            raise InputError(f"{place}: {name} has no images; add the missing files")
         check_labels(split.labels, len(split.class_names), f"{place}: {name}")
         for known, given in zip(train.class_names, split.class_names, strict=False):
             if known != given:
@@ -127,7 +128,7 @@ def _check_every_class(train: RawSplit, needed: int, place: str) -> None:
 
 
 def _validation(labels: NDArray[np.int64], pool: Indices, key: str, per_class: int | None) -> Cut:
-    """Set aside the images that validate."""
+    """Return the cut that sets validation images aside."""
     if per_class is None:
         return stratified_cut(labels, pool, 1, 10, key, "validation")
     num_classes = len(np.unique(labels[pool]))
@@ -137,14 +138,14 @@ def _validation(labels: NDArray[np.int64], pool: Indices, key: str, per_class: i
 
 
 def _joined(splits: Sequence[RawSplit], starts: Indices) -> Reader:
-    """Return one reader of the images of all splits."""
+    """Return one reader for the images of all splits."""
 
     def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
         images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
         groups, rows = locate(starts, indices)
         for number, split in enumerate(splits):
-            if (is_here := groups == number).any():
-                images[is_here] = split.read(rows[is_here], image_size)
+            if (in_split := groups == number).any():
+                images[in_split] = split.read(rows[in_split], image_size)
         return images
 
     return read

@@ -1,6 +1,6 @@
-"""Compare the files in the data folder with the MD5 sums that publishers gave, which torchvision's classes hold.
+"""Compare files in the data folder with the publishers' MD5 sums, which torchvision's classes contain.
 
-Torchvision compares them too while it downloads and unpacks, but its errors name neither the expected nor the actual
+Torchvision also compares them while it downloads and unpacks, but its errors name neither the expected nor the actual
 sum.
 """
 
@@ -21,27 +21,27 @@ class WrongSum:
     actual: str
 
     def __str__(self) -> str:
-        """Return both sums and the size, which shows a file that was cut off."""
+        """Return both sums and the size, which reveals a truncated file."""
         size = self.file.stat().st_size
         return f"{self.file} ({size:,} bytes): its MD5 is {self.actual}, but {self.expected} was published"
 
 
 def wrong_sums(reader: Any, root: Path) -> list[WrongSum]:
-    """Return the files below `root` whose sums are not those that torchvision's class holds; absent files are fine."""
+    """Return the files below `root` whose sums differ from those in torchvision's class; missing files are skipped."""
     present = [(root / path, expected) for path, expected in published_sums(reader) if (root / path).is_file()]
     sums = [WrongSum(file, expected, _md5(file)) for file, expected in present]
     return [wrong for wrong in sums if wrong.actual != wrong.expected]
 
 
 def published_sums(reader: Any) -> Iterator[tuple[Path, str]]:
-    """Yield paths below the root that a class of torchvision is given, with their sums."""
+    """Yield the paths of a torchvision class, relative to its root, with their sums."""
     from torchvision.datasets import imagenet
 
     if hasattr(reader, "tgz_md5"):  # CIFAR and STL-10: an archive, and the files in it
         yield Path(reader.filename), reader.tgz_md5
         for name, expected in (*reader.train_list, *reader.test_list):
             yield Path(reader.base_folder, name), expected
-    elif hasattr(reader, "resources"):  # MNIST and its kin
+    elif hasattr(reader, "resources"):  # MNIST and Fashion-MNIST
         for name, expected in reader.resources:
             yield Path(reader.__name__, "raw", name), expected
     elif hasattr(reader, "split_list"):  # SVHN
@@ -62,6 +62,6 @@ def published_sums(reader: Any) -> Iterator[tuple[Path, str]]:
 
 
 def _md5(file: Path) -> str:
-    """Hash a file as its publisher did."""
+    """Return the MD5 sum of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

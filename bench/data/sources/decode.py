@@ -1,4 +1,4 @@
-"""Decode pictures of any size and mode to square RGB arrays, with Pillow's resampling: the same bytes everywhere."""
+"""Decode pictures of any size and mode to square RGB arrays; Pillow resamples to the same bytes on every machine."""
 
 import io
 import struct
@@ -13,11 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from bench.errors import BadImage
 
 CHUNK = 64
-"""Pictures that a thread decodes at once."""
+"""Number of pictures per task of a thread."""
 _num_threads: int | None = None
-"""Threads that decode; None is the default of `ThreadPoolExecutor`."""
+"""Number of threads that decode; None for the default of `ThreadPoolExecutor`."""
 MAX_PIXELS = 89_478_485
-"""Per picture: Pillow's limit, which protects against small files that fill the memory."""
+"""Upper limit of a picture's pixels: Pillow's limit against small files that would fill the memory."""
 UNREADABLE = (
     ArithmeticError,
     EOFError,
@@ -30,7 +30,7 @@ UNREADABLE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""Errors that Pillow raises if a file is empty, cut off, damaged, too large, or no image."""
+"""Errors that Pillow raises if a file is empty, truncated, damaged, too large, or not an image."""
 
 
 def use_threads(number: int) -> None:
@@ -42,13 +42,13 @@ def use_threads(number: int) -> None:
 def read_pictures(
     count: int, encoded: Callable[[int], Path | bytes], image_size: int, name: Callable[[int], str]
 ) -> NDArray[np.uint8]:
-    """Decode pictures into (count, 3, image_size, image_size).
+    """Return decoded pictures, (count, 3, image_size, image_size).
 
     Args:
-        count: of the pictures.
-        encoded: returns a picture's file, or its bytes; called in the thread that decodes it.
+        count: number of pictures.
+        encoded: returns a picture's file or bytes; it is called in the thread that decodes the picture.
         image_size: pixels per side.
-        name: names a picture that cannot be read.
+        name: returns the name of a picture for errors.
 
     Raises:
         BadImage: a picture cannot be read.
@@ -73,7 +73,7 @@ def read_pictures(
 
 
 def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
-    """Bring arrays (n, height, width) or (n, height, width, 3) to (n, 3, image_size, image_size)."""
+    """Return arrays (n, height, width) or (n, height, width, 3) as pictures (n, 3, image_size, image_size)."""
     images = np.empty((len(arrays), 3, image_size, image_size), dtype=np.uint8)
     for image, array in zip(images, arrays, strict=True):
         image[:] = _fitted(Image.fromarray(array), image_size)
@@ -81,7 +81,7 @@ def fit_pictures(arrays: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8
 
 
 def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
-    """Read one picture, rotated as its EXIF data say."""
+    """Return one decoded picture, rotated according to its EXIF data."""
     with _opened(source) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are more than {MAX_PIXELS:,}")
@@ -90,7 +90,7 @@ def _decoded(source: Path | bytes, image_size: int) -> NDArray[np.uint8]:
 
 
 def _opened(source: Path | bytes) -> Image.Image:
-    """Read a picture's header, with plain errors for empty and unknown content."""
+    """Return a picture after reading its header; raise plain errors for empty and unknown content."""
     if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
         raise ValueError("it is empty")
     try:
@@ -102,7 +102,7 @@ def _opened(source: Path | bytes) -> Image.Image:
 def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
     """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing.
 
-    Alpha is dropped, not blended: the colours below it are shown. Of 16 bits the upper 8 are kept.
+    Alpha is dropped without blending, so the colours below it are shown. Of 16 bits, the upper 8 are kept.
     """
     if picture.mode.startswith("I"):
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))

@@ -1,7 +1,7 @@
 """`folder:PATH`: images in one subfolder per class, or PATH/train and PATH/test with one subfolder per class each.
 
-Without a test folder, a fifth of each class is the test split. A tenth of the rest validates. The sorted names of the
-files alone decide which images those are.
+Without a test folder, a fifth of each class is the test split. A tenth of the rest is validation. Only the sorted file
+names decide which images are in which split.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, fingerprint
 from bench.errors import InputError
 
 MIN_IMAGES = {"train": 3, "test": 1}
-"""Images that each class needs: train gives one each to train, validate and test."""
+"""Minimum number of images per class; train has to provide at least one image for each of the three splits."""
 
 
 def open_folder(path: Path) -> DataSet:
-    """Open the data set in a folder.
+    """Return the data set in a folder.
 
     Raises:
-        InputError: classes or images are missing, or a file lies outside the folder.
+        InputError: classes or images are missing, or a file is outside the folder.
     """
     folders = _split_folders(path)
     names = _class_names(folders["train"])
@@ -75,6 +75,6 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 
 def _images(folder: Path) -> list[Path]:
-    """Return the images that lie in a folder itself, sorted by name."""
+    """Return the images directly in a folder, sorted by name."""
     files = (file for file in folder.iterdir() if not file.name.startswith("."))
     return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)

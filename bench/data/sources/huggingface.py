@@ -1,10 +1,10 @@
-"""`hf:NAME` and `hf:NAME:CONFIG`: a data set of the Hugging Face hub, as parquet in the data folder.
+"""`hf:NAME` and `hf:NAME:CONFIG`: a data set of the Hugging Face hub, stored as parquet in the data folder.
 
 `bench data fetch hf:NAME` copies the parquet files into `hf/NAME/` below the data folder and checks their SHA-256. Only
-this needs the network. After that they are read like `parquet:PATH`, and a key contains their content.
+this needs the network. The files are then read like `parquet:PATH`, and a run's key contains the hash of their content.
 
 `huggingface_hub` copies files unchanged and resumes. `datasets` would store a second copy in another format, and needs
-a dozen packages to read what pyarrow reads here.
+a dozen packages for files that pyarrow reads here.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from bench.errors import InputError
 
 NAME = re.compile(r"(?P<repository>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
 CONVERTED = "refs/convert/parquet"
-"""The revision with the hub's parquet of data sets that were published in another format."""
+"""Revision in which the hub stores its parquet conversion of data sets in other formats."""
 TIMEOUT_S = 10
-"""Of the first request to the hub, which ends the wait behind a firewall that drops packets."""
+"""Timeout of the first request to the hub in seconds, for firewalls that drop packets."""
 PARTIAL = "partial-"
-"""Prefix of the folders of a conversion that the hub ended after the first gigabytes."""
+"""Prefix of the folders of a conversion that the hub stopped after the first gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -36,29 +36,29 @@ class _Ref:
     config: str | None
 
     def __str__(self) -> str:
-        """Return the text that the user wrote."""
+        """Return the text as the user wrote it."""
         return f"hf:{self.repository}" + (f":{self.config}" if self.config else "")
 
 
 def open_hf(name: str, data_dir: Path) -> DataSet:
-    """Open a fetched data set.
+    """Return a fetched data set.
 
     Raises:
         InputError: it was not fetched, or its files do not fit together.
     """
-    ref, place = _parse(name), folder(name, data_dir)
-    if not place.is_dir():
+    ref, path = _parse(name), folder(name, data_dir)
+    if not path.is_dir():
         raise InputError(
-            f"{ref}: not found in {data_dir} (looked for {place}); "
+            f"{ref}: not found in {data_dir} (looked for {path}); "
             f"fetch it with: bench data fetch {ref} --data {data_dir}"
         )
-    paths = [file.relative_to(place).as_posix() for file in place.rglob("*.parquet")]
+    paths = [file.relative_to(path).as_posix() for file in path.rglob("*.parquet")]
     _check_one_config(ref, paths)
-    return open_parquet(place, str(ref))
+    return open_parquet(path, str(ref))
 
 
 def folder(name: str, data_dir: Path) -> Path:
-    """Return the folder of the files of a data set, or of one configuration."""
+    """Return the folder of the files of a data set or of one configuration."""
     ref = _parse(name)
     return data_dir / "hf" / ref.repository / (ref.config or "")
 
@@ -67,7 +67,7 @@ def fetch_hf(name: str, data_dir: Path) -> None:
     """Copy a data set's parquet files into the data folder, and check them.
 
     Raises:
-        InputError: no network, no such data set, no parquet, several configurations, or a sum that differs.
+        InputError: there is no network, data set or parquet; or there are several configurations; or a sum differs.
     """
     ref, root = _parse(name), data_dir / "hf" / _parse(name).repository
     try:
@@ -88,7 +88,7 @@ def fetch_hf(name: str, data_dir: Path) -> None:
         )
     except InputError:
         raise
-    except Exception as error:  # whatever the network and the hub's client come up with
+    except Exception as error:  # the network and the hub's client raise many types
         raise InputError(
             f"{ref}: could not be fetched into {root} ({' '.join(str(error).split())}); check the name and the "
             "network, and for a data set with conditions that you have accepted them and are logged in: hf auth login"
@@ -98,17 +98,17 @@ def fetch_hf(name: str, data_dir: Path) -> None:
 
 
 def _parse(name: str) -> _Ref:
-    """Read `owner/name` or `owner/name:config`."""
+    """Return the data set that `owner/name` or `owner/name:config` names."""
     match = NAME.fullmatch(name)
     if match is None or {"..", "."} & {*re.split("[/:]", name)}:
-        raise InputError(f"hf:{name}: is no name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG")
+        raise InputError(f"hf:{name}: not a name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG")
     return _Ref(match["repository"], match["config"])
 
 
 def _listed(api: Any, ref: _Ref) -> tuple[str, dict[str, str | None]]:
-    """Return a commit and its parquet files: those that were published, else those that the hub converted.
+    """Return a commit and its parquet files: the published ones, else the hub's conversion.
 
-    Each path has its SHA-256, or None if the file is so small that the hub keeps it in git itself.
+    Each path has its SHA-256, or None for a small file that the hub stores directly in git.
     """
     for revision in ("main", CONVERTED):
         commit = api.dataset_info(ref.repository, revision=revision, timeout=TIMEOUT_S).sha
@@ -120,7 +120,7 @@ def _listed(api: Any, ref: _Ref) -> tuple[str, dict[str, str | None]]:
 
 
 def _chosen(ref: _Ref, paths: list[str]) -> list[str]:
-    """Return the files of the configuration asked for, or of the only one."""
+    """Return the files of the requested configuration, or of the only one."""
     if ref.config is not None:
         known = sorted({PurePosixPath(path).parts[0] for path in paths})
         paths = [path for path in paths if path.startswith(f"{ref.config}/")]
@@ -128,12 +128,12 @@ def _chosen(ref: _Ref, paths: list[str]) -> list[str]:
             raise InputError(f"{ref}: has no folder {ref.config} of parquet files; it has {', '.join(known)}")
     _check_one_config(ref, paths)
     if any(part.startswith(PARTIAL) for path in paths for part in PurePosixPath(path).parts):
-        raise InputError(f"{ref}: the hub converted only its beginning to parquet; download the files of its publisher")
+        raise InputError(f"{ref}: the hub converted only its beginning to parquet; download the publisher's files")
     return paths
 
 
 def _check_one_config(ref: _Ref, paths: Iterable[str]) -> None:
-    """Refuse files of several configurations: folders at the top that are not named for a split."""
+    """Refuse files of several configurations, which are top-level folders not named after a split."""
     tops = {PurePosixPath(path).parts[0] for path in paths if "/" in path and not path.startswith(".")}
     configs = sorted(top for top in tops if not AT_START.match(top))
     if ref.config is None and len(configs) > 1:

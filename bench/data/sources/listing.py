@@ -1,4 +1,4 @@
-"""Files below the folder of a data set: which there are, whether they stay inside, and what they hash to."""
+"""List and hash the files below the folder of a data set, and check that they stay inside it."""
 
 import hashlib
 import os
@@ -8,17 +8,17 @@ from pathlib import Path
 from bench.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""Lower-case endings of the files that are images, in folders and in tar files."""
+"""Lower-case suffixes of image files, in folders and in tar files."""
 
 
 def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files below a folder with one of some endings, sorted by path, without hidden ones."""
+    """Return the files below a folder that have one of the endings, sorted by path, without hidden files."""
     files = (file for file in root.rglob("*") if file.name.endswith(endings) and file.is_file())
     return sorted(file for file in files if not any(name.startswith(".") for name in file.relative_to(root).parts))
 
 
 def check_inside(root: Path, files: Sequence[Path]) -> None:
-    """Refuse files that `..` or a symbolic link leads out of `root`, which may be a link itself."""
+    """Refuse files outside `root`, reached by `..` or a symbolic link; `root` itself may be a link."""
     real_root = _real(root)
     inside = {folder for folder in {file.parent for file in files} if _real(folder).is_relative_to(real_root)}
     for file in files:
@@ -30,7 +30,7 @@ def check_inside(root: Path, files: Sequence[Path]) -> None:
 
 
 def fingerprint_of(root: Path, files: Iterable[Path]) -> str:
-    """Return the SHA-256 of the names of files, relative to `root`, and their bytes: what a key holds of a path."""
+    """Return the SHA-256 of files' names, relative to `root`, and their bytes; it stands for a path in a key."""
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(root).as_posix() if file != root else ""
@@ -42,5 +42,5 @@ def fingerprint_of(root: Path, files: Iterable[Path]) -> str:
 
 
 def _real(path: Path) -> Path:
-    """Return where a path ends, links followed, whether or not anything is there."""
+    """Return a path with links resolved; it need not exist."""
     return Path(os.path.realpath(path))

@@ -1,8 +1,8 @@
-"""`parquet:PATH`: a file, or a folder of them, as the Hugging Face hub lays them out.
+"""`parquet:PATH`: a file or a folder of files in the layout of the Hugging Face hub.
 
-A file has a column of encoded images, a column of labels, and perhaps the classes' names in its metadata. The name of
-the file, or of its folder, begins with the split that it is of: `train-00000-of-00002.parquet`, `test/0000.parquet`.
-Only labels are kept in memory. Images are read one row group at a time, and decoded when they are asked for.
+A file has a column of encoded images and a column of labels, and may have class names in its metadata. The name of the
+file, or of its folder, begins with its split: `train-00000-of-00002.parquet`, `test/0000.parquet`. Only labels stay in
+memory. Images are read one row group at a time and decoded when used.
 """
 
 import json
@@ -24,15 +24,15 @@ from bench.errors import BadImage, InputError
 
 IMAGE_COLUMNS = ("img", "image", "images", "picture", "pixel_values", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "fine_label", "labels", "class", "target", "category", "cls")
-"""Column names, in the order in which they are looked for; else the only feature of the right type is taken."""
+"""Column names in order of preference; without them, the only feature of the right type is used."""
 
 
 def open_parquet(path: Path, place: str | None = None) -> DataSet:
-    """Open the data set in parquet files.
+    """Return the data set in parquet files.
 
     Args:
         path: a file or folder.
-        place: names the data set in errors; by default the path does.
+        place: the data set's name in errors; by default the path.
 
     Raises:
         InputError: there is no file, or the files hold no labelled images that fit together.
@@ -50,7 +50,7 @@ def fingerprint(path: Path) -> str:
 
 
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
-    """Return the splits of a data set from the files of each, in order; classes without names are numbers."""
+    """Return the splits of a data set from the ordered files of each split; classes without names get numbers."""
     shards = {split: [_open_shard(file) for file in split_files] for split, split_files in files.items()}
     all_shards = [shard for split_shards in shards.values() for shard in split_shards]
     names = _class_names(all_shards)
@@ -64,24 +64,24 @@ def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
 
 @dataclass(frozen=True, eq=False)
 class _Shard:
-    """What is known of a file without reading its images."""
+    """The labels and metadata of a file, without its images."""
 
     file: Path
     image_column: str
     labels: NDArray[np.int64]
     group_sizes: tuple[int, ...]
-    """rows of each row group"""
+    """Number of rows of each row group."""
     class_names: tuple[str, ...] | None
-    """of the features' metadata"""
+    """Class names in the features' metadata; None if there are none."""
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files, sorted by their path; refuse a path without any."""
+    """Return the files sorted by path; refuse a path without files."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise InputError(
-            f"parquet:{path}: there is no such file or folder; it needs .parquet files as the hub has them"
+            f"parquet:{path}: there is no such file or folder; name a .parquet file, or a folder of them, from the hub"
         )
     if not (files := files_below(path, (".parquet",))):
         raise InputError(f"parquet:{path}: no file in it ends with .parquet; put the hub's files there")
@@ -89,7 +89,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _reader(shards: Sequence[_Shard]) -> Reader:
-    """Return a reader of the shards' images, numbered one shard after the other."""
+    """Return a reader of the images of all shards, in the order of the shards."""
     groups = [(shard, group) for shard in shards for group in range(len(shard.group_sizes))]
     starts = np.cumsum([0, *(size for shard in shards for size in shard.group_sizes)])[:-1]
 
@@ -97,16 +97,16 @@ def _reader(shards: Sequence[_Shard]) -> Reader:
         images = np.empty((len(indices), 3, image_size, image_size), dtype=np.uint8)
         numbers, rows = locate(starts, indices)
         for number in np.unique(numbers).tolist():
-            here = np.flatnonzero(numbers == number)
+            wanted = np.flatnonzero(numbers == number)
             shard, group = groups[number]
-            images[here] = _read_group(shard, group, rows[here], image_size)
+            images[wanted] = _read_group(shard, group, rows[wanted], image_size)
         return images
 
     return read
 
 
 def _read_group(shard: _Shard, group: int, rows: Indices, image_size: int) -> NDArray[np.uint8]:
-    """Decode the images of some rows of a row group."""
+    """Return the decoded images of some rows of a row group."""
     import pyarrow
     import pyarrow.parquet
 
@@ -126,7 +126,7 @@ def _read_group(shard: _Shard, group: int, rows: Indices, image_size: int) -> ND
 
 
 def _open_shard(file: Path) -> _Shard:
-    """Read a file's labels and metadata."""
+    """Return a file's labels and metadata."""
     import pyarrow
     import pyarrow.parquet
 
@@ -148,12 +148,12 @@ def _open_shard(file: Path) -> _Shard:
 
 
 def _unreadable(file: Path, error: Exception) -> str:
-    """Say that a file is cut off, or no parquet."""
+    """Return the message for a file that is truncated or not parquet."""
     return f"{file}: not a readable parquet file of images ({error}); fetch it again"
 
 
 def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """Return the hub's description of the columns, empty where there is none."""
+    """Return the hub's description of the columns; empty if there is none."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
@@ -162,13 +162,13 @@ def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 
 def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: tuple[str, ...], kind: str) -> str:
-    """Return the first column that has an allowed name, else the only one whose feature is of a kind."""
+    """Return the first column with an allowed name, else the only column whose feature has the kind."""
     named = [name for name in allowed if name in columns]
     typed = [name for name in columns if features.get(name, {}).get("_type") == kind]
     if named or len(typed) == 1:
         chosen = (named or typed)[0]
         if columns.count(chosen) > 1:
-            raise InputError(f"{file}: has {columns.count(chosen)} columns named {chosen}; leave one of them")
+            raise InputError(f"{file}: has {columns.count(chosen)} columns named {chosen}; keep only one of them")
         return chosen
     raise InputError(
         f"{file}: has the columns {', '.join(columns)}, but none named {' or '.join(allowed)}; rename a column, "
@@ -177,30 +177,31 @@ def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: t
 
 
 def _check_types(file: Path, schema: Any, image: str, label: str) -> None:
-    """Refuse columns that hold something else."""
+    """Refuse columns of another type than images and whole numbers."""
     import pyarrow
 
-    held = schema.field(image).type
-    if not (pyarrow.types.is_struct(held) and "bytes" in held.names and _is_binary(held.field("bytes").type)):
-        raise InputError(f"{file}: column {image} holds {held}, not structs with the images' bytes")
+    image_type = schema.field(image).type
+    has_bytes = pyarrow.types.is_struct(image_type) and "bytes" in image_type.names
+    if not (has_bytes and _is_binary(image_type.field("bytes").type)):
+        raise InputError(f"{file}: column {image} holds {image_type}, not structs with the images' bytes")
     if not pyarrow.types.is_integer(schema.field(label).type):
         raise InputError(
             f"{file}: column {label} holds {schema.field(label).type}, not whole numbers; number the classes from 0"
         )
 
 
-def _is_binary(held: Any) -> bool:
-    """Return whether a column holds bytes, in any of Arrow's ways."""
+def _is_binary(column_type: Any) -> bool:
+    """Return whether a type is one of Arrow's binary types."""
     import pyarrow
 
     return any(
-        is_kind(held)
+        is_kind(column_type)
         for is_kind in (pyarrow.types.is_binary, pyarrow.types.is_large_binary, pyarrow.types.is_binary_view)
     )
 
 
 def _class_names(shards: Sequence[_Shard]) -> tuple[str, ...]:
-    """Return the names in the features' metadata, which shards share, else numbers."""
+    """Return the class names in the features' metadata, which all shards must share; without them, numbers."""
     named = [shard for shard in shards if shard.class_names is not None]
     for shard in named[1:]:
         if shard.class_names != named[0].class_names:

@@ -1,4 +1,4 @@
-"""Which split a file belongs to, by its name or else by its nearest folder's: train, validation or test."""
+"""Find the split of a file, by its name or else by its nearest folder's name: train, validation or test."""
 
 import re
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ SPLITS = {
 }
 WORD = rf"({'|'.join(SPLITS)})(?=$|[-_.\d])"
 AT_START = re.compile(WORD, re.IGNORECASE)
-"""As the hub names its files: `train-00000-of-00002.parquet`."""
+"""Pattern of the hub's file names: `train-00000-of-00002.parquet`."""
 ANYWHERE = re.compile(rf"(?:^|.*?[-_.]){WORD}", re.IGNORECASE)
-"""As shards are named, the data set's name first: `imagenet12k-train-0000.tar`."""
+"""Pattern of shards' names, which may begin with the data set: `imagenet12k-train-0000.tar`."""
 
 
 def by_split(
     files: Sequence[Path], root: Path, place: str, pattern: re.Pattern[str] = AT_START
 ) -> dict[str, list[Path]]:
-    """Sort files below `root` by the split that their names tell; if no name tells one, all are train.
+    """Return the files below `root` by split, according to their names; if no name contains a split, all are train.
 
     Raises:
-        InputError: some names tell a split and others do not, or no file is of train.
+        InputError: some names contain a split and others do not, or no file belongs to train.
     """
     splits = {file: _split_of(file, root, pattern) for file in files}
     if not any(splits.values()):
@@ -39,12 +39,12 @@ def by_split(
         wanted = "its name begins with none of" if pattern is AT_START else "no word of its name is one of"
         raise InputError(f"{nameless[0]}: {wanted} {', '.join(SPLITS)}; rename it, or move it away")
     if "train" not in splits.values():
-        raise InputError(f"{place}: none of its files is of the split train; add train-*{files[0].suffix}")
+        raise InputError(f"{place}: no file belongs to the split train; add train-*{files[0].suffix}")
     return {name: [file for file in files if splits[file] == name] for name in splits.values() if name is not None}
 
 
 def _split_of(file: Path, root: Path, pattern: re.Pattern[str]) -> str | None:
-    """Return the split that a file's name, or else the nearest folder's below `root`, tells."""
+    """Return the split in a file's name, or else in the nearest folder's name below `root`."""
     for name in reversed(file.relative_to(root).parts):
         if match := pattern.match(name):
             return SPLITS[match[1].lower()]

@@ -1,7 +1,7 @@
-"""Indexes of shards in the user's cache folder, so that each shard is read from end to end only once.
+"""Cache the indexes of shards in the user's cache folder, so that each shard is read completely only once.
 
-An index is cached under its file's path, size and time of change. A damaged index, or one of another version, is made
-again. If the cache folder cannot be written, nothing is cached.
+An index is cached under the path, size and modification time of its shard. A damaged index, or an index of another
+version, is made again. If the cache folder is not writable, nothing is cached.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from bench.data.sources.tar_index import ShardIndex, index_shard
 from bench.files.writing import whole_file
 
 VERSION = 1
-"""Raised when the content of an index changes, or the rule that finds labels."""
+"""Version of the index; raise it if its content or the rule for labels changes."""
 NUM_THREADS = 4
-"""That index shards in parallel."""
+"""Number of shards that are indexed in parallel."""
 COLUMNS = ("offsets", "sizes", "leads", "labels")
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
-    """Return the indexes of shards, in order; make those that are not cached, with a bar on a terminal.
+    """Return the indexes of shards in order; make the missing ones, with a progress bar on a terminal.
 
     Raises:
         InputError: a shard is refused.
@@ -40,7 +40,7 @@ def load_indexes(shards: Sequence[Path]) -> list[ShardIndex]:
 
 
 def _made(shards: list[Path]) -> list[ShardIndex]:
-    """Index shards, and cache each index as soon as it is done."""
+    """Return new indexes of shards; each is cached as soon as it is done."""
     from rich.console import Console
     from rich.progress import track
 
@@ -51,7 +51,7 @@ def _made(shards: list[Path]) -> list[ShardIndex]:
 
 
 def _make(shard: Path) -> ShardIndex:
-    """Index a shard, and cache the index if possible."""
+    """Return a new index of a shard; cache it if possible."""
     file = _file(shard)
     index = index_shard(shard)
     columns = {name: getattr(index, name) for name in COLUMNS}
@@ -63,18 +63,18 @@ def _make(shard: Path) -> ShardIndex:
 
 
 def _cached(shard: Path) -> ShardIndex | None:
-    """Return the cached index of a shard as it is now, or None."""
+    """Return the cached index of a shard in its present state, or None."""
     try:
-        with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as held:
-            sha256, *folders = held["names"].tolist()
-            columns = {name: held[name] for name in COLUMNS}
+        with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as cached:
+            sha256, *folders = cached["names"].tolist()
+            columns = {name: cached[name] for name in COLUMNS}
         return ShardIndex(**columns, folders=tuple(folders), sha256=sha256)
     except DAMAGE:
         return None
 
 
 def _file(shard: Path) -> Path:
-    """Return the path at which the index of a shard in its present state is cached."""
+    """Return the cache path for the index of a shard in its present state."""
     state = shard.stat()
     words = f"{VERSION}\0{os.path.realpath(shard)}\0{state.st_size}\0{state.st_mtime_ns}"
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

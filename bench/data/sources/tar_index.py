@@ -1,11 +1,11 @@
-"""What lies where in a tar shard of images, and the hash of the whole file.
+"""Index a tar shard of images: the position and label of each image, and the hash of the whole file.
 
-Members are grouped by key, as WebDataset does: the name up to the first dot of the base name, for neighbouring members.
-An image's label is the whole number in KEY.cls, or else `label` in KEY.json, or else the name of KEY's folder. A shard
-has one kind of label.
+Neighbouring members are grouped by key, as in WebDataset; the key is the name up to the first dot of the base name. An
+image's label is the whole number in KEY.cls, or else `label` in KEY.json, or else the name of KEY's folder. A shard has
+one kind of label.
 
-Refused are shards that are compressed, cut off or empty, members whose names lead out, links and devices, keys that
-come twice or have two images or two labels, and images without a label.
+This module refuses shards that are compressed, truncated or empty, members whose names lead out of the archive, links
+and devices, keys that appear twice or have two images or two labels, and images without a label.
 """
 
 import hashlib
@@ -25,35 +25,35 @@ from bench.data.sources.listing import IMAGE_SUFFIXES
 from bench.errors import InputError
 
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
-"""By first bytes, the command that unpacks."""
+"""First bytes of a compressed file -> the command that unpacks it."""
 MAX_LABEL_BYTES = 2**20
-"""Of a member that holds a label; a larger one does not."""
+"""Number of bytes that are read from a member with a label."""
 MAX_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """The images of one shard, in its order: 24 bytes each, without Python objects."""
+    """The images of one shard in its order: 24 bytes per image, without Python objects."""
 
     offsets: NDArray[np.int64]
-    """(n,), of an image's first byte in the file"""
+    """(n,), offset of an image's first byte in the file."""
     sizes: NDArray[np.int64]
-    """(n,), in bytes"""
+    """(n,), size of an image in bytes."""
     leads: NDArray[np.int32]
-    """(n,), from the image's header, where its name stands, to its first byte"""
+    """(n,), bytes from the image's tar header, which contains its name, to its first byte."""
     labels: NDArray[np.int32]
-    """(n,), as the shard numbers classes, or the numbers of `folders`"""
+    """(n,), the shard's class numbers, or indices of `folders`."""
     folders: tuple[str, ...]
-    """class names if folders are labels, in order of appearance; else empty"""
+    """Class names in order of appearance if folders are labels; else empty."""
     sha256: str
-    """of the whole file"""
+    """SHA-256 of the whole file."""
 
 
 def index_shard(shard: Path) -> ShardIndex:
-    """Read a shard from end to end.
+    """Return the index of a shard, which is read completely.
 
     Raises:
-        InputError: the module refuses the shard; the error names shard and member.
+        InputError: the shard is refused; the error names shard and member.
     """
     with shard.open("rb") as file:
         _refuse_compressed(shard, os.pread(file.fileno(), 8, 0))
@@ -97,9 +97,9 @@ def _refuse_compressed(shard: Path, start: bytes) -> None:
 
 
 def _members(tar: tarfile.TarFile, shard: Path) -> Iterator[tarfile.TarInfo]:
-    """Yield the files of a tar one by one; refuse names that lead out, and what is neither file nor folder."""
+    """Yield the files of a tar one by one; refuse names that lead out, links and devices."""
     while (member := tar.next()) is not None:
-        tar.members.clear()  # type: ignore[attr-defined]
+        tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every member in memory
         if member.name.startswith("/") or ".." in member.name.split("/"):
             raise _wrong(shard, member.name, "its name leads out of the archive; pack the shard again without it")
         if member.isdir():
@@ -111,16 +111,16 @@ def _members(tar: tarfile.TarFile, shard: Path) -> Iterator[tarfile.TarInfo]:
 
 @dataclass
 class _Group:
-    """The neighbouring members of one key that were read so far."""
+    """The members of the current key so far."""
 
     key: str
     image: tarfile.TarInfo | None = None
     labels: dict[str, int] = field(default_factory=dict)
-    """by the field that held them"""
+    """Kind of label member (`cls` or `json`) -> label."""
 
 
 class _Rows:
-    """Collects the images of a shard, a group at a time."""
+    """Collects the images of a shard, one group at a time."""
 
     def __init__(self, shard: Path) -> None:
         """Start without images."""
@@ -144,7 +144,7 @@ class _Rows:
             self._take_label(tar, member, kind)
 
     def end_group(self) -> None:
-        """Add a row for the group's image, with its label."""
+        """Add a row with the group's image and label."""
         group = self._group
         if group.image is None:
             if "cls" in group.labels:
@@ -160,7 +160,7 @@ class _Rows:
         self._leads.append(group.image.offset_data - group.image.offset)
 
     def index(self, sha256: str) -> ShardIndex:
-        """Return all rows."""
+        """Return the index of all rows."""
         if not self._offsets:
             known = ", ".join(f"KEY{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
             raise InputError(f"{self._shard}: holds no image named {known}; pack some, or take the shard away")
@@ -174,14 +174,14 @@ class _Rows:
         )
 
     def _take_image(self, member: tarfile.TarInfo) -> None:
-        """Keep the image of the group."""
+        """Store the image of the group."""
         if self._group.image is not None:
-            reason = f"its key has the image {self._group.image.name} already; pack one image a key"
+            reason = f"its key has the image {self._group.image.name} already; pack one image per key"
             raise _wrong(self._shard, member.name, reason)
         self._group.image = member
 
     def _take_label(self, tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str) -> None:
-        """Keep the number in a member; a JSON without a number is no label."""
+        """Store the number in a member; JSON without a number has no label."""
         stream = tar.extractfile(member)
         content = stream.read(MAX_LABEL_BYTES) if stream is not None else b""
         number = _of_text(content) if kind == "cls" else _of_json(content)
@@ -193,11 +193,11 @@ class _Rows:
         if not 0 <= number <= MAX_LABEL:
             raise _wrong(self._shard, member.name, f"label {number} is out of range; number the classes from 0")
         if kind in self._group.labels or {*self._group.labels.values()} - {number}:
-            raise _wrong(self._shard, member.name, "its key has another label already; pack one label a key")
+            raise _wrong(self._shard, member.name, "its key has another label already; pack one label per key")
         self._group.labels[kind] = number
 
     def _label(self, group: _Group, name: str) -> int:
-        """Return a group's number, or its folder's."""
+        """Return the label of a group: its number, or the index of its folder."""
         number = group.labels.get("cls", group.labels.get("json"))
         folder = group.key.rpartition("/")[0].rpartition("/")[2]
         is_by_folder = number is None and folder not in ("", ".")
@@ -209,7 +209,7 @@ class _Rows:
 
 
 def _of_text(content: bytes) -> int | None:
-    """Return the whole number in a text, or None."""
+    """Return the whole number that a text consists of, or None."""
     text = content.strip()
     return int(text) if re.fullmatch(rb"-?\d{1,18}", text) else None
 

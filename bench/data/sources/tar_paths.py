@@ -1,4 +1,4 @@
-"""Which tar shards a text names: a file, a folder of `.tar` files, a glob, or a path with ranges in braces."""
+"""Find the tar shards that a pattern names: a file, a folder of `.tar` files, a glob, or a path with ranges."""
 
 import glob
 import itertools
@@ -11,26 +11,26 @@ from bench.data.sources.listing import check_inside, files_below
 from bench.errors import InputError
 
 MAX_SHARDS = 1_000_000
-"""Per pattern; more are taken for a mistake."""
+"""Upper limit of the shards per pattern; a larger number is probably a mistake."""
 BRACES = re.compile(r"\{([^{}]*)\}")
 WILD = re.compile(r"[*?\[{]")
 FOLDER_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-"""Of the shards in a folder; compressed ones are found too, so that they can be refused by name."""
+"""Suffixes of shards in a folder; compressed shards are included, so that they can be refused by name."""
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Files in order, and the folder that their names are relative to."""
+    """Shards in order, and the folder that their names are relative to."""
 
     root: Path
     files: tuple[Path, ...]
 
 
 def find_shards(pattern: str) -> Shards:
-    """Return the shards that a pattern names, none of which leads out of its folder.
+    """Return the shards that a pattern names.
 
     Raises:
-        InputError: there are none, one of a range is missing, or a range is not understood.
+        InputError: there are no shards, a shard of a range is missing or outside its folder, or a range is wrong.
     """
     path = Path(pattern)
     if path.is_dir():
@@ -40,13 +40,13 @@ def find_shards(pattern: str) -> Shards:
     else:
         shards = Shards(_fixed_folder(path), _expanded(pattern))
     if not shards.files:
-        raise InputError(f"webdataset:{pattern}: no shard is there; it names a .tar file, a folder of them or a glob")
+        raise InputError(f"webdataset:{pattern}: no such shard; name a .tar file, a folder of them or a glob")
     check_inside(shards.root, shards.files)
     return shards
 
 
 def is_any_there(pattern: str) -> bool:
-    """Return whether at least one shard that a pattern names is there."""
+    """Return whether at least one shard that a pattern names exists."""
     path = Path(pattern)
     if path.exists():
         return not path.is_dir() or bool(files_below(path, FOLDER_SUFFIXES))
@@ -60,14 +60,14 @@ def _fixed_folder(path: Path) -> Path:
 
 
 def _expanded(pattern: str) -> tuple[Path, ...]:
-    """Return the files that ranges name, all of which must exist, and that globs find."""
+    """Return the files that ranges name, which must all exist, and the files that globs match."""
     texts = _alternatives(pattern)
     files: list[Path] = []
     missing: list[str] = []
     for text in texts:
-        found = _globbed(text)
-        files += map(Path, found)
-        if not found:
+        matches = _globbed(text)
+        files += map(Path, matches)
+        if not matches:
             missing.append(text)
     if missing and (files or len(texts) > 1):
         raise InputError(
@@ -78,7 +78,7 @@ def _expanded(pattern: str) -> tuple[Path, ...]:
 
 
 def _globbed(text: str) -> list[str]:
-    """Return the one file of a plain path, or those of a glob, sorted."""
+    """Return the file of a plain path, or the sorted files that a glob matches."""
     if Path(text).is_file():
         return [text]
     return sorted(file for file in glob.glob(text, recursive=True) if Path(file).is_file())
@@ -87,14 +87,15 @@ def _globbed(text: str) -> list[str]:
 def _alternatives(pattern: str) -> list[str]:
     """Return the texts that a pattern's braces stand for; the last braces vary fastest."""
     pieces = BRACES.split(pattern)
-    choices = [[piece] if place % 2 == 0 else _choices(piece, pattern) for place, piece in enumerate(pieces)]
+    # Splitting by a pattern with a group gives plain text and the content of braces alternately.
+    choices = [[piece] if index % 2 == 0 else _choices(piece, pattern) for index, piece in enumerate(pieces)]
     if prod(map(len, choices)) > MAX_SHARDS:
         raise _too_many(pattern)
     return ["".join(chosen) for chosen in itertools.product(*choices)]
 
 
 def _choices(inner: str, pattern: str) -> list[str]:
-    """Return what one pair of braces stands for: `000..012`, the wider number's zeros kept, or `a,b`."""
+    """Return the texts of one pair of braces: `000..012`, with zeros to the wider number's width, or `a,b`."""
     if match := re.fullmatch(r"(\d+)\.\.(\d+)", inner):
         first, last = map(int, match.groups())
         width = max(map(len, match.groups())) if inner.startswith("0") else 0

@@ -1,4 +1,4 @@
-"""Splits of published data sets as torchvision's own readers find them: arrays at once, files when they are decoded."""
+"""Convert torchvision's data sets to splits; arrays are in memory, files are decoded when used."""
 
 import pickle
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ DAMAGE = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""Errors that torchvision's readers raise if a file is missing, cut off, or not what its name says."""
+"""Errors that torchvision's readers raise if a file is missing, truncated, or in another format than expected."""
 
 
 def images_and_targets(data: Any, root: Path) -> RawSplit:
@@ -40,19 +40,19 @@ def channels_first(data: Any, root: Path) -> RawSplit:
 
 
 def listed_files(data: Any, root: Path) -> RawSplit:
-    """Return a split of Flowers-102, Oxford-IIIT Pet or Food-101, which list a file for each label."""
+    """Return a split of Flowers-102, Oxford-IIIT Pet or Food-101, which list one file per label."""
     files = data._images if hasattr(data, "_images") else data._image_files
     return _file_split(root, files, data._labels, data.classes)
 
 
 def class_folders(data: Any, root: Path) -> RawSplit:
-    """Return a split of ImageNet; words and WordNet id name a class, since two classes have the same words."""
+    """Return a split of ImageNet; class names contain the WordNet id, since two classes have the same words."""
     names = [f"{', '.join(words)} ({wnid})" for words, wnid in zip(data.classes, data.wnids, strict=True)]
     return _file_split(root, [Path(file) for file, _ in data.samples], data.targets, names)
 
 
 def _array_split(arrays: NDArray[np.uint8], labels: NDArray[np.int64], names: Iterable[str]) -> RawSplit:
-    """Return a split whose images lie in memory."""
+    """Return a split whose images are in memory."""
     if len(arrays) != len(labels):
         raise ValueError(f"{len(arrays)} images with {len(labels)} labels")
     return RawSplit(labels, lambda indices, size: fit_pictures(arrays[indices], size), tuple(names))

@@ -1,6 +1,6 @@
-"""PublishedFiles data sets, read in torchvision's layout or, if it is there, in the Hugging Face hub's parquet.
+"""Published data sets, read in torchvision's layout or from the Hugging Face hub's parquet.
 
-Only `fetch` downloads anything. File names alone tell whether a data set is there; torch is not needed for that.
+Only `fetch` downloads anything. File names alone decide whether a data set is present, so that needs no torch.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,23 +23,23 @@ BY_SPLIT: Arguments = {"train": {"split": "train"}, "test": {"split": "test"}}
 
 @dataclass(frozen=True)
 class PublishedFiles:
-    """Where a data set lies below the data folder, and how torchvision reads it."""
+    """The files of a data set below the data folder, and how torchvision reads them."""
 
     torchvision_class: str
     markers: tuple[str, ...]
-    """paths that torchvision's download leaves"""
+    """Paths that exist after torchvision's download."""
     split_of: Callable[[Any, Path], RawSplit]
-    """takes torchvision's object and the folder of its files"""
+    """Function of torchvision's object and the folder of its files that returns a split."""
     arguments: Arguments
-    """of torchvision's class, for each split that is published"""
+    """Arguments of torchvision's class for each published split."""
     root: str = ""
-    """the folder below the data folder that torchvision is given"""
+    """Folder below the data folder that is torchvision's root."""
     is_in_hub_order: bool = False
-    """whether the hub's parquet has the publisher's images in the publisher's order, so that ids mean the same"""
+    """Whether the hub's parquet has the publisher's images in the publisher's order, so that ids are the same."""
     validation_per_class: int | None = None
-    """images of each class that validate; None is a tenth, unless a validation split is published"""
+    """Number of validation images per class; None for a tenth. A published validation split takes precedence."""
     archives: tuple[str, ...] = ()
-    """files that the publisher gives to registered users only, and that torchvision unpacks"""
+    """Archives that only registered users can download, and that torchvision unpacks."""
 
     @property
     def reader(self) -> Any:
@@ -49,12 +49,12 @@ class PublishedFiles:
         return getattr(torchvision.datasets, self.torchvision_class)
 
     def absent(self, data_dir: Path) -> str | None:
-        """Return the first path of torchvision's layout that is not there."""
+        """Return the first missing path of torchvision's layout, or None."""
         return next((marker for marker in self.markers if not (data_dir / marker).exists()), None)
 
 
 def open_published(name: str, published: PublishedFiles, data_dir: Path) -> DataSet:
-    """Open a published data set; validation is carved from its training split unless a validation split is published.
+    """Return a published data set; validation is carved from train unless a validation split is published.
 
     Raises:
         InputError: its files are missing or damaged.
@@ -70,7 +70,7 @@ def open_published(name: str, published: PublishedFiles, data_dir: Path) -> Data
 
 
 def check_published(name: str, published: PublishedFiles, data_dir: Path) -> None:
-    """Refuse a data set that is not in the data folder, with the command that would fetch it."""
+    """Refuse a data set that is not in the data folder; the error names the command that fetches it."""
     missing = published.absent(data_dir)
     if missing is None:
         return
@@ -86,10 +86,10 @@ def check_published(name: str, published: PublishedFiles, data_dir: Path) -> Non
 
 
 def fetch(name: str, published: PublishedFiles, data_dir: Path) -> None:
-    """Download a data set from its publisher through torchvision, which checks its sums; or unpack its archives.
+    """Download a data set from its publisher with torchvision, which checks its sums; or unpack its archives.
 
     Raises:
-        InputError: there is no network, a sum differs, or archives that only registered users get are missing.
+        InputError: there is no network, a sum differs, or archives for registered users are missing.
     """
     root = data_dir / published.root
     if published.archives and published.absent(data_dir) is not None:
@@ -111,12 +111,12 @@ def fetch(name: str, published: PublishedFiles, data_dir: Path) -> None:
 
 
 def wrong_sums(published: PublishedFiles, data_dir: Path) -> list[WrongSum]:
-    """Return the files, archives among them, that differ from the publisher's; an absent file does not count."""
+    """Return the files and archives that differ from the publisher's; missing files are skipped."""
     return checksums.wrong_sums(published.reader, data_dir / published.root)
 
 
 def _check_archives(name: str, published: PublishedFiles, root: Path) -> None:
-    """Refuse to unpack archives that are not there, and say how they get there."""
+    """Refuse to unpack missing archives; the error explains where to get them."""
     missing = [archive for archive in published.archives if not (root / archive).is_file()]
     if missing:
         raise InputError(
@@ -127,7 +127,7 @@ def _check_archives(name: str, published: PublishedFiles, root: Path) -> None:
 
 
 def _torchvision_split(name: str, published: PublishedFiles, data_dir: Path, split: str) -> RawSplit:
-    """Read a split with torchvision's own reader."""
+    """Return a split from torchvision's reader."""
     try:
         data = published.reader(data_dir / published.root, **published.arguments[split])
         return published.split_of(data, data_dir / Path(published.markers[0]).parts[0])
@@ -146,5 +146,5 @@ def _one_line(error: Exception) -> str:
 
 
 def _hub_files(name: str, data_dir: Path, split: str) -> list[Path]:
-    """Return the shards of a split, in order."""
+    """Return the hub's files of a split in order."""
     return sorted((data_dir / name).glob(f"**/{split}-*.parquet"))

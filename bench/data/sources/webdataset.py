@@ -1,10 +1,10 @@
-"""`webdataset:PATTERN`: tar shards of images, as WebDataset packs them; ImageNet-21k fits so.
+"""`webdataset:PATTERN`: tar shards of images in WebDataset's format, also for sets as large as ImageNet-21k.
 
 PATTERN is a path with ranges in braces, `shards/train-{000000..000012}.tar`, a glob, a file or a folder. A word of a
-shard's name, or else of its folder's, tells its split; missing splits are carved as from parquet files. `tar_index`
-says how images get their labels.
+shard's name, or else of its folder's name, decides its split. Missing splits are carved as from parquet files.
+`tar_index` describes how images get their labels.
 
-Only offsets and labels are kept in memory, 32 bytes per image. An image is read when it is asked for.
+Only offsets and labels stay in memory, 32 bytes per image. An image is read when used.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ from bench.data.sources.tar_paths import Shards, find_shards
 from bench.errors import InputError
 
 NAMES_FILES = ("classes.txt", "classnames.txt")
-"""A line per class, beside the shards; the first file that is there counts."""
+"""Names of files beside the shards with one class name per line; the first existing file is used."""
 
 
 def open_webdataset(pattern: str) -> DataSet:
-    """Open the data set in tar shards.
+    """Return the data set in tar shards.
 
     Raises:
-        InputError: there are no shards, one is refused, or their labels do not fit together.
+        InputError: there are no shards, a shard is refused, or their labels do not fit together.
     """
     place = f"webdataset:{pattern}"
     shards = find_shards(pattern)
@@ -49,7 +49,7 @@ def open_webdataset(pattern: str) -> DataSet:
 
 
 def fingerprint(pattern: str) -> str:
-    """Return the SHA-256 of the shards' names, relative to their folder, contents and class names."""
+    """Return the SHA-256 of the shards' contents, their names relative to their folder, and the class names."""
     shards = find_shards(pattern)
     digest = hashlib.sha256()
     for file, index in zip(shards.files, load_indexes(shards.files), strict=True):
@@ -60,7 +60,7 @@ def fingerprint(pattern: str) -> str:
 
 
 def watched_files(pattern: str) -> list[Path]:
-    """Return the files that decide what is read."""
+    """Return the files that decide the content of the data set."""
     shards = find_shards(pattern)
     return [*shards.files, *filter(None, [_names_file(shards)])]
 
@@ -72,11 +72,13 @@ def _names_file(shards: Shards) -> Path | None:
 
 
 def _class_names(shards: Shards, indexes: Sequence[ShardIndex], place: str) -> tuple[str, ...]:
-    """Return the names in the file beside the shards, or the folders, sorted, or numbers."""
+    """Return the class names: those of the file beside the shards, else the sorted folders, else numbers."""
     is_by_folder = [bool(index.folders) for index in indexes]
     if len({*is_by_folder}) > 1:
         other = shards.files[is_by_folder.index(not is_by_folder[0])]
-        raise InputError(f"{other}: has other labels than {shards.files[0]}: numbers or folders; pack all in one way")
+        raise InputError(
+            f"{other}: has another kind of labels than {shards.files[0]}; use numbers or folders in all shards"
+        )
     if names_file := _names_file(shards):
         return _read_names(names_file)
     if is_by_folder[0]:
@@ -85,27 +87,28 @@ def _class_names(shards: Shards, indexes: Sequence[ShardIndex], place: str) -> t
 
 
 def _read_names(file: Path) -> tuple[str, ...]:
-    """Read a name from each line."""
+    """Return the class names in a file, one per line."""
     try:
         names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeError) as error:
         raise InputError(f"{file}: not a readable text ({error}); write the name of a class on each line") from error
-    twice = len(set(names)) < len(names)
-    if twice or "" in names:
-        raise InputError(f"{file}: {'a class is named twice' if twice else 'a line is empty'}; name each class once")
+    has_duplicates = len(set(names)) < len(names)
+    if has_duplicates or "" in names:
+        problem = "a class is named twice" if has_duplicates else "a line is empty"
+        raise InputError(f"{file}: {problem}; name each class once")
     return names
 
 
 def _split(shards: Sequence[tuple[Path, ShardIndex]], names: tuple[str, ...], numbers: dict[str, int]) -> RawSplit:
-    """Return the images of some shards, one shard after the other."""
+    """Return the split of some shards, in the order of the shards."""
     labels = np.concatenate([_labels(shard, index, names, numbers) for shard, index in shards])
     return RawSplit(labels, _reader(shards), names)
 
 
 def _labels(shard: Path, index: ShardIndex, names: tuple[str, ...], numbers: dict[str, int]) -> NDArray[np.int64]:
-    """Return a shard's labels as numbers of `names`; refuse those that have none."""
+    """Return a shard's labels as indices of `names`; refuse labels without a name."""
     if unknown := [folder for folder in index.folders if folder not in numbers]:
-        raise InputError(f"{shard}: folder {unknown[0]} is no class of the file of names beside it; add a line for it")
+        raise InputError(f"{shard}: folder {unknown[0]} is not in the file of class names; add a line for it")
     if index.folders:
         return np.array([numbers[folder] for folder in index.folders])[index.labels]
     wrong = np.flatnonzero(index.labels >= len(names))
@@ -118,7 +121,7 @@ def _labels(shard: Path, index: ShardIndex, names: tuple[str, ...], numbers: dic
 
 
 def _reader(shards: Sequence[tuple[Path, ShardIndex]]) -> Reader:
-    """Return a reader of the shards' images, numbered one shard after the other."""
+    """Return a reader of the images of all shards, in the order of the shards."""
     starts = np.cumsum([0, *(len(index.labels) for _, index in shards)])[:-1]
 
     def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
@@ -139,6 +142,6 @@ def _reader(shards: Sequence[tuple[Path, ShardIndex]]) -> Reader:
 
 
 def _named(shard: Path, index: ShardIndex, row: int) -> str:
-    """Return what names an image: its shard and member."""
+    """Return the name of an image for errors: its shard and member."""
     header = int(index.offsets[row]) - int(index.leads[row])
     return f"{shard}, member {member_name(shard, header)}"

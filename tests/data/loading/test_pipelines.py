@@ -119,8 +119,8 @@ def test_a_skipped_image_is_counted_and_the_next_of_its_class_stands_in(folder: 
     for pipeline in ("resident", "streaming"):
         skipping = loader(pipeline, on_bad_image="skip")  # type: ignore[arg-type]
         ((pictures, _),) = training_batches(images, plain, skipping)
-        assert sorted(skipping.bad.met) == sorted(images.ids[bad].tolist())
-        assert all("not a readable image" in reason for reason in skipping.bad.met.values())
+        assert sorted(skipping.bad.reasons) == sorted(images.ids[bad].tolist())
+        assert all("not a readable image" in reason for reason in skipping.bad.reasons.values())
         whole = {picture.numpy().tobytes() for picture in pictures}
         scaled = torch.from_numpy(expected).float().mul_(1 / 127.5).sub_(1)
         assert whole == {picture.numpy().tobytes() for picture in scaled}, pipeline
@@ -147,7 +147,7 @@ def test_evaluation_leaves_bad_images_out(folder: Path) -> None:
         assert torch.equal(pictures, whole[0][good])
         assert torch.equal(labels, whole[1][good])
         assert np.array_equal(ids, images.ids[good])
-        assert set(skipping.bad.met) == set(images.ids[[0, 7]].tolist())
+        assert set(skipping.bad.reasons) == set(images.ids[[0, 7]].tolist())
 
 
 def test_a_class_without_a_readable_image_can_not_be_skipped(folder: Path) -> None:

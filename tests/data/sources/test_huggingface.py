@@ -176,4 +176,4 @@ def test_what_is_not_there_is_said(hub: Hub, tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("name", ["../secret", "a/b/c", "a/..", "a:b:c", "a/b:..", "/etc", "a b"])
 def test_a_name_leads_nowhere_else(name: str, tmp_path: Path) -> None:
-    refuse(name, tmp_path, r"is no name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG")
+    refuse(name, tmp_path, r"not a name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG")

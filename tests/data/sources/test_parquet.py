@@ -143,10 +143,10 @@ def refuse(path: Path, message: str) -> None:
 
 
 def test_a_wrong_place_is_named(tmp_path: Path) -> None:
-    refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder; it needs \.parquet files")
+    refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder; name a \.parquet file")
     refuse(tmp_path, r"no file in it ends with \.parquet; put the hub's files there")
     write(tmp_path / "test.parquet", [0, 1, 2] * 3)
-    refuse(tmp_path, r"none of its files is of the split train; add train-\*\.parquet")
+    refuse(tmp_path, r"no file belongs to the split train; add train-\*\.parquet")
     write(tmp_path / "train.parquet", [0, 1, 2] * 9)
     write(tmp_path / "extra.parquet", [0, 1, 2] * 3)
     refuse(tmp_path, r"extra\.parquet: its name begins with none of train, .*; rename it, or move it away")
@@ -181,7 +181,7 @@ def test_wrong_columns_are_named(tmp_path: Path) -> None:
     refuse(file, r"column image holds struct<bytes: string>, not structs with the images' bytes")
     columns = [pa.array([{"bytes": picture(1)}]), pa.array([1]), pa.array([2])]
     pq.write_table(pa.Table.from_arrays(columns, names=["image", "label", "label"]), file)
-    refuse(file, r"x\.parquet: has 2 columns named label; leave one of them")
+    refuse(file, r"x\.parquet: has 2 columns named label; keep only one of them")
     table = pa.table({"image": [{"bytes": picture(1)}] * 2, "label": [1, None]})
     pq.write_table(table.replace_schema_metadata({"huggingface": "{"}), file)
     refuse(file, r"x\.parquet: its huggingface metadata is damaged .*; fetch it again")
@@ -206,7 +206,7 @@ def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
     write(tmp_path / "test.parquet", [0, 1], names=["ant", "cat", "bee"])
     refuse(tmp_path, r"train\.parquet: its classes are not those of .*test\.parquet|test\.parquet: its classes are not")
     write(tmp_path / "test.parquet", [])
-    refuse(tmp_path, r"test holds no image")
+    refuse(tmp_path, r"test has no images")
 
 
 def test_an_unreadable_row_is_named(tmp_path: Path) -> None:

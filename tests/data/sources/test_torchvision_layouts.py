@@ -1,4 +1,4 @@
-"""PublishedFiles data sets, small, in the true formats of their publishers, and read by torchvision's own readers.
+"""Published data sets, small, in the true formats of their publishers, and read by torchvision's own readers.
 
 What is replaced are sums of files, since those written here are others, and the numbers in the catalogue.
 """

@@ -1,4 +1,4 @@
-"""PublishedFiles data sets in the formats that their publishers use, written here; and the real ones where they lie.
+"""Published data sets in the formats that their publishers use, written here; and the real ones where they lie.
 
 The real files are read from the folder that `BENCH_DATA` names.
 """

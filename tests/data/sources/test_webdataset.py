@@ -219,7 +219,7 @@ def test_a_compressed_shard_is_to_be_unpacked(tmp_path: Path) -> None:
 def test_a_wrong_place_is_named(shards: Path, tmp_path: Path) -> None:
     refuse(shards / "my-train-{000000..000004}.tar", r"my-train-000003\.tar: there is no such shard.*2 are missing")
     refuse(tmp_path / "none-{0..4}.tar", r"none-0\.tar: there is no such shard.*5 are missing")
-    refuse(tmp_path / "nowhere", r"nowhere: no shard is there; it names a \.tar file, a folder of them or a glob")
+    refuse(tmp_path / "nowhere", r"nowhere: no such shard; name a \.tar file, a folder of them or a glob")
     refuse(shards / "{5..2}.tar", r"\{5\.\.2\} is no range; write \{000000\.\.000012\}")
     refuse(shards / "{0..99999999}.tar", "names more than 1,000,000 shards")
     (shards / "more.tar").symlink_to(write(tmp_path / "secret.tar", numbered([0])))
@@ -273,7 +273,9 @@ def test_classes_that_do_not_fit_are_named(shards: Path) -> None:
     refuse(shards, 'class "dog" has 0 images in train; it needs at least 2')
     names.unlink()
     write(shards / "my-train-000009.tar", [("ant/1.png", picture(1))])
-    refuse(shards, r"my-train-000009\.tar: has other labels than .*my-train-000000\.tar: numbers or folders")
+    refuse(
+        shards, r"my-train-000009\.tar: has another kind of labels than .*my-train-000000\.tar; use numbers or folders"
+    )
     (shards / "my-train-000009.tar").unlink()
     write(shards / "my-val-000001.tar", numbered([3]))
     refuse(shards, r'webdataset:.*: test has images of class "3", and train has none')
@@ -288,4 +290,4 @@ def test_a_folder_that_names_no_class_is_named(tmp_path: Path) -> None:
         red % 2 != label for red, label in zip(splits.train.images[:, 0, 0, 0], splits.train.labels, strict=True)
     )
     (tmp_path / "classes.txt").write_text("dog\nemu\n")
-    refuse(tmp_path, r"x\.tar: folder cat is no class of the file of names beside it; add a line for it")
+    refuse(tmp_path, r"x\.tar: folder cat is not in the file of class names; add a line for it")

@@ -115,9 +115,7 @@ def _table(runs: Sequence[RunEstimate], total: dict[str, Any]) -> Table:
 
 
 def _stage(run: Run) -> str:
-    if run.probe is None:
-        return STAGES[run.stage]
-    return "linear probe" if run.probe.shots is None else f"{run.probe.shots}-shot probe"
+    return STAGES[run.stage] if run.probe is None else run.probe.name
 
 
 def _figures(runs: list[RunEstimate]) -> list[str]:

@@ -66,9 +66,14 @@ class Probe:
     draw: int | None = None
     """The number of the draw among a seed's draws."""
 
+    @property
+    def name(self) -> str:
+        """The probe without its draw: `linear probe`, `5-shot probe`."""
+        return "linear probe" if self.shots is None else f"{self.shots}-shot probe"
+
     def __str__(self) -> str:
         """Return a few words, such as `linear probe` or `5-shot probe (draw 2)`."""
-        return "linear probe" if self.shots is None else f"{self.shots}-shot probe (draw {self.draw})"
+        return self.name if self.shots is None else f"{self.name} (draw {self.draw})"
 
 
 PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}

@@ -116,7 +116,7 @@ def _row(run: Run, *, with_budget: bool = False) -> AccuracyRow:
     else:
         on = run.external.corpus if run.external else "from scratch"
     if run.probe is not None:
-        transfer = "linear probe" if run.probe.shots is None else f"{run.probe.shots}-shot probe"
+        transfer = run.probe.name
     else:
         transfer = "fine-tune" if run.pretraining or run.external else "training"
     return AccuracyRow(run.model, on, transfer, run.data_name)

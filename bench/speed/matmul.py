@@ -4,6 +4,7 @@ import torch
 
 from bench.speed.timed_setting import Device, Precision
 from bench.speed.workload import Workload
+from models.spec.flops import FLOPS_PER_MAC
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """The rows and columns of each matrix; larger matrices reach no higher rate."""
@@ -14,7 +15,7 @@ def matrix_product(device: Device, precision: Precision) -> tuple[Workload, int]
     """Prepare a product of two square matrices.
 
     Returns:
-        The workload and its floating-point operations, two per multiply-accumulate.
+        The workload and its floating-point operations.
     """
     side = SIDE[device]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -23,4 +24,4 @@ def matrix_product(device: Device, precision: Precision) -> tuple[Workload, int]
     workload = Workload(lambda: torch.mm(left, right, out=product), device)
     for _ in range(WARM_UP_STEPS):
         workload.job()
-    return workload, 2 * side**3
+    return workload, FLOPS_PER_MAC * side**3

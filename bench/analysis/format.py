@@ -67,6 +67,11 @@ def percent(mean: Any, low: float = math.nan, high: float = math.nan, *, places:
     return f"{_plus_minus(decimal(100 * mean, places), low, high)} %" if is_known(mean) else ABSENT
 
 
+def share(value: Any) -> str:
+    """Return a share of 1 in percent, to four digits at most: `5 %`, `99.38 %`."""
+    return f"{100 * value:.4g} %" if is_known(value) else ABSENT
+
+
 def points(mean: Any, low: float = math.nan, high: float = math.nan) -> str:
     """Return a difference of accuracies in percentage points, as `percent` does an accuracy: `+2.9 ± 1.1`."""
     return _plus_minus(signed(100 * mean), low, high) if is_known(mean) else ABSENT
@@ -154,7 +159,7 @@ def quantity(value: float, unit: Unit) -> str:
 def quantity_interval(interval: "Interval", unit: Unit) -> str:
     """Return a claim's quantity with its unit and interval: `-3.1 points (-5.0 to -1.2)`."""
     if unit == "share":
-        return f"{100 * interval.mean:.4g} %"
+        return share(interval.mean)
     shown = f"{quantity(interval.mean, unit)} {unit}"
     if not (is_known(interval.low) and is_known(interval.high)):
         return shown

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.analysis.format import duration
+from bench.analysis.format import count, decimal, duration
 from bench.files.locks import holder
 from bench.plan.run import Run
 from bench.runner.progress_file import RunProgress, read_progress
@@ -45,8 +45,8 @@ def figures(latest: RunProgress | None) -> tuple[str, str, str]:
         return (latest.phase if latest else "starting"), "", ""
     loss, seconds = latest.progress.train_loss, latest.seconds_left
     return (
-        f"{latest.progress.images_per_second:,.0f} images/s",
-        f"loss {loss:.3f}" if loss is not None else "",
+        f"{count(round(latest.progress.images_per_second))} images/s",
+        f"loss {decimal(loss)}" if loss is not None else "",
         f"{duration(round(seconds))} left" if seconds is not None else "",
     )
 

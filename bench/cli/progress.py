@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from bench.analysis.format import duration
+from bench.analysis.format import duration, percent
 from bench.cli.active_runs import ActiveRun, active_runs, figures, progress_text
 from bench.cli.plan import describe
 from bench.plan.run import Run
@@ -179,5 +179,5 @@ def _accuracy(metrics: dict[str, float | None]) -> str:
     for split in ("test", "validation"):
         accuracy = metrics.get(f"{split}_accuracy")
         if accuracy is not None:
-            return f"{split} accuracy {accuracy:.1%}"
+            return f"{split} accuracy {percent(accuracy)}"
     return ""

@@ -1,5 +1,6 @@
 """`size_class`: check, before anything trains, that each model has a partner of its size in each other family."""
 
+from bench.analysis.format import percent, signed
 from bench.config.external_weights import SOURCES
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
@@ -24,9 +25,9 @@ def check_size_class(suite: ResolvedSuite) -> None:
     if alone:
         lines = "\n".join(_line(model, suite.size_class) for model in alone)
         raise InputError(
-            f"suite {suite.name}: size_class: {suite.size_class} asks for a partner within {TOLERANCE:.0%} in each "
-            f"other family, which is missing:\n{lines}\nTake other models (`bench models` lists sizes), or leave "
-            "size_class out"
+            f"suite {suite.name}: size_class: {suite.size_class} asks for a partner within "
+            f"{percent(TOLERANCE, places=0)} in each other family, which is missing:\n{lines}\n"
+            "Take other models (`bench models` lists sizes), or leave size_class out"
         )
 
 
@@ -42,5 +43,5 @@ def _line(alone: Unmatched, measure: Measure) -> str:
     model, nearest = alone.one, alone.nearest
     return (
         f"  {model.model} ({model.family}, {model.size:,} {WORDS[measure]}) has no {nearest.family}; the nearest is "
-        f"{nearest.model} ({nearest.size:,}, {alone.difference:+.0%})"
+        f"{nearest.model} ({nearest.size:,}, {signed(100 * alone.difference, places=0)} %)"
     )

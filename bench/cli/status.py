@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from bench.analysis.format import duration, plural
+from bench.analysis.format import duration, percent, plural
 from bench.cli.active_runs import ActiveRun, active_runs, progress_text
 from bench.cli.plan import describe
 from bench.config.suite import Match
@@ -129,7 +129,7 @@ def _lines(status: Status) -> Iterator[str]:
     left = f", about {duration(round(status['seconds_left']))} left" if status["seconds_left"] is not None else ""
     yield (
         f"done: {status['counts'].get('ok', 0):,} of {status['num_runs']:,} runs, {done:{number}} of "
-        f"{amount:{number}} {UNITS[match]} ({done / amount if amount else 1.0:.0%}){left}"
+        f"{amount:{number}} {UNITS[match]} ({percent(done / amount if amount else 1.0, places=0)}){left}"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from bench.analysis.format import percent
 from bench.cli.plan import describe, failure_line
 from bench.cli.progress import SuiteProgress
 from bench.cli.run import RunArguments, num_workers_for, unfinished
@@ -47,7 +48,9 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     keep_suite(store, suite)
     trials = Trials(suite.untuned(), store, is_adopted=_is_adopted(Store(root)))
     each = f"{suite.tuning.trials} trials each for {', '.join(map(str, studies_of(suite)))}"
-    halvings = "".join(f"; the better half goes on after {share:.0%} of the budget" for share in suite.tuning.halvings)
+    halvings = "".join(
+        f"; the better half goes on after {percent(share, places=0)} of the budget" for share in suite.tuning.halvings
+    )
     heading = f"[bold]tuning of suite {escape(suite.name)}[/]: {each}{halvings}; results in {escape(str(store.root))}"
     console.print(heading, highlight=False, soft_wrap=True)
     try:
@@ -108,7 +111,9 @@ def _run_due(
     names: dict[str, str] = {}
     runs = {study.starts_from.key: study.starts_from for study, _ in due if study.starts_from is not None}
     for study, of_study in due:
-        console.print(f"{study.study}: {len(of_study)} runs for {study.share:.0%} of the budget", highlight=False)
+        console.print(
+            f"{study.study}: {len(of_study)} runs for {percent(study.share, places=0)} of the budget", highlight=False
+        )
         for run, trial in ((each.run, each.trial) for each in of_study):
             runs[run.key] = run
             trials.tried.add(run.key)
@@ -157,4 +162,4 @@ def _choice(study: StudyState) -> str:
     if best is None:
         return f"[red]no choice[/] for {study.study}: {study.missing} ({trials})"
     name = escape(f"trial {best.number} ({in_words(best.point)})")
-    return f"[green]chosen[/] for {study.study}: {name}, validation accuracy {best.score:.1%}, of {trials}"
+    return f"[green]chosen[/] for {study.study}: {name}, validation accuracy {percent(best.score)}, of {trials}"

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.format import decimal
 from bench.cli.only import select
 from bench.cli.plan import describe
 from bench.errors import InputError
@@ -109,7 +110,7 @@ def _show(console: Console, repetition: Repetition) -> None:
     kept, repeated = repetition.kept, repetition.repeated
     table = Table("", "kept", "repeated")
     for name, value in kept["metrics"].items():
-        table.add_row(name.replace("_", " "), _figure(value), _figure(repeated["metrics"].get(name)))
+        table.add_row(name.replace("_", " "), decimal(value, 6), decimal(repeated["metrics"].get(name)))
     if repetition.same_predictions is not None:
         table.add_row("predictions", "", "the same" if repetition.same_predictions else "[red]different[/]")
     table.add_row("weights", "", "the same, bit for bit" if repetition.same_weights else "[red]different[/]")
@@ -120,7 +121,3 @@ def _show(console: Console, repetition: Repetition) -> None:
     if repeated["reason"]:
         console.print(escape(repeated["reason"]), soft_wrap=True)
     console.print("[green]reproduced[/]" if repetition.is_same else "[red]not reproduced[/]")
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6f}"

@@ -167,7 +167,7 @@ def test_the_page_opens_with_the_claims(store: Store, tmp_path: Path) -> None:
     call("report", "tiny", store.root.parent, "--reports", str(tmp_path / "reports"))
     page = (tmp_path / "reports" / "tiny" / "report.md").read_text()
     assert page.index("## Claims") < page.index("## Accuracy")
-    assert "| worth-it (custom claim) | ResNet gains from the larger subset." in page
+    assert "| worth-it (custom claim of this suite) | ResNet gains from the larger subset." in page
     assert (store.tables / "claims.parquet").is_file()
 
 

@@ -45,7 +45,7 @@ def plain(store) -> Screen:
 def test_a_plain_line_as_each_run_ends_with_its_figure(plain):
     run, other = plain.runs[:2]
     line = plain.show(ended(run))
-    assert line.startswith(f"ok          1/{len(plain.runs)}  {describe(run)}  test accuracy 62.5%  4 s  about ")
+    assert line.startswith(f"ok          1/{len(plain.runs)}  {describe(run)}  test accuracy 62.5 %  4 s  about ")
     assert "diverged    2/" in (line := plain.show(ended(other, "diverged", "the loss was [nan] at step 7")))
     assert "the loss was [nan] at step 7" in line
 

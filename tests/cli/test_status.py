@@ -75,7 +75,7 @@ def test_a_budget_in_flops_is_counted_in_flops(tmp_path, resolve_suite):
     store = open_store(tmp_path / "flops", suite)
     runs = expand(suite).runs
     assert (
-        said(store).splitlines()[-1].endswith(f"0 of {sum(run.budget.amount for run in runs):.3g} training FLOPs (0%)")
+        said(store).splitlines()[-1].endswith(f"0 of {sum(run.budget.amount for run in runs):.3g} training FLOPs (0 %)")
     )
 
 

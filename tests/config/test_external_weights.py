@@ -129,7 +129,7 @@ def test_a_suite_whose_models_have_no_partner_of_their_size_is_refused_before_an
     sizes = {name: models.count(name, num_classes=10).parameters for name in suite.models}
     vit, other = sizes["vit_pico/8"], sizes["timm:test_resnet"]
     for part in (
-        "size_class: parameters asks for a partner within 20%",
+        "size_class: parameters asks for a partner within 20 %",
         f"timm:test_resnet (cnn, {other:,} parameters) has no vit; the nearest is vit_pico/8 ({vit:,}, ",
         "leave size_class out",
     ):

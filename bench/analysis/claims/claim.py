@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.quantities import Finding, JudgedQuantity
-from bench.analysis.format import Unit, quantity_interval
+from bench.analysis.format import Unit, quantity_interval, share
 from bench.analysis.stats.intervals import Interval, unknown
 from bench.analysis.stats.verdicts import Word
 
@@ -97,7 +97,7 @@ class Judgement:
     @property
     def level_text(self) -> str:
         """Return `99.38 %`; empty without an interval."""
-        return "" if math.isnan(self.level) else f"{100 * self.level:.4g} %"
+        return "" if math.isnan(self.level) else share(self.level)
 
     @property
     def pairs(self) -> str:

@@ -14,7 +14,7 @@ from bench.analysis.claims.ablation_arms import POSITION
 from bench.analysis.claims.claim import Claim, Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import CompleteRow, keys_of
-from bench.analysis.format import listed
+from bench.analysis.format import listed, share
 from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.statistics_errors import MissingRowError
@@ -51,7 +51,7 @@ class CannotTell:
         alike = [] if tells_apart else [arm for arm in arms if arm not in blind and max(shares[arm]) == 1]
         verdict: Word = "refuted" if tells_apart else "undecided" if alike else "supported"
         reason = f"{listed(alike)} gives one answer, too, in some seed: it has not learned to tell them apart"
-        first, of_blind = next(iter(arms.values())), [share for arm in blind for share in shares[arm]]
+        first, of_blind = next(iter(arms.values())), [of_run for arm in blind for of_run in shares[arm]]
         groups = int(checks["num_groups"].max())
         return Judgement(
             claim,
@@ -69,7 +69,7 @@ class CannotTell:
 
 def _detail(arm: str, row: CompleteRow, shares: list[float], checks: pd.DataFrame) -> str:
     difference = checks["largest_confidence_difference"].reindex(row.transfer_keys).max()
-    by_seed = listed([f"{100 * share:g} %" for share in shares])
+    by_seed = listed(list(map(share, shares)))
     return f"{arm}: one answer in {by_seed} of the instances, by seed; confidences differ by at most {difference:.1e}"
 
 

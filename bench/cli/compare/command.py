@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from bench.analysis.format import share
 from bench.cli.compare.accuracy import compare_stores
 from bench.cli.compare.comparison import Comparison
 from bench.cli.compare.speeds import compare_speeds, is_speeds
@@ -85,7 +86,7 @@ def _heading(comparison: Comparison) -> Iterator[str]:
 
 
 def _judgement(judged: FailOver) -> Iterator[str]:
-    limit = f"{100 * judged.limit:g} %"
+    limit = share(judged.limit)
     yield from (f"[yellow]undecided[/], without an interval: {escape(name)}" for name in judged.undecided)
     yield from (f"[red]worse[/] by more than {limit}: {escape(name)}" for name in judged.worse)
     if not judged.worse:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.analysis.format import decimal
 from bench.analysis.stats.ranks import Ranking
 from bench.report.figures.drawing import colour, style
 
@@ -23,7 +24,7 @@ def ranks_figure(rankings: Sequence[tuple[str, Ranking]], families: Mapping[str,
     grid = figure.subplots(len(rankings), 1, squeeze=False, height_ratios=heights)
     for (title, ranking), ax in zip(rankings, grid[:, 0], strict=True):
         _draw(ax, ranking, families)
-        ax.set_title(f"{title}: critical difference {ranking.critical_difference:.2f}")
+        ax.set_title(f"{title}: critical difference {decimal(ranking.critical_difference, 2)}")
     return figure
 
 

@@ -45,10 +45,13 @@ def _ranking(targets: Together) -> str:
     where = at_largest(targets)
     if (ranking := targets.across.ranking) is None:
         return f"No ranks for {where}: {targets.across.no_ranking}."
-    ranks = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True))
+    ranks = ", ".join(
+        f"{name} {decimal(mean, 2)}" for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True)
+    )
+    critical = f"{decimal(ranking.critical_difference, 2)} at {percent(1 - LEVEL, places=0)}"
     return (
-        f"Mean ranks for {where}, over {plural(ranking.num_seeds, 'seed')}: {ranks}. Critical difference "
-        f"{ranking.critical_difference:.2f} at {percent(1 - LEVEL, places=0)}; Friedman's {p_value(ranking.friedman)}."
+        f"Mean ranks for {where}, over {plural(ranking.num_seeds, 'seed')}: {ranks}. Critical difference {critical}; "
+        f"Friedman's {p_value(ranking.friedman)}."
     )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pebble import ProcessExpired
 
+from bench.analysis.format import duration
 from bench.files.locks import acquire
 from bench.machine.environment import num_cores
 from bench.plan.expand import Plan
@@ -172,7 +173,7 @@ def _why(error: Exception | SystemExit) -> str:
     if was_told_to_end(error):
         return "its process was told to end while it was timed"
     if isinstance(error, TimeoutError):
-        return f"it could not be timed within {LONGEST_TIMING_SECONDS:.0f} s"
+        return f"it could not be timed within {duration(LONGEST_TIMING_SECONDS)}"
     if isinstance(error, ProcessExpired):
         return f"its process died while it was timed, with exit code {error.exitcode}: memory may have run out"
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

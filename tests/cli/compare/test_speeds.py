@@ -73,7 +73,7 @@ def test_what_has_no_interval_is_said_and_does_not_trip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("machine", "cpu-another"), ("threads", 2), ("protocol", 2)], ids=lambda value: str(value)
+    ("name", "value"), [("machine", "cpu-another"), ("threads", 2), ("protocol", 1)], ids=lambda value: str(value)
 )
 def test_another_machine_or_protocol_is_refused_unless_forced(old, tmp_path, name, value):
     new = keep(tmp_path / "new", *group(MODELS, **{name: value}))

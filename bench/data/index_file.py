@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.data.corpus import CorpusRef, check_present, corpus_identity, corpus_of, subset_index
 from bench.data.subset import SubsetIndex
 from bench.errors import InputError
-from bench.files.writing import whole_file
+from bench.files.atomic import whole_file
 
 METADATA = b"subset"
 COLUMNS = ("position", "id", "label", "class")

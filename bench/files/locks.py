@@ -30,7 +30,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.errors import InputError
-from bench.files.writing import clear_errors, remove_folder
+from bench.files.atomic import clear_errors, remove_folder
 
 NAME = "lock"
 FLOCK, FIELDS = "hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.files.writing import clear_errors, write_new
+from bench.files.atomic import clear_errors, write_new
 from bench.plan.run import Budget, Run, canonical_json
 from bench.store.store import Store
 from models.spec.flops import TRAINING_FLOPS_PER_MAC

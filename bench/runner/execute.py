@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 import models
+from bench.files.atomic import StoreError
 from bench.files.locks import acquire
-from bench.files.writing import StoreError
 from bench.machine.device import device_name
 from bench.machine.memory import is_out_of_memory
 from bench.plan.run import Run

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.files.writing import write_atomically
+from bench.files.atomic import write_atomically
 from bench.training.progress import Progress
 
 NAME = "progress.json"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from bench.files.writing import StoreError, write_atomically
+from bench.files.atomic import StoreError, write_atomically
 from bench.machine.environment import sources_hash
 from bench.plan.run import Run
 from bench.runner.progress_file import Phase, write_progress

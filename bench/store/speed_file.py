@@ -15,8 +15,8 @@ import pandas as pd
 
 from bench.analysis.speed_columns import GROUP, SCHEMA
 from bench.errors import InputError
+from bench.files.atomic import clear_errors, remove_leftovers, write_atomically
 from bench.files.locks import taking_turns
-from bench.files.writing import clear_errors, remove_leftovers, write_atomically
 
 SPEED_PROTOCOL = 2
 """Raised with every change after which speeds can't be compared with those measured before."""

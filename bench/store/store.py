@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
+from bench.files.atomic import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 from bench.files.locks import acquire
-from bench.files.writing import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 from bench.store.records import SCHEMA_VERSION as SCHEMA_VERSION
 from bench.store.records import DamagedRun, Record, hashes_of, read_file, read_record
 

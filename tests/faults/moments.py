@@ -153,9 +153,9 @@ def _spoil_losses(step: int) -> None:
 
 
 def _act_half_way(name: str, count: int, act: Act) -> None:
-    from bench.files import writing
+    from bench.files import atomic
 
-    real, calls = writing.write_flushed, iter(range(1, 10**6))
+    real, calls = atomic.write_flushed, iter(range(1, 10**6))
 
     def patched(path: Path, content: bytes) -> None:
         if name in path.name and next(calls) == count:
@@ -163,7 +163,7 @@ def _act_half_way(name: str, count: int, act: Act) -> None:
             act()
         real(path, content)
 
-    writing.write_flushed = patched
+    atomic.write_flushed = patched
 
 
 def _act_at_rename(name: str, count: int, act: Act, *, after: bool) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
+from bench.files.atomic import StoreError
 from bench.files.locks import Holder, acquire, holder
-from bench.files.writing import StoreError
 
 
 @pytest.fixture

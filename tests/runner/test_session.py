@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bench.files.writing import StoreError
+from bench.files.atomic import StoreError
 from bench.plan.run import Run
 from bench.runner import execute
 from bench.runner.progress_file import read_progress

@@ -11,8 +11,8 @@ import timm
 from safetensors.torch import save_file
 
 from bench.errors import InputError
+from bench.files.atomic import StoreError
 from bench.files.locks import acquire
-from bench.files.writing import StoreError
 from bench.store.records import DamagedRun
 from bench.store.store import Outcome, Store, open_store
 from bench.tables.build import build_tables
@@ -69,13 +69,13 @@ def test_a_process_killed_while_writing_leaves_no_run(store, resolve_suite):
         import os, signal
         from pathlib import Path
         import bench.store.store as store
-        import bench.files.writing as writing
-        write = writing.write_flushed
+        import bench.files.atomic as atomic
+        write = atomic.write_flushed
         def write_and_die(path, content):
             write(path, content)
             if path.name == "weights.safetensors":
                 os.kill(os.getpid(), signal.SIGKILL)
-        writing.write_flushed = write_and_die
+        atomic.write_flushed = write_and_die
         store.Store(Path({str(store.root)!r})).write(store.Outcome({record()!r}, weights=b"half"))
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.sources.tar_index import ShardIndex, index_shard
-from bench.files.writing import whole_file
+from bench.files.atomic import whole_file
 
 VERSION = 1
 """Version of the index; raise it if its content or the rule for labels changes."""

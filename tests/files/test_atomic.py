@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bench.files.writing import (
+from bench.files.atomic import (
     StoreError,
     remove_leftovers,
     temporary_path,
@@ -75,7 +75,7 @@ def test_a_disk_that_takes_no_more_is_named_with_the_remedy(tmp_path, prepare, s
     script = """
         import subprocess, sys
         from pathlib import Path
-        from bench.files.writing import StoreError, write_atomically, write_folder
+        from bench.files.atomic import StoreError, write_atomically, write_folder
         folder = Path(sys.argv[1]) / "runs" / "key"
         write_folder(folder, {"record.json": b"before"})
         subprocess.run(sys.argv[2], shell=True, check=True, cwd=sys.argv[1])

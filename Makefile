@@ -1,7 +1,7 @@
-# The commands of the project. `make help` lists them; each sets up `.venv` first where that is needed.
-# Kept to what GNU make 3.81 knows, which is the one that comes with macOS.
+# The commands of the project. `make help` lists them; each sets up `.venv` first if it needs it.
+# Only features of GNU make 3.81 are used, because macOS comes with that version.
 
-# Set on the command line; of these, only PYTHON is also taken from the environment.
+# Set these on the command line; only PYTHON is also read from the environment.
 PYTHON ?= python3
 VENV    = .venv
 SUITE   = auto
@@ -19,7 +19,7 @@ PINS  := requirements/uv.txt requirements/dev.txt
 # Two single-thread processes are faster than one with two threads, in tests as in training.
 TEST_WORKERS = 2
 
-# An option of the command line, left out where its variable is empty: $(call option,--data,$(DATA)).
+# A command-line option, left out if its variable is empty: $(call option,--data,$(DATA)).
 option = $(if $(strip $(2)),$(1) "$(strip $(2))")
 
 .DEFAULT_GOAL := help
@@ -29,8 +29,9 @@ option = $(if $(strip $(2)),$(1) "$(strip $(2))")
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'bench, report and throughput take SUITE=auto|NAME|PATH and RESULTS=DIR; bench also DATA=DIR,'
-	@echo 'REPORTS=DIR, DEVICE=cpu|cuda and WORKERS=N; throughput DEVICE; every target PYTHON and VENV.'
+	@echo 'Variables: bench, report and throughput take SUITE=auto|NAME|PATH and RESULTS=DIR.'
+	@echo 'bench also takes DATA=DIR, REPORTS=DIR, DEVICE=cpu|cuda and WORKERS=N; report takes REPORTS=DIR;'
+	@echo 'throughput takes DEVICE. Every target takes PYTHON and VENV.'
 
 setup: $(READY) ## install the pinned environment into .venv, once
 
@@ -38,7 +39,7 @@ $(READY): $(PINS) pyproject.toml requirements/install.sh
 	@sh requirements/install.sh "$(PYTHON)" "$(VENV)"
 	@touch "$@"
 
-bench: $(READY) ## run a suite and write its report (SUITE=auto: gpu where CUDA is available, else cpu)
+bench: $(READY) ## run a suite and write its report (SUITE=auto: gpu if CUDA is available, else cpu)
 	@$(BENCH) run "$(SUITE)" --results "$(RESULTS)" $(call option,--data,$(DATA)) \
 	    $(call option,--device,$(DEVICE)) $(call option,--workers,$(WORKERS)); \
 	status=$$?; [ $$status -le 1 ] || exit $$status; \
@@ -54,7 +55,7 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run the long parametrisations, simulations and repeats
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "slow and not faults" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --benchmark-disable
 
-test-faults: $(READY) ## kill and stop runs in every way and see that they end in the same bytes
+test-faults: $(READY) ## kill and stop runs in many ways, and check that the results are the same bytes
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "" -v -n $(TEST_WORKERS) tests/faults
 
 throughput: $(READY) ## measure speeds; rows and pytest-benchmark's JSON go to results/throughput/
@@ -73,7 +74,7 @@ lint: $(READY) ## ruff and import directions
 types: $(READY) ## mypy
 	@"$(BIN)/python" -m mypy
 
-pins: $(READY) ## compile requirements/*.txt again from pyproject.toml (PINS_FLAGS=--upgrade for newer ones)
+pins: $(READY) ## compile requirements/*.txt again from pyproject.toml (PINS_FLAGS=--upgrade for newer versions)
 	@sh requirements/compile.sh "$(BIN)/uv" $(PINS_FLAGS)
 
 clean: ## remove .venv and caches; results and reports stay

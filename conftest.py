@@ -1,9 +1,9 @@
 """The options of the speed benchmarks: `pytest --benchmark` runs them and only them; plain `pytest` skips them.
 
-A benchmark is a test that asks for pytest-benchmark's `benchmark` fixture. The default selection is the benchmarks that
-are marked `core`. A clock runs from the start of the session: the benchmark that it runs out on is interrupted, and the
-rest are skipped, each with the reason. So the session always ends in time. `--bench-full` runs all benchmarks without a
-clock. pytest-benchmark's own `--benchmark-only` selects the same as `--benchmark`.
+A benchmark is a test that uses pytest-benchmark's `benchmark` fixture. The default selection consists of the benchmarks
+that are marked `core`, and it has a time limit. When the time is over, the current benchmark is interrupted and the
+rest are skipped, each with the reason. `--bench-full` runs all benchmarks without a limit. pytest-benchmark's own
+`--benchmark-only` selects the same as `--benchmark`.
 """
 
 import signal
@@ -17,37 +17,37 @@ import pytest
 
 SESSION_START = time.monotonic()
 SESSION_LIMIT_S = 150.0
-"""When the default selection ends. Promised are 180 s on 2 cores; the rest is for start-up and the last teardown."""
+"""The time limit of the default selection. The docs promise 180 s on 2 cores; start-up and teardown need the rest."""
 
 CUDA_SESSION_LIMIT_S = 900.0
-"""The same on a GPU, where models are compiled before they are measured."""
+"""The time limit on a GPU, where models are compiled before they are measured."""
 
 FIRST = "test_speed.py"
-"""The speeds of the models, which most sessions are for, come first."""
+"""The speeds of the models run first, because most sessions are for them."""
 
 NOT_ASKED_FOR = "a speed benchmark: pytest --benchmark runs it"
-NOT_CORE = "outside the default selection: --bench-full runs it"
-OUT_OF_TIME = "the default selection has had its {limit:.0f} s: --bench-full runs all, without a limit"
+NOT_CORE = "not in the default selection: --bench-full runs it"
+OUT_OF_TIME = "the default selection ended after {limit:.0f} s: --bench-full runs all, without a limit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("speed benchmarks")
     group.addoption("--benchmark", action="store_true", help="run the speed benchmarks, and only them")
-    group.addoption("--bench-full", action="store_true", help="run all benchmarks, whatever time they take")
-    group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="the device that they run on")
-    group.addoption("--bench-suite", default="auto", help="whose models are timed: a suite's name or file")
-    group.addoption("--bench-model", action="append", default=[], help="a model to time instead; may be repeated")
+    group.addoption("--bench-full", action="store_true", help="run all benchmarks, without a time limit")
+    group.addoption("--bench-device", choices=["cpu", "cuda"], default="cpu", help="the device to measure on")
+    group.addoption("--bench-suite", default="auto", help="the suite whose models are measured: a name or a file")
+    group.addoption("--bench-model", action="append", default=[], help="a model to measure instead; may be repeated")
     group.addoption("--bench-rounds", type=int, help="turns per row: fewer are quicker and less precise")
     group.addoption("--bench-results", type=Path, default=Path("results"), help="the folder of throughput/*.parquet")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if benchmarks_wanted(config) and config.getoption("numprocesses", None):
-        raise pytest.UsageError("speed benchmarks run one after another, as they measure time: leave out -n")
+        raise pytest.UsageError("speed benchmarks cannot run in parallel, because they measure time: leave out -n")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Under --benchmark the tests are not even imported."""
+    """Ignore all tests but the benchmarks under --benchmark, so that they are not even imported."""
     tests = config.rootpath / "tests"
     if not only_benchmarks(config) or collection_path == tests or not collection_path.is_relative_to(tests):
         return None
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if not is_benchmark(item)])
         items[:] = sorted(filter(is_benchmark, items), key=lambda item: item.path.name != FIRST)
     for item in filter(is_benchmark, items):
-        item.add_marker(pytest.mark.timeout(0))  # the session's clock serves instead
+        item.add_marker(pytest.mark.timeout(0))  # the session has its own time limit
         if not benchmarks_wanted(config):
             item.add_marker(pytest.mark.skip(reason=NOT_ASKED_FOR))
         elif has_clock(item) and not item.get_closest_marker("core"):
@@ -96,7 +96,7 @@ def has_clock(item: pytest.Item) -> bool:
 
 @contextmanager
 def session_clock(item: pytest.Item) -> Iterator[None]:
-    """Skip the benchmark if the session's time is over, or as soon as it runs out."""
+    """Skip the benchmark if the session's time is over, and interrupt it when the time ends."""
     if not has_clock(item):
         yield
         return
@@ -108,11 +108,11 @@ def session_clock(item: pytest.Item) -> Iterator[None]:
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         if benchmark := getattr(item, "funcargs", {}).get("benchmark"):
-            benchmark.has_error = True  # so that its unfinished rounds stay out of the JSON
+            benchmark.has_error = True  # keeps its unfinished rounds out of the JSON
         pytest.skip(f"interrupted: {reason}")
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    # Again every few seconds, as an exception raised while a finalizer runs is lost.
+    # The signal is repeated, because Python discards an exception that is raised while a finalizer runs.
     signal.setitimer(signal.ITIMER_REAL, remaining_s, 5.0)
     try:
         yield

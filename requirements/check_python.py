@@ -1,7 +1,7 @@
-"""Say whether this Python can carry the set-up, and if not, what to install.
+"""Check whether the project can be set up with this Python, and if not, say what to install.
 
-`PYTHON check_python.py [NAME]`: exit 0, or 1 with a message that calls this Python NAME. The supported versions are
-those of `requires-python` in pyproject.toml. Runs on any Python since 2.7, as that is what it is there to notice.
+`PYTHON check_python.py [NAME]` exits with 0, or with 1 and a message that calls this Python NAME. The supported
+versions are those of `requires-python` in pyproject.toml. The script also runs on Python 2.7, to report old versions.
 """
 
 import os
@@ -15,7 +15,7 @@ WHERE = """\
   Fedora           sudo dnf install python3
   macOS            brew install python
   anywhere         an installer from python.org, or pyenv
-Another Python than python3 is named with PYTHON: make setup PYTHON=/path/to/python"""
+To use another Python than python3, set PYTHON: make setup PYTHON=/path/to/python"""
 
 
 def main(name):
@@ -36,15 +36,15 @@ def find_problem(name):
         import venv  # noqa: F401
     except ImportError:
         return (
-            "%s (%s) comes without venv, which makes the project's environment. On Debian and Ubuntu:\n"
+            "%s (%s) has no module venv, which creates the project's environment. On Debian and Ubuntu:\n"
             "  sudo apt install python%d.%d-venv\n"
-            "Elsewhere, install a Python that has it:\n%s"
+            "On other systems, install a Python that has it:\n%s"
         ) % ((name, sys.executable) + tuple(sys.version_info[:2]) + (WHERE,))
     return None
 
 
 def supported_versions():
-    """The lowest version, and the first one that is too new, as (major, minor)."""
+    """Return the lowest supported version and the first one that is too new, each as (major, minor)."""
     with open(PYPROJECT) as file:
         bounds = re.search(r'^requires-python = ">=(\d+)\.(\d+),<(\d+)\.(\d+)"', file.read(), re.M).groups()
     numbers = tuple(int(bound) for bound in bounds)

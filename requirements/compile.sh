@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compile the pins: compile.sh UV [FLAGS for `uv pip compile`]. Called by `make pins`, from the project's root.
-# One resolution serves every platform and every supported Python; pins carry hashes and no index addresses.
+# One resolution serves all platforms and all supported Pythons. Pins have hashes but no index addresses.
 set -eu
 
 uv=$1

@@ -1,8 +1,8 @@
-"""Draw one fractal: Numba keeps what it compiles for that, about 15 s, so that no worker and no test has to."""
+"""Draw one fractal: Numba compiles the renderer (about 15 s) and caches it for all workers and tests."""
 
 import numpy as np
 
 from bench.data.fractals.source import Difficulty, Domain, render
 
-one = np.zeros(1, dtype=np.int64)
-render(one, one, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)
+zeros = np.zeros(1, dtype=np.int64)
+render(zeros, zeros, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Set up the environment: install.sh PYTHON VENV. Called by `make`, which marks the environment as ready
-# only when this has ended well. Run it from the project's root.
+# only if this script succeeds. Run it from the project's root.
 #
-# What decides *which* packages go *where* is in this file and in the pins, never in the caller's UV_* and PIP_*
-# variables; those that say where packages come from (an index, a proxy, certificates, a cache) are kept.
+# Only this file and the pins decide which packages are installed, and where. UV_* and PIP_* variables of the caller
+# are unset, except those that say where packages are downloaded from (index, proxy, certificates, cache).
 set -eu
 
 python=$1
@@ -32,14 +32,14 @@ forget_settings() {
     export PIP_DISABLE_PIP_VERSION_CHECK=1
 }
 
-# An environment of an earlier set-up is kept, and brought up to date, where its Python still runs.
+# An environment of an earlier set-up is kept and updated if its Python still runs.
 usable() {
     [ -x "$1" ] && "$1" $here/check_python.py >/dev/null 2>&1 && "$1" -c 'import pip' 2>/dev/null
 }
 
 create_venv() {
     if ! "$python" -c '' 2>/dev/null; then
-        echo "There is no Python to run as \"$python\"." >&2
+        echo "There is no Python named \"$python\"." >&2
         suggest
     fi
     "$python" $here/check_python.py "$python" >&2 || suggest
@@ -49,7 +49,7 @@ create_venv() {
 suggest() {
     for version in 3.13 3.12 3.14 3.11; do
         if usable_as_base "python$version"; then
-            echo "This machine has a fitting one: make setup PYTHON=python$version" >&2
+            echo "This machine has a suitable Python: make setup PYTHON=python$version" >&2
             break
         fi
     done

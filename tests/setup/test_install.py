@@ -71,7 +71,7 @@ def test_another_python_on_the_path_is_named(project: Path) -> None:
     add_python(project, "python3.12", "sys.version_info = (3, 12, 1)")
     add_python(project, "python3.13", 'sys.version_info = (3, 13, 1); sys.modules["ensurepip"] = None')
     result = make_setup(project)
-    assert "This machine has a fitting one: make setup PYTHON=python3.12" in result.stderr
+    assert "This machine has a suitable Python: make setup PYTHON=python3.12" in result.stderr
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
@@ -79,7 +79,7 @@ def test_python_without_venv_is_refused(project: Path, module: str) -> None:
     add_python(project, "python3", f'sys.version_info = (3, 12, 3); sys.modules["{module}"] = None')
     result = make_setup(project)
     assert result.returncode != 0
-    assert "comes without venv" in result.stderr
+    assert "has no module venv" in result.stderr
     assert "sudo apt install python3.12-venv" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -87,7 +87,7 @@ def test_python_without_venv_is_refused(project: Path, module: str) -> None:
 def test_no_python_at_all(project: Path) -> None:
     result = make_setup(project, "PYTHON=python-of-nobody")
     assert result.returncode != 0
-    assert 'There is no Python to run as "python-of-nobody"' in result.stderr
+    assert 'There is no Python named "python-of-nobody"' in result.stderr
 
 
 @pytest.fixture

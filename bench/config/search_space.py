@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from bench.config.recipe import FamilyException
 from bench.config.validation import Strict, distinct
-from bench.errors import did_you_mean
 from bench.training.settings import Settings
+from models.spec.model_error import did_you_mean
 
 NOT_TUNED = frozenset({"image_size", "micro_batch", "fused", "compile", "channels_last"})
 """Settings that would change what is compared, or change only how it is computed."""

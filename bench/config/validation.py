@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from bench.errors import InputError, did_you_mean
+from bench.errors import InputError
+from models.spec.model_error import did_you_mean
 from models.spec.model_spec import SpecError, parse_spec
 
 

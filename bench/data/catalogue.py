@@ -21,7 +21,8 @@ from bench.data.fractals.source import VERSION, Difficulty, check_image_size
 from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
 from bench.data.sources import torchvision_layouts as layouts
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
-from bench.errors import InputError, did_you_mean
+from bench.errors import InputError
+from models.spec.model_error import did_you_mean
 
 MAX_CACHED_BYTES = 2**30
 """Upper limit of the memory that an open data set uses for decoded images of one size."""

@@ -73,7 +73,7 @@ def test_the_documented_claim_is_one(tmp_path):
         ({"id": "C5"}, ["id C5", "claims of the literature"]),
         ({"id": "my claim"}, ["claims.0.id", "my claim"]),
         ({"sentence": ""}, ["claims.0.sentence", "at least 10"]),
-        ({"margins": 1}, ["claims.0.margins: unknown field", 'did you mean "margin"']),
+        ({"margins": 1}, ["claims.0.margins: unknown field", "did you mean margin"]),
     ],
 )
 def test_a_wrong_claim_is_refused(write_suite, changes, parts):

@@ -108,7 +108,7 @@ def test_an_exception_changes_its_family_alone():
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        ({"learning_rat": 0.1}, ["learning_rat", 'did you mean "learning_rate"', "weight_decay"]),
+        ({"learning_rat": 0.1}, ["learning_rat", "did you mean learning_rate", "weight_decay"]),
         ({"learning_rate": -1}, ["learning_rate", "-1", "greater than 0"]),
         ({"optimizer": "sgdd"}, ["optimizer", "'sgdd'", "'adamw', 'adam' or 'sgd'"]),
         ({"momentum": 0.8}, ["momentum goes with optimizer: sgd only, not with optimizer: adamw"]),

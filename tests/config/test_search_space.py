@@ -25,7 +25,7 @@ CHOSEN = tuple(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"space": {"learning_rat": [0.1]}}, 'no setting that can be tuned, did you mean "learning_rate"?; allowed:'),
+        ({"space": {"learning_rat": [0.1]}}, "no setting that can be tuned, did you mean learning_rate?; allowed:"),
         ({"space": {"image_size": [64]}}, "image_size is no setting that can be tuned"),
         ({"space": {}}, "at least one entry is needed"),
         ({"space": {"learning_rate": []}}, "at least one entry is needed"),
@@ -36,7 +36,7 @@ CHOSEN = tuple(
         ({"trials": 0}, "greater than 0"),
         ({"halvings": [0.5, 0.25]}, "each share has to be larger than the one before it"),
         ({"halvings": [1.0]}, "less than 1"),
-        ({"trails": 5}, 'did you mean "trials"?'),
+        ({"trails": 5}, "did you mean trials?"),
         ({"space": {"momentum": [0.5]}}, "momentum goes with optimizer: sgd only"),
         ({"space": {"batch_size": {"low": 16, "high": 64}}}, "does not go into recipe small"),
         ({"space": {"batch_size": [16, 0]}}, "tuning.space.batch_size: 0 does not go into recipe small"),

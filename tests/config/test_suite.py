@@ -87,7 +87,7 @@ def test_specs_and_targets_become_canonical(write_suite):
             ["subset 7", "nothing is pretrained"],
         ),
         ({"corpus": {"name": "fractals", "difficulty": {"jiter": 3}}}, ["jiter", "jitter_percent"]),
-        ({"sedes": [0]}, ["sedes", 'did you mean "seeds"', "image_size"]),
+        ({"sedes": [0]}, ["sedes", "did you mean seeds", "image_size"]),
         ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
         ({"image_size": "large"}, ["image_size", "'large'", "integer"]),
         ({"size_class": "flops"}, ["size_class", "'flops'", "'parameters' or 'macs'"]),
@@ -114,7 +114,7 @@ def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(wri
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"recipes": {"pretrain": "smal"}}, ["recipe 'smal'", 'did you mean "small"', "medium"]),
+        ({"recipes": {"pretrain": "smal"}}, ["recipe 'smal'", "did you mean small", "medium"]),
         ({"subsets": [2, 16]}, ["subsets", "2 images", "4 classes"]),
         ({"corpus": "digits", "subsets": [10_000]}, ["10,000", "digits", "785"]),
         ({"corpus": {"name": "digits", "classes": 11}}, ["digits", "10 classes", "11"]),
@@ -216,7 +216,7 @@ def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):
 
 
 def test_an_unknown_suite_lists_the_known_ones():
-    with pytest.raises(InputError, match=r'did you mean "smoke"\?; known: .*cpu.*smoke'):
+    with pytest.raises(InputError, match=r"did you mean smoke\?; known: .*cpu.*smoke"):
         load_suite("smok")
 
 

@@ -104,7 +104,7 @@ def test_a_corpus_without_its_files_is_refused_with_the_command_that_fetches_it(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "fractal"}, 'did you mean "fractals".*known are fractals, digits'),
+        ({"name": "fractal"}, "did you mean fractals.*known are fractals, digits"),
         ({"name": "folder:"}, "folder:PATH"),
         ({"name": "digits", "classes": 1}, "greater than or equal to 2"),
         ({"name": "digits", "difficulty": {}}, "no difficulty"),

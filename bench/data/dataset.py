@@ -8,11 +8,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-MEAN = 0.5
-STD = 0.5
-"""Mean and standard deviation that scale the inputs of all models, for pixel values from 0 to 1."""
-
-
 Pipeline = Literal["resident", "streaming", "generated"]
 """How images reach the device (`bench.data.loading.image_loader`)."""
 WantedPipeline = Literal["auto", Pipeline]

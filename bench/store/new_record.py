@@ -5,10 +5,10 @@
 
 from typing import Any
 
-from bench.data.dataset import MEAN, STD
 from bench.machine.environment import environment, sources_hash
 from bench.plan.run import Run
 from bench.store.store import SCHEMA_VERSION, Record
+from models.external.weights_source import MEAN, STD
 
 
 def build_record(

@@ -15,12 +15,12 @@ from torchvision.datasets import ImageFolder
 
 import models
 from bench.data.catalogue import OpenData
-from bench.data.dataset import MEAN, STD
 from bench.data.loading.batches import training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.speed.timed_setting import NUM_CLASSES
 from bench.speed.workload import random_batch
+from models.external.weights_source import MEAN, STD
 from tests.benchmarks.support.ab_timing import ab_timing, in_words
 from tests.benchmarks.support.images import IMAGE_SIZE, random_images
 from tests.benchmarks.support.tasks import training_job

@@ -17,10 +17,11 @@ from bench.data.augment.erasing import erase
 from bench.data.augment.mixing import mix, mixed_labels
 from bench.data.augment.operations import Prepared, apply, prepare
 from bench.data.augment.resized import crop_resized
-from bench.data.dataset import MEAN, STD, ImageSet
+from bench.data.dataset import ImageSet
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import BatchPlan, Stream, batch_plans
 from bench.data.to_device import to_device
+from models.external.weights_source import MEAN, STD
 
 BLOCK_IMAGES = 2_048
 """Upper limit of the number of images that a GPU crops and augments at once."""

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import models
-from bench.data.dataset import MEAN, STD
 from models.external import classifier as external
-from models.external import downloads, regularisation, timm_models, torchvision_models, weights_source
-from models.external.weights_source import external_weights, weights_sha256
+from models.external import downloads, regularisation, timm_models, torchvision_models
+from models.external.weights_source import MEAN, STD, external_weights, weights_sha256
 from models.spec.model_spec import parse_spec
 from tests.models.reference import close_by_scale
 
@@ -103,10 +102,6 @@ def saved(tmp_path: Path) -> Callable[[str, int, int], tuple[str, nn.Module]]:
         return f"{name}:weights={path}", network
 
     return save
-
-
-def test_the_scaling_of_our_inputs_is_the_harness_s() -> None:
-    assert (weights_source.MEAN, weights_source.STD) == (MEAN, STD)
 
 
 @pytest.mark.parametrize("name", ["timm:test_resnet", "torchvision:mobilenet_v3_small"])

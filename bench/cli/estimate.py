@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from bench.analysis.format import ABSENT, byte_size, duration, plural
+from bench.cli.grouped_table import grouped_table
 from bench.cli.plan import STAGES
 from bench.cli.run import missing_targets, num_workers_for
 from bench.config.resolved import ResolvedSuite
@@ -96,17 +96,11 @@ def show_estimate(console: Console, suite: SuiteEstimate) -> None:
 
 
 def _table(runs: Sequence[RunEstimate], total: dict[str, Any]) -> Table:
-    headings = ("runs", "per run", "total", "FLOPs", "memory", "disk")
-    numbers = (Column(heading, justify="right") for heading in headings)
-    table = Table(Column("", overflow="fold"), *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    groups: dict[str, dict[str, list[RunEstimate]]] = {}
+    alike: dict[tuple[str, str], list[RunEstimate]] = {}
     for run in sorted(runs, key=lambda run: list(STAGES).index(run.run.stage)):
-        groups.setdefault(f"{_stage(run.run)} {run.run.data_name}", {}).setdefault(run.run.model, []).append(run)
-    for heading, models in groups.items():
-        table.add_row(f"[bold]{heading}[/]")
-        for model, of_model in models.items():
-            table.add_row(f"  {escape(model)}", str(len(of_model)), *_figures(of_model))
-        table.add_section()
+        alike.setdefault((f"{_stage(run.run)} {run.run.data_name}", run.run.model), []).append(run)
+    rows = ((group, escape(model), _figures(of_model)) for (group, model), of_model in alike.items())
+    table = grouped_table("", ("runs", "per run", "total", "FLOPs", "memory", "disk"), rows)
     sums = (duration(round(total["worker_seconds"])), f"{total['training_flops']:.2g}")
     table.add_row(
         "total", str(total["runs"]), "", *sums, byte_size(total["memory_bytes"]), byte_size(total["disk_bytes"])
@@ -122,9 +116,10 @@ def _figures(runs: list[RunEstimate]) -> list[str]:
     """Return the figures of runs that differ in little but their seeds."""
     timed = [run for run in runs if not run.reason]
     if not timed:
-        return [ABSENT] * 5
+        return [str(len(runs)), *[ABSENT] * 5]
     memory = [run.memory_bytes for run in timed if run.memory_bytes is not None]
     return [
+        str(len(runs)),
         duration(round(fmean(run.seconds for run in timed), 1)),
         duration(round(sum(run.seconds for run in timed), 1)),
         f"{fmean(run.training_flops for run in timed):.2g}",

@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from bench.analysis.format import finite_or_none, first_few, points
 from bench.analysis.speed_changes import AccuracyChange, accuracy_change
 from bench.cli.compare.comparison import SIDES, Comparison, differences, only_lines, refuse
 from bench.cli.compare.stores import Attempt, ComparedStore, read_store, row_key
+from bench.cli.grouped_table import grouped_table
 from bench.cli.plan import describe
 from bench.errors import InputError
 from bench.plan.run import Run
@@ -158,18 +158,12 @@ def _only(store: ComparedStore, other: ComparedStore) -> list[str]:
 
 def _table(changes: Iterable[AccuracyRowChange]) -> Table:
     """Return a table with a row for each model, below how it was trained and tested."""
-    numbers = (Column(heading, justify="right") for heading in ("seeds", "NEW - OLD, points", "equal runs"))
-    table = Table(Column("model", overflow="fold"), *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    settings: dict[str, list[AccuracyRowChange]] = {}
-    for change in changes:
-        settings.setdefault(change.row.setting, []).append(change)
-    for setting, of_setting in settings.items():
-        table.add_row(f"[bold]{escape(setting)}[/]")
-        for row in of_setting:
-            figures = (str(row.change.difference.n), _points(row.change), f"{row.num_equal} of {row.num_runs}")
-            table.add_row(f"  {escape(row.row.model)}", *figures)
-        table.add_section()
-    return table
+    rows = ((escape(change.row.setting), escape(change.row.model), _figures(change)) for change in changes)
+    return grouped_table("model", ("seeds", "NEW - OLD, points", "equal runs"), rows)
+
+
+def _figures(row: AccuracyRowChange) -> list[str]:
+    return [str(row.change.difference.n), _points(row.change), f"{row.num_equal} of {row.num_runs}"]
 
 
 def _points(change: AccuracyChange) -> str:

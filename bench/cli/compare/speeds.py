@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from bench.analysis.format import finite_or_none, percent_change
 from bench.analysis.speed_changes import SpeedChange, speed_changes
 from bench.analysis.speed_columns import SETTING, network_name, setting_in_words
 from bench.analysis.stats.intervals import Interval
 from bench.cli.compare.comparison import Comparison, Conditions, differences, only_lines, refuse
+from bench.cli.grouped_table import grouped_table
 from bench.errors import InputError
 from bench.store.speed_file import latest, read
 
@@ -116,18 +116,13 @@ def _reference_software(rows: pd.DataFrame) -> Conditions:
 
 def _table(changes: Iterable[SpeedChange]) -> Table:
     """Return a table with a row for each network, below the group that it was measured in."""
-    numbers = (Column(heading, justify="right") for heading in ("OLD", "NEW", "time, NEW over OLD"))
-    table = Table(Column("times the reference's rate", overflow="fold"), *numbers, box=SIMPLE_HEAD)
-    groups: dict[str, list[SpeedChange]] = {}
-    for change in changes:
-        groups.setdefault(change.row.group, []).append(change)
-    for group, of_group in groups.items():
-        table.add_row(f"[bold]{group}[/]")
-        for change in of_group:
-            ratios = (_ratio(record["reference_ratio"]) for record in (change.old, change.new))
-            table.add_row(f"  {escape(_network(change))}", *ratios, _change_text(change.time, change.reason))
-        table.add_section()
-    return table
+    rows = ((change.row.group, escape(_network(change)), _figures(change)) for change in changes)
+    return grouped_table("times the reference's rate", ("OLD", "NEW", "time, NEW over OLD"), rows)
+
+
+def _figures(change: SpeedChange) -> list[str]:
+    ratios = [_ratio(record["reference_ratio"]) for record in (change.old, change.new)]
+    return [*ratios, _change_text(change.time, change.reason)]
 
 
 def _change_text(time: Interval, reason: str) -> str:

@@ -64,6 +64,7 @@ def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers
     count = num_workers_for(runs, num_workers)
     start = time.perf_counter()
     with Workers(count, threads=suite.threads) as workers:
+        workers.check_device(suite.device)
         by_key = {estimate.run.key: estimate for estimate in estimates(runs, workers.time_runs(runs, data_dir), count)}
     preparation_seconds = time.perf_counter() - start
     seconds = seconds_by_key(by_key.values())

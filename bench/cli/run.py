@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import estimates, seconds_by_key
-from bench.runner.pool.pool import Ended, Workers, default_workers
+from bench.runner.pool.pool import Ended, Workers, check_device, default_workers
 from bench.runner.pool.queue import attempts
 from bench.runner.pool.schedule import most_at_once, seconds_in_all
 from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions, check_tracker
@@ -42,14 +42,17 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
     """Do the unfinished runs of a plan; return whether a run that was attempted did not end `ok`.
 
     Raises:
-        InputError: the suite demands tuning or partners of one size that it lacks, or the store cannot be opened.
+        InputError: the suite demands tuning, partners of one size or a device that it lacks, or the store cannot be
+            opened.
         KeyboardInterrupt, Terminated: runs under way lie in checkpoints, and finished ones in the tables.
     """
     check_tracker(arguments.options.tracker)
     check_tuned(suite, arguments.results / suite.name)
     keys = {run.key for run in plan.runs}
-    if suite.size_class is not None and len(Store(arguments.results / suite.name).finished(keys)) < len(keys):
-        check_size_class(suite)
+    if len(Store(arguments.results / suite.name).finished(keys)) < len(keys):
+        check_device(suite.device, suite.threads)
+        if suite.size_class is not None:
+            check_size_class(suite)
     store = open_store(arguments.results, suite)
     missing = missing_targets(plan, arguments.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {summary(suite, plan)}", highlight=False, soft_wrap=True)

@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import data_key, estimate, model_key
-from bench.runner.pool.pool import Workers
+from bench.runner.pool.pool import Workers, check_device
 from bench.runner.run_options import check_tracker
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import survey, tuning_store
@@ -33,7 +33,8 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     """Run the trials of a suite; return whether a family or stage has no choice, or a trial failed.
 
     Raises:
-        InputError: the suite asks for no tuning, or the results in its folder are another suite's.
+        InputError: the suite asks for no tuning, torch can't use its device, or the results in its
+            folder are another suite's.
         KeyboardInterrupt, Terminated: trials under way lie in checkpoints.
     """
     check_tracker(arguments.options.tracker)
@@ -42,6 +43,7 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
             f"suite {suite.name} asks for no tuning; it does with a field such as "
             "tuning: {trials: 16, space: {learning_rate: {low: 0.0005, high: 0.008, log: true}}}"
         )
+    check_device(suite.device, suite.threads)
     root = arguments.results / suite.name
     check_trials_belong(root, suite)
     store = open_trials(tuning_store(root).root)

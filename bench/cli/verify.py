@@ -86,6 +86,7 @@ def repeat(store: Store, run: Run, data_dir: Path) -> Repetition:
         if (calibrations := store.root / "calibrations").is_dir():  # else a budget of seconds holds other images
             shutil.copytree(calibrations, again.root / "calibrations")
         with Workers(1, threads=run.threads) as workers:
+            workers.check_device(run.device)
             for event in workers.execute(plan, again, data_dir, {}, {}):
                 if isinstance(event, Ended):
                     last = event.record

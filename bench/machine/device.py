@@ -1,13 +1,18 @@
-"""The device and its name; the driver itself is asked, so that planning needs no torch."""
+"""The device and its name; planning asks the driver itself, so that it needs no torch."""
 
 import ctypes
+import os
+import warnings
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 
 @cache
-def cuda_is_available() -> bool:
-    """Return whether the CUDA driver is installed and sees a device."""
+def driver_sees_a_device() -> bool:
+    """Return whether the CUDA driver is installed and sees a device, which torch need not be able to use."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -18,13 +23,42 @@ def cuda_is_available() -> bool:
 
 def choose_device(asked: Literal["cpu", "cuda"] | None) -> Literal["cpu", "cuda"]:
     """Return the device that was asked for, else CUDA if there is a device, else the CPU."""
-    return asked or ("cuda" if cuda_is_available() else "cpu")
+    return asked or ("cuda" if driver_sees_a_device() else "cpu")
 
 
-def device_name(device: Literal["cpu", "cuda"]) -> str:
-    """Return the GPU's name in torch, or `cpu`."""
-    if device == "cpu":
-        return device
+def why_no_cuda() -> str:
+    """Return why torch can use no CUDA device; nothing if it can. Loads torch."""
     import torch
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else device
+    reason = ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of what is told here
+        if torch.cuda.is_available():
+            return ""
+        if torch.version.cuda is None:
+            reason = f"torch {torch.__version__} was built without CUDA"
+        else:
+            reason = f"torch says: {_refusal()}"
+            if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+                reason += f" (CUDA_VISIBLE_DEVICES is {visible or 'empty'})"
+    return f"there is no CUDA device that torch can use: {reason}"
+
+
+def _refusal() -> str:
+    """Return the first line of torch's error when it shall use CUDA, which tells a missing from an old driver."""
+    import torch
+
+    try:
+        torch.cuda.init()
+    except Exception as error:  # another kind for each cause
+        return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return "CUDA is not available"
+
+
+def device_name(device: "torch.device | str") -> str:
+    """Return the GPU's name in torch, or `cpu`."""
+    if str(device) == "cpu":
+        return "cpu"
+    import torch
+
+    return torch.cuda.get_device_name(device)

@@ -100,7 +100,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     record = build_record(
         run,
         status="ok",
-        device_name=device_name(run.device),
+        device_name=device_name(fitted.device),
         data={
             **data.facts(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),

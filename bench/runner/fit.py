@@ -61,6 +61,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
     return FittedModel(
         evaluate=lambda split: _evaluate(model, split, inputs),
         weights=weights_bytes(model),
+        device=next(model.parameters()).device,
         cost={
             "images_seen": result.images_seen,
             "training_flops": TRAINING_FLOPS_PER_MAC * inputs.counts.macs * result.images_seen,

@@ -35,6 +35,7 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
     return FittedModel(
         evaluate=lambda split: fitted.evaluate(held_out[split]),
         weights=_weights(fitted),
+        device=next(network.parameters()).device,
         cost={"images_seen": 0, "training_flops": FLOPS_PER_MAC * inputs.counts.macs * len(train.labels)},
         has_loss=fitted.solver == "logistic",
         facts={

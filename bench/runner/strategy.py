@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+import torch
 
 from bench.data.loading.image_loader import ImageLoader
 from bench.plan.run import Run
@@ -41,6 +42,8 @@ class FittedModel:
     """Evaluates the model on the images of a split."""
     weights: bytes
     """The model's tensors as safetensors."""
+    device: torch.device
+    """The device on which the weights lay during the fit."""
     cost: dict[str, Any]
     """The record's fields about the cost of the fit: images, FLOPs and, for a training, seconds and memory."""
     train_loss: float | None = None

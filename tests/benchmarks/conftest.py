@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 import pytest
 import torch
 
+from bench.machine.device import why_no_cuda
 from bench.speed.allocator import keep_freed_memory
 from bench.speed.benchmark_session import SpeedSession
 from bench.speed.cases import Case, select
@@ -20,10 +21,8 @@ SESSION = pytest.StashKey[SpeedSession]()
 def device(request: pytest.FixtureRequest) -> torch.device:
     """What `--bench-device` names; the session ends if it is not there."""
     name = request.config.getoption("bench_device")
-    if name == "cuda" and not torch.cuda.is_available():
-        pytest.exit(
-            "--bench-device cuda: this machine has no CUDA device; allowed here: cpu", pytest.ExitCode.USAGE_ERROR
-        )
+    if name == "cuda" and (reason := why_no_cuda()):
+        pytest.exit(f"--bench-device cuda: {reason}; allowed here: cpu", pytest.ExitCode.USAGE_ERROR)
     return torch.device(name)
 
 

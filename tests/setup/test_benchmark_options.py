@@ -170,7 +170,8 @@ def test_absent_device_is_refused() -> None:
     command = [sys.executable, "-m", "pytest", *PLUGINS, benchmarks, "--benchmark", "--bench-device", "cuda"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "--bench-device cuda: this machine has no CUDA device; allowed here: cpu" in result.stdout
+    assert "--bench-device cuda: there is no CUDA device that torch can use" in result.stdout
+    assert "(CUDA_VISIBLE_DEVICES is empty); allowed here: cpu" in result.stdout
 
 
 def outside_pytest(**variables: str) -> dict[str, str]:

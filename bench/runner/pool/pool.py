@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pebble import ProcessExpired
 
 from bench.analysis.format import duration
+from bench.errors import InputError
 from bench.files.locks import acquire
 from bench.machine.environment import num_cores
 from bench.plan.expand import Plan
@@ -84,6 +85,16 @@ class Workers:
             self.processes.close()
         else:
             self.processes.stop(self.running)
+
+    def check_device(self, device: Literal["cpu", "cuda"]) -> None:
+        """Refuse CUDA unless torch can use a device; a worker asks, since this process does without torch.
+
+        Raises:
+            InputError: torch can use none. The message says why.
+        """
+        reason = self.processes.schedule(worker.why_no_cuda).result() if device == "cuda" else ""
+        if reason:
+            raise InputError(f"device cuda: {reason}. `--device cpu` takes the CPU instead")
 
     def time_runs(self, runs: Sequence[Run], data_dir: Path) -> Timings:
         """Time each model and each data set of some runs once, in the workers."""
@@ -161,6 +172,13 @@ class Workers:
                     queue.end(run)
                     yield Ended(run, record)
             yield Tick()
+
+
+def check_device(device: Literal["cpu", "cuda"], threads: int) -> None:
+    """Do what `Workers.check_device` does, before a command writes anything; the fork server stays for its runs."""
+    if device == "cuda":
+        with Workers(1, threads) as workers:
+            workers.check_device(device)
 
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:

@@ -73,6 +73,13 @@ def do_run(
         _process.session = None
 
 
+def why_no_cuda() -> str:
+    """Return why torch can use no CUDA device; nothing if it can."""
+    from bench.machine import device
+
+    return device.why_no_cuda()
+
+
 def time_run(run: Run, data_dir: Path) -> TimedRun:
     """Time the model of a run."""
     from bench.runner.estimate import timed_run

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests.benchmarks.support.analysed_store import CELLS_A_TARGET, TARGETS, write_store
+from tests.benchmarks.support.analysed_store import CELLS_PER_TARGET, TARGETS, write_store
 
 NUM_IMAGES = 10_000
 LIMIT_S = 60.0
@@ -42,7 +42,7 @@ def test_analysis_of_a_thousand_cells(benchmark: BenchmarkFixture, tmp_path: Pat
     few = _analyse(quarter)
     first = benchmark.pedantic(_analyse, args=(whole,), rounds=1)
     again = _analyse(whole)
-    for store, cells in ((quarter, CELLS_A_TARGET), (whole, num_targets * CELLS_A_TARGET)):
+    for store, cells in ((quarter, CELLS_PER_TARGET), (whole, num_targets * CELLS_PER_TARGET)):
         assert len(pd.read_parquet(store / "analysed/tables/cells.parquet")) == cells
         comparison = pd.read_parquet(store / "analysed/tables/comparison.parquet")
         assert set(comparison["method"]) == {"seeds and images"}

@@ -1,4 +1,4 @@
-"""A suite's own claims: each way to get one wrong has its message, and none changes a run."""
+"""A suite's custom claims: each way to get one wrong has its message, and none changes a run."""
 
 import re
 from pathlib import Path

@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.plan.expand import expand
 from tests import in_process
 
-SPEC = "timm:test_resnet:weights=outside.safetensors"
+SPEC = "timm:test_resnet:weights=external.safetensors"
 
 
 def bench(*words: str, folder: Path, code: int = 0) -> str:
@@ -30,7 +30,7 @@ def bench(*words: str, folder: Path, code: int = 0) -> str:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which such a suite was run and reported."""
     folder = tmp_path_factory.mktemp("finished")
-    save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), folder / "outside.safetensors")
+    save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), folder / "external.safetensors")
     suite = {
         "corpus": {"name": "fractals", "classes": 4},
         "subsets": [16],
@@ -55,7 +55,7 @@ def row(finished: Path) -> pd.Series:
 
 def test_its_row_has_a_corpus_of_its_own_and_no_size(finished: Path, row: pd.Series) -> None:
     assert row["status"] == "ok", row["reason"]
-    sha256 = models.external.weights_source.weights_sha256(finished / "outside.safetensors")
+    sha256 = models.external.weights_source.weights_sha256(finished / "external.safetensors")
     assert row["corpus"] == f"external:{sha256[:12]}"
     assert row[["subset_images", "subset_classes"]].isna().all()
     assert (row["family"], row["pretrain_key"], row["transfer_recipe"]) == ("cnn", "", "small")
@@ -78,8 +78,8 @@ def test_its_run_can_be_loaded_without_the_file(finished: Path, row: pd.Series) 
 
 def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row: pd.Series) -> None:
     markdown = (finished / "reports/tiny/report.md").read_text(encoding="utf-8")
-    sha256 = models.external.weights_source.weights_sha256(finished / "outside.safetensors")
-    assert f"| {SPEC} | {row['corpus']} | outside.safetensors | {sha256} |" in markdown
+    sha256 = models.external.weights_source.weights_sha256(finished / "external.safetensors")
+    assert f"| {SPEC} | {row['corpus']} | external.safetensors | {sha256} |" in markdown
     assert "Exceptions to the scaling" not in markdown
     assert "without their library's own dropout" in markdown
     assert f"| timm:test_resnet | {row['corpus']}, size unknown |" in markdown
@@ -97,7 +97,7 @@ def test_it_can_t_be_repeated_from_where_its_file_is_not(finished: Path, row: pd
     results = ["--results", str(finished / "results")]
     printed = bench("verify", row["transfer_key"], *results, folder=tmp_path, code=2)
     assert "could not be repeated: " in printed
-    assert "outside.safetensors can't be read" in printed
+    assert "external.safetensors can't be read" in printed
     assert "not reproduced" not in printed
 
 
@@ -105,10 +105,10 @@ def test_a_moved_file_leaves_its_runs_finished_and_a_missing_one_is_named(finish
     here = shutil.copytree(finished, tmp_path / "here")
     suite = (here / "tiny.yaml").read_text(encoding="utf-8")
     (here / "elsewhere").mkdir()
-    (here / "outside.safetensors").rename(here / "elsewhere/moved.safetensors")
+    (here / "external.safetensors").rename(here / "elsewhere/moved.safetensors")
     words = ("run", "tiny.yaml", "--device", "cpu")
-    assert "there is no file outside.safetensors" in bench(*words, folder=here, code=2)
-    moved = suite.replace("outside.safetensors", "elsewhere/moved.safetensors")
+    assert "there is no file external.safetensors" in bench(*words, folder=here, code=2)
+    moved = suite.replace("external.safetensors", "elsewhere/moved.safetensors")
     (here / "tiny.yaml").write_text(moved, encoding="utf-8")
     assert "4 runs are finished and will be skipped" in bench(*words, folder=here)
 
@@ -139,7 +139,7 @@ def test_a_suite_whose_models_have_no_partner_of_their_size_is_refused_before_an
 
 
 def test_models_of_one_size_are_let_through(resolve_suite) -> None:
-    """Ablation arms have no say, and neither have outside weights."""
+    """Ablation arms have no say, and neither have external weights."""
     arms = {"whole": "vit_pico/8", "half": "vit_pico/8:depth=2"}
     check_size_class(
         resolve_suite(size_class="parameters", ablations=[{"name": "depth", "reference": "whole", "arms": arms}])

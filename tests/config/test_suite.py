@@ -184,7 +184,7 @@ def test_an_arm_with_outside_weights_is_refused(write_suite):
 
 
 def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
-    path = tmp_path / "outside.safetensors"
+    path = tmp_path / "external.safetensors"
     save_file(timm.create_model("resnet10t", num_classes=7).state_dict(), path)
     (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).external_weights
     assert outside.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

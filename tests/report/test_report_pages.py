@@ -370,7 +370,7 @@ def test_outside_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
     assert "external:" not in pages(make_cells())[1]
 
 
-def test_a_suite_of_outside_weights_alone_says_nothing_of_pretraining(pages: Any) -> None:
+def test_a_suite_of_external_weights_alone_says_nothing_of_pretraining(pages: Any) -> None:
     cells = make_cells(targets=("digits@100",), arms=False)
     cells = cells[cells["subset_images"] == 4096]
     outside = {"corpus": "external:0123456789ab", "subset_images": pd.NA, "subset_classes": pd.NA, "pretrain_key": ""}

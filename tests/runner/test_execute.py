@@ -134,7 +134,7 @@ def test_a_network_that_shares_tensors_is_kept_whole(store, run_of, tmp_path):
 
 
 def test_outside_weights_get_a_new_head_and_have_to_be_those_of_the_plan(store, plan_suite, tmp_path):
-    path = tmp_path / "outside.safetensors"
+    path = tmp_path / "external.safetensors"
     network = timm.create_model("test_resnet", num_classes=10)
     safetensors.torch.save_file(network.state_dict(), path)
     (run,) = (run for run in plan_suite(models=["vit_pico/8", f"timm:test_resnet:weights={path}"]).runs if run.external)

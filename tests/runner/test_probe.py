@@ -138,7 +138,7 @@ def test_a_class_with_too_few_images_is_refused(store, tmp_path):
 
 
 def test_weights_from_outside_are_probed_as_they_are(plan_suite, store, tmp_path):
-    path = tmp_path / "outside.safetensors"
+    path = tmp_path / "external.safetensors"
     network = timm.create_model("test_resnet", num_classes=10)
     safetensors.torch.save_file(network.state_dict(), path)
     plan = plan_suite(**PROBED | {"models": [MODEL, f"timm:test_resnet:weights={path}"]})

@@ -38,7 +38,7 @@ def test_a_stage_that_nobody_trains_in_is_not_tuned(tunable):
 
 
 def outside_model(tmp_path) -> str:
-    path = tmp_path / "outside.safetensors"
+    path = tmp_path / "external.safetensors"
     safetensors.torch.save_file(timm.create_model("test_vit", num_classes=10).state_dict(), path)
     return f"timm:test_vit:weights={path}"
 

@@ -75,6 +75,6 @@ def test_what_does_not_pair_is_named(rng: np.random.Generator) -> None:
 
 
 def test_weights_are_those_of_least_squares() -> None:
-    """They sum to nothing, and give a tenfold its rise."""
+    """They sum to nothing, and give a decade its rise."""
     weights = slope_weights((10, 100, 1000))
     assert weights == pytest.approx([-0.5, 0, 0.5])

@@ -14,7 +14,7 @@ from bench.plan.run import Run
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store
 
-CELLS_A_TARGET = 250
+CELLS_PER_TARGET = 250
 SUITE: dict[str, Any] = {
     "corpus": {"name": "fractals", "classes": 4},
     "subsets": [16, 32, 64, 128],

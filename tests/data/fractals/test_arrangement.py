@@ -46,7 +46,7 @@ def data() -> DataSet:
 
 
 @pytest.fixture(scope="module")
-def twins(data: DataSet) -> NDArray[np.uint8]:
+def instances(data: DataSet) -> NDArray[np.uint8]:
     """Five instances, each as every class: (5, classes, 3, 32, 32)."""
     return data.read(data.test[: 5 * NUM_CLASSES], 32).reshape(5, NUM_CLASSES, 3, 32, 32)
 
@@ -72,8 +72,8 @@ def test_no_tile_stands_in_one_cell_in_two_classes() -> None:
     assert all(len(set(cell)) == NUM_CLASSES for cell in tiles.T)
 
 
-def test_all_classes_of_an_instance_hold_the_same_patches_each_elsewhere(twins: NDArray[np.uint8]) -> None:
-    for instance in twins:
+def test_all_classes_of_an_instance_hold_the_same_patches_each_elsewhere(instances: NDArray[np.uint8]) -> None:
+    for instance in instances:
         patches = {tuple(sorted_cells(image)) for image in instance}
         assert len(patches) == 1
         finer = {tuple(sorted_cells(image, side=8)) for image in instance}
@@ -179,9 +179,9 @@ def spread(answers: Tensor) -> float:
 
 @pytest.mark.parametrize("spec", ["vit_pico/8:pos=none", "vit_pico/4:pos=none", "vit_pico/8:pool=gap,pos=none"])
 def test_without_positions_a_vit_gives_all_classes_of_an_instance_one_answer(
-    twins: NDArray[np.uint8], spec: str
+    instances: NDArray[np.uint8], spec: str
 ) -> None:
-    answers = logits(models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1), twins)
+    answers = logits(models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1), instances)
     assert spread(answers) < 1e-5
     assert spread(answers.transpose(0, 1)) > 1e-3  # instances do differ
 
@@ -199,15 +199,15 @@ def test_without_positions_a_vit_gives_all_classes_of_an_instance_one_answer(
     ],
 )
 def test_with_positions_overlap_or_convolutions_a_model_tells_the_classes_apart(
-    twins: NDArray[np.uint8], spec: str
+    instances: NDArray[np.uint8], spec: str
 ) -> None:
-    assert spread(logits(models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1), twins)) > 1e-4
+    assert spread(logits(models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1), instances)) > 1e-4
 
 
-def test_a_shift_would_give_the_class_away(twins: NDArray[np.uint8]) -> None:
+def test_a_shift_would_give_the_class_away(instances: NDArray[np.uint8]) -> None:
     """Why nothing is augmented: shifted by a pixel, patches hold pixels of two cells."""
     model = models.build("vit_pico/8:pos=none", num_classes=NUM_CLASSES, image_size=32, seed=1)
-    assert spread(logits(model, np.roll(twins, 1, axis=-1))) > 1e-4
+    assert spread(logits(model, np.roll(instances, 1, axis=-1))) > 1e-4
 
 
 def answers_after(spec: str, train: ImageSet, test: ImageSet, num_images: int) -> Evaluation:

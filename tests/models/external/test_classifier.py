@@ -97,7 +97,7 @@ def saved(tmp_path: Path) -> Callable[[str, int, int], tuple[str, nn.Module]]:
 
     def save(name: str, num_classes: int, image_size: int) -> tuple[str, nn.Module]:
         network = shaken(library_network(name, num_classes, image_size))
-        path = tmp_path / "outside.safetensors"
+        path = tmp_path / "external.safetensors"
         save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
         return f"{name}:weights={path}", network
 
@@ -365,7 +365,7 @@ def test_weights_of_something_else_are_all_listed(saved: Callable[..., tuple[str
     with pytest.raises(models.SpecError) as error:
         models.build(spec.replace("test_resnet", "test_vit"), num_classes=5, image_size=32)
     for part in (
-        "outside.safetensors, weights of timm:test_vit",
+        "external.safetensors, weights of timm:test_vit",
         "conv1.0.weight: expected nothing",
         "cls_token: expected",
     ):

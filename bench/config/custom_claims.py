@@ -1,6 +1,6 @@
-"""Custom claims of a suite file: that one row of the comparison lies above, below or close to another.
+"""Custom claims of a suite file: one row of the comparison is above, below or close to another row.
 
-Claims change no run, so they may be added and removed while a store stays. Imports no torch.
+Claims change no run, so they may be added to and removed from a suite that has results. Imports no torch.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.config.suite import Suite
 
 SCRATCH = "none"
-"""The corpus of a row that was not pretrained."""
+"""Corpus of a row from scratch."""
 
 
 def _canonical_target(text: str) -> str:
@@ -25,45 +25,47 @@ def _canonical_target(text: str) -> str:
 
 
 class ClaimedRow(Strict):
-    """A row of the comparison, except for its target."""
+    """A row of the comparison, without its target."""
 
     model: ModelName
     corpus: str | None = None
-    """`none` for training from scratch. By default the first ladder's, the external weights', or none."""
+    """Corpus, or `none` for training from scratch; by default that of the ladder or external weights."""
     subset: Subset | None = None
-    """A rung of the corpus' ladder; by default the largest."""
+    """Rung of the corpus' ladder; by default the largest."""
 
     @model_validator(mode="after")
     def _scratch_has_no_subset(self) -> "ClaimedRow":
         if self.corpus == SCRATCH and self.subset is not None:
-            raise ValueError(f"corpus {SCRATCH} is from scratch, which has no subset; leave one of them out")
+            raise ValueError(
+                f"corpus {SCRATCH} means training from scratch, which has no subset; leave one of them out"
+            )
         return self
 
 
 class CustomClaim(Strict):
-    """A sentence, and the difference between two rows at which it holds."""
+    """A sentence, and the difference between two rows for which it is true."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
     sentence: Annotated[str, Field(min_length=10)]
     published: str = ""
-    """A published figure, which the report shows beside the estimate."""
+    """Published figure, which the report shows next to the estimate."""
     first: ClaimedRow
     second: ClaimedRow
     target: Annotated[str, AfterValidator(_canonical_target)]
     transfer: Literal["fine-tune", "linear", "k-shot"] | None = None
-    """By default the suite's first."""
+    """Kind of transfer; by default the suite's first."""
     shots: Annotated[int, Field(gt=0)] | None = None
-    """Shots of k-shot probes; by default 5 if the suite has them, else the suite's largest number."""
+    """Shots of k-shot probes; by default 5 if the suite has 5, else the suite's largest number."""
     difference: Literal["above", "below", "within"]
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """In percentage points."""
+    """Margin in percentage points."""
 
     @model_validator(mode="after")
     def _margin_leaves_room(self) -> "CustomClaim":
         if self.difference == "within" and self.margin == 0:
-            raise ValueError("no difference lies within a margin of 0 points; give margin: a number above 0")
+            raise ValueError("no difference is within a margin of 0 points; set margin to a number above 0")
         if self.id.upper().startswith("C") and self.id[1:].isdecimal():
-            raise ValueError(f"id {self.id}: C and a number are the claims of the literature; take another")
+            raise ValueError(f"id {self.id}: this form is for claims of the literature; choose another")
         return self
 
 
@@ -71,7 +73,7 @@ def check_claim(claim: CustomClaim, suite: "Suite") -> None:
     """Refuse a claim about rows that its suite does not have.
 
     Raises:
-        ValueError: names what the suite has instead.
+        ValueError: the error names what the suite has.
     """
     where = f"claim {claim.id}"
     rungs: dict[str, Collection[Subset]] = {ladder.corpus.name: ladder.subsets for ladder in suite.corpus}

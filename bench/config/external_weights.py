@@ -1,4 +1,4 @@
-"""A suite's models of other libraries: check them, and identify their external weights, before anything runs.
+"""Check a suite's models of other libraries, and identify their external weights, before anything runs.
 
 Torch and the libraries are imported only if a suite names such a model.
 """
@@ -12,41 +12,41 @@ from models.external.weights_source import Channels
 from models.spec.model_spec import ModelSpec, SpecError, parse_spec
 
 SOURCES = ("pretrained", "scaling", "weights")
-"""The options that name the weights and their inputs' scaling; a run's key holds the weights' hash and the scaling."""
+"""Options for the weights and the scaling of inputs; a run's key contains the weights' hash and the scaling instead."""
 
 
 class ExternalModel(Strict):
-    """A suite's model that starts from weights made outside the suite."""
+    """A suite's model that starts from external weights."""
 
     model: str
-    """The model's spec, which says where the weights are."""
+    """Spec of the model, with the location of the weights."""
     sha256: str
     source: str
     mean: Channels
     std: Channels
-    """The mean and deviation that scale its inputs: those of `scaling=`, else the library's for these weights."""
+    """Mean and standard deviation of its inputs per channel: from `scaling=`, else the library's for these weights."""
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that a run's result depends on, without a path."""
+        """Everything about the weights that a run's result depends on, without a path."""
         return {"weights": self.sha256, "scaling": {"mean": self.mean, "std": self.std}}
 
     @property
     def corpus(self) -> str:
-        """The name that stands for the weights' pretraining in tables."""
+        """Name of the weights' pretraining in tables."""
         return f"external:{self.sha256[:12]}"
 
     @property
     def bare_model(self) -> str:
-        """The spec without the weights."""
+        """Spec without the weights."""
         return str(parse_spec(self.model).without(*SOURCES))
 
 
 def check_external(models: Iterable[str], image_size: int) -> None:
-    """Refuse models that their library lacks, or that can't take the image size.
+    """Refuse models that their library lacks, or that can't be built for the image size.
 
     Raises:
-        InputError: one of them can't be built.
+        InputError: a model can't be built.
     """
     for spec in map(parse_spec, models):
         if spec.library is not None and not spec.has_external_weights:
@@ -57,7 +57,7 @@ def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalMod
     """Return the models that start from external weights, after loading each once.
 
     Raises:
-        InputError: weights can't be had, don't fit, or stand twice.
+        InputError: weights are missing, do not fit, or are listed twice.
     """
     identified: dict[tuple[str, str], ExternalModel] = {}
     for spec in map(parse_spec, models):
@@ -78,8 +78,8 @@ def _identified(spec: ModelSpec) -> ExternalModel:
     path = str(spec.option("weights"))
     if path and not Path(path).is_file():
         raise InputError(
-            f"models: {spec}: there is no file {path}; give the path of a .safetensors file, from the folder that the "
-            f"command runs in, or {spec.without('weights')} for random initial weights"
+            f"models: {spec}: there is no file {path}; give the path of a .safetensors file, relative to the folder in "
+            f"which the command runs, or {spec.without('weights')} for random initial weights"
         )
     try:
         return ExternalModel(model=str(spec), **vars(external_weights(spec)))

@@ -29,9 +29,9 @@ class Ladder(Strict):
     corpus: CorpusRef
     subsets: tuple[Subset, ...]
     balance: Literal["natural", "strict"] = "natural"
-    """`natural` lets a class run out of images before others; `strict` refuses such a subset."""
+    """`strict` refuses a subset in which a class runs out of images before others; `natural` allows it."""
     largest: _Positive | None = None
-    """Images of the rung `big`; by default, all that the corpus' classes have."""
+    """Number of images of the rung `big`; by default all images of its classes."""
 
     @field_validator("corpus", mode="before")
     @classmethod
@@ -41,37 +41,35 @@ class Ladder(Strict):
     @field_validator("subsets")
     @classmethod
     def _grid(cls, value: tuple[int | RungName, ...]) -> tuple[int | RungName, ...]:
-        """Sort numbers by size, then names by theirs."""
+        """Sort the numbers by size, and the names after them."""
         return distinct(tuple(sorted(value, key=_order_of_subset)))
 
     @model_validator(mode="after")
     def _named_rungs_have_a_size(self) -> "Ladder":
         if self.largest is not None and not self.names:
-            raise ValueError(
-                f"largest: it is the size of the rung big; name some of {', '.join(RUNG_NAMES)} in subsets"
-            )
+            raise ValueError(f"largest is the size of the rung big; add some of {', '.join(RUNG_NAMES)} to subsets")
         if self.largest is None and self.names and self.corpus.name == FRACTALS:
             raise ValueError(
-                f"subsets: {', '.join(self.names)} are proportions, and {FRACTALS} have no end; beside them, "
-                "`largest: N` says how many images big has"
+                f"subsets: {', '.join(self.names)} are proportions, and the number of {FRACTALS} is unlimited; add "
+                "`largest: N`, the number of images of big"
             )
         return self
 
     @property
     def names(self) -> tuple[RungName, ...]:
-        """The subsets that are given by name."""
+        """Subsets that are given by name."""
         return tuple(subset for subset in self.subsets if not isinstance(subset, int))
 
 
 class ResolvedLadder(Ladder):
-    """A ladder with what identifies its corpus, wherever the files lie, and the sizes of its named rungs."""
+    """A ladder with the identity of its corpus, which has no paths, and the sizes of its named rungs."""
 
     identity: dict[str, Any]
     named: dict[RungName, Rung]
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """Every subset, smallest first."""
+        """All subsets, smallest first."""
         return tuple(sorted(map(self.rung, self.subsets), key=lambda rung: rung.images))
 
     def rung(self, subset: int | RungName) -> Rung:
@@ -85,7 +83,7 @@ class ResolvedLadder(Ladder):
         return self.corpus.model_copy(update={"classes": rung.classes})
 
     def identity_of(self, rung: Rung) -> dict[str, Any]:
-        """Return what a run's key holds of the corpus: `classes` only if the suite limits them or names the rung."""
+        """Return the corpus' part of a run's key; it has `classes` only if the suite limits them or names the rung."""
         return self.identity | ({} if rung.classes is None else {"classes": rung.classes})
 
 
@@ -94,7 +92,7 @@ def resolve_ladder(ladder: Ladder, data_dir: Path) -> ResolvedLadder:
 
     Raises:
         InputError: the corpus' files are missing; or a subset is larger than the corpus, has fewer images than
-            classes, is the same as another, or is uneven although `balance` is `strict`.
+            classes, is the same as another subset, or is uneven although `balance` is `strict`.
     """
     rungs = resolve_rungs(ladder.corpus, ladder.largest, data_dir) if ladder.names else {}
     named = {name: rungs[name] for name in ladder.names}
@@ -114,8 +112,8 @@ def _check_rung(ladder: ResolvedLadder, rung: Rung, data_dir: Path) -> None:
     check_corpus(corpus, rung.images, data_dir)
     if rung.classes is not None and rung.images < rung.classes:
         raise InputError(
-            f"subsets: given {rung.images:,} images of corpus {corpus.name!r}, "
-            f"which has {rung.classes:,} classes; a subset holds at least one image per class"
+            f"subsets: {rung.images:,} images of corpus {corpus.name!r}, "
+            f"which has {rung.classes:,} classes; a subset needs at least one image per class"
         )
     if ladder.balance == "strict":
         check_balance(corpus, rung.images, data_dir)

@@ -1,7 +1,7 @@
-"""Recipes: everything about training except the model, the same for all families.
+"""Recipes: all settings of training except the model, the same for all families.
 
-A recipe is a YAML file in `bench/config/recipes/` or at any path. The only way to train a family differently is an
-exception with its reason, which the report prints. Imports no torch.
+A recipe is a YAML file in `bench/config/recipes/` or at any path. A family can only be trained differently by an
+exception with a reason, which the report prints. Imports no torch.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 class FamilyException(Strict):
-    """Settings that one family trains with instead, and why."""
+    """Settings that differ for one family, and the reason."""
 
     family: Literal["vit", "cnn", "hybrid"]
     set: dict[str, Any]
@@ -56,7 +56,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def parse_recipe(content: dict[str, Any], path: Path) -> Recipe:
-    """Check a recipe file's content, its exceptions included.
+    """Return the recipe in a file's content, after checking its settings and exceptions.
 
     Raises:
         InputError: a field is wrong.

@@ -1,6 +1,6 @@
-"""A suite with nothing left to defaults, files or the machine; stores keep it, and plans are made from it.
+"""The resolved suite, which depends on no defaults, files or machine; stores contain it, and plans are made from it.
 
-`resolve` makes one from the suite that a person wrote. Imports no torch.
+`resolve` makes it from a suite file. Imports no torch.
 """
 
 from itertools import product
@@ -27,13 +27,13 @@ from models.spec.model_spec import SpecError, parse_spec
 
 
 class ResolvedTarget(TargetChoice):
-    """A target with what identifies its data, wherever the files lie."""
+    """A target with the identity of its data, which has no paths."""
 
     identity: dict[str, Any]
 
 
 class ResolvedException(Strict):
-    """The recipes of one model that differ from all others', with nothing left to files."""
+    """The recipes of one model that differ from those of all other models, in full."""
 
     model: str
     recipes: dict[Literal["pretrain", "transfer"], Recipe]
@@ -41,25 +41,25 @@ class ResolvedException(Strict):
 
 
 class ResolvedSuite(SuiteFields):
-    """A suite with nothing left to files or the machine."""
+    """A suite that depends on no files and on no machine."""
 
     name: str
     protocol: int
-    """The version of `docs/protocol.md` that its runs follow."""
+    """Version of `docs/protocol.md` that the runs follow."""
     corpora: tuple[ResolvedLadder, ...]
     targets: tuple[ResolvedTarget, ...]
     seeds: tuple[int, ...]
     recipes: dict[Literal["pretrain", "transfer"], Recipe]
     recipe_exceptions: tuple[ResolvedException, ...]
     external_weights: tuple[ExternalModel, ...]
-    """The models that start from external weights, and what identifies these."""
+    """Models that start from external weights, with the identity of the weights."""
     tuning: ResolvedTuning | None
-    """The tuning; what it chose stands in the recipes, too."""
+    """Tuning; its choices are also in the recipes."""
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
 
     def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
-        """Return the recipe that a model trains with in a stage."""
+        """Return the recipe of a model in a stage."""
         exceptions = (exception.recipes for exception in self.recipe_exceptions if exception.model == model)
         return next(exceptions, {}).get(stage, self.recipes[stage])
 
@@ -68,7 +68,7 @@ class ResolvedSuite(SuiteFields):
         return self.tuned(()) if self.tuning is not None else self
 
     def tuned(self, chosen: tuple[ChosenPoint, ...]) -> "ResolvedSuite":
-        """Return the suite with chosen points as its recipes' last exceptions, in place of those chosen before."""
+        """Return the suite with chosen points as its recipes' last exceptions, instead of the earlier choice."""
         assert self.tuning is not None, "the suite asks for no tuning"
         before, after = self.tuning, self.tuning.model_copy(update={"chosen": chosen})
         recipes = {}
@@ -81,7 +81,7 @@ class ResolvedSuite(SuiteFields):
 def resolve(
     name: str, suite: Suite, *, device: Literal["cpu", "cuda"], data_dir: Path, seed_offset: int = 0
 ) -> ResolvedSuite:
-    """Fill in everything that a suite leaves to its recipes, its data and the machine.
+    """Return a suite with its recipes, the identity of its data and the machine's settings filled in.
 
     Args:
         name: the suite's name.
@@ -91,8 +91,8 @@ def resolve(
         seed_offset: added to every seed.
 
     Raises:
-        InputError: an unknown recipe, a subset larger than its corpus, missing data of a target that is not
-            optional, or a model of another library that can't be had.
+        InputError: a recipe is unknown, a subset is larger than its corpus, data of a target that is not optional
+            is missing, or a model of another library is not available.
     """
     _check_fractal_size(suite)
     check_external(suite.trained_models, suite.image_size)
@@ -153,11 +153,11 @@ def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
 
 
 def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
-    """Refuse a tuning that has one of the suite's seeds, or values that a recipe doesn't take."""
+    """Refuse a tuning with one of the suite's seeds, or with values that a recipe does not accept."""
     if tuning.seed in suite.seeds:
         raise InputError(
             f"tuning.seed {tuning.seed} is one of the suite's seeds, and nothing may be chosen by their results; "
-            "give it another one"
+            "choose another seed"
         )
     families = dict.fromkeys(parse_spec(model).family for model in suite.trained_models)
     for recipe, family, (name, value) in product(suite.recipes.values(), families, tuning.examples()):
@@ -165,6 +165,4 @@ def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
             Settings.model_validate(recipe.for_family(family).model_dump() | {name: value})
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise InputError(
-                f"tuning.space.{name}: {value!r} does not go into recipe {recipe.name}: {reason}"
-            ) from None
+            raise InputError(f"tuning.space.{name}: {value!r} is not valid in recipe {recipe.name}: {reason}") from None

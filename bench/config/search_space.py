@@ -1,7 +1,7 @@
-"""What a suite tunes: which settings of its recipes, between which values, and in how many trials.
+"""The search space of a suite's tuning: the tuned settings, their values, and the number of trials.
 
-Every family and stage has the same space, the same number of trials and the same pruning, so none has more to choose
-from. `bench.tuning` carries it out. Imports no torch.
+Every family and stage has the same space, number of trials and pruning, so that no family has an advantage.
+`bench.tuning` runs the trials. Imports no torch.
 """
 
 import math
@@ -16,7 +16,7 @@ from bench.training.settings import Settings
 from models.spec.model_error import did_you_mean
 
 NOT_TUNED = frozenset({"image_size", "micro_batch", "fused", "compile", "channels_last"})
-"""Settings that would change what is compared, or change only how it is computed."""
+"""Settings that cannot be tuned: they change what is compared, or only how it is computed."""
 
 Stage = Literal["pretrain", "transfer"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -24,18 +24,18 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Value = bool | int | Finite | str | None
 """A setting's value; settings with several parts, such as `resized_crop`, can't be tuned."""
 Point = dict[str, Value]
-"""A value for each setting of a space."""
+"""One value per setting of a space."""
 
 
 def _rising(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Refuse shares that are out of order or stand twice."""
+    """Return the shares; refuse shares that do not increase."""
     if list(shares) != sorted(set(shares)):
         raise ValueError("each share has to be larger than the one before it")
     return shares
 
 
 class Range(Strict):
-    """Any number between two; each number is equally likely or, with `log`, each ratio."""
+    """A range of numbers; all numbers are equally likely or, with `log`, all ratios."""
 
     low: Finite
     high: Finite
@@ -51,14 +51,14 @@ class Range(Strict):
 
     @property
     def examples(self) -> tuple[float, ...]:
-        """Both ends, and a number that is not an integer."""
+        """Both ends, and the smallest number above the low end, so that a float between them is tried."""
         return self.low, math.nextafter(self.low, self.high), self.high
 
 
 Choices = Annotated[tuple[Value, ...], AfterValidator(distinct)]
-"""Any of these values, each equally likely."""
+"""A list of values, each equally likely."""
 Space = dict[str, Range | Choices]
-"""Setting -> its values."""
+"""Setting -> its range or choices."""
 
 
 class Tuning(Strict):
@@ -67,11 +67,11 @@ class Tuning(Strict):
     trials: Annotated[int, Field(gt=0)]
     space: Space
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1000
-    """The seed of every trial's run and of the points; none of the suite's seeds."""
+    """Seed of the points and of every trial's runs; it must not be one of the suite's seeds."""
     halvings: Annotated[tuple[Share, ...], AfterValidator(_rising)] = ()
-    """Shares of the budget after which the worse half of the trials is pruned."""
+    """Shares of the budget, each followed by pruning the worse half of the trials."""
     required: bool = False
-    """Whether an untuned suite is refused; otherwise it runs with its recipes as written."""
+    """Whether `bench run` refuses the suite before it is tuned; otherwise it uses the recipes as written."""
 
     @field_validator("space")
     @classmethod
@@ -81,7 +81,7 @@ class Tuning(Strict):
         for name in value:
             if name not in known:
                 hint = did_you_mean(name, known)
-                raise ValueError(f"{name} is no setting that can be tuned{hint}; allowed: {', '.join(known)}")
+                raise ValueError(f"{name} is not a setting that can be tuned{hint}; allowed: {', '.join(known)}")
         return value
 
     def examples(self) -> Iterator[tuple[str, Value]]:
@@ -92,26 +92,26 @@ class Tuning(Strict):
 
 
 class ChosenPoint(Strict):
-    """The point that a family trains with in a stage, since its trial was the best."""
+    """The point of the best trial of a family in a stage."""
 
     stage: Stage
     family: Literal["vit", "cnn", "hybrid"]
     model: str
-    """The model of the trials."""
+    """Model of the trials."""
     values: Point
     trial: int
-    """The trial's number, from 0."""
+    """Number of the trial, from 0."""
     score: float
     """Accuracy on validation images, 0 to 1."""
 
 
 class ResolvedTuning(Tuning):
-    """A tuning with its choices: one for each family and stage, or none until every study is complete."""
+    """A tuning with its choices: one per family and stage, or none until every study is complete."""
 
     chosen: tuple[ChosenPoint, ...] = ()
 
     def exceptions(self, stage: Stage) -> tuple[FamilyException, ...]:
-        """Return a stage's choices as the exceptions that they are in a recipe."""
+        """Return a stage's choices as exceptions of its recipe."""
         reason = f"tuned: best of {self.trials} trials on validation, equal for all families"
         return tuple(
             FamilyException(family=choice.family, set=choice.values, reason=reason)

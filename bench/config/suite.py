@@ -1,6 +1,6 @@
-"""The suite file: which models meet which data, in YAML; a wrong file is refused with one clear error.
+"""The suite file in YAML: models, data, budgets and seeds; a wrong file is refused with a clear error.
 
-A suite is what a person writes; `bench.config.resolved` fills in everything that it leaves out. Imports no torch.
+`bench.config.resolved` fills in everything that a suite file leaves out. Imports no torch.
 """
 
 import os
@@ -26,12 +26,12 @@ EXAMPLES = {"flops": "1e12, transfer: 1e11", "seconds": "60, transfer: 10", "ima
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
-"""The amount of training that is equal for all models."""
+"""Name of the amount of training that is equal for all models."""
 Transfer = Literal["fine-tune", "linear", "k-shot"]
 
 
 class TargetChoice(Strict):
-    """A target, and whether its cells are `not_run` if its data is missing."""
+    """A target; if it is optional and its data is missing, its cells are `not_run`."""
 
     target: str
     optional: bool = False
@@ -43,21 +43,21 @@ class TargetChoice(Strict):
 
 
 class Images(Strict):
-    """The number of images that each stage sees; training from scratch sees the sum of both."""
+    """Number of images seen in each stage; training from scratch sees the sum of both."""
 
     pretrain: Positive = 16384
     transfer: Annotated[int, Field(ge=0)] = 2048
 
 
 class Amounts(Strict):
-    """The training FLOPs, or seconds, of each stage; training from scratch gets the sum of both."""
+    """Training FLOPs or seconds of each stage; training from scratch gets the sum of both."""
 
     pretrain: Annotated[float, Field(gt=0)]
     transfer: Annotated[float, Field(ge=0)]
 
 
 class RecipeException(Strict):
-    """The recipes of one model that differ from all others', and why."""
+    """The recipes of one model that differ from those of all other models, and the reason."""
 
     model: ModelName
     pretrain: str | None = None
@@ -80,7 +80,7 @@ class RecipeNames(Strict):
 
 
 class Ablation(Strict):
-    """Arms that differ in one thing, and the arm that the others are compared with.
+    """Arms that differ in one property, and the reference arm that the others are compared with.
 
     Each arm is pretrained on the largest subset of the first ladder, or trained from scratch if there is no ladder.
     """
@@ -96,8 +96,8 @@ class Ablation(Strict):
         for arm, model in value.items():
             if parse_spec(model).has_external_weights:
                 raise ValueError(
-                    f"arm {arm!r} is {model}; arms are pretrained alike, on the suite's corpus, which external weights "
-                    "are not; list it under models"
+                    f"arm {arm!r} is {model}; arms are pretrained on the suite's corpus, so external weights can't be "
+                    "one; list it under models"
                 )
         return value
 
@@ -127,36 +127,36 @@ class SuiteFields(Strict):
 
     description: str = ""
     limits: str = ""
-    """What the report's paragraph on limits says about this suite's difficulty and budget."""
+    """Text about this suite's difficulty and budget for the report's paragraph on limits."""
     image_size: Positive = 32
     models: tuple[ModelName, ...]
     images: Images = Images()
     match: Match = "images"
-    """The amount that is equal for all models; the field of this name holds it."""
+    """Name of the amount that is equal for all models; the field with this name has the budget."""
     flops: Amounts | None = None
     seconds: Amounts | None = None
     transfers: tuple[Transfer, ...] = ("fine-tune",)
     shots: tuple[Positive, ...] = (1, 5, 10, 25)
-    """Training images per class of k-shot probes."""
+    """Numbers of training images per class of k-shot probes."""
     draws: Positive = 3
-    """Draws per number of shots and seed."""
+    """Number of draws per number of shots and seed."""
     carve: bool = True
-    """Whether targets keep validation images out of their training; may be false only if nothing is chosen by them."""
+    """Whether targets exclude validation images from training; false is allowed only if nothing is chosen by them."""
     deterministic: bool = False
-    """Whether CUDA repeats itself bit for bit, which costs speed; a CPU always does."""
+    """Whether runs on CUDA repeat bit for bit, which costs speed; runs on a CPU always do."""
     from_scratch: bool = True
     ablations: tuple[Ablation, ...] = ()
     budgets: BudgetFactors | None = None
     claims: tuple[CustomClaim, ...] = ()
-    """Custom claims, judged beside those of the literature; they change no run."""
+    """Custom claims, judged together with the claims of the literature; they change no run."""
     pipeline: WantedPipeline = "auto"
-    """How images reach the device; `auto` decides by size and memory. No result depends on it."""
+    """Pipeline that brings images to the device; `auto` decides by size and memory. No result depends on it."""
     on_bad_image: OnBadImage = "fail"
     """Whether a run fails at an image that cannot be read, or skips and counts it."""
     size_class: Measure | None = None
-    """The measure by which each model must have a partner of its size in each other family."""
+    """Measure of size by which each model must have a partner in each other family."""
     threads: Positive = 1
-    """Threads per run on a CPU; sums depend on it, so it is part of a run's key."""
+    """Number of threads per run on a CPU; sums depend on it, so it is part of a run's key."""
 
     @property
     def trained_models(self) -> tuple[str, ...]:
@@ -168,14 +168,14 @@ class Suite(SuiteFields):
     """A suite file as written, with its defaults."""
 
     corpus: tuple[Ladder, ...]
-    """Empty if nothing is pretrained."""
+    """Ladders; empty if nothing is pretrained."""
     targets: tuple[TargetChoice, ...]
     seeds: tuple[Seed, ...] = (0, 1, 2)
     recipes: RecipeNames = RecipeNames()
     tuning: Tuning | None = None
-    """The settings that trials choose for each family, in place of the recipes' settings."""
+    """Search for settings per family, which replace the recipes' settings."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 on CUDA and fp32 on a CPU."""
+    """Precision of training; `auto` is bf16 on CUDA and fp32 on a CPU."""
 
     def precision_on(self, device: Literal["cpu", "cuda"]) -> Literal["fp32", "bf16"]:
         """Return the precision of the suite's runs on a device."""
@@ -186,7 +186,7 @@ class Suite(SuiteFields):
     @model_validator(mode="before")
     @classmethod
     def _one_ladder_or_many(cls, value: Any) -> Any:
-        """Turn `corpus: NAME` with `subsets` beside it into a list of one ladder."""
+        """Turn `corpus: NAME` and `subsets` into a list of one ladder."""
         if not isinstance(value, dict) or isinstance(value.get("corpus"), list):
             return value
         short = {key: value[key] for key in Ladder.model_fields if key in value}
@@ -228,7 +228,7 @@ def _check_models(suite: Suite) -> None:
 
 
 def _check_budget(suite: Suite) -> None:
-    """Refuse a budget of another amount than the one that is equal for all models, or of nothing."""
+    """Refuse a missing budget, and budgets of other amounts than `match`."""
     given = [name for name in ("images", "flops", "seconds") if name in suite.model_fields_set]
     if others := [name for name in given if name != suite.match]:
         raise ValueError(f"match: {suite.match} takes its budget from `{suite.match}`; leave out {', '.join(others)}")
@@ -242,18 +242,18 @@ def _check_budget(suite: Suite) -> None:
     rungs = suite.corpus[0].subsets if suite.corpus else ()
     if suite.budgets is not None and suite.budgets.subset not in rungs:
         allowed = ", ".join(map(str, rungs)) or "none, since nothing is pretrained"
-        raise ValueError(f"budgets.subset {suite.budgets.subset} is no rung; allowed: {allowed}")
+        raise ValueError(f"budgets.subset {suite.budgets.subset} is not a rung; allowed: {allowed}")
 
 
 def _check_stages(suite: Suite) -> None:
-    """Refuse a suite that trains nothing, draws without fractals, or probes without validation images."""
+    """Refuse a suite that trains nothing, uses `generated` without fractals, or probes without validation images."""
     if not suite.corpus and not suite.from_scratch:
-        raise ValueError("corpus is empty and from_scratch false, so nothing is trained; one has to be asked for")
+        raise ValueError("corpus is empty and from_scratch is false, so nothing is trained; set one of them")
     if suite.pipeline == "generated" and all(ladder.corpus.name != FRACTALS for ladder in suite.corpus):
         raise ValueError(f"pipeline generated draws the corpus {FRACTALS}, which this suite lacks; use streaming")
     if not suite.carve and (probes := [kind for kind in suite.transfers if kind != "fine-tune"]):
-        asked = " and ".join(probes)
-        raise ValueError(f"carve: false leaves no validation images, by which {asked} probes choose their strength")
+        kinds = " and ".join(probes)
+        raise ValueError(f"carve: false leaves no validation images, but {kinds} probes need them")
 
 
 def _check_exceptions(suite: Suite) -> None:
@@ -262,19 +262,19 @@ def _check_exceptions(suite: Suite) -> None:
     for exception in suite.recipes.exceptions:
         if exception.model not in known:
             allowed = ", ".join(sorted(known))
-            raise ValueError(f"recipes.exceptions: {exception.model} is no model of this suite; allowed: {allowed}")
+            raise ValueError(f"recipes.exceptions: {exception.model} is not a model of this suite; allowed: {allowed}")
 
 
 def _check_tuning(suite: Suite) -> None:
-    """Refuse a tuning whose trials could not be judged, or would be overruled."""
+    """Refuse a tuning without validation images or required targets, or with exceptions that would override it."""
     if suite.tuning is None:
         return
     if not suite.carve:
-        raise ValueError("tuning: carve: false leaves no validation images, by which trials are judged")
+        raise ValueError("tuning: carve: false leaves no validation images, and trials are judged by them")
     if all(choice.optional for choice in suite.targets):
-        raise ValueError("tuning: every target is optional; trials are judged on those that are not")
+        raise ValueError("tuning: every target is optional; trials need at least one target that is not optional")
     if suite.recipes.exceptions:
-        raise ValueError("tuning: recipes.exceptions give a model what no trial chose; leave one of the two out")
+        raise ValueError("tuning: recipes.exceptions would override what trials choose; leave out one of the two")
 
 
 def load_suite(name: str) -> tuple[str, Suite]:
@@ -284,7 +284,7 @@ def load_suite(name: str) -> tuple[str, Suite]:
         The suite's name and its content.
 
     Raises:
-        InputError: there is no such suite, or it is unreadable, not YAML, or wrong in a field.
+        InputError: there is no such suite, it is unreadable or not YAML, or a field is wrong.
     """
     path, content = read_yaml("suite", name, SUITES)
     try:

@@ -1,6 +1,6 @@
-"""Read YAML files that people write, and turn pydantic's complaints into sentences.
+"""Read YAML files, and turn pydantic's errors into sentences.
 
-Each sentence names the file and the field, what was given and what is allowed.
+Each sentence names the file, the field, the given value and the allowed values.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from models.spec.model_spec import SpecError, parse_spec
 
 
 class Strict(BaseModel):
-    """A part of a file that people write: an unknown field is a mistake."""
+    """A part of a suite or recipe file; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,10 +37,10 @@ def shipped(folder: Path) -> list[str]:
 
 
 def read_yaml(kind: str, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Read a file of fields: a shipped one by its name, any other by its path.
+    """Read a YAML file with fields: a shipped file by its name, any other file by its path.
 
     Args:
-        kind: what the file is, for messages: `suite` or `recipe`.
+        kind: kind of file for messages: `suite` or `recipe`.
         name: the shipped file's name, or a path.
         folder: the folder of the shipped files.
 
@@ -64,26 +64,26 @@ def read_yaml(kind: str, name: str, folder: Path) -> tuple[Path, dict[str, Any]]
     except yaml.YAMLError as error:
         raise InputError(f"{kind} {path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{kind} {path}: given {type(content).__name__}; a mapping of fields is needed")
+        raise InputError(f"{kind} {path}: given {type(content).__name__}; it must be a mapping of fields")
     return path, content
 
 
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
-    """Return one line per mistake: file, field, what was given, what is allowed."""
+    """Return one line per mistake with file, field, given value and allowed values."""
     return "\n".join(_explain_one(mistake, source, model) for mistake in error.errors())
 
 
 def distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
-    """Return the values unless one of them stands twice, or there are none.
+    """Return the values; refuse duplicates and, unless `may_be_empty`, an empty list.
 
     Raises:
-        ValueError: names the value that stands twice.
+        ValueError: a value is listed twice, or there are no values.
     """
     if not values and not may_be_empty:
-        raise ValueError("an empty list compares nothing; at least one entry is needed")
-    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
-    if twice is not None:
-        raise ValueError(f"{twice} stands twice; each entry may stand once")
+        raise ValueError("the list is empty; it needs at least one entry")
+    duplicate = next((value for number, value in enumerate(values) if value in values[:number]), None)
+    if duplicate is not None:
+        raise ValueError(f"{duplicate} is listed twice; list each entry once")
     return values
 
 
@@ -94,13 +94,13 @@ def _explain_one(mistake: Any, source: str, model: type[BaseModel]) -> str:
         hint = did_you_mean(str(mistake["loc"][-1]), known)
         return f"{source}: {field}: unknown field{hint}; allowed: {', '.join(known)}"
     if mistake["type"] == "missing":
-        return f"{source}: {field}: missing; it has to be given"
+        return f"{source}: {field}: missing; this field is required"
     message = mistake["msg"].removeprefix("Value error, ")
     return f"{source}: {field}: given {mistake['input']!r}: {message[0].lower() + message[1:]}"
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the field names that are allowed at a location inside a model."""
+    """Return the names of the fields that are allowed at a location inside a model."""
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
             model = _inner_model(model.model_fields[part].annotation) or model
@@ -116,14 +116,14 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses equal keys, of which YAML's own loader silently keeps the last."""
+    """A YAML loader that refuses duplicate keys; YAML's own loader would silently use the last one."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-    if twice is not None:
-        raise yaml.constructor.ConstructorError(None, None, f"field {twice!r} stands twice", node.start_mark)
+    duplicate = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if duplicate is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"field {duplicate!r} is given twice", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 

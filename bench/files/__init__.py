@@ -1,1 +1,1 @@
-"""Atomic files and file locks."""
+"""Atomic writing and file locks."""

@@ -1,8 +1,8 @@
-"""Files and folders written whole or not at all, by any number of processes at once.
+"""Write files and folders atomically, from any number of processes at once.
 
-A file is written under a temporary name that says who writes it (`.tmp-NAME-PID@HOST`), flushed, and renamed into
-place. So no reader ever finds half of it, even if the writer is killed. If writing fails, the temporary file is removed
-and the earlier file stays as it was. `remove_leftovers` removes what killed processes left. Imports no torch.
+A file is written under a temporary name with its process and host (`.tmp-NAME-PID@HOST`), flushed, and renamed. So no
+reader sees a partial file, even if the writer is killed. If writing fails, the temporary file is removed and the
+earlier file does not change. `remove_leftovers` removes the files of killed processes. Imports no torch.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ REMEDIES = {
     errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EFBIG: "the file is larger than is allowed here: raise the limit (`ulimit -f`)",
     errno.EROFS: "the file system is read-only: make it writable, or name another folder with --results DIR",
-    errno.EIO: "the disk reports an error: see whether it is sound, or name another folder with --results DIR",
+    errno.EIO: "the disk reports an error: check the disk, or name another folder with --results DIR",
 }
 OTHERWISE = "make the folder writable, or name another one with --results DIR"
 TEMPORARY, REPLACED = ".tmp-", ".old-"
 NAME = re.compile(r"(?P<prefix>\.tmp-|\.old-)(?P<name>[^@]+)-(?P<process>\d+)@(?P<host>.*)")
-"""A temporary name: the final name, and the process and the host that write it."""
+"""Pattern of a temporary name: the final name, and the process and host of the writer."""
 
 
 class StoreError(InputError):
-    """A file that cannot be written for lack of space or permission; what was there before is intact."""
+    """A file cannot be written, for example for lack of space or permission; the earlier file is intact."""
 
 
 @contextlib.contextmanager
 def clear_errors(folder: Path) -> Iterator[None]:
-    """Turn the system's error of a failed write into a StoreError that names the folder and the remedy."""
+    """Turn an OSError of the block into a StoreError that names the folder and the remedy."""
     try:
         yield
     except OSError as error:
@@ -47,12 +47,12 @@ def clear_errors(folder: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes, *, flushed: bool = True) -> None:
-    """Write a file whole, or leave what was there.
+    """Write a complete file, or leave the earlier file as it was.
 
     Args:
         path: the file.
-        content: all of it.
-        flushed: whether the file has to survive a power failure; without it, writing takes a fraction of a millisecond.
+        content: the whole content.
+        flushed: whether the file must survive a power failure; otherwise writing takes a fraction of a millisecond.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
@@ -66,10 +66,10 @@ def write_atomically(path: Path, content: bytes, *, flushed: bool = True) -> Non
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield the path to write a file at, which becomes `path` if the block ends without an error.
+    """Yield a temporary path; its file is renamed to `path` if the block ends without an error.
 
     Raises:
-        OSError: the file cannot be renamed; what was there before is intact.
+        OSError: the file cannot be renamed; the earlier file is intact.
     """
     with _removed_on_error(path) as temporary:
         yield temporary
@@ -77,7 +77,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_new(path: Path, content: bytes) -> bool:
-    """Write a file whole, and return True, unless there is one already; of several processes, exactly one writes.
+    """Write a complete file and return True, or return False if it exists; of several processes, exactly one writes.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
@@ -96,7 +96,7 @@ def write_new(path: Path, content: bytes) -> bool:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files whole in place of an earlier one, or leave the earlier one.
+    """Replace a folder by a complete folder of files, or leave the earlier folder as it was.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
@@ -111,7 +111,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder at once, so that no process ever finds half of it."""
+    """Remove a folder atomically, so that no process sees a partial folder."""
     gone = temporary_path(folder)
     with clear_errors(folder.parent), contextlib.suppress(FileNotFoundError):
         shutil.rmtree(gone, ignore_errors=True)
@@ -120,9 +120,9 @@ def remove_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what dead processes of this host left half written in a folder; leave everyone else's.
+    """Remove temporary files and folders of dead processes of this host, and leave those of others.
 
-    A folder whose replacement was cut short is put back.
+    An earlier folder is restored if its replacement was interrupted.
     """
     for path in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"{REPLACED}*")]:
         written = NAME.fullmatch(path.name)
@@ -137,7 +137,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def temporary_path(path: Path, prefix: str = TEMPORARY) -> Path:
-    """Return where this process writes what becomes `path`."""
+    """Return the temporary path at which this process writes `path`."""
     return path.with_name(f"{prefix}{path.name}-{os.getpid()}@{platform.node()}")
 
 
@@ -150,7 +150,7 @@ def write_flushed(path: Path, content: bytes) -> None:
 
 
 def _replace_folder(temporary: Path, final: Path) -> None:
-    """Rename a folder into place; an earlier one is moved aside first, since folders can't be overwritten."""
+    """Rename a folder to its final name; an earlier folder is moved away first, since folders can't be overwritten."""
     old = temporary_path(final, REPLACED)
     try:
         while not _renamed(temporary, final):
@@ -166,7 +166,7 @@ def _replace_folder(temporary: Path, final: Path) -> None:
 
 
 def _renamed(temporary: Path, final: Path) -> bool:
-    """Rename a folder and return True, unless another stands there."""
+    """Rename a folder; return False if the final name exists."""
     try:
         temporary.rename(final)
     except OSError as error:
@@ -178,7 +178,7 @@ def _renamed(temporary: Path, final: Path) -> bool:
 
 @contextlib.contextmanager
 def _removed_on_error(path: Path) -> Iterator[Path]:
-    """Yield the temporary path for `path`; remove what was written there if the block fails."""
+    """Yield the temporary path for `path`; remove it if the block fails."""
     temporary = temporary_path(path)
     try:
         yield temporary
@@ -188,7 +188,7 @@ def _removed_on_error(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, as far as that is possible."""
+    """Remove a file or a folder, ignoring errors."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -197,7 +197,7 @@ def _remove(path: Path) -> None:
 
 
 def _is_alive(process: int) -> bool:
-    """Return whether a process runs; a killed one that its parent has not waited for does not."""
+    """Return whether a process is running; a zombie, which its parent has not waited for, is not."""
     import psutil
 
     try:

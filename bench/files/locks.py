@@ -1,18 +1,17 @@
-"""One lock per run that is under way, so that each run is done once by any number of processes.
+"""One lock per run in progress, so that any number of processes do each run once.
 
 The process that does a run holds a POSIX record lock on the file `lock` in the run's folder under `running/`. The
-kernel drops the lock when that process ends, however it ends, so nothing has to be cleaned up or waited for. Processes
-that are forked from the holder, such as those that decode images, do not hold it. The file's content only tells people
-who holds it.
+kernel releases the lock when that process ends for any reason, so no clean-up and no timeout is needed. Processes that
+are forked from the holder, such as decoding workers, do not hold the lock. The file's content only shows who holds it.
 
-There are two rules for holders. Check again whether the run is finished after you get the lock, since its last holder
-may have finished it just before. Never open the lock file: POSIX drops a process' locks on a file when any handle of
-that process on the file is closed. So `holder` and `acquire` remember what their own process holds.
+There are two rules for holders. First, after you get the lock, check again whether the run is finished, since the last
+holder may have finished it just before. Second, never open the lock file: POSIX releases a process' locks on a file
+when the process closes any handle on it. For this reason `holder` and `acquire` remember the locks of their process.
 
-On network file systems, NFS keeps these locks on its server for all hosts. Version 4 frees a dead host's locks after
-some 90 seconds, and version 3 once that host is up again. If NFS is mounted with `nolock` or `local_lock=posix`, or
-Lustre with `localflock`, locks hold within each host only. Two hosts may then do the same run, which costs time but
-damages no record; give each host another `--results`. A file system without locks is refused.
+NFS manages these locks on its server for all hosts. Version 4 releases a dead host's locks after about 90 seconds, and
+version 3 when that host is up again. With the mount options `nolock` or `local_lock=posix` of NFS, or `localflock` of
+Lustre, locks only work within one host. Two hosts may then do the same run, which costs time but damages no record;
+use another `--results` on each host. A file system without locks is refused.
 """
 
 import contextlib
@@ -36,10 +35,10 @@ NAME = "lock"
 FLOCK, FIELDS = "hhqqi", ("l_type", "l_whence", "l_start", "l_len", "l_pid")
 """The layout of Linux's `struct flock`."""
 PATIENCE_SECONDS = 60.0
-"""For which `taking_turns` waits."""
+"""Longest wait of `taking_turns` in seconds."""
 
 _held: dict[tuple[int, int], "Holder"] = {}
-"""Lock files that this process holds, by device and inode; in a forked process, the pids are not its own."""
+"""(device, inode) of a lock file that this process holds -> holder; a forked process inherits entries of its parent."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,24 @@ class Holder:
     pid: int
     host: str = "unknown"
     since: str = ""
-    """ISO 8601, UTC."""
+    """Time of locking, ISO 8601 in UTC."""
 
 
 @dataclass(frozen=True)
 class RunLock:
-    """A lock that this process holds; as a context manager it is released as interrupted, unless it was before."""
+    """A lock of this process; the end of a `with` block releases it as interrupted, unless it is already released."""
 
     folder: Path
-    """The run's folder under `running/`."""
+    """Folder of the run under `running/`."""
     handle: int
     file: tuple[int, int]
     """Device and inode of the lock file."""
 
     def release(self, *, finished: bool) -> None:
-        """Release the lock; does nothing a second time, or in a process that is forked from the holder.
+        """Release the lock; do nothing if it is already released, or in a process that is forked from the holder.
 
         Args:
-            finished: whether to remove the run's folder, or to keep what the run may be resumed from.
+            finished: whether to remove the run's folder; otherwise it stays, so that the run can be resumed.
         """
         if not _is_held_here(self.file):
             return
@@ -107,7 +106,7 @@ def acquire(folder: Path) -> RunLock | None:
 
 @contextlib.contextmanager
 def taking_turns(path: Path) -> Iterator[None]:
-    """Let one process at a time work on a file, by the lock of a hidden folder beside it; wait for any other process.
+    """Wait until no other process works on a file, and hold its lock, which is in a hidden folder next to the file.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -125,7 +124,7 @@ def taking_turns(path: Path) -> Iterator[None]:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Return the process that does a run, or None; the lock is looked at, not taken."""
+    """Return the process that does a run, or None, without taking the lock."""
     file = _file_at(folder)
     if file is not None and _is_held_here(file):
         return _held[file]
@@ -139,12 +138,12 @@ def holder(folder: Path) -> Holder | None:
         return None
     try:
         return Holder(**json.loads(content))
-    except (ValueError, TypeError):  # locked this very moment, and not yet written
+    except (ValueError, TypeError):  # the holder has not yet written the file
         return Holder(pid)
 
 
 def _open(folder: Path) -> int:
-    """Open the lock file after making its folder, which its last holder may remove at any moment."""
+    """Return the opened lock file, after making its folder; the last holder may remove the folder at any moment."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with contextlib.suppress(FileExistsError):
@@ -154,7 +153,7 @@ def _open(folder: Path) -> int:
 
 
 def _try_lock(handle: int, folder: Path) -> bool:
-    """Lock an open file and return True, unless another process has locked it."""
+    """Lock an open file; return False if another process has locked it."""
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -169,7 +168,7 @@ def _try_lock(handle: int, folder: Path) -> bool:
 
 
 def _hold(folder: Path, handle: int) -> RunLock:
-    """Remember a lock that was taken, and write its holder into the file if the disk has room."""
+    """Return a new lock after writing its holder into the file, which may fail if the disk is full."""
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     lock = RunLock(folder, handle, _file_of(os.fstat(handle)))
     _held[lock.file] = Holder(os.getpid(), platform.node(), since)
@@ -180,13 +179,13 @@ def _hold(folder: Path, handle: int) -> RunLock:
 
 
 def _is_held_here(file: tuple[int, int] | None) -> bool:
-    """Return whether this process itself holds a lock file."""
-    held = _held.get(file) if file else None
-    return held is not None and held.pid == os.getpid()
+    """Return whether this process, not its parent, holds a lock file."""
+    entry = _held.get(file) if file else None
+    return entry is not None and entry.pid == os.getpid()
 
 
 def _file_at(folder: Path) -> tuple[int, int] | None:
-    """Return the device and inode of the lock file in a folder now."""
+    """Return the device and inode of the present lock file in a folder."""
     try:
         return _file_of((folder / NAME).stat())
     except OSError:

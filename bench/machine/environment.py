@@ -1,4 +1,4 @@
-"""What a run's result may depend on beside its key: versions, machine and a hash of the sources."""
+"""The environment that a run's result may depend on: versions, machine and a hash of the sources."""
 
 import hashlib
 import os
@@ -12,13 +12,13 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 HASHED = ("models/", "bench/data/", "bench/training/", "bench/runner/")
 NOT_HASHED = ("bench/runner/pool/", "bench/runner/estimate/")
-"""Who runs when, and how long it will take, decide no number."""
+"""Folders that are left out of the hash: the order and the estimated time of runs change no number."""
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "numba", "scikit-learn")
 
 
 @cache
 def environment() -> dict[str, Any]:
-    """Return versions and machine as JSON values."""
+    """Return versions and facts about the machine as JSON values."""
     return {
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
@@ -31,7 +31,7 @@ def environment() -> dict[str, Any]:
 
 @cache
 def sources_hash() -> str:
-    """Return the head of a SHA-256 over the sources that decide a run's numbers; two in one table are a warning."""
+    """Return 12 digits of the SHA-256 of the sources that decide a run's numbers; tables warn of two."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in HASHED for path in (ROOT / folder).rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
@@ -55,7 +55,7 @@ def git_commit() -> str:
 
 
 def processor() -> str:
-    """Return the system's name of the processor."""
+    """Return the name of the processor in the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -65,7 +65,7 @@ def processor() -> str:
 
 
 def reset_peak_memory() -> bool:
-    """Reset this process' peak of resident memory, and return whether the kernel did so."""
+    """Reset the peak of this process' resident memory; return whether the kernel allowed it."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""Memory of the device: the peak of a run, and whether an error means that memory ran out."""
+"""Measure a run's peak memory, and recognise errors that mean that memory ran out."""
 
 import gc
 
@@ -7,25 +7,25 @@ import torch
 from bench.machine.environment import peak_memory_bytes, reset_peak_memory
 
 PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""Phrases by which torch's plain RuntimeErrors say that memory ran out."""
+"""Phrases in torch's plain RuntimeErrors that mean that memory ran out."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that the device's or the machine's memory ran out."""
+    """Return whether an error means that the memory of the device or the machine ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in PHRASES)
 
 
 def free_memory() -> None:
-    """Free the memory that nothing refers to any more."""
+    """Free unreferenced memory."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def reset_peak(device: torch.device) -> bool:
-    """Reset the peak, and return whether that was possible."""
+    """Reset the peak; return whether that was possible."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return True

@@ -21,7 +21,7 @@ from models.spec.model_spec import parse_spec
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the comparison: the run that gives its accuracy, and the pretraining behind it."""
+    """One row of the comparison: the run that gives its accuracy, and the pretraining that this run starts from."""
 
     pretrain: Run | None
     transfer: Run
@@ -31,7 +31,7 @@ class Cell:
 
     @property
     def shots(self) -> int | None:
-        """Training images per class; None if all of the target's are used."""
+        """Training images per class; None if all training images of the target are used."""
         return self.transfer.probe.shots if self.transfer.probe else None
 
     @property
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every run of a suite once, seed by seed and each after the run that it starts from; and every cell."""
+    """All cells of a suite, and each of its runs once: seed by seed, and after the run that it starts from."""
 
     runs: tuple[Run, ...]
     cells: tuple[Cell, ...]
@@ -53,7 +53,7 @@ class Plan:
         return matches[0] if len(matches) == 1 else None
 
     def only(self, cells: list[Cell]) -> "Plan":
-        """Return the part of the plan that some of its cells need."""
+        """Return the plan of some of its cells, with the runs that they need."""
         needed = {run.key for cell in cells for run in (cell.pretrain, cell.transfer) if run}
         return Plan(tuple(run for run in self.runs if run.key in needed), tuple(cells))
 
@@ -96,7 +96,7 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> Iterator[Cell]:
-    """Yield an ablation for each model, whose arms differ in the budget of their pretraining."""
+    """Yield the cells of an ablation per model whose arms differ in their pretraining budgets."""
     ladder = suite.corpora[0]
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
@@ -112,7 +112,7 @@ def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
 
 @dataclass(frozen=True)
 class Start:
-    """What transfers and probes start from: a pretraining or external weights."""
+    """The starting point of transfers and probes: a pretraining or external weights."""
 
     model: str
     seed: int
@@ -166,9 +166,9 @@ def transfer_run(suite: ResolvedSuite, start: Start, target: ResolvedTarget, fac
 
 
 def scratch_run(suite: ResolvedSuite, model: str, target: ResolvedTarget, seed: int, factor: float = 1) -> Run:
-    """Return a training from scratch, for a multiple of the budgets of both stages together.
+    """Return a training from scratch, for a multiple of the sum of both stages' budgets.
 
-    It has the pretraining recipe. With less than both budgets, pretraining would win by compute alone.
+    It uses the pretraining recipe. With a smaller budget, pretraining would win by compute alone.
     """
     budget = (_budget(suite, "pretrain") + _budget(suite, "transfer")) * factor
     return _run_on(target, suite, "scratch", Start(model, seed), budget)
@@ -190,7 +190,7 @@ def _run_on(target: ResolvedTarget, suite: ResolvedSuite, stage: Stage, start: S
 
 
 def _run(suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget, identity: dict[str, Any]) -> Run:
-    """Return a run that lacks its corpus or target."""
+    """Return a run without its corpus or target, which the caller adds."""
     recipe = suite.recipe_of(start.model, "pretrain" if stage in ("pretrain", "scratch") else "transfer")
     settings = _settings(recipe, start.model, suite.device)
     return Run(

@@ -1,7 +1,7 @@
 """One run and its key. Imports no torch.
 
-The key is a hash of everything that the run's result depends on, and of nothing else: neither paths nor the host, the
-number of workers or the commit.
+The key is a hash of everything that the run's result depends on, and of nothing else. Paths, host, number of workers
+and commit are not part of it.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ class Budget:
     amount: float
 
     def resolved(self) -> dict[str, Any]:
-        """Return the budget as a run's key holds it."""
+        """Return the budget in the form that a run's key contains."""
         return {"match": self.match, self.match: int(self.amount) if self.match == "images" else self.amount}
 
     def __str__(self) -> str:
-        """Return the amount with its unit, for people."""
+        """Return the amount with its unit, for display."""
         match self.match:
             case "images":
                 return f"{self.amount:,} images"
@@ -62,45 +62,45 @@ class Probe:
 
     kind: ProbeKind
     shots: int | None = None
-    """Training images per class; None for all of the target's."""
+    """Training images per class; None for all training images of the target."""
     draw: int | None = None
-    """The number of the draw among a seed's draws."""
+    """Number of the draw among a seed's draws."""
 
     @property
     def name(self) -> str:
-        """The probe without its draw: `linear probe`, `5-shot probe`."""
+        """Name without the draw, such as `linear probe` or `5-shot probe`."""
         return "linear probe" if self.shots is None else f"{self.shots}-shot probe"
 
     def __str__(self) -> str:
-        """Return a few words, such as `linear probe` or `5-shot probe (draw 2)`."""
+        """Return a name such as `linear probe` or `5-shot probe (draw 2)`."""
         return self.name if self.shots is None else f"{self.name} (draw {self.draw})"
 
 
 PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}
-"""How each kind of probe is fitted; it stands in place of a recipe's name."""
+"""Solver of each kind of probe; it replaces a recipe's name."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A pretraining, a transfer or a probe, or a training from scratch.
+    """A pretraining, a transfer, a probe, or a training from scratch.
 
     A transfer or a probe starts from a pretraining or from external weights.
     """
 
     stage: Stage
     model: str
-    """The canonical spec, without external weights."""
+    """Canonical spec, without external weights."""
     image_size: int
     corpus: CorpusRef | None
     subset_images: int | None
     target: TargetRef | None
     identity: str
-    """What identifies the data, wherever the files lie; canonical JSON."""
+    """Identity of the data without paths, as canonical JSON."""
     recipe: str
-    """The recipe's name, for people; the key holds the settings."""
+    """Name of the recipe, for display; the key contains the settings."""
     settings: Settings
     budget: Budget
-    """Zero images for a probe, which trains no network."""
+    """Budget; zero images for a probe, which trains no network."""
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     threads: int
@@ -108,20 +108,20 @@ class Run:
     starts_from: str | None
     protocol: int
     external: ExternalModel | None = None
-    """The external weights that it starts from."""
+    """External weights that the run starts from."""
     pretraining: "Run | None" = None
-    """The run that it starts from."""
+    """Pretraining that the run starts from."""
     pipeline: WantedPipeline = "auto"
-    """How images reach the device, which changes no result."""
+    """Pipeline that brings images to the device; it changes no result."""
     on_bad_image: OnBadImage = "fail"
     """Whether the run fails at an image that cannot be read, or skips it."""
     probe: Probe | None = None
     carved: bool = True
-    """Whether the target keeps validation images out of its training."""
+    """Whether the target excludes validation images from training."""
     deterministic: bool = False
-    """Whether CUDA repeats itself bit for bit, as a CPU always does."""
+    """Whether the run repeats bit for bit on CUDA; on a CPU it always does."""
     tests: bool = True
-    """Whether the run reads the target's test images, which a trial of a tuning doesn't."""
+    """Whether the run reads the target's test images; trials of a tuning do not."""
 
     @cached_property
     def key(self) -> str:
@@ -135,7 +135,7 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """The target, or the corpus with the subset's size, for people."""
+        """Target, or corpus with the subset's size, for display."""
         if self.corpus is None:
             return str(self.target)
         classes = f" in {self.subset_classes:,} classes" if self.subset_classes is not None else ""
@@ -143,12 +143,12 @@ class Run:
 
     @property
     def subset_classes(self) -> int | None:
-        """The number of classes that its subset is limited to; None for all classes of the corpus."""
+        """Number of classes that the subset is limited to; None for all classes of the corpus."""
         return self.corpus.classes if self.corpus else None
 
     @property
     def pretraining_name(self) -> str:
-        """The corpus that it pretrains on, or that stands for external weights; else `none`."""
+        """Corpus of the pretraining, or the name of external weights; else `none`."""
         if self.external is not None:
             return self.external.corpus
         return self.corpus.name if self.corpus else "none"
@@ -156,8 +156,8 @@ class Run:
     def resolved(self) -> dict[str, Any]:
         """Return everything that the run's result depends on, and nothing else.
 
-        Some fields are there only if they are set, so that asking for something new changes no other run's key.
-        `docs/protocol.md` lists them.
+        Some fields are present only if they are set, so that a new option does not change the keys of other runs.
+        `docs/protocol.md` lists these fields.
         """
         return (self.external.identity if self.external else {}) | {
             "protocol": self.protocol,
@@ -177,11 +177,11 @@ class Run:
         """Return how the network is trained or probed."""
         if self.probe is not None:
             return {"probe": vars(self.probe)}
-        asked = {"deterministic": True} if self.deterministic and self.device == "cuda" else {}
-        return {"settings": dict(_dumped(self.settings)), "budget": self.budget.resolved(), **asked}
+        deterministic = {"deterministic": True} if self.deterministic and self.device == "cuda" else {}
+        return {"settings": dict(_dumped(self.settings)), "budget": self.budget.resolved(), **deterministic}
 
     def _data(self) -> dict[str, Any]:
-        """Return what decides the images."""
+        """Return everything that decides the images."""
         number = {"images": self.subset_images} if self.corpus else {}
         skipping = {"on_bad_image": "skip"} if self.on_bad_image == "skip" else {}
         carved, tests = ({} if self.carved else {"carved": False}), ({} if self.tests else {"tests": False})
@@ -189,12 +189,12 @@ class Run:
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON spelling of a value, to be hashed and compared."""
+    """Return the canonical JSON of a value, for hashes and comparisons."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 @lru_cache(maxsize=1024)
 def _dumped(settings: Settings) -> dict[str, Any]:
-    """Return settings as a key holds them."""
+    """Return settings in the form that a key contains."""
     # Cached, since dumping takes as long as the rest of a key and many runs share their settings.
     return settings.model_dump(mode="json")

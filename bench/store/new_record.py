@@ -1,6 +1,6 @@
 """The record of a run: one JSON value with its configuration, data, accuracy, cost and environment.
 
-`docs/schema.md` lists its fields. Imports no torch, so that the parent of the workers can record their deaths.
+`docs/schema.md` lists its fields. Imports no torch, so that the parent process can record workers that died.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def build_record(
     cost: dict[str, Any] | None = None,
     device_name: str = "",
 ) -> Record:
-    """Return a run's record; what was not measured is absent, never zero."""
+    """Return a run's record; a number that was not measured is absent, never zero."""
     return {
         "schema_version": SCHEMA_VERSION,
         "key": run.key,
@@ -44,12 +44,12 @@ def build_record(
 
 
 def repeats(run: Run) -> str:
-    """Return how close a repetition of a run comes to it on the same machine and versions, interrupted or not."""
+    """Return how closely a run can be repeated on the same machine and versions, interrupted or not."""
     if run.device == "cpu" or run.deterministic:
         return "bit for bit"
     return "within the spread from run to run"
 
 
 def failure(run: Run, status: str, reason: str) -> Record:
-    """Return the record of a run that gave no result."""
+    """Return the record of a run without a result."""
     return build_record(run, status=status, reason=reason)

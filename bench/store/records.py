@@ -1,7 +1,7 @@
-"""Read a run's folder: its record, and the files beside it whose hashes the record holds.
+"""Read a run's folder: the record, and the files whose hashes the record contains.
 
-Nothing here changes a file. A record is refused as damaged unless all of it can be read and it is of the run that its
-folder is named after. A file is refused unless it is the one that was written with the record. Imports no torch.
+This module changes no file. A record is refused as damaged unless it is complete and its key is the name of its folder.
+A file is refused unless its hash is the one in the record. Imports no torch.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ SCHEMA_VERSION = 1
 Record = dict[str, Any]
 
 FIELDS: dict[str, type] = {"schema_version": int, "key": str, "status": str, "reason": str, "run": dict, "data": dict}
-"""The fields that every record has, whatever its status."""
+"""Fields that every record has, whatever its status."""
 
 
 class DamagedRun(InputError):
-    """A run's record, or a file beside it, is not what was written, so the run has to be done again."""
+    """A run's record, or a file in its folder, is damaged, so the run has to be repeated."""
 
 
 def read_record(folder: Path) -> Record | None:
     """Return the record in a run's folder, or None if there is none.
 
     Raises:
-        DamagedRun: the record is not whole, or not of this run.
+        DamagedRun: the record is incomplete, or belongs to another run.
         InputError: another version of this program wrote it.
     """
     path = folder / "record.json"
@@ -46,10 +46,10 @@ def read_record(folder: Path) -> Record | None:
 
 
 def read_file(folder: Path, record: Record, name: str) -> bytes:
-    """Return the content of a file beside a record.
+    """Return the content of a file in a run's folder.
 
     Raises:
-        DamagedRun: the file is missing, or is not the one that was written with the record.
+        DamagedRun: the file is missing, or its hash differs from the record.
     """
     try:
         content = (folder / name).read_bytes()
@@ -60,10 +60,10 @@ def read_file(folder: Path, record: Record, name: str) -> bytes:
 
 
 def check_file(folder: Path, record: Record, name: str) -> None:
-    """Check a file beside a record, without holding it in memory.
+    """Check a file in a run's folder without loading it into memory.
 
     Raises:
-        DamagedRun: the file is missing, or is not the one that was written with the record.
+        DamagedRun: the file is missing, or its hash differs from the record.
     """
     try:
         with (folder / name).open("rb") as file:
@@ -74,7 +74,7 @@ def check_file(folder: Path, record: Record, name: str) -> None:
 
 
 def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return what a record holds of the files beside it: the SHA-256 of each, hexadecimal."""
+    """Return the SHA-256 of each file by name, hexadecimal, as a record contains it."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
@@ -86,20 +86,20 @@ def damaged(path: Path, reason: str) -> DamagedRun:
 
 
 def _compare(path: Path, record: Record, sha256: str) -> None:
-    """Refuse a file whose hash is not the record's."""
+    """Refuse a file whose hash differs from the record."""
     if record.get("files", {}).get(path.name) != sha256:
-        raise damaged(path, "its SHA-256 is not the one that record.json holds")
+        raise damaged(path, "its SHA-256 differs from record.json")
 
 
 def _checked(record: Any, path: Path) -> Record:
-    """Return a record if it has every field, is of its folder's run, and this version can read it."""
+    """Return a record that has all fields, belongs to its folder's run, and has this schema version."""
     if not isinstance(record, dict):
-        raise damaged(path, f"a {type(record).__name__}, where a record has fields")
+        raise damaged(path, f"it contains a {type(record).__name__} instead of a record's fields")
     for name, kind in FIELDS.items():
         if not isinstance(record.get(name), kind):
             raise damaged(path, f"field {name} is {'wrong' if name in record else 'missing'}")
     if record["schema_version"] != SCHEMA_VERSION:
         raise InputError(f"{path}: schema version {record['schema_version']}; this version reads {SCHEMA_VERSION}")
     if record["key"] != path.parent.name:
-        raise damaged(path, f"it is of run {record['key']}")
+        raise damaged(path, f"it belongs to run {record['key']}")
     return record

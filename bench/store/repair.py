@@ -1,8 +1,8 @@
-"""Set damaged runs aside before `bench run` starts, so that they are done again.
+"""Set damaged runs aside before `bench run` starts, so that they are repeated.
 
-A run is damaged if its record cannot be read, or if an unfinished run has to start from its weights and these are
-missing or altered. Every other finished run stays as it is, even without weights, which a report does not need. Imports
-no torch.
+A run is damaged if its record cannot be read, or if its weights are missing or altered and an unfinished run has to
+start from them. All other finished runs stay as they are, even without weights, since a report does not need weights.
+Imports no torch.
 """
 
 from collections.abc import Iterable
@@ -16,16 +16,16 @@ from bench.store.store import WEIGHTS, Store
 
 @dataclass(frozen=True)
 class Repaired:
-    """The runs of a store after its damaged ones were set aside."""
+    """The runs of a store after damaged runs were set aside."""
 
     finished: set[str]
     """Keys of the finished runs."""
     messages: list[str]
-    """What was set aside, and where it lies now."""
+    """Messages about damaged runs, with the folders that they were moved to."""
 
 
 def repair(store: Store, runs: Iterable[Run]) -> Repaired:
-    """Set aside the damaged ones among runs that are to be done."""
+    """Set aside the damaged runs among those that `bench run` needs."""
     runs = tuple(runs)
     finished, damaged = store.scan(run.key for run in runs)
     starts = {run.starts_from for run in runs if run.starts_from and run.key not in finished}
@@ -35,10 +35,10 @@ def repair(store: Store, runs: Iterable[Run]) -> Repaired:
 
 
 def _repair(store: Store, key: str) -> str:
-    """Set a run aside if it is damaged and no process is doing it; its checkpoint stays.
+    """Set a run aside if it is damaged and no process is working on it; its checkpoint stays.
 
     Returns:
-        A message, or nothing if the run stays where it is.
+        A message, or an empty text if the run was not moved.
     """
     lock = acquire(store.running_folder(key))
     if lock is None:
@@ -47,7 +47,7 @@ def _repair(store: Store, key: str) -> str:
         try:
             _check(store, key)
         except DamagedRun as error:
-            return f"{error}; what is left of it lies in {store.set_aside(store.run_folder(key), key)}"
+            return f"{error}; its files are now in {store.set_aside(store.run_folder(key), key)}"
         lock.release(finished=store.is_finished(key))
     return ""
 

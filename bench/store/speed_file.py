@@ -1,8 +1,8 @@
-"""The speed files: what was measured on each machine, in `results/throughput/<machine>.parquet`.
+"""The speed files: the measurements of each machine, in `results/throughput/<machine>.parquet`.
 
-A file only grows: a new measurement adds its records to the earlier ones, and readers take the latest of each group
-(`latest`). One process at a time writes the file whole. A file that cannot be read is refused and left as it is, so
-that nothing in it is lost. `docs/schema.md` describes the columns. Imports no torch.
+A file only grows: a new measurement adds its records, and readers use the latest records of each group (`latest`). One
+process at a time writes the complete file. A file that cannot be read is refused and not changed, so that nothing in it
+is lost. `docs/schema.md` describes the columns. Imports no torch.
 """
 
 import io
@@ -19,12 +19,12 @@ from bench.files.atomic import clear_errors, remove_leftovers, write_atomically
 from bench.files.locks import taking_turns
 
 SPEED_PROTOCOL = 2
-"""Raised with every change after which speeds can't be compared with those measured before."""
+"""Version of the speed protocol; raise it if new speeds cannot be compared with earlier ones."""
 FOLDER = "throughput"
-"""The folder of the speed files, under the folder of results."""
+"""Name of the folder of speed files, below the folder of results."""
 
 _NOT_A_NAME = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
-"""The parts of a processor's name that do not say which processor it is."""
+"""Parts of a processor's name that do not identify the processor."""
 
 
 def machine_name(device: str, device_name: str, processor: str) -> str:
@@ -32,15 +32,15 @@ def machine_name(device: str, device_name: str, processor: str) -> str:
 
     Args:
         device: `cpu` or `cuda`.
-        device_name: the GPU's name; left out for a CPU.
-        processor: the system's name of it; clock rates, numbers of cores and trade marks are left out.
+        device_name: the GPU's name; ignored for a CPU.
+        processor: the processor's name in the system; clock rate, number of cores and trade marks are removed.
     """
     parts = [device, device_name if device != "cpu" else "", _NOT_A_NAME.sub(" ", processor)]
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
 
 
 def append(results_dir: Path, frame: pd.DataFrame) -> Path:
-    """Add records of one machine to its file, and make the file if it is not there.
+    """Add records of one machine to its file; make the file if it does not exist.
 
     Args:
         results_dir: the folder of results.
@@ -50,12 +50,12 @@ def append(results_dir: Path, frame: pd.DataFrame) -> Path:
         The path of the file.
 
     Raises:
-        StoreError: the file cannot be written; what was in it is intact.
-        InputError: the file is damaged, or another process keeps its lock; nothing is overwritten.
+        StoreError: the file cannot be written; its old content is intact.
+        InputError: the file is damaged, or another process holds its lock; nothing is overwritten.
     """
     machines = sorted(set(frame["machine"]))
     if len(machines) != 1:
-        raise ValueError(f"records of one machine go into a file, not of {machines}")
+        raise ValueError(f"a file contains records of one machine, not of {machines}")
     new, path = _with_types(frame), results_dir / FOLDER / f"{machines[0]}.parquet"
     with clear_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def append(results_dir: Path, frame: pd.DataFrame) -> Path:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return all records of a file in the order of their adding; lists of numbers are arrays of float64.
+    """Return all records of a file, oldest first; lists of numbers are float64 arrays.
 
     Raises:
         InputError: there is no such file, or it is damaged, or it is not a speed file.
@@ -79,15 +79,15 @@ def read(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # pyarrow's own errors are among these
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: damaged ({reason}); move it away, and the next measurement begins a new one"
+            f"{path}: damaged ({reason}); move it away, and the next measurement makes a new file"
         ) from None
     if missing := [name for name in SCHEMA if name not in frame.columns]:
-        raise InputError(f"{path}: not a file of speeds, or of another version; it lacks columns: {', '.join(missing)}")
+        raise InputError(f"{path}: not a speed file, or of another version; it lacks columns: {', '.join(missing)}")
     return _with_types(frame)
 
 
 def latest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of each group's last measurement per suite and machine, in the order of the frame."""
+    """Return the rows of the latest measurement of each group, suite and machine, in the order of the frame."""
     if frame.empty:
         return frame
     frame = frame.reset_index(drop=True)
@@ -97,7 +97,7 @@ def latest(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_machines(results_dir: Path) -> dict[str, pd.DataFrame]:
-    """Return the records of every machine by its name, in order; empty if nothing was measured.
+    """Return the records of each machine by name, sorted; empty if nothing was measured.
 
     Raises:
         InputError: a file is damaged.
@@ -106,7 +106,7 @@ def all_machines(results_dir: Path) -> dict[str, pd.DataFrame]:
 
 
 def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the schema in its order and types."""
+    """Return the schema's columns, in its order and with its types."""
     plain = {name: kind for name, kind in SCHEMA.items() if kind != "list"}
     typed = frame[list(SCHEMA)].astype(plain).reset_index(drop=True)
     for name in SCHEMA.keys() - plain.keys():

@@ -1,7 +1,7 @@
-"""The store: what runs leave under `results/<suite>/`, with one folder per run, written whole or not at all.
+"""The store: the results of a suite's runs in `results/<suite>/`, with one folder per run, written atomically.
 
-Only a run that ended `ok` counts as finished. A failure is kept as a record until a later attempt replaces it; it is
-never taken for a result and never replaces one. A damaged record counts as none, and only `bench run` moves it
+Only a run that ended `ok` is finished. The record of a failure stays until a later attempt replaces it; it is never
+used as a result and never replaces a result. A damaged record counts as missing, and only `bench run` moves it
 (`bench.store.repair`). Any number of processes may work on a store at once, since each run has a lock
 (`bench.files.locks`). Imports no torch.
 """
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WEIGHTS = "weights.safetensors"
-"""The file beside a record that other runs start from."""
+"""Name of the file of weights in a run's folder, which other runs start from."""
 PARQUET_ALONE = ("correctness",)
-"""Tables that hold bytes, which CSV can't."""
+"""Tables without a CSV file, since they contain bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
-"""The parts of a recipe that change no run."""
+"""Fields of a recipe that change no run."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything that one attempted run leaves; weights are safetensors bytes, so that the store needs no torch."""
+    """The results of one attempt at a run; weights are safetensors bytes, so that the store needs no torch."""
 
     record: Record
     history: "pd.DataFrame | None" = None
@@ -45,7 +45,7 @@ class Outcome:
     traceback: str | None = None
 
     def with_record(self, **fields: Any) -> "Outcome":
-        """Return the outcome with fields of its record replaced or added."""
+        """Return the outcome with fields of the record replaced or added."""
         return replace(self, record=self.record | fields)
 
 
@@ -57,32 +57,32 @@ class Store:
 
     @property
     def tables(self) -> Path:
-        """The folder of the tables that are made from the records."""
+        """Folder of the tables, which are made from the records."""
         return self.root / "tables"
 
     @property
     def contents(self) -> Path:
-        """The folder of the images' hashes, so that each set of images is hashed once."""
+        """Folder of image hashes, so that each set of images is hashed once."""
         return self.root / "contents"
 
     def run_folder(self, key: str) -> Path:
-        """Return the folder of a run's record, whether it is there or not."""
+        """Return the folder of a run's record; it need not exist."""
         return self.root / "runs" / key
 
     def running_folder(self, key: str) -> Path:
-        """Return the folder of the lock and the checkpoint of a run that is under way."""
+        """Return the folder of the lock and the checkpoint of a run in progress."""
         return self.root / "running" / key
 
     @property
     def has_suite(self) -> bool:
-        """Whether the store says which suite it belongs to."""
+        """Whether the store contains its suite."""
         return (self.root / "suite.json").is_file()
 
     def suite(self) -> ResolvedSuite:
-        """Return the suite that this store belongs to.
+        """Return the suite of this store.
 
         Raises:
-            InputError: there are no results here, or the file is damaged.
+            InputError: the store has no suite, or its file is damaged.
         """
         path = self.root / "suite.json"
         if not path.is_file():
@@ -99,12 +99,12 @@ class Store:
         """Return a run's record; None if the run was never attempted.
 
         Raises:
-            DamagedRun: the record is not whole, or not of this run.
+            DamagedRun: the record is incomplete, or belongs to another run.
         """
         return read_record(self.run_folder(key))
 
     def look(self, key: str) -> Record | None:
-        """Return a run's record for a reader that changes nothing, to whom a damaged record is that of no run."""
+        """Return a run's record; if it is damaged, return a record with the status `not_run` and the reason."""
         try:
             return self.read(key)
         except DamagedRun as error:
@@ -119,7 +119,7 @@ class Store:
         return self.scan(keys)[0]
 
     def scan(self, keys: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Read the records of runs; return the keys of those that ended `ok`, and of damaged ones."""
+        """Return the keys of the runs that ended `ok`, and the keys of the damaged runs."""
         finished, damaged = set(), set()
         for key in keys:
             try:
@@ -132,7 +132,7 @@ class Store:
         return finished, damaged
 
     def records(self) -> Iterator[Record]:
-        """Yield every record that is whole, in the order of the keys."""
+        """Yield all undamaged records in the order of their keys."""
         for folder in sorted((self.root / "runs").glob("[0-9a-f]*")):
             record = self.look(folder.name)
             if record is not None and record["run"]:
@@ -157,9 +157,9 @@ class Store:
         return self._file(key, WEIGHTS)
 
     def write(self, outcome: Outcome) -> None:
-        """Keep a run's outcome in place of an earlier attempt's, with the hashes of its files in the record.
+        """Store a run's outcome, with the hashes of its files in the record; it replaces an earlier attempt.
 
-        A failure does not replace a finished run, which another process may have done meanwhile.
+        A failure does not replace a finished run, which another process may have written in the meantime.
 
         Raises:
             StoreError: the disk is full, or the folder cannot be written; the earlier outcome is intact.
@@ -167,18 +167,18 @@ class Store:
         key = outcome.record["key"]
         if outcome.record["status"] != "ok" and self.is_finished(key):
             return
-        possible = {
+        contents = {
             "history.parquet": _parquet(outcome.history),
             "predictions.parquet": _parquet(outcome.predictions),
             WEIGHTS: outcome.weights,
             "traceback.txt": outcome.traceback.encode() if outcome.traceback else None,
         }
-        files = {name: content for name, content in possible.items() if content is not None}
+        files = {name: content for name, content in contents.items() if content is not None}
         record = _json(outcome.record | {"files": hashes_of(files)})
         write_folder(self.run_folder(key), files | {"record.json": record})
 
     def write_tables(self, tables: "dict[str, pd.DataFrame]") -> None:
-        """Keep tables, each in Parquet and, unless it holds bytes, in CSV."""
+        """Store tables as Parquet and, unless they contain bytes, as CSV."""
         with clear_errors(self.root):
             self.tables.mkdir(exist_ok=True)
         for name, table in tables.items():
@@ -189,21 +189,21 @@ class Store:
 
     def set_aside(self, path: Path, name: str) -> Path:
         """Move a damaged file or folder away and return its new path; the caller holds the run's lock."""
-        places = (self.root / "damaged" / f"{name}-{number}" for number in itertools.count(1))
+        paths = (self.root / "damaged" / f"{name}-{number}" for number in itertools.count(1))
         with clear_errors(self.root):
             (self.root / "damaged").mkdir(exist_ok=True)
-            return path.rename(next(place for place in places if not place.exists()))
+            return path.rename(next(free for free in paths if not free.exists()))
 
     def _file(self, key: str, name: str) -> bytes:
         return read_file(self.run_folder(key), self.read(key) or {}, name)
 
 
 def open_store(results: Path, suite: ResolvedSuite) -> Store:
-    """Return the store of a suite, and make it if it is not there.
+    """Return the store of a suite; make it if it does not exist.
 
     Raises:
         StoreError: the folder cannot be written.
-        InputError: it holds another suite of that name, or runs of another protocol version.
+        InputError: the store belongs to another suite of that name, or to another protocol version.
     """
     store = _made(results / suite.name)
     content = _json(suite.model_dump(mode="json"))
@@ -215,7 +215,7 @@ def open_store(results: Path, suite: ResolvedSuite) -> Store:
 
 
 def open_trials(root: Path) -> Store:
-    """Return a store of trials, and make it if it is not there.
+    """Return a store of trials; make it if it does not exist.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -226,7 +226,7 @@ def open_trials(root: Path) -> Store:
 
 
 def keep_suite(store: Store, suite: ResolvedSuite) -> None:
-    """Record in a store of trials which suite they were last made for.
+    """Write the suite that the trials were last made for into their store.
 
     Raises:
         StoreError: the file cannot be written.
@@ -242,34 +242,34 @@ def _made(root: Path) -> Store:
 
 
 def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:
-    """Refuse to tune a suite beside the results of another suite of its name, where it could not be run afterwards.
+    """Refuse to tune a suite in the results of another suite with the same name, since it could not be run there.
 
     Raises:
-        InputError: the folder holds another suite.
+        InputError: the folder belongs to another suite.
     """
     if (root / "suite.json").is_file():
         _refuse_another_suite(root, Store(root).suite().untuned(), suite.untuned())
 
 
-def check_protocol(root: Path, kept_suite: ResolvedSuite, version: int) -> None:
-    """Refuse to add runs of one protocol version to a store of another.
+def check_protocol(root: Path, stored: ResolvedSuite, version: int) -> None:
+    """Refuse to add runs of one protocol version to a store of another version.
 
     Raises:
-        InputError: names both versions; every command that only reads a store still reads it.
+        InputError: the versions differ; commands that only read a store do not call this.
     """
-    if kept_suite.protocol != version:
+    if stored.protocol != version:
         raise InputError(
-            f"{root} holds runs of protocol version {kept_suite.protocol}, and this program makes runs of "
+            f"{root} holds runs of protocol version {stored.protocol}, and this program makes runs of "
             f"version {version}, which must not be compared with them; keep both with --results DIR, "
             "or move the old folder away"
         )
 
 
-def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: ResolvedSuite) -> None:
-    check_protocol(root, kept_suite, suite.protocol)
-    kept = _deciding(kept_suite)
-    different, different_untuned = (_different(kept, _deciding(given)) for given in (suite, suite.untuned()))
-    # A suite that was only tuned since is let in; its earlier runs are then outside the suite.
+def _refuse_another_suite(root: Path, stored: ResolvedSuite, suite: ResolvedSuite) -> None:
+    check_protocol(root, stored, suite.protocol)
+    fields = _deciding(stored)
+    different, different_untuned = (_different(fields, _deciding(given)) for given in (suite, suite.untuned()))
+    # If only the tuning is new, the store is used; its earlier runs are then outside the suite.
     if different and different_untuned:
         raise InputError(
             f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
@@ -277,14 +277,14 @@ def _refuse_another_suite(root: Path, kept_suite: ResolvedSuite, suite: Resolved
         )
 
 
-def _different(kept: Record, given: Record) -> list[str]:
-    """Return the fields in which two suites differ, except for targets whose data has arrived since."""
-    arrived = _only_arrived(kept["targets"], given["targets"])
-    return [name for name in given if given[name] != kept[name] and not (name == "targets" and arrived)]
+def _different(stored: Record, given: Record) -> list[str]:
+    """Return the fields in which two suites differ, except for targets whose data was missing before."""
+    arrived = _only_arrived(stored["targets"], given["targets"])
+    return [name for name in given if given[name] != stored[name] and not (name == "targets" and arrived)]
 
 
 def _deciding(suite: ResolvedSuite) -> Record:
-    """Return what decides a suite's runs: no words, claims or pipeline; external weights by content, not by path."""
+    """Return the fields that decide a suite's runs; external weights are identified by content, not by path."""
     words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims"), True)
     words |= {"tuning": {"required": True}}
     words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
@@ -297,16 +297,16 @@ def _deciding(suite: ResolvedSuite) -> Record:
     }
 
 
-def _only_arrived(kept: list[Record], given: list[Record]) -> bool:
+def _only_arrived(stored: list[Record], given: list[Record]) -> bool:
     """Return whether targets differ only in data that was missing when the store was made."""
-    return len(kept) == len(given) and all(
+    return len(stored) == len(given) and all(
         old == new or (old | {"identity": None} == new | {"identity": None} and "missing" in old["identity"])
-        for old, new in zip(kept, given, strict=True)
+        for old, new in zip(stored, given, strict=True)
     )
 
 
 def _remove_leftovers(store: Store) -> None:
-    """Remove what killed processes left: half-written files, and the running folders of finished runs."""
+    """Remove leftovers of killed processes: partly written files, and the running folders of finished runs."""
     running = list((store.root / "running").glob("[0-9a-f]*"))
     for folder in (store.root, *(path for path in store.root.iterdir() if path.is_dir()), *running):
         remove_leftovers(folder)

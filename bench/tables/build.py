@@ -1,8 +1,8 @@
 """Build the tables of a store, which `docs/schema.md` describes.
 
 The plan decides the rows, and the records fill them in: a cell whose run is missing or failed is a row with its status
-and reason. `cells` depends on nothing but the records' results, so that the same code on the same machine gives the
-same bytes. Imports no torch.
+and reason. `cells` depends only on the results in the records, so the same code on the same machine gives the same
+bytes. Imports no torch.
 """
 
 import json
@@ -38,7 +38,7 @@ ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "pla
 
 
 def build_tables(store: Store) -> dict[str, pd.DataFrame]:
-    """Return all tables of a store by name, for exactly the cells of its suite."""
+    """Return all tables of a store by name, with exactly the cells of its suite."""
     suite = store.suite()
     plan = expand(suite)
     records = {run.key: store.look(run.key) for run in plan.runs}
@@ -72,9 +72,9 @@ def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:
 
 
 def runs_outside_suite(store: Store) -> list[str]:
-    """Return the keys of the whole records that the store's suite does not ask for."""
-    asked = {run.key for run in expand(store.suite()).runs}
-    return [record["key"] for record in store.records() if record["key"] not in asked]
+    """Return the keys of undamaged records that are not part of the store's suite."""
+    planned = {run.key for run in expand(store.suite()).runs}
+    return [record["key"] for record in store.records() if record["key"] not in planned]
 
 
 def _cell_row(cell: Cell, records: dict[str, Record | None], match: Match) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _draw(cell: Cell, target: TargetRef) -> int | None:
 
 
 def _target_images(cell: Cell, record: Record | None) -> int | None:
-    """Return the planned number; for shots, the run's number, since only the data says how many classes there are."""
+    """Return the planned number; for shots, the number in the record, since only the data has the number of classes."""
     if cell.shots is not None:
         return record["data"].get("num_images") if record else None
     return json.loads(cell.transfer.identity)["images"]
@@ -134,19 +134,19 @@ def _subset_images(cell: Cell) -> int | None:
 
 
 def _subset_classes(pretrain: Run | None, record: Record | None) -> int | None:
-    """Return the pretraining's number of classes, as its data has it or else as planned; None without a pretraining."""
+    """Return the pretraining's number of classes, from its record or else the plan; None without a pretraining."""
     num_classes: int | None = record["data"].get("num_classes") if record else None
     return num_classes if num_classes is not None or pretrain is None else pretrain.subset_classes
 
 
 def _decisive(record: Record, before: Record | None) -> Record:
-    """Return the record that says how a cell ended: the pretraining's, if that failed and nothing could follow."""
+    """Return the record that decides a cell's status: that of the pretraining if it failed and nothing followed."""
     failed_before = before is not None and before["status"] not in ("ok", "not_run")
     return before if before is not None and failed_before and record["status"] != "ok" else record
 
 
 def _cell_notes(before: Record | None, record: Record | None) -> str:
-    """Return the notes of a cell's runs, with those of its pretraining marked."""
+    """Return the notes of a cell's runs; notes of the pretraining are marked."""
     return "; ".join([*(f"in pretraining: {note}" for note in _notes(before)), *_notes(record)])
 
 

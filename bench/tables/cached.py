@@ -1,7 +1,7 @@
-"""Tables that are read from the runs' predictions once and kept from then on.
+"""Tables that are computed once from the runs' predictions and then cached.
 
-A row is taken from the kept table if its run's record still vouches for the predictions that the row was read from. So
-a row outlives its predictions, and records and tables alone are enough to rebuild a report. Imports no torch.
+A row is taken from the cached table if it was computed from the predictions whose hash is in the run's record. So a row
+can outlive its predictions, and records and tables are enough to rebuild a report. Imports no torch.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from bench.store.store import Record, Store
 
 KEY = "transfer_key"
 PREDICTIONS = "predictions"
-"""The column with the SHA-256 of the predictions that a row was read from."""
+"""Name of the column with the SHA-256 of the predictions that a row was computed from."""
 
 CachedRow = dict[str, Any]
 
@@ -26,36 +26,36 @@ class CachedTable:
 
     name: str
     types: Mapping[str, str]
-    """Column -> type, the run's key first; the column `predictions` is added."""
+    """Column -> type, with the run's key first; the column `predictions` is added."""
     row: Callable[[str, pd.DataFrame], Mapping[str, object]]
-    """Makes a row from a run's key and its predictions."""
+    """Function that makes a row from a run's key and predictions."""
 
     def read(self, store: Store, records: Iterable[Record]) -> pd.DataFrame:
         """Return one row per run in the order of the records.
 
-        A run has no row if its predictions are missing or altered and its row is not kept either.
+        A run has no row if its predictions are missing or altered and its row is not cached either.
 
         Args:
-            store: holds the predictions and the kept table.
-            records: the finished runs that the table is about.
+            store: store with the predictions and the cached table.
+            records: records of the finished runs in the table.
         """
         types = {**self.types, PREDICTIONS: "str"}
-        kept = self._kept(store, list(types))
-        rows = (self._row(store, record, kept.get(record["key"])) for record in records)
+        cached = self._cached(store, list(types))
+        rows = (self._row(store, record, cached.get(record["key"])) for record in records)
         return pd.DataFrame([row for row in rows if row], columns=list(types)).astype(types)
 
-    def _kept(self, store: Store, columns: list[str]) -> dict[str, CachedRow]:
-        """Return the kept table by key; empty if it is missing, damaged or has other columns."""
+    def _cached(self, store: Store, columns: list[str]) -> dict[str, CachedRow]:
+        """Return the cached rows by key; empty if the table is missing, damaged or has other columns."""
         try:
             table = pd.read_parquet(store.tables / f"{self.name}.parquet", columns=columns)
         except (OSError, ValueError):  # pyarrow's errors are among these
             return {}
         return {row[KEY]: {str(column): value for column, value in row.items()} for row in table.to_dict("records")}
 
-    def _row(self, store: Store, record: Record, kept: CachedRow | None) -> CachedRow | None:
+    def _row(self, store: Store, record: Record, cached: CachedRow | None) -> CachedRow | None:
         sha256 = record.get("files", {}).get("predictions.parquet", "")
-        if kept is not None and kept[PREDICTIONS] == sha256:
-            return kept
+        if cached is not None and cached[PREDICTIONS] == sha256:
+            return cached
         try:
             predictions = store.predictions(record["key"])
         except DamagedRun:

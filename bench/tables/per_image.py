@@ -14,10 +14,10 @@ _TYPES = {"transfer_key": "str", "images": "str", "num_images": "Int64", "correc
 def correctness_table(store: Store, records: Mapping[str, Record | None]) -> pd.DataFrame:
     """Return the per-image correctness of all finished runs that were tested, in the order of the records.
 
-    A run has no row if its predictions are missing or altered and its row is not kept either.
+    A run has no row if its predictions are missing or altered and its row is not cached either.
 
     Args:
-        store: holds the predictions and the kept table.
+        store: store with the predictions and the cached table.
         records: key -> record.
     """
     tested = [record for record in records.values() if record and record["status"] == "ok" and _is_tested(record)]

@@ -1,10 +1,10 @@
-"""The permutation check on the target `arrangement`: whether a run answers all arrangements of the same patches alike.
+"""Check on the target `arrangement` whether a run gives one answer to all arrangements of the same patches.
 
-The test images of an instance, one per class, hold the same patches. A model that does not see the patches' positions
-gives all of them one distribution over the classes. Each image's row holds one part of it: the probability of its
-label. So these probabilities add up to 1 over an instance, its images have one confidence, and the predicted class has
-that confidence as its probability. All of it holds up to the rounding of the run's precision, since sums over tokens
-run in another order.
+The test images of an instance, one per class, contain the same patches. A model that does not see the positions of
+patches gives all of them the same distribution over the classes. Each image's row has one value of it: the probability
+of its label. These probabilities therefore add up to 1 over an instance, all its images have the same confidence, and
+the confidence is the probability of the predicted class. This is true up to the rounding of the run's precision, since
+sums over tokens are in another order.
 """
 
 import math
@@ -25,13 +25,13 @@ TYPES = {"transfer_key": "str", "num_groups": "Int64"} | dict.fromkeys(COLUMNS[2
 
 
 def permutation_table(store: Store, runs: Iterable[Run], records: Mapping[str, Record | None]) -> pd.DataFrame:
-    """Return the check of all finished runs on the target, in their order.
+    """Return the check of all finished runs on the target, in the order of the runs.
 
-    A run has no row if its predictions are missing or altered and its row is not kept either.
+    A run has no row if its predictions are missing or altered and its row is not cached either.
 
     Args:
-        store: holds the predictions and the kept table.
-        runs: those on the target `arrangement`.
+        store: store with the predictions and the cached table.
+        runs: runs on the target `arrangement`.
         records: key -> record.
     """
     precisions = {run.key: run.precision for run in runs}
@@ -45,13 +45,13 @@ def check_permutations(transfer_key: str, predictions: pd.DataFrame, precision: 
 
     Args:
         transfer_key: the run's key.
-        predictions: one row per test image of the target `arrangement`, as a store keeps them.
+        predictions: one row per test image of the target `arrangement`, as in a store.
         precision: the run's precision, which decides the tolerance for rounding.
 
     Returns:
-        `num_groups`: the number of instances whose images are all there; `same_answers`: the share of them whose
-        images get one answer up to rounding; `same_predictions`: the share whose images get exactly one predicted
-        class; `largest_confidence_difference`: the largest difference between two images of an instance.
+        `num_groups`: the number of instances with all their images; `same_answers`: the share of them whose images get
+        one answer up to rounding; `same_predictions`: the share whose images all have the same predicted class;
+        `largest_confidence_difference`: the largest difference in confidence between images of an instance.
     """
     numbers = predictions["id"] // NUM_CLASSES
     whole = predictions[numbers.map(numbers.value_counts()) == NUM_CLASSES].sort_values("id")

@@ -1,1 +1,1 @@
-"""Equal tuning: trials of each family and stage at the same points, and what is chosen by them."""
+"""Equal tuning: trials of each family and stage at the same points, and the choice among them."""

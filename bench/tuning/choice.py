@@ -1,4 +1,4 @@
-"""What the trials in a suite's store chose, and what is missing in a suite that has to be tuned. Imports no torch."""
+"""Apply the choice of a suite's trials, and report missing trials of a suite that must be tuned. Imports no torch."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from bench.tuning.halving import NOT_RUN, StudyState, chosen, study_states
 
 
 def tuning_store(root: Path) -> Store:
-    """Return the store of the trials of a suite whose results lie in `root`."""
+    """Return the store of the trials of a suite with results in `root`."""
     return Store(root / "tuning")
 
 
 def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
-    """Return the suite with what its trials chose in its recipes; as written until every study has chosen."""
+    """Return the suite with the choices of its trials in its recipes; unchanged until every study has a choice."""
     if suite.tuning is None:
         return suite
     choice = chosen(survey(suite, tuning_store(root)))
@@ -22,7 +22,7 @@ def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
 
 
 def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:
-    """Return the state of every study, read from the records in a store of trials; empty before the first trial."""
+    """Return the state of every study from the records in a store of trials; empty before the first trial."""
     if not store.has_suite:
         return ()
 
@@ -34,10 +34,10 @@ def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:
 
 
 def check_tuned(suite: ResolvedSuite, root: Path) -> None:
-    """Refuse a suite that has to be tuned and is not.
+    """Refuse a suite that must be tuned and is not.
 
     Raises:
-        InputError: names each family and stage without a choice, and what is missing.
+        InputError: a family or stage has no choice; the error names each of them and what is missing.
     """
     if suite.tuning is None or suite.tuning.chosen or not suite.tuning.required:
         return

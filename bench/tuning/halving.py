@@ -1,9 +1,9 @@
-"""The state of each study: how far it is, what runs next, and which trial is best; all of it read from the records.
+"""Compute the state of each study from the records: its progress, its next runs and its best trial.
 
-Every study prunes alike, by synchronous successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943): after each
-of the suite's shares of the budget, the better half of the trials goes on. A trial goes on from its beginning, so that
-its schedule is always whole. The order in which runs end decides nothing. A trial that diverged or failed has the worst
-score. Imports no torch.
+Every study prunes in the same way, by synchronous successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943):
+after each of the suite's shares of the budget, the better half of the trials continues. A trial starts again with each
+share, so that its schedule is always complete. The order in which runs end has no effect. A trial that diverged or
+failed has the worst score. Imports no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +20,16 @@ from bench.tuning.points import draw_points
 from bench.tuning.studies import Study, studies_of, trial_runs
 
 WORST = 0.0
-"""The accuracy of a trial that did not end ok, which no accuracy is below."""
+"""Accuracy of a trial that did not end ok: the lowest possible accuracy."""
 PRUNED, NOT_RUN = "pruned", "not_run"
 
 Look = Callable[[str], Record | None]
-"""Finds an attempted run's record by its key; None if the run is still to be done."""
+"""Function that returns a run's record by its key; None if the run has not been attempted."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point, and how far its runs came."""
+    """One point, its runs so far, and their result."""
 
     number: int
     point: Point
@@ -38,24 +38,24 @@ class Trial:
     records: tuple[Record, ...] = field(default=(), repr=False)
     """The records of the runs."""
     share: float = 0.0
-    """The share of the budget after which it was judged last."""
+    """Share of the budget after which the trial was last judged."""
     status: str = NOT_RUN
-    """`ok` after the whole budget, `pruned` if it was given up before, or the status of a run that did not end ok."""
+    """`ok` after the whole budget, `pruned`, `not_run`, or the status of a run that did not end ok."""
     reason: str = ""
     score: float = WORST
-    """Mean accuracy on validation images over its targets, 0 to 1."""
+    """Validation accuracy, from 0 to 1, averaged over the targets."""
     loss: float = inf
-    """Mean loss on the same images, which decides between equal scores."""
+    """Mean loss on the same images; it decides between equal scores."""
 
     @property
     def rank(self) -> tuple[float, float, int]:
-        """The order of trials, best first; among equal trials, the earlier one is first."""
+        """Sort key that puts the best trial first, and the earlier one of equal trials."""
         return -self.score, self.loss, self.number
 
 
 @dataclass(frozen=True)
 class Due:
-    """A run that can be done now, and the trial that needs it."""
+    """A run that can start now, and the trial that needs it."""
 
     trial: Trial
     run: Run
@@ -63,16 +63,16 @@ class Due:
 
 @dataclass(frozen=True)
 class StudyState:
-    """One study, its trials, and what runs next."""
+    """One study, its trials and its next runs."""
 
     study: Study
     trials: tuple[Trial, ...]
     due: tuple[Due, ...] = ()
-    """The runs that can be done now."""
+    """Runs that can start now."""
     share: float = 1.0
-    """The share of the budget that these runs have."""
+    """Share of the budget of these runs."""
     starts_from: Run | None = None
-    """The pretraining that its trials start from."""
+    """Pretraining that the trials start from."""
 
     @property
     def is_complete(self) -> bool:
@@ -81,13 +81,13 @@ class StudyState:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial with the whole budget; None until every trial has ended, or if none ended ok."""
+        """Best trial with the whole budget; None until every trial has ended, or if no trial ended ok."""
         ended = [trial for trial in self.trials if trial.status == "ok"]
         return min(ended, key=lambda trial: trial.rank) if self.is_complete and ended else None
 
     @property
     def missing(self) -> str:
-        """Why there is no choice; empty if there is one."""
+        """Reason why there is no choice; empty if there is a choice."""
         if self.best is not None:
             return ""
         if self.is_complete:
@@ -102,7 +102,7 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
 
     Args:
         suite: the suite with its recipes as written.
-        look: finds records.
+        look: returns the record of a run by its key.
     """
     assert suite.tuning is not None, "the suite asks for no tuning"
     untouched = tuple(Trial(number, point) for number, point in enumerate(draw_points(suite.tuning)))
@@ -121,7 +121,7 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
 
 
 def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
-    """Return what every study chose; nothing until all have, since tuning some families alone would be unequal."""
+    """Return the choice of every study; empty until all have one, since tuning only some families would be unequal."""
     best = [(state.study, state.best) for state in states]
     if any(trial is None for _, trial in best):
         return ()
@@ -142,13 +142,13 @@ def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
 
 
 def _state(suite: ResolvedSuite, study: Study, trials: Sequence[Trial], look: Look, start: Run | None) -> StudyState:
-    """Give each trial its shares of the budget, one after another, as far as the records go."""
+    """Return the state of a study: give its trials the shares of the budget in turn, as far as records exist."""
     assert suite.tuning is not None, "the suite asks for no tuning"
     left, ended = list(trials), list[Trial]()
     for share in (*suite.tuning.halvings, 1.0):
         wanted = [Due(trial, run) for trial in left for run in trial_runs(suite, study, trial.point, share, start)]
         records = {due.run.key: record for due in wanted if (record := look(due.run.key)) is not None}
-        # Trials at equal points share their runs; the earliest one stands for them.
+        # Trials at equal points share their runs; each missing run belongs to the earliest of them.
         missing = {due.run.key: due for due in reversed(wanted) if due.run.key not in records}
         if missing:
             waiting = [replace(trial, status=NOT_RUN) for trial in left]
@@ -168,13 +168,13 @@ def _in_order(trials: list[Trial]) -> tuple[Trial, ...]:
 
 def _judged(trial: Trial, runs: Sequence[Run], records: Mapping[str, Record], share: float) -> Trial:
     """Return a trial after its runs for a share of the budget, with the worst score if one of them did not end ok."""
-    made = [records[run.key] for run in runs]
-    after = replace(trial, runs=(*trial.runs, *runs), records=(*trial.records, *made), share=share)
-    for record in made:
+    new_records = [records[run.key] for run in runs]
+    after = replace(trial, runs=(*trial.runs, *runs), records=(*trial.records, *new_records), share=share)
+    for record in new_records:
         if record["status"] != "ok":
             return replace(after, status=record["status"], reason=record["reason"], score=WORST, loss=inf)
-    accuracies = [_accuracy(run, record) for run, record in zip(runs, made, strict=True)]
-    losses = [record["metrics"]["validation_loss"] for record in made]
+    accuracies = [_accuracy(run, record) for run, record in zip(runs, new_records, strict=True)]
+    losses = [record["metrics"]["validation_loss"] for record in new_records]
     loss = inf if None in losses else fmean(losses)
     return replace(after, status="ok", score=fmean(accuracies), loss=loss)
 
@@ -182,5 +182,5 @@ def _judged(trial: Trial, runs: Sequence[Run], records: Mapping[str, Record], sh
 def _accuracy(run: Run, record: Record) -> float:
     accuracy = record["metrics"]["validation_accuracy"]
     if accuracy is None:
-        raise InputError(f"{run.data_name} has no validation images, by which the trials of a tuning are judged")
+        raise InputError(f"{run.data_name} has no validation images, and the trials of a tuning are judged by them")
     return float(accuracy)

@@ -1,8 +1,7 @@
-"""The points of a tuning's trials: the same for every family and stage, and a function of the suite alone.
+"""Draw the points of a tuning's trials: the same for every family and stage, and a function of the suite only.
 
-Each value is a hash of the tuning's seed, the setting's name and the trial's number (`bench.data.random`). So the order
-of the settings does not matter, and a larger number of trials begins with the points of a smaller one. Imports no
-torch.
+Each value is a hash of the tuning's seed, the setting's name and the trial's number (`bench.data.random`). The order of
+the settings therefore has no effect, and more trials begin with the points of fewer trials. Imports no torch.
 """
 
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from bench.config.search_space import Point, Range, Tuning, Value
 from bench.data.random import below, hash_words, uniform
 
 DIGITS = 3
-"""Significant digits of a number from a range, so that people can read and type it."""
+"""Number of significant digits of a number from a range, so that it is easy to read and type."""
 
 
 def draw_points(tuning: Tuning) -> tuple[Point, ...]:
-    """Return the point of each trial: a value for each setting of the space."""
+    """Return the point of each trial: one value per setting of the space."""
     names = sorted(tuning.space)
     columns = (_draw(tuning, name) for name in names)
     return tuple(dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
@@ -34,7 +33,7 @@ def _draw(tuning: Tuning, name: str) -> Iterator[Value]:
 
 
 def _number_in(values: Range, share: float) -> float:
-    """Return the number at a share, 0 to 1, of a range, rounded to a few digits and still within the range."""
+    """Return the number at a share (0 to 1) of a range, rounded to `DIGITS` digits and clipped to the range."""
     if values.log:
         number = values.low * (values.high / values.low) ** share
     else:

@@ -1,7 +1,7 @@
-"""What is tuned: each family in each stage, by runs of one of its models. Imports no torch.
+"""Studies: each family is tuned in each stage, by runs of one of its models. Imports no torch.
 
-A trial is judged by validation images alone, and its runs never read test images. It trains with the tuning's own seed
-and the suite's budget of its stage, or with a share of that budget before pruning.
+A trial is judged only by validation images, and its runs never read test images. It uses the tuning's seed and the
+suite's budget of the stage, or a share of that budget before pruning.
 """
 
 from collections.abc import Iterator
@@ -26,11 +26,11 @@ class Study:
     stage: Stage
     family: str
     model: str
-    """The first of its family in the suite; the choice holds for all models of the family."""
+    """First model of the family in the suite; the choice applies to all models of the family."""
     external: ExternalModel | None = None
-    """The external weights that the model starts from."""
+    """External weights that the model starts from."""
     pretrained: bool = True
-    """Whether there is a corpus to pretrain on; without one, the pretraining recipe is tuned from scratch."""
+    """Whether the suite has a corpus; without a corpus, the pretraining recipe is tuned by training from scratch."""
 
     def __str__(self) -> str:
         """Return the study's name, such as `vit pretrain`."""
@@ -38,7 +38,7 @@ class Study:
 
 
 def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
-    """Return every family in every stage that it trains in, with pretraining first.
+    """Return the studies of all families in all stages that they train in, pretraining first.
 
     Raises:
         InputError: no model is trained in any stage.
@@ -57,13 +57,13 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
 
 
 def trial_runs(suite: ResolvedSuite, study: Study, point: Point, share: float, start: Run | None) -> tuple[Run, ...]:
-    """Return the runs of one trial: one per target, or one pretraining.
+    """Return the runs of one trial: one run per target, or one pretraining.
 
     Args:
         suite: the suite with its recipes as written.
         study: the study of the trial.
         point: the trial's settings.
-        share: the share of the suite's budget, above 0 to 1.
+        share: the share of the suite's budget, above 0 and at most 1.
         start: the chosen pretraining, which a transfer starts from.
     """
     assert suite.tuning is not None, "the suite asks for no tuning"
@@ -82,32 +82,32 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
         yield pretrain_run(suite, study.model, ladder, ladder.rungs[-1], seed, share)
         return
     for target in suite.targets:
-        if target.optional:  # whether its data is there must not decide what is chosen
+        if target.optional:  # the choice must not depend on which data is present
             continue
         if study.stage == "pretrain":
             yield scratch_run(suite, study.model, target, seed, share)
         else:
-            begun = Start(study.model, seed, pretraining=start, external=study.external)
-            yield transfer_run(suite, begun, target, share)
+            starting_point = Start(study.model, seed, pretraining=start, external=study.external)
+            yield transfer_run(suite, starting_point, target, share)
 
 
 def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSuite:
-    """Return the suite with a point as its recipe's last exception, where a choice will stand too.
+    """Return the suite with a point as its recipe's last exception, like a choice.
 
     Raises:
-        InputError: the recipe does not take the point.
+        InputError: the recipe does not accept the point.
     """
     recipe = suite.recipes[study.stage]
     trial = FamilyException.model_validate({"family": study.family, "set": point, "reason": "a trial of the tuning"})
-    tried = recipe.model_copy(update={"exceptions": (*recipe.exceptions, trial)})
+    changed = recipe.model_copy(update={"exceptions": (*recipe.exceptions, trial)})
     try:
-        tried.for_family(study.family)
+        changed.for_family(study.family)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(
-            f"tuning.space: {in_words(point)} do not go together in recipe {recipe.name}: {reason}"
+            f"tuning.space: {in_words(point)} cannot be combined in recipe {recipe.name}: {reason}"
         ) from None
-    return suite.model_copy(update={"recipes": suite.recipes | {study.stage: tried}})
+    return suite.model_copy(update={"recipes": suite.recipes | {study.stage: changed}})
 
 
 def _first_models(suite: ResolvedSuite) -> tuple[dict[str, str], dict[str, ExternalModel]]:

@@ -67,7 +67,7 @@ def test_the_documented_claim_is_one(tmp_path):
         ({"transfer": "probe"}, ["claims.0.transfer", "'probe'", "'fine-tune', 'linear' or 'k-shot'"]),
         ({"shots": 5}, ["shots of fine-tune: 5", "allowed: none"]),
         ({"difference": "more"}, ["claims.0.difference", "'above', 'below' or 'within'"]),
-        ({"difference": "within", "margin": 0}, ["no difference lies within a margin of 0 points"]),
+        ({"difference": "within", "margin": 0}, ["no difference is within a margin of 0 points"]),
         ({"margin": -1}, ["claims.0.margin", "greater than or equal to 0"]),
         ({"margin": float("inf")}, ["claims.0.margin", "finite"]),
         ({"id": "C5"}, ["id C5", "claims of the literature"]),
@@ -88,7 +88,7 @@ def test_a_wrong_claim_is_refused(write_suite, changes, parts):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"claims": [CLAIM, CLAIM]}, ["claims", "mine stands twice"]),
+        ({"claims": [CLAIM, CLAIM]}, ["claims", "mine is listed twice"]),
         ({"claims": [CLAIM], "from_scratch": False}, ["second.corpus: none", "allowed: fractals"]),
         ({"claims": [CLAIM | {"transfer": "k-shot"}], **PROBES}, ["k-shot probes train no network", "corpus: none"]),
     ],

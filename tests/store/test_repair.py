@@ -46,7 +46,7 @@ def test_a_damaged_record_is_set_aside_and_the_others_are_untouched(store, runs)
     (message,) = repair(store, runs).messages
     aside = store.root / "damaged" / f"{runs[0].key}-1"
     assert message.startswith(f"{store.run_folder(runs[0].key)}/record.json: damaged (no JSON")
-    assert message.endswith(f"what is left of it lies in {aside}")
+    assert message.endswith(f"its files are now in {aside}")
     assert (aside / "weights.safetensors").read_bytes() == b"weights"
     assert store.finished(run.key for run in runs) == {run.key for run in runs[1:]}
     assert before == {path: path.read_bytes() for run in runs[1:] for path in store.run_folder(run.key).iterdir()}

@@ -164,9 +164,9 @@ DAMAGES = {
     "no JSON": ("status: ok", "no JSON"),
     "no text": (b"\xff\xfe\x00".decode("latin-1"), "no JSON"),
     "too deep": ("[" * 100_000, "no JSON"),
-    "a list": (f"[{WHOLE}]", "a list, where a record has fields"),
+    "a list": (f"[{WHOLE}]", "it contains a list instead of a record's fields"),
     "no status": (json.dumps({**record(), "status": None}), "field status is wrong"),
-    "another run's": (json.dumps(record(key="fedcba9876543210")), "it is of run fedcba9876543210"),
+    "another run's": (json.dumps(record(key="fedcba9876543210")), "it belongs to run fedcba9876543210"),
 }
 
 

@@ -108,5 +108,5 @@ def test_a_point_that_does_not_go_together_is_refused_before_anything_runs(tunab
     suite = tunable(tuning={"space": space})
     point = {"schedule": "constant", "final_rate": 0.1}
     study = Study("pretrain", "vit", "vit_pico/8")
-    with pytest.raises(InputError, match=r"schedule constant, final_rate 0\.1 do not go together in recipe small"):
+    with pytest.raises(InputError, match=r"schedule constant, final_rate 0\.1 cannot be combined in recipe small"):
         trial_runs(suite, study, point, 1.0, None)

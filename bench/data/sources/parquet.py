@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from bench.data.dataset import DataSet, RawSplit, Reader
 from bench.data.orders import Indices
-from bench.data.sources.assemble import assemble, check_labels, locate, number_names
+from bench.data.sources.assemble import assemble, check_labels, locate
 from bench.data.sources.decode import read_pictures
+from bench.data.sources.labels import first_class, names_of_numbers
 from bench.data.sources.listing import check_inside, files_below, fingerprint_of
 from bench.data.sources.split_names import by_split
 from bench.errors import BadImage, InputError
@@ -25,6 +26,14 @@ from bench.errors import BadImage, InputError
 IMAGE_COLUMNS = ("img", "image", "images", "picture", "pixel_values", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "fine_label", "labels", "class", "target", "category", "cls")
 """Column names in order of preference; without them, the only feature of the right type is used."""
+MAX_GROUP_BYTES = 2**31 - 1
+"""Of the images of a row group, which are read at once: the most that Arrow holds in one array."""
+MAX_LABEL_BYTES = 2**27
+"""Of the labels of a row group; and the number of rows of a file."""
+MAX_SMALL_BYTES = 2**26
+"""Of a column of a row group that is read however small it was packed."""
+MAX_RATIO = 100
+"""Of unpacked to packed bytes of a larger column: encoded images hardly shrink, and a bomb shrinks more."""
 
 
 def open_parquet(path: Path, place: str | None = None) -> DataSet:
@@ -52,12 +61,9 @@ def fingerprint(path: Path) -> str:
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
     """Return the splits of a data set from the ordered files of each split; classes without names get numbers."""
     shards = {split: [_open_shard(file) for file in split_files] for split, split_files in files.items()}
-    all_shards = [shard for split_shards in shards.values() for shard in split_shards]
-    names = _class_names(all_shards)
-    for shard in all_shards:
-        check_labels(shard.labels, len(names), str(shard.file))
+    names, labels = _classes([shard for split_shards in shards.values() for shard in split_shards])
     return {
-        split: RawSplit(np.concatenate([shard.labels for shard in split_shards]), _reader(split_shards), names)
+        split: RawSplit(np.concatenate([labels[shard.file] for shard in split_shards]), _reader(split_shards), names)
         for split, split_shards in shards.items()
     }
 
@@ -69,6 +75,9 @@ class _Shard:
     file: Path
     image_column: str
     labels: NDArray[np.int64]
+    """Numbers of classes, or places in `words`."""
+    words: tuple[str, ...] | None
+    """The words that are labels; None if the labels are numbers."""
     group_sizes: tuple[int, ...]
     """Number of rows of each row group."""
     class_names: tuple[str, ...] | None
@@ -114,15 +123,24 @@ def _read_group(shard: _Shard, group: int, rows: Indices, image_size: int) -> ND
     try:
         with pyarrow.parquet.ParquetFile(shard.file) as file:
             column = file.read_row_group(group, columns=[shard.image_column])[shard.image_column]
+            cells = column.combine_chunks().take(pyarrow.array(rows)).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise BadImage(_unreadable(shard.file, error)) from error
-    encoded = column.combine_chunks().field("bytes").take(pyarrow.array(rows)).to_pylist()
     return read_pictures(
         len(rows),
-        lambda index: encoded[index] or b"",
+        lambda index: _encoded(cells[index]),
         image_size,
         lambda index: f"{shard.file}, row {first + rows[index]}",
     )
+
+
+def _encoded(cell: Any) -> bytes:
+    """Return the bytes of an image; refuse a cell with the path of a file alone."""
+    if not isinstance(cell, dict):
+        return cell or b""
+    if cell["bytes"] is None and cell.get("path"):
+        raise ValueError(f"the row holds the path {cell['path']} alone, and not the image's bytes")
+    return cell["bytes"] or b""
 
 
 def _open_shard(file: Path) -> _Shard:
@@ -137,14 +155,30 @@ def _open_shard(file: Path) -> _Shard:
             image = _column(file, schema.names, features, IMAGE_COLUMNS, "Image")
             label = _column(file, schema.names, features, LABEL_COLUMNS, "ClassLabel")
             _check_types(file, schema, image, label)
+            _check_sizes(file, metadata, image, label)
             labels = content.read(columns=[label])[label]
-    except (pyarrow.ArrowException, OSError) as error:
+            if labels.null_count:
+                raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
+            numbers, words = _numbers(labels)
+    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(_unreadable(file, error)) from error
-    if labels.null_count:
-        raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
     sizes = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-    names = features.get(label, {}).get("names")
-    return _Shard(file, image, labels.to_numpy().astype(np.int64), sizes, tuple(names) if names else None)
+    return _Shard(file, image, numbers, words, sizes, _names(file, features.get(label, {}).get("names")))
+
+
+def _numbers(labels: Any) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
+    """Return a column of labels as numbers, or as places in the words that it holds."""
+    import pyarrow
+
+    held = labels.type
+    if pyarrow.types.is_dictionary(held) and pyarrow.types.is_integer(held.value_type):
+        labels = labels.cast(held.value_type)
+    if pyarrow.types.is_integer(labels.type):
+        return labels.to_numpy().astype(np.int64), None
+    coded = labels.dictionary_encode().combine_chunks() if not pyarrow.types.is_dictionary(held) else None
+    coded = coded if coded is not None else labels.unify_dictionaries().combine_chunks()
+    words = tuple(str(word) for word in coded.dictionary.to_pylist())
+    return coded.indices.to_numpy().astype(np.int64), words
 
 
 def _unreadable(file: Path, error: Exception) -> str:
@@ -157,7 +191,7 @@ def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{file}: its huggingface metadata is damaged ({error}); fetch it again") from error
 
 
@@ -177,35 +211,105 @@ def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: t
 
 
 def _check_types(file: Path, schema: Any, image: str, label: str) -> None:
-    """Refuse columns of another type than images and whole numbers."""
-    import pyarrow
+    """Refuse columns of another type than images and labels."""
+    from pyarrow import types
 
-    image_type = schema.field(image).type
-    has_bytes = pyarrow.types.is_struct(image_type) and "bytes" in image_type.names
-    if not (has_bytes and _is_binary(image_type.field("bytes").type)):
-        raise InputError(f"{file}: column {image} holds {image_type}, not structs with the images' bytes")
-    if not pyarrow.types.is_integer(schema.field(label).type):
+    held = schema.field(image).type
+    if _is_text(held) or (types.is_struct(held) and "bytes" not in held.names and "path" in held.names):
+        raise InputError(_paths_alone(file, image))
+    in_struct = types.is_struct(held) and "bytes" in held.names and _is_binary(held.field("bytes").type)
+    if not in_struct and not _is_binary(held):
+        raise InputError(f"{file}: column {image} holds {held}, neither the images' bytes nor structs with them")
+    held = schema.field(label).type
+    value = held.value_type if types.is_dictionary(held) else held
+    if not (types.is_integer(value) or types.is_boolean(value) or _is_text(value)):
         raise InputError(
-            f"{file}: column {label} holds {schema.field(label).type}, not whole numbers; number the classes from 0"
+            f"{file}: column {label} holds {held}, neither whole numbers nor words nor booleans; "
+            "number the classes from 0, or name them"
         )
 
 
-def _is_binary(column_type: Any) -> bool:
-    """Return whether a type is one of Arrow's binary types."""
-    import pyarrow
+def _check_sizes(file: Path, metadata: Any, image: str, label: str) -> None:
+    """Refuse columns that would fill the memory, by the sizes that the file states, and images that are paths alone."""
+    if metadata.num_rows > MAX_LABEL_BYTES:
+        raise InputError(f"{file}: states {metadata.num_rows:,} rows; at most {MAX_LABEL_BYTES:,} are read from a file")
+    limits = {image: MAX_GROUP_BYTES, label: MAX_LABEL_BYTES}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    for chunk in chunks:
+        packed, unpacked = chunk.total_compressed_size, chunk.total_uncompressed_size
+        most = limits.get(chunk.path_in_schema.partition(".")[0], unpacked)
+        if unpacked > most or unpacked > max(MAX_SMALL_BYTES, MAX_RATIO * packed):
+            raise InputError(
+                f"{file}: {packed:,} bytes of column {chunk.path_in_schema} unpack to {unpacked:,}; at most {most:,} "
+                f"are read at once, and {MAX_RATIO} times what is stored; write smaller row groups"
+            )
+    stored = [chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{image}.bytes"]
+    if metadata.num_rows and metadata.num_rows == sum(known.null_count or 0 for known in stored if known):
+        raise InputError(_paths_alone(file, image))
 
-    return any(
-        is_kind(column_type)
-        for is_kind in (pyarrow.types.is_binary, pyarrow.types.is_large_binary, pyarrow.types.is_binary_view)
+
+def _paths_alone(file: Path, image: str) -> str:
+    """Say that a file lists images that lie elsewhere."""
+    return (
+        f"{file}: column {image} holds the paths of images alone, and not their bytes; store the bytes, or sort the "
+        "images into a folder for each class, and name it: folder:PATH"
     )
 
 
-def _class_names(shards: Sequence[_Shard]) -> tuple[str, ...]:
-    """Return the class names in the features' metadata, which all shards must share; without them, numbers."""
+def _is_text(held: Any) -> bool:
+    """Return whether a column holds words, in any of Arrow's ways."""
+    from pyarrow import types
+
+    return any(is_kind(held) for is_kind in (types.is_string, types.is_large_string, types.is_string_view))
+
+
+def _is_binary(held: Any) -> bool:
+    """Return whether a column holds bytes, in any of Arrow's ways."""
+    from pyarrow import types
+
+    return any(is_kind(held) for is_kind in (types.is_binary, types.is_large_binary, types.is_binary_view))
+
+
+def _names(file: Path, names: Any) -> tuple[str, ...] | None:
+    """Return the names of classes in the features' metadata, None if there are none."""
+    if not names:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f"{file}: the names of its classes in the huggingface metadata are no list of texts; correct it"
+        )
+    if len(set(names)) < len(names):
+        raise InputError(f"{file}: its huggingface metadata names a class twice; name each class once")
+    return tuple(names)
+
+
+def _classes(shards: Sequence[_Shard]) -> tuple[tuple[str, ...], dict[Path, NDArray[np.int64]]]:
+    """Return the names of the classes, and each file's labels as their numbers.
+
+    The names are those of the features' metadata, which shards share, else the sorted words, else numbers.
+    """
+    first = shards[0]
+    for shard in shards[1:]:
+        if (shard.words is None) != (first.words is None):
+            raise InputError(
+                f"{shard.file}: its labels are words or numbers, unlike those of {first.file}; use one kind"
+            )
+    if first.words is not None:
+        names = tuple(sorted({word for shard in shards for word in shard.words or ()}))
+        number = {name: place for place, name in enumerate(names)}
+        return names, {
+            shard.file: np.array([number[word] for word in shard.words or ()], np.int64)[shard.labels]
+            for shard in shards
+        }
     named = [shard for shard in shards if shard.class_names is not None]
     for shard in named[1:]:
         if shard.class_names != named[0].class_names:
             raise InputError(f"{shard.file}: its classes are not those of {named[0].file}; give files of one data set")
-    if named and (names := named[0].class_names) is not None:
-        return names
-    return number_names([shard.labels for shard in shards], str(shards[0].file))
+    known = named[0].class_names if named else None
+    labels = [shard.labels for shard in shards]
+    start = first_class(labels, len(known) if known else None)
+    names = known or names_of_numbers(labels, start, str(first.file))
+    for shard in shards:
+        check_labels(shard.labels - start, len(names), str(shard.file))
+    return names, {shard.file: shard.labels - start for shard in shards}

@@ -175,10 +175,10 @@ def test_wrong_columns_are_named(tmp_path: Path) -> None:
     refuse(file, r"has the columns id, photo, label, but none named img or image .*; rename a column, or describe one")
     file = write(tmp_path / "x.parquet", [0, 1, 2] * 10, label="breed", typed=False)
     refuse(file, r"has the columns id, image, breed, but none named label or .*as ClassLabel")
-    pq.write_table(pa.table({"image": [{"bytes": picture(1)}], "label": ["ant"]}), file)
-    refuse(file, r"column label holds string, not whole numbers; number the classes from 0")
+    pq.write_table(pa.table({"image": [{"bytes": picture(1)}], "label": [1.5]}), file)
+    refuse(file, r"column label holds double, neither whole numbers nor words nor booleans; number the classes from 0")
     pq.write_table(pa.table({"image": [{"bytes": "text"}], "label": [1]}), file)
-    refuse(file, r"column image holds struct<bytes: string>, not structs with the images' bytes")
+    refuse(file, r"column image holds struct<bytes: string>, neither the images' bytes nor structs with them")
     columns = [pa.array([{"bytes": picture(1)}]), pa.array([1]), pa.array([2])]
     pq.write_table(pa.Table.from_arrays(columns, names=["image", "label", "label"]), file)
     refuse(file, r"x\.parquet: has 2 columns named label; keep only one of them")
@@ -224,3 +224,93 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pets").mkdir()
     (tmp_path / "pets" / "train.parquet").symlink_to(secret)
     refuse(tmp_path / "pets", r"train\.parquet: leads out of .*pets, to .*secret\.parquet")
+
+
+WORDS = ["cat", "ant", "bee"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (pa.array(WORDS * 20), ("ant", "bee", "cat")),
+        (pa.array(WORDS * 20).dictionary_encode(), ("ant", "bee", "cat")),
+        (pa.array([True, False, True] * 20), ("False", "True")),
+        (pa.array([2, 0, 1] * 20).dictionary_encode(), ("0", "1", "2")),
+        (pa.array([3, 1, 2] * 20), ("1", "2", "3")),
+    ],
+    ids=["words", "dictionary of words", "booleans", "dictionary of numbers", "from 1"],
+)
+@pytest.mark.parametrize("in_struct", [True, False])
+def test_labels_of_any_kind_and_bare_bytes_are_read(
+    labels: pa.Array, names: tuple[str, ...], in_struct: bool, tmp_path: Path
+) -> None:
+    images = [{"bytes": picture(row)} if in_struct else picture(row) for row in range(60)]
+    pq.write_table(pa.table({"image": images, "label": labels}), tmp_path / "x.parquet", row_group_size=7)
+    splits = load(tmp_path / "x.parquet")
+    assert splits.class_names == names
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.images[:, 0, 4, 4].tolist() == part.ids.tolist()
+        assert [names[label] for label in part.labels] == [str(labels[index].as_py()) for index in part.ids]
+
+
+def test_named_classes_may_be_counted_from_1(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [1, 2, 3] * 10)
+    write(tmp_path / "test.parquet", [3, 1], first=30)
+    splits = load(tmp_path)
+    assert splits.class_names == tuple(NAMES)
+    assert splits.test.labels.tolist() == [2, 0]
+
+
+def test_labels_of_two_kinds_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.parquet", [0, 1, 2] * 10)
+    pq.write_table(pa.table({"image": [picture(1)], "label": ["ant"]}), tmp_path / "train-1.parquet")
+    refuse(tmp_path, r"train-1\.parquet: its labels are words or numbers, unlike those of .*train-0\.parquet")
+
+
+def test_images_that_are_paths_alone_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.parquet"
+    cells = {"bytes": None, "path": "pets/1.jpg"}
+    kinds = [["pets/1.jpg"] * 9, [{"path": "pets/1.jpg"}] * 9, pa.array([cells] * 9, STRUCT)]
+    for images in kinds:
+        pq.write_table(pa.table({"image": images, "label": [0, 1, 2] * 3}), file, row_group_size=4)
+        refuse(file, r"x\.parquet: column image holds the paths of images alone, and not their bytes; store the bytes")
+    mixed = pa.array([{"bytes": picture(1)}] * 29 + [cells], STRUCT)
+    pq.write_table(pa.table({"image": mixed, "label": [0, 1, 2] * 10}), file)
+    with pytest.raises(InputError, match=r"x\.parquet, row 29: .*holds the path pets/1\.jpg alone"):
+        decode(load(file))
+
+
+STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MAX_SMALL_BYTES", 2**16)
+    file = tmp_path / "x.parquet"
+    for column, good in (("image", [0, 1, 2]), ("label", [picture(1)] * 3)):
+        cells = {"image": good, "label": good} | {
+            column: [bytes(2**20)] * 3 if column == "image" else ["a" * 2**20] * 3
+        }
+        pq.write_table(pa.table(cells), file, compression="zstd", use_dictionary=False)
+        refuse(file, rf"x\.parquet: [\d,]+ bytes of column {column} unpack to [\d,]+; .*write smaller row groups")
+    monkeypatch.setattr(parquet, "MAX_LABEL_BYTES", 20)
+    refuse(write(file, [0, 1, 2] * 10), r"x\.parquet: states 30 rows; at most 20 are read from a file")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ("[" * 100_000, "its huggingface metadata is damaged"),
+        ('{"info": ' * 50_000, "its huggingface metadata is damaged"),
+        ("[1]", "its huggingface metadata is damaged"),
+        ("\x00", "its huggingface metadata is damaged"),
+        ({"names": {"0": "ant"}}, "are no list of texts"),
+        ({"names": "ant"}, "are no list of texts"),
+        ({"names": [1, 2, 3]}, "are no list of texts"),
+        ({"names": ["ant", "bee", "ant"]}, "names a class twice"),
+    ],
+)
+def test_foreign_metadata_are_refused(metadata: str | dict[str, object], message: str, tmp_path: Path) -> None:
+    text = metadata if isinstance(metadata, str) else json.dumps({"info": {"features": {"label": metadata}}})
+    table = pa.table({"image": [picture(1)] * 30, "label": [0, 1, 2] * 10})
+    pq.write_table(table.replace_schema_metadata({"huggingface": text}), tmp_path / "x.parquet")
+    refuse(tmp_path / "x.parquet", rf"x\.parquet: .*{message}")

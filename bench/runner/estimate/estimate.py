@@ -1,7 +1,7 @@
-"""Compute what the runs of a suite take, from one timed step of each model. Imports no torch.
+"""Estimate the time, FLOPs, memory and disk of runs from one timed step of each model. Imports no torch.
 
-The time of a run is its training, its evaluation, the reading of its images, and its set-up. Work that one run does
-for others of the same worker, such as the compilation of a model, is spread evenly over all of them.
+The time of a run is the sum of its training, its evaluation, the reading of its images, and its set-up. Some work is
+done once per worker and serves several runs, such as the compilation of a model; it is spread evenly over these runs.
 """
 
 from collections import Counter
@@ -14,88 +14,89 @@ from models.spec.flops import FLOPS_PER_MAC, TRAINING_FLOPS_PER_MAC
 
 BYTES_PER_PARAMETER = 4
 PREDICTION_BYTES = 16
-"""Bytes per test image in `predictions.parquet`, after compression."""
+"""The bytes per test image in `predictions.parquet`, after compression."""
 FILES_BYTES = 20_000
-"""Record, history, curves, and what the other files hold besides their numbers."""
+"""The bytes of the record, the history, the curves, and the headers of the other files."""
 MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
-"""Copies of the weights that each optimizer keeps."""
+"""The number of tensors of the weights' size that each optimizer keeps."""
 
 
 @dataclass(frozen=True)
 class TimedRun:
-    """What was measured of a run's model."""
+    """The timings of a run's model."""
 
     macs: int
-    """multiply-accumulates of one image's forward pass"""
+    """The multiply-accumulates of a forward pass of one image."""
     parameters: int
     seconds_per_image: float
-    """of training; of a probe, of the features and the fit"""
+    """The seconds of training per image; for a probe, those of the features and the fit."""
     evaluation_seconds_per_image: float = 0.0
     setup_seconds: float = 0.0
-    """to count and to build the model"""
+    """The seconds to count and to build the model."""
     warm_up_seconds: float = 0.0
-    """of the first step, beyond those of a later step"""
+    """The extra seconds of the first step."""
     peak_memory_bytes: int | None = None
-    """on CUDA; None on a CPU"""
+    """The peak on CUDA; None on a CPU."""
 
 
 @dataclass(frozen=True)
 class TimedData:
-    """What was measured of a run's data."""
+    """The timings and sizes of a run's data."""
 
     num_train: int = 0
     num_validation: int = 0
     num_test: int = 0
     open_seconds: float = 0.0
-    """in a process that has opened it before"""
+    """The seconds to open the data in a process that has opened it before."""
     read_seconds_per_image: float = 0.0
     is_resident: bool = True
-    """whether a run reads each training image once, and keeps it"""
-    is_kept: bool = False
+    """Whether a run reads each training image once and keeps it in memory."""
+    is_cached: bool = False
     """whether a process keeps the images for its later runs"""
     num_decoders: int = 1
 
 
 @dataclass(frozen=True)
 class Timings:
-    """What was measured of the models and the data of some runs."""
+    """The timings of the models and the data of some runs."""
 
     models: Mapping[str, TimedRun]
-    """by `model_key`"""
+    """The timings of models, by `model_key`."""
     data: Mapping[str, TimedData]
-    """by `data_key`"""
+    """The timings of data, by `data_key`."""
     reasons: Mapping[str, str]
-    """why the others could not be measured, by either key"""
+    """The reasons why the other models and data could not be timed, by `model_key` or `data_key`."""
 
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What one run takes; zeros and a reason if its model or data could not be timed."""
+    """The estimate of one run; zeros and a reason if its model or data could not be timed."""
 
     run: Run
     seconds: float = 0.0
     images: int = 0
-    """training images, repetitions included"""
+    """The training images that the run sees, repetitions included."""
     training_flops: float = 0.0
     memory_bytes: int | None = None
-    """the peak on CUDA; None on a CPU"""
+    """The peak on CUDA; None on a CPU."""
     disk_bytes: int = 0
-    """of the run's results"""
+    """The bytes of the run's results."""
     checkpoint_bytes: int = 0
-    """while the run trains"""
+    """The bytes of the run's checkpoint, which exists only while it trains."""
     reason: str = ""
+    """The reason why there is no estimate."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How often a run does, on average, what one run does for all others in its worker."""
+    """A run's shares of the work that serves several runs of a worker; 1 if the run does all of it."""
 
     reading: float = 1.0
-    """reads each image"""
+    """The share of reading images."""
     warm_up: float = 1.0
-    """warms up its model"""
+    """The share of warming up the model."""
     evaluation: float = 1.0
-    """evaluates its network: all probes of one network share their features"""
+    """The share of evaluating the network: all probes of one network share their features."""
 
 
 def estimates(runs: Sequence[Run], timings: Timings, num_workers: int) -> list[RunEstimate]:
@@ -104,7 +105,7 @@ def estimates(runs: Sequence[Run], timings: Timings, num_workers: int) -> list[R
     probes = Counter(_probed(run) for run in runs if run.probe is not None)
 
     def shares(run: Run) -> Shares:
-        reading = num_workers / readers[_data_set(run)] if timings.data[data_key(run)].is_kept else 1.0
+        reading = num_workers / readers[_data_set(run)] if timings.data[data_key(run)].is_cached else 1.0
         evaluation = num_workers / probes[_probed(run)] if run.probe is not None else 1.0
         return Shares(*(min(1.0, share) for share in (reading, num_workers / users[model_key(run)], evaluation)))
 
@@ -146,36 +147,39 @@ def estimate(run: Run, timed: TimedRun, data: TimedData, shares: Shares = Shares
     )
 
 
-def seconds_by_key(found: Iterable[RunEstimate]) -> dict[str, float]:
+def seconds_by_key(run_estimates: Iterable[RunEstimate]) -> dict[str, float]:
     """Return the seconds of each run that could be estimated, by its key."""
-    return {estimated.run.key: estimated.seconds for estimated in found if not estimated.reason}
+    return {estimated.run.key: estimated.seconds for estimated in run_estimates if not estimated.reason}
 
 
 def model_key(run: Run) -> str:
-    """Return a text that runs share if a training step costs them the same per image."""
+    """Return a text that is equal for runs whose training step takes the same time per image."""
     kind = f"{run.probe.kind} probe" if run.probe is not None else run.settings.model_dump_json()
     return f"{run.model} {run.image_size} {kind}"
 
 
 def data_key(run: Run) -> str:
-    """Return a text that runs share if they load the same number of images of the same kind."""
+    """Return a text that is equal for runs that load the same number of images of the same data."""
     shots = run.probe.shots if run.probe is not None else None
     return f"{run.data_name} {run.image_size} {run.identity} {run.carved} {run.tests} {shots}"
 
 
 def _data_set(run: Run) -> str:
-    """Return a text for what a process opens once, whatever part of it a run trains on."""
+    """Return a text that names a data set, whatever part of it a run uses: a process opens it once."""
     name = f"{run.target.name}:{run.target.path}" if run.target is not None else run.data_name
     return f"{name} {run.image_size}"
 
 
 def _probed(run: Run) -> str:
-    """Return a text that probes share if they share the features of validation and test images."""
+    """Return a text that is equal for probes that share the features of validation and test images."""
     return f"{run.model} {run.external or run.starts_from} {_data_set(run)}"
 
 
 def _step_seconds(run: Run, timed: TimedRun, data: TimedData) -> float:
-    """Return the training seconds per image: on a CPU, decoding takes a core from training; a GPU waits for it."""
+    """Return the seconds of training per image, with the decoding of images that are not resident.
+
+    On a CPU, decoding takes the time of the training's core. A GPU only waits if decoding is slower than training.
+    """
     if data.is_resident:
         return timed.seconds_per_image
     if run.device == "cpu":

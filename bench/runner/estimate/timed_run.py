@@ -1,6 +1,6 @@
-"""Time one training step and one forward pass of a run's model, and the reading of a few of its images.
+"""Time one training step and one forward pass of a run's model, and the reading of a few images.
 
-Only training images are read: validation and test images stay unseen until a run evaluates its trained model.
+Only training images are read. Validation and test images are not touched before a run evaluates its trained model.
 """
 
 import time
@@ -33,13 +33,13 @@ from bench.training.loop import Batch
 from bench.training.trainer import Trainer
 
 TIMED_SECONDS = 0.1
-"""A step is timed once, and again until this time has passed: one step of a tiny model is too short for the clock."""
+"""The least seconds of timed steps: one step of a tiny model is too short for a precise measurement."""
 MAX_READ = 64
-"""Images that are read to time the reading."""
+"""The number of images that are read to time the reading."""
 MANY_IMAGES = 10**9
-"""The length of a training that is stopped after some steps."""
+"""A number of images that a timed training never reaches."""
 COPIES = 5
-"""Copies of the weights that training holds: the weights, their gradients, two moments and an average."""
+"""The tensors of the weights' size that training needs: weights, gradients, two moments and an average."""
 
 
 class TooLarge(Exception):
@@ -80,12 +80,12 @@ def time_run(run: Run, data_dir: Path) -> TimedRun:
 
 
 def time_data(run: Run, data_dir: Path) -> TimedData:
-    """Open the data of a run and read a few of its training images, each once before the clock runs.
+    """Time the opening of a run's data and the reading of a few training images.
 
     Raises:
-        InputError: the data is missing, or too small.
+        InputError: the data is missing or too small.
     """
-    load_run_data(run, data_dir)
+    load_run_data(run, data_dir)  # the first opening fills caches that later runs of the process use
     start = time.perf_counter()
     data = load_run_data(run, data_dir)
     open_seconds = time.perf_counter() - start
@@ -97,16 +97,16 @@ def time_data(run: Run, data_dir: Path) -> TimedData:
         open_seconds=open_seconds,
         read_seconds_per_image=_time_reading(train),
         is_resident=choose(train, run.pipeline, torch.device(run.device)) == "resident",
-        is_kept=_is_kept(train),
+        is_cached=_is_cached(train),
         num_decoders=num_decoders(run.device),
     )
 
 
 def check_memory(counts: models.Counts, device: torch.device) -> None:
-    """Refuse a model whose training needs more memory than is free.
+    """Check that the training of a model does not need more memory than is free.
 
     Raises:
-        TooLarge: says both amounts.
+        TooLarge: it does; the message gives both amounts.
     """
     needed = COPIES * 4 * counts.parameters
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
@@ -119,7 +119,7 @@ def check_memory(counts: models.Counts, device: torch.device) -> None:
 def _time_steps(run: Run, data: RunData, trainer: Trainer) -> tuple[float, float]:
     """Return the seconds per image of a training step, and the extra seconds of the first step.
 
-    The learning rate is 0, so that no training diverges.
+    The learning rate is 0, so that the training cannot diverge.
     """
     batches = _training_batches(run, data, trainer.compute.device)
 
@@ -143,8 +143,8 @@ def _training_batches(run: Run, data: RunData, device: torch.device) -> Iterator
 
 
 def _time_probe(run: Run, data: RunData, model: models.Classifier, compute: Compute) -> float:
-    """Return the seconds per training image of a probe's features and fit; the weights are not those of the run."""
-    assert run.probe is not None, "a run without a probe trains its network"
+    """Return the seconds per training image of a probe's features and fit, timed on an untrained network."""
+    assert run.probe is not None, "the run has no probe"
     images = _first_images(data.train, EVALUATION_BATCH)
     batches = evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device))
     start = now(compute.device)
@@ -154,7 +154,7 @@ def _time_probe(run: Run, data: RunData, model: models.Classifier, compute: Comp
 
 
 def _time_evaluation(data: RunData, model: models.Classifier, compute: Compute) -> float:
-    """Return the seconds per image of a forward pass, timed on training images after one to warm up."""
+    """Return the seconds per image of an evaluation, timed on training images after a first pass to warm up."""
     images = _first_images(data.train, EVALUATION_BATCH)
 
     def evaluate_once() -> None:
@@ -173,7 +173,7 @@ def _time_reading(images: ImageSet) -> float:
     return (time.perf_counter() - start) / len(ids)
 
 
-def _is_kept(images: ImageSet) -> bool:
+def _is_cached(images: ImageSet) -> bool:
     """Return whether a process keeps the images that it has decoded, for its later runs."""
     source = images.source
     if not isinstance(source, OpenData):

@@ -1,1 +1,1 @@
-"""Decide which process does which run, and when."""
+"""Distribute the runs of a suite over worker processes, and decide their order."""

@@ -1,8 +1,8 @@
 """The local pool: worker processes that share the runs of a suite.
 
-On a CPU, one single-thread worker per core trains small models faster than one process with a thread per core. Seeds
-run outermost, so that the results are balanced whenever time runs out. Within a seed the longest chain of runs goes
-first, so that no core idles at the end. Imports no torch.
+On a CPU, one single-thread worker per core trains small models faster than one process with a thread per core. All
+runs of the first seed come before those of the second, so that the results are balanced whenever the suite is stopped.
+Within a seed, the longest chain of runs comes first, so that no core is idle at the end. Imports no torch.
 """
 
 import datetime
@@ -26,7 +26,7 @@ from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import TimedData, TimedRun, Timings, data_key, model_key
 from bench.runner.pool import worker
-from bench.runner.pool.processes import Processes, was_told_to_end
+from bench.runner.pool.processes import Processes, was_terminated
 from bench.runner.pool.queue import Queue, attempts
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.store.new_record import failure
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from models.counts import Counts
 
 LONGEST_TIMING_SECONDS = 120.0
-"""A model or data set that takes longer cannot be timed."""
+"""The time limit for timing a model or a data set; those that take longer have no estimate."""
 TICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Started:
-    """A worker took a run."""
+    """A worker has started a run."""
 
     run: Run
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A run was done, failed, or could not be attempted."""
+    """A run has finished, failed, or could not be attempted."""
 
     run: Run
     record: Record
@@ -57,20 +57,22 @@ class Ended:
 
 @dataclass(frozen=True)
 class Tick:
-    """Some time has passed while runs go on."""
+    """Some time has passed while runs are under way."""
 
 
 @dataclass
 class Workers:
     """A pool of worker processes that end with its context.
 
-    If an exception such as Ctrl-C ends the context, the workers first keep their runs in checkpoints.
+    If an exception such as KeyboardInterrupt ends the context, the workers first write checkpoints of their runs.
     """
 
     count: int
+    """The number of processes."""
     threads: int = 1
+    """The number of threads per process."""
     known: Mapping[str, str] | None = None
-    """the attempts (see `attempts`) that the store held when the call began; by default, when `execute` begins"""
+    """The attempts (see `attempts`) in the store when the command started; None to read them when `execute` starts."""
     processes: Processes = field(init=False)
     running: dict[Future["Record | None"], Run] = field(init=False, default_factory=dict)
 
@@ -97,7 +99,7 @@ class Workers:
             raise InputError(f"device cuda: {reason}. `--device cpu` takes the CPU instead")
 
     def time_runs(self, runs: Sequence[Run], data_dir: Path) -> Timings:
-        """Time each model and each data set of some runs once, in the workers."""
+        """Time each model and each data set of the runs once, in the workers."""
         tasks = {("data", data_key(run)): run for run in runs} | {("model", model_key(run)): run for run in runs}
         act = {"data": worker.time_data, "model": worker.time_run}
         futures = {
@@ -132,17 +134,17 @@ class Workers:
         missing: dict[str, str],
         options: RunOptions = DEFAULT_OPTIONS,
     ) -> Iterator[Started | Ended | Tick]:
-        """Do a plan's unfinished runs; yield an event when a run starts or ends, and at least each half second.
+        """Execute the unfinished runs of a plan; yield an event if a run starts or ends, and every half second.
 
-        Runs that another process does on the same store are waited for.
+        If another process executes a run on the same store, its outcome is waited for.
 
         Args:
-            plan: what to do.
-            store: where the records go.
-            data_dir: where data sets lie.
-            seconds: the estimated seconds of each run, by its key; the longest chain of runs begins first.
-            missing: targets whose data is missing, with the reason. Their runs are recorded as `not_run`.
-            options: how runs are carried out.
+            plan: the runs.
+            store: the store that the records are written to.
+            data_dir: the folder of data sets.
+            seconds: the estimated seconds of each run, by its key; the longest chain of runs starts first.
+            missing: the targets whose data is missing, with the reason. Their runs are recorded as `not_run`.
+            options: the options that change no result.
 
         Raises:
             StoreError: the store cannot be written.
@@ -182,14 +184,14 @@ def check_device(device: Literal["cpu", "cuda"], threads: int) -> None:
 
 
 def default_workers(device: Literal["cpu", "cuda"]) -> int:
-    """Return one worker per core on a CPU, and one for a GPU."""
+    """Return the default number of workers: one per core on a CPU, and one for a GPU."""
     return 1 if device == "cuda" else num_cores()
 
 
 def _why(error: Exception | SystemExit) -> str:
-    """Return why something could not be timed."""
-    if was_told_to_end(error):
-        return "its process was told to end while it was timed"
+    """Return the reason why a model or a data set could not be timed."""
+    if was_terminated(error):
+        return "its process was stopped by SIGTERM while it was timed"
     if isinstance(error, TimeoutError):
         return f"it could not be timed within {duration(LONGEST_TIMING_SECONDS)}"
     if isinstance(error, ProcessExpired):
@@ -198,13 +200,13 @@ def _why(error: Exception | SystemExit) -> str:
 
 
 def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record | None:
-    """Return the record that a worker left, or that of its sudden death; None if the run is to be tried again."""
+    """Return the record of a worker, or write one if the worker died; return None if the run is to be tried again."""
     try:
         return future.result()
     except Interrupted:
         return None
     except (ProcessExpired, BrokenProcessPool, SystemExit) as error:
-        if not isinstance(error, ProcessExpired) or was_told_to_end(error):
+        if not isinstance(error, ProcessExpired) or was_terminated(error):
             return None
         reason = f"its worker died with exit code {error.exitcode}"
         if error.exitcode == -signal.SIGKILL:
@@ -213,7 +215,7 @@ def _record_of(future: Future[Record | None], run: Run, store: Store) -> Record 
 
 
 def _keep_failure(run: Run, store: Store, status: str, reason: str) -> Record | None:
-    """Write the record of a run that no worker does, and return it; None if another process works on the run."""
+    """Write a failure record for a run and return it; return None if another process executes the run."""
     lock = acquire(store.running_folder(run.key))
     if lock is None:
         return None

@@ -1,6 +1,6 @@
-"""Start the worker processes from a fork server that has the heavy imports done, and end them with their parent.
+"""Start worker processes from a fork server that has imported the heavy libraries, and end them with their parent.
 
-A pool (Pebble) hands them their tasks, and replaces a process that dies. Imports no torch itself.
+A pool (Pebble) gives them tasks and replaces a process that dies. This module imports no torch itself.
 """
 
 import multiprocessing
@@ -18,13 +18,13 @@ from pebble import ProcessExpired, ProcessPool
 from bench.runner.pool import worker
 
 GRACE_SECONDS = 5.0
-"""Time for runs to be kept in checkpoints before their processes are ended."""
+"""The seconds that runs have to write a checkpoint before their processes are terminated."""
 LAST_SECONDS = 1.0
-"""Time for processes to end by themselves once they are told to; then they are killed."""
+"""The seconds between SIGTERM and SIGKILL to a process that does not end."""
 
 
 class Processes:
-    """A number of processes, each with a number of threads."""
+    """A pool of worker processes that can be stopped with their runs saved."""
 
     def __init__(self, count: int, threads: int) -> None:
         """Start the fork server; the processes start with their first task."""
@@ -35,21 +35,21 @@ class Processes:
         self.pool = self._new_pool()
 
     def schedule(self, act: Callable[..., Any], *arguments: Any, timeout: float | None = None) -> Future[Any]:
-        """Have one of the processes call a function."""
+        """Call a function in one of the processes."""
         try:
             return self.pool.schedule(act, args=arguments, timeout=timeout)
-        except RuntimeError:  # Pebble gives a pool up if a process dies that was idle
+        except RuntimeError:  # if an idle process dies, Pebble's pool accepts no more tasks
             self.pool.join()
             self.pool = self._new_pool()
             return self.pool.schedule(act, args=arguments, timeout=timeout)
 
     def close(self) -> None:
-        """End the processes once they have done their tasks."""
+        """End the processes after they have finished their tasks."""
         self.pool.close()
         self.pool.join()
 
     def stop(self, running: Collection[Future[Any]]) -> None:
-        """Let runs be kept in checkpoints, then end all processes, also those that no longer listen."""
+        """Let the runs write checkpoints, then end all processes, even those that do not respond."""
         self.stopping.set()
         wait(running, timeout=GRACE_SECONDS)
         self.pool.stop()
@@ -66,18 +66,18 @@ class Processes:
         return ProcessPool(self.count, initializer=worker.start, initargs=[self.stopping], context=self.context)
 
 
-def was_told_to_end(error: BaseException) -> bool:
-    """Return whether a process ended because somebody sent it SIGTERM, and not because of what it did."""
+def was_terminated(error: BaseException) -> bool:
+    """Return whether a process ended because of SIGTERM, and not because of an error."""
     if isinstance(error, ProcessExpired):
         return error.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
     return isinstance(error, SystemExit)
 
 
 def _context(threads: int) -> ForkServerContext:
-    """Start the fork server, which takes its environment from this process.
+    """Start the fork server, which inherits the environment of this process.
 
-    It ignores Ctrl-C and SIGTERM: it ends with this process anyway, and without it nobody would learn how the workers
-    end.
+    The server ignores Ctrl-C and SIGTERM. It ends with this process anyway, and it must outlive the workers to report
+    their exit codes.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(worker.PRELOADED))

@@ -1,4 +1,4 @@
-"""Order the runs of a plan for the workers, and compute how long they take in that order. Imports no torch."""
+"""Order the runs of a plan for the workers, and compute the time that they take in that order. Imports no torch."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -26,18 +26,18 @@ def by_priority(plan: Plan, seconds: Mapping[str, float]) -> list[Run]:
 
 
 def most_at_once(runs: Sequence[Run]) -> int:
-    """Return how many of these runs can go on at once, at most: as many as no other run starts from."""
-    awaited = {run.starts_from for run in runs}
-    return sum(run.key not in awaited for run in runs)
+    """Return the largest number of runs that can be under way at once: those that no other run starts from."""
+    parents = {run.starts_from for run in runs}
+    return sum(run.key not in parents for run in runs)
 
 
 def seconds_in_all(plan: Plan, seconds: Mapping[str, float], num_workers: int) -> float:
-    """Return how long the workers take for the runs of a plan that have an estimate, by priority.
+    """Return the seconds that the workers take for the runs of a plan, without runs that have no estimate.
 
     Args:
-        plan: the runs; a run waits for the one that it starts from.
+        plan: the runs; a run waits for the run that it starts from.
         seconds: the estimated seconds of each run, by its key.
-        num_workers: how many runs go on at once.
+        num_workers: the number of runs that are under way at once.
     """
     waiting = {run.key: run for run in by_priority(plan, seconds) if run.key in seconds}
     undone = set(waiting)

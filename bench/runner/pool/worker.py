@@ -1,6 +1,6 @@
-"""What a worker process does: whole runs, timings for the estimate, counts.
+"""The tasks of a worker process: whole runs, timings for the estimate, counts.
 
-The parent imports this module to name what a worker shall do, so torch is imported by the functions, in the worker.
+The parent imports this module to schedule these functions, so they import torch only when they run in the worker.
 """
 
 import multiprocessing
@@ -25,7 +25,7 @@ PRELOADED = ("bench.runner.execute", "bench.runner.estimate.timed_run")
 
 
 class _Process:
-    """The state of this process: the run that it does, and whether it was asked to stop, by its parent or a signal."""
+    """The state of this process: its current run, and whether its parent or a signal asked it to stop."""
 
     def __init__(self) -> None:
         self.stopping: Event | None = None
@@ -47,18 +47,18 @@ _process = _Process()
 
 
 def start(stopping: Event | None = None) -> None:
-    """Prepare this process: stop on SIGTERM or if `stopping` is set, and leave Ctrl-C to the parent."""
+    """Prepare this process: it stops on SIGTERM or if `stopping` is set, and leaves Ctrl-C to the parent."""
     _process.stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
-    multiprocessing.current_process().daemon = False  # a daemon may not have the processes that decode images
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic products on CUDA need it
+    multiprocessing.current_process().daemon = False  # a daemon may not start the processes that decode images
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA need it
 
 
 def do_run(
     run: Run, store: Store, data_dir: Path, options: RunOptions = DEFAULT_OPTIONS, known: str | None = None
 ) -> Record | None:
-    """Do a run and keep its outcome; return its record, or None while another process does it.
+    """Execute a run and write its outcome; return its record, or None if another process executes it now.
 
     Raises:
         Interrupted: this process was asked to stop.
@@ -102,7 +102,7 @@ def count(model: str, num_classes: int, image_size: int) -> "Counts":
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Stop at the next step of a training, elsewhere at once, but never while a result is written."""
+    """Stop a training after its next step, loading and evaluation at once, and the writing of a result never."""
     _process.is_asked = True
     session = _process.session
     if session is None:

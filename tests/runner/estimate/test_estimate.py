@@ -81,14 +81,14 @@ def test_probes_of_one_network_share_its_features_in_each_worker(plan_suite):
 
 
 def test_workers_read_images_once_that_they_keep(plan):
-    def reading_seconds(*, is_kept: bool) -> float:
-        timings = timings_of(plan.runs, num_train=100, read_seconds_per_image=0.5, is_kept=is_kept)
+    def reading_seconds(*, is_cached: bool) -> float:
+        timings = timings_of(plan.runs, num_train=100, read_seconds_per_image=0.5, is_cached=is_cached)
         free = replace(timings, models={key: TimedRun(1, 1, 1e-9) for key in timings.models})
         runs = [run for run in plan.runs if run.target is not None]
         return sum(run.seconds for run in estimates(runs, free, num_workers=2))
 
-    assert reading_seconds(is_kept=False) == pytest.approx(4 * 100 * 0.5, abs=1e-3)
-    assert reading_seconds(is_kept=True) == pytest.approx(2 * 100 * 0.5, abs=1e-3)
+    assert reading_seconds(is_cached=False) == pytest.approx(4 * 100 * 0.5, abs=1e-3)
+    assert reading_seconds(is_cached=True) == pytest.approx(2 * 100 * 0.5, abs=1e-3)
 
 
 def test_a_model_that_could_not_be_timed_has_its_reason_and_the_others_figures(plan):

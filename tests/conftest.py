@@ -25,7 +25,7 @@ WriteSuite = Callable[..., Path]
 
 LONGEST = (
     *("test_peers", "test_command_line", "test_kills", "test_report_pages", "test_speed_pages"),
-    *("test_model_contract", "test_trials", "test_coverage", "test_hybrid", "test_speed_session", "test_pipelines"),
+    *("test_model_contract", "test_trials", "test_coverage", "test_hybrid", "test_benchmark_session", "test_pipelines"),
     *("test_external_weights", "test_compile", "test_adding_a_model", "test_families", "test_counts"),
 )
 """Files that take longest, in that order: begun first, so that no worker is left alone with one of them at the end."""

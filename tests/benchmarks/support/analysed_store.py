@@ -21,7 +21,7 @@ SUITE: dict[str, Any] = {
     "models": ["vit_pico/8", "vit_pico/16", "vit_pico/8:pos=none", "bit_resnet_pico", "r_pico+vit_pico/8"],
     "seeds": tuple(range(10)),
 }
-"""Five models on four rungs and from scratch with ten seeds: 250 cells a target."""
+"""Five models on four rungs and from scratch with ten seeds: 250 cells per target."""
 TARGETS = ("digits@20", "digits@40", "fractals-heldout@20", "fractals-heldout@40")
 NUM_CLASSES = 10
 

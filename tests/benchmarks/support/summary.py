@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from bench.analysis.format import plural
 from bench.analysis.speed_columns import SETTING, setting_in_words
 
 KINDS = {"latency": "latency (batch 1)", "equal": "equal settings", "best": "best settings"}
@@ -13,10 +14,10 @@ WIDTHS = (22, 11, 31, 36, 24)
 def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
     """Yield the rows of groups in words."""
     for table in tables:
-        first, threads = table.iloc[0], table["threads"].iloc[0]
+        first = table.iloc[0]
         yield (
             f"{first['task']}, {KINDS[first['kind']]}: {first['precision']}, {first['image_size']} px, "
-            f"{first['device_name']}, {threads} thread{'s' if threads > 1 else ''}"
+            f"{first['device_name']}, {plural(first['threads'], 'thread')}"
         )
         for _, row in table.sort_values("reference_ratio", ascending=False, kind="stable").iterrows():
             cells = (text.ljust(width) for text, width in zip(_cells(row), WIDTHS, strict=False))

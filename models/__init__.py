@@ -1,12 +1,12 @@
-"""Build what is compared: ViTs, CNNs and hybrids behind one contract. This package knows nothing of the harness.
+"""Build the models that are compared: ViTs, CNNs and hybrids with one interface. Imports nothing from `bench`.
 
 - `spec/`: names, options and sizes of models, without torch. `registry` builds a model from its name.
-- `vit`, `resnet`, `convnext`, `hybrid`: the families; `layers/` holds what Transformer encoders consist of.
+- `vit`, `resnet`, `convnext`, `hybrid`: the families; `layers/` holds the layers of Transformer encoders.
 - `external/`: any classifier of timm or torchvision, with its weights.
-- `contract`: what training and transfer may ask of every model.
+- `contract`: the interface of every model that training and transfer use.
 - `counts`, `layer_depths`, `weights`, `finished_run`: count a model, order its layers, load its weights, load a run.
 
-`import models` is light: torch and timm load when something is built, counted or loaded.
+`import models` is fast: torch and timm are imported when a model is built, counted or loaded.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Define the contract that every model keeps, so that training and transfer never ask which family it is.
+"""Define the interface of every model, so that training and transfer do not depend on its family.
 
-A `Classifier` turns each image into one feature vector. One linear layer on it, called `head`, gives the logits;
-transfer replaces it. Initial weights are drawn on the CPU, from a seed and nothing else.
+A `Classifier` maps each image to one feature vector. A linear layer, called `head`, maps the vector to logits; transfer
+replaces the head. Initial weights are drawn on the CPU and depend on the seed alone.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Classifier(nn.Module):
     head: nn.Linear
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images (batch, 3, size, size), scaled, to what the head sees (batch, width)."""
+        """Map images (batch, 3, size, size), scaled, to features (batch, width), the input of the head."""
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
@@ -26,9 +26,9 @@ class Classifier(nn.Module):
         return logits
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a state dict of the same model at another image size, made to fit this one.
+        """Return a state dict of the same model at another image size, resampled for this one.
 
-        A family overrides this if the size decides the shape of its weights, such as tables of positions.
+        A family overrides this if shapes of its weights, such as tables of positions, depend on the image size.
         """
         return weights
 
@@ -50,7 +50,7 @@ def new_head(width: int, num_classes: int) -> nn.Linear:
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Draw from `seed` inside, on the CPU, and leave torch's global generator as it was; None draws on from that."""
+    """Seed torch's CPU generator inside the context, and restore its state afterwards; do nothing if `seed` is None."""
     if seed is None:
         yield
         return

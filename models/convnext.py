@@ -4,8 +4,8 @@ Papers: Liu et al. 2022, "A ConvNet for the 2020s" (arXiv 2201.03545): `convnext
 (arXiv 2301.00808), which adds global response normalisation: `convnextv2_huge`.
 Source: timm's networks with timm's initial weights, under timm's parameter names, with our head.
 
-Deviations: `stem=cifar` makes patches of one pixel in place of 4x4, for images of 32 pixels. The last map then has a
-cell per 8 pixels in place of 32.
+Deviations: `stem=cifar`, for images of 32 pixels, makes patches of one pixel instead of 4x4. The last map then has one
+cell per 8 pixels instead of one per 32.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Count how large a model is, and what one image costs it, without running it.
+"""Count a model's parameters, multiply-accumulates and tokens without running it.
 
 Multiply-accumulates are torch's own count (`FlopCounterMode`, two operations each) of one forward pass of one image.
-They cover matrix products and convolutions, with the two products inside attention. Norms, activations and additions
-are not counted, as is the custom.
+They include matrix products, convolutions and the two products inside attention. By convention, norms, activations and
+additions are not counted.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,17 @@ from models.spec.model_spec import ModelSpec, parse_spec
 
 @dataclass(frozen=True)
 class Counts:
-    """A model's size. `macs` are per image; `tokens`, without [CLS] and registers, is None if no one number exists."""
+    """The counts of a model."""
 
     parameters: int
     macs: int
+    """The multiply-accumulates of one image's forward pass."""
     tokens: int | None
+    """The number of patch tokens, without [CLS] and registers; None if the model has none, or several numbers."""
 
 
 def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> Counts:
-    """Count a model on the meta device, which takes neither memory nor time; refuse what `build` refuses."""
+    """Count a model on the meta device, without memory or computation; raise SpecError as `build` does."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     with shapes_only():
         model = build(spec, num_classes=num_classes, image_size=image_size)
@@ -36,13 +38,13 @@ def count(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) ->
 
 
 def count_parameters(spec: str | ModelSpec, num_classes: int = 10, image_size: int = 32) -> int:
-    """Count the parameters alone: they need no forward pass, which takes most of the time of `count`."""
+    """Count only the parameters: this is faster than `count`, since it needs no forward pass."""
     with shapes_only():
         return num_parameters(build(spec, num_classes=num_classes, image_size=image_size))
 
 
 def count_network(model: nn.Module, image_size: int) -> tuple[int, int]:
-    """Count parameters, and multiply-accumulates per image, of a network on the meta device, left in evaluation."""
+    """Count parameters and multiply-accumulates per image of a network on the meta device; leave it in eval mode."""
     model = model.eval().requires_grad_(requires_grad=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad(), shapes_only():
         model(torch.empty(1, 3, image_size, image_size))
@@ -50,5 +52,5 @@ def count_network(model: nn.Module, image_size: int) -> tuple[int, int]:
 
 
 def num_parameters(model: nn.Module) -> int:
-    """Count the numbers that training changes, on any device."""
+    """Count the parameters of a network on any device."""
     return sum(parameter.numel() for parameter in model.parameters())

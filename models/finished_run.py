@@ -1,7 +1,7 @@
 """Load a finished run's model, ready to use: weights, preprocessing and class names from the run's own folder.
 
-Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that is no finished run,
-and weights that don't fit the model that the record names.
+Reads `record.json` and `weights.safetensors`, which hold data and no code. Refuses a folder that holds no finished run,
+and weights that don't fit the recorded model.
 """
 
 import json
@@ -41,19 +41,20 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model in evaluation mode, on the CPU; `preprocess` makes its input from an image, without the batch."""
+    """A trained model in evaluation mode, on the CPU."""
 
     model: Classifier
     preprocess: Preprocessing
+    """Maps an image to an input of the model, without the batch axis."""
     class_names: tuple[str, ...]
     spec: ModelSpec
 
 
 def load(run_folder: Path | str) -> LoadedModel:
-    """Load the model that the run in `run_folder` left.
+    """Load the trained model of the run in `run_folder`.
 
     Raises:
-        SpecError: the folder holds no finished run, or its weights don't fit the recorded model.
+        SpecError: The folder holds no finished run, or its weights don't fit the recorded model.
     """
     folder = Path(run_folder)
     record = _read_record(folder)
@@ -73,7 +74,7 @@ def _upright_rgb(image: Image.Image | np.ndarray) -> Image.Image:
             raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
         return Image.fromarray(image)
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits, of which Pillow would clip all but the lowest 8
+    if upright.mode.startswith("I"):  # 16 bits: Pillow's conversion would clip values above 255
         upright = Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8))
     return upright.convert("RGB")
 
@@ -86,9 +87,9 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SpecError(f"{folder} holds no run: {path.name} is missing") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{path} is no run's record: {error!r}") from None
+        raise SpecError(f"{path} is not the record of a run: {error!r}") from None
     if record["run"].get("stage") == "probe":
-        raise SpecError(f"the run in {folder} is a probe, which trained no network: load the run that it starts from")
+        raise SpecError(f"the run in {folder} is a probe, which trained no network; load the run that it starts from")
     if status != "ok":
         raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
     return record

@@ -93,7 +93,7 @@ def build_interleaved(spec: ModelSpec, num_classes: int, image_size: int) -> Cla
 
 
 class TrunkPatches(nn.Module):
-    """A trunk as tokenizer: squares of cells of its map become tokens."""
+    """A tokenizer made of a trunk: each square of cells of its feature map becomes a token."""
 
     def __init__(self, size: HybridSize, patch: int) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class TrunkPatches(nn.Module):
 
 
 def _trunk(size: TrunkSize | PaperTrunkSize) -> tuple[nn.Module, int]:
-    """Return the trunk, and the channels of its map."""
+    """Return the trunk, and the number of channels of its feature map."""
     if isinstance(size, TrunkSize):
         return BitTrunk(size), size.widths[-1]
     conv = partial(StdConv2dSame, eps=1e-8)

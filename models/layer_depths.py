@@ -1,11 +1,10 @@
-"""Tell how deep in a model each parameter lies; layer-wise learning rates depend on it.
+"""Compute the depth of each parameter in a model, for layer-wise learning rates.
 
-Depth 0 is the stem: what makes tokens or maps of an image, with a hybrid's trunk, prefix tokens and positions. Each
-block is one deeper than the one before, together with the positions of its layer, if each layer has its own. The last
-norm, a learned pool and the head are the deepest. That is BEiT's count (Bao et al. 2022, arXiv 2106.08254, as in its
-code).
+Depth 0 is the stem: the layers before the first block, with a hybrid's trunk, prefix tokens and positions. Each block
+is one deeper than the block before. It includes the positions of its layer, if each layer has its own. The last norm, a
+learned pool and the head are the deepest. These are BEiT's depths (Bao et al. 2022, arXiv 2106.08254, as in its code).
 
-timm's networks are counted as their own `group_matcher` groups them, which leaves some last norms with the last block.
+timm's networks use the groups of their own `group_matcher`, which counts some last norms with the last block.
 """
 
 import re
@@ -23,16 +22,16 @@ from models.vit import VisionTransformer
 _LAST = re.compile(r"(norm|attn_pool|head)\.")
 _POSITIONS = re.compile(r"position\.\w+\.(\d+)")
 _SECOND_POSITION = re.compile(r"position\.\w+\.1\b")
-"""If a second encoding exists, each layer has its own; otherwise all layers share the first."""
+"""Matches a second positional encoding: if it exists, each layer has its own; otherwise all layers share one."""
 _OUR_HEAD = "?"
-"""A name that none of timm's matchers knows, as for a head of another name."""
+"""A name for our head that none of timm's matchers knows."""
 
 
 def layer_depths(model: Classifier) -> dict[str, int]:
-    """Return the depth of every parameter, by name: 0 in the stem, the largest in the head, no number left out.
+    """Return parameter name -> depth: 0 in the stem, the largest in the head, without gaps.
 
     Raises:
-        SpecError: the order of the network's layers is not known.
+        SpecError: The order of the network's layers is unknown.
     """
     blocks = _numbered_blocks(model)
     if blocks is not None:
@@ -51,7 +50,7 @@ def layer_depths(model: Classifier) -> dict[str, int]:
 
 
 def _numbered_blocks(model: Classifier) -> re.Pattern[str] | None:
-    """Return how a model of ours, or torchvision's ResNet, numbers its blocks in the names of their parameters."""
+    """Return the pattern of block numbers in the parameter names of our models and torchvision's ResNets."""
     match model:
         case VisionTransformer():
             return re.compile(r"blocks\.(\d+)\.")
@@ -71,7 +70,7 @@ def _place(name: str, numbered: list[re.Pattern[str]]) -> tuple[int, ...]:
 
 
 def _depths_of_timm(model: Wrapped, body: nn.Module) -> dict[str, int]:
-    """Group the body as timm does; our head goes with what that leaves ungrouped, or comes last."""
+    """Return the depths by timm's groups; our head joins the parameters without a group, or comes last."""
     together = nn.Module()
     for name, parameter in body.named_parameters(recurse=False):
         together.register_parameter(name, parameter)

@@ -1,4 +1,4 @@
-"""Map kinds of presets to their builders; `build` is the only way to make a model."""
+"""Map kinds of presets to their builders; every model is built by `build`."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from models.spec.model_spec import ModelSpec, parse_spec
 from models.vit import build_vit
 
 Builder = Callable[[ModelSpec, int, int], Classifier]
-"""Take a spec, the number of classes and the image size in pixels."""
+"""Takes a spec, the number of classes and the image size in pixels; returns the model."""
 
 BUILDERS: dict[type | str, Builder] = {
     sizes.EncoderSize: build_vit,
@@ -26,20 +26,20 @@ BUILDERS: dict[type | str, Builder] = {
     sizes.InterleavedSize: build_interleaved,
     sizes.ExternalSize: build_external,
 }
-"""The builder for each kind of size; a preset of `OwnSize` has its own, by name."""
+"""Kind of size -> its builder; a preset of `OwnSize` is listed by its name."""
 
 
 def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None) -> Classifier:
-    """Build a model on the current default device, with random initial weights or the external ones that it names.
+    """Build a model on the current default device, with random initial weights or the external weights it names.
 
     Args:
         spec: The model, or its full name.
         num_classes: The width of the head.
         image_size: The side of the square images, in pixels.
-        seed: Decides every initial weight, and leaves torch's global generator as it was; None draws on from that.
+        seed: The seed of all initial weights; torch's global generator is restored. None uses the global generator.
 
     Raises:
-        SpecError: the name is wrong, or the model can't be built for the image size.
+        SpecError: The name is wrong, or the model can't be built for the image size.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     check(spec, image_size)

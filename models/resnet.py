@@ -1,4 +1,4 @@
-"""Residual networks: BiT's form (the ViT paper's baseline), and ResNets with BatchNorm.
+"""Build residual networks: BiT's form (the ViT paper's baseline), and ResNets with BatchNorm.
 
 Papers:
 
@@ -15,11 +15,11 @@ Source: BiT's blocks, convolutions and norms are those of timm's `resnetv2.py`, 
 big_transfer. `bit_resnet50` has the layers and parameter names of timm's `resnetv2_50x1_bit`, except for the head, a
 linear layer here. `resnet18` to `resnet152` are torchvision's, with our head.
 
-Deviations: for 32 pixels, the stem of BiT's form is one convolution without a pool (6x6 of stride 4 at pico, which
-costs least on a CPU; 3x3 of stride 2 at nano and of 1 at tiny). Pico and nano have fewer stages, so that 4x4 cells are
-left to average, and fewer groups because their layers are narrow. Initial weights are He's; standardisation keeps only
-their direction. `stem=cifar` makes a ResNet's stem a 3x3 convolution of stride 1 without a pool (section 4.2 of the
-ResNet paper), so that its last map has a cell per 8 pixels in place of 32.
+Deviations: for 32 pixels, the stem of BiT's form is one convolution without a pool: 6x6 of stride 4 at pico, which is
+cheapest on a CPU, 3x3 of stride 2 at nano, and 3x3 of stride 1 at tiny. Pico and nano have fewer stages, so that their
+last map has 4x4 cells, and fewer groups, because their layers are narrow. Initial weights are He's; standardisation
+removes their scale. `stem=cifar` makes a ResNet's stem a 3x3 convolution of stride 1 without a pool (section 4.2 of the
+ResNet paper), so that its last map has one cell per 8 pixels instead of one per 32.
 """
 
 from collections import OrderedDict
@@ -76,7 +76,7 @@ class BitResNet(Classifier):
 
 
 class BitTrunk(nn.Module):
-    """The trunk of a BiT ResNet: stem, stages, norm. A hybrid takes its map as tokens."""
+    """The trunk of a BiT ResNet: stem, stages, norm. A hybrid turns its feature map into tokens."""
 
     def __init__(self, size: TrunkSize) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class BitTrunk(nn.Module):
 
 def _stem(size: TrunkSize) -> nn.Sequential:
     """Return BiT's stem, under timm's names. Its pool pads with zeros, as the original does."""
-    padding = (size.stem_kernel - size.stem_stride + 1) // 2  # enough that no pixel at the edge is left out
+    padding = (size.stem_kernel - size.stem_stride + 1) // 2  # enough that the kernel reaches every pixel at the edge
     conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, padding)
     if not size.stem_pool:
         return nn.Sequential(OrderedDict(conv=conv))

@@ -1,7 +1,7 @@
-"""Build and call networks as shapes alone: on the meta device, without the operations that keep a shape.
+"""Build and call networks as shapes only: on the meta device, without operations that do not change a shape.
 
-On the meta device, which has no memory, torch computes the shape of every result in Python. A norm, an activation and
-an initial value keep the shape, so they are skipped for speed; what multiplies and accumulates is not.
+On the meta device, tensors have no data, and torch computes the shape of every result in Python. Norms, activations and
+initialisation do not change shapes, so they are skipped for speed; matrix products and convolutions are not.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ SAME_SHAPE = frozenset({*NORMS, *ACTIVATIONS, *INITIAL_VALUES})
 
 @contextmanager
 def shapes_only() -> Iterator[None]:
-    """Give what is built or called inside shapes, and parameters to count, but no values."""
+    """Build and call networks on the meta device inside the context: with shapes and parameters, but no values."""
     with torch.device("meta"), _SkipSameShape():
         yield
 

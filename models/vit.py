@@ -1,4 +1,4 @@
-"""The Vision Transformer: an encoder over patches of an image.
+"""Define the Vision Transformer: an encoder over patches of an image.
 
 Paper: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (arXiv 2010.11929), equations 1 to 4:
 
@@ -9,7 +9,7 @@ Paper: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (arXiv 2010.1192
 
 Options beyond it: registers (Darcet et al. 2024, arXiv 2309.16588); layer scale (Touvron et al. 2021, CaiT, arXiv
 2103.17239, equation 3); drop path (Huang et al. 2016, arXiv 1603.09382), growing linearly over the layers. Tokenizers,
-positional encodings and poolings have modules of their own, in `layers/`.
+positional encodings and poolings are in separate modules in `layers/`.
 
 `vit_lite7` and the encoders of the Compact Transformers (Hassani et al. 2021, arXiv 2104.05704) follow their authors'
 code: query, key and value have no bias, and a block normalises the stream itself before its MLP:
@@ -106,7 +106,7 @@ class VisionTransformer(Classifier):
 
 
 class Block(nn.Module):
-    """A block of an encoder: attention, then an MLP, each on the normalised stream and added to it."""
+    """A block of an encoder: attention, then an MLP, each applied to normalised tokens and added to the tokens."""
 
     def __init__(self, size: EncoderSize, layer_scale: float = 0.0, drop_path: float = 0.0) -> None:
         super().__init__()

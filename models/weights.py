@@ -1,4 +1,4 @@
-"""Load weights into a model: list all that does not fit, and resample tables of positions if image sizes differ."""
+"""Load weights into a model, and list all that do not fit; resample tables of positions if image sizes differ."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,22 +13,22 @@ from models.spec.model_error import SpecError
 
 
 def load_weights(model: Classifier, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict of the same model, of any image size.
+    """Load a state dict of the same model at any image size.
 
     Raises:
-        SpecError: names or shapes differ. The message names `source` and each such weight.
+        SpecError: Names or shapes differ. The message names `source` and each such weight.
     """
     given, wanted = dict(weights), shapes_of(model.state_dict())
-    if given.keys() == wanted.keys() and shapes_of(given) != wanted:  # other names are another model's: listed below
+    if given.keys() == wanted.keys() and shapes_of(given) != wanted:  # if names differ, `fill` reports them
         given = model.resized(given)
     fill(model, given, source)
 
 
 def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load weights into a module that has exactly these.
+    """Load weights into a module that has exactly these weights.
 
     Raises:
-        SpecError: names or shapes differ. The message names `source` and each such weight.
+        SpecError: Names or shapes differ. The message names `source` and each such weight.
     """
     state = module.state_dict()
     wanted, given = shapes_of(state), shapes_of(weights)
@@ -39,15 +39,15 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     ]
     if wrong:
         raise SpecError(f"{source}: {len(wrong)} weights don't fit: {'; '.join(wrong)}")
-    state.update(weights)  # keeps the versions of its modules, which weights from a file lack
+    state.update(weights)  # keeps the version metadata of the modules, which weights from a file lack
     module.load_state_dict(state)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the state dict in a safetensors file, or in one of torch's, from which only tensors are read: no code runs.
+    """Read a state dict from a safetensors file or a torch file; only tensors are read, and no code runs.
 
     Raises:
-        SpecError: the file can't be read, or holds anything else.
+        SpecError: The file can't be read, or contains anything else.
     """
     try:
         if path.suffix == ".safetensors":
@@ -55,7 +55,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise SpecError(f"{path} can't be read as weights: {error}") from None
-    except Exception as error:  # torch.load raises whatever the damage leads to
+    except Exception as error:  # a damaged file makes torch.load raise many kinds
         raise SpecError(f"{path} holds more than weights, or is damaged: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise SpecError(f"{path} holds no weights: a mapping of names to tensors is needed")

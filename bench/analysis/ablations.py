@@ -33,16 +33,16 @@ def ablations(
         runs: One row per run; the arms' parameters, multiply-accumulates and tokens are read from it.
         references: Ablation -> the arm that the others are compared with.
         correctness: One row per finished transfer, as for `comparison`.
-        level: Of the intervals.
+        level: The confidence level of the intervals.
 
     Returns:
-        One row per ablation, target and arm, in the order of the cells. Numbers and words as in
-        `comparison`; `difference` is the arm's accuracy less the reference's, paired by seed and image, and
-        absent on the reference itself; `difference_p` is corrected over the table.
+        One row per ablation, target and arm, in the order of the cells. The columns are those of `comparison`, except
+        that `difference` replaces `gain`: the arm's accuracy less the reference's, paired by seed and image. The
+        reference itself has no difference. `difference_p` is corrected over the table.
 
     Raises:
         UnknownReferenceError: An ablation has no reference, or one that is not among its arms.
-        MissingColumnError, DuplicateRowError: A table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
     """
     require_columns(cells, _READ, "cells")
     sizes, packed = _sizes(runs), by_key(correctness)
@@ -99,6 +99,6 @@ def _sizes(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _size(cells: pd.DataFrame, sizes: pd.DataFrame) -> dict[str, Any]:
-    """Return what the arm's runs counted; nothing if none came so far as to count."""
+    """Return the parameters, multiply-accumulates and tokens of an arm, as far as one of its runs counted them."""
     counts = sizes.reindex(cells["transfer_key"])
     return {name: values.iloc[0] for name in _SIZE if len(values := counts[name].dropna())}

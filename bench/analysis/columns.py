@@ -1,4 +1,4 @@
-"""Name and type the columns in which a row's numbers stand in a table, the same whatever is missing."""
+"""Name and type the columns that hold a row's numbers; a table has all of them, even if values are missing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from bench.analysis.stats.permutation import ALPHA, pairs_needed, sign_flip_p_va
 NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
 
 _BY_SEED = "by_seed"
-"""Under which name a row holds the difference of each seed, from which p-values come."""
+"""The key under which a row keeps the difference of each seed, from which p-values are computed."""
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
 _INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed"})
 _FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss"})
@@ -32,7 +32,7 @@ def difference_columns(name: str) -> list[str]:
 
 
 def numbers(row: SeedResults, level: float) -> dict[str, Any]:
-    """Return a row's accuracy over the seeds that finished, what became of the others, and what their runs noted."""
+    """Return a row's accuracy over the seeds that finished, its status, and the notes of its runs."""
     interval, method = row_interval(row, level)
     of_interval = (interval.n, interval.mean, interval.low, interval.high, method)
     return dict(zip(NUMBERS, (*of_interval, row.status, row.reason, row.notes), strict=True))
@@ -51,13 +51,13 @@ def difference_numbers(name: str, difference: PairedDifference) -> dict[str, Any
 def difference_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> pd.DataFrame:
     """Return rows as a table, with the p-values of all its differences.
 
-    The p-values are those of sign-flip tests, corrected by Holm's procedure. A difference that has fewer pairs than a
-    test of so many differences needs counts in the correction, and has no p-value.
+    The p-values are those of sign-flip tests, corrected by Holm's procedure. A difference with too few pairs for its
+    test to reject has no p-value, but still counts in the correction.
 
     Args:
-        rows: By the names of columns, with `numbers` and `difference_numbers` among them.
-        columns: Those that stand before these numbers.
-        name: Of the difference.
+        rows: Column -> value, including those of `numbers` and `difference_numbers`.
+        columns: The columns before these numbers.
+        name: The name of the difference.
     """
     table = pd.DataFrame(rows, columns=[*columns, *NUMBERS, *difference_columns(name)])
     compared = table[name].notna()
@@ -70,7 +70,7 @@ def difference_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], 
 
 
 def _p_values(differences: Sequence[Sequence[float]], needed: int) -> list[float | None]:
-    """Test those of equal numbers of pairs together, so that SciPy goes through all signs once."""
+    """Return the p-value of each difference; those with equally many pairs share one enumeration of the signs."""
     p_values: list[float | None] = [None] * len(differences)
     for num_pairs in {len(by_seed) for by_seed in differences if len(by_seed) >= needed}:
         same = [number for number, by_seed in enumerate(differences) if len(by_seed) == num_pairs]
@@ -81,7 +81,7 @@ def _p_values(differences: Sequence[Sequence[float]], needed: int) -> list[float
 
 
 def with_types(table: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
-    """Return the table with a type for every column, so that the same rows give the same bytes."""
+    """Return the table with a fixed type for every column, so that the same rows give the same bytes."""
     floats = _FLOATS | set(difference_columns(difference)[:4])
     kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(floats, "float64") | {"is_reference": "bool"}
     typed = table.astype({column: kinds.get(column, "str") for column in table.columns})

@@ -22,7 +22,7 @@ _TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_rec
 ROW = [*_PRETRAINING, *_TRANSFER]
 """What identifies a row of the comparison."""
 _BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
-"""Where a row and its from-scratch row agree."""
+"""The columns in which a row and its from-scratch row agree."""
 
 
 def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, level: float = LEVEL) -> pd.DataFrame:
@@ -30,22 +30,26 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
 
     Args:
         cells: One row per cell, as in `results/<suite>/tables/cells.parquet`.
-        correctness: One row per finished transfer, as in `correctness.parquet` beside it. If it is not kept for a row,
-            the row's intervals are over seeds alone.
-        level: Of the intervals.
+        correctness: One row per finished transfer, as in `correctness.parquet` in the same folder. A row without it has
+            intervals over seeds alone.
+        level: The confidence level of the intervals.
 
     Returns:
         One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
-        `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1; `method`: what the interval is
-        over, `seeds and images` or `seeds`. `status`: `complete`, or which seeds did not finish and how; `reason`:
-        why; `notes`: what the runs behind it noted. `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: over
-        the from-scratch row of the same model and target, paired by seed and image; `gain_p`: of a sign-flip test,
-        corrected over the table, missing below `pairs_needed`, which grows with the number of gains. `gain_status`:
-        `complete`, empty on the from-scratch row itself, or `undecided: …` if there is no gain, or one without an
-        interval; on a probe's row `no baseline: …`, and no gain.
+
+        - `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1.
+        - `method`: what the interval is over, `seeds and images` or `seeds`.
+        - `status`: `complete`, or which seeds did not finish and how; `reason`: why.
+        - `notes`: the notes of the runs behind the row.
+        - `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: the gain over the from-scratch row of the same
+          model and target, paired by seed and image.
+        - `gain_p`: the p-value of a sign-flip test, corrected over the table. It is missing below `pairs_needed`, which
+          grows with the number of gains.
+        - `gain_status`: `complete`, or `undecided: …` without a gain or without its interval. It is empty on the
+          from-scratch row itself, and `no baseline: …` on a probe's row, which has no gain.
 
     Raises:
-        MissingColumnError, DuplicateRowError: A table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
     """
     require_columns(cells, [*ROW, "ablation", *SEED_COLUMNS], "cells")
     ladder = cells[cells["ablation"] == ""]
@@ -79,7 +83,7 @@ def _is_scratch(key: Key) -> bool:
 
 
 def _sort_key(column: pd.Series) -> pd.Series:
-    """Return what to sort by: sizes by size, names by first appearance, from scratch before every corpus."""
+    """Return the sort keys of a column: sizes by size, names by first appearance, from scratch before any corpus."""
     if column.name == "subset_images":
         return column
     codes, _ = pd.factorize(column, use_na_sentinel=False)

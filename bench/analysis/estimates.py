@@ -30,18 +30,18 @@ class PairedDifference:
     status: str
     """`complete`, or `undecided: …`."""
     method: str = ""
-    """What the interval is over; empty without one."""
+    """What the interval is over, `seeds and images` or `seeds`; empty without an interval."""
     by_seed: Mapping[int, float] = field(default_factory=dict)
     """The difference of each seed; empty without an interval."""
 
 
 def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]:
-    """Return the accuracy over the seeds that finished, and what its interval is over; all NaN if none finished."""
+    """Return the accuracy over the seeds that finished, and what its interval is over; NaN if no seed finished."""
     if row.correctness is not None:
         try:
             return accuracy(row.correctness).interval(level), CROSSED
         except (SingleSeedError, ConstantError):
-            pass  # the mean stands without an interval
+            pass  # below, the mean is returned without an interval
     values = [row.accuracy[seed] for seed in sorted(row.accuracy)]
     interval = mean_interval(values, level) if values else unknown(0)
     return interval, SEEDS if interval.is_known else ""
@@ -50,7 +50,7 @@ def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]
 def row_difference(
     row: SeedResults, reference: SeedResults, reference_name: str, level: float = LEVEL
 ) -> PairedDifference:
-    """Return how far a row lies above its reference; undecided if either side lacks a seed, or if images differ."""
+    """Return a row's accuracy less its reference's; undecided if either side lacks a seed, or if images differ."""
     try:
         estimate = difference_estimate(row, reference, reference_name)
     except (SingleSeedError, ConstantError) as error:
@@ -64,11 +64,11 @@ def row_difference(
 
 
 def difference_estimate(row: SeedResults, reference: SeedResults, reference_name: str) -> Estimate:
-    """Return how far a row lies above its reference, and how well that is known.
+    """Return a row's accuracy less its reference's, with its standard error.
 
     Raises:
         UnpairedError: Either side lacks a seed.
-        DifferentImagesError: They were tested on different images.
+        DifferentImagesError: The rows were tested on different images.
         SingleSeedError, ConstantError: There is no interval.
     """
     if lacking := lacking_seeds(row, reference, reference_name):

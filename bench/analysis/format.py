@@ -1,6 +1,7 @@
-"""Turns numbers into the text that pages, figures, terminals and messages show.
+"""Format numbers as the text that pages, figures, terminals and messages show.
 
-A value that was not measured is a dash, never a zero. Loads neither pandas nor SciPy, since every command needs it.
+A value that was not measured is a dash, never a zero. Every command imports this module, so it imports neither pandas
+nor SciPy.
 """
 
 import math
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from bench.analysis.stats.intervals import Interval
 
 Unit = Literal["points", "points per decade", "images", "times", "share"]
-"""Of a claim's quantity: percentage points, points per tenfold of images, pretraining images, a ratio, a share of 1."""
+"""The unit of a claim's quantity; `times` is a ratio, `share` a share of 1, and a decade is tenfold images."""
 ABSENT = "\N{EN DASH}"
 _PREFIXES = (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 _BYTES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
@@ -26,7 +27,7 @@ def is_known(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """Return a value as it stands, or a dash."""
+    """Return a value as text, or a dash if it was not measured."""
     return str(value) if is_known(value) else ABSENT
 
 
@@ -96,7 +97,7 @@ def p_value(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Return a duration: `42.5 s`, `3.5 min`, `2.1 h`. An estimate is best rounded to whole seconds before."""
+    """Return a duration: `42.5 s`, `3.5 min`, `2.1 h`. Callers should round estimates to whole seconds first."""
     if not is_known(seconds):
         return ABSENT
     for unit, size in (("h", 3600), ("min", 60)):
@@ -131,9 +132,9 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
 
 
 def pairs_and_p(num_pairs: int, num_needed: int, p: Any) -> str:
-    """Return how many pairs a difference rests on, and the p-value of its test of signs if it has one.
+    """Return the number of pairs behind a difference, with the p-value of its sign-flip test if it has one.
 
-    `8 pairs, p = 0.031`. Too few pairs for the test to reject are named with the number that it needs: `3 of 6 pairs`.
+    `8 pairs, p = 0.031`. If the pairs are too few for the test to reject, the number needed is given: `3 of 6 pairs`.
     """
     if is_known(p):
         return f"{plural(num_pairs, 'pair')}, {p_value(p)}"
@@ -141,7 +142,7 @@ def pairs_and_p(num_pairs: int, num_needed: int, p: Any) -> str:
 
 
 def in_unit(value: float, unit: str) -> float:
-    """Return a value as its unit counts: accuracies are shares of 1, and points are hundredths of that."""
+    """Return a value in its unit: points are hundredths of an accuracy, which is a share of 1."""
     return 100 * value if unit.startswith("points") else value
 
 
@@ -167,7 +168,7 @@ def quantity_interval(interval: "Interval", unit: Unit) -> str:
 
 
 def finite_or_none(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers as JSON has them: null in place of NaN and infinity."""
+    """Return the numbers with None (JSON's null) in place of NaN and infinity."""
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 

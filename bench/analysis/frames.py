@@ -1,4 +1,4 @@
-"""Read tables by rows and keys: group them, and refuse a table that lacks a column or holds a run twice."""
+"""Group the rows of tables by keys, and refuse a table that lacks a column or holds a run twice."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
 
 Key = tuple[Any, ...]
-"""Values of the columns that identify a row; a missing value is None, so that keys can be equal."""
+"""The values of the columns that identify a row; a missing value is None, since NaN does not equal itself."""
 
 
 def split(table: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.DataFrame]]:
@@ -32,6 +32,6 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> N
 
 
 def require_unique(table: pd.DataFrame, column: str, name: str) -> None:
-    """Raise DuplicateRowError if a run stands twice in a table that has it by its key."""
+    """Raise DuplicateRowError if a column of keys holds the same key twice."""
     if duplicates := sorted(table.loc[table[column].duplicated(), column]):
-        raise DuplicateRowError(f"table {name!r}: run {duplicates[0]} stands twice")
+        raise DuplicateRowError(f"table {name!r}: run {duplicates[0]} occurs twice")

@@ -1,7 +1,7 @@
-"""Compare accuracy with cost: which rows of a target are worth their cost, which are not, and which are undecided.
+"""Compare accuracy with cost: which rows of a target are on the Pareto front, behind it, or undecided.
 
-Means alone decide which rows are on the front. A row is behind only if another one costs no more and is better by a
-difference, paired by seed and test image, whose interval lies wholly above zero.
+Means alone decide which rows are on the front. A row is behind only if another row costs no more and is better: the
+interval of their difference, paired by seed and test image, lies wholly above zero.
 """
 
 import math
@@ -29,7 +29,7 @@ COSTS = {
     "training_flops": "less",
     "joules_per_thousand_images": "less",
 }
-"""The costs of a row, and whether more or less of each is better."""
+"""Cost -> whether more or less of it is better."""
 
 _TARGET = ["target", "image_size"]
 _ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes"]
@@ -44,27 +44,28 @@ def pareto(
     correctness: pd.DataFrame | None = None,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Set the accuracy of each fine-tuned row against each of its costs, target by target.
+    """Compare the accuracy of each fine-tuned row with each of its costs, target by target.
 
     Args:
-        comparison: As from `bench.analysis.comparison`; probes are left out.
+        comparison: The table from `bench.analysis.comparison`; probes are left out.
         cells: One row per cell; seeds and the keys of runs are read from it.
         runs: One row per run; parameters, multiply-accumulates and training FLOPs are read from it.
-        speeds: Rows of one machine and precision, with their figures, each group once.
-        correctness: One row per finished transfer. If it is not kept for a row, its differences are over seeds alone.
-        level: Of the intervals of differences.
+        speeds: The rows of one machine and precision, with their figures, each group once.
+        correctness: One row per finished transfer. A row without it has differences over seeds alone.
+        level: The confidence level of the intervals of differences.
 
     Returns:
-        One row per row of the comparison and cost. `cost` is one of `COSTS`, `value` its amount:
-        `images_per_second` and `joules_per_thousand_images` of inference at the model's best settings, `p50_ms` of a
-        single image, `parameters` and `macs` of the network that was fine-tuned, `training_flops` of pretraining and
-        transfer together, median over seeds. `place`: `front` if no other row of the target has at least the
-        accuracy for no more cost, one of them strictly; `behind` if a row that costs no more is better with an
-        interval, paired by seed and image, above zero; `undecided` if one is better or as good by the means alone;
-        empty without accuracy or value. A cost that no row has is left out.
+        One row per row of the comparison and cost; a cost that no row has is left out.
+
+        - `cost`, `value`: one of `COSTS` and its amount. `images_per_second` and `joules_per_thousand_images` are of
+          inference at the model's best settings, `p50_ms` of a single image, `parameters` and `macs` of the fine-tuned
+          network. `training_flops` are of pretraining and transfer together, the median over seeds.
+        - `place`: `front` unless another row of the target is at least as accurate for no more cost, and better in one
+          of the two. Otherwise `behind` if a row that costs no more is better and the interval of their paired
+          difference lies above zero, else `undecided`. It is empty without accuracy or value.
 
     Raises:
-        MissingColumnError, DuplicateRowError: A table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
     """
     require_columns(comparison, [*ROW, *_ACCURACY], "comparison")
     require_columns(cells, [*ROW, "ablation", "pretrain_key", "transfer_key"], "cells")
@@ -93,14 +94,14 @@ def pareto(
 
 @dataclass(frozen=True)
 class _CostedRow:
-    """A row of the comparison and all that it cost."""
+    """A row of the comparison with all of its costs."""
 
     compared: pd.Series
     results: SeedResults
     costs: dict[str, float]
 
     def price(self, cost: str) -> float:
-        """Return what the row pays, less being better; infinite if it is not known."""
+        """Return the cost as a number of which less is better; infinite if it is unknown."""
         value = self.costs[cost]
         return math.inf if math.isnan(value) else (-value if COSTS[cost] == "more" else value)
 
@@ -111,7 +112,7 @@ class _CostedRow:
 
 
 def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_CostedRow]) -> str:
-    """Return where a row stands by one cost, given the rows of its target and those that are certainly better."""
+    """Return a row's place by one cost, given the rows of its target and those that are certainly better."""
     if math.isnan(row.accuracy) or math.isinf(row.price(cost)):
         return ""
     if not any(_dominates(other, row, cost) for other in rows):
@@ -120,7 +121,7 @@ def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_Cos
 
 
 def _is_better(other: _CostedRow, row: _CostedRow, level: float) -> bool:
-    """Tell whether another row is more accurate by an interval above zero; without an interval it is not."""
+    """Tell whether another row is more accurate, with the interval above zero; False without an interval."""
     if not other.accuracy > row.accuracy:
         return False
     try:
@@ -130,14 +131,14 @@ def _is_better(other: _CostedRow, row: _CostedRow, level: float) -> bool:
 
 
 def _dominates(other: _CostedRow, row: _CostedRow, cost: str) -> bool:
-    """Tell whether another row is as good by the means for no more, and better or cheaper."""
+    """Tell whether another row is at least as accurate on the mean and costs no more, and is better in one of both."""
     if not other.accuracy >= row.accuracy or other.price(cost) > row.price(cost):
         return False
     return other.accuracy > row.accuracy or other.price(cost) < row.price(cost)
 
 
 def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dict[str, float]:
-    """Return the costs of one row of the comparison by their names; NaN for what was not measured."""
+    """Return the costs of one row of the comparison by their names; NaN if a cost was not measured."""
     model, image_size = cells["model"].iloc[0], cells["image_size"].iloc[0]
     measured = speeds[(speeds["model"] == model) & (speeds["image_size"] == image_size)]
     measured = measured[(measured["implementation"] == OURS) & (measured["task"] == "inference")]
@@ -153,7 +154,7 @@ def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dic
 
 
 def _training_flops(cells: pd.DataFrame, runs: pd.DataFrame) -> float:
-    """Return those of pretraining and transfer together, median over seeds; NaN for external weights."""
+    """Return the FLOPs of pretraining and transfer together, median over seeds; NaN for external weights."""
     flops = runs["training_flops"].astype("float64")
     of_transfer = flops.reindex(cells["transfer_key"]).to_numpy()
     of_pretraining = flops.reindex(cells["pretrain_key"]).to_numpy()

@@ -1,4 +1,4 @@
-"""Summarise the runs themselves: how far pretraining came, and what each kind of run cost."""
+"""Summarise the runs themselves: the results of pretraining, and the cost of each kind of run."""
 
 import pandas as pd
 
@@ -14,16 +14,16 @@ _COSTS = ["images_seen", "images_per_second", "train_seconds", "training_flops",
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """Return how far each model came on each subset.
+    """Return the results of pretraining for each model and subset.
 
     Args:
-        cells: One row per cell; says which pretraining is the ladder's and which an ablation's.
+        cells: One row per cell; it tells the ladder's pretraining runs from those of ablations.
         runs: One row per run.
-        level: Of the intervals.
+        level: The confidence level of the intervals.
 
     Returns:
-        One row per model, subset and arm; `arm` is such as `position: none`, or empty on the ladder. `accuracy`,
-        `low`, `high`: on the corpus's validation split, 0 to 1, over the seeds that finished; `images_seen`,
+        One row per model, subset and arm. `arm` reads like `position: none`, and is empty on the ladder. `accuracy`,
+        `low`, `high`: on the corpus's validation split, 0 to 1, over the seeds that finished. `images_seen`,
         `train_loss`, `validation_loss`: their means. `num_seeds`, `status`, `reason`, `notes` as in `comparison`.
     """
     require_columns(cells, ["pretrain_key", "ablation", "arm"], "cells")
@@ -46,7 +46,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, level: float = LEVEL) -
 
 
 def costs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what the finished runs of each kind and model cost.
+    """Return the cost of the finished runs of each kind and model.
 
     Returns:
         One row per kind and model: `num_runs`; `images_seen` and `images_per_second`, the medians; `train_seconds` and
@@ -71,7 +71,7 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _arms(cells: pd.DataFrame) -> dict[str, str]:
-    """Return the key of each pretraining run -> the arm that needs it; the ladder comes first if both do."""
+    """Return key of a pretraining run -> the arm that needs it; empty if the ladder needs the run, too."""
     arms: dict[str, str] = {}
     for key, ablation, arm in zip(cells["pretrain_key"], cells["ablation"], cells["arm"], strict=True):
         if ablation == "":

@@ -1,7 +1,7 @@
-"""Read what the seeds of one row left: accuracies and per-image correctness, or words on what went wrong.
+"""Read the results of one row's seeds: accuracies and per-image correctness, or the status of seeds without them.
 
-A seed that diverged or is missing makes any comparison with that row undecided. The seeds that did finish are
-shown with it, but never used alone in silence: failures are not random, so the surviving seeds are biased.
+A seed that diverged or is missing makes any comparison with that row undecided. The accuracies of the other seeds are
+shown together with that status, since failures are not random and the remaining seeds are biased.
 """
 
 import math
@@ -18,27 +18,27 @@ from bench.analysis.stats.statistics_errors import DifferentImagesError, Duplica
 from bench.analysis.targets import slices
 
 SEED_COLUMNS = ("seed", "draw", "status", "reason", "accuracy", "notes", "transfer_key")
-"""What is read of each cell."""
+"""The columns that are read of each cell."""
 COMPLETE = "complete"
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
 
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What the seeds of one row left. Draws within a seed are averaged: they share its pretraining."""
+    """The results of one row's seeds. Draws within a seed are averaged, since they share its pretraining."""
 
     accuracy: dict[int, float]
-    """Of each seed that finished, 0 to 1."""
+    """Seed -> accuracy, 0 to 1; only seeds that finished."""
     problems: dict[int, str]
-    """What became of each seed that did not finish."""
+    """Seed -> its status in words; only seeds that did not finish."""
     reason: str
-    """Why, as the records say it; empty if all finished."""
+    """Why seeds did not finish, from the records; empty if all finished."""
     notes: str = ""
-    """What a reader of the accuracies should know, as the records say it; empty if nothing."""
+    """The notes of the records that a reader of the accuracies should know; empty if there are none."""
     correctness: Correctness | None = None
-    """Of the seeds that finished; None if it is not kept for all of them."""
+    """The correctness of the seeds that finished; None unless it is kept for all of them."""
     mixed: str = ""
-    """Says so if its seeds were tested on different images."""
+    """An error message if the seeds were tested on different images; otherwise empty."""
 
     @property
     def status(self) -> str:
@@ -51,24 +51,25 @@ class SeedResults:
 
 
 def expected_seeds(cells: pd.DataFrame) -> list[int]:
-    """Return the seeds that every row has to have: those that any row has begun.
+    """Return the seeds that every row must have: those that at least one row has begun.
 
-    Seeds run outermost. A seed that no row has begun was cut off for all alike, so the others are still balanced.
+    Seeds are the outermost loop of a suite. A seed that no row has begun is missing from all rows, so the other seeds
+    are still balanced.
     """
     begun = cells.loc[cells["status"] != "not_run", "seed"]
     return sorted(int(seed) for seed in (begun if len(begun) else cells["seed"]).unique())
 
 
 def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | None = None) -> SeedResults:
-    """Read what the seeds left in the cells of one row.
+    """Read the results of one row's seeds from its cells.
 
     Args:
-        cells: A row per seed and draw.
-        expected: The seeds that there should be.
+        cells: One row per seed and draw.
+        expected: The seeds that the row must have.
         packed: The correctness of each run, if it is kept.
 
     Raises:
-        DuplicateRowError: A seed and draw stand twice.
+        DuplicateRowError: A seed and draw occur twice.
     """
     draws = _draws(cells)
     problems = {seed: problem for seed in expected if (problem := _problem(draws.get(seed, [])))}
@@ -94,7 +95,7 @@ def lacking_seeds(row: SeedResults, reference: SeedResults, reference_name: str)
 
 
 def stack(rows: Mapping[str, Sequence[SeedResults]]) -> list[np.ndarray]:
-    """Put rows beside one another in arrays, one for each set of test images.
+    """Stack rows in arrays, one for each set of test images.
 
     Targets that are slices of one another, such as `digits@100` and `digits@500`, share their test images and are
     averaged.
@@ -107,16 +108,16 @@ def stack(rows: Mapping[str, Sequence[SeedResults]]) -> list[np.ndarray]:
         kept.
 
     Raises:
-        UnpairedError, DifferentImagesError: The rows are not of the same seeds, or test images.
+        UnpairedError, DifferentImagesError: The rows differ in their seeds or test images.
     """
     return [np.mean(_stack([rows[target] for target in same]), axis=0) for same in slices(rows)]
 
 
 def _stack(targets: Sequence[Sequence[SeedResults]]) -> list[np.ndarray]:
-    """Return (seeds, images, rows) for each of the targets, which share their test images."""
+    """Return (seeds, images, rows) for each target; all targets share their test images."""
     rows = [row for of_target in targets for row in of_target]
     if unpaired := sorted({seed for row in rows for seed in row.accuracy.keys() ^ rows[0].accuracy.keys()}):
-        raise UnpairedError(f"seeds {unpaired} stand on one side only; a paired difference needs both")
+        raise UnpairedError(f"seeds {unpaired} are on one side only; a paired difference needs both sides")
     if mixed := next((row.mixed for row in rows if row.mixed), ""):
         raise DifferentImagesError(mixed)
     require_paired([row.correctness for row in rows if row.correctness])
@@ -132,7 +133,7 @@ def _draws(cells: pd.DataFrame) -> dict[int, list[Any]]:
     """Return the cells of each seed."""
     if (repeated := cells.duplicated(["seed", "draw"])).any():
         model, target, seed = cells.loc[repeated, ["model", "target", "seed"]].iloc[0]
-        raise DuplicateRowError(f"{model} on {target}: seed {seed} stands twice")
+        raise DuplicateRowError(f"{model} on {target}: seed {seed} occurs twice")
     draws: dict[int, list[Any]] = {}
     for seed, cell in zip(cells["seed"].tolist(), cells[list(SEED_COLUMNS)].itertuples(index=False), strict=True):
         draws.setdefault(seed, []).append(cell)
@@ -140,7 +141,7 @@ def _draws(cells: pd.DataFrame) -> dict[int, list[Any]]:
 
 
 def _problem(draws: list[Any]) -> str:
-    """Return what became of a seed; empty if all its draws finished."""
+    """Return the status of a seed in words; empty if all its draws finished."""
     if not draws:
         return "missing"
     failed = [draw.status for draw in draws if draw.status != "ok"]
@@ -150,7 +151,7 @@ def _problem(draws: list[Any]) -> str:
 
 
 def _correctness(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> tuple[Correctness | None, str]:
-    """Return the correctness of finished seeds, if it is kept for all, or why they do not belong together."""
+    """Return the correctness of the finished seeds if it is kept for all, and an error if their images differ."""
     if not draws or not all(draw.transfer_key in packed for of_seed in draws.values() for draw in of_seed):
         return None, ""
     try:

@@ -1,7 +1,7 @@
 """Derive rates, latencies and ratios to the group's reference from the rounds of a speed measurement.
 
-The rows of a group were measured in turns, so their ratios are taken round by round: whatever slows the machine for a
-while slows both sides of a pair. Rates of different groups are never divided by one another.
+The rows of a group were measured in turns, so their ratios are taken round by round: a temporary slowdown of the
+machine affects both sides of a pair. Rates of different groups are never compared.
 """
 
 import math
@@ -24,22 +24,25 @@ _READ = [*GROUP_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
 
 
 def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """Add what follows from the rounds to the rows of some groups.
+    """Add the figures that are computed from the rounds to the rows of some groups.
 
     Args:
-        rows: One row per network and setting, as in `bench.store.speed_file.MEASURED`.
-        level: Of the intervals.
+        rows: One row per network and setting, with the columns of `bench.analysis.speed_columns.MEASURED`.
+        level: The confidence level of the intervals.
 
     Returns:
-        The same rows with `images_per_second` (over the median round), `p50_ms`, `p95_ms`, `p99_ms` (of single calls,
-        milliseconds), `reference_ratio` with `_low` and `_high` (how many times the images per second of the group's
-        reference), `num_rounds`, and `seconds_per_million_images` (of training rows). NaN if a row did not run;
-        the reference itself has the ratio 1 without an interval.
+        The same rows with the following columns, which are NaN if a row did not run.
+
+        - `images_per_second`: the rate of the median round.
+        - `p50_ms`, `p95_ms`, `p99_ms`: quantiles of single calls, in milliseconds.
+        - `reference_ratio` with `_low` and `_high`: images per second over those of the group's reference. The
+          reference itself has the ratio 1 without an interval.
+        - `num_rounds`, and `seconds_per_million_images` of training rows.
 
     Raises:
         UnknownReferenceError: A group has no reference.
-        DuplicateRowError: It has two, or a row stands twice.
-        UnpairedError, NotPositiveError: The rounds of a group are not as described.
+        DuplicateRowError: A group has two references, or a row occurs twice.
+        UnpairedError, NotPositiveError: Rows of a group differ in their rounds, or a time is not above zero.
     """
     require_columns(rows, _READ, "speeds")
     by_number: dict[int, dict[str, Any]] = {}
@@ -59,12 +62,12 @@ def rates(row: pd.Series) -> np.ndarray:
 
 
 def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Interval:
-    """Return how many times the images per second of another row of its group a row has, round by round.
+    """Return a row's images per second over those of another row of its group, paired by round.
 
-    The ratio is NaN if one of them did not run.
+    The ratio is NaN if either row did not run.
 
     Raises:
-        UnpairedError: One has more rounds.
+        UnpairedError: One row has more rounds.
     """
     ours, theirs = rates(row), rates(other)
     return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else unknown(0)
@@ -74,13 +77,13 @@ def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """Compare our own models with one another in each group; peers are left out.
 
     Args:
-        rows: Rows of some groups, with their figures.
-        level: Of the intervals.
+        rows: The rows of some groups, with their figures.
+        level: The confidence level of the intervals.
 
     Returns:
         One row per group and ordered pair of models: `rank` and `other_rank` (1 has the most images per second; missing
-        if the model did not run), and `ratio` with `_low` and `_high`: how many times the images per second of
-        `other` the model has, paired by round.
+        if the model did not run), and `ratio` with `_low` and `_high`: the model's images per second over those of
+        `other`, paired by round.
     """
     require_columns(rows, [*_MEASURED_ON, *GROUP_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
     rankings: list[dict[str, Any]] = []
@@ -94,17 +97,16 @@ def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
 
 
 def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs of models of which one is faster at equal settings, and the other at the best settings of each.
+    """Return the pairs of models whose order at equal settings differs from that at the best settings of each.
 
     Args:
-        table: As from `standings`.
+        table: The table from `standings`.
 
     Returns:
         One row per pair of the same machine, suite, task, precision and image size: `model` has the better rank at
         equal settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the
-        model's images per second over the other's, paired by round, which on a noisy machine need not agree with the
-        ranks;
-        `certain` says that the one interval lies above 1 and the other below.
+        model's images per second over the other's, paired by round. On a noisy machine they may disagree with the
+        ranks. `certain` is true if the first interval lies above 1 and the second below.
     """
     same = [*_MEASURED_ON, *(name for name in GROUP if name != "kind"), "model", "other"]
     numbers = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
@@ -130,11 +132,11 @@ def _ratio_columns(name: str, ratio: Interval) -> dict[str, float]:
 
 
 def _reference(group: pd.DataFrame, key: tuple[Any, ...]) -> pd.Series:
-    """Return the one row that the others are compared with."""
+    """Return the row with which the others are compared."""
     name = ", ".join(str(value) for value in key)
     if (duplicates := group[_ROW].duplicated()).any():
         raise DuplicateRowError(
-            f"group {name}: {group.loc[duplicates, 'model'].iloc[0]} stands twice under one setting"
+            f"group {name}: {group.loc[duplicates, 'model'].iloc[0]} occurs twice under one setting"
         )
     references = group[group["is_reference"]]
     if references.empty:

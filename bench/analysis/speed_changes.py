@@ -1,8 +1,8 @@
-"""Compare a row of one measurement with that of a later one, with an interval, or say why there is none.
+"""Compare the rows of two measurements, with an interval for each change or the reason why there is none.
 
-Speeds are compared as ratios to the reference of their own group, since a machine drifts from one measurement to the
-next and slows all alike; accuracies are paired by seed. A change counts as worse by more than a limit only if its
-whole interval lies beyond that limit. A change without an interval never counts, so the caller has to name it.
+Speeds are compared as ratios to the reference of their own group, since the speed of a whole machine drifts between
+measurements. Accuracies are paired by seed. A change is worse by more than a limit only if its whole interval lies
+beyond the limit. A change without an interval never counts as worse, so callers must report it themselves.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ NETWORK = ("model", "implementation")
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """What identifies a row of a table of speeds; the setting is None at best settings, which may change."""
+    """The identity of a row in a table of speeds; at best settings, which may change, the setting is None."""
 
     model: str
     implementation: str
@@ -36,7 +36,7 @@ class SpeedRow:
 
     @property
     def group(self) -> str:
-        """Return in words what it has in common with the rows of its group, which were measured in turns."""
+        """Return the row's group in words; the rows of a group were measured in turns."""
         return f"{self.task}, {self.kind}, {self.precision}, {self.image_size} px"
 
     @property
@@ -50,15 +50,15 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class SpeedChange:
-    """What became of the time that a row takes beside its reference."""
+    """The change of a row's time, as a multiple of its reference's time."""
 
     row: SpeedRow
     old: Record
     new: Record
     time: Interval
-    """How many times OLD's time NEW takes, each over the reference's in the same round; above 1 it is slower."""
+    """The time in NEW over that in OLD, each over the reference's time in the same round; above 1 is slower."""
     reason: str
-    """Why there is no interval; empty with one."""
+    """Why there is no interval; empty if there is one."""
 
     @property
     def name(self) -> str:
@@ -71,29 +71,29 @@ class SpeedChange:
         return self.time.is_known
 
     def is_worse_by(self, limit: float) -> bool:
-        """Tell whether it takes longer by more than `limit` with certainty; 0.05 is 5 %."""
+        """Tell whether the whole interval is slower by more than `limit`; 0.05 is 5 %."""
         return self.time.low > 1 + limit
 
 
 @dataclass(frozen=True)
 class SpeedChanges:
-    """Two tables of speeds compared."""
+    """The changes between two tables of speeds."""
 
     changes: tuple[SpeedChange, ...]
-    """Of the rows that ran on both sides."""
+    """The changes of the rows that ran on both sides."""
     failed: tuple[tuple[SpeedRow, str, str], ...]
-    """Rows of both that one side failed to run: the row, `OLD` or `NEW`, and why."""
+    """The rows of both sides that did not run on one of them: the row, `OLD` or `NEW`, and the reason."""
     only_old: tuple[SpeedRow, ...]
     only_new: tuple[SpeedRow, ...]
 
 
 @dataclass(frozen=True)
 class AccuracyChange:
-    """How far accuracies lie above those of before: NEW - OLD, each a share of 1."""
+    """The change of a mean accuracy, NEW - OLD, in shares of 1."""
 
     difference: Interval
     reason: str
-    """Why there is no interval; empty with one."""
+    """Why there is no interval; empty if there is one."""
 
     @property
     def is_known(self) -> bool:
@@ -101,15 +101,15 @@ class AccuracyChange:
         return self.difference.is_known
 
     def is_worse_by(self, limit: float) -> bool:
-        """Tell whether more than `limit` was lost with certainty; 0.05 is 5 points."""
+        """Tell whether the whole interval shows a loss of more than `limit`; 0.05 is 5 points."""
         return self.difference.high < -limit
 
 
 def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
-    """Compare two tables of speeds (`bench.store.speed_file.SCHEMA`), of which each holds a group of a suite once.
+    """Compare two tables of speeds (`bench.analysis.speed_columns.SCHEMA`), each with one measurement of a group.
 
-    A row is the same network for the same task and precision at the same image size, and under the same setting
-    unless each is at its best. References are not compared: they are what others are compared with.
+    Rows are matched by network, task, precision and image size, and also by setting unless the group is of best
+    settings. References are left out, since the other rows are compared with them.
     """
     before, after = _by_row(old), _by_row(new)
     pairs = {row: _alike(before[row], after[row]) for row in before if row in after}
@@ -126,11 +126,11 @@ def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
 def accuracy_change(old: Mapping[int, float], new: Mapping[int, float]) -> AccuracyChange:
     """Return the mean difference over the seeds of both sides, with Student's t interval.
 
-    If no seed differs at all, the interval is zero wide, since accuracies of equal seeds repeat bit for bit. Seeds that
-    all differ by the same amount show no spread, and have no interval.
+    If no accuracy differs, the interval has zero width, since equal seeds repeat bit for bit. If all seeds differ by
+    the same amount, they show no spread, and there is no interval.
 
     Raises:
-        UnpairedError: A seed stands on one side only.
+        UnpairedError: A seed is on one side only.
         NotFiniteError: An accuracy is not a number.
     """
     if not old and not new:
@@ -154,7 +154,7 @@ def _by_row(table: pd.DataFrame) -> dict[SpeedRow, list[Record]]:
 
 
 def _alike(old: Sequence[Record], new: Sequence[Record]) -> tuple[Record, Record]:
-    """Return the records to compare: the latest ones, of one suite if possible."""
+    """Return the pair of records to compare: the latest ones, from the same suite if possible."""
     pairs = [(before, after) for before in old for after in new]
     return max(
         pairs, key=lambda pair: (pair[0]["suite"] == pair[1]["suite"], *(record["measured_at"] for record in pair))
@@ -189,7 +189,7 @@ def _speed_change(
 
 
 def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | None]) -> str:
-    """Return why rows can't be compared by way of their references; empty if they can."""
+    """Return why rows can't be compared through their references; empty if they can."""
     for side, record, reference in zip(("OLD", "NEW"), pair, references, strict=True):
         if reference is None or reference["status"] != "ok":
             return f"the reference failed in {side}: {reference['reason'] if reference else 'it is missing'}"
@@ -205,6 +205,6 @@ def _reference_name(record: Record) -> str:
 
 
 def _beside(record: Record, reference: Record) -> np.ndarray:
-    """Return how many times the reference's seconds per image a row takes, in each round."""
+    """Return (rounds,): a row's seconds per image over those of the reference in the same round."""
     ours, theirs = (np.asarray(side["round_seconds"]) / float(side["batch_size"]) for side in (record, reference))
     return ours / theirs

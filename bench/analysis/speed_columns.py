@@ -1,14 +1,14 @@
-"""The columns of the speed tables, their types, and how a row is named. Imports no torch."""
+"""Define the columns of the speed tables and their types, and name their rows. Imports no torch."""
 
 from typing import Any, Final
 
 import pandas as pd
 
 OURS: Final = "ours"
-"""Whose implementation a network is that is neither timm's nor torchvision's."""
+"""The value of `implementation` for a network of this project; others are timm and torchvision."""
 
 GROUP = ("task", "kind", "precision", "image_size")
-"""With the measurement, what the rows of a group have in common: they were measured in turns."""
+"""The columns that identify a group within a measurement; its rows were measured in turns."""
 
 MEASURED = {
     **dict.fromkeys(("measurement", "measured_at", "commit"), "str"),
@@ -29,7 +29,7 @@ MEASURED = {
     **dict.fromkeys(("matrix_flops_per_second", "matrix_share"), "float64"),
     "tried": "str",
 }
-"""The columns that a measurement fills, with their types; `list` is a list of float64 a row."""
+"""The columns that a measurement fills, with their types; `list` is a list of float64 per row."""
 FIGURES = {
     **dict.fromkeys(("images_per_second", "p50_ms", "p95_ms", "p99_ms"), "float64"),
     **dict.fromkeys(("reference_ratio", "reference_ratio_low", "reference_ratio_high"), "float64"),
@@ -40,10 +40,10 @@ FIGURES = {
 SCHEMA = MEASURED | FIGURES
 
 SETTING = ("batch_size", "layout", "mode")
-"""What a row's speed depends on beside its network and group."""
+"""The columns of a row's setting: with network and group, they determine its speed."""
 
 Record = dict[str, Any]
-"""A row."""
+"""Column -> value of one row."""
 
 
 def records(frame: pd.DataFrame) -> list[Record]:
@@ -52,10 +52,10 @@ def records(frame: pd.DataFrame) -> list[Record]:
 
 
 def setting_in_words(batch_size: int, layout: str, mode: str) -> str:
-    """`batch 1,024, channels_last, compiled`."""
+    """Return a setting in words: `batch 1,024, channels_last, compiled`."""
     return f"batch {batch_size:,}, {layout}, {mode}"
 
 
 def network_name(model: str, implementation: str) -> str:
-    """Name a model, and its library unless the network is ours: `resnet18 by timm`."""
+    """Return a model's name, with its library unless the network is this project's: `resnet18 by timm`."""
     return model if implementation == OURS else f"{model} by {implementation}"

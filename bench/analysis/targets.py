@@ -1,18 +1,18 @@
-"""Tell from their names which targets are real, and which share their test images."""
+"""Tell from a target's name whether it is real, and with which targets it shares test images."""
 
 import re
 from collections.abc import Iterable
 
 IN_DOMAIN = "fractals-heldout"
-"""Held-out classes that are made as the pretraining corpus is."""
+"""The target with held-out classes of the pretraining corpus's generator."""
 ARRANGEMENT = "arrangement"
-"""Made to show whether a model sees where patches stand."""
+"""The target that shows whether a model distinguishes positions of patches."""
 
 
 def base(target: str) -> str:
-    """Return a target without the number of its training images: slices of one share their test images.
+    """Return a target's name without its number of training images: `digits` for `digits@100`.
 
-    `digits` of `digits@100`; a path may hold an @ of its own, as in `folder:/data@home/birds@50`.
+    Slices of one target share their test images. A path may contain an @, as in `folder:/data@home/birds@50`.
     """
     return re.sub(r"@\d+\Z", "", target)
 
@@ -26,10 +26,10 @@ def slices(targets: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def is_in_domain(target: str) -> bool:
-    """Tell whether a target's images are made as the pretraining corpus is."""
+    """Tell whether a target's images come from the pretraining corpus's generator."""
     return base(target) == IN_DOMAIN
 
 
 def is_real(target: str) -> bool:
-    """Tell whether a target is neither in-domain nor made for a purpose: one that means and claims may rest on."""
+    """Tell whether a target is neither in-domain nor purpose-made; means and claims use only real targets."""
     return base(target) not in (IN_DOMAIN, ARRANGEMENT)

@@ -1,8 +1,8 @@
-"""Estimate what a tuning's budget bought: the best validation score that k of its n trials are expected to reach.
+"""Estimate the effect of a tuning's budget: the expected best validation score of k of its n trials.
 
-It is the mean of the best over all subsets of k trials: the U-statistic of the expected maximum, and so unbiased for
-independent draws (Tang et al. 2020, arXiv 2004.13705). The older estimate (Dodge et al. 2019, arXiv 1909.03004) draws
-k with replacement and is biased downwards.
+The estimate is the mean of the best score over all subsets of k trials. This is the U-statistic of the expected
+maximum, and so unbiased for independent draws (Tang et al. 2020, arXiv 2004.13705). The older estimate (Dodge et al.
+2019, arXiv 1909.03004) draws k with replacement and is biased downwards.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def expected_best(scores: Sequence[float]) -> np.ndarray:
     """Return the expected best of 1, 2, … n trials, from the scores of n; the last is their maximum.
 
     Args:
-        scores: One per trial, larger being better, in any order; a trial that failed has the worst there is.
+        scores: One score per trial, in any order; larger is better. A failed trial has the worst possible score.
 
     Raises:
         EmptySampleError: There is no trial.
@@ -44,11 +44,11 @@ def tuning_curves(trials: pd.DataFrame) -> pd.DataFrame:
         trials: One row per trial, as in `results/<suite>/tables/trials.parquet`.
 
     Returns:
-        One row per stage, family and number of trials: `num_trials`, and `expected_best`, 0 to 1. A trial that was
-        given up has the score that it had then.
+        One row per stage, family and number of trials: `num_trials`, and `expected_best`, 0 to 1. A pruned trial keeps
+        the score that it had when it was pruned.
 
     Raises:
-        MissingColumnError: The table is not one of trials.
+        MissingColumnError: The table lacks a column of trials.
     """
     require_columns(trials, [*_STUDY, "status", "score"], "trials")
     rows = [

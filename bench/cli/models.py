@@ -18,7 +18,7 @@ from models.spec.size_classes import size_class
 from models.spec.sizes import EncoderSize
 
 LARGE_IMAGE = 128
-"""Pixels per side from which ViTs have the literature's patches; smaller images have smaller ones."""
+"""The smallest image side, in pixels, at which ViTs have the literature's patches; smaller images have smaller ones."""
 LITERATURE_PATCHES = ("/14", "/16")
 EXPLANATION = """\
 MACs: multiply-accumulates of one image, by torch's counter. They include the two products inside attention, \
@@ -35,20 +35,21 @@ class ListedModel:
     family: Family
     parameters: int
     macs: int
-    """multiply-accumulates of one image's forward pass, attention products included"""
+    """The multiply-accumulates of one image's forward pass, with the products inside attention."""
     tokens: int | None
-    """patch tokens without the class token; None if their number varies inside the model"""
+    """The number of patch tokens without the class token; None if the model has none, or several numbers."""
     size_class: str | None
-    """the ViT whose number of parameters differs by at most 20 %"""
+    """The ViT whose number of parameters differs by at most 20 %; None if there is none."""
     size_class_by_macs: str | None
+    """The ViT whose multiply-accumulates differ by at most 20 %; None if there is none."""
 
 
 def list_models(names: Sequence[str], family: str | None, image_size: int, num_classes: int) -> list[ListedModel]:
-    """Return some models, or by default all that take images of a size, sorted by family and parameters.
+    """Return the named models, or by default all that accept the image size, sorted by family and parameters.
 
     Raises:
-        InputError: the family is unknown.
-        SpecError: a name is wrong, or its model does not take such images.
+        InputError: The family is unknown.
+        SpecError: A name is wrong, or its model does not accept the image size.
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
@@ -73,7 +74,7 @@ def list_models(names: Sequence[str], family: str | None, image_size: int, num_c
 
 
 def show_models(console: Console, models: list[ListedModel], image_size: int, num_classes: int, *, all_: bool) -> None:
-    """Print models as a table, and what its columns mean; if these are all models, also which are left out."""
+    """Print models as a table with an explanation of its columns; with `all_`, also list the models left out."""
     numbers = (Column(heading, justify="right", no_wrap=True) for heading in ("parameters", "MACs", "tokens"))
     names = (Column(heading, no_wrap=True) for heading in ("size", "by MACs"))
     columns = (Column("model", overflow="fold"), Column("family", no_wrap=True), *numbers, *names)
@@ -95,7 +96,7 @@ def _class(name: str | None) -> str:
 
 
 def _taking(names: Iterable[str], image_size: int) -> list[str]:
-    """Return the models that take images of a size."""
+    """Return the models that accept an image size."""
 
     def takes(name: str) -> bool:
         try:

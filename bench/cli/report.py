@@ -16,11 +16,11 @@ def report_store(store: Store, suite: str, results: Path, reports: Path, console
     """Write the tables and pages of a store, and print the comparison.
 
     Args:
-        store: what to report.
-        suite: the name or path that the user gave; custom claims of a file are read from there.
-        results: the folder of all stores, which holds the speed files.
-        reports: the folder of all reports.
-        console: where to print.
+        store: The store to report.
+        suite: The name or path that the user gave; custom claims are read from the file.
+        results: The folder of all stores, which holds the speed files.
+        reports: The folder of all reports.
+        console: The console to print to.
     """
     tables = build_tables(store)
     store.write_tables(tables)

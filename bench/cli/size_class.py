@@ -40,7 +40,7 @@ def _sizes(suite: ResolvedSuite, measure: Measure) -> list[Sized]:
 
 
 def _line(alone: Unmatched, measure: Measure) -> str:
-    model, nearest = alone.one, alone.nearest
+    model, nearest = alone.unpaired, alone.nearest
     return (
         f"  {model.model} ({model.family}, {model.size:,} {WORDS[measure]}) has no {nearest.family}; the nearest is "
         f"{nearest.model} ({nearest.size:,}, {signed(100 * alone.difference, places=0)} %)"

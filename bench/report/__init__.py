@@ -1,1 +1,1 @@
-"""From tables to figures and pages. The numbers are the tables'; reads no store, imports no torch."""
+"""Turn tables into figures and pages. Computes no statistics, reads no store, imports no torch."""

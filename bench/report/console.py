@@ -1,4 +1,4 @@
-"""The comparison as the terminal shows it."""
+"""Format the comparison for the terminal."""
 
 import pandas as pd
 from rich.console import Group
@@ -13,7 +13,7 @@ from bench.report.layout import CONFIDENCE, by_transfer, heading, interval_over,
 def comparison_text(comparison: pd.DataFrame) -> Group:
     """Return a table per transfer: models by pretraining in rows, targets in columns.
 
-    A cell that lacks a seed is yellow and says why.
+    A cell that lacks a seed is yellow and gives the reason.
     """
     return Group(*(_table(heading("Test accuracy", transfer), rows) for transfer, rows in by_transfer(comparison)))
 

@@ -1,4 +1,4 @@
-"""What the ladders of a suite show, for each way of transfer: computed once, for figures and pages alike."""
+"""Compute the results of a suite's ladders for each way of transfer, once for figures and pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bench.report.layout import marked
 
 @dataclass(frozen=True)
 class OnTarget:
-    """One ladder: a panel of a figure, a column of a table."""
+    """The results of one ladder: a panel of a figure, a column of a table."""
 
     title: str
     ladder: LadderResults
@@ -27,7 +27,7 @@ class OnTarget:
 
 @dataclass(frozen=True)
 class Together:
-    """All real targets of a ladder, of which there may be one."""
+    """The results over all real targets of a ladder; there may be only one target."""
 
     title: str
     ladder: LadderResults
@@ -36,7 +36,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Errors:
-    """How much the errors of models on one target agree."""
+    """The error consistency of models on one target."""
 
     title: str
     ladder: LadderResults
@@ -45,23 +45,23 @@ class Errors:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the ladders of one way of transfer show."""
+    """The results of the ladders of one way of transfer."""
 
     transfer: str
     targets: tuple[OnTarget, ...]
     """Real targets, then their mean if there are several, then targets that are not real."""
     together: tuple[Together, ...]
     errors: tuple[Errors, ...]
-    """Empty if answers to single images are averaged, as over the draws of k-shot probes."""
+    """Empty if per-image correctness is averaged, as over the draws of k-shot probes."""
 
     @property
     def trends(self) -> list[OnTarget]:
-        """The ladders of two rungs or more."""
+        """The ladders with two or more rungs."""
         return [target for target in self.targets if len(target.ladder.sizes) > 1]
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
-    """Return what each way of transfer shows, fine-tuning first; nothing if no model stands on a ladder.
+    """Return the results of each way of transfer, fine-tuning first; nothing if no model is on a ladder.
 
     Args:
         tables: `cells`, and `correctness` if per-image correctness is kept.
@@ -74,7 +74,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> tuple[Findings, ...]:
 
 
 def at_largest(part: Together | Errors) -> str:
-    """Return the title of what is about the largest rung, with that rung."""
+    """Return the title of results at the largest rung, with its size."""
     return f"{part.title}, {count(part.ladder.sizes[-1])} images"
 
 
@@ -94,7 +94,7 @@ def _of_transfer(transfer: str, of_transfer: Sequence[LadderResults]) -> Finding
 
 
 def _namer(of_transfer: Sequence[LadderResults]) -> Callable[[LadderResults], str]:
-    """Return a function that names a ladder by its targets, and by what tells it from the others of its transfer."""
+    """Return a function that names a ladder by its targets, and by the settings in which the ladders differ."""
     names = ("image_size", "corpus", "subset_classes")
     says_size, says_corpus, says_classes = (
         len({getattr(ladder, name) for ladder in of_transfer}) > 1 for name in names
@@ -113,6 +113,6 @@ def _namer(of_transfer: Sequence[LadderResults]) -> Callable[[LadderResults], st
 
 
 def _but_targets(ladder: LadderResults) -> tuple[object, ...]:
-    """Return all that identifies a ladder but its targets."""
+    """Return everything that identifies a ladder except its targets."""
     way = (ladder.corpus, ladder.subset_classes, ladder.image_size, ladder.shots, ladder.match)
     return (*way, ladder.sizes)

@@ -1,6 +1,6 @@
-"""Which rows and columns a comparison has on a page, and what they are called.
+"""Choose and name the rows and columns of a comparison on a page.
 
-Columns are targets, rows are models by pretraining. Each way of transfer has tables and figures of its own.
+Columns are targets, rows are models by pretraining. Each way of transfer has separate tables and figures.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ from bench.analysis.targets import is_in_domain, is_real
 
 _Item = TypeVar("_Item")
 CONFIDENCE = percent(LEVEL, places=0)
-"""The level of intervals, as pages write it."""
+"""The confidence level of intervals, as pages write it."""
 _PANEL = ["target", "shots", "image_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
 """Columns that name a row only if the rows of one model differ in them."""
@@ -29,21 +29,21 @@ MATCHED = {
     "flops": "training FLOPs, so that a cheaper model sees more images",
     "seconds": "seconds of training, so that a faster model sees more images",
 }
-"""What every model gets the same amount of, by `match`."""
+"""`match` -> the amount that is the same for every model."""
 AS_MUCH = {"images": "on as many images", "flops": "with as many FLOPs", "seconds": "for as many seconds"}
-"""How one training equals another in length, by `match`."""
+"""`match` -> how two trainings are of equal length, in words."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One target, with a probe's number of shots: a column of a table, a panel of a figure."""
+    """One target, with the number of shots of a probe: a column of a table, a panel of a figure."""
 
     title: str
     rows: pd.DataFrame
 
     @property
     def target(self) -> str:
-        """The target's name as the suite has it."""
+        """The target's name in the suite."""
         return str(self.rows["target"].iloc[0])
 
 
@@ -54,7 +54,7 @@ class ComparisonLine:
     model: str
     pretrained_on: str
     cells: dict[str, pd.Series]
-    """Panel's title -> row."""
+    """Title of a panel -> row."""
 
 
 def by_transfer(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -75,7 +75,7 @@ def target_name(target: str, transfer: str, shots: Any) -> str:
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Return the targets of a table of one transfer in its order; those that are not real come last, and are marked."""
+    """Return the targets of one transfer's table in its order; targets that are not real come last and are marked."""
     shows_size = table["image_size"].nunique() > 1
     of_targets = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
     return sorted(of_targets, key=lambda panel: not is_real(panel.target))
@@ -94,7 +94,7 @@ def lines(comparison: pd.DataFrame) -> list[ComparisonLine]:
 
 
 def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
-    """Return a function that names the pretraining of a row of this table, as short as tells its rows apart."""
+    """Return a function that names a row's pretraining, with only those settings in which the table's rows differ."""
     pretrained = table[(table["corpus"] != SCRATCH) & table["subset_images"].notna()]
     by_model = pretrained.groupby("model")
     conditions = [name for name in _CONDITIONS if name in table and (by_model[name].nunique(dropna=False) > 1).any()]
@@ -112,7 +112,7 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
 
 
 def grouped(items: Iterable[_Item], key: Callable[[_Item], object]) -> list[_Item]:
-    """Return items with those of one key together, in the order in which the keys first appear."""
+    """Return the items grouped by key, in the order in which the keys first appear."""
     groups: dict[object, list[_Item]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -128,17 +128,17 @@ def interval_over(methods: Iterable[str]) -> str:
 
 
 def is_tuned(suite: Mapping[str, Any]) -> bool:
-    """Return whether a suite asks for a tuning that is done."""
+    """Return whether a suite asks for a tuning and the tuning is done."""
     return bool((suite.get("tuning") or {}).get("chosen"))
 
 
 def family_name(family: str) -> str:
-    """Return a family's name for readers: `CNN` of `cnn`."""
+    """Return a family's name for readers: `CNN` for `cnn`."""
     return _FAMILIES.get(family, family)
 
 
 def marked(target: str) -> str:
-    """Return a target's name for titles, marked unless it is a real one: `fractals-heldout (in-domain)`."""
+    """Return a target's name for titles, marked unless it is real: `fractals-heldout (in-domain)`."""
     if is_real(target):
         return target
     return f"{target} (in-domain)" if is_in_domain(target) else f"{target} (purpose-made)"

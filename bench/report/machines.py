@@ -1,4 +1,4 @@
-"""Which measured speeds belong in a suite's report: those of its models at its image size."""
+"""Select the measured speeds for a suite's report: those of its models at its image size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from bench.store.speed_file import latest
 
 @dataclass(frozen=True)
 class Machine:
-    """The speeds and costs that a report shows of one machine."""
+    """The speeds and costs of one machine in a report."""
 
     name: str
     rows: pd.DataFrame
     """The latest groups with the suite's models, their peers and the references, in the order of the suite."""
     costs: pd.DataFrame
-    """As from `bench.analysis.pareto`."""
+    """The table from `bench.analysis.pareto`."""
     precision: str
-    """Of the speeds among the costs."""
+    """The precision of the speeds among the costs."""
     is_only: bool
-    """Whether the report has speeds of no other machine."""
+    """Whether this is the only machine in the report."""
 
     def title(self, title: str) -> str:
         """Return a section's title, with the machine's name if the report has several machines."""
@@ -42,9 +42,9 @@ def machines(
     """Return the machines on which models of a suite were measured.
 
     Args:
-        suite: the resolved suite.
+        suite: The resolved suite.
         tables: `cells`, `runs` and `comparison`, and `correctness` if it is kept.
-        files: machine -> its records, as from `bench.store.speed_file.all_machines`.
+        files: Machine -> its records, from `bench.store.speed_file.all_machines`.
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))
     of_suite = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
@@ -59,7 +59,7 @@ def machines(
 
 
 def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]) -> pd.DataFrame:
-    """Return the rows to show of a machine's records: those of this suite, else of the one that shares most models."""
+    """Return a machine's records to show: those of this suite, or else of the suite with the most common models."""
     at_size = latest(records[records["image_size"] == suite["image_size"]])
     shared = at_size[at_size["model"].isin(models)]
     if shared.empty:
@@ -73,7 +73,7 @@ def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]
 
 
 def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """Return inference before training; in a group the reference, then the suite's models, our own before peers."""
+    """Return the rows sorted: inference before training; in a group the reference, then models before their peers."""
     orders = {
         "task": ["inference", "training"],
         "precision": None,
@@ -91,7 +91,7 @@ def _in_order(rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
 
 
 def _precision(rows: pd.DataFrame, suite: Mapping[str, Any]) -> str:
-    """Return the precision of the suite's runs if it was measured, else one that was."""
+    """Return the precision of the suite's runs if it was measured, or else one that was."""
     measured = list(dict.fromkeys(rows.loc[rows["task"] == "inference", "precision"]))
     asked = str(suite.get("precision"))
     return asked if asked in measured or not measured else str(measured[0])

@@ -1,4 +1,4 @@
-"""What a page is made of, and its two forms: HTML that stands alone, and Markdown. Escapes whatever it is given."""
+"""Define the parts of a page, and render it as one HTML file or as Markdown. All texts are escaped."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -14,12 +14,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class TableCell:
-    """A cell of a table: its text, and in small print what qualifies it."""
+    """A cell of a table: its text, and a note in small print."""
 
     text: str
     note: str = ""
     doubtful: bool = False
-    """Whether something is missing behind the text; the note says what."""
+    """Whether results behind the text are missing; the note says which."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +33,28 @@ class Table:
 
     @property
     def cells(self) -> list[list[TableCell]]:
-        """The rows with every text as a cell."""
+        """The rows, with each text turned into a cell."""
         return [[cell if isinstance(cell, TableCell) else TableCell(cell) for cell in row] for row in self.rows]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure's files, relative to the page and without their endings, and what it shows."""
+    """A figure on a page."""
 
     path: str
+    """The path of the files without their suffix, relative to the page."""
     caption: str
     alternative: str
+    """The text for readers who cannot see the figure."""
 
 
 Pictures = Mapping[tuple[str, ...], Picture]
-"""The figures of a report: kind, and what tells figures of one kind apart, such as the transfer, -> picture."""
+"""Key -> figure; a key is the kind of figure, followed by names that distinguish figures of one kind."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it, in this order."""
+    """A heading and the contents below it, in the order of the fields."""
 
     title: str
     paragraphs: tuple[str, ...] = ()
@@ -63,12 +65,12 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The heading as the target of a link."""
+        """The anchor of the heading for links."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
 def section(title: str, *parts: str | Picture | Table | None, warnings: Iterable[str] = (), code: str = "") -> Section:
-    """Return a section of paragraphs, pictures and tables; what is empty is left out: a table without rows, too."""
+    """Return a section of paragraphs, pictures and tables, without empty parts and tables without rows."""
     return Section(
         title,
         paragraphs=tuple(part for part in parts if isinstance(part, str) and part),
@@ -88,10 +90,10 @@ def table(
     """Return a table with a row for each item: the row of a frame, or anything else.
 
     Args:
-        caption: what the table shows.
-        columns: heading -> what an item has in that column.
-        items: in the order of the rows.
-        num_text_columns: how many columns hold text and not numbers, from the left; all of them if None.
+        caption: The caption of the table.
+        columns: Heading -> a function that returns an item's text in that column.
+        items: The items, in the order of the rows.
+        num_text_columns: The number of columns from the left that hold text instead of numbers; None for all.
     """
     rows = (row for _, row in items.iterrows()) if isinstance(items, pd.DataFrame) else items
     cells = tuple(tuple(column(item) for column in columns.values()) for item in rows)
@@ -99,7 +101,7 @@ def table(
 
 
 def undecided(reason: str) -> TableCell:
-    """Return the cell of a number that could not be told, with the reason."""
+    """Return the cell of an undecided number, with the reason."""
     return TableCell("undecided", reason, doubtful=True)
 
 
@@ -114,7 +116,7 @@ class Page:
 
 
 def as_html(page: Page) -> str:
-    """Return the page as one HTML file with its style; the figures are files next to it."""
+    """Return the page as one HTML file with its style; the figures are separate files."""
     return _environment(escape_html=True).get_template("page.html.j2").render(page=page)
 
 
@@ -124,14 +126,14 @@ def as_markdown(page: Page) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text on one line, escaped so that neither Markdown nor HTML within it reads anything into it."""
+    """Return a text on one line, escaped so that nothing in it acts as Markdown or HTML."""
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(entities.split()))
     return re.sub(r"^(#|[-+] )", r"\\\1", line)
 
 
 def fence(code: str) -> str:
-    """Return backticks that open a block of code: more of them than stand together inside the code."""
+    """Return the backticks of a code fence, longer than any run of backticks inside the code."""
     longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
     return "`" * max(3, longest + 1)
 

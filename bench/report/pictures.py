@@ -1,4 +1,4 @@
-"""Which figures a report has, and the caption under each."""
+"""Draw the figures of a report, and write their captions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -57,9 +57,9 @@ _LADDER_CAPTIONS = {
         f"compared from seed to seed. {CONFIDENCE} intervals over seeds and test images.",
     ),
 }
-"""Title and caption of the figures of ladders, by kind."""
+"""Kind of a ladder's figure -> its title and caption."""
 _Drawing = tuple[tuple[str, ...], str, str, str, Figure]
-"""Key, name of the files, title, caption, figure."""
+"""The key, name of the files, title, caption, and figure."""
 
 
 def draw(
@@ -70,18 +70,18 @@ def draw(
     machines: Sequence[Machine] = (),
     findings: Sequence[Findings] = (),
 ) -> dict[tuple[str, ...], Picture]:
-    """Draw all figures into `out/figures`, in place of those of an earlier report.
+    """Draw all figures into `out/figures`, and delete those of an earlier report.
 
     Args:
-        suite: the resolved suite.
-        tables: as for `bench.report.write.write_report`.
-        chance: target -> accuracy of guessing, 0 to 1.
-        out: the report's folder.
-        machines: those whose speeds the report shows.
-        findings: what the ladders show, by transfer.
+        suite: The resolved suite.
+        tables: The tables, as for `bench.report.write.write_report`.
+        chance: Target -> accuracy of guessing, 0 to 1.
+        out: The report's folder.
+        machines: The machines whose speeds the report shows.
+        findings: The results of the ladders, one per transfer.
 
     Returns:
-        The figures by kind and by what tells those of one kind apart; a figure with nothing to draw is absent.
+        The figures by their key; a figure with nothing to draw is absent.
     """
     for old in (out / _FOLDER).glob("*"):
         old.unlink()
@@ -112,11 +112,11 @@ def _accuracy_caption(comparison: pd.DataFrame) -> str:
     caption = f"{_MEANS}. Points of one size are moved sideways, so that their intervals can be seen."
     if (comparison["corpus"] == SCRATCH).any():
         caption += (
-            " Models trained from scratch stand apart at the left, since zero has no logarithm. They were trained "
+            " Models trained from scratch are at the left, since zero has no logarithm. They were trained "
             f"{AS_MUCH[comparison['match'].iloc[0]]} as pretraining and transfer together."
         )
     if comparison["subset_images"].isna().any():
-        caption += " Rows of unknown size have no place on this axis; the table has them."
+        caption += " Rows of unknown size are not shown on this axis; the table has them."
     return caption
 
 
@@ -174,7 +174,7 @@ def _ladder_figures(findings: Findings) -> Iterator[tuple[str, Figure]]:
 
 
 def _improvements(targets: Together) -> Forest | None:
-    """Return the pairs at the largest rung, in percent; None if no interval is known."""
+    """Return the pairs at the largest rung, in percent; None if no pair has an interval."""
     lines = []
     for number, pair in enumerate(targets.across.improvements):
         last = next((rung.interval for rung in pair.rungs if rung.size == targets.ladder.sizes[-1]), None)
@@ -184,7 +184,7 @@ def _improvements(targets: Together) -> Forest | None:
 
 
 def _consistencies(errors: Errors) -> Forest | None:
-    """Return the pairs, and each model paired with itself; None if no interval is known."""
+    """Return the pairs, and each model paired with itself; None if no pair has an interval."""
     lines = tuple(
         ForestLine(
             f"{pair.first.model} from seed to seed" if pair.is_self else f"{pair.first.model} and {pair.second.model}",

@@ -1,4 +1,4 @@
-"""Writes a suite's report: `index.html` with a folder of figures, and the same page as `report.md`."""
+"""Write a suite's report: `index.html` with a folder of figures, and the same page as `report.md`."""
 
 from collections.abc import Mapping, Sequence
 from math import log
@@ -32,14 +32,14 @@ def write_report(
     """Write the report of one suite; the same input gives the same bytes.
 
     Args:
-        suite: the resolved suite, as in `results/<suite>/suite.json`.
+        suite: The resolved suite, as in `results/<suite>/suite.json`.
         tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `correctness` if it is
             kept, and `trials` if the suite asks for a tuning.
-        out: the report's folder; an earlier report in it is replaced.
-        outside: keys of runs in the store that the suite does not ask for.
-        speeds: machine -> its records, as from `bench.store.speed_file.all_machines`; without any of the suite's
-            models the report is the same as without speeds.
-        judgements: of the claims; without any there is no section on them.
+        out: The report's folder; an earlier report in it is replaced.
+        outside: The keys of runs in the store that the suite does not ask for.
+        speeds: Machine -> its records, from `bench.store.speed_file.all_machines`. Records without any of the suite's
+            models are ignored.
+        judgements: The judgements of claims; without any, the report has no section on claims.
 
     Returns:
         The path of `index.html`.
@@ -108,7 +108,7 @@ def build_page(
 
 
 def _chance(runs: pd.DataFrame) -> dict[str, float]:
-    """Return target -> accuracy of guessing, if a run has seen the target's number of classes."""
+    """Return target -> accuracy of guessing, for targets whose number of classes a run recorded."""
     if "num_classes" not in runs:
         return {}
     known = runs[(runs["target"] != "") & runs["num_classes"].notna()]

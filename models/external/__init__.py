@@ -1,1 +1,1 @@
-"""Networks and weights of timm and torchvision."""
+"""Build networks of timm and torchvision, and load their weights."""

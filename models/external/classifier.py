@@ -1,9 +1,9 @@
-"""Build classifiers of timm and torchvision: any whose logits are a linear layer of one feature vector.
+"""Build any classifier of timm and torchvision whose logits are a linear layer of one feature vector.
 
-The library itself builds the network, with its initial weights. Our `head` replaces its classifier, and its own dropout
-and stochastic depth are switched off. This module refuses, with the library's reason, what can't be built or run at the
-image size, and what still draws random numbers in training. External weights come with a scaling of inputs, which
-two buffers apply. The buffers are in the state dict, so that a finished run's weights need nothing else.
+The library builds the network, with its initial weights. Our `head` replaces its classifier, and its own dropout and
+stochastic depth are switched off. This module refuses networks that cannot be built or run at the image size, with the
+library's reason, and networks that still draw random numbers in training. External weights come with a scaling of
+inputs, which two buffers apply. The buffers are in the state dict, so that a finished run's weights are complete.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from models.weights import fill, prefixed, read_weights, shapes_of, under
 
 
 class External(Wrapped):
-    """A library's network: its body behind `body.`, our head, and the scaling of its inputs."""
+    """A library's network as `body`, our head, and the scaling of the inputs."""
 
     input_scale: Tensor
     input_shift: Tensor
 
     def __init__(self, network: nn.Module, classifier: str, num_classes: int, library: str | None) -> None:
-        """Replace the network's `classifier` by our head."""
+        """Replace the network's layer `classifier` by our head."""
         width = _matrix(network.get_submodule(classifier)).shape[1]
         network.set_submodule(classifier, nn.Identity())
         super().__init__(network, width, num_classes)
@@ -43,21 +43,21 @@ class External(Wrapped):
         return super().features(images * self.input_scale[:, None, None] + self.input_shift[:, None, None])
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Let the library make a state dict fit; it tells its own from older ones by their classifier."""
+        """Return a state dict resampled by the library, which recognises its formats by the classifier's weights."""
         classifier = prefixed(under(weights, "head."), f"{self.classifier}.")
         others = {name: value for name, value in weights.items() if not name.startswith(BODY)}
         fitted = _resampled(self.library, self.body, under(weights, BODY) | classifier)
         return others | prefixed({name: value for name, value in fitted.items() if name not in classifier}, BODY)
 
     def scale_inputs(self, scaling: InputScaling) -> None:
-        """Turn the inputs that every model gets into those that the weights were trained with."""
+        """Set the buffers that convert the common scaling of inputs to the one that the weights were trained with."""
         mean, std = (torch.tensor(channels, dtype=torch.float64) for channels in (scaling.mean, scaling.std))
         self.input_scale.copy_(STD / std)
         self.input_shift.copy_((MEAN - mean) / std)
 
 
 def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classifier:
-    """Build the classifier that `spec` names, with the weights that it names; on the meta device without them."""
+    """Build the classifier that `spec` names, with the weights that it names; the meta device ignores weights."""
     adapter, name = adapter_of(spec.library), spec.library_name
     adapter.check_name(name)
     has_weights = spec.has_external_weights and torch.get_default_device().type != "meta"
@@ -72,7 +72,7 @@ def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classi
         with _refusing(spec, image_size):
             network = adapter.create(name, num_classes, image_size)
         classifier = _classifier(spec, network, image_size)
-        # The rows of a file's classifier mean nothing here unless there are as many classes.
+        # The rows of a file's classifier are of no use unless the number of classes is the same.
         keeps_classifier = len(weights.get(f"{classifier}.weight", ())) == num_classes
         if has_weights:
             _fill_body(spec, network, weights, None if keeps_classifier else classifier)
@@ -86,7 +86,7 @@ def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classi
 
 
 def _fill_body(spec: ModelSpec, network: nn.Module, weights: dict[str, Tensor], without: str | None) -> None:
-    """Load a file's weights; the layer `without` keeps the network's own."""
+    """Load a file's weights, except those of the layer `without`, which keeps its initial weights."""
     state = network.state_dict()
     given = {name: value for name, value in weights.items() if name.rpartition(".")[0] != without}
     given |= {name: value for name, value in state.items() if name.rpartition(".")[0] == without}
@@ -97,7 +97,10 @@ def _fill_body(spec: ModelSpec, network: nn.Module, weights: dict[str, Tensor], 
 
 @torch.no_grad()
 def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
-    """Return the name of the layer that gives the logits; a trial checks that it sees one vector, and comes last."""
+    """Return the name of the layer that gives the logits.
+
+    A forward pass checks that the layer gets one vector per image and that its output is the network's.
+    """
     name = adapter_of(spec.library).classifier_of(network)
     calls: list[tuple[Tensor, Tensor]] = []
     if name is not None:
@@ -111,12 +114,12 @@ def _classifier(spec: ModelSpec, network: nn.Module, image_size: int) -> str:
             _switch_off_drawing(spec, network, image_size)
             return name
     raise SpecError(
-        f"model '{spec}': its classifier is no linear layer of one feature vector per image, so it has no head"
+        f"model '{spec}': its classifier is not a linear layer of one feature vector per image, so it has no head"
     )
 
 
 def _switch_off_drawing(spec: ModelSpec, network: nn.Module, image_size: int) -> None:
-    """Leave all that is drawn in training to the recipe, as for our own models."""
+    """Switch off random operations in training, since the recipe alone may draw random numbers, as for our models."""
     switch_off(network)
     with _refusing(spec, image_size):
         images = torch.linspace(-1, 1, 6 * image_size**2).view(2, 3, image_size, image_size)
@@ -133,7 +136,7 @@ def _is_one_vector(features: Tensor) -> bool:
 
 
 def _is_same(logits: object, output: Tensor) -> bool:
-    """Return whether both are one tensor, up to axes of length one; the meta device has no addresses to compare."""
+    """Return whether both are the same tensor, up to axes of length one; on the meta device, compare the sizes only."""
     if not isinstance(logits, Tensor) or logits.numel() != output.numel():
         return False
     return logits.untyped_storage() is output.untyped_storage()
@@ -141,23 +144,23 @@ def _is_same(logits: object, output: Tensor) -> bool:
 
 @contextmanager
 def _refusing(spec: ModelSpec, image_size: int, weights: str = "") -> Iterator[None]:
-    """Turn whatever a library raises into a user's mistake, unless memory ran out."""
+    """Convert any exception of a library to SpecError, except running out of memory."""
     try:
         yield
     except (SpecError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # libraries assert, index and divide before they refuse
-        wanted = f"model '{spec}' can't be had for images of {image_size} pixels{weights}"
+        wanted = f"model '{spec}' can't be built for images of {image_size} pixels{weights}"
         raise SpecError(f"{wanted}; {spec.library} says: {reason(error)}") from error
 
 
 def _resampled(library: str | None, network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Let the library make weights fit; return them as they are if it can't, so that all that differs is listed."""
+    """Return weights resampled by the library, or unchanged if it can't, so that the loader lists all mismatches."""
     try:
         return adapter_of(library).resampled(network, dict(weights))
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception:  # a conversion meets weights of something else
+    except Exception:  # the weights are of another network, which conversions do not expect
         return weights
 
 

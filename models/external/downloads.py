@@ -1,4 +1,4 @@
-"""Fetch files of weights from the network, each once: the hub's and torch's caches keep them."""
+"""Download files of weights; the caches of the hub and of torch keep them."""
 
 import re
 from pathlib import Path
@@ -10,11 +10,11 @@ from huggingface_hub import constants
 from huggingface_hub.errors import RemoteEntryNotFoundError
 
 _TIMEOUT_S = 10
-"""The longest wait for the hub's first answer; a firewall that drops packets sends none."""
+"""The longest wait for the hub's first response, in seconds; behind some firewalls none ever comes."""
 
 
 def from_hub(repository: str, files: tuple[str, ...]) -> Path:
-    """Return the first of the files that a repository, `owner/name` or `owner/name@revision`, has."""
+    """Return the first of the files that exists in a repository, `owner/name` or `owner/name@revision`."""
     name, _, revision = repository.partition("@")
     for file in files:
         path = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)

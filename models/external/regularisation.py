@@ -1,8 +1,8 @@
 """Switch off a library network's own dropout and stochastic depth.
 
-They belong to a recipe, and every model here trains with the suite's. A rate is a number whose name contains `drop`, or
-the `p` or `prob` of a module whose class has such a name. A library may name the next one otherwise, so
-`random_operations` tells what is left.
+They belong to the recipe, and every model trains with the suite's recipe. A rate is a number whose name contains
+`drop`, or the `p` or `prob` of a module whose class name contains it. Libraries may use other names, so
+`random_operations` lists what is left.
 """
 
 import re
@@ -26,7 +26,7 @@ def switch_off(network: nn.Module) -> None:
 
 @torch.no_grad()
 def random_operations(network: nn.Module, images: Tensor) -> list[str]:
-    """Return the operations that draw random numbers in a training pass; running statistics stay as they are."""
+    """Return the operations that draw random numbers in a training pass; running statistics do not change."""
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     was_training = network.training
     with _Drawing() as drawing:
@@ -36,7 +36,7 @@ def random_operations(network: nn.Module, images: Tensor) -> list[str]:
 
 
 class _Drawing(TorchDispatchMode):
-    """Collect operations that draw, also on the meta device, which has no generator to look at."""
+    """Collect the operations that draw random numbers; this also works on the meta device, which has no generator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +51,6 @@ class _Drawing(TorchDispatchMode):
 
 
 def _is_attention_without_dropout(func: Any, args: tuple[Any, ...]) -> bool:
-    """Return whether attention draws nothing: torch tags it as random whatever its rate, its one positional float."""
+    """Return whether attention has no dropout; torch tags it as random at any rate, its only positional float."""
     is_attention = "scaled_dot_product" in str(func) or "fused_sdp" in str(func)
     return is_attention and not any(isinstance(arg, float) and arg > 0 for arg in args)

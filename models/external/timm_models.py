@@ -15,11 +15,11 @@ from models.external.wrapped import resized_body
 from models.spec.model_error import SpecError, did_you_mean
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
-"""Files of a hub's repository, in the order of preference."""
+"""The names of weight files in a hub's repository, in order of preference."""
 
 
 def check_name(name: str) -> None:
-    """Refuse a name or a tag that timm lacks, with the nearest one."""
+    """Raise SpecError if timm has no such name or tag; the message suggests the nearest one."""
     architecture, tag = split_model_name_tag(name)
     if not is_model(architecture):
         hint = did_you_mean(architecture, timm.list_models())
@@ -36,28 +36,28 @@ def create(name: str, num_classes: int, image_size: int) -> nn.Module:
 
 
 def classifier_of(network: nn.Module) -> str | None:
-    """Return the last linear layer, or 1x1 convolution of a pooled map, in what timm calls the classifier."""
+    """Return the name of the last linear layer, or 1x1 convolution of a pooled map, in timm's classifier."""
     get_classifier = getattr(network, "get_classifier", None)
     classifier = get_classifier() if get_classifier is not None else None
-    if not isinstance(classifier, nn.Module):  # two of them, where a student has a head for its teacher
+    if not isinstance(classifier, nn.Module):  # distilled models have a second head, for the teacher
         return None
     linear = [module for module in classifier.modules() if isinstance(module, nn.Linear) or _is_pointwise(module)]
     return next((name for name, module in network.named_modules() if module in linear[-1:]), None)
 
 
 def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict of the same network at another image size, made to fit."""
+    """Return a state dict of the same network at another image size, resampled for this one."""
     return resized_body(network, weights)
 
 
 def input_scaling(name: str) -> InputScaling:
-    """Return what timm's configuration of the weights says."""
+    """Return the scaling of inputs in timm's configuration of the weights."""
     cfg = resolve_pretrained_cfg(name)
     return InputScaling(cast(Channels, tuple(cfg.mean)), cast(Channels, tuple(cfg.std)))
 
 
 def fetch(name: str) -> PublishedWeights:
-    """Return the weights of the tag, or timm's default ones, from the hub or else from their address."""
+    """Return the weights of the tag, or timm's default ones, from the hub or else from their URL."""
     cfg = resolve_pretrained_cfg(name)
     if cfg.hf_hub_id:
         native = cfg.hf_hub_filename is None or not cfg.custom_load
@@ -72,13 +72,13 @@ def fetch(name: str) -> PublishedWeights:
 
 
 def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
-    """Build the whole network with these weights, converted and made to fit by timm."""
+    """Build the whole network with these weights; timm converts and resamples them."""
     cfg = {"file": str(published.path), "custom_load": not published.is_native}
     return _create(name, published.num_classes or num_classes, image_size, cfg)
 
 
 def _create(name: str, num_classes: int, image_size: int, weights: dict[str, Any]) -> nn.Module:
-    """Build the network; `weights` overrides timm's configuration of its weights, which are then loaded."""
+    """Build the network; `weights` overrides timm's configuration of the weights to load."""
     size: dict[str, Any] = {"img_size": image_size} if resolve_pretrained_cfg(name).fixed_input_size else {}
     network: nn.Module = timm.create_model(
         name, pretrained=bool(weights), pretrained_cfg_overlay=weights or None, num_classes=num_classes, **size

@@ -1,7 +1,8 @@
 """Build torchvision's classifiers, and find their published weights (DEFAULT).
 
-GoogLeNet and Inception v3 are built without their auxiliary heads. Their published weights want inputs as ours, with
-mean 0.5 and standard deviation 0.5 taken out. torchvision scales to that inside the network; here that is left out.
+GoogLeNet and Inception v3 are built without their auxiliary heads. Their published weights expect the same scaling as
+ours, with mean 0.5 and standard deviation 0.5. torchvision converts to it inside the network; here that is switched
+off.
 """
 
 import re
@@ -22,11 +23,11 @@ _WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _POSITIONS = "encoder.pos_embedding"
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""Names in the published DenseNets: `norm.1.weight` for `norm1.weight`."""
+"""Matches old names in the published DenseNets, such as `norm.1.weight` for `norm1.weight`."""
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is none of torchvision's classifiers, with the nearest one."""
+    """Raise SpecError if torchvision has no such classifier; the message suggests the nearest one."""
     known = library.list_models(module=library)
     if name not in known:
         raise SpecError(f"torchvision has no classifier {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
@@ -43,13 +44,13 @@ def create(name: str, num_classes: int, image_size: int) -> nn.Module:
 
 
 def classifier_of(network: nn.Module) -> str | None:
-    """Return the last linear layer: torchvision's networks end with it."""
+    """Return the name of the last linear layer, with which torchvision's networks end."""
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else None
 
 
 def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict of the same network at another image size, made to fit, without auxiliary heads."""
+    """Return a state dict of the same network at another image size, resampled, without auxiliary heads."""
     body = {name: tensor for name, tensor in weights.items() if not name.startswith(_AUXILIARY)}
     if isinstance(network, VisionTransformer) and _POSITIONS in body:
         body = dict(interpolate_embeddings(network.image_size, network.patch_size, body))
@@ -57,7 +58,7 @@ def resampled(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def input_scaling(name: str) -> InputScaling:
-    """Return what the published weights' own transforms do."""
+    """Return the scaling of inputs in the published weights' transforms."""
     if name in _WITH_AUXILIARY_HEADS:
         return OURS
     transforms = _published(name).transforms()
@@ -65,13 +66,13 @@ def input_scaling(name: str) -> InputScaling:
 
 
 def fetch(name: str) -> PublishedWeights:
-    """Return the weights that torchvision calls DEFAULT, from torch's cache or their address."""
+    """Return the weights that torchvision calls DEFAULT, from torch's cache or their URL."""
     weights = _published(name)
     return PublishedWeights(from_address(weights.url), weights.url, len(weights.meta["categories"]))
 
 
 def create_published(name: str, published: PublishedWeights, num_classes: int, image_size: int) -> nn.Module:
-    """Build the whole network with these weights; its modules rename what older files call otherwise."""
+    """Build the whole network with these weights; its modules convert names of older files."""
     network = create(name, published.num_classes or num_classes, image_size)
     content = read_weights(published.path)
     weights = resampled(network, {_OLD_DENSENET.sub(r"\1\2", key): tensor for key, tensor in content.items()})
@@ -82,7 +83,7 @@ def create_published(name: str, published: PublishedWeights, num_classes: int, i
 
 
 def _arguments(name: str, image_size: int) -> dict[str, Any]:
-    """Return what a builder needs beside the number of classes."""
+    """Return the builder's arguments other than the number of classes."""
     if name in _WITH_AUXILIARY_HEADS:
         return {"aux_logits": False, "init_weights": True}
     if name.startswith("vit_"):

@@ -1,8 +1,7 @@
-"""Identify weights from outside the suite: where they come from, and how they want their inputs.
+"""Identify external weights: their source, their hash, and the scaling of their inputs.
 
-An external network was trained on images scaled in its own way, while every model here gets them with mean 0.5 and
-standard deviation 0.5 taken out. `InputScaling` turns the one into the other. Imports neither torch nor the libraries
-until weights are asked for.
+Every model here gets images normalised with mean 0.5 and standard deviation 0.5. An external network was trained with
+its own `InputScaling`. Torch and the libraries are imported only when weights are requested.
 """
 
 import hashlib
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 MEAN = 0.5
 STD = 0.5
-"""Mean and standard deviation that are taken out of the images, from 0 to 1, that every model gets."""
+"""The mean and standard deviation with which the images of every model are normalised; pixels are from 0 to 1."""
 
 Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class InputScaling:
-    """The mean and standard deviation per channel that a network wants taken out of values from 0 to 1."""
+    """The mean and standard deviation per channel with which a network expects pixels (0 to 1) to be normalised."""
 
     mean: Channels
     std: Channels
@@ -39,15 +38,15 @@ IMAGENET = InputScaling((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A library's own weights, on this machine."""
+    """A library's published weights in a file on this machine."""
 
     path: Path
     source: str
-    """The hub's id or the address that they were fetched from."""
+    """The hub's id or the URL from which they were downloaded."""
     num_classes: int
-    """The number of classes of their classifier; 0 if they have none."""
+    """The number of classes of their classifier; 0 if they have no classifier."""
     is_native: bool = True
-    """Whether the file holds a state dict, rather than a format that the network converts itself."""
+    """Whether the file holds a state dict; otherwise the network converts the file's format itself."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,18 @@ class ExternalWeights:
     """The identity of external weights, and the scaling of their inputs, as a suite records them."""
 
     sha256: str
-    """The hash of the file."""
+    """The SHA-256 of the file."""
     source: str
-    """The path of the file, or where the library has it."""
+    """The path of the file, or the library's source of it."""
     mean: Channels
     std: Channels
 
 
 class Adapter(Protocol):
-    """What each library's module offers."""
+    """The interface of each library's module."""
 
     def check_name(self, name: str) -> None:
-        """Refuse a name that the library lacks, with the nearest one."""
+        """Raise SpecError if the library has no such name; the message suggests the nearest one."""
 
     def create(self, name: str, num_classes: int, image_size: int) -> "nn.Module":
         """Build the whole network with random initial weights."""
@@ -75,22 +74,22 @@ class Adapter(Protocol):
         """Return the name of the layer that gives the logits, if it is linear."""
 
     def resampled(self, network: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
-        """Return a state dict of the same network at another image size, made to fit."""
+        """Return a state dict of the same network at another image size, resampled for this one."""
 
     def input_scaling(self, name: str) -> InputScaling:
         """Return how the library scales inputs for that name and tag."""
 
     def fetch(self, name: str) -> PublishedWeights:
-        """Return the published weights, downloaded unless they are here; refuse a name without any."""
+        """Return the published weights, and download them if needed; raise SpecError if there are none."""
 
     def create_published(
         self, name: str, published: PublishedWeights, num_classes: int, image_size: int
     ) -> "nn.Module":
-        """Build the whole network with these weights; `num_classes` counts if they have no classifier."""
+        """Build the whole network with these weights; `num_classes` is used if they have no classifier."""
 
 
 def adapter_of(library: str | None) -> Adapter:
-    """Return the module for a library, by the name that stands in a spec."""
+    """Return the module for a library, by its name in a spec."""
     return cast(Adapter, import_module(f"models.external.{library}_models"))
 
 
@@ -98,7 +97,7 @@ def weights_sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file.
 
     Raises:
-        SpecError: the file can't be read.
+        SpecError: The file can't be read.
     """
     try:
         with Path(path).open("rb") as file:
@@ -108,12 +107,12 @@ def weights_sha256(path: Path | str) -> str:
 
 
 def external_weights(spec: ModelSpec) -> ExternalWeights:
-    """Identify the weights that a spec names, and how they want their inputs.
+    """Identify the weights that a spec names, with the scaling of their inputs.
 
-    Published ones are downloaded unless they are here.
+    Published weights are downloaded if needed.
 
     Raises:
-        SpecError: the weights can't be had.
+        SpecError: The weights can't be read or downloaded.
     """
     assert spec.has_external_weights, f"{spec} names no weights"
     adapter_of(spec.library).check_name(spec.library_name)
@@ -126,7 +125,7 @@ def external_weights(spec: ModelSpec) -> ExternalWeights:
 
 
 def input_scaling(spec: ModelSpec) -> InputScaling:
-    """Return what `scaling=` says: the library's scaling for that name and tag, or one of the two usual ones."""
+    """Return the scaling that `scaling=` names: the library's for that name and tag, or one of two common ones."""
     if spec.option("scaling") == "library":
         return adapter_of(spec.library).input_scaling(spec.library_name)
     return {"half": OURS, "imagenet": IMAGENET}[str(spec.option("scaling"))]
@@ -136,13 +135,13 @@ def fetched(spec: ModelSpec) -> PublishedWeights:
     """Return the published weights of a model, from this machine or the network.
 
     Raises:
-        SpecError: there are none, or they can't be had. The message gives the reason and the way out.
+        SpecError: There are none, or they can't be downloaded. The message gives the reason and a workaround.
     """
     try:
         return adapter_of(spec.library).fetch(spec.library_name)
     except SpecError:
         raise
-    except Exception as error:  # whatever the network and the hub's client come up with
+    except Exception as error:  # the network and the hub's client raise many kinds
         raise SpecError(
             f"model '{spec}': its published weights can't be fetched: {reason(error)}. On a machine that can fetch "
             "them, save the network's state dict as a safetensors file, then give "
@@ -151,7 +150,7 @@ def fetched(spec: ModelSpec) -> PublishedWeights:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of an error's message; if it is empty, the error's kind and the code that raised it."""
+    """Return the first line of an error's message, or the error's type and failing code if the message is empty."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines:
         return lines[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""Put networks of timm and torchvision behind our contract: their body, our head."""
+"""Wrap networks of timm and torchvision as a `Classifier`: their body, our head."""
 
 import math
 import sys
@@ -16,7 +16,7 @@ BODY = "body."
 class Wrapped(Classifier):
     """A library's network without its classifier, as `body`, and our head.
 
-    `body` maps images (batch, 3, size, size) to features (batch, width). Its weights keep their names behind `body.`.
+    `body` maps images (batch, 3, size, size) to features (batch, width). Its weights keep their names, after `body.`.
     """
 
     def __init__(self, body: nn.Module, width: int, num_classes: int) -> None:
@@ -30,20 +30,20 @@ class Wrapped(Classifier):
         return features
 
     def resized(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a state dict of the same model at another image size, made to fit this one."""
+        """Return a state dict of the same model at another image size, resampled for this one."""
         others = {name: tensor for name, tensor in weights.items() if not name.startswith(BODY)}
         return others | prefixed(resized_body(self.body, under(weights, BODY)), BODY)
 
 
 def timm_width(body: nn.Module) -> int:
-    """Return the number of features of a timm network that was made without classes."""
+    """Return the number of features of a timm network that was built without classes."""
     width = body.head_hidden_size
     assert isinstance(width, int), f"{type(body).__name__} does not tell the width of its features"
     return width
 
 
 def resized_body(body: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict of a timm network at another image size, made to fit; timm does what only it knows."""
+    """Return a state dict of a timm network at another image size, resampled by timm's own filter and by ours."""
     wanted = body.state_dict()
     fitting = {name: _resampled(name, tensor, wanted.get(name)) for name, tensor in weights.items()}
     timm_filter: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]] | None
@@ -54,7 +54,7 @@ def resized_body(body: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tenso
 def _resampled(name: str, tensor: Tensor, wanted: Tensor | None) -> Tensor:
     """Resample a table of offsets for another window, and return anything else as it is.
 
-    timm's own resampling of these tables relies on an indexing whose meaning torch is about to change.
+    timm's own resampling of these tables uses a kind of indexing that torch is about to change.
     """
     if wanted is None or wanted.shape == tensor.shape:
         return tensor

@@ -1,1 +1,1 @@
-"""Layers of Transformer encoders: tokenizers, positions, attention, poolings."""
+"""Define the layers of Transformer encoders: tokenizers, positions, attention, poolings."""

@@ -1,12 +1,12 @@
-"""Multi-head self-attention, with room for a positional encoding.
+"""Define multi-head self-attention with an optional positional encoding.
 
 Paper: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
 
     attend(Q, K, V) = softmax(Q K^T / sqrt(head width) + bias) V
 
-Every encoding uses torch's fused attention: angles turn queries and keys before it, and a bias enters it as a mask. The
-one exception is a bias that is trained on a CPU: torch has no fused kernel there that gives the bias its gradient, so
-the products are written out.
+Every encoding uses torch's fused attention: rotations are applied to queries and keys before it, and a bias is passed
+as its mask. The only exception is a bias that is trained on a CPU. No fused CPU kernel of torch computes the bias's
+gradient, so the products are written out.
 """
 
 import torch
@@ -23,7 +23,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, qkv_bias: bool = True) -> None:
         super().__init__()
         if width % heads:
-            raise SpecError(f"{heads} heads don't divide a width of {width}; heads may be a divisor of it")
+            raise SpecError(f"{heads} heads don't divide a width of {width}; the number of heads must divide the width")
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
@@ -34,7 +34,7 @@ class Attention(nn.Module):
         init_linear(self.proj)
 
     def forward(self, tokens: Tensor, position: Position, layer: int) -> Tensor:
-        """Map tokens (batch, tokens, width) to the same shape, with the bias or the angles of `layer`'s positions."""
+        """Map tokens (batch, tokens, width) to the same shape, with the bias or rotation of `layer`'s positions."""
         batch, length, width = tokens.shape
         qkv = self.qkv(tokens).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, heads, tokens, width / heads)
@@ -46,7 +46,7 @@ class Attention(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """Attend. All are (batch, heads, tokens, head width), but the bias is (1, heads, tokens, tokens)."""
+    """Compute attention of tensors (batch, heads, tokens, head width), with a bias (1, heads, tokens, tokens)."""
     if bias is None:
         return F.scaled_dot_product_attention(query, key, value)
     bias = bias.to(query.dtype)

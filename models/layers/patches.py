@@ -1,10 +1,10 @@
-"""Tokenizers: turn an image into a row of vectors.
+"""Define the tokenizers, which turn an image into a sequence of tokens.
 
 Papers, by the kinds of `tokenizer=`:
 
 - `linear`: Dosovitskiy et al. 2021 (arXiv 2010.11929), equation 1: cut the image into patches, flatten each, and map
   each by one shared linear layer. Patch size, stride and padding are separate here: a stride below the patch size makes
-  patches overlap. With equal stride and patch size it is the paper's.
+  patches overlap. With the stride equal to the patch size it is the paper's tokenizer.
 - `conv-stem`: Xiao et al. 2021 (arXiv 2106.14881), section 3: 3x3 convolutions of stride 2 with BatchNorm and ReLU,
   each with twice the channels of the one before, then a 1x1 convolution.
 - `conv-tokenizer`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.2: convolutions without bias, each with ReLU
@@ -14,9 +14,9 @@ Papers, by the kinds of `tokenizer=`:
 
 Source: initial weights of the linear layers as in google-research/vision_transformer (LeCun normal).
 
-Deviations: `conv-stem` does not drop a layer of the encoder to make up for its cost (`depth=` can). Its channels double
-at every step, as in the paper's two smaller models; some steps of the larger ones keep them. The shared layer of
-`linear` has a convolution's weight (width, channels, patch, patch), the same numbers under timm's name,
+Deviations: `conv-stem` does not remove a layer of the encoder to compensate for its cost (`depth=` can). Its channels
+double at every step, as in the paper's two smaller models; in the larger ones some steps keep the number. The shared
+layer of `linear` is stored as a convolution's weight (width, channels, patch, patch), with timm's name
 `patch_embed.proj`.
 """
 
@@ -63,7 +63,7 @@ class ConvStem(nn.Module):
 
 
 class ConvTokenizer(nn.Module):
-    """`conv-tokenizer`: convolutions, each with a maximum of 3x3 cells; also the tokenizer of `cct_*`."""
+    """`conv-tokenizer`: convolutions, each followed by a 3x3 max-pool; also the tokenizer of `cct_*`."""
 
     def __init__(self, width: int, convolutions: Convolutions) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ShiftedPatches(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (batch, 3, size, size) to tokens (batch, rows * columns, width), row by row."""
         half = self.patch // 2
-        diagonals = [(half, half), (half, -half), (-half, half), (-half, -half)]  # down and right, zeros move in
+        diagonals = [(half, half), (half, -half), (-half, half), (-half, -half)]  # (down, right); zeros fill the gap
         shifted = [F.pad(images, (right, -right, down, -down)) for down, right in diagonals]
         patches = F.pixel_unshuffle(torch.cat([images, *shifted], dim=1), self.patch)
         out: Tensor = self.proj(self.norm(rows_of_tokens(patches)))
@@ -106,7 +106,7 @@ class ShiftedPatches(nn.Module):
 
 
 def shared_linear(channels: int, width: int, patch: int, stride: int, padding: int = 0) -> nn.Conv2d:
-    """Return one linear layer for every patch, from channels * patch * patch numbers to `width`."""
+    """Return a linear layer shared by all patches, from channels * patch * patch numbers to `width`."""
     layer = nn.Conv2d(channels, width, patch, stride, padding)
     nn.init.normal_(layer.weight, std=(channels * patch * patch) ** -0.5)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def shared_linear(channels: int, width: int, patch: int, stride: int, padding: i
 
 
 def rows_of_tokens(grid: Tensor) -> Tensor:
-    """Turn a map (batch, width, rows, columns) into tokens (batch, rows * columns, width), row by row."""
+    """Flatten a map (batch, width, rows, columns) to tokens (batch, rows * columns, width), row by row."""
     return grid.flatten(2).transpose(1, 2)
 
 

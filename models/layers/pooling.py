@@ -1,4 +1,4 @@
-"""Poolings: turn the encoder's last tokens into one feature per image.
+"""Define the poolings, which turn the encoder's last tokens into one feature vector per image.
 
 Papers, by the kinds of `pool=`:
 
@@ -8,8 +8,8 @@ Papers, by the kinds of `pool=`:
 - `seq`: Hassani et al. 2021 (CCT, arXiv 2104.05704), section 3.1: the mean of the patches, weighted by a softmax over
   one learned score per patch.
 
-Only `cls` has a class token. The norm comes first in all of them. Registers are left out, as in their paper.
-Source: `map` is timm's `AttentionPoolLatent`, under its name there, `attn_pool`.
+Only `cls` has a class token. Tokens are normalised before all poolings. Registers are not pooled, as in their paper.
+Source: `map` is timm's `AttentionPoolLatent`, with timm's parameter name `attn_pool`.
 """
 
 import torch

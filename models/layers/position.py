@@ -1,4 +1,4 @@
-"""Positional encodings: tell the encoder where in the image a patch was, at one of four places in the encoder.
+"""Define the positional encodings, which give the encoder the positions of patches, at one of four places.
 
 Papers, by the kinds of `pos=`:
 
@@ -6,25 +6,25 @@ Papers, by the kinds of `pos=`:
 - `learned-2d`: the same, appendix D.4: half of each vector belongs to the row, half to the column.
 - `sincos-1d`: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5: sines and cosines of the token's number n, at the
   frequencies w_t = 10000^(-t / (width / 2)).
-- `sincos-2d`: Chen et al. 2021 (MoCo v3, arXiv 2104.02057): the same of column and row, with a quarter of the width
-  each for the sines and cosines of either.
-- `relative`: Liu et al. 2021 (Swin, arXiv 2103.14030), equation 4: a bias on each head's scores by the offset between
-  two patches, from a table; with [CLS] as in BEiT (Bao et al. 2022, arXiv 2106.08254).
-- `rope-2d`: Heo et al. 2024 (arXiv 2403.13298), section 3.2, axial: angles in proportion to column and row turn pairs
-  of numbers of queries and keys, with the frequencies 100^(-t / (head width / 4)).
+- `sincos-2d`: Chen et al. 2021 (MoCo v3, arXiv 2104.02057): the same for column and row. Sines and cosines of each take
+  a quarter of the width.
+- `relative`: Liu et al. 2021 (Swin, arXiv 2103.14030), equation 4: a learned bias on each head's scores, looked up by
+  the offset between two patches; with [CLS] as in BEiT (Bao et al. 2022, arXiv 2106.08254).
+- `rope-2d`: Heo et al. 2024 (arXiv 2403.13298), section 3.2, axial: pairs of channels of queries and keys are rotated
+  by angles proportional to column and row, with the frequencies 100^(-t / (head width / 4)).
 - `conditional`: Chu et al. 2023 (CPVT, arXiv 2102.10882): a depth-wise 3x3 convolution over the grid of tokens.
 
 The places, `pos_at=`, are the columns of the ViT paper's Table 8: the encoder's `input`; `every-layer`, each with its
-own encoding; `every-layer-shared`. CPVT's own place is `after-first-layer`.
+own encoding; `every-layer-shared`. CPVT's place is `after-first-layer`.
 
 At another image size, `resized` interpolates learned tables (bicubic, antialiased), keeps the entries of prefix tokens
-and resamples tables of offsets. Computed encodings are computed anew.
+and resamples tables of offsets. Fixed encodings are computed for the new size.
 
 Deviations: sines come before cosines, and the pairs of `rope-2d` are i and i + half; the papers interleave them, which
-gives the same numbers in another order. The ViT paper has two terms for relative positions (a query against an
-embedding of the offset); here it is Swin's bias, which keeps the fused attention. Prefix tokens ([CLS] and registers)
-have an entry each in learned tables, zeros in computed ones, no angle in `rope-2d`, and three shared biases in
-`relative` (from them, to them, among them). CPVT tried its encoding at several depths; its use in every layer is ours.
+gives the same numbers in another order. The ViT paper adds a product of the query and an embedding of the offset for
+relative positions; here it is Swin's bias, which works with fused attention. Each prefix token ([CLS] and registers)
+has an entry in learned tables, zeros in fixed ones, no rotation in `rope-2d`, and three shared biases in `relative`
+(from them, to them, among them). CPVT tried its encoding at several depths; using it in every layer is our addition.
 """
 
 import math
@@ -40,26 +40,26 @@ from models.spec.model_error import SpecError
 Weights = Mapping[str, Tensor]
 
 _DIVISORS = {"learned-2d": 2, "sincos-1d": 2, "sincos-2d": 4, "rope-2d": 4}
-"""What an encoding divides the width by; `rope-2d`, the width of a head."""
+"""Encoding -> the number that must divide the width, or for `rope-2d` the width of a head."""
 
 
 class Position(nn.Module):
-    """What the encoder asks of a positional encoding, layer by layer. This one, `pos=none`, changes nothing."""
+    """The interface of positional encodings. This class, for `pos=none`, changes nothing."""
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
-        """Return the tokens (batch, tokens, width) as `layer` shall see them."""
+        """Return the tokens (batch, tokens, width) with the encoding added before `layer`."""
         return tokens
 
     def bias(self, layer: int) -> Tensor | None:
-        """Return what is added to the scores of attention, (1, heads, tokens, tokens)."""
+        """Return the bias on the scores of attention, (1, heads, tokens, tokens), or None without one."""
         return None
 
     def rotation(self) -> tuple[Tensor, Tensor] | None:
-        """Return cosines and sines (tokens, head width) of the angles that turn queries and keys; see `rotate`."""
+        """Return cosines and sines (tokens, head width) that rotate queries and keys (see `rotate`), or None."""
         return None
 
     def resized(self, weights: Weights) -> dict[str, Tensor]:
-        """Return weights of the same encoding for another grid, made to fit this one."""
+        """Return weights of the same encoding for another grid, resampled for this one."""
         return dict(weights)
 
 
@@ -80,7 +80,7 @@ def build_position(pos: str, place: str, grid: Grid, width: int, heads: int, dep
     """Return the encoding `pos` for an encoder of `depth` layers.
 
     Raises:
-        SpecError: the encoding can't divide the width, or that of a head, into its parts.
+        SpecError: The encoding needs a width, or head width, with another divisor.
     """
     divided, divisor = width // heads if pos == "rope-2d" else width, _DIVISORS.get(pos, 1)
     if divided % divisor:
@@ -106,7 +106,7 @@ def build_position(pos: str, place: str, grid: Grid, width: int, heads: int, dep
 
 
 class Added(Position):
-    """Tables that are added to the tokens: before the first layer, or before every layer, shared or one per layer."""
+    """Tables that are added to the tokens before the first or every layer, with one shared table or one per layer."""
 
     def __init__(self, tables: list[nn.Module], place: str) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Added(Position):
         self.tables = nn.ModuleList(tables)
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
-        """Add the layer's table to the tokens (batch, tokens, width), unless it stands at the input alone."""
+        """Add the layer's table to the tokens (batch, tokens, width); with `pos_at=input` only in layer 0."""
         if self.place == "input" and layer > 0:
             return tokens
         table: Tensor = self.tables[layer if len(self.tables) > 1 else 0]()
@@ -149,7 +149,7 @@ class Learned1d(nn.Module):
 
 
 class Learned2d(nn.Module):
-    """A table whose vectors belong half to the row and half to the column; those of prefix tokens are free."""
+    """A table whose vectors depend half on the row and half on the column; prefix tokens have a free vector each."""
 
     def __init__(self, grid: Grid, width: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Learned2d(nn.Module):
 
 
 class Computed(nn.Module):
-    """A fixed table, which is no weight."""
+    """A fixed table, which is not part of the weights."""
 
     def __init__(self, table: Tensor) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Computed(nn.Module):
 
 
 class RelativeBias(Position):
-    """A bias per head by the offset between two patches, from one table or one per layer.
+    """A bias per head and offset between two patches, from one shared table or one per layer.
 
     A table is (offsets, heads): the (2 side - 1)^2 offsets row by row, then, if there are prefix tokens, the biases
     from a prefix token to a patch, from a patch to it, and among them. That is BEiT's order.
@@ -203,7 +203,7 @@ class RelativeBias(Position):
         """Return the layer's bias (1, heads, tokens, tokens)."""
         table = self.tables[layer if len(self.tables) > 1 else 0]
         length = self.grid.length
-        # Look up head by head, in the order of the scores: a later transposition would cost as much again.
+        # Looking up head by head gives the layout of the scores; transposing afterwards would double the cost.
         return table.t().index_select(1, self.get_buffer("index")).view(1, -1, length, length)
 
     def resized(self, weights: Weights) -> dict[str, Tensor]:
@@ -213,7 +213,7 @@ class RelativeBias(Position):
 
 
 class Rotary(Position):
-    """Angles that grow with column and row, and turn queries and keys; nothing is learned."""
+    """Rotation of queries and keys by angles proportional to column and row; nothing is learned."""
 
     def __init__(self, grid: Grid, head_width: int) -> None:
         super().__init__()
@@ -227,19 +227,19 @@ class Rotary(Position):
         self.register_buffer("sines", angles.sin().to(torch.get_default_dtype()), persistent=False)
 
     def rotation(self) -> tuple[Tensor, Tensor]:
-        """Return cosines and sines (tokens, head width); `cosines` and `sines` are no weights."""
+        """Return cosines and sines (tokens, head width), which are not part of the weights."""
         return self.get_buffer("cosines"), self.get_buffer("sines")
 
 
 def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs of numbers i and i + width / 2 of vectors (..., tokens, width) by their tokens' angles."""
+    """Rotate the pairs of channels i and i + width / 2 of vectors (..., tokens, width) by their tokens' angles."""
     cosines, sines = (part.to(vectors.dtype) for part in rotation)
     first, second = vectors.chunk(2, dim=-1)
     return vectors * cosines + torch.cat([-second, first], dim=-1) * sines
 
 
 class Conditional(Position):
-    """A depth-wise 3x3 convolution over the grid of patch tokens, added to them; prefix tokens stay."""
+    """A depth-wise 3x3 convolution over the grid of patch tokens, added to them; prefix tokens do not change."""
 
     def __init__(self, num_convolutions: int, place: str, grid: Grid, width: int) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ class Conditional(Position):
         )
 
     def add(self, tokens: Tensor, layer: int) -> Tensor:
-        """Add the layer's convolution of the tokens (batch, tokens, width), if one stands there."""
+        """Add the layer's convolution of the tokens (batch, tokens, width), if the layer has one."""
         if layer != {"input": 0, "after-first-layer": 1}.get(self.place, layer):
             return tokens
         convolution = self.convolutions[layer if len(self.convolutions) > 1 else 0]
@@ -266,7 +266,7 @@ def learned_table(num_positions: int, width: int) -> nn.Parameter:
 
 
 def sincos_1d(grid: Grid, width: int) -> Tensor:
-    """Return a fixed table (1, tokens, width): zeros for the prefix, then sines and cosines of the patch's number."""
+    """Return a fixed table (1, tokens, width): zeros for the prefix, then sines and cosines of patch numbers."""
     return _with_prefix(_waves(torch.arange(grid.side**2, dtype=torch.float64), width), grid)
 
 
@@ -277,7 +277,7 @@ def sincos_2d(grid: Grid, width: int) -> Tensor:
 
 
 def relative_index(grid: Grid) -> Tensor:
-    """Return each pair's entry in a table of offsets: (tokens, tokens), from the row's token to the column's."""
+    """Return (tokens, tokens): the index into a table of offsets, from the row's token to the column's."""
     side, prefix = grid.side, grid.prefix
     row, column = (index.long() for index in _rows_and_columns(side))
     down, right = row[:, None] - row + side - 1, column[:, None] - column + side - 1
@@ -290,9 +290,9 @@ def relative_index(grid: Grid) -> Tensor:
 
 
 def resample_table(table: Tensor, grid: Grid) -> Tensor:
-    """Interpolate a table (1, tokens, width) of another grid for this one: bicubic, antialiased; the prefix stays."""
+    """Interpolate a table (1, tokens, width) of another grid: bicubic, antialiased; prefix entries do not change."""
     num_patches = max(0, table.shape[1] - grid.prefix)
-    if math.isqrt(num_patches) ** 2 != num_patches:  # of another number of prefix tokens: left for the loader to refuse
+    if math.isqrt(num_patches) ** 2 != num_patches:  # another number of prefix tokens: the loader will report the shape
         return table
     resized: Tensor = resample_abs_pos_embed(table, [grid.side, grid.side], num_prefix_tokens=grid.prefix)
     return resized
@@ -302,13 +302,13 @@ def resample_line(table: Tensor, length: int) -> Tensor:
     """Interpolate a table (1, positions, width) of one axis for `length` positions: bicubic, antialiased."""
     line = table.transpose(1, 2)[
         :, :, None
-    ]  # (1, width, 1, positions): a row, as torch on a CPU interpolates columns wrongly
+    ]  # (1, width, 1, positions): a row, since torch interpolates columns wrongly on a CPU
     line = F.interpolate(line.float(), size=(1, length), mode="bicubic", antialias=True)
     return line[:, :, 0].transpose(1, 2).to(table.dtype)
 
 
 def resample_offsets(table: Tensor, side: int, num_extra: int = 0) -> Tensor:
-    """Interpolate a table (offsets, heads) for `side` offsets per axis: bicubic; the last `num_extra` entries stay."""
+    """Interpolate a table (offsets, heads) for `side` offsets per axis, bicubic, but not the last `num_extra` rows."""
     offsets, extra = table.split([len(table) - num_extra, num_extra])
     before = math.isqrt(len(offsets))
     if side == 1:  # the only offset left is zero, in the middle

@@ -1,1 +1,1 @@
-"""Names, options and sizes of models. Imports no torch."""
+"""Define the names, options and sizes of models. Imports no torch."""

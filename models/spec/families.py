@@ -1,7 +1,7 @@
-"""Tell the family of a model of timm or torchvision from its name alone.
+"""Determine the family of a model of timm or torchvision from its name alone.
 
-This module owns the tables that say in which column of a comparison such a model stands. It reads names only, so that
-planning and reporting need neither library. Tests compare the tables with the networks that the libraries build.
+The tables of this module assign such models to the families of a comparison. They use names only, so that planning and
+reporting need neither library. Tests compare the tables with the networks that the libraries build.
 
 - `vit`: mixes patches or windows by attention alone. It may convolve only to make or coarsen the grid of tokens (patch
   embedding, steps between stages), and once per stage as a positional encoding.
@@ -47,9 +47,9 @@ LIBRARIES: tuple[Library, ...] = ("timm", "torchvision")
 # Prefixes that say where weights or code come from, not what is built.
 _TIMM_ORIGIN = r"(?:(?:adv|dm|ens_adv|gluon|ig|jx|legacy|ssl|swsl|test|tf|tv)_)?"
 
-# Each line holds a family and regular expressions. The first line with an expression that the name starts with tells
-# the family, so exceptions come first. An expression must end where a word of letters does: a new `coatmamba` is
-# unknown rather than a `coat`.
+# Each line holds a family and regular expressions. The family is that of the first line with an expression that matches
+# the start of the name, so exceptions come first. A match must end at the end of a word of letters: a new `coatmamba`
+# is unknown, and not a `coat`.
 _TABLES: dict[Library, str] = {
     "timm": r"""
         hybrid  mobilenetv4_hybrid vit_[a-z]+_r(?:esnet)?\d*d?
@@ -92,7 +92,7 @@ _ROWS = {
 
 
 def family_of(library: Library, name: str) -> Family | None:
-    """Return the family of a library's model, or None if it has none of the three or is not in the tables.
+    """Return the family of a library's model, or None if it belongs to no family or is not in the tables.
 
     The tag of pretrained weights, as in `vit_base_patch16_224.augreg_in21k`, does not matter.
     """
@@ -104,10 +104,10 @@ def family_of(library: Library, name: str) -> Family | None:
 
 
 def near_word(library: Library, name: str) -> str | None:
-    """Return the word nearest to the start of a name among the words that known names begin with, if one is near."""
+    """Return the first word of known names that is most similar to the start of a name, if one is similar enough."""
     first, second, *_ = (*name.partition(".")[0].split("_"), "")
     expressions = " ".join(expression for _, *row in _ROWS[library] for expression in row)
-    # An expression as a plain word: without its optional parts, and cut where it leaves something open.
+    # Reduce each expression to a plain word: drop its groups and optional parts.
     plain = re.sub(r"\(\?:[^()]*\)\??|\S\?", "", expressions).split()
     words = [word for text in plain if len(word := re.split(r"[\\\[]", text)[0].strip("_")) > 3]
     return nearest(first.rstrip("0123456789"), words, 0.8) or nearest(f"{first}_{second}", words, 0.8)

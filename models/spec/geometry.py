@@ -1,4 +1,4 @@
-"""Decide whether a model takes an image size, and into how many tokens it turns such an image. Imports no torch."""
+"""Check whether a model accepts an image size, and compute its number of tokens. Imports no torch."""
 
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def check(spec: "ModelSpec", image_size: int) -> None:
-    """Refuse square images of `image_size` pixels that the model can't take.
+    """Check that the model accepts square images of `image_size` pixels.
 
     A model of another library is checked when it is built.
 
     Raises:
-        SpecError: the images don't fit. The message names sizes that would.
+        SpecError: The images don't fit. The message names sizes that would.
     """
     match spec.kind.size:
         case sizes.EncoderSize() if spec.option("tokenizer") == "linear":
@@ -42,7 +42,7 @@ def num_tokens(spec: "ModelSpec", image_size: int) -> int | None:
 
 
 def tokens_per_side(spec: "ModelSpec", image_size: int) -> int:
-    """Return the number of rows, and of columns, of the token grid of a model with tokens that passes `check`."""
+    """Return the rows (and columns) of the token grid; the model must have tokens and pass `check`."""
     if isinstance(spec.kind.size, sizes.EncoderSize) and spec.option("tokenizer") == "linear":
         assert isinstance(spec.patch, int)
         return (image_size + 2 * spec.number("padding") - spec.patch) // spec.number("stride") + 1
@@ -50,15 +50,15 @@ def tokens_per_side(spec: "ModelSpec", image_size: int) -> int:
 
 
 def pixels_per_token(spec: "ModelSpec") -> int:
-    """Return the pixels of an image side per token, if tokens do not overlap."""
+    """Return the pixels per token along an image side, if tokens do not overlap."""
     assert spec.patch is not None, f"{spec} has no tokens"
     return spec.patch.pixels if isinstance(spec.patch, Convolutions) else spec.patch
 
 
 def _pixels_per_cell(spec: "ModelSpec") -> int:
-    """Return the pixels of an image side per cell of the last map, which the CIFAR stem makes finer.
+    """Return the pixels per cell of the last feature map along an image side; the CIFAR stem makes the map finer.
 
-    It drops a stride of 4 from a ResNet, a BoTNet and a ConvNeXt, and a stride of 2 from CoAtNet and MaxViT.
+    The CIFAR stem removes a stride of 4 from ResNet, BoTNet and ConvNeXt, and a stride of 2 from CoAtNet and MaxViT.
     """
     if spec.option("stem") == "imagenet":
         return sizes.PIXELS_PER_CELL

@@ -1,7 +1,7 @@
 """Turn the options of a model's name, `key=value,...`, into a dict and back.
 
-A value stands in double quotes if it is empty, holds `,`, `=` or `"`, or begins or ends with a blank. Within quotes, a
-backslash takes the next character literally. This module does not know which options there are.
+A value is in double quotes if it is empty, contains `,`, `=` or `"`, or begins or ends with a space. Within quotes, a
+backslash escapes the next character. This module does not know which options exist.
 """
 
 import re
@@ -17,7 +17,7 @@ def parse_options(text: str) -> dict[str, str]:
     """Return keys and unquoted values.
 
     Raises:
-        SpecError: the text is empty, gives a key twice, or does not follow the grammar.
+        SpecError: The text is empty, gives a key twice, or does not follow the grammar.
     """
     values: dict[str, str] = {}
     position, more = 0, True
@@ -34,7 +34,7 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 def format_options(values: Mapping[str, str]) -> str:
-    """Return the text that `parse_options` reads back: sorted by key, quoted only if needed."""
+    """Return the text that `parse_options` parses: sorted by key, quoted only if needed."""
     return ",".join(f"{key}={_quoted(value)}" for key, value in sorted(values.items()))
 
 

@@ -1,11 +1,11 @@
-"""The error for a user's mistake about a model, and the hint at the nearest known name."""
+"""Define the error for a wrong request for a model, and the hint with the nearest known name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class SpecError(ValueError):
-    """Report a wrong request for a model. The message says what was given and what is allowed."""
+    """A request for a model is wrong. The message gives the value and what is allowed."""
 
 
 def nearest(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -1,8 +1,8 @@
 """Parse a model's full name: `[timm:|torchvision:]preset[/patch][:key=value,...]`, as in `vit_tiny/16:stride=8`.
 
-This module owns what such a name means and what each preset accepts. The same string stands in suite files, tables,
-the command line and code. `str(spec)` is its canonical form: options sorted, defaults left out. Imports no torch, so
-that planning and reporting need none; whether timm or torchvision has a model of a name shows when it is built.
+This module defines the meaning of such a name and what each preset accepts. Suite files, tables, the command line and
+code use the same string. `str(spec)` is its canonical form: options sorted, defaults left out. Imports no torch, so
+that planning and reporting are fast; whether timm or torchvision has a model of a name is checked when it is built.
 """
 
 import re
@@ -25,10 +25,10 @@ _NAME = re.compile(r"(?:(timm|torchvision):)?([^:]*)(?::(.*))?", re.DOTALL)
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model, fully specified. `parse_spec` makes it, and keeps only options that aren't defaults."""
+    """A fully specified model, from `parse_spec`; `options` holds only values that differ from the defaults."""
 
     preset: str
-    """The preset's name; for a model of timm or torchvision it begins with the library, `timm:resnet18`."""
+    """The preset's name; for a model of timm or torchvision it begins with the library, as in `timm:resnet18`."""
     patch: Patch | None
     options: tuple[tuple[str, OptionValue], ...]
 
@@ -63,14 +63,14 @@ class ModelSpec:
 
     @property
     def has_external_weights(self) -> bool:
-        """Return whether its weights come from outside the suite: published ones, or a file."""
+        """Return whether the model has external weights: published ones, or those of a file."""
         return self.library is not None and bool(self.option("pretrained") or self.option("weights"))
 
     def option(self, name: str) -> OptionValue:
         """Return an option's value, or its default.
 
         Raises:
-            KeyError: the preset has no such option.
+            KeyError: The preset has no such option.
         """
         given = dict(self.options)
         return given[name] if name in given else _options(self.kind)[name].default_for(self.patch, given)
@@ -78,13 +78,13 @@ class ModelSpec:
     def number(self, name: str) -> int:
         """Return the value of an option that is a whole number."""
         value = self.option(name)
-        assert isinstance(value, int), f"{name} is no whole number"
+        assert isinstance(value, int), f"{name} is not a whole number"
         return value
 
     def fraction(self, name: str) -> float:
         """Return the value of an option that is a number from 0 to 1."""
         value = self.option(name)
-        assert isinstance(value, float), f"{name} is no fraction"
+        assert isinstance(value, float), f"{name} is not a fraction"
         return value
 
     def without(self, *names: str) -> "ModelSpec":
@@ -96,7 +96,7 @@ def parse_spec(text: str) -> ModelSpec:
     """Return the spec that a text names.
 
     Raises:
-        SpecError: the text names no model. The message lists what is known.
+        SpecError: The text names no model. The message lists the known names.
     """
     parts = _NAME.fullmatch(text.strip())
     assert parts is not None, "the pattern matches every text"
@@ -117,12 +117,12 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def known_models() -> list[str]:
-    """Return every preset as a user would write it, with its customary patch."""
+    """Return the full name of every preset, with its default patch."""
     return [name if preset.patch is None else f"{name}/{preset.patch}" for name, preset in PRESETS.items()]
 
 
 def _preset(name: str) -> Preset:
-    """Return the preset of a name; for a model of another library, one with what a name alone can tell."""
+    """Return the preset of a name; for a model of another library, it holds only what follows from the name."""
     library, colon, external_name = name.partition(":")
     if not colon:
         return PRESETS[name]
@@ -144,7 +144,7 @@ def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:
     names = {item.partition("/")[0]: item for item in known}
     near = nearest(name, names)
     hint = f"did you mean {names[near]}? " if near else ""
-    more = "; timm:NAME and torchvision:NAME take any of theirs" if kind == "model" else ""
+    more = "; timm:NAME and torchvision:NAME take any of their models" if kind == "model" else ""
     return f"unknown {kind} {given!r}; {hint}known: {', '.join(names.values()) or 'none'}{more}"
 
 
@@ -171,7 +171,7 @@ def _parse_convolutions(name: str, customary: Convolutions, text: str | None) ->
 
 
 def _with_values(name: str, patch: Patch | None, given: Mapping[str, str]) -> ModelSpec:
-    """Return the spec with the values that aren't defaults, sorted by name."""
+    """Return the spec with the given values that differ from the defaults, sorted by name."""
     options = _options(_preset(name))
     for key in given:
         if key not in options:

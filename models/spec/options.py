@@ -1,7 +1,7 @@
-"""Describe the options that presets take after `:`, with their values and defaults. Plain data, without torch.
+"""Define the options that presets take after `:`, with their values and defaults. Imports no torch.
 
-A default may depend on the rest of the name. Without `stride=`, the stride is the patch size; each positional encoding
-has a customary place.
+A default may depend on the rest of the name: the default stride is the patch size, and each positional encoding has its
+own default place.
 """
 
 import re
@@ -12,7 +12,7 @@ from models.spec.model_error import SpecError
 
 OptionValue = str | int | float | bool
 Default = Callable[[object, Mapping[str, OptionValue]], OptionValue]
-"""Compute a default from the patch and the options that a name gives."""
+"""Computes a default from the patch and the options in a name."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class FilePath:
 
 @dataclass(frozen=True)
 class Option:
-    """One `key=value` that a preset takes; its default is a value, or follows from the rest of the name."""
+    """An option `key=value` of a preset; its default is a value, or computed from the rest of the name."""
 
     name: str
     default: OptionValue | Default
@@ -107,7 +107,7 @@ class Option:
         """Return the value that the text stands for.
 
         Raises:
-            SpecError: the value is not allowed. The message says what is.
+            SpecError: The value is not allowed. The message names the allowed values.
         """
         value = self.values.parse(text)
         if value is None:
@@ -116,7 +116,7 @@ class Option:
 
 
 def text_of(value: OptionValue) -> str:
-    """Return a value as it stands in a name."""
+    """Return a value as it is written in a name."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -136,7 +136,7 @@ PLACES_OF_POSITION: dict[str, tuple[str, ...]] = {
     "rope-2d": ("every-layer-shared",),
     "conditional": ("after-first-layer", "input", "every-layer", "every-layer-shared"),
 }
-"""Where an encoding may stand. The first place is the default: that of the paper that introduced the encoding."""
+"""Encoding -> its allowed places; the first is the default, from the paper that introduced the encoding."""
 
 
 def _customary_place(patch: object, given: Mapping[str, OptionValue]) -> OptionValue:

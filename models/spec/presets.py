@@ -1,6 +1,6 @@
-"""List the presets: which models there are, how large they are and which options each takes.
+"""List the presets: the names, sizes and options of all models. Imports no torch.
 
-Plain data, so that planning and reporting read it without torch. Sources of the sizes:
+Sources of the sizes:
 
 - ViTs, tiny to huge: Dosovitskiy et al. 2021 (arXiv 2010.11929) and Touvron et al. 2021 (arXiv 2012.12877).
 - `vit_lite7` and `cct_*`: Hassani et al. 2021 (arXiv 2104.05704).
@@ -10,8 +10,8 @@ Plain data, so that planning and reporting read it without torch. Sources of the
 - `maxvit_tiny`: Tu et al. 2022 (arXiv 2204.01697).
 - The sizes pico and nano, and the convolutional presets for 32 pixels, are ours, for CPUs.
 
-Each ViT has members of the other families within 20 % of its parameters, or of its multiply-accumulates
-(`models.spec.size_classes`). Our convolutional presets have the sizes that make it so.
+Each ViT has models of the other families within 20 % of its parameters, or of its multiply-accumulates
+(`models.spec.size_classes`). The sizes of our convolutional presets were chosen for that.
 """
 
 from dataclasses import dataclass
@@ -43,16 +43,17 @@ class Convolutions:
 
 
 Patch = int | Convolutions
-"""What follows the slash in a name: the pixels per token, or the convolutions that make one."""
+"""The part of a name after the slash: the pixels per token, or the convolutions of the tokenizer."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named member of a family. `patch` is the one that `bench models` lists, or None if the preset takes none."""
+    """A named model of a family."""
 
     family: Family
     size: sizes.Size
     patch: Patch | None = None
+    """The patch that `bench models` lists; None if the preset takes no patch."""
     options: tuple[Option, ...] = ()
 
 
@@ -98,7 +99,7 @@ _BIT_TINY = sizes.TrunkSize((3, 4, 4, 3), (128, 256, 512, 1024), (1, 2, 2, 2), 6
 
 
 def _bit(depths: tuple[int, int, int, int], factor: int = 1) -> Preset:
-    """Return a BiT-R of the paper, `factor` times as wide."""
+    """Return a BiT-R of the paper, with all widths multiplied by `factor`."""
     widths = tuple(width * factor for width in (256, 512, 1024, 2048))
     return Preset("cnn", sizes.TrunkSize(depths, widths, (1, 2, 2, 2), 64 * factor, 7, 2, stem_pool=True))
 

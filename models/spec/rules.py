@@ -1,6 +1,6 @@
-"""Refuse options that make no sense together or with a preset, with the reason and with what is allowed.
+"""Refuse options that contradict one another or the preset, with the reason and the allowed values.
 
-`models.spec.geometry` refuses what is wrong for some images only. Imports no torch.
+`models.spec.geometry` checks what depends on the image size. Imports no torch.
 """
 
 from typing import TYPE_CHECKING
@@ -17,10 +17,14 @@ MIN_STEM_CHANNELS = 8
 
 
 def check_rules(spec: "ModelSpec", given: frozenset[str]) -> None:
-    """Refuse a combination that makes no sense; `given` are the options that the name spells out.
+    """Check the parts of a name against one another.
+
+    Args:
+        spec: The spec with its defaults.
+        given: The options that the name contains.
 
     Raises:
-        SpecError: two parts of the name contradict each other, or one has no effect.
+        SpecError: Two parts of the name contradict each other, or one has no effect.
     """
     size = spec.kind.size
     if spec.library is not None:

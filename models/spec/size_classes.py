@@ -1,9 +1,9 @@
-"""Decide which members of the families are of one size, so that a difference between them is not one of size.
+"""Define size classes, so that models of different families are compared at equal size.
 
-A class is named after a ViT. It holds the models within 20 % of its parameters, or, by the other measure, of its
-multiply-accumulates. No pair is alike in both: the literature's, ResNet-50 and ViT-S/16, differ by +16 % in parameters
-and by -11 % in multiply-accumulates. Without a ViT, a CNN and a hybrid are of one size if the larger is at most 20 %
-above the smaller. Imports no torch.
+A size class is named after a ViT. It holds the models within 20 % of the ViT's parameters, or, by the other measure, of
+its multiply-accumulates. No pair is equal in both: ResNet-50 differs from ViT-S/16, its partner in the literature, by
++16 % in parameters and -11 % in multiply-accumulates. Without a ViT, a CNN and a hybrid have equal size if the larger
+is at most 20 % above the smaller. Imports no torch.
 """
 
 from collections.abc import Mapping
@@ -19,24 +19,25 @@ Measure = Literal["parameters", "macs"]
 
 @dataclass(frozen=True)
 class Sized:
-    """A model's family, and its size by one measure."""
+    """A model with its family and its size by one measure."""
 
     model: str
     family: Family
     size: int
+    """The number of parameters, or of multiply-accumulates per image."""
 
 
 @dataclass(frozen=True)
 class Unmatched:
-    """A model that has no partner of its size in another family, and the nearest there is."""
+    """A model that has no partner of equal size in another family, and the model nearest in size."""
 
-    one: Sized
+    unpaired: Sized
     nearest: Sized
 
     @property
     def difference(self) -> float:
-        """Return how much larger the nearest is, as a share of the ViT's size, or of the smaller one without a ViT."""
-        return _difference(self.one, self.nearest)
+        """Return how much larger the nearest model is, as a share of the size of the ViT, or else of the smaller."""
+        return _difference(self.unpaired, self.nearest)
 
 
 def size_class(size: int, vits: Mapping[str, int]) -> str | None:
@@ -52,7 +53,7 @@ def size_class(size: int, vits: Mapping[str, int]) -> str | None:
 
 
 def unmatched(models: list[Sized]) -> list[Unmatched]:
-    """Return every model that lacks a partner: a ViT in each family of the others, another model among the ViTs."""
+    """Return every model without a partner. A ViT needs one in each other family, another model needs a ViT."""
     has_vit = any(model.family == "vit" for model in models)
     lacking = []
     for model in models:
@@ -66,7 +67,7 @@ def unmatched(models: list[Sized]) -> list[Unmatched]:
     return lacking
 
 
-def _difference(one: Sized, other: Sized) -> float:
-    smaller = min(one, other, key=lambda model: model.size)
-    reference = next((model for model in (one, other) if model.family == "vit"), smaller)
-    return (other.size - one.size) / reference.size
+def _difference(model: Sized, other: Sized) -> float:
+    smaller = min(model, other, key=lambda each: each.size)
+    reference = next((each for each in (model, other) if each.family == "vit"), smaller)
+    return (other.size - model.size) / reference.size

@@ -1,15 +1,15 @@
-"""Describe how large the presets are, as plain data, so that planning and reporting read it without torch."""
+"""Define the sizes of presets. Imports no torch, so that planning and reporting can use them."""
 
 from dataclasses import dataclass
 from math import prod
 
 PIXELS_PER_CELL = 32
-"""Pixels of an image side per cell of the last feature map of a network with five halvings: all but our small ones."""
+"""Pixels per cell of the last feature map along an image side, for networks that halve the image five times."""
 
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """A Transformer encoder: `depth` blocks of `heads` heads over tokens of `width` numbers."""
+    """A Transformer encoder: `depth` blocks with `heads` heads, on tokens of `width` channels."""
 
     width: int
     depth: int
@@ -26,22 +26,22 @@ class TrunkSize:
     """A BiT ResNet without its head."""
 
     depths: tuple[int, ...]
-    """Blocks per stage."""
+    """The number of blocks in each stage."""
     widths: tuple[int, ...]
-    """Output channels per stage."""
+    """The output channels of each stage."""
     strides: tuple[int, ...]
-    """Pixels per step of the first block of each stage."""
+    """The stride of the first block of each stage."""
     stem_width: int
     stem_kernel: int = 3
     stem_stride: int = 1
     stem_pool: bool = False
-    """Whether a 3x3 maximum of stride 2 follows the convolution of the stem."""
+    """Whether a 3x3 max-pool of stride 2 follows the convolution of the stem."""
     norm_groups: int = 32
     bottleneck_ratio: float = 0.25
 
     @property
     def stride(self) -> int:
-        """Return the pixels of an image side per step of the last feature map."""
+        """Return the pixels per cell of the last feature map along an image side."""
         return prod(self.strides, start=self.stem_stride * (2 if self.stem_pool else 1))
 
 
@@ -53,7 +53,7 @@ class PaperTrunkSize:
 
     @property
     def stride(self) -> int:
-        """Return the pixels of an image side per step of the last map: 4 after the stem, doubled per later stage."""
+        """Return the pixels per cell of the last feature map: 4 after the stem, doubled by each later stage."""
         return int(2 ** (1 + len(self.depths)))
 
 
@@ -82,7 +82,7 @@ class ResNetSize:
 
 @dataclass(frozen=True)
 class BotNetSize:
-    """A ResNet of bottleneck blocks; those of the last stage attend instead of their 3x3 convolution."""
+    """A ResNet of bottleneck blocks; in the last stage, attention replaces the 3x3 convolution."""
 
     depths: tuple[int, int, int, int]
 
@@ -93,7 +93,7 @@ class TimmSize:
 
     architecture: str
     depths: tuple[int, ...] | None = None
-    """Blocks per stage, unless they are the architecture's own."""
+    """The number of blocks in each stage; None for the architecture's own."""
 
 
 class ConvNextSize(TimmSize):
@@ -106,7 +106,7 @@ class InterleavedSize(TimmSize):
 
 @dataclass(frozen=True)
 class OwnSize:
-    """A network whose builder knows the rest: see `docs/adding-a-model.md`."""
+    """A network whose own file defines its size; see `docs/adding-a-model.md`."""
 
     stride: int = 1
     """The smallest image side that it takes, in pixels."""
@@ -114,7 +114,7 @@ class OwnSize:
 
 @dataclass(frozen=True)
 class ExternalSize:
-    """Any classifier of timm or torchvision: its size is known once it is built."""
+    """Any classifier of timm or torchvision; its size is known only after it is built."""
 
 
 ConvolutionalSize = TrunkSize | ResNetSize | ConvNextSize

@@ -101,13 +101,13 @@ def test_no_ablations_is_an_empty_table(make_cells: MakeCells, make_seeds: MakeS
 
 
 def test_wrong_input_is_named(make_cells: MakeCells, make_seeds: MakeSeeds, runs: pd.DataFrame) -> None:
-    """A reference that is no arm, none at all, a run that stands twice, a table of something else."""
+    """A reference that is no arm, none at all, a run that occurs twice, a table of something else."""
     cells = make_cells(make_seeds([0.8], **SINCOS) + make_seeds([0.7], **NONE))
     with pytest.raises(UnknownReferenceError, match=r"'cosine' is not one of its arms: sincos-2d, none"):
         ablations(cells, runs, {"position": "cosine"})
     with pytest.raises(UnknownReferenceError):
         ablations(cells, runs, {})
-    with pytest.raises(DuplicateRowError, match="run t-sincos stands twice"):
+    with pytest.raises(DuplicateRowError, match="run t-sincos occurs twice"):
         ablations(cells, pd.concat([runs, runs.iloc[:1]]), REFERENCES)
     with pytest.raises(MissingColumnError, match="'runs' lacks columns: tokens"):
         ablations(cells, runs.drop(columns="tokens"), REFERENCES)

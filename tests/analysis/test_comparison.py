@@ -135,8 +135,8 @@ def test_types_do_not_depend_on_what_is_missing(make_cells: MakeCells, make_seed
 
 
 def test_wrong_tables_are_named(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
-    """A seed that stands twice, and a table that is none of cells."""
-    with pytest.raises(DuplicateRowError, match="vit_pico/8 on digits@100: seed 0 stands twice"):
+    """A seed that occurs twice, and a table that is none of cells."""
+    with pytest.raises(DuplicateRowError, match="vit_pico/8 on digits@100: seed 0 occurs twice"):
         comparison(make_cells(make_seeds([0.5]) * 2))
     with pytest.raises(MissingColumnError, match="'cells' lacks columns: seed, accuracy"):
         comparison(make_cells(make_seeds([0.5])).drop(columns=["seed", "accuracy"]))

@@ -60,13 +60,13 @@ def test_the_hash_tells_images_and_labels_apart() -> None:
 
 
 def test_wrong_tables_are_named() -> None:
-    """A run or an image that stands twice, a missing column, other images."""
+    """A run or an image that occurs twice, a missing column, other images."""
     row = packed(1, 0, 2)
-    with pytest.raises(DuplicateRowError, match="run a stands twice"):
+    with pytest.raises(DuplicateRowError, match="run a occurs twice"):
         by_key(pd.DataFrame([row, row]))
     with pytest.raises(MissingColumnError, match="'correctness' lacks columns: correct"):
         by_key(pd.DataFrame([row]).drop(columns="correct"))
-    with pytest.raises(DuplicateRowError, match="run a: test image 7 stands twice"):
+    with pytest.raises(DuplicateRowError, match="run a: test image 7 occurs twice"):
         packed(1, 0, 2, ids=np.array([7, 3, 7]))
     with pytest.raises(DifferentImagesError):
         unpack({0: [row], 1: [packed(1, 0, 2, ids=IDS + 1)]})

@@ -217,7 +217,7 @@ def test_the_front_is_what_nothing_dominates(rows: list[tuple[int, list[int]]]) 
 def test_tables_that_are_wrong_are_refused(costs_of: Any, make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
     cells = make_cells([row | _keys(row) for row in make_seeds([0.5, 0.6], model="vit_pico/8")])
     twice = pd.concat([_runs(cells)] * 2, ignore_index=True)
-    with pytest.raises(DuplicateRowError, match="stands twice"):
+    with pytest.raises(DuplicateRowError, match="occurs twice"):
         pareto(comparison(cells), cells, twice, speeds(reference(1.0)))
     with pytest.raises(MissingColumnError, match="macs"):
         pareto(comparison(cells), cells, _runs(cells).drop(columns="macs"), speeds(reference(1.0)))

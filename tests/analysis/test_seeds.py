@@ -49,8 +49,8 @@ def test_seeds_that_failed_have_words(make_cells: MakeCells) -> None:
 
 
 def test_wrong_cells_are_named(make_cells: MakeCells) -> None:
-    """A seed that stands twice, and seeds that were tested on different images."""
-    with pytest.raises(DuplicateRowError, match="seed 0 stands twice"):
+    """A seed that occurs twice, and seeds that were tested on different images."""
+    with pytest.raises(DuplicateRowError, match="seed 0 occurs twice"):
         read_seeds(make_cells([{"transfer_key": "a"}] * 2), [0])
     cells = make_cells([{"seed": seed, "transfer_key": key} for seed, key in enumerate("ab")])
     row = read_seeds(cells, [0, 1], _packed(a=[1], b=[1, 0]))

@@ -366,7 +366,7 @@ def test_outside_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
     assert "| vit_pico/8 | external:0123456789ab, size unknown |" in markdown
     assert "| vit_pico/8 | 4,096 images |" in markdown
     assert "| families matched in | macs |" in markdown
-    assert "no claim of the literature rests on them" in html
+    assert "no claim of the literature uses them" in html
     assert "external:" not in pages(make_cells())[1]
 
 
@@ -422,7 +422,7 @@ def test_a_suite_that_pretrains_nothing(pages: Any) -> None:
             "no model is pretrained",
             "no model is fine-tuned",
             "18,432",
-            "arrangement is made to tell whether a model sees where patches are",
+            "arrangement shows whether a model uses the positions of patches",
             "An image of arrangement is never augmented",
             "All seeds are tested on the same images",
         ):

@@ -1,7 +1,7 @@
 """Compare an ablation's arms: positional encodings, and patches that overlap or not.
 
-An arm is known by its model's options, whatever the suite calls it. The published figures are of five-shot linear
-probes. These are compared if a suite has them, else fine-tuning is; what was measured says which.
+An arm is recognised by its model's options, not by its name in the suite. The published figures come from five-shot
+linear probes. Probes are compared if a suite has them, otherwise fine-tuning; the judgement says which.
 """
 
 import re
@@ -33,12 +33,13 @@ class ArmDifferences:
     ablation: str
     pairs: ArmPairs
     limits: Limits
-    """Of each difference."""
+    """The limits of each difference."""
     few_shot: bool = False
     """Whether five-shot probes are preferred to fine-tuning."""
     beside_name: str = ""
+    """The label of the further differences."""
     beside_pairs: ArmPairs | None = None
-    """What is shown beside the verdict without limits."""
+    """Further pairs, which are shown next to the verdict and have no limits."""
 
     def find(self, evidence: Evidence) -> Finding:
         """Return a difference for each pair of arms.
@@ -71,12 +72,12 @@ class AblationArms:
     scope: Scope
 
     def with_option(self, option: str, value: str = "") -> list[str]:
-        """Return the arms whose model has an option, or that value of it."""
+        """Return the arms whose model has an option; with a `value`, only those with that value."""
         pattern = re.compile(rf"[:,]{option}={re.escape(value)}" + ("(,|$)" if value else ""))
         return [arm for arm, row_id in self.arms.items() if pattern.search(row_id.model)]
 
     def without_overlap(self, arm: str, *, same_tokens: bool) -> list[str]:
-        """Return the arms whose patches do not overlap, with as many tokens as an arm, or with another number."""
+        """Return the arms whose patches do not overlap, with the same number of tokens as `arm` or with another."""
         tokens, overlapping = self._tokens(arm), self.with_option("stride")
         is_same = {other: tokens is not None and self._tokens(other) == tokens for other in self.arms}
         return [other for other in self.arms if other not in overlapping and is_same[other] is same_tokens]
@@ -109,23 +110,23 @@ def other_encodings(ablation: AblationArms) -> list[tuple[str, str]]:
     """Pair each other kind of positional encoding with the reference."""
     others = [arm for arm in ablation.arms if arm not in (ablation.reference, *ablation.with_option("pos", "none"))]
     if not others:
-        raise MissingRowError(f"the ablation {ablation.name!r} has one kind of encoding alone, {ablation.reference}")
+        raise MissingRowError(f"the ablation {ablation.name!r} has only one kind of encoding, {ablation.reference}")
     return [(arm, ablation.reference) for arm in others]
 
 
 def overlap_at_equal_tokens(ablation: AblationArms) -> list[tuple[str, str]]:
-    """Pair each arm of overlapping patches with those of as many tokens without overlap."""
+    """Pair each arm of overlapping patches with the arms without overlap that have equally many tokens."""
     overlapping = ablation.with_option("stride")
     if not overlapping:
         raise MissingRowError(f"the ablation {ablation.name!r} has no arm whose patches overlap (stride=)")
     pairs = [(arm, other) for arm in overlapping for other in ablation.without_overlap(arm, same_tokens=True)]
     if not pairs:
-        raise MissingRowError(f"the ablation {ablation.name!r} has no arm of as many tokens without overlap")
+        raise MissingRowError(f"the ablation {ablation.name!r} has no arm without overlap and with equally many tokens")
     return pairs
 
 
 def overlap_at_other_tokens(ablation: AblationArms) -> list[tuple[str, str]]:
-    """Pair each arm of overlapping patches with those of another number of tokens without overlap."""
+    """Pair each arm of overlapping patches with the arms without overlap that have another number of tokens."""
     overlapping = ablation.with_option("stride")
     return [(arm, other) for arm in overlapping for other in ablation.without_overlap(arm, same_tokens=False)]
 

@@ -1,7 +1,7 @@
 """Compare families along a ladder of pretraining sizes: at a stated size, where they cross, and how they move.
 
-A claim about a stated size is judged only if that size was run. What a scaled ladder's own rungs show stands beside the
-verdict under another name.
+A claim about a stated size is judged only if that size was run. The results at a scaled ladder's own rungs are shown
+next to the verdict, under another name.
 """
 
 import math
@@ -23,23 +23,23 @@ from bench.analysis.stats.trends import slope_weights
 from bench.analysis.targets import slices
 
 SMALL, MEDIUM, NEAR, BIG = 1_300_000, 14_000_000, 100_000_000, 300_000_000
-"""Sizes that the literature speaks of, in images: ImageNet, ImageNet-21k, where the crossing lies, JFT."""
+"""Sizes in the literature, in images: ImageNet, ImageNet-21k, the published crossing, JFT."""
 ABOVE_ZERO, BELOW_ZERO = Limits(0.0, math.inf), Limits(-math.inf, 0.0)
 Pair = tuple[str, str]
-"""Families, of which the second is subtracted from the first."""
+"""Two families; the second is subtracted from the first."""
 _PAIR: Pair = ("vit", "cnn")
 _LEADS: tuple[Pair, ...] = (("hybrid", "vit"), ("hybrid", "cnn"))
 
 
 @dataclass(frozen=True)
 class AtSize:
-    """ViT less ResNet at a stated size, on each real target or on the mean of them."""
+    """ViT less ResNet at a stated size, on each real target or on their mean."""
 
     size: int
     limits: Limits
     on_each_target: bool
     stands_in: Literal["smallest", "middle", "largest"]
-    """The rung of a scaled ladder that is shown beside the verdict."""
+    """The rung of a scaled ladder that is shown next to the verdict."""
 
     def find(self, evidence: Evidence) -> Finding:
         """Return the differences at that size.
@@ -54,7 +54,7 @@ class AtSize:
         return finding(differences, f"{models}, after {plural(size, 'image')} of {models.corpus}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """Yield what a rung of a scaled ladder shows in its place, on real targets and in-domain."""
+        """Yield the differences at a rung of a scaled ladder instead, on real targets and in-domain."""
         models = family_models(evidence, _PAIR)
         sizes = models.sizes
         if self.stands_in == "middle" and len(sizes) < 3:
@@ -74,10 +74,10 @@ class CrossesNear:
     factor: float
     """How many times larger or smaller the crossing may be."""
     flat: float
-    """By how much an accuracy that is flat may move between that size and the largest."""
+    """How far a flat accuracy may move between that size and the largest."""
 
     def find(self, evidence: Evidence) -> Finding:
-        """Return the crossing, and what each model gains from the size to the largest.
+        """Return the crossing, and the gain of each model from the size to the largest.
 
         Raises:
             AnalysisError: A stated size was not run, or a row is missing or incomplete.
@@ -110,7 +110,7 @@ class CrossesNear:
 
 @dataclass(frozen=True)
 class Gains:
-    """How ViT's difference to ResNet moves with the logarithm of the pretraining size."""
+    """How ViT's difference to ResNet changes with the logarithm of the pretraining size."""
 
     limits: Limits
 
@@ -133,7 +133,7 @@ class Gains:
 
 @dataclass(frozen=True)
 class HybridLeads:
-    """Hybrids lead both others at the smallest rung, and the lead shrinks along the ladder."""
+    """Hybrids lead both other families at the smallest rung, and the lead shrinks along the ladder."""
 
     def find(self, evidence: Evidence) -> Finding:
         """Return both leads and their slopes.
@@ -160,10 +160,10 @@ class HybridLeads:
 
 
 def _stated(models: FamilyModels, sizes: Sequence[int]) -> list[int]:
-    """Return the rungs that are of stated sizes.
+    """Return the rung for each stated size.
 
     Raises:
-        MissingRowError: One was not run.
+        MissingRowError: A stated size was not run.
     """
     rungs = {size: near(models.sizes, size) for size in sizes}
     if missing := [f"{size:,}" for size, rung in rungs.items() if rung is None]:
@@ -179,13 +179,13 @@ def _gap(models: FamilyModels, pair: Pair, size: int, targets: Sequence[str], li
 
 
 def _rise(models: FamilyModels, family: str, low: int, high: int, limits: Limits) -> Difference:
-    """Return what one family gains from one size to another."""
+    """Return the gain of a family from one size to another."""
     name = f"{FAMILY_NAMES[family]}, {high:,} less {plural(low, 'image')}"
     return Difference(name, models.rows([family], [low, high], models.scope.targets), (-1.0, 1.0), limits)
 
 
 def _slope(models: FamilyModels, pair: Pair, targets: Sequence[str], limits: Limits) -> Difference:
-    """Return how the first family's difference to the second moves per decade of images."""
+    """Return how the first family's difference to the second changes per decade of images."""
     sizes = models.trend_sizes
     if len(sizes) < 2:
         raise TooFewRungsError(f"a trend needs two rungs of equal class count; {models.corpus} has one")

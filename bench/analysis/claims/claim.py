@@ -1,4 +1,4 @@
-"""Declare claims, and hold what a judgement says of one."""
+"""Define claims and their judgements."""
 
 import math
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ Verdict = Word | Literal["not judged yet"]
 
 
 class ClaimComparison(Protocol):
-    """What a claim compares: it finds the quantities in the tables."""
+    """The comparison behind a claim: it finds the quantities in the tables."""
 
     def find(self, evidence: Evidence) -> Finding:
         """Return the quantities, with their limits.
 
         Raises:
-            AnalysisError: The tables lack what the claim is about, or it is incomplete.
+            AnalysisError: A row that the claim needs is missing or incomplete.
         """
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
-        """Yield lines on what else the tables show of it, which is no verdict.
+        """Yield lines with further results on the claim, which are no verdicts.
 
         Raises:
-            AnalysisError: The tables lack it.
+            AnalysisError: A row is missing or incomplete.
         """
 
 
@@ -43,13 +43,13 @@ class Citation:
 
     figure: str
     metric: str
-    """What was published, which is seldom what is measured here."""
+    """The published metric, which often differs from the one measured here."""
     source: str
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, and what would make it true."""
+    """A sentence, and the condition under which it counts as true."""
 
     id: str
     sentence: str
@@ -57,37 +57,37 @@ class Claim:
     comparison: "ClaimComparison | CannotTell | None"
     """None if the suite can't judge it yet."""
     margin: str
-    """When it counts as supported, in words."""
+    """The condition for `supported`, in words."""
     needs: str
-    """The rows that it is judged on, in words."""
+    """The rows that a judgement needs, in words."""
     is_custom: bool = False
-    """Whether it stands in the suite file."""
+    """Whether the claim comes from the suite file."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a claim."""
+    """The verdict on a claim, with the numbers and runs behind it."""
 
     claim: Claim
     verdict: Verdict
     unit: Unit | Literal[""] = ""
     interval: Interval = _UNKNOWN
-    """Of the part that decides; NaN without one. Its `n` counts the seeds that are complete on both sides."""
+    """The interval of the deciding part; NaN if there is none. Its `n` counts the seeds complete on both sides."""
     level: float = math.nan
-    """Of the interval: corrected over all claims that were judged by one; NaN without one."""
+    """The level of the interval, corrected over all claims that were judged by one; NaN without an interval."""
     num_seeds: int = 0
-    """Seeds that there should be."""
+    """The number of seeds that each row should have."""
     measured: str = ""
-    """On what: models, transfer, targets, sizes."""
+    """The models, transfer, targets and sizes that were compared, in words."""
     reason: str = ""
-    """Why it is undecided; empty if it is decided."""
+    """Why the claim is undecided; empty if it is decided."""
     would_decide: str = ""
-    """What would decide it; empty if it is decided."""
+    """What would decide the claim; empty if it is decided."""
     parts: tuple[JudgedQuantity, ...] = ()
     beside: tuple[str, ...] = ()
-    """What else the tables show; never a verdict."""
+    """Further results, one per line; never a verdict."""
     keys: tuple[str, ...] = ()
-    """Of the runs behind it, pretraining included."""
+    """The keys of the runs behind the judgement, pretraining included."""
 
     @property
     def text(self) -> str:
@@ -101,5 +101,5 @@ class Judgement:
 
     @property
     def pairs(self) -> str:
-        """Return `3 of 3`; empty if no seed is looked at."""
+        """Return the complete seeds of all seeds, `3 of 3`; empty if the claim uses no seeds."""
         return f"{self.interval.n} of {self.num_seeds}" if self.num_seeds else ""

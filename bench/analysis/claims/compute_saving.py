@@ -1,4 +1,4 @@
-"""Compare the compute that models take for equal accuracy, from arms that differ in how long a model is pretrained."""
+"""Compare the compute that models need for equal accuracy, from arms that differ in how long a model is pretrained."""
 
 import math
 from collections.abc import Iterator
@@ -18,27 +18,27 @@ from bench.analysis.stats.statistics_errors import MissingRowError, ShapeError
 
 @dataclass(frozen=True)
 class FlopsRatio:
-    """How many times the second model's pretraining FLOPs the first one takes for equal accuracy."""
+    """The first model's pretraining FLOPs over the second's, for equal accuracy."""
 
     name: str
     first: "BudgetSeries"
     second: "BudgetSeries"
     limits: Limits
-    """The upper one is judged; the lower one is 0."""
+    """The limits of the ratio; the lower one is 0."""
     unit: Unit = "times"
     equivalence: None = None
-    """The claim is about no equality."""
+    """No test of equivalence, since the claim is not about equality."""
 
     def interval(self, level: float) -> Interval:
         """Return the ratio with its interval, by inverting the test of the gap at each ratio."""
         return equal_accuracy_ratio(*self._spendings, level)
 
     def needed(self, level: float) -> Needed | str:
-        """Return the seeds that tell the gap at the upper limit from zero; words if no FLOPs meet there."""
+        """Return the seeds with which the gap at the upper limit would differ from zero; words if it is unknown."""
         try:
             there = gap(*self._spendings, self.limits.high)
         except ShapeError as error:
-            return f"budgets at which more of the two curves meets: {error}"
+            return f"budgets at which the two curves overlap more: {error}"
         return seeds_needed(there, Limits(0.0, math.inf), level)
 
     @cached_property
@@ -48,7 +48,7 @@ class FlopsRatio:
 
 @dataclass(frozen=True)
 class LessCompute:
-    """ViT takes less pretraining compute than ResNet for equal accuracy."""
+    """ViT needs less pretraining compute than ResNet for equal accuracy."""
 
     limits: Limits
 
@@ -78,14 +78,14 @@ class BudgetSeries:
     """Target -> a row per budget, ascending."""
     factors: tuple[float, ...]
     flops: tuple[float, ...]
-    """Of pretraining."""
+    """The FLOPs of pretraining for each budget."""
 
     @property
     def spending(self) -> Spending:
         """Return accuracy against compute.
 
         Raises:
-            AnalysisError: There is one budget, or rows do not pair.
+            AnalysisError: There is only one budget, or rows do not pair.
         """
         return Spending(self.flops, stacked(self.rows))
 
@@ -107,7 +107,7 @@ def _budget_series(evidence: Evidence, model: str) -> BudgetSeries:
     """
     cells = evidence.cells[evidence.cells["ablation"] == f"{BUDGET}{model}"]
     if cells.empty:
-        raise MissingRowError(f"the suite pretrains {model} for one budget alone; several are its field `budgets`")
+        raise MissingRowError(f"the suite pretrains {model} for one budget only; its field `budgets` adds others")
     scope = evidence.scope(cells)
     arms = evidence.arms(cells, scope.transfer)
     factors = sorted(arms, key=float)

@@ -1,4 +1,4 @@
-"""Hold the pretraining size at which one model passes another against the limits of a claim."""
+"""Compare the pretraining size at which one model passes another with the limits of a claim."""
 
 import math
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from bench.analysis.stats.verdicts import verdict_interval
 
 @dataclass(frozen=True)
 class CrossingSize:
-    """Where the first model passes the second."""
+    """The pretraining size at which the first model passes the second."""
 
     name: str
     sizes: tuple[int, ...]
     rows: RowsByTarget
-    """Target -> rows: the first model's at each size, then the second's."""
+    """Target -> rows: those of the first model at each size, then those of the second."""
     limits: Limits
     unit: Unit = "images"
     equivalence: None = None
-    """The claim is about no equality."""
+    """No test of equivalence, since the claim is not about equality."""
 
     @cached_property
     def curves(self) -> tuple[FittedCurve, FittedCurve]:
         """Return both curves.
 
         Raises:
-            AnalysisError: There is one rung, or the rows do not pair.
+            AnalysisError: There is only one rung, or the rows do not pair.
         """
         parts, number = stacked(self.rows), len(self.sizes)
         first, second = [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts]
@@ -46,12 +46,12 @@ class CrossingSize:
         return Interval(math.nan if result.size is None else result.size, low, high, result.num_seeds)
 
     def needed(self, level: float) -> str:
-        """Return what would decide: not a number of seeds, since rungs near the crossing help as much."""
-        return "rungs nearer to where the models meet, or more seeds"
+        """Return what would decide, in words: rungs near the crossing help as much as seeds do."""
+        return "rungs nearer to the crossing, or more seeds"
 
 
 def crossing_words(result: Crossing) -> str:
-    """Return what two curves do at the plain level, in a few words; the first is ViT's."""
+    """Describe how ViT's curve (the first) and the second cross, at the uncorrected level."""
     return f"{_outcome(result)}, {plural(result.num_seeds, 'pair')}, {percent(LEVEL, places=0)}"
 
 

@@ -1,4 +1,4 @@
-"""Compare two rows on one target, as a custom claim of the suite file says."""
+"""Compare two rows on one target, as a custom claim in a suite file asks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from bench.analysis.stats.statistics_errors import MissingRowError
 
 @dataclass(frozen=True)
 class NamedRow:
-    """A row as a custom claim names it, with nothing left to the suite."""
+    """A row that a custom claim names, with every default of the suite filled in."""
 
     model: str
     corpus: str
-    """`none` from scratch."""
+    """The pretraining corpus; `none` for a model trained from scratch."""
     subset_images: int | None
-    """0 from scratch; None of external weights, and if it is not known."""
+    """The number of pretraining images; 0 from scratch, None for external weights or if unknown."""
     missing: str = ""
-    """Why there is no such row; empty if there may be one."""
+    """Why the suite can have no such row; empty if it can."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CustomDifference:
 
 
 def _row_id(evidence: Evidence, row: NamedRow, transfer: Transfer) -> RowId:
-    """Return the row of the ladder, else the arm of an ablation that is trained for the common budget."""
+    """Return the row of the ladder, or else the arm of an ablation that trains for the suite's own budget."""
     if row.missing:
         raise MissingRowError(row.missing)
     cells, size = evidence.cells, row.subset_images

@@ -1,7 +1,7 @@
 """Find the rows that claims are judged on in a suite's tables.
 
-A row is what one model, pretrained on one subset or as one arm of an ablation, reached on one target. It is complete or
-refused: a seed that diverged is an error that names it, never left out.
+A row holds the results of one model on one target, pretrained on one subset or as one arm of an ablation. Only complete
+rows are returned: a seed that diverged raises an error that names it, and is never left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from bench.analysis.stats.statistics_errors import DifferentImagesError, Incompl
 from bench.analysis.targets import is_in_domain, is_real
 
 BUDGET = "budget "
-"""What the ablation of a model's budgets is called, before the model's name."""
+"""The prefix of the name of the ablation that holds a model's budgets; the model's name follows."""
 FIVE = 5
 _KEY = ["model", "corpus", "subset_images", "ablation", "arm", "target", "transfer", "shots"]
 _READ = [*_KEY, "family", "subset_classes", "draw", "seed", "status", "reason", "notes", "accuracy"]
@@ -36,11 +36,11 @@ class Scope:
 
     transfer: Transfer
     targets: tuple[str, ...]
-    """Real ones: neither in-domain nor made for a purpose."""
+    """Real targets: neither in-domain nor purpose-made."""
     in_domain: tuple[str, ...]
-    """Targets made as the pretraining corpus is."""
+    """Targets whose images are made in the same way as the pretraining corpus."""
     left_out: tuple[str, ...]
-    """Targets without any result, since their data is not there."""
+    """Targets without any result, since their data is missing."""
 
     def __str__(self) -> str:
         """Return the way of transfer, the real targets, and what is left out."""
@@ -50,14 +50,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables of a suite, and what they do not say."""
+    """The tables of a suite, with facts that the tables lack."""
 
     tables: Mapping[str, pd.DataFrame]
     """`cells` and `runs`; `correctness` and `permutation_check` if they are kept."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Ablation -> the arm that the others are compared with."""
     size_classes: Mapping[str, str | None] = field(default_factory=dict)
-    """Model -> the ViT of whose size it is, if there is one."""
+    """Model -> the ViT of its size class, if there is one."""
     arrangement: "Evidence | None" = None
     """The tables of the suite `arrangement`, if it was run."""
 
@@ -66,7 +66,7 @@ class Evidence:
         """Return one row per cell.
 
         Raises:
-            MissingColumnError: The table is another one.
+            MissingColumnError: The table lacks a column.
         """
         require_columns(self.tables["cells"], [*_READ, *_KEYS], "cells")
         return self.tables["cells"]
@@ -76,7 +76,7 @@ class Evidence:
         """Return one row per run, by its key.
 
         Raises:
-            DuplicateRowError: A run stands twice.
+            DuplicateRowError: A run occurs twice.
         """
         runs = self.tables["runs"]
         require_columns(runs, ["key", "tokens", "training_flops"], "runs")
@@ -109,7 +109,7 @@ class Evidence:
         """
         ways = [Transfer(kind, None if shots is None else int(shots)) for (kind, shots), _ in split(cells, _TRANSFER)]
         if not ways:
-            raise MissingRowError("the suite has no such row")
+            raise MissingRowError("the suite has no such row: its tables hold no cell of the models compared")
         best = Transfer("k-shot", FIVE) if few_shot else Transfer(FINE_TUNE)
         return best if best in ways else min(ways, key=lambda way: (_ORDER.index(way.kind), -(way.shots or 0)))
 
@@ -117,11 +117,11 @@ class Evidence:
         """Return the way of transfer and the targets on which some cells are compared.
 
         Args:
-            cells: Of the rows.
+            cells: The cells of the rows.
             few_shot: Whether five-shot probes are preferred to fine-tuning.
 
         Raises:
-            MissingRowError: There is no cell, or none on a real target.
+            MissingRowError: There is no cell, or no result on a real target.
         """
         transfer = self.transfer(cells, few_shot=few_shot)
         shots = cells["shots"].isna() if transfer.shots is None else cells["shots"].eq(transfer.shots).fillna(False)
@@ -143,7 +143,7 @@ class Evidence:
         Raises:
             MissingRowError: The suite does not have it.
             IncompleteRowError: A seed diverged, failed or is missing.
-            DuplicateRowError, DifferentImagesError: Its cells are not those of one row, or a run stands twice.
+            DuplicateRowError, DifferentImagesError: A run occurs twice, or seeds were tested on different images.
         """
         if (row_id, target) not in self._read:
             self._read[row_id, target] = self._read_row(row_id, target)
@@ -186,12 +186,12 @@ class Evidence:
 
     @cached_property
     def _expected(self) -> dict[str, list[int]]:
-        """Return the seeds that the rows of the ladder, and of each ablation, have to have."""
+        """Return the seeds that the rows of the ladder, and of each ablation, must have."""
         return {ablation: expected_seeds(cells) for (ablation,), cells in split(self.cells, ["ablation"])}
 
     @cached_property
     def _read(self) -> dict[tuple[RowId, str], CompleteRow]:
-        """Return the rows that were asked for: most claims ask for the same ones."""
+        """Return a cache of rows, since most claims ask for the same ones."""
         return {}
 
     @cached_property

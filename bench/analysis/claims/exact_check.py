@@ -1,7 +1,7 @@
 """Check exactly whether a model without positional encoding tells two arrangements of the same patches apart.
 
-The ten images of an instance of the target `arrangement` hold the same patches, so such a model gives them one answer,
-up to the rounding of its precision. Nothing is estimated, and there is no interval: it does so in all instances or not.
+The ten images of an instance of the target `arrangement` hold the same patches, so such a model gives all of them the
+same output, up to the rounding of its precision. Nothing is estimated, so there is no interval.
 """
 
 import math
@@ -28,17 +28,18 @@ _WITHOUT = re.compile(r"[:,]pos=none(,|$)")
 
 @dataclass(frozen=True)
 class CannotTell:
-    """Without positional encoding, all arrangements of the same patches get one answer."""
+    """Without positional encoding, a model gives the same output for all arrangements of the same patches."""
 
     def check(self, claim: Claim, evidence: Evidence) -> Judgement:
         """Judge the claim by every seed of every arm.
 
-        The value is the share of instances whose images the arm without encoding gives one answer, the mean over seeds.
+        The value is the share of instances with the same output for all images, averaged over the seeds of the arms
+        without encoding.
 
         Raises:
             MissingRowError: The suite `arrangement` was not run, or its predictions are not kept.
             IncompleteRowError: A seed of an arm is missing.
-            DuplicateRowError: A run stands twice.
+            DuplicateRowError: A run occurs twice.
         """
         suite = evidence.arrangement or evidence
         arms = _arms(suite)
@@ -50,7 +51,7 @@ class CannotTell:
         tells_apart = any(min(shares[arm]) < 1 for arm in blind)
         alike = [] if tells_apart else [arm for arm in arms if arm not in blind and max(shares[arm]) == 1]
         verdict: Word = "refuted" if tells_apart else "undecided" if alike else "supported"
-        reason = f"{listed(alike)} gives one answer, too, in some seed: it has not learned to tell them apart"
+        reason = f"{listed(alike)} also gives the same output in some seed, so it has not learned to tell them apart"
         first, of_blind = next(iter(arms.values())), [of_run for arm in blind for of_run in shares[arm]]
         groups = int(checks["num_groups"].max())
         return Judgement(
@@ -70,7 +71,9 @@ class CannotTell:
 def _detail(arm: str, row: CompleteRow, shares: list[float], checks: pd.DataFrame) -> str:
     difference = checks["largest_confidence_difference"].reindex(row.transfer_keys).max()
     by_seed = listed(list(map(share, shares)))
-    return f"{arm}: one answer in {by_seed} of the instances, by seed; confidences differ by at most {difference:.1e}"
+    return (
+        f"{arm}: the same output in {by_seed} of the instances, by seed; confidences differ by up to {difference:.1e}"
+    )
 
 
 def _arms(evidence: Evidence) -> dict[str, CompleteRow]:

@@ -1,6 +1,6 @@
 """Judge a suite's claims: each is supported, refuted or undecided by an interval at a level corrected over all of them.
 
-If the tables lack something, or a statistic refuses by name, the claim is undecided with that as the reason; NaN never
+If a table lacks a row or a statistic raises an error, the claim is undecided and the error is the reason. NaN never
 becomes a verdict. Claims without an interval do not count in the correction.
 """
 
@@ -30,12 +30,12 @@ def judge_claims(claims: Sequence[Claim], evidence: Evidence, level: float = LEV
     """Judge claims together.
 
     Args:
-        claims: Each with its comparison and margins.
+        claims: The claims, each with its comparison and margins.
         evidence: The tables of a suite.
-        level: Of confidence over all claims that have an interval.
+        level: The confidence level at which all claims with an interval hold together.
 
     Returns:
-        A judgement per claim, in their order.
+        One judgement per claim, in the same order.
     """
     findings = [_find(claim.comparison, evidence) for claim in claims]
     family = sum(finding is not None and error is None for finding, error in findings)
@@ -46,9 +46,9 @@ def judge_claims(claims: Sequence[Claim], evidence: Evidence, level: float = LEV
 def _find(
     comparison: ClaimComparison | CannotTell | None, evidence: Evidence
 ) -> tuple[Finding | None, AnalysisError | None]:
-    """Return what a claim is judged by, or the error that leaves it undecided.
+    """Return the finding that a claim is judged by, or the error that leaves it undecided.
 
-    With both, the rows are there, but no interval follows from them.
+    If both are returned, the rows exist but give no interval.
     """
     if comparison is None or isinstance(comparison, CannotTell):
         return None, None
@@ -100,7 +100,7 @@ def _decided(
 
 
 def _refused(claim: Claim, error: AnalysisError | None, finding: Finding | None, beside: tuple[str, ...]) -> Judgement:
-    """Return an undecided claim that lacks an interval."""
+    """Return the judgement of a claim without an interval, which is undecided."""
     judgement = Judgement(
         claim, "undecided", reason=str(error), would_decide=_remedy(error, claim.needs), beside=beside
     )
@@ -113,7 +113,7 @@ def _refused(claim: Claim, error: AnalysisError | None, finding: Finding | None,
 
 
 def _until_error(lines: Iterator[str]) -> Iterator[str]:
-    """Yield lines as far as there are any: what refuses the verdict may refuse these, too."""
+    """Yield lines until one raises an error: the cause of a missing verdict may affect these, too."""
     try:
         yield from lines
     except AnalysisError:
@@ -121,7 +121,7 @@ def _until_error(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _why(part: JudgedQuantity, num_parts: int) -> str:
-    """Return why a quantity decides nothing."""
+    """Return why a quantity is undecided."""
     low, high, limits = part.interval.low, part.interval.high, part.limits
     if math.isnan(low):
         return f"{part.name}: there is no such value within what was measured"
@@ -133,7 +133,7 @@ def _why(part: JudgedQuantity, num_parts: int) -> str:
 
 
 def _what_would(parts: Sequence[JudgedQuantity]) -> str:
-    """Return what the open quantities need: one estimated beyond its limits would refute the claim, else all."""
+    """Return what would decide the claim: one quantity estimated beyond its limits, which would refute it, or all."""
     if in_words := [part.needed for part in parts if isinstance(part.needed, str)]:
         return in_words[0]
     seeds = [(part.needed, part.interval.mean in part.limits) for part in parts if isinstance(part.needed, Needed)]
@@ -154,7 +154,7 @@ def _num_seeds(needed: Needed) -> float:
 
 
 def _remedy(error: AnalysisError | None, needs: str) -> str:
-    """Return what would decide a claim that an error left open; by default what the claim needs."""
+    """Return what would decide a claim that an error left undecided; by default the rows that the claim needs."""
     remedies: dict[type[AnalysisError] | tuple[type[AnalysisError], ...], str] = {
         IncompleteRowError: "every seed of these cells ended ok: `bench run` tries again what did not",
         SingleSeedError: "two seeds at the least; how many decide it is known from two on",

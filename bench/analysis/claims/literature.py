@@ -112,7 +112,7 @@ CLAIMS = (
         sentence=("Without positional encoding the encoder cannot tell two arrangements of the same patches apart."),
         published=Citation("exact: the same output", "", "by construction"),
         comparison=CannotTell(),
-        margin="exact: one answer for all arrangements without encoding, in every seed, and not with any encoding",
+        margin="exact: without encoding one output for all arrangements, in every seed; with an encoding, in no seed",
         needs="the results of the suite arrangement (`bench run arrangement`), with the predictions on its test images",
     ),
     Claim(

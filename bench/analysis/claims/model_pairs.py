@@ -1,7 +1,7 @@
 """Choose the models and rungs that a claim about a ladder is judged on.
 
-If a family has several models, the first ones of one size class are taken, else the first of each family; what was
-measured says which. Claims name ResNets, so no other CNN stands for them. Trends and crossings use rungs of equal class
+If a family has several models, the first ones that share a size class are taken, or else the first of each family; the
+judgement says which. Claims name ResNets, so no other CNN replaces them. Trends and crossings use rungs of equal class
 count.
 """
 
@@ -17,9 +17,9 @@ from bench.analysis.frames import split
 from bench.analysis.stats.statistics_errors import MissingRowError
 
 FAMILY_NAMES = {"vit": "ViT", "cnn": "ResNet", "hybrid": "hybrid"}
-"""As claims of the literature name them."""
+"""The names of families in the claims of the literature."""
 TOLERANCE = 0.1
-"""By what share a rung may differ from a stated size."""
+"""The share by which a rung may differ from a stated size."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class FamilyModels:
     how_chosen: str
     corpus: str
     sizes: tuple[int, ...]
-    """Rungs that all of them have, ascending."""
+    """The rungs that all models have, in pretraining images, ascending."""
     classes: Mapping[int, int | None]
-    """Rung -> classes of its images, if known."""
+    """Rung -> number of classes of its images, if known."""
     scope: Scope
 
     def rows(
         self, families: Sequence[str], sizes: Sequence[int], targets: Sequence[str]
     ) -> dict[str, list[CompleteRow]]:
-        """Return target -> rows: of the first family at each size, then of the next.
+        """Return target -> rows: those of the first family at each size, then those of the next.
 
         Raises:
             AnalysisError: A row is missing or incomplete.
@@ -51,7 +51,7 @@ class FamilyModels:
 
     @property
     def trend_sizes(self) -> tuple[int, ...]:
-        """Return the rungs of one class count: the count that most rungs have."""
+        """Return the rungs with the class count that most rungs have."""
         counts = [self.classes[size] for size in self.sizes]
         most = max(counts, key=counts.count)
         return tuple(size for size in self.sizes if self.classes[size] == most)
@@ -66,10 +66,10 @@ def family_models(evidence: Evidence, families: Sequence[str], stated: Sequence[
     """Return a model of each family, with the rungs and targets that they have in common.
 
     Args:
-        evidence: The tables.
-        families: A model of each is taken.
-        stated: Sizes that a claim is about. The first corpus with rungs of these sizes is taken, else the first that
-            all models are pretrained on.
+        evidence: The tables of a suite.
+        families: The families to compare.
+        stated: Sizes that a claim is about, in images. The first corpus with rungs of these sizes is taken, or else the
+            first that all models are pretrained on.
 
     Raises:
         MissingRowError: A family, a common rung or a real target is missing.
@@ -88,7 +88,7 @@ def family_models(evidence: Evidence, families: Sequence[str], stated: Sequence[
 
 
 def near(rungs: Sequence[int], size: int) -> int | None:
-    """Return the rung that is of a stated size, within a tenth; the nearest if there are several."""
+    """Return the rung nearest to a stated size, or None if none is within a tenth of it."""
     within = [rung for rung in rungs if abs(rung / size - 1) <= TOLERANCE]
     return min(within, key=lambda rung: abs(rung / size - 1)) if within else None
 
@@ -126,7 +126,7 @@ def _common_sizes(cells: pd.DataFrame, models: Mapping[str, str]) -> tuple[int, 
 
 
 def _classes(cells: pd.DataFrame) -> dict[int, int | None]:
-    """Return the classes of each rung, as its pretraining runs counted them or as planned."""
+    """Return the number of classes of each rung, as its pretraining runs counted them or as planned."""
     return {
         int(size): None if (known := rows["subset_classes"].dropna()).empty else int(known.iloc[0])
         for (size,), rows in split(cells, ["subset_images"])

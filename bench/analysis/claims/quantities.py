@@ -1,8 +1,8 @@
-"""Hold the quantities that a claim is about against the limits that it sets them.
+"""Compare the quantities that a claim is about with the claim's limits.
 
 A claim may be about several quantities, such as one per target. It is supported if the interval of each lies within
-its limits, which needs no correction: all have to hold (an intersection-union test, Berger 1982). It is refuted if one
-interval lies beyond its limits, at a level stepped down over the claim's quantities by Holm's procedure.
+its limits. That needs no correction, since all of them must hold (an intersection-union test, Berger 1982). The claim
+is refuted if one interval lies beyond its limits, at a level stepped down over its quantities by Holm's procedure.
 """
 
 import math
@@ -24,15 +24,15 @@ from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
 
 ANY: Final = Limits(-math.inf, math.inf)
-"""Limits of what is shown and not judged."""
+"""The limits of a quantity that is shown and not judged."""
 
 
 class Quantity(Protocol):
-    """Something that a claim sets limits to."""
+    """A quantity that a claim sets limits to."""
 
     @property
     def name(self) -> str:
-        """Return what it is, in a few words."""
+        """Return the name of the quantity, in a few words."""
 
     @property
     def unit(self) -> Unit:
@@ -47,24 +47,24 @@ class Quantity(Protocol):
         """Return the p-value of a test of equivalence if the claim is that something is about equal, else None."""
 
     def interval(self, level: float) -> Interval:
-        """Return its value with its interval; NaN if there is no value, an infinite end if that is open.
+        """Return the value with its interval: NaN if there is no value, and infinity for an open end.
 
         Raises:
             AnalysisError: There is no interval.
         """
 
     def needed(self, level: float) -> Needed | str:
-        """Return the seeds that would decide; if their number is not known, return in words what else would."""
+        """Return the number of seeds that would decide, or in words what else would if that number is unknown."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A weighted sum of rows in each seed and test image: a difference, or how it moves along a ladder."""
+    """A weighted sum of rows in each seed and test image: a difference, or its slope along a ladder."""
 
     name: str
     rows: RowsByTarget
     weights: tuple[float, ...]
-    """Of the rows of a target."""
+    """One weight per row of a target."""
     limits: Limits
     unit: Unit = "points"
 
@@ -73,7 +73,7 @@ class Difference:
         """Return the estimate over seeds, and over test images if correctness is kept.
 
         Raises:
-            AnalysisError: The rows do not pair, there is one seed, or nothing varies.
+            AnalysisError: The rows do not pair, there is only one seed, or no value varies.
         """
         return crossed_mean([part @ np.array(self.weights) for part in stacked(self.rows)])
 
@@ -89,34 +89,34 @@ class Difference:
         return verdict_interval(self.estimate, level)
 
     def needed(self, level: float) -> Needed:
-        """Return the seeds that would decide, from the spread of these."""
+        """Return the number of seeds that would decide, from the observed spread."""
         return seeds_needed(self.estimate, self.limits, level)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """All that a claim's verdict comes from."""
+    """The quantities behind a claim's verdict, and the rows that they come from."""
 
     quantities: tuple[Quantity, ...]
     measured: str
-    """On what: models, targets, transfer, sizes."""
+    """The models, targets, transfer and sizes that were compared, in words."""
     rows: Sequence[CompleteRow]
-    """Those behind the quantities."""
+    """The rows behind the quantities."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Return the keys of all runs behind it."""
+        """Return the keys of all runs behind the finding."""
         return keys_of(self.rows)
 
     @property
     def num_seeds(self) -> int:
-        """Return the number of seeds behind it."""
+        """Return the number of seeds behind the finding."""
         return self.rows[0].num_seeds
 
 
 @dataclass(frozen=True)
 class JudgedQuantity:
-    """A quantity and what became of it."""
+    """A quantity and its verdict."""
 
     name: str
     unit: Unit
@@ -124,31 +124,31 @@ class JudgedQuantity:
     interval: Interval
     word: Word
     equivalence: float | None
-    """The p-value of a test of equivalence, which decides nothing; None if the claim is about no equality."""
+    """The p-value of a test of equivalence, which decides nothing; None if the claim is not about equality."""
     needed: Needed | str
-    """What would decide it: seeds if their number is known; empty if it is decided."""
+    """What would decide the quantity: a number of seeds if known, else words; empty if it is decided."""
 
     @property
     def text(self) -> str:
-        """Return its value with its interval, and with the p-value of a test of equivalence if there is one."""
+        """Return the value with its interval, and with the p-value of a test of equivalence if there is one."""
         value = quantity_interval(self.interval, self.unit)
         return value if self.equivalence is None else f"{value}, equivalence {p_value(self.equivalence)}"
 
 
 def finding(differences: Sequence[Difference], measured: str) -> Finding:
-    """Return a finding of differences alone."""
+    """Return a finding that consists of differences only."""
     return Finding(
         tuple(differences), measured, [row for difference in differences for row in rows_of(difference.rows)]
     )
 
 
 def line(label: str, find: Callable[[], Difference]) -> str:
-    """Return what stands beside a verdict: a difference at the plain level, or why there is none."""
+    """Return a line of further results: a difference at the uncorrected level, or why there is none."""
     try:
         difference = find()
         interval = difference.interval(LEVEL)
     except AnalysisError as error:
-        return f"{label}: nothing, since {error}"
+        return f"{label}: no result: {error}"
     value = quantity_interval(interval, difference.unit)
     return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {percent(LEVEL, places=0)}"
 
@@ -157,8 +157,8 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]
     """Judge each quantity of a claim.
 
     Args:
-        quantities: Of one claim.
-        level: Of the claim, corrected over all claims.
+        quantities: The quantities of one claim.
+        level: The claim's level, corrected over all claims.
 
     Raises:
         AnalysisError: A quantity has no interval.
@@ -174,12 +174,12 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]
 
 
 def words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: float) -> list[Word]:
-    """Return what becomes of each quantity of a claim.
+    """Return the verdict on each quantity of a claim.
 
     Args:
-        quantities: Of one claim.
-        intervals: Of each quantity, at that level.
-        level: Of the claim, corrected over all claims.
+        quantities: The quantities of one claim.
+        intervals: The interval of each quantity, at that level.
+        level: The claim's level, corrected over all claims.
     """
     beyond = _beyond(quantities, level)
     return [
@@ -206,20 +206,20 @@ def is_beyond(interval: Interval, limits: Limits) -> bool:
 
 
 def deciding(parts: Sequence[JudgedQuantity]) -> JudgedQuantity:
-    """Return the part that the verdict depends on: of those with its word, the one nearest to its limits or beyond."""
+    """Return the part that decides: among the parts with the claim's verdict, the one with the least slack."""
     verdict = together([part.word for part in parts])
     candidates = [part for part in parts if part.word == verdict]
     return min(candidates, key=_slack) if len({part.unit for part in candidates}) == 1 else candidates[0]
 
 
 def _slack(part: JudgedQuantity) -> float:
-    """Return how far the interval lies within its limits; below zero beyond them, and if nothing is known."""
+    """Return how far the interval lies within its limits: negative beyond them, -infinity if it is unknown."""
     slack = min(part.interval.low - part.limits.low, part.limits.high - part.interval.high)
     return -math.inf if math.isnan(slack) else slack
 
 
 def _beyond(quantities: Sequence[Quantity], level: float) -> set[int]:
-    """Return which quantities lie beyond their limits, by Holm's procedure: each step asks less of those left."""
+    """Return which quantities lie beyond their limits by Holm's procedure, whose level gets milder at each step."""
     beyond: set[int] = set()
     while left := [number for number in range(len(quantities)) if number not in beyond]:
         strict = corrected_level(len(left), level)

@@ -1,4 +1,4 @@
-"""Name the rows of the comparison that claims are judged on, and what is known of each: results and runs."""
+"""Identify the rows of the comparison that claims are judged on, with their results and runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bench.analysis.seeds import SeedResults, stack
 
 @dataclass(frozen=True)
 class Transfer:
-    """A way of transfer, and for k-shot probes the training images of each class."""
+    """A way of transfer, with the number of training images per class for k-shot probes."""
 
     kind: str
     shots: int | None = None
@@ -24,7 +24,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class RowId:
-    """All that identifies a row but its target."""
+    """Everything that identifies a row except its target."""
 
     model: str
     corpus: str
@@ -44,14 +44,14 @@ class RowId:
 
 @dataclass(frozen=True)
 class CompleteRow:
-    """A row of which every seed finished on one target."""
+    """A row on one target, with every seed finished."""
 
     id: RowId
     results: SeedResults
     transfer_keys: tuple[str, ...]
-    """Of the runs that were tested."""
+    """The keys of the runs that were tested."""
     pretrain_keys: tuple[str, ...]
-    """Of the runs that they started from."""
+    """The keys of the pretraining runs that they started from."""
 
     @property
     def num_seeds(self) -> int:

@@ -1,4 +1,4 @@
-"""Turn judgements into a table and into JSON values, so that what is kept and what is printed agree."""
+"""Turn judgements into a table and into JSON values, so that stored and printed judgements agree."""
 
 import math
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ TYPES = {
 
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """Return the table `claims`: a row per claim; parts and lines beside are joined by ` | `, keys by spaces."""
+    """Return the table `claims`, one row per claim: parts and further lines are joined by ` | `, keys by spaces."""
     return pd.DataFrame([_row(judgement) for judgement in judgements], columns=list(TYPES)).astype(TYPES)
 
 
 def as_json(judgement: Judgement) -> dict[str, Any]:
-    """Return a judgement as JSON values; a number that is unknown or open is null."""
+    """Return a judgement as JSON values; unknown numbers and open ends are null."""
     parts = [
         {
             "name": part.name,

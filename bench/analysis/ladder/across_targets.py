@@ -1,6 +1,6 @@
 """Summarise models of a ladder over all its targets: interquartile means, probabilities of improvement, ranks.
 
-If a statistic refuses, its message becomes the reason why the model, the pair or the ranking is undecided.
+If a statistic raises an error, its message becomes the reason why the model, the pair or the ranking is undecided.
 """
 
 from collections.abc import Callable
@@ -24,36 +24,36 @@ class Overall:
     family: str
     rungs: tuple[AtRung, ...]
     reason: str
-    """Why there is none; empty if there is."""
+    """Why a rung has no mean; empty if all rungs have one."""
 
 
 @dataclass(frozen=True)
 class Improvement:
-    """How probable it is that the first model beats the second on a target picked at random, at each rung."""
+    """The probability that the first model beats the second on a random target, at each rung."""
 
     first: LadderModel
     second: LadderModel
     rungs: tuple[AtRung, ...]
     reason: str
-    """Why it is not known; empty if it is."""
+    """Why the probability is unknown at a rung; empty if it is known at all of them."""
 
 
 @dataclass(frozen=True)
 class AcrossTargets:
-    """Models and pairs of a ladder over its targets."""
+    """The results of a ladder's models and pairs of models over all its targets."""
 
     num_targets: int
-    """Slices of one target count once."""
+    """The number of targets; slices of one target count once."""
     models: tuple[Overall, ...]
     improvements: tuple[Improvement, ...]
     ranking: Ranking | None
-    """At the largest rung."""
+    """The ranking at the largest rung."""
     no_ranking: str
-    """Why there is none; empty if there is."""
+    """Why there is no ranking; empty if there is one."""
 
 
 def across_targets(ladder: LadderResults, level: float = LEVEL) -> AcrossTargets:
-    """Put the targets of a ladder together, rung by rung."""
+    """Summarise the targets of a ladder, rung by rung."""
     num_targets = len({base(target) for target in ladder.targets})
     models = tuple(_overall(model, ladder, level) for model in ladder.models)
     pairs = tuple(_improvement(first, second, ladder, level) for first, second in ladder.rivals)
@@ -82,7 +82,7 @@ def _improvement(first: LadderModel, second: LadderModel, ladder: LadderResults,
 
 
 def _at_rungs(ladder: LadderResults, at: Callable[[int], Interval]) -> tuple[tuple[AtRung, ...], str]:
-    """Return each rung's interval, and why a rung has none, once if that is the same for all rungs."""
+    """Return each rung's interval, and the reasons for missing ones; a reason that all rungs share is given once."""
     known: list[AtRung] = []
     reasons: dict[int, str] = {}
     for rung, size in enumerate(ladder.sizes):

@@ -1,12 +1,12 @@
 """Find where one model's accuracy passes another's along a ladder, with the confidence interval of that size.
 
-The interval holds every size at which the paired difference, with its own interval from seeds and test images, can't
-be told from zero: the inversion of a test, as in Fieller (1954). It holds the crossing as often as the difference's
-interval holds the truth, at any number of seeds. If the data bound it on neither side, it is open there. Only the
-stretch around the estimate counts.
+The interval holds every size at which the interval of the paired difference contains zero. This is the inversion of a
+test, as in Fieller (1954), so it covers the crossing as often as the difference's interval covers the true difference,
+at any number of seeds. An end that the data do not bound is open. If several ranges of sizes qualify, the one around
+the estimate is taken.
 
-Curves that do not cross within the range measured have no crossing there, and a bound: the earliest size at which one
-can have passed, or the latest at which it can have been passed.
+Curves that do not cross within the measured range have a bound instead: the earliest size at which the first model can
+have passed the second, or the latest.
 """
 
 import math
@@ -28,16 +28,18 @@ from bench.analysis.stats.trends import require_pairs
 IntervalOf = Callable[[Estimate, float], Interval]
 """Returns an estimate's interval at a level."""
 Outcome = Literal["passes", "is passed", "several", "ahead", "behind"]
-"""What the first model does as pretraining grows; `several` crossings, or none at all if it is ahead or behind."""
+"""What the first model does as pretraining grows.
+
+`several` means several crossings, `ahead` and `behind` mean none."""
 REACH = 10.0
-"""How many times beyond the largest rung an extrapolation is looked for."""
+"""The largest extrapolated size, as a multiple of the largest rung."""
 _STEPS = 12
-"""Sizes looked at between neighbouring rungs, evenly in log n."""
+"""The number of grid steps between neighbouring rungs, evenly spaced in log n."""
 
 
 @dataclass(frozen=True)
 class FittedCurve:
-    """A model's curve, and the results that it was fitted to."""
+    """A model's curve, and the results to which it was fitted."""
 
     curve: Curve
     parts: Parts
@@ -51,15 +53,15 @@ class Crossing:
     sizes: tuple[float, ...]
     """Each crossing of the two curves, ascending; empty if they do not cross."""
     low: float | None
-    """Lower end of the interval; None if open. If the first model is behind, the earliest size at which it can have
-    passed."""
+    """The lower end of the interval; None if open. If the first model is behind, the earliest size at which it can
+    pass."""
     high: float | None
-    """Upper end; None if open. If the first model is ahead, the latest size at which it can have passed."""
+    """The upper end; None if open. If the first model is ahead, the latest size at which it can have passed."""
     measured: tuple[float, float]
-    """Smallest and largest size that both models were pretrained on."""
+    """The smallest and largest size on which both models were pretrained, in images."""
     num_seeds: int
     by_law: bool
-    """Whether from power laws; else interpolated."""
+    """Whether the curves are power laws; otherwise they are interpolated."""
 
     @property
     def size(self) -> float | None:
@@ -68,21 +70,21 @@ class Crossing:
 
     @property
     def is_extrapolated(self) -> bool:
-        """Tell whether a crossing, or an end of its interval, lies beyond what was measured."""
+        """Tell whether a crossing, or an end of its interval, lies beyond the measured sizes."""
         return any(size > self.measured[1] for size in (*self.sizes, self.low, self.high) if size is not None)
 
 
 def fitted_curves(sizes: Sequence[int], first: Parts, second: Parts) -> tuple[FittedCurve, FittedCurve]:
-    """Fit power laws to two models if both have one, from five rungs on; else interpolate both.
+    """Fit power laws to two models if both have one, which needs five rungs; otherwise interpolate both.
 
     Args:
-        sizes: Of the rungs, ascending.
+        sizes: The pretraining images of the rungs, ascending.
         first: (seeds, images, rungs) for each target, 0 to 1.
         second: The same targets, seeds, images and rungs.
 
     Raises:
-        TooFewRungsError: There is one rung.
-        ShapeError, NotFiniteError: The results do not pair, or are not those of these rungs.
+        TooFewRungsError: There is only one rung.
+        ShapeError, NotFiniteError: The results do not pair or do not fit the rungs, or a value is not finite.
     """
     require_pairs(first, second)
     means = [mean_accuracy(parts) for parts in (first, second)]
@@ -104,15 +106,15 @@ def crossing(
     """Find where the first model passes the second, or is passed by it.
 
     Args:
-        first: One model.
-        second: Another, of the same kind of curve, on the same targets, seeds and images.
-        level: Of the interval.
-        reach: How many times beyond the largest rung laws are followed; 1 is not at all.
-        interval_of: The interval of the difference at a size; a verdict's is wider if seeds are few.
+        first: The first model's curve.
+        second: The second model's curve, of the same kind and on the same targets, seeds and images.
+        level: The confidence level of the interval.
+        reach: How far laws are extrapolated, as a multiple of the largest rung; 1 for no extrapolation.
+        interval_of: Returns the interval of the difference at a size; a verdict's is wider if seeds are few.
 
     Raises:
         SingleSeedError, ConstantError: There is no interval.
-        ShapeError: The models do not pair, share no range, or lines are to be followed beyond their rungs.
+        ShapeError: The models do not pair or share no range, or `reach` would extrapolate interpolated curves.
         LevelError: The level is not between 0 and 1.
     """
     gap = _Gap(first, second)
@@ -120,7 +122,7 @@ def crossing(
         raise ShapeError("an interpolated curve ends at its last rung; only laws reach beyond")
 
     def beyond(log_size: float) -> float:
-        """Return how far the difference's interval lies from zero; at most 0 if it holds zero."""
+        """Return the distance of the difference's interval from zero; at most 0 if it contains zero."""
         interval = interval_of(gap.estimate(log_size), level)
         return max(interval.low, -interval.high)
 
@@ -135,9 +137,9 @@ def crossing(
 def extrapolated(
     first: FittedCurve, second: FittedCurve, level: float = LEVEL, reach: float = REACH
 ) -> Crossing | None:
-    """Find where the laws cross beyond the largest rung, if they do so once within `reach` times its size.
+    """Find where the laws cross beyond the largest rung, if they cross once within `reach` times its size.
 
-    Return None for interpolated curves, which end at their rungs, and for laws that cross within the range measured.
+    Return None for interpolated curves, which end at their rungs, and for laws that cross within the measured range.
 
     Raises:
         SingleSeedError, ConstantError: There is no interval.
@@ -183,13 +185,13 @@ class _Gap:
         return weighted(self.parts, weights, self.value(log_size))
 
     def size(self, log_size: float) -> float:
-        """Return the number of images; at an end of the range that was measured, without rounding error."""
+        """Return the number of images; at an end of the measured range, without rounding error."""
         size = math.exp(log_size)
         return next((end for end in self.measured if math.isclose(size, end, rel_tol=1e-12)), size)
 
 
 def _scan(gap: _Gap, reach: float) -> list[tuple[float, bool]]:
-    """Return logarithms of sizes, ascending: a grid, and in it the crossings, which are marked."""
+    """Return the logarithms of sizes on a grid and of the crossings, ascending; a flag marks the crossings."""
     marks = [*gap.rungs, math.log(gap.measured[1] * reach)] if reach > 1 else gap.rungs
     grid = [float(point) for before, after in pairwise(marks) for point in np.linspace(before, after, _STEPS + 1)[:-1]]
     grid.append(marks[-1])
@@ -197,7 +199,7 @@ def _scan(gap: _Gap, reach: float) -> list[tuple[float, bool]]:
 
 
 def _roots(gap: _Gap, grid: list[float]) -> Iterator[float]:
-    """Yield where the difference changes its sign; zeros between two signs count once, at their beginning."""
+    """Yield where the difference changes its sign; a stretch of zeros between two signs counts once, at its start."""
     signed = [(point, value) for point in grid if (value := gap.value(point)) != 0]
     for (before, value), (after, next_value) in pairwise(signed):
         if value * next_value < 0:
@@ -215,7 +217,7 @@ def _outcome(roots: list[float], signs: list[float]) -> Outcome:
 def _interval(
     gap: _Gap, beyond: Callable[[float], float], grid: list[float], outcome: Outcome, roots: list[float]
 ) -> tuple[float | None, float | None]:
-    """Return the stretch around the crossings at which zero is held; without any, the bound on either side."""
+    """Return the range around the crossings where the interval contains zero; without a crossing, the bound."""
     if outcome == "behind":
         return _end(beyond, grid[::-1], gap) or gap.size(grid[0]), None
     if outcome == "ahead":
@@ -225,7 +227,7 @@ def _interval(
 
 
 def _end(beyond: Callable[[float], float], grid: list[float], gap: _Gap) -> float | None:
-    """Return the size at which zero is no longer held, going along the grid; None if it is held to its end."""
+    """Return the first size along the grid whose interval excludes zero; None if all contain zero."""
     if beyond(grid[0]) > 0:
         return gap.size(grid[0])
     for before, after in pairwise(grid):

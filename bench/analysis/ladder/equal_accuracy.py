@@ -1,10 +1,10 @@
-"""Estimate how many times a second model's compute a first one takes for equal accuracy, from runs at several budgets.
+"""Estimate the ratio of two models' compute at equal accuracy, from runs at several budgets.
 
-Each model's accuracy is interpolated linearly in the logarithm of its FLOPs. If the first takes r times as many, then
-its accuracy at r F is, on the mean over F, that of the second at F. The estimate is the r at which this gap is zero, F
-running evenly in its logarithm over all that both curves cover. The interval holds every r at which the gap, with its
-own interval from seeds and test images, can't be told from zero (the inversion of a test, as in Fieller 1954). Nothing
-is extrapolated: if no r within reach closes the gap, the ratio lies beyond that reach.
+Each model's accuracy is interpolated linearly in the logarithm of its FLOPs. The gap at a ratio r is the first model's
+accuracy at r F less the second's at F, averaged over F. F is evenly spaced in its logarithm over the range that both
+curves cover. The estimate is the r at which the gap is zero. Its interval holds every r at which the interval of the
+gap, from seeds and test images, contains zero (the inversion of a test, as in Fieller 1954). Nothing is extrapolated:
+if the gap is not zero at any r within reach, the ratio lies beyond that reach.
 """
 
 import math
@@ -23,68 +23,72 @@ from bench.analysis.stats.trends import require_pairs
 from bench.analysis.stats.verdicts import verdict_interval
 
 _STEPS = 32
-"""Ratios looked at, evenly in their logarithm."""
+"""The number of ratios on the grid, evenly spaced in their logarithm."""
 _POINTS = 33
-"""FLOPs at which a gap is taken."""
+"""The number of FLOPs over which a gap is averaged."""
 _LEAST = 0.25
-"""Share of the shorter curve's length in log FLOPs that both curves have to cover at least."""
+"""The smallest overlap of both curves, as a share of the shorter curve's length in log FLOPs."""
 
 
 @dataclass(frozen=True)
 class Spending:
-    """What one model reached at some budgets."""
+    """The accuracy of one model at several budgets."""
 
     flops: tuple[float, ...]
-    """Ascending."""
+    """The pretraining FLOPs of each budget, ascending."""
     parts: Sequence[np.ndarray]
     """(seeds, images, budgets) for each target, 0 to 1; (seeds, 1, budgets) if only accuracies are known."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no curve over budgets.
+        """Check that FLOPs and accuracies form a curve over budgets.
 
         Raises:
-            NotPositiveError, TooFewRungsError, ShapeError: FLOPs and accuracies are not those of some budgets.
+            NotPositiveError: FLOPs are not finite and above zero.
+            TooFewRungsError: There is only one budget.
+            ShapeError: FLOPs do not ascend, or do not match the accuracies.
         """
         if len(self.flops) < 2:
             raise TooFewRungsError("one budget; accuracy against compute needs two")
         if not all(math.isfinite(value) and value > 0 for value in self.flops):
             raise NotPositiveError(f"FLOPs {self.flops}: each must be finite and above zero")
         if list(self.flops) != sorted(set(self.flops)) or any(part.shape[2] != len(self.flops) for part in self.parts):
-            raise ShapeError(f"FLOPs {self.flops} do not ascend, or are not as many as the budgets of the accuracies")
+            raise ShapeError(f"FLOPs {self.flops} must ascend, with one value per budget of the accuracies")
 
     @property
     def log_flops(self) -> np.ndarray:
-        """Return (budgets,)."""
+        """Return (budgets,): the natural logarithm of the FLOPs."""
         return np.log(self.flops)
 
     def mean_over(self, log_flops: np.ndarray) -> list[np.ndarray]:
         """Return (seeds, images) for each target: the mean of the interpolated accuracies at some FLOPs."""
+        # Interpolation is linear in the accuracies, so interpolated unit vectors are the weights of the budgets.
         units = np.eye(len(self.flops))
         weights = np.array([np.interp(log_flops, self.log_flops, unit).mean() for unit in units])
         return [part @ weights for part in self.parts]
 
 
 def gap(first: Spending, second: Spending, ratio: float) -> Estimate:
-    """Return how far the first lies above the second if it gets `ratio` times the FLOPs, in shares of 1.
+    """Return the first model's accuracy less the second's if it gets `ratio` times the FLOPs, in shares of 1.
 
     Raises:
-        ShapeError: The models do not pair, or the ratio is out of reach.
+        ShapeError: The models do not pair, or their curves do not overlap at this ratio.
         SingleSeedError, ConstantError: There is no interval.
     """
     shift, ours, theirs = math.log(ratio), first.log_flops, second.log_flops
     start, end = max(ours[0] - shift, theirs[0]), min(ours[-1] - shift, theirs[-1])
     if start > end:
-        raise ShapeError(f"at {ratio:.3g} times the FLOPs nothing of the two curves meets")
+        raise ShapeError(f"at {ratio:.3g} times the FLOPs the two curves do not overlap")
     log_flops = np.linspace(start, end, _POINTS)
     means = zip(first.mean_over(log_flops + shift), second.mean_over(log_flops), strict=True)
     return crossed_mean([first_mean - second_mean for first_mean, second_mean in means])
 
 
 def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL) -> Interval:
-    """Return how many times the second's FLOPs the first takes for equal accuracy.
+    """Return the first model's FLOPs over the second's at equal accuracy.
 
     Returns:
-        An end is 0 or infinite if it is open; the mean is NaN if no ratio within reach closes the gap.
+        The ratio with its interval: an open end is 0 or infinite. The mean is NaN if no ratio within reach closes the
+        gap.
 
     Raises:
         ShapeError: The models do not pair.
@@ -96,7 +100,7 @@ def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL
         return gap(first, second, math.exp(shift)).mean
 
     def beyond(shift: float) -> float:
-        """Return how far the gap's interval lies from zero at the logarithm of a ratio; at most 0 if it holds zero."""
+        """Return the distance of the gap's interval from zero at the logarithm of a ratio; at most 0 if it has zero."""
         interval = verdict_interval(gap(first, second, math.exp(shift)), level)
         return max(interval.low, -interval.high)
 
@@ -111,19 +115,20 @@ def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL
 
 
 def _reach(first: Spending, second: Spending) -> tuple[float, float]:
-    """Return the smallest and the largest logarithm of a ratio at which enough of both curves meets."""
+    """Return the smallest and the largest logarithm of a ratio at which both curves overlap enough."""
     ours, theirs = first.log_flops, second.log_flops
     least = _LEAST * min(ours[-1] - ours[0], theirs[-1] - theirs[0])
     return float(ours[0] - theirs[-1] + least), float(ours[-1] - theirs[0] - least)
 
 
 def _held(beyond: Callable[[float], float], shifts: Sequence[float], *, is_ahead: bool) -> tuple[float, float]:
-    """Return the first and the last ratio at which zero is held; all beyond the reach if it is held at none.
+    """Return the first and the last ratio whose interval contains zero; if none does, the range beyond the reach.
 
     Args:
-        beyond: How far the gap's interval lies from zero at the logarithm of a ratio; at most 0 if it holds zero.
-        shifts: Logarithms of ratios, ascending.
-        is_ahead: Whether the first model lies above the second at the smallest ratio.
+        beyond: Returns the distance of the gap's interval from zero at the logarithm of a ratio; at most 0 if the
+            interval contains zero.
+        shifts: The logarithms of ratios, ascending.
+        is_ahead: Whether the first model is more accurate at the smallest ratio.
     """
     held = [number for number, shift in enumerate(shifts) if beyond(shift) <= 0]
     if not held:

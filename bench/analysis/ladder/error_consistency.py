@@ -1,6 +1,6 @@
-"""Compare whose errors are alike: all models on a ladder's largest rung, and each model with itself.
+"""Compare the errors of all models at a ladder's largest rung, and of each model with itself over seeds.
 
-If a statistic refuses, its message becomes the reason why the consistency is not known.
+If a statistic raises an error, its message becomes the reason why the consistency is unknown.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ NO_CORRECTNESS = "per-image correctness is not kept"
 
 @dataclass(frozen=True)
 class PairConsistency:
-    """What the errors of two models have in common, or those of one model from seed to seed."""
+    """How consistent the errors of two models are, or those of one model over its seeds."""
 
     first: LadderModel
     second: LadderModel
     consistency: Consistency | None
     reason: str = ""
-    """Why it is not known; empty if it is."""
+    """Why the consistency is unknown; empty if it is known."""
 
     @property
     def is_self(self) -> bool:
-        """Tell whether it is one model's, from seed to seed."""
+        """Tell whether a model is compared with itself, seed by seed."""
         return self.first is self.second
 
 

@@ -1,6 +1,6 @@
-"""Show what more pretraining images do to each model of a ladder, and where models of different families cross.
+"""Estimate how each model of a ladder improves with pretraining images, and where models of two families cross.
 
-If a statistic refuses, its message becomes the reason why the model or the pair is undecided.
+If a statistic raises an error, its message becomes the reason why the model or the pair is undecided.
 """
 
 from collections.abc import Sequence
@@ -35,13 +35,13 @@ class Growth:
     rungs: tuple[AtRung, ...] = ()
     curve: Curve | None = None
     parameters: Parameters | None = None
-    """Of a law."""
+    """The parameters of the power law; None if the curve is interpolated."""
     slope: Interval | None = None
-    """Per decade of images, in shares of 1."""
+    """The gain in accuracy per decade of images, in shares of 1."""
     no_law: str = ""
     """Why the curve is interpolated; empty for a law."""
     reason: str = ""
-    """Why there is no interval, or nothing at all; empty if there is."""
+    """Why intervals or all numbers are missing; empty if nothing is missing."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class PairGrowth:
     first: LadderModel
     second: LadderModel
     rungs: tuple[AtRung, ...] = ()
-    """The differences, first less second."""
+    """The difference in accuracy at each rung, first less second."""
     slope: Interval | None = None
-    """What the first gains on the second per decade of images, in shares of 1."""
+    """The first model's gain on the second per decade of images, in shares of 1."""
     crossing: Crossing | None = None
     beyond: Crossing | None = None
-    """Where their laws cross beyond the largest rung: an extrapolation."""
+    """The extrapolated crossing of their laws beyond the largest rung, if there is one."""
     reason: str = ""
-    """Why they are undecided; empty if there is a crossing, or a bound of one."""
+    """Why the pair is undecided; empty if there is a crossing or a bound."""
 
 
 def growth(ladder: LadderResults, level: float = LEVEL) -> tuple[Growth, ...]:
@@ -67,7 +67,7 @@ def growth(ladder: LadderResults, level: float = LEVEL) -> tuple[Growth, ...]:
 
 
 def pair_growths(ladder: LadderResults, level: float = LEVEL) -> tuple[PairGrowth, ...]:
-    """Return the growth of each pair of rivals; nothing for a ladder of one rung."""
+    """Return the growth of each pair of models of different families; nothing for a ladder of one rung."""
     if len(ladder.sizes) < 2:
         return ()
     return tuple(_pair_growth(PairGrowth(*pair), ladder.sizes, level) for pair in ladder.rivals)
@@ -91,7 +91,7 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
 
 
 def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
-    """Return a law if there is one, else lines, and why."""
+    """Return the power law, or an interpolated curve and the reason why there is no law."""
     accuracy = mean_accuracy(parts)
     try:
         return fit_law(sizes, accuracy), ""

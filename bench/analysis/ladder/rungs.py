@@ -1,8 +1,8 @@
-"""Put the rungs of a ladder into arrays: each model's results on one target or several, with its seeds aligned.
+"""Put the rungs of a ladder into arrays: each model's results on one or several targets, with its seeds aligned.
 
-Only rungs of equal class count stand on one ladder, so that no trend or crossing is read from subsets that differ in
-what they hold. Models from scratch and external weights stand on none. A model that lacks a seed on any rung has no
-arrays and says why: the seeds that finished are never used alone in silence.
+A ladder holds only rungs of equal class count, so that subsets with other classes enter no trend or crossing. Models
+from scratch and external weights are on no ladder. A model that lacks a seed on any rung has no arrays and gives the
+reason; the remaining seeds are not used.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from bench.analysis.targets import slices
 
 _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "shots", "match"]
 _ORDER = ("vit", "hybrid", "cnn")
-"""Families by how little is built into them: pairs ask whether the first is ahead of the second."""
+"""Families in ascending order of their inductive bias; pairs ask whether the first is ahead of the second."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,15 @@ class LadderModel:
     model: str
     family: str
     parts: tuple[np.ndarray, ...] = ()
-    """(seeds, images, rungs) for each set of test images, 0 to 1; (seeds, 1, rungs) if only accuracies are known. Empty
-    with a problem."""
+    """(seeds, images, rungs) for each set of test images, 0 to 1; (seeds, 1, rungs) if only accuracies are known.
+
+    Empty if there is a problem."""
     images: tuple[str, ...] = ()
-    """Which test images these are, as `Correctness.images`; empty texts if only accuracies are known."""
+    """The hash of each set of test images, as in `Correctness.images`; empty texts if only accuracies are known."""
     problem: str = ""
-    """What is missing, such as `at 1,024 images seed 3 diverged`; empty if nothing."""
+    """What is missing, such as `at 1,024 images seed 3 diverged`; empty if nothing is."""
     rows: Mapping[str, tuple[SeedResults, ...]] = field(default_factory=dict)
-    """Target -> what the arrays are made of, a row per rung."""
+    """Target -> the rows behind the arrays, one per rung."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class LadderResults:
     shots: int | None
     match: str
     sizes: tuple[int, ...]
-    """Pretraining images of the rungs, ascending."""
+    """The pretraining images of the rungs, ascending."""
     seeds: tuple[int, ...]
     models: tuple[LadderModel, ...]
 
@@ -67,13 +68,13 @@ class LadderResults:
 
     @property
     def rivals(self) -> tuple[tuple[LadderModel, LadderModel], ...]:
-        """Return each pair of models of different families, a ViT first, a CNN last."""
+        """Return each pair of models of different families, in the order ViT, hybrid, CNN."""
         ordered = sorted(self.models, key=lambda model: _ORDER.index(model.family) if model.family in _ORDER else 3)
         return tuple((first, second) for first, second in combinations(ordered, 2) if first.family != second.family)
 
     @property
     def method(self) -> str:
-        """Return what intervals are over: seeds and images if all correctness is kept, else seeds alone."""
+        """Return what intervals are over: seeds and images if correctness is kept for all rows, else seeds."""
         return CROSSED if self.complete and all(all(model.images) for model in self.complete) else SEEDS
 
 
@@ -82,9 +83,10 @@ class AtRung:
     """A number at a rung, such as an accuracy."""
 
     size: int
+    """The pretraining images of the rung."""
     mean: float
     interval: Interval | None
-    """None if it is not known."""
+    """The interval of the mean; None if it is unknown."""
 
 
 def ladders(cells: pd.DataFrame, correctness: pd.DataFrame | None = None) -> tuple[LadderResults, ...]:
@@ -92,10 +94,10 @@ def ladders(cells: pd.DataFrame, correctness: pd.DataFrame | None = None) -> tup
 
     Args:
         cells: One row per cell, as in `results/<suite>/tables/cells.parquet`; ablation arms are left out.
-        correctness: The table of that name, if it is kept.
+        correctness: The table `correctness`, if it is kept.
 
     Raises:
-        MissingColumnError, DuplicateRowError: A table is not what it should be.
+        MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
     """
     require_columns(cells, [*_SETTING, "model", "family", "subset_images", "ablation", *SEED_COLUMNS], "cells")
     packed = by_key(correctness)
@@ -106,7 +108,7 @@ def ladders(cells: pd.DataFrame, correctness: pd.DataFrame | None = None) -> tup
 
 
 def over_targets(single: Iterable[LadderResults]) -> tuple[LadderResults, ...]:
-    """Combine ladders that differ only in their target, if there are several; each target weighs the same.
+    """Combine ladders that differ only in their target, if there are several; each target has the same weight.
 
     Slices of one target, such as `digits@100` and `digits@500`, are averaged first, since they share its test images.
     A model is complete if it is complete on every target.
@@ -119,7 +121,7 @@ def over_targets(single: Iterable[LadderResults]) -> tuple[LadderResults, ...]:
 
 
 def problems(*models: LadderModel) -> str:
-    """Return why some models can't be compared, by their names; empty if they can."""
+    """Return why these models can't be compared, with their names; empty if they can."""
     lacking = "; ".join(f"{model.model}: {model.problem}" for model in models if model.problem)
     if lacking or len({model.images for model in models}) == 1:
         return lacking
@@ -141,7 +143,7 @@ def _ladder(setting: Key, rows: pd.DataFrame, expected: list[int], packed: Packe
 def _with_rows(
     model: LadderModel, target: str, sizes: Sequence[int], results: Mapping[int, SeedResults]
 ) -> LadderModel:
-    """Return the model with its rows on one target, or with what is missing."""
+    """Return the model with its rows on one target, or with the problem if a row is missing or incomplete."""
     lacking = [f"at {size:,} images {row.status}" for size, row in results.items() if row.status != COMPLETE]
     lacking += [f"at {size:,} images no row" for size in sizes if size not in results]
     if lacking:
@@ -167,7 +169,7 @@ def _on_all(name: str, family: str, group: Sequence[LadderResults]) -> LadderMod
 
 
 def _with_arrays(ladder: LadderResults) -> LadderResults:
-    """Return the ladder with its models' arrays: accuracies alone unless correctness is kept for all of them."""
+    """Return the ladder with its models' arrays; they hold accuracies alone unless all correctness is kept."""
     rows = [row for model in ladder.complete for of_target in model.rows.values() for row in of_target]
     is_crossed = all(row.correctness for row in rows)
     return replace(

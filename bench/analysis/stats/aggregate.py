@@ -1,7 +1,7 @@
 """Summarise several targets in one number: a model's interquartile mean, and the probability that one beats another.
 
 Source: Agarwal et al., Deep reinforcement learning at the edge of the statistical precipice (2021). Here the seed is
-the independent unit: the targets of a seed share its pretraining, so both are computed within the seed.
+the independent unit. The targets of a seed share its pretraining, so both numbers are computed within each seed.
 """
 
 import math
@@ -21,58 +21,61 @@ from bench.analysis.stats.statistics_errors import (
 )
 
 BOOTSTRAP_FROM = 50
-"""Seeds from which on the bootstrap is used."""
+"""The smallest number of seeds for which the bootstrap is used."""
 _BATCH = 256
-"""Choices of seeds that the bootstrap looks at together."""
+"""The number of resamples that the bootstrap computes at once."""
 _CUT = 0.25
-"""The share of targets left out at either end, as SciPy's `trim_mean` cuts: none of three, one of four."""
+"""The share of targets left out at either end, rounded down as in SciPy's `trim_mean`: none of three, one of four."""
 _NO_VARIANCE = 1e-24
+"""A variance of shares of 1 below this is rounding error."""
 
 
 def interquartile_mean(targets: Sequence[np.ndarray]) -> Estimate:
     """Return the mean of the middle half of a model's accuracies over targets, within each seed, then over seeds.
 
-    It is the mean if there are fewer than four targets.
+    With fewer than four targets it is their plain mean.
 
     Args:
-        targets: (seeds, images) for each target, 0 to 1, of the same seeds; (seeds, 1) if only accuracies are known,
-            which have Student's t interval.
+        targets: (seeds, images) for each target, 0 to 1, of the same seeds. If only accuracies are known, (seeds, 1);
+            the interval is then Student's t.
 
     Raises:
-        EmptySampleError, UnpairedError, NotFiniteError: The targets are not those of the same seeds.
+        EmptySampleError, UnpairedError, NotFiniteError: There is no target, targets differ in their number of seeds, or
+            a value is not finite.
         SingleSeedError, ConstantError: There is no interval.
     """
     if not targets:
         raise EmptySampleError("no targets: a mean over them needs at least one")
     if len({len(target) for target in targets}) > 1:
-        return crossed_mean(targets)  # which refuses it
+        return crossed_mean(targets)  # raises the error
     accuracy = np.stack([np.asarray(target, dtype=np.float64).mean(axis=1) for target in targets], axis=1)
     cut = int(_CUT * len(targets))
-    order = accuracy.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    order = accuracy.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")  # each target's rank in its seed
     is_kept = (order >= cut) & (order < len(targets) - cut)
-    weights = is_kept * len(targets) / (len(targets) - 2 * cut)  # crossed_mean averages over all targets
+    weights = is_kept * len(targets) / (len(targets) - 2 * cut)  # since crossed_mean divides by all targets
     mean = crossed_mean([target * weight[:, None] for target, weight in zip(targets, weights.T, strict=True)])
     return replace(mean, is_share=0 < mean.mean < 1 and any(target.shape[1] > 1 for target in targets))
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray, level: float = LEVEL) -> Interval:
-    """Return how probable it is that a run of the first model beats one of the second, on a random target.
+    """Return the probability that a run of the first model beats a run of the second on a random target.
 
-    On each target it is the share of all pairs of seeds in which the first is ahead, a tie being half: the Mann-Whitney
-    statistic. The interval is about other seeds, on these targets and test images. It is Wilson's interval of a number
-    of comparisons: as many as the spread over seeds makes them worth, at most two per seed, and one per seed if all
-    seeds agree. From `BOOTSTRAP_FROM` seeds on it is the bootstrap's BCa interval (Efron, Better bootstrap confidence
-    intervals, 1987), which covers too seldom below. In simulations Wilson's holds the truth in 94 to 100 of 100 cases
-    from three seeds on.
+    On each target it is the share of all pairs of seeds in which the first model is ahead, with ties counted as half:
+    the Mann-Whitney statistic. The interval covers other seeds, on the same targets and test images. It is Wilson's
+    interval for an effective number of independent comparisons, derived from the spread over seeds: at most two per
+    seed, and one per seed if all seeds agree. In simulations it covers the truth in 94 to 100 % of cases from three
+    seeds on. From `BOOTSTRAP_FROM` seeds on, the bootstrap's BCa interval is used (Efron, Better bootstrap confidence
+    intervals, 1987); with fewer seeds its coverage is too low.
 
     Args:
         first: (seeds, targets) accuracies.
-        second: (seeds, targets), of the same seeds and targets; a seed has the same order of images on both sides.
-        level: Of the interval.
+        second: (seeds, targets) accuracies of the same seeds and targets. A seed fixes the order of images on both
+            sides.
+        level: The confidence level of the interval.
 
     Raises:
-        ShapeError, NotFiniteError: The accuracies are not those of the same seeds and targets.
-        SingleSeedError: There is one seed.
+        ShapeError, NotFiniteError: The shapes differ or are not (seeds, targets), or a value is not finite.
+        SingleSeedError: There is only one seed.
         LevelError: The level is not between 0 and 1.
     """
     _check(first, second, level)
@@ -97,7 +100,7 @@ def _check(first: np.ndarray, second: np.ndarray, level: float) -> None:
 
 
 def _bootstrapped(wins: np.ndarray, level: float) -> Interval:
-    """Draw seeds again, the same on both sides; the draws are the same at each call."""
+    """Return the BCa interval from resampled seeds, the same on both sides; every call draws the same resamples."""
 
     def mean(seeds: np.ndarray, axis: int) -> np.ndarray:
         drawn = np.moveaxis(seeds, axis, -1)
@@ -115,7 +118,7 @@ def _bootstrapped(wins: np.ndarray, level: float) -> Interval:
 
 
 def _jackknife_variance(wins: np.ndarray) -> float:
-    """Return the variance of the mean of (seeds, seeds) wins, leaving out one seed on both sides at a time."""
+    """Return the jackknife variance of the mean of (seeds, seeds) wins: each step omits one seed on both sides."""
     n, total = len(wins), wins.sum()
     without = (total - wins.sum(axis=0) - wins.sum(axis=1) + wins.diagonal()) / (n - 1) ** 2
     return float((n - 1) * np.mean((without - without.mean()) ** 2))

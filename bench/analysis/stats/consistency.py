@@ -1,4 +1,4 @@
-"""Measure error consistency: whether two models err on the same images more often than their accuracies explain.
+"""Measure error consistency: how much more often two models err on the same images than their accuracies explain.
 
 Geirhos, Meding and Wichmann, Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by measuring
 error consistency (2020): Cohen's kappa of right and wrong. With accuracies p and q,
@@ -7,10 +7,10 @@ error consistency (2020): Cohen's kappa of right and wrong. With accuracies p an
     expected = p q + (1 - p) (1 - q)
     kappa = (observed - expected) / (1 - expected)
 
-A kappa of 1 is the same errors, 0 as many in common as chance gives, below 0 fewer. It is taken within each seed and
-averaged.
-Its interval is from seeds and test images: kappa is no mean over images, so each image counts by its influence on it
-(delta method), which for one seed gives the standard error of Fleiss, Cohen and Everitt (1969).
+A kappa of 1 means the same errors; 0 means as many common errors as expected by chance; below 0 there are fewer. Kappa
+is computed within each seed and averaged. Its interval is over seeds and test images. Kappa is not a mean over images,
+so each image contributes its influence on kappa (delta method). For one seed this gives the standard error of Fleiss,
+Cohen and Everitt (1969).
 """
 
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ from bench.analysis.stats.statistics_errors import ConstantError, CorrectnessErr
 
 @dataclass(frozen=True)
 class Consistency:
-    """What two models' errors have in common; means over seeds."""
+    """The error consistency of two models, averaged over seeds."""
 
     kappa: Estimate
     observed: float
-    """Share of images that both have right or both wrong."""
+    """The share of images that both models have right or both have wrong."""
     expected: float
-    """What their accuracies alone would make it."""
+    """The same share if errors were independent, from the accuracies alone."""
 
 
 def error_consistency(first: Correctness, second: Correctness) -> Consistency:
-    """Return the consistency between two models of the same seeds, which saw the same images in the same order.
+    """Return the error consistency of two models with the same seeds and test images.
 
     Raises:
-        UnpairedError, DifferentImagesError: Seeds and images do not pair them.
-        CorrectnessError: Draws were averaged, so that an image is neither right nor wrong.
-        ConstantError: In a seed both models have no errors, or nothing else: no chance is left to correct for.
-        SingleSeedError: There is one seed.
+        UnpairedError, DifferentImagesError: Seeds or images differ.
+        CorrectnessError: Correctness was averaged over draws, so that an image is neither right nor wrong.
+        ConstantError: In some seed both models have every image right, or every image wrong: kappa is not defined.
+        SingleSeedError: There is only one seed.
     """
     require_paired([first, second])
     _require_binary(first, second)
@@ -50,13 +50,13 @@ def error_consistency(first: Correctness, second: Correctness) -> Consistency:
 
 
 def self_consistency(row: Correctness) -> Consistency:
-    """Return the consistency between the seeds of one model: how alike its errors are if only chance differs.
+    """Return the error consistency between the seeds of one model: a baseline in which only chance differs.
 
-    It is the mean over all pairs of seeds. A seed stands in several pairs: its part is that of the jackknife, so that
-    the independent unit is the seed.
+    It is the mean over all pairs of seeds. A seed is part of several pairs, so the interval uses the jackknife's
+    pseudo-values, with the seed as the independent unit.
 
     Raises:
-        SingleSeedError: There are fewer than three seeds: the one pair of two shows no spread.
+        SingleSeedError: There are fewer than three seeds; the only pair of two seeds shows no spread.
         CorrectnessError, ConstantError: As for `error_consistency`.
     """
     num_seeds = len(row.seeds)
@@ -76,13 +76,14 @@ def self_consistency(row: Correctness) -> Consistency:
 
 
 def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return (images,) values whose mean and spread are those of kappa; agreement observed and expected."""
+    """Return (images,) values whose mean is kappa and whose spread is its spread; observed and expected agreement."""
     p, q = float(first.mean()), float(second.mean())
     agree = (first == second).astype(np.float64)
     observed, expected = float(agree.mean()), p * q + (1 - p) * (1 - q)
     if expected == 1:
         raise ConstantError(f"both models have {'every' if p == 1 else 'no'} image right: errors can't be compared")
     kappa = (observed - expected) / (1 - expected)
+    # The influence of an image is the derivative of kappa by its weight, through observed, p and q.
     of_chance = (2 * q - 1) * (first - p) + (2 * p - 1) * (second - q)
     influence = (agree - observed - (1 - kappa) * of_chance) / (1 - expected)
     return kappa + influence, observed, expected
@@ -90,4 +91,4 @@ def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, 
 
 def _require_binary(*rows: Correctness) -> None:
     if not all(np.isin(row.correct, (0.0, 1.0)).all() for row in rows):
-        raise CorrectnessError("images averaged over draws: each must be right (1) or wrong (0)")
+        raise CorrectnessError("correctness is averaged over draws; each image must be right (1) or wrong (0)")

@@ -1,20 +1,24 @@
-"""Estimate means over seeds and test images, which are crossed: the same images meet every seed.
+"""Estimate means over seeds and test images, which are crossed: every seed is tested on the same images.
 
 For a value of each seed and image, value = mean + seed + image + rest, the variance of the grand mean is
 
     var(seed) / S + var(image) / J + var(rest) / (S J),
 
 estimated from the mean squares of a two-way analysis of variance (Searle, Casella and McCulloch, Variance Components,
-chapter 4). It has two parts: the variance of the seeds' means, which holds the rest, on S - 1 degrees of freedom; and
-what the images' means vary by beyond the rest, never below zero, on J - 1. Where one part is all there is, Student's
-quantile of its degrees is the right one. In between, the quantile at Satterthwaite's number of degrees (An approximate
-distribution of estimates of variance components, 1946) is too small at few seeds, and that of both parts, averaged by
-their shares of the variance (Cochran, Approximate significance levels of the Behrens-Fisher test, 1964), too large by
-about as much: the mean of the two is taken. Several targets share their seeds and not their images: their means are
-averaged within each seed first, so that an effect which a seed has on all of them counts in full.
+chapter 4). It is the sum of two parts:
 
-Coverage at 3, 5, 10 and 20 seeds is simulated in the tests; `docs/statistics.md` has the table, also of what was not
-chosen.
+- The variance of the seeds' means, which includes the rest, with S - 1 degrees of freedom.
+- The variance of the images' means beyond the rest, at least zero, with J - 1 degrees of freedom.
+
+If one part is zero, Student's quantile at the other part's degrees is exact. If not, two approximations exist.
+Satterthwaite's quantile (An approximate distribution of estimates of variance components, 1946) is too small for few
+seeds. Cochran's, the average of both quantiles by their shares of the variance (Approximate significance levels of the
+Behrens-Fisher test, 1964), is too large by about the same amount. Their mean is used.
+
+Several targets share their seeds but not their images. Their means are averaged within each seed first, so that an
+effect of a seed on all of them counts in full.
+
+Tests simulate the coverage at 3, 5, 10 and 20 seeds; `docs/statistics.md` has the table, with rejected alternatives.
 """
 
 import math
@@ -37,26 +41,27 @@ from bench.analysis.stats.statistics_errors import (
 CROSSED = "seeds and images"
 SEEDS = "seeds"
 _NO_VARIANCE = 1e-24
-"""Of shares of 1: two means of counts that differ at all differ by more than its root."""
+"""A variance of shares of 1 below this is rounding error, since unequal counts differ by far more than its root."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `num_seeds` seeds, and how well it is known."""
+    """A mean over `num_seeds` seeds, with the parts of its variance."""
 
     mean: float
     num_seeds: int
     seeds_variance: float
-    """Of the mean: the part that more seeds make smaller, in proportion to their number."""
+    """The part of the mean's variance that is inversely proportional to the number of seeds."""
     seeds_degrees: float
-    """Of freedom, behind that part."""
+    """The degrees of freedom of `seeds_variance`."""
     images_variance: float
-    """Of the mean: the part that only more test images make smaller; 0 where only seeds are looked at."""
+    """The part of the mean's variance that only more test images reduce; 0 if the method is `SEEDS`."""
     images_degrees: float
+    """The degrees of freedom of `images_variance`; infinite if that is zero."""
     method: str
-    """What its interval is over: `CROSSED` or `SEEDS`."""
+    """What the interval is over: `CROSSED` or `SEEDS`."""
     is_share: bool = False
-    """Whether it is a share strictly between 0 and 1, whose interval is taken on the scale of log odds."""
+    """Whether the mean is a share strictly between 0 and 1, whose interval is computed on the log-odds scale."""
 
     @property
     def variance(self) -> float:
@@ -65,15 +70,15 @@ class Estimate:
 
     @property
     def standard_error(self) -> float:
-        """Return the root of the variance."""
+        """Return the square root of the variance."""
         return math.sqrt(self.variance)
 
     def interval(self, level: float = LEVEL, most_degrees: float = math.inf) -> Interval:
         """Return the two-sided interval.
 
         Args:
-            level: Such as 0.95.
-            most_degrees: Of freedom; fewer make it wider.
+            level: The confidence level, such as 0.95.
+            most_degrees: The most degrees of freedom to use; fewer make the interval wider.
 
         Raises:
             LevelError: The level is not between 0 and 1.
@@ -84,16 +89,17 @@ class Estimate:
         return Interval(self.mean, self.mean + low, self.mean + high, self.num_seeds)
 
     def quantile(self, probability: float, most_degrees: float = math.inf) -> float:
-        """Return how many standard errors lie below a one-sided limit of this probability, such as 0.975."""
+        """Return the quantile of the estimate's error at a probability such as 0.975, in standard errors."""
         seeds, images = (min(degrees, most_degrees) for degrees in (self.seeds_degrees, self.images_degrees))
         share = self.seeds_variance / self.variance
+        # The mean of Cochran's and Satterthwaite's quantile: the first is too large, the second too small.
         cochran = share * _student(seeds, probability) + (1 - share) * _student(images, probability)
         together = 1 / (share**2 / seeds + (1 - share) ** 2 / images) if share or images < math.inf else math.inf
         return (cochran + _student(min(together, most_degrees), probability)) / 2
 
 
 def accuracy(row: Correctness) -> Estimate:
-    """Return the accuracy of a row, 0 to 1; its interval stays within these, and is longer towards the middle.
+    """Return the accuracy of a row, 0 to 1; its interval stays within 0 to 1, and its longer side is towards 0.5.
 
     Raises:
         SingleSeedError, ConstantError: There is no interval.
@@ -102,10 +108,10 @@ def accuracy(row: Correctness) -> Estimate:
 
 
 def paired_difference(row: Correctness, reference: Correctness) -> Estimate:
-    """Return how far a row's accuracy lies above its reference's, in shares of 1.
+    """Return a row's accuracy less its reference's, in shares of 1.
 
-    Each seed and test image is paired with itself. That takes out what both rows share: the image's difficulty, and
-    the seed's order of images.
+    Each seed and test image is paired with itself. That cancels the effects that both rows share: the difficulty of an
+    image, and the order of training images that a seed fixes.
 
     Raises:
         UnpairedError, DifferentImagesError: The rows do not pair.
@@ -116,7 +122,7 @@ def paired_difference(row: Correctness, reference: Correctness) -> Estimate:
 
 
 def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
-    """Return the mean of the targets' means, each target weighing the same.
+    """Return the mean of the targets' means; each target has the same weight.
 
     Args:
         parts: (seeds, images) finite numbers for each target; the targets have the same seeds in the same order, and
@@ -125,9 +131,9 @@ def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
     Raises:
         EmptySampleError: There is no target, seed or image.
         UnpairedError: The targets differ in their number of seeds.
-        NotFiniteError: A value is not a number.
-        SingleSeedError: There is one seed.
-        ConstantError: No value differs from any other.
+        NotFiniteError: A value is not finite.
+        SingleSeedError: There is only one seed.
+        ConstantError: All values are equal.
     """
     values = _check(parts)
     num_seeds = len(values[0])
@@ -135,11 +141,12 @@ def crossed_mean(parts: Sequence[np.ndarray]) -> Estimate:
     squares = [_mean_squares(part) for part in values]
     seeds = float(of_seeds.var(ddof=1)) / num_seeds
     images, degrees = _images_part(squares)
-    if seeds + images < _NO_VARIANCE:  # seeds agree by chance, and their images tell no more than the rest
+    # The seeds' means may agree by chance, with no variance of images beyond the rest: then the rest alone is used.
+    if seeds + images < _NO_VARIANCE:
         seeds = sum(rest for _, rest, _ in squares) / len(squares) ** 2
     if seeds + images < _NO_VARIANCE:
         value = round(float(values[0].flat[0]), 12)
-        raise ConstantError(f"every value is {value:g}; what never differs has no interval")
+        raise ConstantError(f"every value is {value:g}; equal values have no interval")
     return Estimate(float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
 
 
@@ -162,15 +169,15 @@ def paired_interval(values: Mapping[int, float], reference: Mapping[int, float],
     """Return the mean over seeds of `values - reference` with Student's t interval, each seed paired with itself.
 
     Raises:
-        UnpairedError: A seed stands on one side only. The caller decides which seeds may be left out.
+        UnpairedError: A seed is on one side only. The caller decides which seeds may be left out.
     """
     if unpaired := sorted(values.keys() ^ reference.keys()):
-        raise UnpairedError(f"seeds {unpaired} stand on one side only; a paired difference needs both")
+        raise UnpairedError(f"seeds {unpaired} are on one side only; a paired difference needs both sides")
     return mean_interval([values[seed] - reference[seed] for seed in sorted(values)], level)
 
 
 def seeds_mean(values: Sequence[float]) -> Estimate:
-    """Return the mean of one value per seed, known by the spread of the seeds alone: Student's t.
+    """Return the mean of one value per seed, with the variance over seeds alone; its interval is Student's t.
 
     Raises:
         EmptySampleError, NotFiniteError, SingleSeedError, ConstantError: There is no interval.
@@ -179,12 +186,12 @@ def seeds_mean(values: Sequence[float]) -> Estimate:
     (checked,) = _check([sample[:, None]])
     variance = float(checked.var(ddof=1)) / len(sample)
     if variance < _NO_VARIANCE:
-        raise ConstantError(f"every seed has {sample[0]:g}; what never differs has no interval")
+        raise ConstantError(f"every seed has {sample[0]:g}; equal values have no interval")
     return Estimate(float(sample.mean()), len(sample), variance, len(sample) - 1, 0.0, math.inf, SEEDS)
 
 
 def _mean_squares(part: np.ndarray) -> tuple[float, float, int]:
-    """Return the mean squares of the images and of the rest, over the number of values; the images' degrees."""
+    """Return the mean squares of images and rest, each divided by the number of values, and the images' degrees."""
     num_seeds, num_images = part.shape
     if num_images == 1:
         return 0.0, 0.0, 0
@@ -196,7 +203,7 @@ def _mean_squares(part: np.ndarray) -> tuple[float, float, int]:
 
 
 def _images_part(squares: Sequence[tuple[float, float, int]]) -> tuple[float, float]:
-    """Return what the images add to the variance of the mean over targets, and its degrees of freedom."""
+    """Return the images' part of the variance of the mean over targets, and its degrees of freedom."""
     parts = [(images - rest, degrees) for images, rest, degrees in squares if images > rest]
     variance = sum(part for part, _ in parts)
     if variance == 0:
@@ -209,7 +216,8 @@ def _student(degrees: float, probability: float) -> float:
 
 
 def _on_log_odds(share: float, half_width: float) -> tuple[float, float]:
-    """Return how far the ends lie from the share if the interval is taken on the scale of log odds."""
+    """Return the ends of an interval computed on the log-odds scale, less the share."""
+    # The derivative of the log odds is 1 / (share (1 - share)), which scales the half width (delta method).
     middle, width = special.logit(share), half_width / (share * (1 - share))
     return float(special.expit(middle - width)) - share, float(special.expit(middle + width)) - share
 
@@ -219,7 +227,8 @@ def _check(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     if not values or any(part.size == 0 for part in values):
         raise EmptySampleError("no values: a mean needs seeds and images")
     if len({len(part) for part in values}) > 1:
-        raise UnpairedError(f"targets of {', '.join(str(len(part)) for part in values)} seeds; each needs the same")
+        counts = ", ".join(str(len(part)) for part in values)
+        raise UnpairedError(f"targets have {counts} seeds; each must have the same number")
     if not all(np.isfinite(part).all() for part in values):
         raise NotFiniteError("a value is not a finite number")
     if len(values[0]) == 1:

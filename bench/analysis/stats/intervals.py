@@ -1,7 +1,7 @@
-"""Hold an estimate with its confidence interval. The seed is the independent unit, so `n` counts seeds.
+"""Define an estimate with its confidence interval. The seed is the independent unit, so `n` counts seeds.
 
-An interval that cannot be estimated is absent (NaN), never zero wide: one seed shows no spread, and seeds
-that agree to the last digit show only that the test split is too small to tell them apart.
+An interval that cannot be estimated is absent (NaN), and never of zero width: one seed shows no spread, and seeds that
+agree to the last digit only show that the test split is too small to distinguish them.
 """
 
 import math
@@ -14,18 +14,18 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its two-sided confidence interval; `low` and `high` are NaN without one."""
+    """An estimate and its two-sided confidence interval; `low` and `high` are NaN if there is no interval."""
 
     mean: float
     """The estimate: a mean over seeds, a ratio, or a size."""
     low: float
     high: float
     n: int
-    """Seeds, or rounds of a measurement, behind it."""
+    """The number of seeds, or of rounds of a measurement, behind the estimate."""
 
     @property
     def is_known(self) -> bool:
-        """Tell whether the spread could be estimated."""
+        """Tell whether there is an interval."""
         return math.isfinite(self.low)
 
 
@@ -37,4 +37,4 @@ def unknown(num: int) -> Interval:
 def require_level(level: float) -> None:
     """Raise LevelError unless a confidence level lies between 0 and 1."""
     if not 0 < level < 1:
-        raise LevelError(f"level {level}: a confidence level lies between 0 and 1, such as 0.95")
+        raise LevelError(f"level {level}: a confidence level must be between 0 and 1, such as 0.95")

@@ -1,4 +1,4 @@
-"""Correct for several comparisons at once: p-values by Holm's procedure, the level of intervals by Bonferroni's."""
+"""Correct for multiple comparisons: p-values by Holm's procedure, levels of intervals by Bonferroni's."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from bench.analysis.stats.statistics_errors import FamilyError
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return adjusted p-values of a family: rejecting those below a level has no more than that risk of any error.
+    """Return Holm's adjusted p-values of a family, which control the risk of any false rejection.
 
-    Holm, A simple sequentially rejective multiple test procedure (1979). A comparison without a p-value, which had too
-    few pairs for one, counts as a member that cannot be rejected, and has none afterwards.
+    Holm, A simple sequentially rejective multiple test procedure (1979). None stands for a comparison with too few
+    pairs for a p-value: it counts as a member that cannot be rejected, and stays None.
 
     Raises:
-        FamilyError: There is no member, or a p-value is not one.
+        FamilyError: There is no member, or a p-value is not between 0 and 1.
     """
     known = [1.0 if p is None else float(p) for p in p_values]
     if not known or not all(0 <= p <= 1 for p in known):
-        raise FamilyError(f"p-values {list(p_values)}: at least one, each between 0 and 1, or None")
+        raise FamilyError(f"p-values {list(p_values)}: there must be at least one, and each from 0 to 1 or None")
     order = np.argsort(known, kind="stable")
     stepped = np.maximum.accumulate(np.asarray(known)[order] * (len(known) - np.arange(len(known))))
     adjusted = np.empty(len(known))
@@ -28,15 +28,15 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def corrected_level(family: int, level: float = LEVEL) -> float:
-    """Return the level of each interval at which all of a family together hold the truth as often as `level` says.
+    """Return the level of each interval at which all intervals of a family together cover the truth at `level`.
 
-    It is Bonferroni's, which holds however the comparisons depend on one another.
+    This is Bonferroni's correction, which is valid for any dependence between the comparisons.
 
     Raises:
         FamilyError: There is no member.
         LevelError: The level is not between 0 and 1.
     """
     if family < 1:
-        raise FamilyError(f"a family of {family} comparisons; there must be at least one")
+        raise FamilyError(f"a family of {family} comparisons: it must have at least one")
     require_level(level)
     return 1 - (1 - level) / family

@@ -1,8 +1,8 @@
 """Test paired differences by flipping signs: a seed's whole block of differences keeps or changes its sign.
 
-If nothing differed, either sign of a seed's difference would be equally likely, and everything that its images, rungs
-and targets share would change sign with it (protocol, "Conclusions"). The p-value is exact up to 16 pairs, and drawn
-beyond. With too few pairs no choice of signs is rare enough to reject: `pairs_needed` says how many a test needs.
+If two models do not differ, both signs of a seed's difference are equally likely, and the differences of all its
+images, rungs and targets change sign together (protocol, "Conclusions"). The p-value is exact up to 16 pairs, and from
+random signs beyond. With too few pairs the test cannot reject: `pairs_needed` returns how many it needs.
 """
 
 import math
@@ -14,24 +14,24 @@ from bench.analysis.stats.statistics_errors import EmptySampleError, LevelError,
 
 ALPHA = 0.05
 _RESAMPLES = 100_000
-"""SciPy goes through all choices of signs while there are no more than these: 2 ** 16 are."""
+"""The most sign patterns that SciPy enumerates; beyond (from 17 pairs on) it draws this many at random."""
 _BATCH = 4096
 _DECIMALS = 12
-"""Sums of accuracies that differ by less are equal but for rounding."""
+"""Sums of accuracies are rounded to this many decimal places, so that rounding errors do not break ties."""
 
 
 def sign_flip_p_values(differences: np.ndarray) -> np.ndarray:
-    """Test whether mean differences are zero, each by itself.
+    """Test for each comparison whether its mean difference is zero.
 
     Args:
         differences: (seeds, comparisons), of the same seeds.
 
     Returns:
-        (comparisons,) two-sided p-values. Signs that are drawn are the same at each call.
+        (comparisons,) two-sided p-values. Every call draws the same random signs.
 
     Raises:
         EmptySampleError: There is no pair.
-        NotFiniteError: A difference is not a number.
+        NotFiniteError: A difference is not finite.
     """
     if differences.size == 0:
         raise EmptySampleError("no pairs: a test needs at least one")
@@ -56,5 +56,6 @@ def pairs_needed(alpha: float = ALPHA) -> int:
         LevelError: Alpha is not between 0 and 1.
     """
     if not 0 < alpha < 1:
-        raise LevelError(f"alpha {alpha}: a risk lies between 0 and 1, such as 0.05")
+        raise LevelError(f"alpha {alpha}: a significance level must be between 0 and 1, such as 0.05")
+    # The smallest two-sided p-value of n pairs is 2 / 2**n; rounding keeps exact powers of two from needing one more.
     return 1 + math.ceil(round(-math.log2(alpha), 9))

@@ -1,9 +1,9 @@
-"""Calculate how many seeds would decide, from the spread that was observed.
+"""Calculate how many seeds would decide a claim, from the observed spread.
 
-A claim says that a quantity lies between two limits, of which one may be infinite. If the truth is what was estimated,
-an interval lies wholly on one side of a limit with a certain probability, its power, once the distance to that limit is
-the sum of two quantiles times the standard error: that of the interval's half width, and that of the power. More seeds
-shrink the seeds' part of the variance; the part of the test images stays, and may alone be too much.
+A claim states that a quantity lies between two limits; one of them may be infinite. The power is the probability that
+an interval lies wholly on one side of a limit, if the truth is what was estimated. The power is reached if the distance
+to the limit is the interval's half width plus the quantile of the power times the standard error. More seeds reduce the
+seeds' part of the variance. The test images' part stays, and may be too large by itself.
 """
 
 import math
@@ -21,51 +21,51 @@ MOST_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Limits:
-    """Between what a claim says that a quantity lies; an end may be infinite."""
+    """The limits between which a quantity lies if a claim holds; either may be infinite."""
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
-        """Refuse limits that leave no room.
+        """Check that the lower limit is below the upper one.
 
         Raises:
-            MarginError: an end is not a number, or the lower one does not lie below the upper one.
+            MarginError: A limit is not a number, or the lower one is not below the upper one.
         """
         if not self.low < self.high:
-            raise MarginError(f"limits {self.low:g} and {self.high:g}: the first has to lie below the second")
+            raise MarginError(f"limits {self.low:g} and {self.high:g}: the first must be below the second")
 
     def __contains__(self, value: float) -> bool:
-        """Whether a value lies strictly between them."""
+        """Return whether a value lies strictly between the limits."""
         return self.low < value < self.high
 
     @property
     def margin(self) -> float | None:
-        """Return how far the limits lie from zero if they do so by the same on either side, else None."""
+        """Return the distance of the limits from zero if they are symmetric around it, else None."""
         return self.high if self.low == -self.high and math.isfinite(self.high) else None
 
     def distance(self, value: float) -> float:
-        """Return how far a value lies from the nearer limit."""
+        """Return the distance of a value from the nearer limit."""
         return min(abs(value - self.low), abs(value - self.high))
 
 
 @dataclass(frozen=True)
 class Needed:
-    """What would decide, if the truth is what was estimated."""
+    """The number of seeds that would decide, if the truth is what was estimated."""
 
     seeds: int | None
-    """How many in all; None if no number up to `MOST_SEEDS` would do."""
+    """The total number of seeds; None if more than `MOST_SEEDS` are needed."""
     images_forbid: bool
-    """Whether that is because the test images alone leave too much open."""
+    """Whether no number of seeds is enough, because the variance of the test images alone is too large."""
 
 
 def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power: float = POWER) -> Needed:
     """Return the fewest seeds with which the interval would lie wholly within the limits, or wholly beyond one.
 
     Args:
-        estimate: Of the limited quantity, from the seeds that there are.
-        limits: Of the claim.
-        level: Of the interval.
+        estimate: The estimate of the quantity from the present seeds.
+        limits: The limits of the claim.
+        level: The confidence level of the interval.
         power: The probability of a decision.
     """
     distance = limits.distance(estimate.mean)
@@ -79,7 +79,7 @@ def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power
 
 
 def _reach(estimate: Estimate, num_seeds: int, level: float, power: float) -> float:
-    """Return how far a limit has to lie from the estimate for `num_seeds` seeds to tell the two apart."""
+    """Return the smallest distance of a limit from the estimate that `num_seeds` seeds resolve."""
     shrunk = estimate.seeds_variance * estimate.num_seeds / num_seeds
     planned = replace(estimate, num_seeds=num_seeds, seeds_variance=shrunk, seeds_degrees=num_seeds - 1, is_share=False)
     interval = verdict_interval(planned, level)

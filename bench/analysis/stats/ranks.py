@@ -1,9 +1,9 @@
-"""Rank several models over seeds, and find which of them the seeds can tell apart, as for a diagram.
+"""Rank several models over seeds, and test which of them differ, as for a critical-difference diagram.
 
 Demsar, Statistical comparisons of classifiers over multiple data sets (2006): Friedman's test, then Nemenyi's critical
-difference of mean ranks; beside it Wilcoxon's signed-rank test of each pair under Holm's correction, which does not
-depend on the other models (Benavoli et al. 2016). The blocks are the seeds: targets of one seed share its pretraining,
-so their accuracies are averaged within it. If a test could never reject with so few seeds, there is no p-value.
+difference of mean ranks. In addition, Wilcoxon's signed-rank test of each pair with Holm's correction, which does not
+depend on the other models (Benavoli et al. 2016). The blocks are the seeds: the targets of a seed share its
+pretraining, so their accuracies are averaged within it. With too few seeds for a test to reject, there is no p-value.
 """
 
 import math
@@ -21,23 +21,23 @@ from bench.analysis.stats.statistics_errors import NotFiniteError, ShapeError, S
 
 @dataclass(frozen=True)
 class RankPair:
-    """Two models, the first of the better mean rank."""
+    """Two models; the first has the better mean rank."""
 
     first: str
     second: str
     rank_difference: float
-    """Mean ranks of the second less the first; not below zero."""
+    """The second model's mean rank less the first's; at least zero."""
     num_ahead: int
-    """Seeds in which the first is ahead."""
+    """The number of seeds in which the first model is ahead."""
     num_seeds: int
     nemenyi: float
-    """p-value of Nemenyi's test, corrected over all pairs."""
+    """The p-value of Nemenyi's test, corrected over all pairs."""
     wilcoxon_holm: float | None
-    """p-value of the signed-rank test after Holm; None if too few seeds differ for it to reject."""
+    """The p-value of the signed-rank test after Holm's correction; None if too few seeds differ for it to reject."""
 
     @property
     def pairs(self) -> str:
-        """Return `5 of 5 pairs`."""
+        """Return the seeds in which the first model is ahead, in words: `5 of 5 pairs`."""
         return f"{self.num_ahead} of {self.num_seeds} pairs"
 
 
@@ -46,13 +46,13 @@ class Ranking:
     """Models by mean rank over seeds; 1 is best."""
 
     names: tuple[str, ...]
-    """The best first."""
+    """The models, the best first."""
     mean_ranks: tuple[float, ...]
     num_seeds: int
     friedman: float
-    """p-value of Friedman's test, from its chi-squared approximation: that all models are alike."""
+    """The p-value of Friedman's test that all models are equal, from its chi-squared approximation."""
     critical_difference: float
-    """Mean ranks that differ by less are not significantly different."""
+    """The smallest significant difference of mean ranks."""
     groups: tuple[tuple[str, ...], ...]
     """The largest sets of two or more neighbours that do not differ significantly; a diagram joins each by a bar."""
     pairs: tuple[RankPair, ...]
@@ -62,14 +62,14 @@ def rank(names: Sequence[str], accuracy: np.ndarray, level: float = LEVEL) -> Ra
     """Rank models within each seed.
 
     Args:
-        names: Of the models, each once.
-        accuracy: (seeds, models), averaged over what a seed was tested on; equal ones share their mean rank.
-        level: Of the critical difference.
+        names: The names of the models, each once.
+        accuracy: (seeds, models), averaged over the targets of a seed; equal accuracies share their mean rank.
+        level: The confidence level of the critical difference.
 
     Raises:
-        TooFewModelsError: There are fewer than three; two are compared by their paired difference.
-        SingleSeedError: There is one seed.
-        ShapeError, NotFiniteError: The accuracies are not those of these models.
+        TooFewModelsError: There are fewer than three models; two are compared by their paired difference.
+        SingleSeedError: There is only one seed.
+        ShapeError, NotFiniteError: The accuracies do not match the names, or a value is not finite.
         LevelError: The level is not between 0 and 1.
     """
     _check(names, accuracy, level)
@@ -92,7 +92,7 @@ def _check(names: Sequence[str], accuracy: np.ndarray, level: float) -> None:
     if accuracy.ndim != 2 or accuracy.shape[1] != len(names) or len(set(names)) < len(names):
         raise ShapeError(f"accuracies of shape {accuracy.shape} of {', '.join(names)}; expected (seeds, models)")
     if len(names) < 3:
-        raise TooFewModelsError(f"{len(names)} models; ranks are compared of three or more")
+        raise TooFewModelsError(f"{len(names)} models; a ranking needs three or more")
     if len(accuracy) < 2:
         raise SingleSeedError("one seed shows no spread; ranks over seeds need two")
     if not np.isfinite(accuracy).all():
@@ -112,7 +112,7 @@ def _studentized_quantile(num_models: int, level: float) -> float:
 
 
 def _stretches(means: np.ndarray, critical: float) -> list[tuple[int, int]]:
-    """Return start and end of each largest stretch of ordered mean ranks within the critical difference."""
+    """Return start and end of each maximal run of ordered mean ranks within the critical difference."""
     stretches: list[tuple[int, int]] = []
     for start in range(len(means)):
         end = int(np.searchsorted(means, means[start] + critical, side="left"))
@@ -143,9 +143,9 @@ def _pairs(names: Sequence[str], accuracy: np.ndarray, means: np.ndarray, level:
 
 
 def _wilcoxon(differences: np.ndarray, needed: float) -> float | None:
-    """Return the p-value without seeds that tie; None if even seeds that all agree could not reach `needed`.
+    """Return the p-value without tied seeds; None if even unanimous seeds could not reach `needed`.
 
-    At 5 % and without correction that is below six seeds: of five, all agree once in sixteen times by chance.
+    Without correction, 5 % needs six seeds: five seeds agree by chance in one of sixteen cases.
     """
     untied = differences[differences != 0]
     return float(stats.wilcoxon(untied).pvalue) if 2.0 ** (1 - len(untied)) <= needed else None

@@ -1,10 +1,10 @@
-"""Estimate ratios of measured times or rates, with intervals that a few slow rounds on a busy machine hardly move.
+"""Estimate ratios of measured times or rates, with intervals that are robust to a few slow rounds.
 
-The ratio is the Hodges-Lehmann estimate on logarithms, and its interval is the one that the rank test of the same
-name inverts to (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, chapters 3 and 4): no shape of the
-noise is assumed beyond that of the logs of ratios being symmetric (pairs), or the same on both sides (two samples).
-The level is held or exceeded, as ranks come in steps. With too few rounds for a level, or rounds that all agree to
-the last digit, there is no interval: it is absent (NaN), never zero wide. Rounds are taken to be independent.
+The ratio is the Hodges-Lehmann estimate on logarithms. Its interval inverts the corresponding rank test: Wilcoxon's
+signed-rank test for pairs, the Mann-Whitney test for two samples (Hollander, Wolfe and Chicken, Nonparametric
+Statistical Methods, chapters 3 and 4). The logarithms of ratios are assumed symmetric for pairs, and equally
+distributed but for a shift for two samples. Rounds are assumed independent. Ranks are discrete, so the coverage is the
+level or more. If rounds are too few for the level, or agree to the last digit, the interval is absent (NaN).
 """
 
 import math
@@ -18,28 +18,32 @@ from bench.analysis.stats.statistics_errors import EmptySampleError, NotPositive
 
 Values = Sequence[float] | np.ndarray
 _MOST_EXACT = 60
-"""Values per side up to which ranks are counted exactly; beyond, the normal approximation is within one at 95 %."""
+"""The most values per side for which ranks are counted exactly.
+
+Beyond, the normal approximation is within one rank at 95 %."""
 _NO_SPREAD = 1e-12
 
 
 def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Interval:
-    """Return how many times the denominator the numerator is, each round paired with itself.
+    """Return the numerator over the denominator, paired by round.
 
-    It is the median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank test. It needs
-    six rounds at 95 %.
+    The estimate is the median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank
+    test. The interval needs six rounds at 95 %.
 
     Args:
         numerator: One positive number per round, such as seconds or images per second.
-        denominator: As many, of the same rounds.
-        level: Of the interval.
+        denominator: One positive number for each of the same rounds.
+        level: The confidence level of the interval.
 
     Raises:
         UnpairedError: One side has more rounds.
-        EmptySampleError, NotPositiveError, LevelError: The input is not what the ratio is defined for.
+        EmptySampleError: There is no round.
+        NotPositiveError: A value is not finite and above zero.
+        LevelError: The level is not between 0 and 1.
     """
     above, below = _logs(numerator, level), _logs(denominator, level)
     if len(above) != len(below):
-        raise UnpairedError(f"{len(above)} rounds beside {len(below)}; a paired ratio needs both sides of each")
+        raise UnpairedError(f"{len(above)} rounds and {len(below)} rounds; a paired ratio needs both sides of each")
     logs = above - below
     first, second = np.triu_indices(len(logs))
     averages = np.sort((logs[first] + logs[second]) / 2)
@@ -47,18 +51,20 @@ def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -
 
 
 def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Interval:
-    """Return how many times the old sample the new one is, if nothing pairs the values of the two.
+    """Return the new sample over the old one, for values that are not paired.
 
-    It is the median of all differences of logs, with the interval of the Mann-Whitney test. It needs four values per
-    side at 95 %.
+    The estimate is the median of all differences of logarithms, with the interval of the Mann-Whitney test. The
+    interval needs four values per side at 95 %.
 
     Args:
         old: Positive numbers, such as the ratios to a reference in each round of one measurement.
-        new: Those of another one.
-        level: Of the interval.
+        new: The same of another measurement.
+        level: The confidence level of the interval.
 
     Raises:
-        EmptySampleError, NotPositiveError, LevelError: The input is not what the ratio is defined for.
+        EmptySampleError: A sample is empty.
+        NotPositiveError: A value is not finite and above zero.
+        LevelError: The level is not between 0 and 1.
     """
     before, after = _logs(old, level), _logs(new, level)
     differences = np.sort(np.subtract.outer(after, before).ravel())
@@ -76,7 +82,7 @@ def _logs(values: Values, level: float) -> np.ndarray:
 
 
 def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
-    """Return the median of ordered log ratios, and as interval those `place` from either end, 1 being the outermost."""
+    """Return the median of ordered log ratios, and as its interval the values at `place` (from 1) from either end."""
     middle = math.exp(float(np.median(ordered)))
     if place < 1 or ordered[-1] - ordered[0] < _NO_SPREAD:
         return Interval(middle, math.nan, math.nan, pairs)
@@ -84,9 +90,10 @@ def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
 
 
 def _signed_rank_place(n: int, level: float) -> int:
-    """Return how many values of the signed-rank statistic of n pairs lie wholly in one tail of the level."""
+    """Return how many values of the signed-rank statistic of n pairs are in one tail of the level."""
     if n > _MOST_EXACT:
         return _normal_place(n * (n + 1) / 4, n * (n + 1) * (2 * n + 1) / 24, level)
+    # ways[s] counts the subsets of the ranks 1 to n with the sum s; each rank is in a subset or not.
     ways = np.zeros(n * (n + 1) // 2 + 1)
     ways[0] = 1
     for rank in range(1, n + 1):
@@ -95,10 +102,11 @@ def _signed_rank_place(n: int, level: float) -> int:
 
 
 def _rank_sum_place(m: int, n: int, level: float) -> int:
-    """Return how many values of the Mann-Whitney statistic of m and n values lie wholly in one tail of the level."""
+    """Return how many values of the Mann-Whitney statistic of m and n values are in one tail of the level."""
     if max(m, n) > _MOST_EXACT:
         return _normal_place(m * n / 2, m * n * (m + n + 1) / 12, level)
-    ways = np.zeros((m + 1, m * n + 1))  # values of the first sample placed, their statistic
+    # ways[k, s] counts the ways to place k values of the first sample among the second with the statistic s.
+    ways = np.zeros((m + 1, m * n + 1))
     ways[0, 0] = 1
     for others_below in range(n + 1):
         for placed in range(1, m + 1):
@@ -107,10 +115,10 @@ def _rank_sum_place(m: int, n: int, level: float) -> int:
 
 
 def _tail_place(probabilities: np.ndarray, level: float) -> int:
-    """Return how many of the lowest values are together no likelier than one tail."""
+    """Return how many of the lowest values together have at most the probability of one tail."""
     return int(np.searchsorted(np.cumsum(probabilities), (1 - level) / 2 * (1 + 1e-12), side="right"))
 
 
 def _normal_place(mean: float, variance: float, level: float) -> int:
-    """Return the number for a statistic taken as normal, with half a step of continuity correction."""
+    """Return the same number from the normal approximation, with a continuity correction of one half."""
     return max(0, math.floor(mean + stats.norm.ppf((1 - level) / 2) * math.sqrt(variance) + 0.5))

@@ -1,15 +1,14 @@
-"""Fit accuracy against pretraining size as a curve: a power law with a floor from five rungs on, else interpolated.
+"""Fit accuracy against pretraining size: a power law with a floor from five rungs on, otherwise an interpolation.
 
     error(n) = floor + drop * (n / first) ** -exponent        floor >= 0, drop > 0
 
-with `first` the smallest size, fitted by least squares to the mean over seeds. For each exponent, floor and drop are
-linear, so one number is searched for (variable projection: Golub and Pereyra 1973), and no starting value decides.
-Interpolation is linear in log n between neighbouring rungs. From scratch has no logarithm, and stands in no curve.
+`first` is the smallest size. The law is fitted by least squares to the mean over seeds. For a given exponent, floor and
+drop are linear, so only the exponent is searched for (variable projection: Golub and Pereyra 1973), without a starting
+value. Interpolation is linear in log n between neighbouring rungs. Models from scratch have no size and so no curve.
 
-A curve at a size is a weighted sum of the rungs' accuracies, exactly so when interpolated, and of a law by its
-derivatives (delta method). The same weights on the results of every seed and test image give the interval, so that
-seeds and images count in it as they do in that of an accuracy. Beyond the largest rung only a law has a value, which is
-an extrapolation that callers mark.
+A curve's accuracy at a size is a weighted sum of the rungs' accuracies: exactly for an interpolation, and to first
+order for a law (delta method). The same weights, applied to the results of every seed and test image, give the
+interval. Beyond the largest rung only a law has a value, an extrapolation that callers must mark.
 """
 
 import math
@@ -25,12 +24,12 @@ from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.statistics_errors import NoLawError, NotFiniteError, ShapeError, TooFewRungsError
 
 FEWEST_RUNGS = 5
-"""Of a power law: it has three parameters, and two rungs more than these to be wrong at."""
+"""The fewest rungs for a power law: two more than its three parameters, so that a misfit can show."""
 _EXPONENTS = np.geomspace(0.01, 4.0, 61)
 _ZOOMS, _ZOOMED = 6, 33
-"""Grids of exponents, one within the other, and the points of each but the first."""
+"""The number of nested grids of exponents, and the points of each grid but the first."""
 _NOTHING = 1e-9
-"""Of shares of 1: what a count of test images can't tell from none."""
+"""A floor or drop below this share of 1 counts as zero; no test split can resolve it."""
 
 Parts = Sequence[np.ndarray]
 """(seeds, images, rungs) for each target, 0 to 1, of the same seeds; (seeds, 1, rungs) if only accuracies are known."""
@@ -38,19 +37,20 @@ Parts = Sequence[np.ndarray]
 
 @dataclass(frozen=True)
 class Law:
-    """A power law with a floor."""
+    """A power law with a floor; see the module's equation."""
 
     floor: float
     drop: float
     exponent: float
     first: int
+    """The smallest size, in images."""
 
     def error(self, size: float) -> float:
         """Return the error at a number of images, 0 to 1."""
         return self.floor + self.drop * (size / self.first) ** -self.exponent
 
     def slopes(self, size: float) -> np.ndarray:
-        """Return (3,): the error's derivatives by floor, drop and exponent."""
+        """Return (3,): the derivatives of the error with respect to floor, drop and exponent."""
         fallen = (size / self.first) ** -self.exponent
         return np.array([1.0, fallen, -self.drop * fallen * math.log(size / self.first)])
 
@@ -62,16 +62,16 @@ class LawCurve:
     sizes: tuple[int, ...]
     law: Law
     sensitivity: np.ndarray
-    """(3, rungs): how floor, drop and exponent move with the error at each rung."""
+    """(3, rungs): the derivatives of floor, drop and exponent with respect to the error at each rung."""
     misfit: float
-    """The largest distance of a rung's accuracy from the law."""
+    """The largest distance of a rung's accuracy from the law, in shares of 1."""
 
     def accuracy(self, size: float) -> float:
-        """Return the accuracy at a number of images, 0 to 1; beyond the rungs an extrapolation."""
+        """Return the accuracy at a number of images, 0 to 1; beyond the rungs it is an extrapolation."""
         return 1 - self.law.error(size)
 
     def weights(self, size: float) -> np.ndarray:
-        """Return (rungs,): how the accuracy at a size moves with the accuracies of the rungs."""
+        """Return (rungs,): the derivatives of the accuracy at a size with respect to the rungs' accuracies."""
         return self.law.slopes(size) @ self.sensitivity
 
 
@@ -81,7 +81,7 @@ class InterpolatedCurve:
 
     sizes: tuple[int, ...]
     at_rungs: np.ndarray
-    """(rungs,)."""
+    """(rungs,): the mean accuracy at each rung, 0 to 1."""
 
     def accuracy(self, size: float) -> float:
         """Return the accuracy at a number of images within the rungs, 0 to 1."""
@@ -91,10 +91,10 @@ class InterpolatedCurve:
         """Return (rungs,): the weight of each rung at a size.
 
         Raises:
-            ShapeError: The size lies outside the rungs.
+            ShapeError: The size is outside the rungs.
         """
         if not self.sizes[0] <= size <= self.sizes[-1]:
-            raise ShapeError(f"{size:g} images lie outside the rungs, {self.sizes[0]} to {self.sizes[-1]}")
+            raise ShapeError(f"{size:g} images are outside the rungs, {self.sizes[0]} to {self.sizes[-1]}")
         after = min(bisect_right(self.sizes, size), len(self.sizes) - 1)
         start, end = self.sizes[after - 1 : after + 1]
         share = math.log(size / start) / math.log(end / start)
@@ -110,13 +110,13 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
     """Fit a power law with a floor to mean accuracies.
 
     Args:
-        sizes: Of the rungs, ascending.
+        sizes: The pretraining images of the rungs, ascending.
         accuracy: (rungs,), 0 to 1.
 
     Raises:
-        TooFewRungsError: There are fewer than five.
+        TooFewRungsError: There are fewer than five rungs.
         NoLawError: The error does not fall, or falls to its floor before the second rung.
-        ShapeError, NotFiniteError: Sizes and accuracies are not those of rungs.
+        ShapeError, NotFiniteError: Sizes do not ascend or do not match the accuracies, or a value is not finite.
     """
     rungs, error = _check(sizes, accuracy)
     if len(rungs) < FEWEST_RUNGS:
@@ -127,18 +127,18 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
     if drop < _NOTHING:
         raise NoLawError(f"the error does not fall {span}")
     if exponent > 0.99 * _EXPONENTS[-1]:
-        raise NoLawError(f"the error falls {span} at the first step alone")
+        raise NoLawError(f"the error falls {span} at the first step only")
     law = Law(floor, drop, exponent, rungs[0])
     misfit = max(abs(law.error(size) - value) for size, value in zip(rungs, error, strict=True))
     return LawCurve(rungs, law, _sensitivity(rungs, law), misfit)
 
 
 def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve:
-    """Interpolate mean accuracies by lines.
+    """Interpolate mean accuracies linearly in the logarithm of the size.
 
     Raises:
-        TooFewRungsError: There is one rung.
-        ShapeError, NotFiniteError: Sizes and accuracies are not those of rungs.
+        TooFewRungsError: There is only one rung.
+        ShapeError, NotFiniteError: Sizes do not ascend or do not match the accuracies, or a value is not finite.
     """
     rungs, error = _check(sizes, accuracy)
     if len(rungs) < 2:
@@ -147,28 +147,29 @@ def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve
 
 
 def mean_accuracy(parts: Parts) -> np.ndarray:
-    """Return (rungs,): the mean in which each target weighs the same, and so do seeds and images within it.
+    """Return (rungs,): the mean over targets, which have equal weights, of the mean over seeds and images.
 
     Raises:
-        ShapeError: The targets are not (seeds, images, rungs) of as many seeds and rungs.
+        ShapeError: The targets are not (seeds, images, rungs), or differ in their number of seeds or rungs.
     """
     shapes = [part.shape for part in parts]
     if not shapes or any(len(shape) != 3 for shape in shapes) or len({(shape[0], shape[2]) for shape in shapes}) > 1:
-        raise ShapeError(f"targets of shapes {shapes}; each must be (seeds, images, rungs), alike but for the images")
+        raise ShapeError(f"targets of shapes {shapes}; each must be (seeds, images, rungs), with equal seeds and rungs")
     return np.mean([part.mean(axis=(0, 1)) for part in parts], axis=0)
 
 
 def weighted(parts: Parts, weights: np.ndarray, value: float) -> Estimate:
-    """Return a value that moves with the rungs' accuracies by these weights, with its error from seeds and images.
+    """Return a value whose derivatives with respect to the rungs' accuracies are `weights`, with its variance.
 
     Args:
         parts: The results.
         weights: (rungs,).
-        value: The value that the mean accuracies give.
+        value: The value at the mean accuracies.
 
     Raises:
         SingleSeedError, ConstantError: There is no interval.
     """
+    # A law is not linear in the accuracies, so its value is not the mean of the weighted results: shift it there.
     moving = [part @ weights for part in parts]
     offset = value - float(np.mean([part.mean() for part in moving]))
     return crossed_mean([part + offset for part in moving])
@@ -183,12 +184,14 @@ class Parameters:
 
 
 def parameters(curve: LawCurve, parts: Parts, level: float = LEVEL) -> Parameters:
-    """Return floor and exponent with their intervals; the exponent's is one of its logarithm, so it is above zero.
+    """Return floor and exponent with their intervals.
+
+    The exponent's interval is computed on its logarithm, so that it stays above zero.
 
     Raises:
         SingleSeedError, LevelError: There is no interval.
     """
-    floor, _, exponent = -curve.sensitivity  # by accuracy, which is 1 - error
+    floor, _, exponent = -curve.sensitivity  # derivatives by accuracy, which is 1 - error
     law = curve.law
     log_exponent = weighted(parts, exponent / law.exponent, math.log(law.exponent)).interval(level)
     return Parameters(_within_shares(weighted(parts, floor, law.floor).interval(level)), _exp(log_exponent))
@@ -206,7 +209,7 @@ def _check(sizes: Sequence[int], accuracy: np.ndarray) -> tuple[tuple[int, ...],
 
 
 def _best_exponent(sizes: tuple[int, ...], error: np.ndarray) -> float:
-    """Return the exponent with the least squares of a grid, then of finer ones around the best."""
+    """Return the exponent with the smallest sum of squares, by a grid search with nested finer grids."""
     exponents = _EXPONENTS
     for _ in range(_ZOOMS):
         best = int(np.argmin(_floor_and_drop(sizes, error, exponents)[2]))
@@ -218,7 +221,7 @@ def _best_exponent(sizes: tuple[int, ...], error: np.ndarray) -> float:
 def _floor_and_drop(
     sizes: tuple[int, ...], error: np.ndarray, exponents: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the best floor and drop for each exponent, neither below zero, and the sum of squares that they leave."""
+    """Return the best floor and drop for each exponent, both at least zero, and the remaining sum of squares."""
     fallen = np.exp(-np.outer(exponents, np.log(np.divide(sizes, sizes[0]))))
     centred = fallen - fallen.mean(axis=1, keepdims=True)
     drop = np.maximum(centred @ error / (centred**2).sum(axis=1), 0)
@@ -230,10 +233,9 @@ def _floor_and_drop(
 
 
 def _sensitivity(sizes: tuple[int, ...], law: Law) -> np.ndarray:
-    """Return (3, rungs): the derivatives of the least-squares solution.
+    """Return (3, rungs): the derivatives of the least-squares solution with respect to the rungs' errors.
 
-    A floor of zero is treated as if it could fall below zero: held there, exponents would look far better known than
-    they are.
+    A floor of zero is treated as free: if it were fixed there, intervals of exponents would be far too narrow.
     """
     return np.linalg.pinv(np.array([law.slopes(size) for size in sizes]))
 

@@ -1,24 +1,24 @@
-"""Name what the statistics refuse. Each message says which row or value was wrong."""
+"""Define the errors that statistics raise. Each message names the wrong row or value."""
 
 
 class AnalysisError(ValueError):
-    """The input is not one that the asked statistic is defined for."""
+    """The statistic is not defined for its input."""
 
 
 class EmptySampleError(AnalysisError):
-    """No values at all."""
+    """There are no values."""
 
 
 class NotFiniteError(AnalysisError):
-    """A value is NaN or infinite. What was not measured is left out by the caller, and named."""
+    """A value is NaN or infinite. Callers must leave out, and report, values that were not measured."""
 
 
 class LevelError(AnalysisError):
-    """A confidence level outside (0, 1)."""
+    """A confidence level is not between 0 and 1."""
 
 
 class UnpairedError(AnalysisError):
-    """Two samples that do not hold the same seeds."""
+    """Two samples do not have the same seeds."""
 
 
 class MissingColumnError(AnalysisError):
@@ -26,11 +26,11 @@ class MissingColumnError(AnalysisError):
 
 
 class DuplicateRowError(AnalysisError):
-    """The same cell, or the same run, stands twice."""
+    """The same cell or run occurs twice in a table."""
 
 
 class UnknownReferenceError(AnalysisError):
-    """An ablation without a reference arm, or with one that is not among its arms."""
+    """An ablation has no reference arm, or one that is not among its arms."""
 
 
 class MissingRowError(AnalysisError):
@@ -38,53 +38,53 @@ class MissingRowError(AnalysisError):
 
 
 class IncompleteRowError(AnalysisError):
-    """A seed of a row diverged, failed or is missing; what the others show is not taken in its place."""
+    """A seed of a row diverged, failed or is missing; the other seeds are not used without it."""
 
     def __init__(self, message: str, num_pairs: int, num_seeds: int) -> None:
-        """Say what happened, how many seeds are complete, and how many there should be."""
+        """Take the message, the number of complete seeds, and the number that the row should have."""
         super().__init__(message)
         self.num_pairs, self.num_seeds = num_pairs, num_seeds
 
 
 class NotPositiveError(AnalysisError):
-    """A time, rate or ratio that is not a finite number above zero."""
+    """A time, rate or ratio is not a finite number above zero."""
 
 
 class SingleSeedError(AnalysisError):
-    """One seed, which shows no spread; an interval or a test needs two."""
+    """There is only one seed, which shows no spread; an interval or a test needs two."""
 
 
 class ConstantError(AnalysisError):
-    """Values that never differ, over seeds or images: nothing tells how far they could lie from the truth."""
+    """All values are equal, over seeds and images, so their error cannot be estimated."""
 
 
 class DifferentImagesError(AnalysisError):
-    """Results on different test images, which nothing pairs."""
+    """Results are on different test images, so they cannot be paired."""
 
 
 class CorrectnessError(AnalysisError):
-    """Values that are not shares of correct answers for each seed and test image."""
+    """Values are not the correctness, 0 to 1, of each seed and test image."""
 
 
 class MarginError(AnalysisError):
-    """A margin that is not a finite number, or below zero."""
+    """A margin is not a finite number above zero, or limits are not in order."""
 
 
 class FamilyError(AnalysisError):
-    """A family of comparisons without members, or p-values outside 0 to 1."""
+    """A family of comparisons has no members, or a p-value is not from 0 to 1."""
 
 
 class ShapeError(AnalysisError):
-    """Arrays, sizes or names that do not belong together."""
+    """Arrays, sizes or names do not match."""
 
 
 class TooFewRungsError(AnalysisError):
-    """Fewer rungs of a ladder than the curve, trend or crossing needs."""
+    """A ladder has fewer rungs than a curve, trend or crossing needs."""
 
 
 class NoLawError(AnalysisError):
-    """Errors that no power law with a floor describes."""
+    """No power law with a floor describes the errors."""
 
 
 class TooFewModelsError(AnalysisError):
-    """Fewer models than a comparison of several needs."""
+    """There are fewer models than a ranking needs."""

@@ -1,9 +1,8 @@
-"""Estimate how an accuracy, or the difference of two, moves with the logarithm of the pretraining size.
+"""Estimate how an accuracy, or a difference of two, changes with the logarithm of the pretraining size.
 
-The slope is that of least squares over the rungs, taken within each seed and test image and then averaged, so that
-what the rungs of a seed share is not counted as if it were independent. Its unit is a share of 1 per decade: 0.02 is
-two points for ten times as many images. A line need not fit: the slope says whether, on the whole, the difference
-grows.
+The slope is that of least squares over the rungs. It is computed within each seed and test image and then averaged, so
+that the rungs of a seed are not counted as independent. Its unit is shares of 1 per decade: 0.02 is two points for ten
+times as many images. The relation need not be linear: the slope shows whether the difference grows on the whole.
 """
 
 from collections.abc import Sequence
@@ -17,16 +16,16 @@ from bench.analysis.stats.statistics_errors import ShapeError, TooFewRungsError
 
 
 def slope(sizes: Sequence[int], parts: Parts) -> Estimate:
-    """Return how much a model's accuracy rises per decade of images, in shares of 1.
+    """Return the rise of a model's accuracy per decade of images, in shares of 1.
 
     Args:
-        sizes: Of the rungs, ascending.
+        sizes: The pretraining images of the rungs, ascending.
         parts: (seeds, images, rungs) for each target, 0 to 1.
 
     Raises:
-        TooFewRungsError: There is one rung.
+        TooFewRungsError: There is only one rung.
         SingleSeedError, ConstantError: There is no interval.
-        ShapeError, NotFiniteError: The results are not those of these rungs.
+        ShapeError, NotFiniteError: The results do not match the rungs, or a value is not finite.
     """
     weights = slope_weights(sizes)
     means = mean_accuracy(parts)
@@ -36,17 +35,17 @@ def slope(sizes: Sequence[int], parts: Parts) -> Estimate:
 
 
 def difference_slope(sizes: Sequence[int], first: Parts, second: Parts) -> Estimate:
-    """Return how much the first model gains on the second per decade of images, paired by seed and image.
+    """Return the first model's gain on the second per decade of images, paired by seed and image.
 
     Args:
-        sizes: Of the rungs, ascending.
+        sizes: The pretraining images of the rungs, ascending.
         first: (seeds, images, rungs) for each target, 0 to 1.
-        second: The same targets, seeds, images and rungs.
+        second: (seeds, images, rungs) for the same targets, with the same seeds, images and rungs.
 
     Raises:
-        TooFewRungsError: There is one rung.
+        TooFewRungsError: There is only one rung.
         SingleSeedError, ConstantError: There is no interval.
-        ShapeError, NotFiniteError: The results do not pair, or are not those of these rungs.
+        ShapeError, NotFiniteError: The results do not pair or match the rungs, or a value is not finite.
     """
     require_pairs(first, second)
     return slope(sizes, [ours - theirs for ours, theirs in zip(first, second, strict=True)])
@@ -56,20 +55,21 @@ def slope_weights(sizes: Sequence[int]) -> np.ndarray:
     """Return (rungs,): the weight of each rung in the slope.
 
     Raises:
-        TooFewRungsError: There is one rung.
-        ShapeError: Sizes do not ascend from above zero.
+        TooFewRungsError: There is only one rung.
+        ShapeError: Sizes do not ascend, or are not above zero.
     """
     if len(sizes) < 2:
         raise TooFewRungsError("one rung; a slope needs two")
     if sizes[0] <= 0 or any(after <= before for before, after in pairwise(sizes)):
         raise ShapeError(f"sizes {tuple(sizes)}: each must be above zero, and larger than the one before it")
     logs = np.log10(np.array(sizes, dtype=np.float64))
+    # The least-squares slope is linear in the accuracies: each rung's weight is its centred log size, normalised.
     centred = logs - logs.mean()
     return centred / float(centred @ centred)
 
 
 def require_pairs(first: Parts, second: Parts) -> None:
-    """Refuse results that do not pair target by target, seed by seed and image by image.
+    """Require results with the same targets, seeds, images and rungs.
 
     Raises:
         ShapeError: The shapes differ.

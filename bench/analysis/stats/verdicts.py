@@ -1,7 +1,7 @@
-"""Take the interval that a verdict comes from.
+"""Compute the intervals from which verdicts are derived.
 
-Below five seeds a verdict allows itself no more degrees of freedom than seeds less one, although the interval that is
-shown may have more: so few seeds show their own spread badly.
+With fewer than five seeds, verdicts use at most as many degrees of freedom as seeds less one. So few seeds estimate
+their own spread badly, so these intervals are wider than those that tables show.
 """
 
 import math
@@ -15,10 +15,10 @@ _FEW_SEEDS = 5
 
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
-    """Return the interval that a verdict comes from."""
+    """Return the interval from which a verdict is derived."""
     return estimate.interval(level, most_degrees(estimate))
 
 
 def most_degrees(estimate: Estimate) -> float:
-    """Return how many degrees of freedom a verdict allows itself."""
+    """Return the most degrees of freedom that a verdict may use."""
     return estimate.num_seeds - 1 if estimate.num_seeds < _FEW_SEEDS else math.inf

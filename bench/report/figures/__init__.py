@@ -1,1 +1,1 @@
-"""The figures of a report, one file for each."""
+"""Draw the figures of a report, one file for each."""

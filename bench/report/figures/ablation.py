@@ -1,4 +1,4 @@
-"""The arms of an ablation as bars with their intervals, and under each its costs."""
+"""Draw the arms of an ablation as bars with their intervals, and the costs of each arm below its bar."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -19,8 +19,8 @@ def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figu
     """Draw the arms of one ablation: a panel per target, a bar per arm, with its costs under it.
 
     Args:
-        ablation: the rows of one ablation, as from `bench.analysis.ablations`.
-        chance: as for `accuracy_figure`.
+        ablation: The rows of one ablation, from the table of `bench.analysis.ablations`.
+        chance: Target -> accuracy of guessing, 0 to 1; a target without one gets no line.
     """
     drawn = panels(ablation)
     num_arms = max(len(panel.rows) for panel in drawn)
@@ -64,7 +64,7 @@ def _difference(row: pd.Series) -> str:
 
 
 def _below(rows: pd.DataFrame) -> list[str]:
-    """Return each arm with its costs; all names take the same number of lines, so that the costs are aligned."""
+    """Return each arm's name with its costs; all names have the same number of lines, so that the costs align."""
     names = [wrap(arm, 15) for arm in rows["arm"]]
     height = max(len(name) for name in names)
     padded = ["\n".join(name + [""] * (height - len(name))) for name in names]

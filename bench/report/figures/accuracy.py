@@ -1,4 +1,4 @@
-"""The main figure: accuracy against pretraining size with its intervals, for every family and target."""
+"""Draw the main figure: accuracy against pretraining size with its intervals, for every family and target."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,17 +14,17 @@ from bench.report.figures import drawing
 from bench.report.layout import Panel, panels
 
 _Lines = Mapping[tuple[str, str], drawing.Dashes]
-"""By model and corpus."""
+"""(model, corpus) -> the dashes of its line."""
 
 
 @drawing.style()
 def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
-    """Draw accuracy against pretraining size: a panel per target, a line per model, from scratch apart at the left.
+    """Draw accuracy against pretraining size: a panel per target, a line per model, from scratch at the left.
 
     Args:
-        comparison: as from `bench.analysis.comparison`; needs a row with a known subset size. Rows of unknown size are
-            left out, since they have no place on the axis.
-        chance: target -> accuracy of guessing, 0 to 1; a target without one gets no line.
+        comparison: The table from `bench.analysis.comparison`, with at least one known subset size. Rows of unknown
+            size are left out, since they have no position on the axis.
+        chance: Target -> accuracy of guessing, 0 to 1; a target without one gets no line.
     """
     comparison = comparison[(comparison["corpus"] == SCRATCH) | comparison["subset_images"].notna()]
     pretrained = comparison[comparison["corpus"] != SCRATCH]

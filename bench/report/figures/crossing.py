@@ -1,4 +1,4 @@
-"""The difference of two families against pretraining size, and where it is zero."""
+"""Draw the difference of two families against pretraining size, and where it is zero."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from bench.report.figures.scaling import reach, set_rungs
 from bench.report.findings import OnTarget
 
 _STRIP_ROW = 0.055
-"""Height of a pair's row in the strip of crossings under the differences, as a share of the panel."""
+"""The height of a pair's row in the strip of crossings below the differences, as a share of the panel."""
 _MARKERS = "osD^vPX"
 
 Pair = tuple[str, str]
@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class _PairLook:
-    """How a pair is told from the others."""
+    """The colour and marker of a pair."""
 
     colour: str
     marker: str
@@ -31,10 +31,10 @@ class _PairLook:
 
 @style()
 def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
-    """Draw differences in points with their intervals and, under them, the sizes at which each pair may cross.
+    """Draw differences in points with their intervals and, below them, the sizes at which each pair may cross.
 
     Args:
-        targets: at least one, each with a pair that has differences.
+        targets: At least one target, each with a pair that has differences.
     """
     pairs = dict.fromkeys(_names(pair) for target in targets for pair in target.pairs if pair.rungs)
     looks = {

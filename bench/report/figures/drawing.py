@@ -1,6 +1,6 @@
-"""What all figures share: colours that colour-blind readers can tell apart, panels, and files without dates.
+"""Provide what all figures share: colours for colour-blind readers, panels, and files without dates.
 
-A figure is a `Figure` of its own, drawn without pyplot's state; the same tables give the same bytes.
+Figures are drawn without pyplot's global state, and the same tables give the same bytes.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from bench.report.layout import family_name
 
 Dashes = str | tuple[int, tuple[int, ...]]
 _DASHES: tuple[Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
-"""What the lines of one family differ in; dotted lines are chance and extrapolations."""
+"""The dashes that distinguish the lines of one family; dotted lines are chance and extrapolations."""
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
@@ -51,7 +51,7 @@ def style() -> Iterator[None]:
 def grid(
     num_panels: int, handles: Sequence[Line2D], *, height: float, ylabel: str = "Test accuracy (%)", width: float = 3.5
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with panels and, below them, a legend of some handles; sizes are a panel's, in inches."""
+    """Return a figure with panels and a legend below them; `width` and `height` are a panel's, in inches."""
     num_columns = 2 if num_panels == 4 else min(3, num_panels)
     num_rows = ceil(num_panels / num_columns)
     below = 0.18 * ceil(len(handles) / num_columns)
@@ -75,18 +75,18 @@ def save(figure: Figure, stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     with style():
         figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # laid out once, not again for every format
+        figure.set_layout_engine(None)  # so that savefig does not compute the layout again for every format
         for ending, metadata in _FORMATS.items():
             figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=200)
 
 
 def colour(family: str) -> str:
-    """Return a family's colour; grey for a family of the user's own."""
+    """Return a family's colour; grey for an unknown family."""
     return str(_COLOURS.get(family, _PALETTE[7]))
 
 
 def pair_colour(number: int) -> str:
-    """Return the colour of a pair of models, which is that of no family; there are seven."""
+    """Return one of seven colours for a pair of models; no family has these colours."""
     return str(_PALETTE[_OF_PAIRS[number % len(_OF_PAIRS)]])
 
 
@@ -101,7 +101,7 @@ def marker(family: str) -> str:
 
 
 def family_dashes(lines: Iterable[tuple[str, Hashable]]) -> dict[Any, Dashes]:
-    """Return the dashes of each line, given as its family and a key; lines of one family differ in them."""
+    """Return key -> dashes for lines given as (family, key); lines of one family get different dashes."""
     numbers: Counter[str] = Counter()
     chosen: dict[Any, Dashes] = {}
     for family, key in lines:
@@ -118,7 +118,7 @@ def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
 
 
 def fill_handles(rows: pd.DataFrame) -> list[Line2D]:
-    """Return the legend's entries for the fills that rows have other than full."""
+    """Return the legend's entries for the marker fills that occur among the rows, except the full one."""
     fills = {
         "from scratch": ((rows["corpus"] == SCRATCH).any(), row_fill(True, True)),
         "a seed is missing": ((rows["status"] != COMPLETE).any(), row_fill(False, False)),
@@ -152,12 +152,12 @@ def draw_rungs(
     """Draw the number at each rung with its interval.
 
     Args:
-        ax: where to draw.
-        x: the place of each rung.
-        rungs: the numbers.
-        shown: turns a number into what the axis shows.
-        shade: a colour.
-        sign: a marker.
+        ax: The axes to draw on.
+        x: The x coordinate of each rung.
+        rungs: The numbers at the rungs.
+        shown: Converts a number to the units of the axis.
+        shade: The colour.
+        sign: The marker.
     """
     for at, rung in zip(x, rungs, strict=True):
         if rung.interval:
@@ -176,9 +176,9 @@ def rung_ends(rungs: Iterable[AtRung]) -> list[float]:
 
 
 def apart(ax: Axes, x: Iterable[float], number: int, num_items: int) -> np.ndarray:
-    """Return x moved sideways for one of several items, so that their intervals at one x stand next to one another.
+    """Return x shifted for one of several items, so that intervals at the same x do not overlap.
 
-    The axis must have its scale and its limits.
+    The scale and the limits of the axis must be set before.
     """
     share = (number - (num_items - 1) / 2) * min(0.02, 0.1 / num_items)
     to_axes = ax.transScale + ax.transLimits
@@ -187,7 +187,7 @@ def apart(ax: Axes, x: Iterable[float], number: int, num_items: int) -> np.ndarr
 
 
 def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
-    """Set a logarithmic axis of pretraining sizes up, with a tick at each, to the last of them or to a later end."""
+    """Set up a logarithmic axis of pretraining sizes with a tick at each, up to the last size or a later end."""
     sizes = sorted(ticks)
     edge = max(sizes[-1] / sizes[0], 2.0) ** 0.08
     ax.set_xscale("log")
@@ -200,7 +200,7 @@ def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
 
 
 def set_accuracies(ax: Axes, rows: pd.DataFrame, chance: float | None = None) -> None:
-    """Set the limits of an axis of accuracies, in percent: all rows and chance with some air, within 0 to 100."""
+    """Set the limits of an axis of accuracies, in percent: all rows and chance with a margin, within 0 to 100."""
     drawn = [100 * value for column in ("accuracy", "low", "high") for value in rows[column].dropna()]
     drawn += [] if chance is None else [100 * chance]
     ax.set_ylim(max(0.0, min(drawn, default=4) - 4), min(101.0, max(drawn, default=100) + 4))

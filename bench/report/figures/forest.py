@@ -1,4 +1,4 @@
-"""Forest plots: numbers with their intervals one under the other, and a line at the value of no effect."""
+"""Draw forest plots: numbers with their intervals in rows, and a line at the value of no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ class ForestLine:
 
     name: str
     interval: Interval | None
-    """None if it is undecided: the row is empty."""
+    """The number with its interval; None if it is undecided, which leaves the row empty."""
     colour: str
     is_hollow: bool = False
 
 
 @dataclass(frozen=True)
 class Forest:
-    """A panel."""
+    """A panel of a forest plot."""
 
     title: str
     lines: tuple[ForestLine, ...]
 
 
 def forest_figure(forests: Sequence[Forest], label: str, neutral: float, limits: tuple[float, float]) -> Figure:
-    """Draw a panel per forest, with the same height of rows in all of them.
+    """Draw a panel per forest, with the same row height in all of them.
 
     Args:
-        forests: what to draw; at least one.
-        label: of the axis.
-        neutral: the value of no effect, marked by a line.
-        limits: of the axis, in the units of the intervals.
+        forests: The panels, at least one.
+        label: The label of the axis.
+        neutral: The value of no effect, marked by a line.
+        limits: The limits of the axis, in the units of the intervals.
     """
     num_columns = min(2, len(forests))
     num_rows = ceil(len(forests) / num_columns)
@@ -70,4 +70,4 @@ def _draw(ax: Axes, forest: Forest, neutral: float) -> None:
     ax.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
-    ax.set_title(forest.title, loc="right")  # ends with the panel, and begins over the names
+    ax.set_title(forest.title, loc="right")  # a long title may extend to the left, over the names

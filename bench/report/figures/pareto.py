@@ -1,4 +1,4 @@
-"""Accuracy against cost for one target: a panel per cost, each with the front of rows that nothing beats for less."""
+"""Draw accuracy against cost for one target: a panel per cost, each with its Pareto front."""
 
 from collections.abc import Mapping, Sequence
 from math import log10
@@ -25,16 +25,16 @@ COST_NAMES = {
     "training_flops": "Training FLOPs",
     "joules_per_thousand_images": "J per thousand images",
 }
-"""What each cost is called, with its unit."""
+"""Cost -> its name, with its unit."""
 _EDGE = "0.1"
 """The colour of the edge of markers on the front."""
 _FRONT_LINE: dict[str, Any] = {"color": "0.25", "linewidth": 1.1, "label": "the front"}
 _LOGARITHMIC_FROM = 4.0
-"""Largest over smallest value of a cost that is drawn on a logarithmic axis."""
+"""The ratio of the largest to the smallest value from which a cost's axis is logarithmic."""
 _AIR = 0.08
-"""Share of an axis on either side of what is drawn."""
+"""The margin at either end of an axis, as a share of its length."""
 _SMALLEST, _LARGEST = 3.5, 6.5
-"""Sizes of markers, from the first pretraining of the comparison to its last."""
+"""The sizes of markers in points, from the first pretraining of the comparison to its last."""
 
 
 @drawing.style()
@@ -42,7 +42,7 @@ def pareto_figure(costs: pd.DataFrame) -> Figure:
     """Draw accuracy with its interval against each cost.
 
     Args:
-        costs: the rows of one target, as from `bench.analysis.pareto`; those without accuracy or value are left out.
+        costs: The rows of one target from `bench.analysis.pareto`; rows without accuracy or value are left out.
     """
     rows = costs[costs["accuracy"].notna() & costs["value"].notna()]
     name = pretraining_name(rows)
@@ -80,7 +80,7 @@ def _draw_panel(
 
 
 def _set_costs(ax: Axes, values: pd.Series) -> None:
-    """Set an axis of a cost up to hold all values with air on either side; logarithmic if they differ manyfold."""
+    """Set up the axis of a cost, with a margin at either end; logarithmic if its values differ manyfold."""
     smallest, largest = float(values.min()), float(values.max())
     if smallest > 0 and largest / smallest >= _LOGARITHMIC_FROM:
         edge = (largest / smallest) ** _AIR
@@ -101,7 +101,7 @@ def _tick(value: float, _: int | None = None) -> str:
 
 
 def _draw_front(ax: Axes, front: pd.DataFrame, more_is_better: bool) -> None:
-    """Draw a staircase through the best accuracy for each cost or a better one, up to the dear end of the axis."""
+    """Draw a staircase of the best accuracy at each cost or a better one, up to the expensive end of the axis."""
     front = front.sort_values("value", kind="stable")
     x, y = front["value"].tolist(), (100 * front["accuracy"]).tolist()
     low, high = ax.get_xlim()

@@ -1,4 +1,4 @@
-"""Critical-difference diagrams: models on a line of mean ranks, joined unless the seeds tell them apart."""
+"""Draw critical-difference diagrams: models on a line of mean ranks, joined unless they differ significantly."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,11 +13,11 @@ from bench.report.figures.drawing import colour, style
 
 @style()
 def ranks_figure(rankings: Sequence[tuple[str, Ranking]], families: Mapping[str, str]) -> Figure:
-    """Draw a diagram per ranking, one under the other, with the best rank at the left.
+    """Draw a diagram per ranking, one below the other, with the best rank at the left.
 
     Args:
-        rankings: titles and rankings; at least one.
-        families: model -> family.
+        rankings: Titles and rankings, at least one.
+        families: Model -> family.
     """
     heights = [0.9 + 0.16 * len(ranking.names) + 0.2 * len(ranking.groups) for _, ranking in rankings]
     figure = Figure(figsize=(6.4, sum(heights)), layout="constrained")
@@ -35,14 +35,14 @@ def _draw(ax: Axes, ranking: Ranking, families: Mapping[str, str]) -> None:
     apart = {name: (ranks - rank).abs() >= ranking.critical_difference for name, rank in ranks.items()}
     drawn = critical_difference_diagram(
         ranks,
-        1.0 - pd.DataFrame(apart),  # a p-value of 0 for pairs that are told apart, of 1 for the others
+        1.0 - pd.DataFrame(apart),  # stands for p-values: 0 if a pair differs significantly, otherwise 1
         ax=ax,
         label_fmt_left="{label}  {rank:.2f} ",
         label_fmt_right=" {rank:.2f}  {label}",
         color_palette={name: colour(families.get(name, "")) for name in ranking.names},
     )
     for (bar,) in drawn["crossbars"]:
-        bar.set_xdata(sorted(bar.get_xdata()))  # in the order of a set, which differs from process to process
+        bar.set_xdata(sorted(bar.get_xdata()))  # the library orders them by a set, which differs between processes
     num_models = len(ranking.names)
     ax.set_xticks(range(1, num_models + 1))
     ax.spines["top"].set_bounds(1, num_models)

@@ -1,4 +1,4 @@
-"""Error against pretraining size on logarithmic axes: a power law with a floor bends, one without is straight."""
+"""Draw error against pretraining size on logarithmic axes; a power law is straight if its floor is zero."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,11 +14,11 @@ from bench.report.figures import drawing
 from bench.report.findings import OnTarget
 
 _POINTS = 60
-"""Number of points of a drawn curve."""
+"""The number of points of a drawn curve."""
 _FEW_TICKS_FROM = 12.0
-"""Largest over smallest error from which the axis has fewer ticks."""
+"""The ratio of the largest to the smallest error from which the axis has fewer ticks."""
 _LEAST_ERROR = 0.001
-"""The error at which an interval ends that reaches zero, which has no place on the axis."""
+"""The smallest error drawn, as a share of 1: an interval down to zero ends here, since zero has no logarithm."""
 
 
 @drawing.style()
@@ -26,7 +26,7 @@ def scaling_figure(targets: Sequence[OnTarget]) -> Figure:
     """Draw a panel per ladder: each model's error with its interval at each rung, and its curve.
 
     Args:
-        targets: at least one, each with a complete model.
+        targets: At least one target, each with a complete model.
     """
     lines = [(model.family, model.model) for target in targets for model in target.growth]
     dashes = drawing.family_dashes(lines)
@@ -37,7 +37,7 @@ def scaling_figure(targets: Sequence[OnTarget]) -> Figure:
 
 
 def set_rungs(ax: Axes, target: OnTarget) -> None:
-    """Set the axis of a ladder's rungs up; what lies beyond the largest of them is shaded."""
+    """Set up the axis of a ladder's rungs; the range beyond the largest rung is shaded."""
     sizes, far = target.ladder.sizes, reach(target)
     drawing.set_sizes(ax, {size: short_count(size) for size in sizes}, far or 0.0)
     if far:
@@ -46,7 +46,7 @@ def set_rungs(ax: Axes, target: OnTarget) -> None:
 
 
 def reach(target: OnTarget) -> float | None:
-    """Return to which size curves are drawn beyond the largest rung: past the last extrapolated crossing, if any."""
+    """Return the size up to which curves are extrapolated: past the last extrapolated crossing; None without one."""
     beyond = [size for pair in target.pairs if pair.beyond for size in pair.beyond.sizes]
     return 1.5 * max(beyond) if beyond else None
 

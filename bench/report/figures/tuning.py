@@ -1,4 +1,4 @@
-"""What a tuning's budget bought: the expected best of a number of trials, a panel per stage and a line per family."""
+"""Draw the expected best of a number of tuning trials: a panel per stage and a line per family."""
 
 from collections.abc import Hashable
 
@@ -21,7 +21,7 @@ def tuning_figure(curves: pd.DataFrame) -> Figure:
     """Draw the expected best validation accuracy against the number of trials.
 
     Args:
-        curves: as from `bench.analysis.tuning.tuning_curves`; needs a row.
+        curves: The table from `bench.analysis.tuning.tuning_curves`, with at least one row.
     """
     stages = list(split(curves, ["stage"]))
     handles = [

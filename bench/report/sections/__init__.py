@@ -1,1 +1,1 @@
-"""The sections of a report, one file for each."""
+"""Write the sections of a report, one file for each topic."""

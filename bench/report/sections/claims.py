@@ -1,4 +1,4 @@
-"""The section on claims: each verdict, the numbers that decide it, and the runs behind it. Judges nothing itself."""
+"""Write the section on claims: verdicts, the numbers that decide them, and the runs behind them. Judges nothing."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ _HOW = (
     "An interval decides each claim, except the exact one (C8). A claim is supported if the interval lies wholly "
     "within the claim's margin, and refuted if it lies wholly beyond. Otherwise it is undecided: these results cannot "
     f"tell. The levels are corrected, so that all verdicts of this page together hold at {CONFIDENCE}. Pairs are "
-    "seeds. A claim about stated pretraining sizes is judged at those sizes alone. The table of further results shows "
-    "what this suite's own sizes say, which is no verdict. The keys of the runs behind each claim are listed at the "
-    "end of this section."
+    "seeds. A claim about stated pretraining sizes is judged at those sizes only. The table of further results shows "
+    "the results at this suite's own sizes, which are no verdicts. The keys of the runs behind each claim are listed "
+    "at the end of this section."
 )
 
 

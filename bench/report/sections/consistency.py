@@ -1,4 +1,4 @@
-"""The section on how much the errors of models agree."""
+"""Write the section on error consistency: how much the errors of models agree."""
 
 from bench.analysis.format import ABSENT, decimal, percent, plural
 from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, PairConsistency
@@ -16,7 +16,7 @@ _AVERAGED = "Per-image correctness is averaged over draws, so no image is simply
 
 
 def consistency(findings: Findings, pictures: Pictures) -> Section:
-    """Return how much the errors of models agree: a row per pair and target."""
+    """Return the error consistency of models: a row per pair and target."""
     title = heading("Error consistency", findings.transfer)
     if not findings.errors:
         return section(title, _AVERAGED)

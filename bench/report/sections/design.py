@@ -1,4 +1,4 @@
-"""The sections on what a suite asks for: its facts, its models, and its limits."""
+"""Write the sections on a suite's design: its facts, its models, and its limits."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -20,34 +20,30 @@ _AMOUNTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flops": ("training FLOPs", short_count),
     "seconds": ("training time", duration),
 }
-"""What budgets count, and the text of an amount, by `match`."""
+"""`match` -> the unit of budgets, and a function that formats an amount."""
 _VALIDATION = {
     True: "taken from training images, or the publisher's",
     False: "none: models train on them, too",
 }
-"""By `carve`."""
-
-
+"""`carve` -> the validation images of targets, in words."""
 _HELDOUT = (
     f"The target {IN_DOMAIN} is in-domain: its classes were never pretrained on, but the generator of the corpus "
-    "fractals draws its images. It stands apart from real targets, and no claim about them rests on it."
+    "fractals draws its images. It is kept apart from real targets, and no claim about them uses it."
 )
-_ARRANGEMENT = (
-    f"The target {ARRANGEMENT} is made to tell whether a model sees where patches are. It is not a real target either."
-)
+_ARRANGEMENT = f"The target {ARRANGEMENT} shows whether a model uses the positions of patches. It is not a real target."
 _EXTERNAL = (
-    "Rows pretrained on external: and digits of a file's hash start from external weights, made on images and with a "
-    "budget that this suite does not know. They are no rung of a ladder, and no claim of the literature rests on them."
+    "Rows pretrained on external: and digits of a file's hash start from external weights. This suite does not know "
+    "their training images and budget. They are on no ladder, and no claim of the literature uses them."
 )
 
 
 def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str]) -> Section:
-    """Return what the numbers do not say.
+    """Return the section on the limits of the numbers.
 
     Args:
-        suite: the resolved suite.
-        cells: one row per cell.
-        methods: what the intervals of accuracies are over, as in the column `method` of the comparison.
+        suite: The resolved suite.
+        cells: One row per cell.
+        methods: What the intervals of accuracies are over, as in the column `method` of the comparison.
     """
     targets = {base(target) for target in cells["target"]}
     return section(
@@ -56,7 +52,7 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[st
         f"The independent unit is the seed. {_intervals(methods)} All are at {CONFIDENCE} and, except those of claims, "
         "not corrected for the number of comparisons on this page. "
         f"{_conditions(cells, methods)}{_drawn(cells)}",
-        "A number that was not measured is a dash. One seed gives no interval; nor do values that never differ.",
+        "A number that was not measured is a dash. One seed gives no interval, and neither do equal values.",
         _HELDOUT if IN_DOMAIN in targets else None,
         _ARRANGEMENT if ARRANGEMENT in targets else None,
         _EXTERNAL if cells["subset_images"].isna().any() else None,
@@ -100,7 +96,7 @@ def resolved_suite(suite: Mapping[str, Any]) -> Section:
 
 
 def _intervals(methods: Collection[str]) -> str:
-    """Return what the intervals of accuracies and their differences are over."""
+    """Return a sentence on what the intervals of accuracies and their differences are over."""
     subject, student = "Intervals of accuracies and their differences are", "Student's t over seeds"
     if CROSSED not in methods:
         return f"{subject} {student}."
@@ -109,7 +105,7 @@ def _intervals(methods: Collection[str]) -> str:
 
 
 def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
-    """Return what all seeds have in common, so that no interval includes its variation."""
+    """Return a sentence on what is the same for all seeds, so that no interval includes its variation."""
     pretrains = (cells["pretrain_key"] != "").any()
     if CROSSED in methods:
         other = ", not another pretraining subset" if pretrains else ""
@@ -127,7 +123,7 @@ def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
 
 
 def _drawn(cells: pd.DataFrame) -> str:
-    """Return what else varies with the seed, if anything does."""
+    """Return a sentence on training images that vary with the seed; empty if there are none."""
     targets = cells.loc[cells["draw"].notna(), "target"].unique()
     varies = f" The training images of {', '.join(targets)} vary with the seed, so the interval includes them."
     return varies if len(targets) else ""
@@ -145,7 +141,7 @@ def has_own_models(suite: Mapping[str, Any]) -> bool:
 
 
 def _budgets(suite: Mapping[str, Any], kinds: set[str]) -> dict[str, str]:
-    """Return how long each stage trains, in the measure that all models get the same amount of."""
+    """Return how long each stage trains, in the unit that all models get the same amount of."""
     match = suite.get("match", "images")
     amounts = suite.get(match) or {}
     name, words = _AMOUNTS[match]
@@ -158,7 +154,7 @@ def _budgets(suite: Mapping[str, Any], kinds: set[str]) -> dict[str, str]:
 
 
 def _multiples(budgets: Mapping[str, Any]) -> str:
-    """Return the further budgets that each model is pretrained for."""
+    """Return the additional budgets for which each model is pretrained."""
     factors = ", ".join(f"{factor:g}" for factor in sorted(budgets["factors"]))
     subset = budgets["subset"]
     return f"{factors} times, on " + (f"{count(subset)} images" if isinstance(subset, int) else str(subset))
@@ -180,14 +176,14 @@ def _repeats(suite: Mapping[str, Any]) -> str:
 
 
 def _transfers(suite: Mapping[str, Any]) -> str:
-    """Return what is done with pretrained models; of k-shot probes, how many shots and draws."""
+    """Return the ways of transfer, with the shots and draws of k-shot probes."""
     shots = ", ".join(map(str, suite.get("shots", ())))
     words = {"k-shot": f"k-shot ({shots} images per class, {suite.get('draws')} draws per seed)"}
     return ", ".join(words.get(kind, kind) for kind in suite.get("transfers", (FINE_TUNE,)))
 
 
 def _models(runs: pd.DataFrame) -> Table:
-    """Return the models by their first counted run; heads differ with the number of classes, trunks do not."""
+    """Return the models with the counts of their first run; only the size of the head depends on the run."""
     counted = runs[runs["parameters"].notna()].sort_values("kind", key=lambda kind: kind != "pretrain", kind="stable")
     sizes = counted.drop_duplicates("model")[["model", "parameters", "macs", "tokens"]]
     models = runs.drop_duplicates(["model", "family"])[["model", "family"]].merge(sizes, "left", "model")

@@ -1,4 +1,4 @@
-"""The section on what accuracy costs: each row's costs, and whether another row has more accuracy for as little."""
+"""Write the section on accuracy against cost: each row's costs, and whether it is on the Pareto front."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from bench.report.page import Pictures, Section, Table, TableCell, section
 from bench.report.sections.results import accuracy_cell
 
 _SHOWN = {"parameters": count, "macs": short_count, "training_flops": short_count}
-"""How the values of a cost are written, if not with three digits."""
+"""Cost -> how its values are written; others have three digits."""
 _MEASURED = ("images_per_second", "p50_ms")
 _RULES = (
     f"A row is on the {FRONT} of a cost unless another row of the target is at least as accurate for no more of it, "
@@ -26,7 +26,7 @@ _RULES = (
 
 
 def accuracy_against_cost(machine: Machine, pictures: Pictures) -> Section:
-    """Return a figure and a table per target that has a fine-tuned row of known cost."""
+    """Return a figure and a table for each target that has a fine-tuned row of known cost."""
     title = machine.title("Accuracy against cost")
     if machine.costs.empty:
         return section(title, "No fine-tuned row of the ladder has a cost that is known.")
@@ -65,7 +65,7 @@ def _table(panel: Panel) -> Table:
 
 
 def _cost(row: pd.Series) -> str | TableCell:
-    """Return a cost, with the row's place by it."""
+    """Return a cost, with the row's place (front, behind or undecided) by that cost."""
     if not is_known(row["value"]):
         return ABSENT
     return TableCell(_SHOWN.get(row["cost"], three_digits)(row["value"]), row["place"])

@@ -1,4 +1,4 @@
-"""The sections on what was done: what failed, what is missing, what it cost and what it ran on."""
+"""Write the sections on the runs: failures, missing rows, costs and the environment."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _MUST_AGREE = [*_VERSIONS, "device", "precision", "threads", "processor", "sourc
 
 
 def summary(cells: pd.DataFrame) -> str:
-    """Return a sentence on how much was asked for and how much of it is finished."""
+    """Return a sentence on the size of the plan and the statuses of its rows."""
     numbers = cells["status"].value_counts()
     statuses = ", ".join(f"{number:,} {str(name).replace('_', ' ')}" for name, number in numbers.items())
     seeds = plural(cells["seed"].nunique(), "seed")
@@ -29,7 +29,7 @@ def summary(cells: pd.DataFrame) -> str:
 
 
 def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
-    """Return what a reader must know before the first number."""
+    """Return the warnings that a reader must see before the first number."""
     failed = int((~runs["status"].isin(["ok", "not_run"])).sum())
     not_run = int((cells["status"] == "not_run").sum())
     begun = cells.loc[cells["status"] != "not_run", "seed"].unique()
@@ -63,7 +63,7 @@ def failures(runs: pd.DataFrame) -> Section:
 
 
 def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
-    """Return what a reader of the numbers should know, such as batches in parts, and which runs were resumed."""
+    """Return the notes of runs, such as batches in parts, and the runs that were resumed; nothing without any."""
     named = _named(runs)
     noted, resumed = named[named["notes"] != ""], named[named["resumed_at_step"] != ""]
     if noted.empty and resumed.empty:
@@ -72,25 +72,25 @@ def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
 
 
 def _noted(noted: pd.DataFrame) -> Table:
-    """Return a table with one row for all runs of a model that noted the same."""
+    """Return a table with one row for all runs of a model with the same notes."""
     rows = tuple(
         (kind, model, _all(same, "pretraining"), _all(same, "data"), _seeds(same), count(len(same)), note)
         for (kind, model, note), same in split(noted, ["kind", "model", "notes"])
     )
     header = ("Kind", "Model", "Pretrained on", "Target", "Seeds", "Runs", "Notes")
-    return Table("What runs noted; the tables mark the rows.", header, rows, len(header))
+    return Table("Notes of runs; the tables mark the rows.", header, rows, len(header))
 
 
 def _resumed(resumed: pd.DataFrame) -> Table:
     header = ("Kind", "Model", "Pretrained on", "Target", "Seed", "At step")
     rows = _fields(resumed, ["kind", "model", "pretraining", "data", "seed", "resumed_at_step"])
-    return Table("Runs that were interrupted, and the steps from which they went on.", header, rows, len(header))
+    return Table("Runs that were interrupted, and the steps from which they continued.", header, rows, len(header))
 
 
 def _resuming(resumed: pd.DataFrame) -> str:
-    """Return how closely resumed runs agree with uninterrupted ones; empty if there are none."""
+    """Return a sentence on how closely resumed runs agree with uninterrupted ones; empty if there are none."""
     repeats = " or ".join(resumed["repeats"].unique())
-    return f"A run that goes on from a checkpoint is the same as an uninterrupted one, {repeats}." if repeats else ""
+    return f"A run that continues from a checkpoint equals an uninterrupted one, {repeats}." if repeats else ""
 
 
 def _all(runs: pd.DataFrame, name: str) -> str:
@@ -98,7 +98,7 @@ def _all(runs: pd.DataFrame, name: str) -> str:
 
 
 def not_run(cells: pd.DataFrame) -> Section:
-    """Return the rows of the plan for which nothing has been attempted, and why."""
+    """Return the rows of the plan that were not attempted, with the reason."""
     missing = cells[cells["status"] == "not_run"]
     if missing.empty:
         return section("Rows not run", "None.")
@@ -121,13 +121,13 @@ def not_run(cells: pd.DataFrame) -> Section:
 
 
 def outside(keys: Sequence[str]) -> tuple[Section, ...]:
-    """Return the runs in the store that are no part of the suite; nothing if there are none."""
+    """Return the runs in the store that are not part of the suite; nothing if there are none."""
     listed = f"{plural(len(keys), 'run')} in the store, which this page does not count: {', '.join(keys)}."
     return (section("Runs outside this suite", listed),) if keys else ()
 
 
 def cost(runs: pd.DataFrame) -> Section:
-    """Return what the finished runs took."""
+    """Return the costs of the finished runs."""
     columns = {
         "Kind": lambda row: row["kind"],
         "Model": lambda row: row["model"],
@@ -143,7 +143,7 @@ def cost(runs: pd.DataFrame) -> Section:
 
 
 def environment(runs: pd.DataFrame) -> Section:
-    """Return what the runs ran on, and in what they differ."""
+    """Return the environment of the runs, with a warning for each fact in which they differ."""
     mixed = _mixed(runs)
     rows = []
     for name in [*_MACHINE, *_VERSIONS, *_SOURCES]:
@@ -158,7 +158,7 @@ def environment(runs: pd.DataFrame) -> Section:
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return runs with the names of their pretraining, their own or that of the run they start from, and target."""
+    """Return the runs with the names of their target and of their pretraining, or that of the run they start from."""
     rows = [row for _, row in runs.iterrows()]
     name, by_key = pretraining_name(runs), {row["key"]: row for row in rows}
     pretraining = [name(by_key.get(row["starts_from"], row)) for row in rows]

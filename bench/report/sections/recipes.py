@@ -1,4 +1,4 @@
-"""The section on recipes: every setting, every exception with its reason, and what no recipe decides."""
+"""Write the section on recipes: every setting, every exception with its reason, and what recipes do not decide."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,14 +32,14 @@ def recipes(suite: Mapping[str, Any]) -> Section:
 
 
 def trained_apart(suite: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence on the models that have recipes of their own; nothing if no model has."""
+    """Return a sentence on the models that have their own recipes; nothing if no model has."""
     models = ", ".join(exception["model"] for exception in suite.get("recipe_exceptions", ()))
     return (f"Trained by recipes of their own, for reasons given under Recipes: {models}.",) if models else ()
 
 
 @dataclass(frozen=True)
 class _Trained:
-    """A recipe that models train with in a stage: all of them, or those that are an exception."""
+    """A recipe in a stage: of all models, or of those that are an exception."""
 
     stage: str
     recipe: Mapping[str, Any]
@@ -47,12 +47,12 @@ class _Trained:
 
     @property
     def title(self) -> str:
-        """The heading of its column."""
+        """The heading of the recipe's column."""
         return f"{self.stage}: {self.recipe['name']}" if self.is_exception else self.stage
 
 
 def _trained(suite: Mapping[str, Any]) -> list[_Trained]:
-    """Return the suite's recipe and each other one, once, of the stages in which a network is trained."""
+    """Return the suite's recipe, then each other recipe once, of every stage in which a network is trained."""
     fine_tunes = FINE_TUNE in suite.get("transfers", (FINE_TUNE,)) and starts_somewhere(suite)
     used = {"pretrain": has_own_models(suite) or bool(suite.get("ablations")), "transfer": fine_tunes}
     trained = [_Trained(stage, recipe, False) for stage, recipe in suite["recipes"].items() if used[stage]]
@@ -63,7 +63,7 @@ def _trained(suite: Mapping[str, Any]) -> list[_Trained]:
 
 
 def _settings(trained: list[_Trained], of_whom: str) -> Table:
-    """Return a table with a column per recipe. A setting that was added late is only in the recipes that ask for it."""
+    """Return a table with a column per recipe; an optional setting is missing from recipes that do not set it."""
     columns = [dict(_flatten(each.recipe)) for each in trained]
     names = dict.fromkeys(name for column in columns for name in column)
     rows = tuple((name, *(column.get(name, ABSENT) for column in columns)) for name in names)
@@ -112,7 +112,7 @@ def _of_family(title: str, exception: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _not_augmented(suite: Mapping[str, Any]) -> str:
-    """Return which data sets are never augmented, whatever the recipe says; empty if there are none."""
+    """Return a sentence on the data sets that are never augmented; empty if there are none."""
     data = [(ladder["corpus"]["name"], ladder.get("identity", {})) for ladder in suite["corpora"]]
     data += [(choice["target"], choice.get("identity", {})) for choice in suite["targets"]]
     names = dict.fromkeys(name for name, identity in data if not identity.get("augmentable", True))
@@ -121,7 +121,7 @@ def _not_augmented(suite: Mapping[str, Any]) -> str:
 
 
 def _from_libraries(suite: Mapping[str, Any]) -> str:
-    """Return what models of other libraries train without; empty if there are none."""
+    """Return a sentence on what is switched off in models of other libraries; empty if there are none."""
     without = "Networks of timm and torchvision train without their library's own dropout and stochastic depth."
     return without if any(model.startswith(("timm:", "torchvision:")) for model in suite.get("models", ())) else ""
 
@@ -137,7 +137,7 @@ def _external_weights(suite: Mapping[str, Any]) -> Table:
 
 
 def _scalings(suite: Mapping[str, Any]) -> Table:
-    """Return the models whose inputs are scaled otherwise than those of all others."""
+    """Return a table of the models whose inputs are scaled in another way than those of the other models."""
     columns = {
         "Model": lambda weights: weights["model"],
         "Mean": lambda weights: ", ".join(f"{value:g}" for value in weights["mean"]),

@@ -1,4 +1,4 @@
-"""The sections on accuracy. Every number is taken from a table; none is computed here."""
+"""Write the sections on accuracy. Every number comes from a table; none is computed here."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,8 +24,8 @@ from bench.report.page import Picture, Pictures, Section, Table, TableCell, sect
 _GAIN = "Gain over training from scratch"
 _NO_GAIN = "Probes train no network, so they have no row from scratch and no gain over one."
 _TESTED = (
-    "In brackets: the number of pairs, of those that a sign-flip test needs to reject among so many rows. From that "
-    "number on, the p-value follows, by Holm's procedure over all rows."
+    "In brackets: the number of pairs, and the number that a sign-flip test needs to reject among this many rows. With "
+    "enough pairs, the p-value is given instead, corrected by Holm's procedure over all rows."
 )
 _PROBED = {
     "linear": (
@@ -37,16 +37,16 @@ _PROBED = {
         "images of each class, drawn several times. A seed's accuracy is the mean over its draws."
     ),
 }
-"""What a probe is, by transfer."""
+"""Transfer -> the description of its probe."""
 
 
 def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, float]) -> tuple[Section, ...]:
     """Return a section per transfer with its figure and its table.
 
     Args:
-        comparison: as from `bench.analysis.comparison`.
-        pictures: the report's figures.
-        chance: target -> accuracy of guessing, 0 to 1.
+        comparison: The table from `bench.analysis.comparison`.
+        pictures: The report's figures.
+        chance: Target -> accuracy of guessing, 0 to 1.
     """
     return tuple(
         _accuracy(transfer, rows, pictures.get(("accuracy", transfer)), chance)
@@ -55,7 +55,7 @@ def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, 
 
 
 def gains(comparison: pd.DataFrame) -> Section:
-    """Return what pretraining is worth: the gain of each fine-tuned row over the same model from scratch."""
+    """Return the effect of pretraining: the gain of each fine-tuned row over the same model from scratch."""
     fine_tuned = comparison[comparison["transfer"] == FINE_TUNE]
     pretrained = fine_tuned[fine_tuned["corpus"] != SCRATCH]
     no_gain = _NO_GAIN if len(fine_tuned) < len(comparison) or fine_tuned.empty else None
@@ -89,12 +89,12 @@ def ablations(arms: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, float]) -> tuple[Section, ...]:
-    """Return how far pretraining came, on validation images of the corpus; nothing if no model is pretrained.
+    """Return the results of pretraining on the corpus's validation images; nothing if no model is pretrained.
 
     Args:
-        cells: one row per cell.
-        runs: one row per run.
-        guessing: corpus -> the validation loss of guessing.
+        cells: One row per cell.
+        runs: One row per run.
+        guessing: Corpus -> the validation loss of guessing.
     """
     rows = pretraining_table(cells, runs).rename(columns={"recipe": "pretrain_recipe"})
     if rows.empty:
@@ -114,7 +114,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, 
 
 
 def accuracy_cell(row: pd.Series) -> TableCell:
-    """Return an accuracy with its number of seeds, what is missing, and whether its runs noted something."""
+    """Return an accuracy with its number of seeds, what is missing, and whether its runs have notes."""
     notes = [
         (row["num_seeds"], plural(int(row["num_seeds"]), "seed")),
         (row["num_seeds"] and not is_known(row["low"]), "no interval"),
@@ -126,7 +126,7 @@ def accuracy_cell(row: pd.Series) -> TableCell:
 
 
 def gain_cell(row: pd.Series) -> TableCell:
-    """Return a gain, such as `+2.9 ± 1.1`, with its number of pairs, or `undecided` and why."""
+    """Return a gain, such as `+2.9 ± 1.1`, with its number of pairs, or `undecided` with the reason."""
     return _paired_cell(row, "gain")
 
 
@@ -193,5 +193,5 @@ def _arm_cells(rows: pd.DataFrame) -> list[str | TableCell]:
 
 
 def _distinct(values: pd.Series) -> str:
-    """Return a count, or several if the arm's runs differ in it, as with heads of several sizes."""
+    """Return a count, or several if the arm's runs differ in it, for example in the sizes of heads."""
     return " or ".join(dict.fromkeys(count(value) for value in values.dropna())) or ABSENT

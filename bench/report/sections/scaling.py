@@ -1,4 +1,4 @@
-"""The sections on more pretraining images: how each model improves with them, and where families cross."""
+"""Write the sections on pretraining size: how each model improves with it, and where families cross."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ _GAINS = (
 
 
 def scaling(findings: Findings, pictures: Pictures) -> Section:
-    """Return how accuracy rises with pretraining images: a row per model and ladder."""
+    """Return the rise of accuracy with pretraining images: a row per model and ladder."""
     title = heading("Scaling", findings.transfer)
     if not findings.trends:
         return section(title, _NO_LADDER)
@@ -42,7 +42,7 @@ def scaling(findings: Findings, pictures: Pictures) -> Section:
 
 
 def crossings(findings: Findings, pictures: Pictures) -> Section:
-    """Return where models of different families cross and what one gains on the other: a row per pair and ladder."""
+    """Return the crossings and gains of models of different families: a row per pair and ladder."""
     title = heading("Where families cross", findings.transfer)
     if not findings.trends:
         return section(title, _NO_LADDER)
@@ -61,7 +61,7 @@ def crossings(findings: Findings, pictures: Pictures) -> Section:
 
 
 def crossing_in_words(crossing: Crossing) -> str:
-    """Return what the first model does: `passes at 2,050 images (1,380 to 3,060)`, or a bound if they do not cross."""
+    """Return a crossing in words: `passes at 2,050 images (1,380 to 3,060)`, or a bound if there is none."""
     if crossing.outcome == "behind":
         return f"is behind; no crossing within the sizes measured, at the earliest at {images(crossing.low)}"
     if crossing.outcome == "ahead":
@@ -73,7 +73,7 @@ def crossing_in_words(crossing: Crossing) -> str:
 
 
 def images(size: float | None) -> str:
-    """Return a size in full if it is a rung's, else to three digits: `4,096 images`, `2,050 images`."""
+    """Return a size with its unit, such as `2,050 images`; a dash if it is None."""
     return ABSENT if size is None else f"{_size(size)} images"
 
 

@@ -1,4 +1,4 @@
-"""The sections on speed: what was measured at equal and at best settings, and where these rank models differently."""
+"""Write the sections on speed: results at equal and at best settings, and where these rank models differently."""
 
 import pandas as pd
 
@@ -55,7 +55,7 @@ def best(machine: Machine) -> Section:
 
 
 def ranking(machine: Machine) -> Section:
-    """Return which of two models is faster at equal settings and slower if each has its best ones."""
+    """Return the pairs of models of which one is faster at equal settings, and the other at best settings."""
     title = machine.title("Where the ranking changes")
     if not machine.groups("equal") or not machine.groups("best"):
         return section(title, "Only equal and best settings together can tell.")
@@ -70,7 +70,7 @@ def ranking(machine: Machine) -> Section:
 
 
 def _place(machine: Machine) -> str:
-    """Return the machine, the date of the measurement, and the versions that it was made with."""
+    """Return a sentence with the machine, the date of the measurement, and the software versions."""
     rows = machine.rows
     device = "" if (rows["device"] == "cpu").all() else f"{_all(rows['device_name'])}, "
     versions = ", ".join(f"{name} {_all(rows[name])}" for name in _VERSIONS)
@@ -85,7 +85,7 @@ def _all(values: pd.Series) -> str:
 
 
 def _differences(machine: Machine) -> list[str]:
-    """Return in what the measurements differ, and which rows are of another speed protocol."""
+    """Return warnings about facts in which measurements differ, and about rows of another speed protocol."""
     rows = machine.rows
     mixed = [name for name in _MUST_AGREE if rows[name].nunique() > 1]
     warnings = [f"The measurements differ in {name}, so only rows of one table are comparable." for name in mixed]

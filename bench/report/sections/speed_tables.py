@@ -1,4 +1,4 @@
-"""The tables of speeds: a row per network and setting, its rate, its ratio to the reference, and what it needs."""
+"""Write the tables of speeds: a row per network and setting, with its rate, ratio to the reference, and memory."""
 
 import json
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from bench.report.page import Table, TableCell, table
 
 
 def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
-    """Return images per second of the rows of one group, and what each needs.
+    """Return a table of one group's images per second, with each network's size, memory and energy.
 
     Args:
         task: `inference` or `training`.
-        precision: of the group.
-        rows: the group's, of kind `equal` or `best`.
+        precision: The precision of the group.
+        rows: The rows of the group, of kind `equal` or `best`.
     """
     has_settings = rows["kind"].iloc[0] == "best"
     columns: dict[str, Callable[[pd.Series], str | TableCell]] = {
@@ -48,11 +48,11 @@ def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
 
 
 def latency_table(precision: str, rows: pd.DataFrame) -> Table:
-    """Return how long single images take, one at a time.
+    """Return a table of the latency of single images.
 
     Args:
-        precision: of the group.
-        rows: the group's, of kind `latency`.
+        precision: The precision of the group.
+        rows: The rows of the group, of kind `latency`.
     """
     columns: dict[str, Callable[[pd.Series], str | TableCell]] = {
         "Model": lambda row: str(row["model"]),
@@ -68,7 +68,7 @@ def latency_table(precision: str, rows: pd.DataFrame) -> Table:
 
 
 def untried_table(rows: pd.DataFrame) -> Table:
-    """Return the settings that the search for the best ones could not time."""
+    """Return a table of the settings that failed in the search for the best ones."""
     failed = tuple(
         (task, precision, model, implementation, settings_in_words(pd.DataFrame([tried])), str(tried["reason"]))
         for (task, precision, model, implementation), of_network in split(
@@ -82,18 +82,18 @@ def untried_table(rows: pd.DataFrame) -> Table:
 
 
 def settings_in_words(rows: pd.DataFrame) -> str:
-    """Return the batch, layout and mode of rows; several values of one are joined."""
+    """Return the batch, layout and mode of rows in words; different values are joined by `or`."""
     batches = " or ".join(dict.fromkeys(count(size) for size in rows["batch_size"]))
     return f"batch {batches}, {_words(rows['layout'])}, {_words(rows['mode'])}"
 
 
 def threads_in_words(rows: pd.DataFrame) -> str:
-    """Return the numbers of threads of rows, joined."""
+    """Return the numbers of threads of rows in words; different numbers are joined by `or`."""
     return " or ".join(plural(int(number), "thread") for number in sorted(set(rows["threads"])))
 
 
 def ratio_cell(row: pd.Series, name: str) -> TableCell:
-    """Return a ratio with its interval, which is kept on one line."""
+    """Return a ratio with its interval, which must not wrap."""
     interval = bounds(row[f"{name}_low"], row[f"{name}_high"]).replace(" ", "\N{NO-BREAK SPACE}")
     return TableCell(three_digits(row[name]), interval if is_known(row[f"{name}_low"]) else "no interval")
 
@@ -115,7 +115,7 @@ def _settings(row: pd.Series) -> TableCell:
 
 
 def _rate(row: pd.Series) -> TableCell:
-    """Return images per second with the number of rounds, or why there are none."""
+    """Return images per second with the number of rounds, or the status and reason if the row did not run."""
     if row["status"] != "ok":
         return TableCell(row["status"].replace("_", " "), row["reason"], doubtful=True)
     return TableCell(three_digits(row["images_per_second"]), plural(int(row["num_rounds"]), "round"))
@@ -128,19 +128,19 @@ def _ratio(row: pd.Series) -> str | TableCell:
 
 
 def _size(row: pd.Series) -> TableCell:
-    """Return the parameters, and the multiply-accumulates of one image."""
+    """Return the parameters, with the multiply-accumulates of one image as a note."""
     return TableCell(count(row["parameters"]), f"{short_count(row['macs'])} MACs")
 
 
 def _memory(row: pd.Series) -> str | TableCell:
-    """Return the peak memory of a step, and the memory of its activations."""
+    """Return the peak memory of a step, with the memory of its activations as a note."""
     activations = row["activation_memory_bytes"]
     note = f"activations {byte_size(activations)}" if is_known(activations) else ""
     return TableCell(byte_size(row["peak_memory_bytes"]), note)
 
 
 def _milliseconds(row: pd.Series, name: str) -> str | TableCell:
-    """Return a quantile of the calls; the first of them says why there is none."""
+    """Return a quantile of the calls' times; the median's column gives the reason if the row did not run."""
     if row["status"] != "ok":
         return _rate(row) if name == "p50_ms" else ABSENT
     return f"{three_digits(row[name])} ms"

@@ -1,4 +1,4 @@
-"""The section on all real targets together: interquartile means, probabilities of improvement, ranks."""
+"""Write the section on all real targets together: interquartile means, probabilities of improvement, ranks."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ _RANKING = (
 
 
 def across_targets(findings: Findings, pictures: Pictures) -> Section:
-    """Return the real targets of a transfer put together: a row per model or pair, a column per rung."""
+    """Return the results over all real targets of a transfer: a row per model or pair, a column per rung."""
     title = heading("Across targets", findings.transfer)
     if not findings.together:
         return section(title, "The suite has no real target with a ladder.")
@@ -41,7 +41,7 @@ def across_targets(findings: Findings, pictures: Pictures) -> Section:
 
 
 def _ranking(targets: Together) -> str:
-    """Return what came out of the ranks, or why there are none."""
+    """Return the ranking in words, or why there is none."""
     where = at_largest(targets)
     if (ranking := targets.across.ranking) is None:
         return f"No ranks for {where}: {targets.across.no_ranking}."

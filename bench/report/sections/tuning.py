@@ -1,4 +1,4 @@
-"""The section on a suite's tuning: the budget of every family, what was chosen, and what more trials would bring."""
+"""Write the section on a suite's tuning: each family's budget and choice, and the value of more trials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,9 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
     """Return the section on the suite's tuning; nothing if it asks for none.
 
     Args:
-        suite: the resolved suite.
-        trials: one row per trial, as in `results/<suite>/tables/trials.parquet`.
-        picture: of the curves, if they were drawn.
+        suite: The resolved suite.
+        trials: One row per trial, as in `results/<suite>/tables/trials.parquet`.
+        picture: The figure of the curves, if it was drawn.
     """
     asked = suite.get("tuning")
     if asked is None:
@@ -34,7 +34,7 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
 
 
 def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence on a tuning that is done; nothing without one."""
+    """Return a sentence on the tuning if it is done, else nothing."""
     if not is_tuned(suite):
         return ()
     return (f"Tuned alike: {plural(suite['tuning']['trials'], 'trial')} for each family in each stage (see Tuning).",)
@@ -80,7 +80,7 @@ def _chosen(asked: Mapping[str, Any]) -> Table:
 
 
 def _spent(trials: pd.DataFrame) -> Table:
-    """Return how the trials of each study ended, and what they took in all."""
+    """Return how the trials of each study ended, and their total cost."""
     present = set(trials["status"])
     ends = ["ok", *(["pruned"] if "pruned" in present else []), *sorted(present - {"ok", "pruned"})]
     rows = tuple(

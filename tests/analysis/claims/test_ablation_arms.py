@@ -79,7 +79,7 @@ def test_every_kind_has_to_be_alike(
 
 def test_one_kind_alone_compares_nothing(study: Study, judge: Judge) -> None:
     study.arms("position", {"learned-1d": ("vit_pico/8", 0.7), "none": ("vit_pico/8:pos=none", 0.7)})
-    assert "has one kind of encoding alone, learned-1d" in judge(study.evidence(), "C6").reason
+    assert "has only one kind of encoding, learned-1d" in judge(study.evidence(), "C6").reason
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_overlap_at_equal_tokens(study: Study, judge: Judge, gain: float, verdic
 @pytest.mark.parametrize("tokens", [49, None])
 def test_without_an_arm_of_as_many_tokens_overlap_is_not_judged(study: Study, judge: Judge, tokens: int | None) -> None:
     found = judge(overlap(study, 0.0, tokens).evidence(), "C7")
-    assert "no arm of as many tokens without overlap" in found.reason
+    assert "no arm without overlap and with equally many tokens" in found.reason
 
 
 @pytest.mark.parametrize(("claim", "name"), [("C5", "position"), ("C6", "position"), ("C7", "patch-overlap")])

@@ -51,7 +51,10 @@ def test_budgets_that_share_no_flops_leave_it_open(study: Study, judge: Judge, c
     found = judge(budgets(study, 0.4, cost=cost).evidence(), "C12")
     assert found.verdict == "undecided"
     assert "the interval reaches 1 times" in found.reason
-    assert "budgets at which more of the two curves meets: at 1 times the FLOPs nothing" in found.would_decide
+    assert (
+        "budgets at which the two curves overlap more: at 1 times the FLOPs the two curves do not overlap"
+        in found.would_decide
+    )
 
 
 def test_it_says_how_many_seeds_it_takes(study: Study, judge: Judge) -> None:
@@ -64,7 +67,7 @@ def test_it_says_how_many_seeds_it_takes(study: Study, judge: Judge) -> None:
 def test_one_budget_says_what_is_lacking(study: Study, judge: Judge) -> None:
     found = judge(study.ladder(lambda family, size, target: 0.7).evidence(), "C12")
     assert found.verdict == "undecided"
-    assert found.reason == "the suite pretrains vit_pico/8 for one budget alone; several are its field `budgets`"
+    assert found.reason == "the suite pretrains vit_pico/8 for one budget only; its field `budgets` adds others"
     assert "budgets" in found.would_decide
 
 

@@ -1,4 +1,4 @@
-"""The exact claim: every arrangement gets one answer without encoding, and not with one."""
+"""The exact claim: all arrangements get the same output without encoding, and not with one."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ ARMS = {"learned-1d": "vit_pico/8", "none": "vit_pico/8:pos=none", "relative": "
 
 @pytest.fixture
 def arrangement(study: Study) -> Callable[..., Evidence]:
-    """The tables of the suite `arrangement`, in which these shares of instances get one answer."""
+    """The tables of the suite `arrangement`, in which these shares of instances get the same output."""
 
     def made(same: dict[str, float], *, lacking: str = "") -> Evidence:
         study.seeds = (0, 1, 2)
@@ -61,7 +61,7 @@ def test_all_or_nothing(
     assert found.pairs == "3 of 3"
     assert len(found.keys) == 18
     assert ("relative" in found.reason) is (verdict == "undecided")
-    assert found.beside[1].startswith("none: one answer in 100 %, ")
+    assert found.beside[1].startswith("none: the same output in 100 %, ")
 
 
 def test_it_is_read_from_the_suite_arrangement_beside_the_judged_one(
@@ -102,4 +102,4 @@ def test_predictions_that_are_not_kept_leave_it_open(
 def test_a_run_that_stands_twice_is_an_error(arrangement: Callable[..., Evidence], judge: Judge) -> None:
     evidence = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0})
     twice = pd.concat([evidence.tables["permutation_check"]] * 2)
-    assert "stands twice" in judge(Evidence({**evidence.tables, "permutation_check": twice}), "C8").reason
+    assert "occurs twice" in judge(Evidence({**evidence.tables, "permutation_check": twice}), "C8").reason

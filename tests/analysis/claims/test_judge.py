@@ -141,9 +141,9 @@ def test_a_run_that_stands_twice_leaves_it_open(study: Study, judge: Judge) -> N
     evidence = study.ladder(rising).evidence()
     runs = evidence.tables["runs"]
     twice = Evidence({**evidence.tables, "runs": pd.concat([runs, runs.iloc[:1]])})
-    assert "stands twice" in judge(twice, "C11").reason
+    assert "occurs twice" in judge(twice, "C11").reason
     cells = evidence.tables["cells"]
-    assert "stands twice" in judge(Evidence({**evidence.tables, "cells": pd.concat([cells, cells])}), "C11").reason
+    assert "occurs twice" in judge(Evidence({**evidence.tables, "cells": pd.concat([cells, cells])}), "C11").reason
     with pytest.raises(DuplicateRowError):
         _ = twice.runs
 
@@ -223,7 +223,7 @@ def test_sides_of_different_seeds_do_not_pair(study: Study) -> None:
     arm = NamedRow("vit_pico/8:pos=none", "fractals", 100_000)
     claim = custom(arm, NamedRow("vit_pico/8", "fractals", 1000), Limits(0, 1))
     (found,) = judge_claims([claim], study.evidence())
-    assert "seeds [2, 3, 4] stand on one side only" in found.reason
+    assert "seeds [2, 3, 4] are on one side only" in found.reason
     with pytest.raises(UnpairedError):
         _ = claim.comparison.find(study.evidence()).quantities[0].interval(0.95)
 

@@ -98,7 +98,7 @@ def test_what_is_no_curve_is_refused_by_name() -> None:
         Spending((2e12, 1e12), values)
     with pytest.raises(ShapeError):
         equal_accuracy_ratio(Spending((1.0, 2.0), values), Spending((1.0, 2.0), [np.zeros((4, 1, 2))]))
-    with pytest.raises(ShapeError, match="nothing of the two curves meets"):
+    with pytest.raises(ShapeError, match="the two curves do not overlap"):
         gap(Spending((1.0, 2.0), values), Spending((1.0, 2.0), values), 100.0)
     with pytest.raises(SingleSeedError):
         equal_accuracy_ratio(Spending((1.0, 2.0), [np.ones((1, 1, 2))]), Spending((1.0, 2.0), [np.zeros((1, 1, 2))]))

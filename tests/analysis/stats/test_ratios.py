@@ -149,5 +149,5 @@ def test_wrong_input_is_named(one: list[float], other: list[float], level: float
 
 def test_rounds_without_a_partner_are_refused() -> None:
     """None is left out in silence."""
-    with pytest.raises(UnpairedError, match="3 rounds beside 2"):
+    with pytest.raises(UnpairedError, match="3 rounds and 2 rounds"):
         paired_ratio([1.0, 2.0, 3.0], [1.0, 2.0])

@@ -133,7 +133,7 @@ def test_images_count_in_a_curves_interval(rng: np.random.Generator) -> None:
         (SIZES[:4], [0.1, 0.2, 0.3, 0.4], TooFewRungsError, "4 rungs; a power law needs 5"),
         (SIZES, [0.5] * 5, NoLawError, "does not fall from 256 to 65,536 images"),
         (SIZES, [0.5, 0.4, 0.3, 0.2, 0.1], NoLawError, "does not fall"),
-        (SIZES, [0.2, 0.5, 0.5, 0.5, 0.5], NoLawError, "first step alone"),
+        (SIZES, [0.2, 0.5, 0.5, 0.5, 0.5], NoLawError, "first step only"),
         (SIZES, [0.1, 0.2, math.nan, 0.4, 0.5], NotFiniteError, "finite"),
         (SIZES, [0.1, 0.2], ShapeError, "expected one per rung"),
         ((0, *SIZES[1:]), [0.1, 0.2, 0.3, 0.4, 0.5], ShapeError, "above zero"),
@@ -156,7 +156,7 @@ def test_what_is_no_line_is_named() -> None:
     for size in (255, 1025):
         with pytest.raises(ShapeError, match="outside the rungs"):
             line.weights(size)
-    with pytest.raises(ShapeError, match="alike but for the images"):
+    with pytest.raises(ShapeError, match="with equal seeds and rungs"):
         mean_accuracy([np.zeros((3, 1, 2)), np.zeros((2, 1, 2))])
     with pytest.raises(ShapeError):
         mean_accuracy([])

@@ -39,7 +39,7 @@ def test_the_nearest_vit_names_the_class() -> None:
 
 def test_unmatched_models_come_with_the_nearest() -> None:
     found = unmatched(named("vit 100", "cnn 130", "cnn 120", "hybrid 80", "hybrid 79"))
-    assert [(item.one.model, item.nearest.model) for item in found] == [
+    assert [(item.unpaired.model, item.nearest.model) for item in found] == [
         ("cnn 130", "vit 100"),
         ("hybrid 79", "vit 100"),
     ]
@@ -50,7 +50,7 @@ def test_a_vit_needs_a_partner_in_each_family_that_is_there() -> None:
     assert unmatched(named("vit 100")) == []
     assert unmatched(named("vit 100", "cnn 120")) == []
     alone = unmatched(named("vit 100", "cnn 120", "vit 90"))
-    assert [(item.one.model, item.nearest.model) for item in alone] == [("vit 90", "cnn 120")]
+    assert [(item.unpaired.model, item.nearest.model) for item in alone] == [("vit 90", "cnn 120")]
 
 
 def test_without_a_vit_the_smaller_is_what_the_larger_is_held_to() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.format import percent
 from bench.analysis.frames import split
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.tuning import tuning_curves
@@ -49,7 +50,7 @@ _LADDER_CAPTIONS = {
     "ranks": (
         "Mean ranks over seeds",
         "1 is best. A bar joins models whose mean ranks differ by less than Nemenyi's critical difference at "
-        f"{100 * (1 - LEVEL):.0f} %.",
+        f"{percent(1 - LEVEL, places=0)}.",
     ),
     "consistency": (
         "Error consistency at the largest rung",

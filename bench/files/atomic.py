@@ -34,12 +34,17 @@ class StoreError(InputError):
 
 
 @contextlib.contextmanager
-def clear_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StoreError that names the folder and the remedy."""
+def clear_errors(folder: Path, option: str = "--results") -> Iterator[None]:
+    """Turn an OSError of the block into a StoreError that names the folder and the remedy.
+
+    Args:
+        folder: where something is written.
+        option: the option of the command line that names another folder.
+    """
     try:
         yield
     except OSError as error:
-        remedy = REMEDIES.get(error.errno or 0, OTHERWISE)
+        remedy = REMEDIES.get(error.errno or 0, OTHERWISE).replace("--results", option)
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error}); {remedy}, and give the same command again: "
             "what is finished is kept"

@@ -27,7 +27,8 @@ from bench.report.layout import AS_MUCH, CONFIDENCE, by_transfer, heading, is_tu
 from bench.report.machines import Machine
 from bench.report.page import Picture
 
-_FOLDER = "figures"
+FOLDER = "figures"
+"""The folder of the figures, below that of the page."""
 _MEANS = f"means over seeds with {CONFIDENCE} intervals"
 _LADDER_CAPTIONS = {
     "scaling": (
@@ -84,7 +85,7 @@ def draw(
     Returns:
         The figures by their key; a figure with nothing to draw is absent.
     """
-    for old in (out / _FOLDER).glob("*"):
+    for old in (out / FOLDER).glob("*"):
         old.unlink()
     drawings = (
         *_accuracies(tables["comparison"], chance),
@@ -95,8 +96,8 @@ def draw(
     )
     pictures = {}
     for key, name, title, caption, figure in drawings:
-        pictures[key] = Picture(f"{_FOLDER}/{name}", f"{title}: {caption}", title)
-        save(figure, out / _FOLDER / name)
+        pictures[key] = Picture(f"{FOLDER}/{name}", f"{title}: {caption}", title)
+        save(figure, out / FOLDER / name)
     return pictures
 
 

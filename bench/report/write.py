@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
+from bench.files.atomic import clear_errors
+from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
 from bench.report.machines import Machine, machines
 from bench.report.page import Page, Pictures, as_html, as_markdown
-from bench.report.pictures import draw
+from bench.report.pictures import FOLDER, draw
 from bench.report.sections import claims, design, provenance, results, speed
 from bench.report.sections.consistency import consistency
 from bench.report.sections.pareto import accuracy_against_cost
@@ -43,15 +45,21 @@ def write_report(
 
     Returns:
         The path of `index.html`.
+
+    Raises:
+        StoreError: the folder cannot be written.
+        InputError: it holds links.
     """
-    out.mkdir(parents=True, exist_ok=True)
     measured = machines(suite, tables, speeds or {})
     of_ladders = findings(tables)
-    pictures = draw(suite, tables, _chance(tables["runs"]), out, measured, of_ladders)
-    page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
-    (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
-    index = out / "index.html"
-    index.write_text(as_html(page), encoding="utf-8", newline="\n")
+    check_plain([out, out / FOLDER])  # what an earlier report left there is removed
+    with clear_errors(out, "--reports"):
+        (out / FOLDER).mkdir(parents=True, exist_ok=True)
+        pictures = draw(suite, tables, _chance(tables["runs"]), out, measured, of_ladders)
+        page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
+        (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
+        index = out / "index.html"
+        index.write_text(as_html(page), encoding="utf-8", newline="\n")
     return index
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.files.atomic import write_atomically
+from bench.files.plain import read_plain
 from bench.training.progress import Progress
 
 NAME = "progress.json"
@@ -85,7 +86,7 @@ def write_progress(
 def read_progress(folder: Path) -> RunProgress | None:
     """Read the last report; return None if there is no report that can be read."""
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        content = json.loads(read_plain(folder / NAME))
         progress = Progress(**content["progress"]) if content["progress"] else None
         return RunProgress(**(content | {"progress": progress}))
     except (OSError, ValueError, TypeError, KeyError):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 
 from bench.files.atomic import StoreError, write_atomically
+from bench.files.plain import read_plain
 from bench.machine.environment import sources_hash
 from bench.plan.run import Run
 from bench.runner.progress_file import Phase, write_progress
@@ -60,8 +61,8 @@ class RunSession:
     def resumed_at(self) -> list[int]:
         """Return the steps from which the run was resumed, in this process and in earlier ones."""
         try:
-            steps: list[int] = json.loads((self.folder / "resumes.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            steps: list[int] = json.loads(read_plain(self.folder / "resumes.json"))
+        except (OSError, ValueError):
             return []
         return steps
 

@@ -6,13 +6,18 @@ A file is refused unless its hash is the one in the record. Imports no torch.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
+from bench.files.plain import open_plain, read_plain
 
 SCHEMA_VERSION = 1
+KEY = re.compile("[0-9a-f]{16}")
+KEYS = "[0-9a-f]" * 16
+"""A glob pattern of all keys."""
 
 Record = dict[str, Any]
 
@@ -33,11 +38,11 @@ def read_record(folder: Path) -> Record | None:
     """
     path = folder / "record.json"
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except FileNotFoundError:
         return None
-    except (IsADirectoryError, NotADirectoryError):
-        raise damaged(path, "no file") from None
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror}") from None
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -52,9 +57,11 @@ def read_file(folder: Path, record: Record, name: str) -> bytes:
         DamagedRun: the file is missing, or its hash differs from the record.
     """
     try:
-        content = (folder / name).read_bytes()
+        content = read_plain(folder / name)
     except FileNotFoundError:
         raise damaged(folder / name, "it is missing") from None
+    except OSError as error:
+        raise damaged(folder / name, f"it cannot be read: {error.strerror}") from None
     _compare(folder / name, record, hashlib.sha256(content).hexdigest())
     return content
 
@@ -66,11 +73,24 @@ def check_file(folder: Path, record: Record, name: str) -> None:
         DamagedRun: the file is missing, or its hash differs from the record.
     """
     try:
-        with (folder / name).open("rb") as file:
+        with open_plain(folder / name) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise damaged(folder / name, "it is missing") from None
+    except OSError as error:
+        raise damaged(folder / name, f"it cannot be read: {error.strerror}") from None
     _compare(folder / name, record, sha256)
+
+
+def check_key(key: str) -> str:
+    """Return a run's key, before it becomes part of a path.
+
+    Raises:
+        InputError: it has not the form of a key.
+    """
+    if not KEY.fullmatch(key):
+        raise InputError(f"{key!r} is no key of a run: a key has 16 hexadecimal digits, such as 3f2a9c0d1e4b5a67")
+    return key
 
 
 def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -20,14 +20,17 @@ from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
 from bench.files.atomic import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 from bench.files.locks import acquire
+from bench.files.plain import check_plain, read_plain
+from bench.store.records import KEYS, DamagedRun, Record, check_key, hashes_of, read_file, read_record
 from bench.store.records import SCHEMA_VERSION as SCHEMA_VERSION
-from bench.store.records import DamagedRun, Record, hashes_of, read_file, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WEIGHTS = "weights.safetensors"
 """Name of the file of weights in a run's folder, which other runs start from."""
+OWN_FOLDERS = ("runs", "running", "damaged", "tables", "contents", "calibrations", "curves", "tuning")
+"""Names of the folders that a store makes."""
 PARQUET_ALONE = ("correctness",)
 """Tables without a CSV file, since they contain bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
@@ -66,12 +69,20 @@ class Store:
         return self.root / "contents"
 
     def run_folder(self, key: str) -> Path:
-        """Return the folder of a run's record; it need not exist."""
-        return self.root / "runs" / key
+        """Return the folder of a run's record; it need not exist.
+
+        Raises:
+            InputError: the key has not the form of one.
+        """
+        return self.root / "runs" / check_key(key)
 
     def running_folder(self, key: str) -> Path:
-        """Return the folder of the lock and the checkpoint of a run in progress."""
-        return self.root / "running" / key
+        """Return the folder of the lock and the checkpoint of a run in progress.
+
+        Raises:
+            InputError: the key has not the form of one.
+        """
+        return self.root / "running" / check_key(key)
 
     @property
     def has_suite(self) -> bool:
@@ -82,13 +93,14 @@ class Store:
         """Return the suite of this store.
 
         Raises:
-            InputError: the store has no suite, or its file is damaged.
+            InputError: there are no results here, the file is damaged, or the store holds links.
         """
         path = self.root / "suite.json"
+        _check_plain(self.root)
         if not path.is_file():
             raise InputError(f"{self.root}: no results here ({path.name} is missing); `bench run` makes them")
         try:
-            return ResolvedSuite.model_validate_json(path.read_bytes())
+            return ResolvedSuite.model_validate_json(read_plain(path))
         except ValidationError as error:
             raise InputError(
                 f"{path}: damaged, or of another version ({error.errors()[0]['msg']}); move it away, and `bench run` "
@@ -132,8 +144,8 @@ class Store:
         return finished, damaged
 
     def records(self) -> Iterator[Record]:
-        """Yield all undamaged records in the order of their keys."""
-        for folder in sorted((self.root / "runs").glob("[0-9a-f]*")):
+        """Yield every record that is whole, in the order of the keys."""
+        for folder in sorted((self.root / "runs").glob(KEYS)):
             record = self.look(folder.name)
             if record is not None and record["run"]:
                 yield record
@@ -219,7 +231,9 @@ def open_trials(root: Path) -> Store:
 
     Raises:
         StoreError: the folder cannot be written.
+        InputError: it is a link, or holds links.
     """
+    _check_plain(root.parent)
     store = _made(root)
     _remove_leftovers(store)
     return store
@@ -236,9 +250,18 @@ def keep_suite(store: Store, suite: ResolvedSuite) -> None:
 
 def _made(root: Path) -> Store:
     """Return a store after making its folder."""
+    _check_plain(root)
     with clear_errors(root):
         (root / "runs").mkdir(parents=True, exist_ok=True)
     return Store(root)
+
+
+def _check_plain(root: Path) -> None:
+    """Refuse a store with links to other places, before anything in it is read, written or removed."""
+    folder = root.resolve()  # the whole store may be a link
+    if folder.is_dir():
+        own = [path for path in folder.iterdir() if path.name in OWN_FOLDERS]
+        check_plain([folder, *own, *(folder / "running").glob("*")])
 
 
 def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:
@@ -306,8 +329,8 @@ def _only_arrived(stored: list[Record], given: list[Record]) -> bool:
 
 
 def _remove_leftovers(store: Store) -> None:
-    """Remove leftovers of killed processes: partly written files, and the running folders of finished runs."""
-    running = list((store.root / "running").glob("[0-9a-f]*"))
+    """Remove what killed processes left: half-written files, and the running folders of finished runs."""
+    running = list((store.root / "running").glob(KEYS))
     for folder in (store.root, *(path for path in store.root.iterdir() if path.is_dir()), *running):
         remove_leftovers(folder)
     for key in store.finished(folder.name for folder in running):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from bench.files.plain import read_plain
 from bench.training.trainer import State
 
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -33,7 +34,7 @@ def read_checkpoint(path: Path) -> State | None:
         DamagedCheckpoint: the file is not a whole checkpoint.
     """
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except FileNotFoundError:
         return None
     except OSError as error:

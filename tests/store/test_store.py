@@ -190,7 +190,7 @@ def test_a_damaged_record_is_named_and_counts_as_none(store, damage):
 
 def test_a_record_that_is_a_folder_is_damaged_too(store):
     (store.run_folder(KEY) / "record.json").mkdir(parents=True)
-    with pytest.raises(DamagedRun, match="no file"):
+    with pytest.raises(DamagedRun, match="it is no regular file"):
         store.read(KEY)
 
 

@@ -1,4 +1,4 @@
-"""The device and its name; planning asks the driver itself, so that it needs no torch."""
+"""Choose the device and find its name; planning calls the CUDA driver directly, so that it needs no torch."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @cache
 def driver_sees_a_device() -> bool:
-    """Return whether the CUDA driver is installed and sees a device, which torch need not be able to use."""
+    """Return whether the CUDA driver is installed and sees a device; torch may still be unable to use it."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -22,17 +22,17 @@ def driver_sees_a_device() -> bool:
 
 
 def choose_device(asked: Literal["cpu", "cuda"] | None) -> Literal["cpu", "cuda"]:
-    """Return the device that was asked for, else CUDA if there is a device, else the CPU."""
+    """Return the requested device, else CUDA if there is a device, else the CPU."""
     return asked or ("cuda" if driver_sees_a_device() else "cpu")
 
 
 def why_no_cuda() -> str:
-    """Return why torch can use no CUDA device; nothing if it can. Loads torch."""
+    """Return the reason why torch cannot use CUDA; empty if it can. Imports torch."""
     import torch
 
     reason = ""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of what is told here
+        warnings.simplefilter("ignore")  # torch would warn of the same problem
         if torch.cuda.is_available():
             return ""
         if torch.version.cuda is None:
@@ -45,12 +45,12 @@ def why_no_cuda() -> str:
 
 
 def _refusal() -> str:
-    """Return the first line of torch's error when it shall use CUDA, which tells a missing from an old driver."""
+    """Return the first line of torch's error on CUDA, which distinguishes a missing from an outdated driver."""
     import torch
 
     try:
         torch.cuda.init()
-    except Exception as error:  # another kind for each cause
+    except Exception as error:  # the type depends on the cause
         return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return "CUDA is not available"
 

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from bench.config.validation import explain
 from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
+from bench.data.dataset import PassedOver
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
 from bench.data.target import check_target, parse_target, target_identity
@@ -92,6 +93,7 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
     if as_json:
         bad = [{"id": number, "reason": reason} for number, reason in verification.bad.items()]
         facts = {"images": verification.num_images, "classes": verification.class_counts, "bad_images": bad}
+        facts |= {"passed_over": [part.facts() for part in verification.passed_over], "notes": verification.notes}
         _print({"name": str(target), **facts, "wrong_sums": verification.wrong_sums}, as_json=True)
     else:
         typer.echo(_verification_text(str(target), verification))
@@ -132,7 +134,12 @@ def subset(
 
 
 def _print(facts: dict[str, Any], *, as_json: bool) -> None:
-    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {facts[key]}" for key in facts))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    passed_over = [f"{PassedOver(**part)}" for part in facts.get("passed_over", ())]
+    shown = facts | ({"passed_over": "; ".join(passed_over) or "nothing"} if "passed_over" in facts else {})
+    typer.echo("\n".join(f"{key}: {shown[key]}" for key in shown))
 
 
 def _facts(name: str, data_dir: Path) -> dict[str, Any]:
@@ -163,6 +170,8 @@ def _facts(name: str, data_dir: Path) -> dict[str, Any]:
             "classes": len(data.class_names),
             "class_names": data.class_names,
             "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
+            **data.facts(),
+            "notes": data.notes,
             "present": True,
         }
     return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
@@ -213,4 +222,5 @@ def _verification_text(name: str, verification: Verification) -> str:
     for reason, count in Counter(verification.bad.values()).items():
         lines.append(f"bad: {reason}" + (f" ({count:,} images)" if count > 1 else ""))
     lines += [f"bad: {wrong}" for wrong in verification.wrong_sums]
+    lines += [*map(str, verification.passed_over), *verification.notes]
     return "\n".join([*lines, f"{name}: {verification.num_images:,} images, {len(verification.bad):,} of them bad"])

@@ -4,6 +4,8 @@ To add a built-in data set, add one entry to `CATALOGUE`. To add a kind of sourc
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -178,9 +180,9 @@ class SourceKind:
     open: Callable[[str, Path], DataSet]
     fingerprint: Callable[[str, Path], str]
     """Function that returns the hash of the content."""
-    is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
-    watched: Callable[[str, Path], list[Path]] = lambda path, _: [Path(path)]
+    watched: Callable[[str, Path], list[Path]]
     """Function that returns the files and folders that decide the content."""
+    is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
 
 
 SOURCES = {
@@ -189,12 +191,14 @@ SOURCES = {
         "your images: one subfolder for each class",
         open=lambda path, _: folder.open_folder(Path(path)),
         fingerprint=lambda path, _: folder.fingerprint(Path(path)),
+        watched=lambda path, _: folder.watched(Path(path)),
     ),
     "parquet": SourceKind(
         "PATH",
         "a file or folder in the Hugging Face hub's layout",
         open=lambda path, _: parquet.open_parquet(Path(path)),
         fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
+        watched=lambda path, _: parquet.watched(Path(path)),
     ),
     "webdataset": SourceKind(
         "PATTERN",
@@ -210,7 +214,7 @@ SOURCES = {
         open=huggingface.open_hf,
         fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
         is_there=lambda name, data_dir: huggingface.folder(name, data_dir).is_dir(),
-        watched=lambda name, data_dir: [huggingface.folder(name, data_dir)],
+        watched=lambda name, data_dir: parquet.watched(huggingface.folder(name, data_dir)),
     ),
 }
 FORMS = ", ".join(f"{name}:{kind.form}" for name, kind in SOURCES.items())
@@ -383,9 +387,13 @@ def _check_sizes(name: str, published: SplitSizes, data: DataSet, data_dir: Path
 
 
 def _state_of(name: str, path: str, data_dir: Path) -> str:
-    """Return a hash of the names, sizes and times of a source's files, and of all below its folders."""
-    watched = SOURCES[name].watched(path, data_dir)
-    below = [file for root in watched if root.is_dir() for file in root.rglob("*")]
-    states = [(file, file.lstat()) for file in below] + [(file, file.stat()) for file in watched if file.is_file()]
+    """Return a hash of the names, sizes and times of a source's files and folders, and of what links lead to."""
+    states = [(file, state) for file in SOURCES[name].watched(path, data_dir) for state in _states(file)]
     listed = sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in states)
     return hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
+
+
+def _states(file: Path) -> list[os.stat_result]:
+    """Return the state of a file or folder, and if it is a link also of what it leads to, if that is there."""
+    state = file.lstat()
+    return [state, file.stat()] if stat.S_ISLNK(state.st_mode) and file.exists() else [state]

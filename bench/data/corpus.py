@@ -176,6 +176,7 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
         flip=data.flip,
         augmentable=data.augmentable,
         subset_hash=sha256_of(ref.source[0], train),
+        source_facts=data.facts(),
     )
 
 

@@ -1,12 +1,16 @@
 """Labelled images in the form that all parts of the harness exchange: NumPy arrays, without torch."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_NAMES = 3
+"""Number of names that stand for all that was passed over for one reason."""
 
 Pipeline = Literal["resident", "streaming", "generated"]
 """How images reach the device (`bench.data.loading.image_loader`)."""
@@ -102,6 +106,46 @@ class Splits:
     """SHA-256 of the ids of `train` in order; only for a corpus."""
     split_hash: str | None = None
     """SHA-256 of the ids of all splits; only for a target."""
+    source_facts: dict[str, Any] = field(default_factory=dict)
+    """Origin of the splits, and what was passed over."""
+    notes: tuple[str, ...] = ()
+    """Notes for readers of an accuracy."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """Files, folders, members or rows of a source that are no images of its data set, all for the same reason."""
+
+    reason: str
+    """Description in the plural: "files without a suffix"."""
+    num: int
+    names: tuple[str, ...]
+    """Names of the first of them."""
+
+    def __str__(self) -> str:
+        """Say how many were passed over, why, and which."""
+        more = ", ..." if self.num > len(self.names) else ""
+        return f"passed over {self.num:,} {self.reason} ({', '.join(self.names)}{more})"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a record says of it."""
+        return {"reason": self.reason, "num": self.num, "names": list(self.names)}
+
+
+def passed_over(found: Iterable[tuple[str, str]]) -> tuple[PassedOver, ...]:
+    """Count what was passed over, given as pairs of a reason and a name."""
+    return add_up(PassedOver(reason, 1, (name,)) for reason, name in found)
+
+
+def add_up(parts: Iterable[PassedOver]) -> tuple[PassedOver, ...]:
+    """Add up what several parts of a source passed over, by reason; the first names are kept."""
+    numbers: dict[str, int] = defaultdict(int)
+    names: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for part in parts:
+        numbers[part.reason] += part.num
+        if len(names[part.reason]) < MAX_NAMES:
+            names[part.reason] = (*names[part.reason], *part.names)[:MAX_NAMES]
+    return tuple(PassedOver(reason, num, names[reason]) for reason, num in numbers.items())
 
 
 Reader = Callable[[NDArray[np.int64], int], NDArray[np.uint8]]
@@ -115,6 +159,8 @@ class RawSplit:
     labels: NDArray[np.int64]
     read: Reader
     class_names: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...] = ()
+    """what lies among its images and is none of them"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,5 +179,18 @@ class DataSet:
     """Whether a mirrored image keeps its class."""
     augmentable: bool = True
     """Whether augmented images keep their class."""
+    split_sources: Mapping[str, str] = field(default_factory=dict)
+    """Split -> the publisher's split that it is, or is carved from; empty if images are drawn."""
+    passed_over: tuple[PassedOver, ...] = ()
     decoded: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
     """Cache of decoded images: image size -> images, and whether each of them is decoded."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a record says of the source: where its splits come from, and what was passed over."""
+        return {"split_sources": dict(self.split_sources), "passed_over": [part.facts() for part in self.passed_over]}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of an accuracy should know of the splits."""
+        is_val = self.split_sources.get("test") == "validation"
+        return ("tested on the publisher's validation part, since there is no test part",) if is_val else ()

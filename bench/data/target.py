@@ -135,6 +135,8 @@ def _splits(source: OpenData, train: Indices, validation: Indices, image_size: i
         flip=data.flip,
         augmentable=data.augmentable,
         split_hash=sha256_of(source.name, train, validation, data.test),
+        source_facts=data.facts(),
+        notes=data.notes,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data import catalogue
-from bench.data.dataset import DataSet
+from bench.data.dataset import DataSet, PassedOver
 from bench.data.sources.torchvision_sets import wrong_sums
 from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
@@ -32,6 +32,8 @@ class Verification:
     """Image id -> why the image cannot be read."""
     wrong_sums: list[str]
     """Messages about files whose MD5 sum is not the published one."""
+    passed_over: tuple[PassedOver, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -60,7 +62,7 @@ def verify(target: TargetRef, data_dir: Path, on_progress: Callable[[int, int], 
         _, reasons = read_leniently(source, indices, IMAGE_SIZE)
         bad |= {int(indices[place]): reason for place, reason in reasons.items()}
         on_progress(int(indices[-1]) + 1, len(data.labels))
-    return Verification(len(data.labels), _class_counts(data), bad, sums)
+    return Verification(len(data.labels), _class_counts(data), bad, sums, data.passed_over, data.notes)
 
 
 def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:

@@ -110,6 +110,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
         counts=vars(counts),
         cost=fitted.cost,
     )
+    record["notes"] += data.notes if data.test is not None else ()
     predictions = evaluations["test"].predictions if "test" in evaluations else None
     return Outcome(record | fitted.facts, fitted.history, predictions, fitted.weights)
 

@@ -35,6 +35,7 @@ class RunData(Splits):
             "num_images": len(self.train),
             "num_classes": len(self.class_names),
             "class_names": list(self.class_names),
+            **self.source_facts,
         }
 
 

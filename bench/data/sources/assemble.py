@@ -4,20 +4,25 @@ This module refuses labels that name no class, classes of validation or test tha
 between splits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import DataSet, RawSplit, Reader
+from bench.data.dataset import DataSet, PassedOver, RawSplit, Reader, add_up
 from bench.data.orders import Cut, Indices, balanced_order_of, stratified_cut
 from bench.data.sources.decode import read_pictures
 from bench.errors import InputError
 
 
 def assemble(
-    splits: Mapping[str, RawSplit], *, key: str, place: str, validation_per_class: int | None = None
+    splits: Mapping[str, RawSplit],
+    *,
+    key: str,
+    place: str,
+    validation_per_class: int | None = None,
+    passed_over: Iterable[PassedOver] = (),
 ) -> DataSet:
     """Return one data set from the splits "train", "validation" and "test"; only train is required.
 
@@ -30,6 +35,7 @@ def assemble(
         key: key of the hash that decides which images are carved from train.
         place: the data set's name in errors.
         validation_per_class: number of validation images per class, instead of a tenth.
+        passed_over: what lies in the source outside its splits.
 
     Raises:
         InputError: the labels of the splits do not fit together, or a class has too few images to carve from.
@@ -53,17 +59,35 @@ def assemble(
         cut = _validation(labels, pool, key, validation_per_class)
         pool, ids["validation"] = cut.rest, cut.taken
     read = _joined(list(given.values()), starts)
-    return DataSet(labels, pool, ids["validation"], ids["test"], train.class_names, read)
+    return DataSet(
+        labels,
+        pool,
+        ids["validation"],
+        ids["test"],
+        train.class_names,
+        read,
+        split_sources={
+            "train": "train",
+            "validation": "train" if validation is None else "validation",
+            "test": "train" if test is None else "test" if "test" in splits else "validation",
+        },
+        passed_over=add_up([*passed_over, *(part for split in given.values() for part in split.passed_over)]),
+    )
 
 
-def split_of_files(files: Sequence[Path], labels: NDArray[np.int64], class_names: tuple[str, ...]) -> RawSplit:
+def split_of_files(
+    files: Sequence[Path],
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    passed_over: tuple[PassedOver, ...] = (),
+) -> RawSplit:
     """Return a split with one file per label; files are decoded when used."""
 
     def read(indices: Indices, image_size: int) -> NDArray[np.uint8]:
         chosen = [files[index] for index in indices.tolist()]
         return read_pictures(len(chosen), chosen.__getitem__, image_size, lambda index: str(chosen[index]))
 
-    return RawSplit(labels, read, class_names)
+    return RawSplit(labels, read, class_names, passed_over)
 
 
 def locate(starts: Indices, indices: Indices) -> tuple[Indices, Indices]:

@@ -1,80 +1,170 @@
 """`folder:PATH`: images in one subfolder per class, or PATH/train and PATH/test with one subfolder per class each.
 
-Without a test folder, a fifth of each class is the test split. A tenth of the rest is validation. Only the sorted file
-names decide which images are in which split.
+PATH/val is the validation split; without PATH/test it is the test split. Without a test folder, a fifth of each class
+is the test split. Without a validation folder, a tenth of the rest validates. The sorted names of the files alone
+decide which images those are. Images lie in the folder of their class itself: what lies elsewhere is counted.
 """
 
+import os
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.dataset import DataSet, RawSplit
+from bench.data.dataset import DataSet, PassedOver, RawSplit, passed_over
 from bench.data.sources.assemble import assemble, split_of_files
-from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, fingerprint_of
+from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, entries, fingerprint_of, subfolders
+from bench.data.sources.split_names import split_folders
 from bench.errors import InputError
 
-MIN_IMAGES = {"train": 3, "test": 1}
-"""Minimum number of images per class; train has to provide at least one image for each of the three splits."""
+HIDDEN = "hidden files or folders"
+OUTSIDE = "files outside the folders of classes"
+NO_SPLIT = "folders that are named for no split"
+DEEPER = "files or folders deeper than the folder of a class"
+OTHER = "files with a suffix of no image that is read"
+NO_SUFFIX = "files without a suffix"
+NO_FILE = "entries that are neither files nor folders"
 
 
 def open_folder(path: Path) -> DataSet:
-    """Return the data set in a folder.
+    """Open the data set in a folder.
 
     Raises:
-        InputError: classes or images are missing, or a file is outside the folder.
+        InputError: classes or images are missing, or a file lies outside the folder.
     """
-    folders = _split_folders(path)
-    names = _class_names(folders["train"])
+    parts = _parts(path)
+    names = tuple(parts["train"].classes)
+    given = {part.folder for part in parts.values()} - {path}
     return assemble(
-        {split: _split(path, split, folder, names) for split, folder in folders.items()},
+        {split: _split(part, names) for split, part in parts.items()},
         key="folder",
         place=f"folder:{path}",
+        passed_over=passed_over(_outside(path, path, given)) if given else (),
     )
 
 
 def fingerprint(path: Path) -> str:
     """Return the hash of the names and bytes of all images."""
-    folders = _split_folders(path).values()
-    return fingerprint_of(
-        path, sorted(file for folder in folders for name in _class_names(folder) for file in _images(folder / name))
-    )
+    return fingerprint_of(path, _all_images(path))
 
 
-def _split_folders(path: Path) -> dict[str, Path]:
-    """Return the folder of each split that the data set has."""
-    return {"train": path / "train", "test": path / "test"} if (path / "test").is_dir() else {"train": path}
+def watched(path: Path) -> list[Path]:
+    """Return the images, and the folders in which new ones would lie."""
+    parts = _parts(path).values()
+    folders = [part.folder / name for part in parts for name in part.raw_names]
+    return [*_all_images(path), path, *(part.folder for part in parts), *folders]
 
 
-def _split(path: Path, split: str, folder: Path, names: tuple[str, ...]) -> RawSplit:
-    """Return a split with the classes of train."""
-    if unknown := sorted(set(_class_names(folder)) - set(names)):
-        raise InputError(f"{folder}: class {unknown[0]} is not in {path / 'train'}; both need the same subfolders")
-    files: list[Path] = []
-    for name in names:
-        if not (folder / name).is_dir():
-            continue
-        images = _images(folder / name)
-        if len(images) < MIN_IMAGES[split]:
+@dataclass(frozen=True)
+class _Part:
+    """The class folders of one split, and what lies in them."""
+
+    folder: Path
+    raw_names: tuple[str, ...]
+    """of the class folders, as the file system has them"""
+    classes: dict[str, list[Path]]
+    """by the name of the class, in order, its images"""
+    passed_over: tuple[PassedOver, ...]
+
+
+def _parts(path: Path) -> dict[str, _Part]:
+    """List each split that the data set has; check that every class has images, and that all lie inside."""
+    if not path.is_dir():
+        raise InputError(f"folder:{path}: there is no such folder; it needs one subfolder of images for each class")
+    folders = split_folders(path, f"folder:{path}") or {"train": path}
+    names = {split: _class_names(folder) for split, folder in folders.items()}
+    for split, folder in folders.items():
+        if unknown := sorted(names[split].keys() - names["train"].keys()):
             raise InputError(
-                f"{folder / name}: {len(images)} images found; a class needs at least {MIN_IMAGES[split]}, "
-                f"with one of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}"
+                f"{folder}: class {unknown[0]} is not in {folders['train']}; both need the same subfolders"
             )
-        files += images
-    check_inside(path, files)
-    return split_of_files(files, np.array([names.index(file.parent.name) for file in files]), names)
+    needed = {split: 4 - len(folders) if split == "train" else 1 for split in folders}
+    return {split: _part(path, folder, names[split], needed[split]) for split, folder in folders.items()}
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the subfolders, sorted; refuse a folder without two of them."""
-    if not folder.is_dir():
-        raise InputError(f"folder:{folder}: there is no such folder; it needs one subfolder of images for each class")
-    names = tuple(sorted(sub.name for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith(".")))
+def _part(root: Path, folder: Path, names: dict[str, str], needed: int) -> _Part:
+    """List the class folders of a split; refuse one with fewer images than are needed."""
+    classes: dict[str, list[Path]] = {}
+    others = list(_outside(root, folder, {folder / name for name in names.values()}))
+    for name, raw_name in names.items():
+        images, found = _images(root, folder / raw_name)
+        if len(images) < needed:
+            raise InputError(
+                f"{folder / raw_name}: {len(images)} images found; a class needs at least {needed}, "
+                f"in the folder itself, with one of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        check_inside(root, images)
+        classes[name] = images
+        others += found
+    return _Part(folder, tuple(names.values()), classes, passed_over(others))
+
+
+def _split(part: _Part, names: tuple[str, ...]) -> RawSplit:
+    """Return a split with the classes of train."""
+    numbers = {name: number for number, name in enumerate(names)}
+    ordered = sorted(part.classes, key=numbers.__getitem__)
+    files = [file for name in ordered for file in part.classes[name]]
+    labels = np.repeat([numbers[name] for name in ordered], [len(part.classes[name]) for name in ordered])
+    return split_of_files(files, labels.astype(np.int64), names, part.passed_over)
+
+
+def _all_images(path: Path) -> list[Path]:
+    """Return the images of all splits, sorted by path."""
+    return sorted(image for part in _parts(path).values() for images in part.classes.values() for image in images)
+
+
+def _class_names(folder: Path) -> dict[str, str]:
+    """Return the classes in the order of their folders' names, each with that name; refuse fewer than two.
+
+    One system writes an accent as a character of its own, another does not: classes have the composed form.
+    """
+    names: dict[str, str] = {}
+    for sub in subfolders(folder):
+        name = unicodedata.normalize("NFC", sub.name)
+        if name in names:
+            raise InputError(f"{folder}: two subfolders are named {name}, in two forms of Unicode; move all into one")
+        names[name] = sub.name
     if len(names) < 2:
         raise InputError(f"folder:{folder}: {len(names)} subfolders found; it needs at least two, one for each class")
     return names
 
 
-def _images(folder: Path) -> list[Path]:
-    """Return the images directly in a folder, sorted by name."""
-    files = (file for file in folder.iterdir() if not file.name.startswith("."))
-    return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+def _images(root: Path, folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the images that lie in a folder itself, sorted by name, and what else does."""
+    images: list[Path] = []
+    others: list[tuple[str, str]] = []
+    for entry in entries(folder):
+        reason = _reason(entry)
+        if reason is None:
+            images.append(Path(entry))
+        elif reason == DEEPER and not entry.is_symlink() and (inside := entries(Path(entry))):
+            others += [(DEEPER, _name(root, deeper)) for deeper in inside]
+        else:
+            others.append((reason, _name(root, entry)))
+    return images, others
+
+
+def _reason(entry: os.DirEntry[str]) -> str | None:
+    """Return why an entry of a class folder is no image, or None if it is one; a link to nothing is a bad image."""
+    if entry.name.startswith("."):
+        return HIDDEN
+    if entry.is_dir():
+        return DEEPER
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix not in IMAGE_SUFFIXES:
+        return OTHER if suffix else NO_SUFFIX
+    return None if entry.is_file() or not os.path.exists(entry) else NO_FILE
+
+
+def _outside(root: Path, folder: Path, taken: set[Path]) -> Iterator[tuple[str, str]]:
+    """Yield what lies in a folder beside the subfolders that were taken, with the reason."""
+    for entry in entries(folder):
+        if Path(entry) not in taken:
+            reason = HIDDEN if entry.name.startswith(".") else NO_SPLIT if entry.is_dir() else OUTSIDE
+            yield reason, _name(root, entry)
+
+
+def _name(root: Path, entry: os.DirEntry[str]) -> str:
+    return Path(entry).relative_to(root).as_posix()

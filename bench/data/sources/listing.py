@@ -7,8 +7,31 @@ from pathlib import Path
 
 from bench.errors import InputError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+        *(".tif", ".tiff", ".webp"),
+    }
+)
 """Lower-case suffixes of image files, in folders and in tar files."""
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder itself, sorted by name.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); change its permissions, or remove it") from None
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders that lie in a folder itself, sorted by name, without hidden ones."""
+    return [Path(entry) for entry in entries(folder) if entry.is_dir() and not entry.name.startswith(".")]
 
 
 def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:

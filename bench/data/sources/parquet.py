@@ -58,6 +58,11 @@ def fingerprint(path: Path) -> str:
     return fingerprint_of(path, _files(path))
 
 
+def watched(path: Path) -> list[Path]:
+    """Return the files, none if there is nothing at the path."""
+    return _files(path) if path.exists() else []
+
+
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
     """Return the splits of a data set from the ordered files of each split; classes without names get numbers."""
     shards = {split: [_open_shard(file) for file in split_files] for split, split_files in files.items()}

@@ -1,9 +1,10 @@
-"""Find the split of a file, by its name or else by its nearest folder's name: train, validation or test."""
+"""Which split a file or a folder belongs to, by its name: train, validation or test. All sources share this rule."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.data.sources.listing import subfolders
 from bench.errors import InputError
 
 SPLITS = {
@@ -41,6 +42,32 @@ def by_split(
     if "train" not in splits.values():
         raise InputError(f"{place}: no file belongs to the split train; add train-*{files[0].suffix}")
     return {name: [file for file in files if splits[file] == name] for name in splits.values() if name is not None}
+
+
+def split_folders(root: Path, place: str) -> dict[str, Path]:
+    """Return the subfolder of each split of a data set of class folders; empty if no subfolder is a split.
+
+    A class may be called test: only a subfolder that has subfolders of its own is a split.
+
+    Raises:
+        InputError: two subfolders are of the same split, or none is of train.
+    """
+    found: dict[str, Path] = {}
+    for folder in subfolders(root):
+        match = AT_START.match(folder.name)
+        if match is None or not subfolders(folder):
+            continue
+        split = SPLITS[match[1].lower()]
+        if split in found:
+            raise InputError(
+                f"{place}: {found[split].name} and {folder.name} are both of the split {split}; "
+                "leave one of them, or move the other away"
+            )
+        found[split] = folder
+    if found and "train" not in found:
+        first = next(iter(found.values())).name
+        raise InputError(f"{place}: has the folder {first}, but none of the split train; add the folder train")
+    return found
 
 
 def _split_of(file: Path, root: Path, pattern: re.Pattern[str]) -> str | None:

@@ -19,7 +19,7 @@ import numpy as np
 from bench.data.sources.tar_index import ShardIndex, index_shard
 from bench.files.atomic import whole_file
 
-VERSION = 1
+VERSION = 2
 """Version of the index; raise it if its content or the rule for labels changes."""
 NUM_THREADS = 4
 """Number of shards that are indexed in parallel."""

@@ -1,6 +1,8 @@
 """`folder:PATH`: splits by sorted names, a fingerprint of the content, every picture made a square RGB array."""
 
+import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
-from bench.data.dataset import Splits
+from bench.data.dataset import PassedOver, Splits
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError
 
@@ -159,3 +161,105 @@ def test_hidden_files_and_other_files_are_left_out(folder: Path) -> None:
     (folder / "cat" / "notes.txt").write_text("")
     (folder / ".cache").mkdir()
     assert len(load(folder).train) == 42
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("Train", "valid", "Test"),
+        ("training", "validation", "testing"),
+        ("train", "dev", "TEST"),
+    ],
+)
+def test_a_validation_folder_is_the_validation_split(tmp_path: Path, train: str, validation: str, test: str) -> None:
+    for name, count in ((train, 5), (validation, 2), (test, 3)):
+        write_folder(tmp_path / name, {"cat": count, "dog": count})
+    splits = load(tmp_path)
+    assert [len(splits.train), len(splits.validation), len(splits.test)] == [10, 4, 6]
+    assert splits.source_facts["split_sources"] == {"train": "train", "validation": "validation", "test": "test"}
+    assert splits.notes == ()
+    before = target_identity(parse_target(f"folder:{tmp_path}"), Path("x"))
+    Image.new("RGB", (5, 5)).save(tmp_path / validation / "cat" / "000.png")
+    assert target_identity(parse_target(f"folder:{tmp_path}"), Path("x")) != before
+
+
+def test_a_validation_folder_is_the_test_split_if_there_is_no_other(tmp_path: Path) -> None:
+    write_folder(tmp_path / "train", {"cat": 10, "dog": 10})
+    write_folder(tmp_path / "val", {"cat": 3, "dog": 3})
+    splits = load(tmp_path)
+    assert [len(splits.train), len(splits.validation), len(splits.test)] == [18, 2, 6]
+    assert splits.source_facts["split_sources"] == {"train": "train", "validation": "train", "test": "validation"}
+    assert splits.notes == ("tested on the publisher's validation part, since there is no test part",)
+
+
+def test_folders_of_splits_that_do_not_fit_together_are_named(tmp_path: Path) -> None:
+    write_folder(tmp_path / "val", {"cat": 3, "dog": 3})
+    write_folder(tmp_path / "other", {"cat": 3, "dog": 3})
+    with pytest.raises(InputError, match="has the folder val, but none of the split train; add the folder train"):
+        load(tmp_path)
+    write_folder(tmp_path / "train", {"cat": 3, "dog": 3})
+    write_folder(tmp_path / "valid", {"cat": 3, "dog": 3})
+    with pytest.raises(InputError, match="val and valid are both of the split validation; leave one of them"):
+        load(tmp_path)
+
+
+def test_classes_may_be_named_as_splits_are(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"test": 5, "train": 5, "val": 5})
+    assert load(tmp_path).class_names == ("test", "train", "val")
+
+
+def test_what_is_no_image_of_a_class_is_counted_and_named(folder: Path) -> None:
+    picture = folder / "cat" / "000.png"
+    for name in ("a.JFIF", "b.PNG", "c.jpe"):
+        shutil.copy(picture, folder / "cat" / name)
+    (folder / "cat" / "deeper").mkdir()
+    for number in range(5):
+        shutil.copy(picture, folder / "cat" / "deeper" / f"{number}.png")
+    for name in (".DS_Store", "dog/.hidden.png", "dog/notes.txt", "dog/picture", "dog/old.jp2", "README.md"):
+        (folder / name).write_bytes(b"")
+    os.mkfifo(folder / "emu" / "pipe.png")
+    splits = load(folder)
+    facts = {part["reason"]: (part["num"], part["names"]) for part in splits.source_facts["passed_over"]}
+    assert len(splits.train) == 42 + 2
+    assert facts == {
+        "hidden files or folders": (2, [".DS_Store", "dog/.hidden.png"]),
+        "files outside the folders of classes": (1, ["README.md"]),
+        "files or folders deeper than the folder of a class": (
+            5,
+            ["cat/deeper/0.png", "cat/deeper/1.png", "cat/deeper/2.png"],
+        ),
+        "files with a suffix of no image that is read": (2, ["dog/notes.txt", "dog/old.jp2"]),
+        "files without a suffix": (1, ["dog/picture"]),
+        "entries that are neither files nor folders": (1, ["emu/pipe.png"]),
+    }
+
+
+def test_what_lies_beside_the_splits_is_counted(tmp_path: Path) -> None:
+    for name in ("train", "test", "unlabelled"):
+        write_folder(tmp_path / name, {"cat": 5, "dog": 5})
+    (tmp_path / "train" / "labels.csv").write_text("")
+    assert [str(PassedOver(**part)) for part in load(tmp_path).source_facts["passed_over"]] == [
+        "passed over 1 folders that are named for no split (unlabelled)",
+        "passed over 1 files outside the folders of classes (train/labels.csv)",
+    ]
+
+
+def test_an_accent_that_is_written_in_two_ways_is_one_class(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    write_folder(tmp_path / "train", {composed: 5, "bar": 5})
+    write_folder(tmp_path / "test", {decomposed: 3, "bar": 3})
+    splits = load(tmp_path)
+    assert splits.class_names == ("bar", composed)
+    assert np.bincount(splits.test.labels).tolist() == [3, 3]
+    write_folder(tmp_path / "train", {decomposed: 5})
+    with pytest.raises(InputError, match="two subfolders are named café, in two forms of Unicode"):
+        load(tmp_path)
+
+
+def test_names_of_classes_are_kept_as_they_are(tmp_path: Path) -> None:
+    names = ["A", "a", "a,b", "a=b", "a@50", "line\nbreak"]
+    write_folder(tmp_path, dict.fromkeys(names, 5))
+    splits = load(tmp_path)
+    assert splits.class_names == tuple(sorted(names))
+    assert len(splits.test) == 6

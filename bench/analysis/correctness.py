@@ -112,11 +112,6 @@ def unpack(draws: Mapping[int, Sequence[PackedRow]]) -> Correctness:
     return Correctness(tuple(sorted(draws)), np.array(correct), "".join(images))
 
 
-def accuracy_of(row: PackedRow) -> float:
-    """Return the accuracy of a row of the table `correctness`, 0 to 1."""
-    return float(_unpacked(row).mean())
-
-
 def require_paired(rows: Sequence[Correctness]) -> None:
     """Require rows to have the same seeds and test images.
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.correctness import Correctness, accuracy_of, by_key, pack, require_paired, unpack
+from bench.analysis.correctness import Correctness, by_key, pack, require_paired, unpack
 from bench.analysis.stats.statistics_errors import (
     CorrectnessError,
     DifferentImagesError,
@@ -31,7 +31,6 @@ def test_images_stand_in_the_order_of_their_ids() -> None:
     row = unpack({5: [packed(0, 0, 2)], 2: [packed(1, 1, 1)]})
     assert row.correct.tolist() == [[0, 1, 0], [1, 0, 1]]
     assert (row.seeds, row.num_images) == ((2, 5), 3)
-    assert accuracy_of(packed(0, 0, 2)) == pytest.approx(2 / 3)
 
 
 def test_draws_of_a_seed_are_averaged() -> None:

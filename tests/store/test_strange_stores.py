@@ -131,5 +131,5 @@ def test_a_record_nested_without_end_is_damaged(store: Store) -> None:
 
 def test_a_record_of_another_run_is_damaged(store: Store) -> None:
     (store.run_folder(KEY) / "record.json").write_text(json.dumps(RECORD | {"key": "f" * 16}))
-    with pytest.raises(DamagedRun, match="it is of run f"):
+    with pytest.raises(DamagedRun, match="it belongs to run f"):
         store.read(KEY)

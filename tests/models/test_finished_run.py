@@ -94,7 +94,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", '{"status": "ok"}'])
 def test_a_record_that_is_none_is_refused(run_folder: Path, text: str) -> None:
     (run_folder / "record.json").write_text(text)
-    with pytest.raises(models.SpecError, match="no run's record"):
+    with pytest.raises(models.SpecError, match="is not the record of a run"):
         models.load(run_folder)
 
 

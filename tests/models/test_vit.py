@@ -69,7 +69,9 @@ def test_images_of_another_size_are_refused(shape: tuple[int, int]) -> None:
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
-    with pytest.raises(models.SpecError, match="3 heads don't divide a width of 8; heads may be a divisor of it"):
+    with pytest.raises(
+        models.SpecError, match="3 heads don't divide a width of 8; the number of heads must divide the width"
+    ):
         Attention(width=8, heads=3)
 
 

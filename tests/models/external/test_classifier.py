@@ -330,9 +330,9 @@ def test_weights_survive_safetensors(tmp_path: Path) -> None:
         ("timm:resnet19", 32, ["no model 'resnet19'", "did you mean resnet1", "timm.list_models()"]),
         ("timm:resnet18.a9_in1k", 32, ["no weights 'a9_in1k' of resnet18", "did you mean a", "a1_in1k, a2_in1k"]),
         ("torchvision:resnet19", 32, ["no classifier 'resnet19'", "did you mean resnet1", "vit_b_16"]),
-        ("torchvision:squeezenet1_1", 64, ["classifier is no linear layer"]),
-        ("timm:deit_tiny_distilled_patch16_224", 32, ["classifier is no linear layer"]),
-        ("timm:volo_d1_224", 32, ["classifier is no linear layer"]),  # another classifier's logits are added
+        ("torchvision:squeezenet1_1", 64, ["classifier is not a linear layer"]),
+        ("timm:deit_tiny_distilled_patch16_224", 32, ["classifier is not a linear layer"]),
+        ("timm:volo_d1_224", 32, ["classifier is not a linear layer"]),  # another classifier's logits are added
         ("timm:test_vit", 33, ["images of 33 pixels", "timm says", "patch"]),
         ("timm:halonet26t", 32, ["images of 32 pixels", "timm says: AssertionError at"]),
         ("torchvision:vit_b_16", 40, ["images of 40 pixels", "torchvision says: Input shape indivisible"]),

@@ -31,7 +31,7 @@ def test_a_claim_becomes_canonical_and_keeps_its_defaults_open(write_suite):
     assert (claim.transfer, claim.shots, claim.published) == (None, None, "")
 
 
-def test_arms_and_probes_may_be_claimed(write_suite):
+def test_claims_may_be_about_arms_and_probes(write_suite):
     first, second = ({"model": spec} for spec in ARMS["arms"].values())
     claim = CLAIM | {"first": first, "second": second, "transfer": "k-shot", "shots": 5}
     (loaded,) = load_suite(str(write_suite(claims=[claim], ablations=[ARMS], **PROBES)))[1].claims
@@ -39,7 +39,7 @@ def test_arms_and_probes_may_be_claimed(write_suite):
     assert (loaded.transfer, loaded.shots) == ("k-shot", 5)
 
 
-def test_the_documented_claim_is_one(tmp_path):
+def test_the_documented_claim_is_valid(tmp_path):
     """As `docs/claims.md` shows it, in the suite that it is about."""
     root = Path(__file__).parents[2]
     (example,) = re.findall(r"```yaml\n(claims:.*?)```", (root / "docs" / "claims.md").read_text(), re.DOTALL)
@@ -93,7 +93,7 @@ def test_a_wrong_claim_is_refused(write_suite, changes, parts):
         ({"claims": [CLAIM | {"transfer": "k-shot"}], **PROBES}, ["k-shot probes train no network", "corpus: none"]),
     ],
 )
-def test_a_claim_has_to_fit_its_suite(write_suite, changes, parts):
+def test_a_claim_about_missing_rows_is_refused(write_suite, changes, parts):
     with pytest.raises(InputError) as caught:
         load_suite(str(write_suite(**changes)))
     for part in parts:

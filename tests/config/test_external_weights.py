@@ -1,4 +1,4 @@
-"""A suite with weights from outside, from the command to the pages; and suites that ask for models of one size."""
+"""A suite with external weights, from the command to the pages; and suites that require models of one size."""
 
 import json
 import shutil
@@ -53,7 +53,7 @@ def row(finished: Path) -> pd.Series:
     return cells.loc[position]
 
 
-def test_its_row_has_a_corpus_of_its_own_and_no_size(finished: Path, row: pd.Series) -> None:
+def test_row_has_its_own_corpus_and_no_size(finished: Path, row: pd.Series) -> None:
     assert row["status"] == "ok", row["reason"]
     sha256 = models.external.weights_source.weights_sha256(finished / "external.safetensors")
     assert row["corpus"] == f"external:{sha256[:12]}"
@@ -76,7 +76,7 @@ def test_its_run_can_be_loaded_without_the_file(finished: Path, row: pd.Series) 
     assert loaded.model.head.out_features == 10
 
 
-def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row: pd.Series) -> None:
+def test_pages_name_its_source_and_scaling(finished: Path, row: pd.Series) -> None:
     markdown = (finished / "reports/tiny/report.md").read_text(encoding="utf-8")
     sha256 = models.external.weights_source.weights_sha256(finished / "external.safetensors")
     assert f"| {SPEC} | {row['corpus']} | external.safetensors | {sha256} |" in markdown
@@ -92,7 +92,7 @@ def test_its_pages_say_whence_it_comes_and_how_it_is_scaled(finished: Path, row:
     assert "test_resnet" not in figure
 
 
-def test_it_can_t_be_repeated_from_where_its_file_is_not(finished: Path, row: pd.Series, tmp_path: Path) -> None:
+def test_it_cannot_be_repeated_without_its_file(finished: Path, row: pd.Series, tmp_path: Path) -> None:
     """Which says nothing of whether it would come out the same."""
     results = ["--results", str(finished / "results")]
     printed = bench("verify", row["transfer_key"], *results, folder=tmp_path, code=2)
@@ -120,9 +120,7 @@ def test_it_is_counted_chosen_and_repeated_like_any_other(finished: Path, row: p
     assert "reproduced" in bench("verify", row["transfer_key"], folder=finished)
 
 
-def test_a_suite_whose_models_have_no_partner_of_their_size_is_refused_before_anything_is_trained(
-    resolve_suite, tmp_path
-) -> None:
+def test_models_without_a_partner_of_their_size_are_refused_before_training(resolve_suite, tmp_path) -> None:
     suite = resolve_suite(models=["vit_pico/8", "bit_resnet_pico", "timm:test_resnet"], size_class="parameters")
     with pytest.raises(InputError) as caught:
         run_suite(suite, expand(suite), RunArguments(tmp_path, tmp_path, 1), Console())
@@ -138,7 +136,7 @@ def test_a_suite_whose_models_have_no_partner_of_their_size_is_refused_before_an
     assert not (tmp_path / "tiny").exists()
 
 
-def test_models_of_one_size_are_let_through(resolve_suite) -> None:
+def test_models_of_one_size_are_accepted(resolve_suite) -> None:
     """Ablation arms have no say, and neither have external weights."""
     arms = {"whole": "vit_pico/8", "half": "vit_pico/8:depth=2"}
     check_size_class(

@@ -158,7 +158,7 @@ AUGMENTED = {
 }
 
 
-def test_augmentation_stands_in_a_dump_only_where_it_is_asked_for():
+def test_augmentation_is_dumped_only_if_set():
     """A run's key hashes the dump: runs from before there was such a setting keep theirs."""
     assert not set(Settings().model_dump()) & {*AUGMENTED, "autoaugment"}
     recipe = parse_recipe(AUGMENTED, Path("mine.yaml"))
@@ -184,7 +184,7 @@ OPTIMISED = {
 }
 
 
-def test_what_came_later_stands_in_a_dump_only_where_it_is_asked_for():
+def test_newer_settings_are_dumped_only_if_set():
     first = set(Settings().model_dump())
     assert len(first) == 11
     assert not set(OPTIMISED) & first - {"optimizer", "schedule"}
@@ -194,7 +194,7 @@ def test_what_came_later_stands_in_a_dump_only_where_it_is_asked_for():
 
 
 @pytest.mark.parametrize("setting", ["compile", "channels_last"])
-def test_what_is_asked_for_on_cuda_alone_is_no_setting_of_a_run_on_a_cpu(setting):
+def test_settings_for_cuda_alone_are_off_on_a_cpu(setting):
     """So that a recipe's runs on a CPU have the key that they would have without it."""
     settings = Settings.model_validate({setting: "cuda"})
     assert settings.on("cpu") == Settings()

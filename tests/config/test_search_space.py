@@ -1,4 +1,4 @@
-"""What a suite may ask to be tuned, how each mistake in it is refused, and what a choice does to the recipes."""
+"""The search space of a tuning: the accepted settings, how mistakes are refused, and how a choice changes recipes."""
 
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def test_each_mistake_is_named(resolve_suite, changes, said):
         ),
     ],
 )
-def test_what_leaves_trials_without_a_judgement_is_refused(resolve_suite, changes, said):
+def test_a_tuning_that_cannot_be_judged_is_refused(resolve_suite, changes, said):
     with pytest.raises(InputError, match=said):
         resolve_suite(tuning=TUNING, **changes)
 
@@ -78,12 +78,12 @@ def test_the_trials_seed_stays_apart_from_seeds_that_are_moved(resolve_suite):
         resolve_suite(tuning=TUNING, seed_offset=1000)
 
 
-def test_a_tuning_that_is_not_done_changes_no_key(plan_suite):
+def test_an_unfinished_tuning_changes_no_key(plan_suite):
     plain, asked = plan_suite(), plan_suite(tuning=TUNING)
     assert [run.key for run in plain.runs] == [run.key for run in asked.runs]
 
 
-def test_what_was_chosen_is_an_exception_of_its_family_with_its_reason_and_in_the_keys(resolve_suite):
+def test_a_choice_is_an_exception_of_its_family_with_its_reason_and_in_the_keys(resolve_suite):
     written = resolve_suite(tuning=TUNING)
     suite = written.tuned(CHOSEN)
     assert suite.recipe_of("vit_pico/8", "pretrain").for_family("vit").learning_rate == 0.004
@@ -97,7 +97,7 @@ def test_what_was_chosen_is_an_exception_of_its_family_with_its_reason_and_in_th
     assert changed_models == {"vit_pico/8", "bit_resnet_pico"}
 
 
-def test_a_choice_stands_above_an_exception_of_the_recipe_and_can_be_taken_back(resolve_suite, tmp_path):
+def test_a_choice_overrides_an_exception_of_the_recipe_and_can_be_removed(resolve_suite, tmp_path):
     recipe = tmp_path / "own.yaml"
     recipe.write_text(
         "exceptions: [{family: vit, set: {learning_rate: 0.1, warmup: 0.5}, reason: as it was published}]",

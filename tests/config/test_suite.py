@@ -1,4 +1,4 @@
-"""The suite file: shorthands, defaults, and one clear message for each way to get it wrong."""
+"""The suite file: short forms, defaults, and one clear message per mistake."""
 
 import hashlib
 import shutil
@@ -104,7 +104,7 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"budgets": {"subset": 16, "factors": [2]}}, ["factor 1"]),
     ],
 )
-def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(write_suite, changes, parts):
+def test_a_wrong_field_is_named_with_file_given_value_and_allowed_values(write_suite, changes, parts):
     path = write_suite(**changes)
     with pytest.raises(InputError) as caught:
         load_suite(str(path))
@@ -133,7 +133,7 @@ def test_a_wrong_field_gets_its_file_name_what_was_given_and_what_is_allowed(wri
         ({"corpus": "arrangement", "image_size": 16}, ["image_size: given 16", "arrangement has 4 x 4 cells"]),
     ],
 )
-def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):
+def test_missing_things_that_a_suite_names_are_refused(resolve_suite, changes, parts):
     with pytest.raises(InputError) as caught:
         resolve_suite(**changes)
     for part in parts:
@@ -168,7 +168,7 @@ def test_what_a_suite_names_has_to_be_there(resolve_suite, changes, parts):
         ),
     ],
 )
-def test_a_model_of_another_library_has_to_be_had(resolve_suite, tmp_path, monkeypatch, changes, parts):
+def test_an_unavailable_model_of_another_library_is_refused(resolve_suite, tmp_path, monkeypatch, changes, parts):
     monkeypatch.chdir(tmp_path)
     save_file(timm.create_model("test_resnet").state_dict(), "other.safetensors")
     shutil.copy("other.safetensors", "same.safetensors")
@@ -179,14 +179,14 @@ def test_a_model_of_another_library_has_to_be_had(resolve_suite, tmp_path, monke
         assert part in str(caught.value)
 
 
-def test_an_arm_with_outside_weights_is_refused(write_suite):
+def test_an_arm_with_external_weights_is_refused(write_suite):
     arms = {"own": "timm:test_resnet", "outside": "timm:test_resnet:pretrained=true"}
     path = write_suite(ablations=[{"name": "weights", "reference": "own", "arms": arms}])
     with pytest.raises(InputError, match=r"arm 'outside' is timm:test_resnet:pretrained=true.*list it under models"):
         load_suite(str(path))
 
 
-def test_what_identifies_outside_weights_is_resolved(resolve_suite, tmp_path):
+def test_external_weights_are_identified(resolve_suite, tmp_path):
     path = tmp_path / "external.safetensors"
     save_file(timm.create_model("resnet10t", num_classes=7).state_dict(), path)
     (outside,) = resolve_suite(models=["vit_pico/8", f"timm:resnet10t:weights={path}"]).external_weights
@@ -202,18 +202,18 @@ def test_named_rungs_keep_the_proportions_of_the_sets_that_the_literature_compar
     assert sizes == [(1_300_000, 1_000), (14_000_000, 21_000), (300_000_000, 18_000)]
 
 
-def test_the_largest_rung_of_real_images_is_all_that_its_classes_have(resolve_suite):
+def test_the_largest_rung_of_real_images_has_all_images_of_its_classes(resolve_suite):
     (ladder,) = resolve_suite(corpus="digits", subsets=["big", 100, "medium"]).corpora
     assert [(rung.images, rung.classes) for rung in ladder.rungs] == [(33, 10), (100, None), (706, 9)]
     assert corpus_size(ladder.corpus_of(ladder.rungs[-1]), Path("nowhere")) == 706
 
 
-def test_strict_balance_takes_what_is_even(resolve_suite):
+def test_strict_balance_accepts_even_subsets(resolve_suite):
     (ladder,) = resolve_suite(corpus="digits", subsets=[760], balance="strict").corpora
     assert ladder.balance == "strict"
 
 
-def test_missing_data_of_an_optional_target_is_no_mistake(resolve_suite):
+def test_missing_data_of_an_optional_target_is_accepted(resolve_suite):
     suite = resolve_suite(targets=["digits@20", {"target": "cifar10", "optional": True}])
     assert [choice.optional for choice in suite.targets] == [False, True]
 
@@ -227,7 +227,7 @@ def test_an_unknown_suite_lists_the_known_ones():
     ("text", "part"),
     [("- 1\n- 2", "it must be a mapping of fields"), ("a: [1", "not valid YAML"), ("seeds: [0]\nseeds: [1]", "twice")],
 )
-def test_a_file_that_is_no_suite(tmp_path, text, part):
+def test_a_file_that_is_not_a_suite_is_refused(tmp_path, text, part):
     path = tmp_path / "odd.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=part):

@@ -89,7 +89,7 @@ def test_the_first_row_that_differs_is_named(file: Path, column: str, row: int, 
         ("largest_class_images", 16, "summary: largest_class_images is 16, not 15"),
     ],
 )
-def test_what_a_file_says_of_itself_is_checked(file: Path, field: str, value: object, difference: str) -> None:
+def test_the_summary_of_a_file_is_checked(file: Path, field: str, value: object, difference: str) -> None:
     rewrite_summary(file, **{field: value})
     result = run("--check", file)
     assert result.exit_code == 1
@@ -141,7 +141,7 @@ def test_damaged_bytes_never_pass_as_another_error(file: Path) -> None:
     assert {1, 2} <= seen
 
 
-def test_what_is_no_index_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_index_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pq.write_table(pa.table({"id": [1]}), other)
     with pytest.raises(InputError, match=r"other\.parquet: no index file of a subset"):

@@ -21,7 +21,7 @@ def test_a_prefix_is_balanced_within_one_image_while_every_class_has_images(labe
 
 
 @given(LABELS, st.integers(0, 2**62))
-def test_where_a_class_runs_out_the_round_goes_on_over_the_rest(labels: np.ndarray, key: int) -> None:
+def test_if_a_class_runs_out_the_rounds_continue_with_the_others(labels: np.ndarray, key: int) -> None:
     """However long the prefix: no class is more than one behind another, but for one that is used up."""
     totals = np.bincount(labels)
     order = labels[balanced_order(labels, key)]

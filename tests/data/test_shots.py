@@ -1,4 +1,4 @@
-"""Few-shot draws: so many of every class, nested, drawn anew by seed and number, and never of validation or test."""
+"""Few-shot draws: equal for every class, nested, different per seed and draw, and without validation and test."""
 
 from pathlib import Path
 

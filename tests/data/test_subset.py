@@ -1,4 +1,4 @@
-"""What a subset holds: nested, balanced, going on where classes run out, apart from test; and the same for ever."""
+"""Subsets are nested and balanced, continue if classes run out, exclude test images, and never change."""
 
 import tracemalloc
 from pathlib import Path
@@ -47,7 +47,9 @@ def test_a_smaller_number_of_images_is_a_prefix(sizes: list[int], data: st.DataO
 
 
 @given(SIZES, st.data())
-def test_fewer_classes_are_inside_at_a_fixed_number_of_images_a_class(sizes: list[int], data: st.DataObject) -> None:
+def test_fewer_classes_are_a_subset_at_a_fixed_number_of_images_per_class(
+    sizes: list[int], data: st.DataObject
+) -> None:
     """As long as every class has as many: what a class that is used up lacks, others would have to give."""
     labels, present = shuffled(sizes), sum(map(bool, sizes))
     many = data.draw(st.integers(1, present))
@@ -113,7 +115,7 @@ def test_the_index_is_what_is_loaded(ref: CorpusRef) -> None:
     assert index.class_range == class_range(loaded.train.labels, len(loaded.class_names))
 
 
-def test_an_order_hangs_on_no_generator() -> None:
+def test_an_order_depends_on_no_generator() -> None:
     labels = shuffled([9, 4, 7])
     before = subset(labels, 12, 2, "made").positions
     np.random.seed(1)
@@ -158,7 +160,7 @@ def test_subsets_never_change(ref: CorpusRef, count: int, sha256: str) -> None:
     assert subset_index(ref, count, NOWHERE).sha256 == sha256
 
 
-def test_classes_count_in_the_identity_of_real_data_only_where_they_are_given() -> None:
+def test_classes_are_in_the_identity_of_real_data_only_if_given() -> None:
     assert corpus_identity(DIGITS, NOWHERE) == {"name": "digits", "version": 1}
     assert corpus_identity(CorpusRef(name="digits", classes=4), NOWHERE) == {
         "name": "digits",
@@ -167,7 +169,7 @@ def test_classes_count_in_the_identity_of_real_data_only_where_they_are_given() 
     }
 
 
-def test_more_than_there_is_is_refused_with_what_was_asked_and_what_is_there() -> None:
+def test_too_many_images_or_classes_are_refused_with_both_numbers() -> None:
     four = CorpusRef(name="digits", classes=4)
     size = corpus_size(four, NOWHERE)
     assert size == sum(class_counts(np.bincount(subset_index(four, size, NOWHERE).labels), size))

@@ -103,13 +103,13 @@ def test_a_damaged_row_group_is_listed_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "images"), [("digits", 1_797), ("fractals", 0)])
-def test_what_needs_no_files_is_good(name: str, images: int) -> None:
+def test_data_sets_without_files_are_good(name: str, images: int) -> None:
     code, text = verify(name, "--json")
     assert code == 0
     assert json.loads(text)["images"] == images
 
 
-def test_what_cannot_be_opened_is_wrong_input(tmp_path: Path) -> None:
+def test_a_data_set_that_cannot_be_opened_is_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="bench data fetch cifar10"):
         verify("cifar10", data_dir=tmp_path)
     with pytest.raises(InputError, match="there is no such folder"):

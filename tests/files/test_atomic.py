@@ -1,4 +1,4 @@
-"""Writing: whole or not at all, also on a full or read-only disk; what dead processes left is swept up, no more."""
+"""Atomic writing, also on a full or read-only disk; only leftovers of dead processes are removed."""
 
 import os
 import platform
@@ -43,7 +43,7 @@ def small_files_only() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_files_only")
-def test_a_file_that_does_not_fit_leaves_what_was_there(tmp_path):
+def test_a_file_that_does_not_fit_leaves_the_earlier_file(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, b"before")
     with pytest.raises(StoreError, match=rf"{tmp_path}: cannot be written \(File too large\).*ulimit"):
@@ -53,7 +53,7 @@ def test_a_file_that_does_not_fit_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.usefixtures("small_files_only")
-def test_a_folder_that_does_not_fit_leaves_what_was_there(tmp_path):
+def test_a_folder_that_does_not_fit_leaves_the_earlier_folder(tmp_path):
     folder = tmp_path / "runs" / "key"
     write_folder(folder, {"record.json": b"before"})
     with pytest.raises(StoreError, match=rf"{tmp_path}/runs: cannot be written \(File too large\)"):
@@ -70,7 +70,7 @@ def test_a_folder_that_does_not_fit_leaves_what_was_there(tmp_path):
     ],
     ids=["full", "read-only"],
 )
-def test_a_disk_that_takes_no_more_is_named_with_the_remedy(tmp_path, prepare, said):
+def test_a_disk_that_cannot_be_written_is_named_with_the_remedy(tmp_path, prepare, said):
     """On a disk of 500 kB of its own, mounted for one process alone."""
     script = """
         import subprocess, sys
@@ -107,14 +107,14 @@ def test_a_disk_that_takes_no_more_is_named_with_the_remedy(tmp_path, prepare, s
         assert re.search(f"runs.*: cannot be written .*{said}", message)
 
 
-def test_of_those_who_write_a_new_file_at_once_one_does(tmp_path):
+def test_one_of_several_writers_writes_a_new_file(tmp_path):
     assert write_new(tmp_path / "file", b"first")
     assert not write_new(tmp_path / "file", b"second")
     assert (tmp_path / "file").read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_what_the_dead_of_this_host_left_is_removed_and_nothing_else(tmp_path, dead):
+def test_only_leftovers_of_dead_processes_of_this_host_are_removed(tmp_path, dead):
     here = platform.node()
     gone = [f".tmp-a.csv-{dead}@{here}", f".old-key-{dead}@{here}"]
     stay = [f".tmp-a.csv-{dead}@elsewhere-{dead}", f".tmp-a.csv-{os.getpid()}@{here}", ".tmp-a", "key", ".hidden-1"]
@@ -126,7 +126,7 @@ def test_what_the_dead_of_this_host_left_is_removed_and_nothing_else(tmp_path, d
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
 
 
-def test_a_dead_process_that_nobody_has_asked_after_is_dead(tmp_path):
+def test_a_zombie_process_counts_as_dead(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     assert process.stdout.read() == b""  # it has ended, and is still listed
     path = tmp_path / f".tmp-a.csv-{process.pid}@{platform.node()}"
@@ -138,7 +138,7 @@ def test_a_dead_process_that_nobody_has_asked_after_is_dead(tmp_path):
     process.communicate()
 
 
-def test_a_folder_whose_replacing_was_cut_short_is_put_back(tmp_path, dead):
+def test_a_folder_is_restored_if_its_replacement_was_interrupted(tmp_path, dead):
     moved = tmp_path / f".old-key-{dead}@{platform.node()}"
     moved.mkdir()
     (moved / "record.json").write_bytes(b"before")

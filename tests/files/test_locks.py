@@ -1,4 +1,4 @@
-"""Locks, with real processes: one holder at a time, gone with its process, and never fooled by a removed folder."""
+"""Locks with real processes: one holder at a time, released with its process, and correct if a folder is removed."""
 
 import errno
 import fcntl
@@ -90,7 +90,7 @@ def test_no_two_hold_a_lock_whose_folder_is_removed_all_the_time(folder):
     assert acquire(folder) is not None
 
 
-def test_a_lock_on_a_file_that_was_removed_between_opening_and_locking_is_none(folder, monkeypatch):
+def test_a_lock_on_a_file_that_was_removed_before_locking_does_not_count(folder, monkeypatch):
     script = """
         lock = acquire(Path(sys.argv[1]))
         print("had", flush=True)
@@ -112,7 +112,7 @@ def test_a_lock_on_a_file_that_was_removed_between_opening_and_locking_is_none(f
         assert take_elsewhere(folder) == "refused"
 
 
-def test_a_killed_holder_is_followed_at_once_though_its_child_lives_on(folder):
+def test_a_killed_holder_s_lock_is_free_at_once_although_its_child_lives(folder):
     script = """
         lock = acquire(Path(sys.argv[1]))
         if child := os.fork():
@@ -137,7 +137,7 @@ def test_a_killed_holder_is_followed_at_once_though_its_child_lives_on(folder):
         process.communicate()
 
 
-def test_a_child_of_the_holder_neither_has_the_lock_nor_drops_it(folder):
+def test_a_child_of_the_holder_neither_holds_nor_releases_the_lock(folder):
     script = """
         lock = acquire(Path(sys.argv[1]))
         if (child := os.fork()) == 0:
@@ -156,7 +156,7 @@ def test_a_child_of_the_holder_neither_has_the_lock_nor_drops_it(folder):
     assert acquire(folder) is not None
 
 
-def test_a_second_asking_in_the_same_process_leaves_the_lock_alone(folder):
+def test_a_second_acquire_in_the_same_process_keeps_the_lock(folder):
     with acquire(folder):
         assert acquire(folder) is None
         assert holder(folder).pid == os.getpid()
@@ -176,7 +176,7 @@ def test_an_interrupted_run_keeps_its_checkpoint_and_a_finished_one_nothing(fold
     assert list(folder.parent.iterdir()) == []
 
 
-def test_who_holds_a_lock_is_told(folder):
+def test_holder_returns_the_process_that_holds_a_lock(folder):
     assert holder(folder) is None
     with acquire(folder):
         (folder / "checkpoint").touch()
@@ -187,7 +187,7 @@ def test_who_holds_a_lock_is_told(folder):
     assert holder(folder) is None
 
 
-def test_a_lock_whose_holder_has_not_said_who_it_is_is_held_all_the_same(folder):
+def test_a_lock_without_content_is_held(folder):
     script = """
         lock = acquire(Path(sys.argv[1]))
         os.truncate(lock.handle, 0)

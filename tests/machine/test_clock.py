@@ -1,4 +1,4 @@
-"""The clock reads neither too early nor too late, on a device that works at once and on one that works behind."""
+"""The clock reads neither too early nor too late, on synchronous and on asynchronous devices."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ def test_a_kernel_counts_until_it_is_done(device: FakeDevice, times: int) -> Non
     assert seconds_of(device.launch, CUDA, times) == pytest.approx(KERNEL_S * times + TICK_S)
 
 
-def test_work_that_was_queued_before_does_not_count(device: FakeDevice) -> None:
+def test_work_that_was_queued_earlier_does_not_count(device: FakeDevice) -> None:
     for _ in range(5):
         device.launch()
     assert seconds_of(device.launch, CUDA) == pytest.approx(KERNEL_S + TICK_S)

@@ -1,4 +1,4 @@
-"""The plan: what is run, what is shared, and what a run's key depends on."""
+"""The plan: its runs, the runs that cells share, and the fields that a run's key depends on."""
 
 import hashlib
 import re
@@ -88,7 +88,7 @@ def test_from_scratch_sees_both_stages_images_with_the_pretraining_recipe(plan_s
     assert by_stage["scratch"].settings == by_stage["pretrain"].settings != by_stage["transfer"].settings
 
 
-def test_all_rungs_and_families_see_as_many_images(plan_suite):
+def test_all_rungs_and_families_see_the_same_number_of_images(plan_suite):
     runs = [run for run in plan_suite().runs if run.stage == "pretrain"]
     assert {run.budget for run in runs} == {Budget("images", 64)}
     assert {run.family for run in runs} == {"vit", "cnn", "hybrid"}
@@ -133,7 +133,7 @@ def test_a_numbered_rung_has_the_key_that_it_has_without_named_ones(plan_suite):
     assert {run.key for run in plan_suite().runs} < {run.key for run in named.runs}
 
 
-def test_the_classes_of_real_images_are_in_the_key_only_where_they_are_given(plan_suite):
+def test_the_classes_of_real_images_are_in_the_key_only_if_given(plan_suite):
     whole, some = (
         next(run for run in plan_suite(corpus=corpus).runs if run.stage == "pretrain")
         for corpus in ("digits", {"name": "digits", "classes": 10})
@@ -149,7 +149,7 @@ def outside_file(tmp_path) -> Path:
     return path
 
 
-def test_a_model_with_outside_weights_has_a_transfer_of_its_own_and_no_place_on_the_ladder(plan_suite, outside_file):
+def test_a_model_with_external_weights_has_its_own_transfer_and_no_rung(plan_suite, outside_file):
     spec = f"timm:test_resnet:weights={outside_file}"
     budgets = {"subset": 16, "factors": [1, 2]}
     plan = plan_suite(models=["timm:test_resnet", spec], targets=["digits@20", "digits@40"], budgets=budgets)
@@ -173,7 +173,7 @@ def test_a_model_with_outside_weights_has_a_transfer_of_its_own_and_no_place_on_
     assert not any("weights" in run.resolved() for run in others)
 
 
-def test_only_a_row_of_outside_weights(plan_suite, outside_file):
+def test_only_a_row_of_external_weights(plan_suite, outside_file):
     spec = f"timm:test_resnet:weights={outside_file}"
     plan = plan_suite(models=["timm:test_resnet", "vit_pico/8", spec])
     by_spec = select(plan, f"model={spec},seed=0")
@@ -215,7 +215,7 @@ def fields_of_key(run: Run) -> set[str]:
     return {*resolved, *(f"data.{name}" for name in resolved["data"])}
 
 
-def test_the_protocol_lists_the_fields_of_a_key_that_are_there_only_if_they_are_set(plan_suite):
+def test_the_protocol_lists_the_optional_fields_of_a_key(plan_suite):
     def pretraining(**corpus) -> Run:
         plan = plan_suite(corpus={"name": "digits", **corpus}, subsets=[60])
         return next(run for run in plan.runs if run.stage == "pretrain")
@@ -229,7 +229,7 @@ def test_the_protocol_lists_the_fields_of_a_key_that_are_there_only_if_they_are_
     assert set(re.findall(r"^\| `([a-z._]+)` \|", table, re.MULTILINE)) == only_if_set
 
 
-def test_determinism_is_in_the_key_only_where_it_has_to_be_asked_for(pretrain_run):
+def test_determinism_is_in_the_key_only_on_cuda(pretrain_run):
     asked = replace(pretrain_run, deterministic=True)
     assert asked.key == pretrain_run.key
     on_cuda = replace(asked, device="cuda")
@@ -238,7 +238,7 @@ def test_determinism_is_in_the_key_only_where_it_has_to_be_asked_for(pretrain_ru
 
 
 @pytest.mark.parametrize(("match", "amount"), [("flops", 1.5e12), ("seconds", 30.0)])
-def test_other_budgets_are_the_same_for_all_and_stand_in_the_key(plan_suite, match, amount):
+def test_other_budgets_are_the_same_for_all_and_in_the_key(plan_suite, match, amount):
     plan = plan_suite(images=None, match=match, **{match: {"pretrain": amount, "transfer": 2.0}})
     by_stage = {run.stage: run for run in plan.runs}
     assert {run.budget for run in plan.runs if run.stage == "pretrain"} == {Budget(match, amount)}
@@ -247,7 +247,7 @@ def test_other_budgets_are_the_same_for_all_and_stand_in_the_key(plan_suite, mat
     assert {cell.transfer.budget.match for cell in plan.cells} == {match}
 
 
-def test_probes_are_runs_and_cells_of_their_own(plan_suite):
+def test_probes_have_their_own_runs_and_cells(plan_suite):
     """k-shot probes draw from all that a target may train on, so two sizes of it share them."""
     plan = plan_suite(
         models=["bit_resnet_pico"],
@@ -273,7 +273,7 @@ def test_probes_are_runs_and_cells_of_their_own(plan_suite):
     assert "settings" not in probe
 
 
-def test_a_model_may_have_recipes_of_its_own_with_a_reason(plan_suite):
+def test_a_model_may_have_its_own_recipes_with_a_reason(plan_suite):
     exception = {"model": "bit_resnet_pico", "pretrain": "medium", "reason": "its published recipe is this one"}
     plan = plan_suite(recipes={"exceptions": [exception]})
     recipes = {(run.model, run.stage): run.recipe for run in plan.runs}
@@ -300,7 +300,7 @@ def test_a_recipe_may_fine_tune_at_a_higher_resolution(plan_suite, tmp_path):
         plan_suite(models=["vit_pico/8"], recipes={"transfer": str(recipe)})
 
 
-def test_nothing_is_carved_where_nothing_is_chosen(plan_suite):
+def test_carve_false_adds_validation_images_to_training(plan_suite):
     whole = plan_suite(carve=False, corpus=[], subsets=None)
     assert {run.resolved()["data"]["carved"] for run in whole.runs} == {False}
     assert not {run.key for run in whole.runs} & {run.key for run in plan_suite().runs}
@@ -323,7 +323,7 @@ def test_only_by_a_spec_with_commas(plan_suite):
         assert [cell.transfer.model for cell in part.cells] == [spec]
 
 
-def test_only_by_key_brings_what_the_run_starts_from(plan_suite):
+def test_only_by_key_includes_the_run_that_it_starts_from(plan_suite):
     plan = plan_suite()
     transfer = next(run for run in plan.runs if run.stage == "transfer")
     part = select(plan, transfer.key[:8])
@@ -331,7 +331,7 @@ def test_only_by_key_brings_what_the_run_starts_from(plan_suite):
 
 
 @pytest.mark.parametrize("text", ["modle=vit_pico/8", "0123456789abcdef", "seed=77", "x", "target=digits@21"])
-def test_only_of_nothing_says_so(plan_suite, text):
+def test_only_without_a_match_is_refused(plan_suite, text):
     with pytest.raises(InputError, match=f"--only {text}"):
         select(plan_suite(), text)
 

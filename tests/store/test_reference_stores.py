@@ -20,7 +20,7 @@ STORES = [RESULTS / "reference-cpu", RESULTS / "reference-h100" / "gpu"]
 
 
 @pytest.mark.parametrize("root", STORES, ids=lambda root: root.parent.name + "-" + root.name)
-def test_every_record_is_of_a_run_whose_key_the_store_s_own_suite_gives(root):
+def test_every_record_belongs_to_a_run_of_the_store_s_suite(root):
     store = Store(root)
     runs = {run.key: run for run in expand(store.suite()).runs}
     records = {record["key"]: record for record in store.records()}

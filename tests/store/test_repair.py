@@ -1,4 +1,4 @@
-"""What `bench run` sets aside before it starts: what is damaged, and nothing that a report could still need."""
+"""`bench run` sets damaged runs aside before it starts, and no run that a report could still use."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_damaged_record_is_set_aside_and_the_others_are_untouched(store, runs)
     assert repair(store, runs).messages == []
 
 
-def test_those_who_only_read_say_what_is_damaged_and_change_nothing(store, runs, transfer):
+def test_readers_report_damage_and_change_nothing(store, runs, transfer):
     finish(store, *runs)
     damage(store, transfer.key)
     before = sorted(store.root.rglob("*"))
@@ -65,7 +65,7 @@ def test_those_who_only_read_say_what_is_damaged_and_change_nothing(store, runs,
     assert sorted(store.root.rglob("*")) == before
 
 
-def test_what_is_damaged_again_is_set_aside_beside_it(store, runs):
+def test_a_second_damage_is_set_aside_under_another_name(store, runs):
     for _ in range(2):
         finish(store, runs[0])
         damage(store, runs[0].key)
@@ -80,7 +80,7 @@ def test_a_file_in_the_place_of_a_run_is_set_aside(store, runs):
 
 
 @pytest.mark.parametrize("how", ["cut short", "missing"])
-def test_damaged_weights_are_set_aside_where_an_unfinished_run_starts_from_them(store, runs, transfer, how):
+def test_damaged_weights_are_set_aside_if_an_unfinished_run_starts_from_them(store, runs, transfer, how):
     finish(store, *(run for run in runs if run != transfer))
     if how == "missing":
         (store.run_folder(transfer.starts_from) / "weights.safetensors").unlink()
@@ -99,13 +99,13 @@ def test_a_finished_run_needs_no_weights_once_all_that_starts_from_it_is_finishe
     assert repair(store, runs).messages == []
 
 
-def test_whole_weights_are_left_alone(store, runs, transfer):
+def test_intact_weights_stay(store, runs, transfer):
     finish(store, *(run for run in runs if run != transfer))
     assert repair(store, runs).messages == []
     assert list((store.root / "running").iterdir()) == []
 
 
-def test_a_damaged_run_keeps_the_checkpoint_that_it_may_go_on_from(store, runs):
+def test_a_damaged_run_keeps_its_checkpoint(store, runs):
     finish(store, runs[0])
     damage(store, runs[0].key)
     checkpoint = store.running_folder(runs[0].key) / "checkpoint"
@@ -115,7 +115,7 @@ def test_a_damaged_run_keeps_the_checkpoint_that_it_may_go_on_from(store, runs):
     assert checkpoint.read_bytes() == b"weights"
 
 
-def test_what_a_process_is_doing_again_is_left_to_it(store, runs):
+def test_a_run_in_progress_is_not_set_aside(store, runs):
     finish(store, runs[0])
     damage(store, runs[0].key)
     with acquire(store.running_folder(runs[0].key)):

@@ -1,4 +1,4 @@
-"""Speed files: nothing that was measured is lost, whatever happens to the file or beside it."""
+"""Speed files: no measurement is lost, whatever happens to the file or to other processes."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.speed_rows import FAILED, measured, reference, speeds
 LATER = {"measurement": "m2", "measured_at": "2026-01-02T00:00:00Z"}
 
 
-def test_what_was_measured_is_read_again_unrounded(tmp_path: Path) -> None:
+def test_measurements_are_read_back_unrounded(tmp_path: Path) -> None:
     """Every column with its type, lists included, also where a row did not run."""
     frame = speeds(reference(1000.0), measured(1500.0), measured(1.0, model="vit_tiny/8", **FAILED))
     path = append(tmp_path, frame)
@@ -134,7 +134,7 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_machine_s_name_is_a_file_s(device: str, device_name: str, processor: str, name: str) -> None:
+def test_machine_names_are_valid_file_names(device: str, device_name: str, processor: str, name: str) -> None:
     """Short, and whatever the system says."""
     assert machine_name(device, device_name, processor) == name
 

@@ -1,4 +1,4 @@
-"""The store: written whole or not at all, never mixed up, and a failure is never taken for a result."""
+"""The store: atomic writes, no mixing of suites, and failures that are never used as results."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ def test_a_written_outcome_reads_back(store):
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "out_of_memory", "not_run"])
-def test_a_failure_is_kept_but_not_finished_and_a_later_success_replaces_it(store, status):
+def test_a_failure_is_stored_but_not_finished_and_a_later_success_replaces_it(store, status):
     store.write(Outcome(record(status), traceback="Traceback …"))
     assert store.read(KEY)["status"] == status
     assert not store.is_finished(KEY)
@@ -93,12 +93,12 @@ def test_another_suite_of_the_same_name_is_refused(store, resolve_suite):
         open_store(store.root.parent, resolve_suite(seeds=[5]))
 
 
-def test_a_suite_may_change_its_words(store, resolve_suite):
+def test_a_suite_may_change_its_texts(store, resolve_suite):
     open_store(store.root.parent, resolve_suite(description="said better"))
     assert store.suite().description == "said better"
 
 
-def test_recipes_and_exceptions_may_change_their_words_but_no_setting(tmp_path, resolve_suite):
+def test_recipes_and_exceptions_may_change_their_texts_but_no_setting(tmp_path, resolve_suite):
     def suite(words, rate=0.01, model="vit_pico/8"):
         recipe = tmp_path / "mine.yaml"
         exception = f"{{family: cnn, set: {{warmup: 0.2}}, reason: {words} for a CNN}}"
@@ -201,7 +201,7 @@ def test_a_damaged_suite_is_named(store):
 
 
 @pytest.mark.parametrize("content", [b"weigh", b"weighTs", b""], ids=["cut short", "altered", "empty"])
-def test_weights_that_are_not_those_of_the_record_are_refused(store, content):
+def test_weights_with_another_hash_than_in_the_record_are_refused(store, content):
     store.write(Outcome(record(), weights=b"weights"))
     (store.run_folder(KEY) / "weights.safetensors").write_bytes(content)
     with pytest.raises(DamagedRun, match=rf"{KEY}/weights.safetensors: damaged.*`bench run` does it again"):
@@ -218,7 +218,7 @@ def test_missing_files_are_named_and_the_run_stays_finished(store):
     assert store.is_finished(KEY)
 
 
-def test_a_failure_never_takes_the_place_of_a_result(store):
+def test_a_failure_never_replaces_a_result(store):
     store.write(Outcome(record(), weights=b"weights"))
     store.write(Outcome(record("failed"), traceback="late"))
     assert store.is_finished(KEY)
@@ -276,6 +276,6 @@ def test_a_record_of_another_schema_is_refused(store):
         store.read(KEY)
 
 
-def test_no_results_say_what_makes_them(tmp_path):
+def test_a_missing_store_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(InputError, match="bench run"):
         Store(tmp_path / "nothing").suite()

@@ -1,4 +1,4 @@
-"""What records say of how their runs went stands in the tables: in the run's row, and in the cells that rest on it."""
+"""The tables show how runs were done: in the rows of the runs, and in the cells that depend on them."""
 
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store
@@ -14,7 +14,7 @@ def _keep(store, run, **fields):
     store.write(Outcome(record | fields))
 
 
-def test_notes_stand_in_every_cell_that_rests_on_a_run(resolve_suite, plan_suite, tmp_path):
+def test_notes_of_a_run_are_in_all_its_cells(resolve_suite, plan_suite, tmp_path):
     changes = MODEL | {"transfers": ["fine-tune", "linear"]}
     store = open_store(tmp_path, resolve_suite(**changes))
     for run in plan_suite(**changes).runs:
@@ -31,7 +31,7 @@ def test_notes_stand_in_every_cell_that_rests_on_a_run(resolve_suite, plan_suite
     assert tables["comparison"]["notes"].tolist() == tables["cells"]["notes"].tolist()
 
 
-def test_a_runs_row_says_how_it_was_carried_out(resolve_suite, plan_suite, tmp_path):
+def test_a_runs_row_says_how_the_run_was_done(resolve_suite, plan_suite, tmp_path):
     changes = MODEL | {"corpus": [], "subsets": None}
     store = open_store(tmp_path, resolve_suite(**changes))
     (run,) = plan_suite(**changes).runs
@@ -53,7 +53,7 @@ def test_records_from_before_there_were_notes_have_none(resolve_suite, plan_suit
     assert set(tables["runs"]["resumed_at_step"]) == set(tables["runs"]["repeats"]) == {""}
 
 
-def test_a_probe_is_of_the_budget_that_its_suite_matches_by(resolve_suite, tmp_path):
+def test_a_probe_s_row_has_the_amount_that_its_suite_matches(resolve_suite, tmp_path):
     flops = {"images": None, "match": "flops", "flops": {"pretrain": 1e12, "transfer": 1e11}}
     suite = resolve_suite(**MODEL, **flops, transfers=["fine-tune", "linear"])
     assert set(build_tables(open_store(tmp_path, suite))["cells"]["match"]) == {"flops"}

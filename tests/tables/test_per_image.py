@@ -1,4 +1,4 @@
-"""Per-image correctness is read from predictions once, outlives them, and is kept only if its record vouches for it."""
+"""Per-image correctness is computed once, outlives the predictions, and is used only if its record has its hash."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_the_table_outlives_the_predictions(store):
         pd.testing.assert_frame_equal(again[name], table)
 
 
-def test_what_a_record_does_not_vouch_for_is_not_taken(store):
+def test_a_row_with_another_hash_than_in_the_record_is_not_used(store):
     """Neither altered predictions nor a row of other predictions are taken."""
     store.write_tables(build_tables(store))
     rows = pd.read_parquet(store.tables / "correctness.parquet")

@@ -67,7 +67,7 @@ def test_two_classes_that_tie_are_one_answer() -> None:
 
 
 @pytest.mark.parametrize("sure", [0.1, 1.0, 30.0])
-def test_a_model_that_sees_where_patches_stand_gives_other_answers(sure: float) -> None:
+def test_a_model_that_sees_positions_gives_different_answers(sure: float) -> None:
     """Also where its confidences are all the same."""
     row = check_permutations("t", answers(np.tile(sure * np.eye(NUM_CLASSES), (50, 1, 1))), "fp32")
     assert row["same_answers"] == row["same_predictions"] == 0.0
@@ -113,7 +113,7 @@ def test_an_instance_that_lacks_an_image_is_left_out() -> None:
     assert np.isnan(nothing["same_answers"])
 
 
-def test_the_table_has_the_finished_runs_whose_answers_are_kept(resolve_suite, tmp_path) -> None:
+def test_the_table_has_the_finished_runs_with_predictions(resolve_suite, tmp_path) -> None:
     arms = {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}
     ablation = {"name": "position", "reference": "with", "arms": arms}
     changes = {"corpus": [], "subsets": None, "models": ["vit_pico/8"], "ablations": [ablation], "seeds": [0, 1]}
@@ -131,7 +131,7 @@ def test_the_table_has_the_finished_runs_whose_answers_are_kept(resolve_suite, t
     assert "permutation_check" not in build_tables(open_store(tmp_path / "other", resolve_suite()))
 
 
-def test_the_table_outlives_the_predictions_that_its_records_vouch_for(resolve_suite, tmp_path):
+def test_the_table_outlives_the_predictions(resolve_suite, tmp_path):
     changes = {"corpus": [], "subsets": None, "models": ["vit_pico/8:pos=none"], "seeds": [0, 1]}
     suite = resolve_suite(targets=["arrangement"], **changes)
     store = open_store(tmp_path, suite)

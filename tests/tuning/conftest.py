@@ -1,4 +1,4 @@
-"""What tests of a tuning share: a suite that asks for one, and invented records of its trials."""
+"""Fixtures for tests of a tuning: a suite with a tuning, and invented records of its trials."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What trials in a store make of a suite, who is refused without them, and what a store takes for the same suite."""
+"""How trials in a store change a suite, which suites are refused without them, and which suites a store accepts."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_trials_of_another_budget_recipe_or_space_choose_nothing_here(tunable, m
     assert [tuned(other, root).tuning.chosen for other in others] == [()] * 5
 
 
-def test_a_suite_that_demands_it_is_refused_with_what_each_family_lacks(tunable, make_trials, tmp_path):
+def test_a_suite_that_requires_tuning_is_refused_with_what_each_family_lacks(tunable, make_trials, tmp_path):
     suite = tunable({"required": True}, models=["vit_pico/8", "bit_resnet_pico"])
     check_tuned(tunable(), tmp_path / "tiny")
     with pytest.raises(InputError) as nothing:
@@ -72,7 +72,7 @@ def test_a_suite_that_demands_it_is_refused_with_what_each_family_lacks(tunable,
     check_tuned(tuned(suite, root), root)
 
 
-def test_a_damaged_record_is_a_trial_that_is_still_to_be_made(tunable, make_trials):
+def test_a_trial_with_a_damaged_record_counts_as_not_run(tunable, make_trials):
     suite = tunable(models=["vit_pico/8"])
     root = make_trials(suite)
     key = survey(suite, tuning_store(root))[-1].trials[0].runs[0].key
@@ -83,7 +83,7 @@ def test_a_damaged_record_is_a_trial_that_is_still_to_be_made(tunable, make_tria
     assert tuned(suite, root) == suite
 
 
-def test_a_store_takes_its_suite_once_it_is_tuned_and_then_no_other_choice(tunable, make_trials, tmp_path):
+def test_a_store_accepts_its_tuned_suite_and_then_no_other_choice(tunable, make_trials, tmp_path):
     suite = tunable(models=["vit_pico/8"])
     open_store(tmp_path, suite)
     root = make_trials(suite)
@@ -99,7 +99,7 @@ def test_a_store_takes_its_suite_once_it_is_tuned_and_then_no_other_choice(tunab
         open_store(tmp_path, suite.tuned(other))
 
 
-def test_a_store_takes_its_suite_once_it_is_tuned_and_a_targets_data_has_come(tunable, make_trials, tmp_path):
+def test_a_store_accepts_its_tuned_suite_after_a_targets_data_was_added(tunable, make_trials, tmp_path):
     """Both at once, as where neither was there when the store was made; the data of a target that is known stays."""
     suite = tunable(models=["vit_pico/8"])
     (target,) = suite.targets

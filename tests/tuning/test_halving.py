@@ -1,4 +1,4 @@
-"""How trials go on, are given up and are chosen among, from invented records; nothing is trained."""
+"""How trials continue, are pruned and are chosen, with invented records; nothing is trained."""
 
 import random
 
@@ -34,7 +34,7 @@ def make_all(suite, invented, order=lambda due: due) -> list[list[tuple[str, flo
     return rounds
 
 
-def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_what_was_chosen(tunable, invented):
+def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_the_choice(tunable, invented):
     suite = tunable()
     first = study_states(suite, invented.records.get)
     assert [len(one.due) for one in first] == [4, 4, 4, 0, 0, 0], "of transfers none can begin"
@@ -52,7 +52,7 @@ def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_w
     assert {one.values["learning_rate"] for one in chosen(done)} == {0.004}
 
 
-def test_the_better_half_goes_on_after_each_share_and_all_studies_are_halved_alike(tunable, invented):
+def test_the_better_half_continues_after_each_share_in_all_studies(tunable, invented):
     suite = tunable({"halvings": [0.25, 0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
     rounds = make_all(suite, invented)
     each = [0.001, 0.002, 0.003, 0.004], [0.003, 0.004], [0.004]
@@ -70,7 +70,7 @@ def test_the_better_half_goes_on_after_each_share_and_all_studies_are_halved_ali
         assert one.trials[0].score == pytest.approx(50 * 0.001 + one.trials[0].runs[0].budget.amount / 1000)
 
 
-def test_nothing_rests_on_the_order_in_which_runs_end(tunable, invented):
+def test_the_order_in_which_runs_end_has_no_effect(tunable, invented):
     suite = tunable({"halvings": [0.5]})
     make_all(suite, invented)
     in_order = trials_table(study_states(suite, invented.records.get))
@@ -81,7 +81,7 @@ def test_nothing_rests_on_the_order_in_which_runs_end(tunable, invented):
     assert trials_table(study_states(suite, invented.records.get)).equals(in_order)
 
 
-def test_a_round_that_is_half_done_gives_up_nobody_and_chooses_nothing(tunable, invented):
+def test_an_incomplete_round_prunes_and_chooses_nothing(tunable, invented):
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
     (first, _) = study_states(suite, invented.records.get)
     for due in first.due[:3]:
@@ -92,7 +92,7 @@ def test_a_round_that_is_half_done_gives_up_nobody_and_chooses_nothing(tunable, 
     assert half.best is None
 
 
-def test_a_trial_that_fails_is_counted_with_the_worst_score_and_takes_a_place_from_nobody(tunable, invented):
+def test_a_failed_trial_counts_with_the_worst_score_and_displaces_no_other(tunable, invented):
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
     invented.changes = {("vit", 0.004, 32): FAILED, ("vit", 0.003, 64): FAILED | {"status": "out_of_memory"}}
     make_all(suite, invented)
@@ -119,7 +119,7 @@ def test_a_family_none_of_whose_trials_ended_ok_leaves_all_families_untuned(tuna
     assert chosen(followed) == ()
 
 
-def test_equal_scores_are_decided_by_the_loss_and_then_by_who_came_first(tunable, invented):
+def test_equal_scores_are_decided_by_the_loss_and_then_by_the_number(tunable, invented):
     suite = tunable(models=["vit_pico/8"], transfers=["linear"])
     same = {"validation_accuracy": 0.5, "validation_loss": 1.0}
     invented.changes = {("vit", rate, 64): {"metrics": same} for rate in RATES}
@@ -154,7 +154,7 @@ def test_a_target_without_validation_images_is_named(tunable, invented):
         study_states(suite, invented.records.get)
 
 
-def test_the_table_has_a_row_a_trial_with_what_all_its_runs_took(tunable, invented):
+def test_the_table_has_a_row_per_trial_with_the_cost_of_all_its_runs(tunable, invented):
     suite = tunable({"halvings": [0.5]}, models=["vit_pico/8"])
     invented.changes = {("vit", 0.001, 32): FAILED}
     make_all(suite, invented)

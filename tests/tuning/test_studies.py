@@ -1,4 +1,4 @@
-"""What is tuned, and the runs of a trial: equal for all families, with a seed of their own, and without a test."""
+"""Studies and the runs of a trial: equal for all families, with their own seed, and without test images."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_a_family_of_ablation_arms_alone_is_tuned_too(tunable):
     assert ("pretrain", "vit", "vit_pico/8:pos=none") in [(s.stage, s.family, s.model) for s in studies_of(suite)]
 
 
-def test_a_stage_that_nobody_trains_in_is_not_tuned(tunable):
+def test_a_stage_without_training_is_not_tuned(tunable):
     probed = tunable(transfers=["linear"])
     assert {one.stage for one in studies_of(probed)} == {"pretrain"}
     from_scratch = tunable(corpus=[], subsets=None)
@@ -43,7 +43,7 @@ def outside_model(tmp_path) -> str:
     return f"timm:test_vit:weights={path}"
 
 
-def test_weights_from_outside_are_tuned_in_transfer_where_their_family_has_no_other_model(tunable, tmp_path):
+def test_external_weights_are_tuned_in_transfer_if_their_family_has_no_other_model(tunable, tmp_path):
     outside = outside_model(tmp_path)
     suite = tunable(models=["bit_resnet_pico", outside])
     assert [(one.stage, one.family) for one in studies_of(suite)] == [
@@ -91,7 +91,7 @@ def test_a_trial_of_transfer_is_on_every_target_that_is_not_optional(tunable):
     assert {run.settings.learning_rate for run in runs} == {0.004}
 
 
-def test_no_trial_reads_a_test_which_its_key_says(tunable):
+def test_no_trial_reads_test_images_and_its_key_says_so(tunable):
     suite = tunable(corpus=[], subsets=None)
     (run,) = runs_of(suite, "pretrain")["vit"]
     assert run.stage == "scratch"
@@ -103,7 +103,7 @@ def test_no_trial_reads_a_test_which_its_key_says(tunable):
     assert tested.key != run.key
 
 
-def test_a_point_that_does_not_go_together_is_refused_before_anything_runs(tunable):
+def test_a_contradictory_point_is_refused_before_anything_runs(tunable):
     space = {"schedule": ["cosine", "constant"], "final_rate": [0.0, 0.1]}
     suite = tunable(tuning={"space": space})
     point = {"schedule": "constant", "final_rate": 0.1}

@@ -1,4 +1,4 @@
-"""Trials as they are really made: without a test, by `bench tune` in a process of its own, killed and begun again."""
+"""Real trials of `bench tune`: they read no test images, and a killed process can be continued."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class Unread:
         raise AssertionError("somebody reads the test images")
 
 
-def test_a_trial_leaves_the_test_images_unread_as_no_other_run_does(tunable, tmp_path, monkeypatch):
+def test_only_trials_do_not_read_test_images(tunable, tmp_path, monkeypatch):
     real = run_data.load_target
 
     def load_target(*words, **named):
@@ -110,7 +110,7 @@ def records(store: Store) -> dict[str, tuple[str, dict]]:
     return {record["key"]: (record["status"], record["metrics"]) for record in store.records()}
 
 
-def test_tuning_makes_every_trial_and_the_suite_then_trains_with_what_was_chosen(tmp_path):
+def test_tuning_makes_every_trial_and_the_suite_then_trains_with_the_choice(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
     store = tuning_store(tmp_path / "results" / "tiny")
     code, printed = finish(tmp_path, "tune", "tiny.yaml")
@@ -127,7 +127,7 @@ def test_tuning_makes_every_trial_and_the_suite_then_trains_with_what_was_chosen
 
 
 @pytest.mark.slow
-def test_killed_at_any_time_it_goes_on_and_chooses_what_it_would_have_chosen(tmp_path):
+def test_a_killed_tuning_continues_and_makes_the_same_choice(tmp_path):
     """The whole group dies by SIGKILL after its first trial; what was done by then is not done again."""
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
     store = tuning_store(tmp_path / "results" / "tiny")
@@ -154,7 +154,7 @@ def planned_keys(folder: Path) -> list[str]:
     return [run["key"] for run in json.loads(said.output)["runs"]]
 
 
-def test_a_suite_that_demands_it_is_not_run_before(tmp_path):
+def test_a_suite_that_requires_tuning_is_not_run_before(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
     with pytest.raises(InputError, match="has to be tuned"):
         app(["run", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)], standalone_mode=False)
@@ -162,7 +162,7 @@ def test_a_suite_that_demands_it_is_not_run_before(tmp_path):
     assert len(planned_keys(tmp_path)) == 2
 
 
-def test_a_suite_that_asks_for_none_is_told_how_to(tmp_path):
+def test_tuning_a_suite_without_a_tuning_says_what_is_missing(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE | {"tuning": None}), encoding="utf-8")
     with pytest.raises(InputError, match=r"asks for no tuning; it does with a field such as tuning: \{trials: 16"):
         app(["tune", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)], standalone_mode=False)

@@ -66,7 +66,7 @@ def sorted_cells(image: NDArray[np.uint8], side: int = 4) -> list[bytes]:
 # What the images are
 
 
-def test_no_tile_stands_in_one_cell_in_two_classes() -> None:
+def test_no_tile_is_in_the_same_cell_in_two_classes() -> None:
     tiles = arrangements()
     assert (np.sort(tiles, axis=1) == np.arange(16)).all()
     assert all(len(set(cell)) == NUM_CLASSES for cell in tiles.T)
@@ -142,7 +142,7 @@ def test_a_slice_cuts_training_alone() -> None:
     assert whole.split_hash == "c79eaddfcd5ecb6f10d50172f50555dcb8fcfe3d4aef35c102c86a9afec7e1c8"
 
 
-def test_it_says_that_it_takes_no_augmentation() -> None:
+def test_it_says_that_no_augmentation_is_applied() -> None:
     """In the split, in a subset of it as a corpus, and in the keys of both."""
     splits = load_target(parse_target("arrangement@10"), seed=0, image_size=32, data_dir=NOWHERE)
     subset = load_subset(CorpusRef(name="arrangement"), 10, 32, NOWHERE)

@@ -103,7 +103,7 @@ def test_a_bad_image_fails_a_run_by_its_name(folder: Path) -> None:
             evaluated(images, loader(pipeline))  # type: ignore[arg-type]
 
 
-def test_a_skipped_image_is_counted_and_the_next_of_its_class_stands_in(folder: Path) -> None:
+def test_a_skipped_image_is_counted_and_the_next_of_its_class_replaces_it(folder: Path) -> None:
     images = pool_of(folder)
     before = images.source.read(images.ids, SIZE)
     bad = [3, int(np.flatnonzero(images.labels == images.labels[3])[-1])]

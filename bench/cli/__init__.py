@@ -1,1 +1,1 @@
-"""Parse the commands, print their results and set the exit code: a file for each command."""
+"""Parse the commands, print their results and set the exit code: one file per command."""

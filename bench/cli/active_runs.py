@@ -1,4 +1,4 @@
-"""Read which runs of a store are under way or interrupted, and how far they are. Imports no torch."""
+"""Read the runs of a store that are under way or interrupted, and their progress. Imports no torch."""
 
 from dataclasses import dataclass
 
@@ -15,23 +15,23 @@ class ActiveRun:
 
     run: Run
     latest: RunProgress | None
-    """what its process last wrote; None before the first time"""
+    """The last report of its process; None before the first report."""
     is_held: bool
-    """whether a living process works on it; otherwise the next `bench run` resumes it"""
+    """Whether a living process executes it; if not, the next `bench run` resumes it."""
 
     @property
     def share_done(self) -> float:
-        """The share of its training that is done, from 0 to 1."""
+        """Return the share of its training that is done, from 0 to 1."""
         return self.latest.share_done if self.latest else 0.0
 
     @property
     def budget_per_second(self) -> float:
-        """The part of its budget that it trains through per second."""
+        """Return the amount of its budget that it uses per second."""
         return self.run.budget.amount * self.latest.share_per_second if self.latest else 0.0
 
 
 def active_runs(store: Store, runs: dict[str, Run]) -> list[ActiveRun]:
-    """Return the runs that were begun and are not finished, in the order of `runs`, which are by key."""
+    """Return the runs that have started and are not finished, in the order of `runs` (runs by key)."""
     folder = store.root / "running"
     begun = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     unfinished = [key for key in runs if key in begun and not store.is_finished(key)]
@@ -40,7 +40,7 @@ def active_runs(store: Store, runs: dict[str, Run]) -> list[ActiveRun]:
 
 
 def figures(latest: RunProgress | None) -> tuple[str, str, str]:
-    """Return a run's images per second (or its phase, unless it trains), its loss and its time left, as texts."""
+    """Return a run's images per second, loss and time left as texts; unless it trains, its phase and empty texts."""
     if latest is None or latest.progress is None or latest.phase != "training":
         return (latest.phase if latest else "starting"), "", ""
     loss, seconds = latest.progress.train_loss, latest.seconds_left

@@ -1,6 +1,6 @@
 """The command line: parse, print, set the exit code.
 
-Exit codes: 0 done, 1 some run did not end `ok`, 2 wrong input, 130 and 143 stopped. Each command imports what it needs
+Exit codes: 0 done, 1 some run did not end `ok`, 2 wrong input, 130 and 143 stopped. Each command imports its modules
 when it runs, so that `bench --help` and `bench plan` load neither torch nor pandas.
 """
 
@@ -41,17 +41,17 @@ SeedOffset = Annotated[int, typer.Option("--seed-offset", min=0, help="A number 
 DeviceName = Annotated[Device | None, typer.Option("--device", help="Default: cuda if available, else cpu.")]
 NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Default: one per core, or one for a GPU.")]
 Only = Annotated[
-    str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: these rows and what they need.")
+    str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: only these rows and their runs.")
 ]
 CheckpointEvery = Annotated[
     float, typer.Option("--checkpoint-every", min=0, help="Seconds between two checkpoints of a run.")
 ]
-Tracker = Annotated[TrackerName, typer.Option("--tracker", help="Where training curves go.")]
+Tracker = Annotated[TrackerName, typer.Option("--tracker", help="The tracker of training curves.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run the command line; print a user's mistake as one message, and exit with code 2."""
+    """Run the command line; if the input is wrong, print one message and exit with code 2."""
     try:
         app()
     except (InputError, SpecError) as error:
@@ -73,7 +73,7 @@ def run(
     checkpoint_every: CheckpointEvery = 60.0,
     tracker: Tracker = "tensorboard",
 ) -> None:
-    """Do the runs of a suite and write its tables; skip finished runs, and resume interrupted ones."""
+    """Execute the runs of a suite and write its tables; skip finished runs, and resume interrupted ones."""
     from bench.cli.named_suite import plan_of, resolve_named
     from bench.cli.run import RunArguments, run_suite
     from bench.config.suite import default_data_dir
@@ -121,7 +121,7 @@ def show_plan(
     workers: NumWorkers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the runs of a suite, the images they see and what they share; or estimate what they take."""
+    """Print the runs of a suite, the images they see and what they share; or estimate their time, memory and disk."""
     from bench.cli.named_suite import plan_of, resolve_named
 
     resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
@@ -168,7 +168,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 s, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print how far a suite is, from any shell, whether it is running or not."""
+    """Print the progress of a suite, from any shell, whether it is running or not."""
     from bench.cli.named_suite import find_store
     from bench.cli.status import show_status
 
@@ -192,12 +192,12 @@ def verify(
 @app.command()
 def compare(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A file of speeds, or a store.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="A later one. FILE@COMMIT picks one measurement.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A later one. FILE@COMMIT selects one measurement.")],
     fail_over: Annotated[
         str | None, typer.Option("--fail-over", metavar="5%", help="Exit with 1 if something is worse by more.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Compare other machines, precisions or protocols, too.")
+        bool, typer.Option("--force", help="Compare also if machines, precisions or protocols differ.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -35,9 +35,9 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
     """Judge the claims of the literature, then the custom claims; write the table `claims`.
 
     Args:
-        store: the suite's store; the store of the suite `arrangement` is looked for beside it.
-        suite: the name or path that the user gave. The claims of a file count as they stand there now.
-        tables: the store's tables, if they are built already.
+        store: the suite's store; the store of the suite `arrangement` is expected in the same folder.
+        suite: the name or path that the user gave. If it is a file, its present claims are judged.
+        tables: the store's tables, if they have been built already.
     """
     tables = tables or build_tables(store)
     resolved = store.suite()
@@ -116,7 +116,7 @@ def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | No
 
 
 def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
-    """Return a custom claim in which the suite has filled in every default."""
+    """Return a custom claim with all defaults filled in from the suite."""
     kind = claim.transfer or suite.transfers[0]
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
     target = parse_target(claim.target)
@@ -153,10 +153,11 @@ def _named_row(row: ClaimedRow, suite: ResolvedSuite) -> NamedRow:
     if corpus == SCRATCH:
         return NamedRow(row.model, SCRATCH, 0)
     if corpus not in corpora:
-        return NamedRow(row.model, corpus, None, f"the suite pretrains nothing on {corpus}, but on {_listed(corpora)}")
+        return NamedRow(row.model, corpus, None, f"the suite does not pretrain on {corpus}, but on {_listed(corpora)}")
     ladder = corpora[corpus]
     if isinstance(row.subset, str) and row.subset not in ladder.named:
-        return NamedRow(row.model, corpus, None, f"{row.subset} is no rung of {corpus}, but {_listed(ladder.subsets)}")
+        reason = f"{row.subset} is no rung of {corpus}; its rungs are {_listed(ladder.subsets)}"
+        return NamedRow(row.model, corpus, None, reason)
     rung = ladder.rungs[-1] if row.subset is None else ladder.rung(row.subset)
     return NamedRow(row.model, corpus, rung.images)
 

@@ -67,7 +67,7 @@ def sample(
     if name == corpus.FRACTALS:
         images = _fractal_grid(_difficulty(difficulty or []), image_size, classes, per_class)
     elif difficulty:
-        raise InputError(f"--difficulty {difficulty[0]}: {name} has none; only {corpus.FRACTALS} does")
+        raise InputError(f"--difficulty {difficulty[0]}: only {corpus.FRACTALS} has a difficulty, not {name}")
     else:
         images = _grid(name, data, image_size, classes, per_class)
     sheet = np.pad(images, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=64)
@@ -76,13 +76,13 @@ def sample(
     try:
         Image.fromarray(pixels).save(out, format="PNG")
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error}); name a file in a folder that is there") from error
+        raise InputError(f"--out {out}: cannot be written ({error}); name a file in an existing folder") from error
     typer.echo(f"{out}: {rows} classes of {name}, {columns} images each")
 
 
 @data_app.command()
 def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
-    """Decode every image and check the known checksums; exit with 1 if something is wrong."""
+    """Decode every image and check the known checksums; exit with 1 if an image or a checksum is wrong."""
     if name == corpus.FRACTALS:
         typer.echo(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
         return
@@ -102,7 +102,7 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
 
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
-    """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive that lies there."""
+    """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive in that folder."""
     has_files = catalogue.fetch(name, data, also=(corpus.FRACTALS,))
     typer.echo(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
@@ -122,7 +122,7 @@ def subset(
 
     if check is not None:
         if images is not None or classes is not None or out is not None:
-            raise InputError("--check: the file says which subset it is; leave out --images, --classes and --out")
+            raise InputError("--check: the file names its subset itself; leave out --images, --classes and --out")
         summary, difference = check_index(check, name or None, data)
         state = difference or "the same here"
         _print({"file": str(check), "state": state, **summary.model_dump()}, as_json=as_json)
@@ -143,11 +143,11 @@ def _print(facts: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _facts(name: str, data_dir: Path) -> dict[str, Any]:
-    """Return what is known of a corpus or target, without decoding an image."""
+    """Return facts about a corpus or target, without decoding an image."""
     if name == corpus.FRACTALS:
         facts = {
             "use": "corpus",
-            "summary": "fractals drawn by formula, as many as you want",
+            "summary": "fractals drawn by formula, in any number",
             "classes": source.MAX_CLASSES,
             "present": True,
         }
@@ -178,15 +178,15 @@ def _facts(name: str, data_dir: Path) -> dict[str, Any]:
 
 
 def _difficulty(fields: list[str]) -> Difficulty:
-    """Return the difficulty that `FIELD=VALUE` texts ask for."""
-    given = {}
+    """Return the difficulty that is given by texts `FIELD=VALUE`."""
+    values = {}
     for field in fields:
         key, separator, value = field.partition("=")
         if not separator:
-            raise InputError(f"--difficulty {field}: no value; write FIELD=VALUE, such as rotation=any")
-        given[key] = value
+            raise InputError(f"--difficulty {field}: it has no value; write FIELD=VALUE, such as rotation=any")
+        values[key] = value
     try:
-        return Difficulty.model_validate(given)
+        return Difficulty.model_validate(values)
     except ValidationError as error:
         raise InputError(explain(error, "--difficulty", Difficulty)) from error
 
@@ -201,7 +201,7 @@ def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per
 
 
 def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
-    """Return training images (classes, per_class, 3, size, size) of the first classes, black if missing."""
+    """Return training images (classes, per_class, 3, size, size) of the first classes; missing images are black."""
     target = parse_target(name)
     check_target(target, data_dir)
     data = catalogue.open_data(target.name, target.path, data_dir)

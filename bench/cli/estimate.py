@@ -26,16 +26,16 @@ from bench.runner.pool.schedule import seconds_in_all
 
 @dataclass(frozen=True)
 class SuiteEstimate:
-    """What each run of a plan takes, and all runs together."""
+    """The estimates of the runs of a plan, and of all runs together."""
 
     suite: str
     device: str
     num_workers: int
     runs: tuple[RunEstimate, ...]
     preparation_seconds: float
-    """to start the workers and to time the models, as it took here"""
+    """The measured seconds to start the workers and to time the models."""
     runs_seconds: float
-    """from the start of the first run to the end of the last"""
+    """The estimated seconds from the start of the first run to the end of the last."""
 
     def totals(self) -> dict[str, Any]:
         """Return sums over the runs; memory and checkpoints are those of the largest run in each worker."""
@@ -58,7 +58,7 @@ class SuiteEstimate:
 
 
 def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers: int | None = None) -> SuiteEstimate:
-    """Time a plan's models and data in the workers, and add up; write nothing."""
+    """Estimate a plan by timing its models and data in the workers; write no files."""
     missing = missing_targets(plan, data_dir)
     runs = [run for run in plan.runs if str(run.target) not in missing]
     count = num_workers_for(runs, num_workers)
@@ -79,7 +79,7 @@ def estimate_suite(suite: ResolvedSuite, plan: Plan, data_dir: Path, num_workers
 
 
 def show_estimate(console: Console, suite: SuiteEstimate) -> None:
-    """Print a row for each stage, data and model, the total, and the runs without an estimate."""
+    """Print a row per stage, data and model, the total, and the runs without an estimate."""
     total = suite.totals()
     console.print(_table(suite.runs, total))
     memory = total["memory_bytes"]
@@ -114,7 +114,7 @@ def _stage(run: Run) -> str:
 
 
 def _figures(runs: list[RunEstimate]) -> list[str]:
-    """Return the figures of runs that differ in little but their seeds."""
+    """Return the table's figures for the runs of one stage, data and model."""
     timed = [run for run in runs if not run.reason]
     if not timed:
         return [str(len(runs)), *[ABSENT] * 5]

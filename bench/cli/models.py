@@ -53,11 +53,11 @@ def list_models(names: Sequence[str], family: str | None, image_size: int, num_c
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family {family}: unknown; allowed: {', '.join(FAMILIES)}")
-    asked = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or _taking(known_models(), image_size)
-    chosen = [name for name in asked if family in (None, parse_spec(name).family)]
+    specs = list(dict.fromkeys(str(parse_spec(name)) for name in names)) or _accepting(known_models(), image_size)
+    chosen = [name for name in specs if family in (None, parse_spec(name).family)]
     if not chosen:
-        raise InputError(f"--family {family}: none of {', '.join(asked)} is of that family")
-    vits = _taking(_named_classes(image_size), image_size)
+        raise InputError(f"--family {family}: none of {', '.join(specs)} is of that family")
+    vits = _accepting(_named_classes(image_size), image_size)
     counts = {name: count(name, num_classes=num_classes, image_size=image_size) for name in {*vits, *chosen}}
     parameters, macs = {vit: counts[vit].parameters for vit in vits}, {vit: counts[vit].macs for vit in vits}
     models = [
@@ -84,8 +84,8 @@ def show_models(console: Console, models: list[ListedModel], image_size: int, nu
         sizes = (short_count(model.parameters, 4), short_count(model.macs, 4), whole(model.tokens))
         table.add_row(model.model, model.family, *sizes, *map(_class, (model.size_class, model.size_class_by_macs)))
     console.print(table)
-    taking = set(_taking(known_models(), image_size))
-    if all_ and (left_out := [name for name in known_models() if name not in taking]):
+    accepting = set(_accepting(known_models(), image_size))
+    if all_ and (left_out := [name for name in known_models() if name not in accepting]):
         console.print(f"Not at {image_size} px: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
     console.print(EXPLANATION, highlight=False, soft_wrap=True)
 
@@ -95,21 +95,21 @@ def _class(name: str | None) -> str:
     return ABSENT if name is None else name.removeprefix("vit_").partition("/")[0]
 
 
-def _taking(names: Iterable[str], image_size: int) -> list[str]:
-    """Return the models that accept an image size."""
+def _accepting(names: Iterable[str], image_size: int) -> list[str]:
+    """Return the models that accept images of a size."""
 
-    def takes(name: str) -> bool:
+    def accepts(name: str) -> bool:
         try:
             check(parse_spec(name), image_size)
         except SpecError:
             return False
         return True
 
-    return list(filter(takes, names))
+    return list(filter(accepts, names))
 
 
 def _named_classes(image_size: int) -> list[str]:
-    """Return the ViTs that size classes are named after; for large images, those with the literature's patches."""
+    """Return the ViTs that size classes are named after; for large images, with the patch sizes of the literature."""
     vits = [name for name in known_models() if isinstance(parse_spec(name).kind.size, EncoderSize)]
     if image_size < LARGE_IMAGE:
         return vits

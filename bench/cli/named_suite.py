@@ -1,4 +1,4 @@
-"""Find the suite, the plan or the store that a suite's name on the command line stands for."""
+"""Find the suite, the plan or the store for a suite's name on the command line."""
 
 from pathlib import Path
 from typing import Literal
@@ -32,19 +32,19 @@ def resolve_named(
 
 
 def plan_of(suite: ResolvedSuite, results: Path, only: str | None) -> tuple[ResolvedSuite, Plan]:
-    """Return the suite with the settings that its tuning chose, and its runs, or those that `--only` selects."""
+    """Return the suite with the settings that its tuning chose, and its runs; `only` selects some of them."""
     suite = tuned(suite, results / suite.name)
     plan = expand(suite)
     return suite, select(plan, only) if only else plan
 
 
 def find_store(name: str, results: Path, *, or_trials: bool = False) -> Store:
-    """Return the store of a suite; for `auto` that of `gpu` or `cpu`, whichever was run last.
+    """Return the store of a suite; for `auto`, the store of `gpu` or `cpu` that was used last.
 
     Args:
         name: a suite's name, or the path of its file.
         results: the folder of all stores.
-        or_trials: whether a store of tuning trials alone will do.
+        or_trials: whether a store that has only tuning trials is accepted.
 
     Raises:
         InputError: there is no such store.

@@ -1,4 +1,4 @@
-"""`--only`: select rows of a plan by a run's key or by `model=…,target=…,seed=…`, with the runs that they need."""
+"""`--only`: select rows of a plan by a run's key or by `model=…,target=…,seed=…`, with the runs they depend on."""
 
 import re
 
@@ -51,7 +51,7 @@ def _conditions(text: str) -> dict[str, str]:
 
 
 def _values(cell: Cell, name: str) -> tuple[str, ...]:
-    """Return a cell's values of a field, as a condition may write them."""
+    """Return the values of a cell's field that a condition may name."""
     external = cell.transfer.external
     values = {
         "model": (cell.transfer.model, *([external.model] if external else [])),
@@ -68,7 +68,7 @@ def _values(cell: Cell, name: str) -> tuple[str, ...]:
 
 
 def _subset(cell: Cell) -> str:
-    """Return the pretraining images: 0 from scratch, `unknown` for external weights."""
+    """Return the number of pretraining images: 0 from scratch, `unknown` for external weights."""
     if cell.pretrain is not None:
         return str(cell.pretrain.subset_images)
     return "0" if cell.transfer.external is None else "unknown"

@@ -32,7 +32,7 @@ def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool =
     if suite.tuning is not None:
         console.print(tuning(suite.tuning), highlight=False, soft_wrap=True)
     if suite.size_class is not None:
-        partner = f"size_class: {suite.size_class} asks for a partner of each model's size in every other family"
+        partner = f"size_class: {suite.size_class} asks for a partner of the same size in each other family"
         console.print(f"{partner}; `bench run` checks it first", highlight=False, soft_wrap=True)
 
 
@@ -52,17 +52,17 @@ def sharing(plan: Plan) -> str:
     shared = sum(1 for count in cells.values() if count > 1)
     return (
         f"sharing: {len(served)} pretraining runs serve {sum(served.values())} transfers; "
-        f"{shared} transfers stand in more than one cell (an ablation's arm that the ladder has too)"
+        f"{shared} transfers are in more than one cell (an ablation's arm that the ladder has too)"
     )
 
 
-def tuning(asked: ResolvedTuning) -> str:
+def tuning(resolved: ResolvedTuning) -> str:
     """Return a sentence about the tuning of the recipes."""
-    each = f"{asked.trials} trials for each family and stage"
-    if asked.chosen:
-        return f"tuning: by {each}; every run trains with the settings that its family chose"
-    until_then = "refuses to run" if asked.required else "trains with the recipes as written"
-    return f"tuning: `bench tune` runs {each}; until then `bench run` {until_then}"
+    trials = f"{resolved.trials} trials for each family and stage"
+    if resolved.chosen:
+        return f"tuning: by {trials}; every run trains with the settings that its family chose"
+    until_then = "refuses to run" if resolved.required else "trains with the recipes as written"
+    return f"tuning: `bench tune` runs {trials}; until then `bench run` {until_then}"
 
 
 def describe(run: Run) -> str:
@@ -84,7 +84,7 @@ def plan_as_json(suite: ResolvedSuite, plan: Plan) -> dict[str, Any]:
 
 
 def _grouped(plan: Plan) -> Table:
-    """Return a table with a row for each stage and data set."""
+    """Return a table with one row per stage and data set."""
     stages = list(STAGES)
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(plan.runs, key=lambda run: stages.index(run.stage)):
@@ -102,7 +102,7 @@ def _grouped(plan: Plan) -> Table:
 
 
 def _start(run: Run) -> str:
-    """Return the model, and the external weights that it starts from, if any."""
+    """Return the model and, if it starts from external weights, their corpus."""
     return f"{run.model} from {run.external.corpus}" if run.external else run.model
 
 

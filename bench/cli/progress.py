@@ -1,7 +1,7 @@
-"""Show how far a suite is while it runs: bars in a terminal, otherwise a plain line every ten seconds.
+"""Show the progress of a suite while it runs: bars in a terminal, otherwise a plain line every ten seconds.
 
-A terminal shows a bar for the suite, and below it a bar for each run under way, dimmed if another process works on it.
-Either way a line stays when a run ends.
+A terminal shows a bar for the suite, and below it a bar for each run under way, which is dimmed if another process
+executes the run. In both cases, each run that ends leaves a line.
 """
 
 import time
@@ -22,36 +22,36 @@ from bench.store.store import Store
 
 COLOURS = {"ok": "green", "not_run": "yellow"}
 PLAIN_EVERY = 10.0
-"""Seconds between two plain lines, if there is no terminal."""
+"""The seconds between two plain lines, if there is no terminal."""
 PRIOR_SECONDS = 10.0
-"""The estimate made beforehand counts as much as this many seconds of progress, lest the first moments decide."""
+"""The weight of the first estimate, in seconds of progress, so that the first moments change it only a little."""
 
 
 class TimeLeft:
-    """Estimates how long a suite still takes: the estimate made beforehand, scaled by the progress so far.
+    """Estimates the time left of a suite: the estimate made before the start, scaled by the progress so far.
 
-    The part of a run that an earlier session did is no progress of this one: it counts from where it was first seen.
+    The part of a run that was done in an earlier session does not count as progress of this session.
     """
 
     def __init__(self, costs: Mapping[str, float], num_workers: int) -> None:
-        """Begin with the estimated seconds of each run that has not ended, by key."""
+        """Start with the estimated seconds of each run that has not ended, by key."""
         self.costs, self.num_workers = dict(costs), num_workers
         self.ended_seconds = 0.0
         self.first: dict[str, float] = {}
         self.shares: dict[str, float] = {}
 
     def advance(self, key: str, share: float) -> None:
-        """Note the share of a run that is done, from 0 to 1."""
+        """Set the share of a run that is done, from 0 to 1."""
         self.first[key] = min(share, self.first.get(key, share))
         self.shares[key] = share
 
     def end(self, key: str) -> None:
-        """Note that a run has ended."""
+        """Count a run as ended."""
         self.ended_seconds += self.costs.pop(key, 0.0) * (1 - self.first.pop(key, 0.0))
         self.shares.pop(key, None)
 
     def seconds(self, elapsed: float) -> float | None:
-        """Return the seconds that are left after some seconds; None without an estimate."""
+        """Return the seconds that are left after `elapsed` seconds; None without an estimate."""
         left = sum(cost * (1 - self.shares.get(key, 0.0)) for key, cost in self.costs.items())
         begun = sum(self.costs.get(key, 0.0) * (share - self.first[key]) for key, share in self.shares.items())
         pace = (self.ended_seconds + begun + PRIOR_SECONDS * self.num_workers) / (elapsed + PRIOR_SECONDS)
@@ -71,12 +71,12 @@ class SuiteProgress:
         clock: Callable[[], float] = time.monotonic,
         name: Callable[[Run], str] = describe,
     ) -> None:
-        """Begin with the runs to do, and their estimated seconds by key."""
+        """Start with the runs to execute, and their estimated seconds by key."""
         self.console, self.store, self.clock, self.name = console, store, clock, name
         self.runs = {run.key: run for run in runs}
         self.total, self.ended = len(runs), 0
         self.ours: set[str] = set()
-        """keys of the runs that this process' workers do"""
+        """The keys of the runs that workers of this process execute."""
         self.time_left = TimeLeft({run.key: seconds.get(run.key, 0.0) for run in runs}, num_workers)
         self.start = self.last_plain = clock()
         texts = (TextColumn(f"{{task.fields[{name}]}}", justify="right") for name in ("rate", "loss", "left"))
@@ -104,7 +104,7 @@ class SuiteProgress:
         self.bars.stop()
 
     def show(self, event: Started | Ended | Tick) -> None:
-        """Take note of an event, and show how far the runs are."""
+        """Update the progress by an event, and show it."""
         if isinstance(event, Started):
             self.ours.add(event.run.key)
         if isinstance(event, Ended):
@@ -118,7 +118,7 @@ class SuiteProgress:
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _end(self, event: Ended) -> None:
-        """Print the line that stays of a run."""
+        """Print the line of a run that has ended."""
         key, record = event.run.key, event.record
         self.ours.discard(key)
         self.runs.pop(key, None)
@@ -137,7 +137,7 @@ class SuiteProgress:
         )
 
     def _active(self) -> list[ActiveRun]:
-        """Return the runs of this process, and those that another process holds."""
+        """Return the runs under way in this process and in others, and update the time left."""
         active = [run for run in active_runs(self.store, self.runs) if run.run.key in self.ours or run.is_held]
         for run in active:
             if run.latest is not None and (run.latest.progress is not None or run.latest.phase == "evaluating"):
@@ -175,7 +175,7 @@ class SuiteProgress:
 
 
 def _accuracy(metrics: dict[str, float | None]) -> str:
-    """Return the accuracy on test images, or else on validation images, as a text."""
+    """Return the test accuracy as a text, or the validation accuracy if the run has no test images."""
     for split in ("test", "validation"):
         accuracy = metrics.get(f"{split}_accuracy")
         if accuracy is not None:

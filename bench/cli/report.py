@@ -30,5 +30,5 @@ def report_store(store: Store, suite: str, results: Path, reports: Path, console
     page = write_report(suite_fields, tables, reports / store.root.name, outside, all_machines(results), judgements)
     console.print(comparison_text(tables["comparison"]))
     if outside:
-        console.print(f"{len(outside)} finished runs in {store.root} are outside this suite: {', '.join(outside)}")
+        console.print(f"{len(outside)} finished runs in {store.root} are not part of this suite: {', '.join(outside)}")
     console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`bench run`: do the runs of a suite with their progress, write the tables, and list what went wrong."""
+"""`bench run`: execute the runs of a suite, show their progress, write the tables, and list the failed runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from bench.tuning.choice import check_tuned
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What a call of `bench run` or `bench tune` asks for besides the suite."""
+    """The arguments of `bench run` and `bench tune` besides the suite."""
 
     results: Path
     data_dir: Path
@@ -39,12 +39,12 @@ class RunArguments:
 
 
 def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console: Console) -> bool:
-    """Do the unfinished runs of a plan; return whether a run that was attempted did not end `ok`.
+    """Execute the unfinished runs of a plan; return whether a run that was attempted did not end `ok`.
 
     Raises:
-        InputError: the suite demands tuning, partners of one size or a device that it lacks, or the store cannot be
-            opened.
-        KeyboardInterrupt, Terminated: runs under way lie in checkpoints, and finished ones in the tables.
+        InputError: the suite requires tuning, partners of the same size or a device that are missing, or the store
+            cannot be opened.
+        KeyboardInterrupt, Terminated: the user stopped it; checkpoints keep the runs under way, tables the others.
     """
     check_tracker(arguments.options.tracker)
     check_tuned(suite, arguments.results / suite.name)
@@ -76,7 +76,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
 
 
 def unfinished(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
-    """Return the runs that are not finished; move damaged ones out of the way, and print where to."""
+    """Return the runs that are not finished; set damaged ones aside, and print where they are."""
     repaired = repair(store, plan.runs)
     for message in repaired.messages:
         console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
@@ -94,15 +94,15 @@ def missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
     return missing
 
 
-def num_workers_for(runs: Sequence[Run], asked: int | None) -> int:
-    """Return how many workers do some runs: no more than there are runs that can go on at once."""
-    return max(1, min(asked or default_workers(runs[0].device), most_at_once(runs))) if runs else 1
+def num_workers_for(runs: Sequence[Run], wanted: int | None) -> int:
+    """Return the number of workers for runs: the wanted or default one, but no more than can work at once."""
+    return max(1, min(wanted or default_workers(runs[0].device), most_at_once(runs))) if runs else 1
 
 
 def _execute(
     plan: Plan, todo: Sequence[Run], store: Store, arguments: RunArguments, missing: dict[str, str], console: Console
 ) -> list[Ended]:
-    """Print the estimate, then do the runs; return how each ended."""
+    """Print the estimate, then execute the runs; return the event of each run's end."""
     possible = [run for run in todo if str(run.target) not in missing]
     num_workers = num_workers_for(possible, arguments.num_workers)
     ended = []

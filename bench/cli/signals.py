@@ -1,4 +1,4 @@
-"""Let SIGTERM end a command's work as Ctrl-C does, with everything that has to be cleaned up."""
+"""Let SIGTERM end a command in the same way as Ctrl-C, with all clean-up."""
 
 import signal
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from rich.console import Console
 
 
 class Terminated(BaseException):
-    """SIGTERM asked this process to end."""
+    """This process received SIGTERM."""
 
 
 @contextmanager
 def interruptible(console: Console) -> Iterator[None]:
-    """Raise Terminated on SIGTERM; on this and on Ctrl-C, print what is kept."""
+    """Raise Terminated on SIGTERM; on SIGTERM and Ctrl-C, print that the work done so far is kept."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise Terminated
@@ -24,8 +24,8 @@ def interruptible(console: Console) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Terminated):
-        kept = "finished runs are kept, and those under way lie in checkpoints"
-        console.print(f"\ninterrupted: {kept}; the same command goes on from here", soft_wrap=True)
+        saved = "finished runs are kept, and checkpoints hold those under way"
+        console.print(f"\ninterrupted: {saved}; the same command continues from here", soft_wrap=True)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -9,16 +9,16 @@ from models.spec.model_spec import parse_spec
 from models.spec.size_classes import TOLERANCE, Measure, Sized, Unmatched, unmatched
 
 NUM_CLASSES = 10
-"""The classes to count with, as in `bench models`: the head of pretraining is not kept."""
+"""The number of classes to count with, as in `bench models`: the head of pretraining does not matter."""
 
 WORDS = {"parameters": "parameters", "macs": "multiply-accumulates"}
 
 
 def check_size_class(suite: ResolvedSuite) -> None:
-    """Count the suite's models in a worker, and refuse those without a partner; arms of ablations need none.
+    """Count the suite's models in a worker, and check that each has a partner; arms of ablations need none.
 
     Raises:
-        InputError: lists each such model with the nearest one of the other family, and both sizes.
+        InputError: a model has no partner; the message names the nearest model of the other family, and both sizes.
     """
     assert suite.size_class is not None, "the suite asks for no size class"
     alone = unmatched(_sizes(suite, suite.size_class))

@@ -1,4 +1,4 @@
-"""`bench status`: read from a store how far its suite is, whether the suite is running or not. Imports no torch."""
+"""`bench status`: read the progress of a suite from its store, whether it is running or not. Imports no torch."""
 
 import json
 import time
@@ -23,14 +23,14 @@ from bench.tuning.halving import NOT_RUN, PRUNED
 
 UNITS: dict[Match, str] = {"images": "images", "flops": "training FLOPs", "seconds": "seconds of training"}
 WATCH_EVERY = 2.0
-"""Seconds between two looks of `--watch`."""
+"""The seconds between two updates of `--watch`."""
 
 Status = dict[str, Any]
-"""JSON values: what `bench status --json` prints."""
+"""The JSON values that `bench status --json` prints."""
 
 
 def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -> None:
-    """Print the status of a suite; with `watch` every `WATCH_EVERY` seconds, until Ctrl-C."""
+    """Print the status of a suite once, or with `watch` every `WATCH_EVERY` seconds until Ctrl-C."""
     live = Live(console=console, auto_refresh=False)
     try:
         while True:
@@ -50,7 +50,7 @@ def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -
 
 
 def suite_status(store: Store) -> Status:
-    """Read the status of a suite; if only trials were run yet, the suite is theirs.
+    """Read the status of a suite; if the store has only trials yet, the suite is that of the trials.
 
     Raises:
         InputError: the store has no suite, or a damaged one.
@@ -93,7 +93,7 @@ def _active(run: ActiveRun) -> Status:
 
 
 def _tuning_status(store: Store, trials: Store) -> Status | None:
-    """Read the trials of a suite; the suite of the last `bench tune` counts, if there was one."""
+    """Read the status of a suite's trials; the suite is that of the last `bench tune`, if there was one."""
     suite = trials.suite() if trials.has_suite else store.suite()
     if suite.tuning is None:
         return None
@@ -111,7 +111,7 @@ def _tuning_status(store: Store, trials: Store) -> Status | None:
 
 
 def _lines(status: Status) -> Iterator[str]:
-    """Yield the counts, the runs that are running, interrupted or failed, and the total, with Rich's markup."""
+    """Yield lines with Rich's markup: the counts, the running, interrupted and failed runs, and the total."""
     counts = ", ".join(f"{number} {name}" for name, number in status["counts"].items())
     yield f"{escape(status['store'])}: {status['num_runs']} runs: {counts}"
     yield from map(_running_line, status["running"])
@@ -143,12 +143,12 @@ def _resumes(run: Status) -> str:
 
 
 def _tuning_lines(tuning: Status) -> Iterator[str]:
-    """Yield a line for all trials, then one for each study."""
+    """Yield one line for all trials, then one line per study."""
     if not tuning["studies"]:
         yield "tuning: no trial has begun; `bench tune` runs them"
         return
     counts = ", ".join(f"{number} {name}" for name, number in tuning["counts"].items() if number or name == "done")
-    chosen = "; every study has chosen" if tuning["is_chosen"] else ""
+    chosen = "; every study has chosen its settings" if tuning["is_chosen"] else ""
     yield f"tuning: {sum(tuning['counts'].values())} trials: {counts}{chosen}"
     for study, statuses in tuning["studies"].items():
         yield f"  {study}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in statuses.items())

@@ -1,4 +1,4 @@
-"""`bench tune`: run the trials of a suite that are not done yet, and print what each family chose."""
+"""`bench tune`: run the trials of a suite that are not done yet, and print the settings that each family chose."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ from bench.tuning.studies import in_words, studies_of
 from bench.tuning.trials import trials_table
 
 TRIED_AGAIN = ("failed", "out_of_memory")
-"""Statuses that may differ the next time; a training that diverges does so again."""
+"""The statuses of trials that may succeed the next time; a training that diverged would diverge again."""
 
 
 def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) -> bool:
-    """Run the trials of a suite; return whether a family or stage has no choice, or a trial failed.
+    """Run the trials of a suite; return whether a trial failed or a study could not choose settings.
 
     Raises:
-        InputError: the suite asks for no tuning, torch can't use its device, or the results in its
-            folder are another suite's.
-        KeyboardInterrupt, Terminated: trials under way lie in checkpoints.
+        InputError: the suite asks for no tuning, torch cannot use its device, or the results in its folder belong to
+            another suite.
+        KeyboardInterrupt, Terminated: the user stopped it; checkpoints keep the trials under way.
     """
     check_tracker(arguments.options.tracker)
     if suite.tuning is None:
         raise InputError(
-            f"suite {suite.name} asks for no tuning; it does with a field such as "
+            f"suite {suite.name} asks for no tuning; add a field to its file, such as "
             "tuning: {trials: 16, space: {learning_rate: {low: 0.0005, high: 0.008, log: true}}}"
         )
     check_device(suite.device, suite.threads)
@@ -51,7 +51,7 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     trials = Trials(suite.untuned(), store, is_adopted=_is_adopted(Store(root)))
     each = f"{suite.tuning.trials} trials each for {', '.join(map(str, studies_of(suite)))}"
     halvings = "".join(
-        f"; the better half goes on after {percent(share, places=0)} of the budget" for share in suite.tuning.halvings
+        f"; the better half continues after {percent(share, places=0)} of the budget" for share in suite.tuning.halvings
     )
     heading = f"[bold]tuning of suite {escape(suite.name)}[/]: {each}{halvings}; results in {escape(str(store.root))}"
     console.print(heading, highlight=False, soft_wrap=True)
@@ -65,19 +65,20 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
 
 
 class Trials:
-    """The trials of a suite during one call, in which each trial that failed before is run once more.
+    """The trials of a suite during one call of `bench tune`; each trial that failed before is run once more.
 
-    Once the suite was run with what they chose, failures stay: another choice would make another suite.
+    After `bench run` has used the chosen settings, failed trials are not repeated: another choice of settings would
+    make another suite.
     """
 
     def __init__(self, suite: ResolvedSuite, store: Store, *, is_adopted: bool) -> None:
-        """Begin with the untuned suite, the store of its trials, and whether their choice is in use."""
+        """Start with the untuned suite, the store of its trials, and whether their choice is in use."""
         self.suite, self.store = suite, store
         self.tried_again = (NOT_RUN,) if is_adopted else (NOT_RUN, *TRIED_AGAIN)
         self.tried: set[str] = set()
 
     def due(self) -> list[tuple[StudyState, list[Due]]]:
-        """Return the studies that have runs to do now, with these runs."""
+        """Return the studies that have runs due now, with these runs."""
         studies = [
             (study, [due for due in study.due if due.run.key not in self.tried])
             for study in study_states(self.suite, self._look)
@@ -91,13 +92,13 @@ class Trials:
 
 
 def _is_adopted(store: Store) -> bool:
-    """Return whether the suite was run with what its trials chose."""
+    """Return whether the suite was run with the settings that its trials chose."""
     tuning = store.suite().tuning if store.has_suite else None
     return tuning is not None and bool(tuning.chosen)
 
 
 def _run_trials(trials: Trials, arguments: RunArguments, console: Console) -> None:
-    """Do the runs that are due, and then those that become due, until there are none."""
+    """Execute the runs that are due, and then those that become due, until there are none."""
     due = trials.due()
     runs = [each.run for _, of_study in due for each in of_study]
     with Workers(num_workers_for(runs, arguments.num_workers), trials.suite.threads) as workers:
@@ -109,7 +110,7 @@ def _run_trials(trials: Trials, arguments: RunArguments, console: Console) -> No
 def _run_due(
     due: list[tuple[StudyState, list[Due]]], trials: Trials, workers: Workers, arguments: RunArguments, console: Console
 ) -> None:
-    """Do all runs that are due, and before them the pretraining that they start from, if it was damaged."""
+    """Execute all runs that are due; before them, repeat the pretraining that they start from if it was damaged."""
     names: dict[str, str] = {}
     runs = {study.starts_from.key: study.starts_from for study, _ in due if study.starts_from is not None}
     for study, of_study in due:
@@ -131,7 +132,7 @@ def _run_due(
 
 
 def _seconds(runs: Sequence[Run], workers: Workers, data_dir: Path) -> dict[str, float]:
-    """Estimate the seconds of runs, by key; one point of each stage, model and data set is timed for all."""
+    """Estimate the seconds of runs, by key; of runs with equal stage, model and data, only one is timed."""
     alike = {run.key: (run.stage, run.model, data_key(run)) for run in runs}
     timed = {alike[run.key]: run for run in runs}
     timings = workers.time_runs(list(timed.values()), data_dir)
@@ -144,7 +145,7 @@ def _seconds(runs: Sequence[Run], workers: Workers, data_dir: Path) -> dict[str,
 
 
 def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> bool:
-    """Print the trials that failed, and what each study chose; return whether either is missing."""
+    """Print the failed trials and the choice of each study; return whether a trial failed or a choice is missing."""
     failed = {
         run.key: failure_line(run, record)
         for study in studies
@@ -158,7 +159,7 @@ def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> 
 
 
 def _choice(study: StudyState) -> str:
-    """Return what a study chose, or why there is no choice, and how its trials ended."""
+    """Return a line with a study's choice, or the reason why it has none, and the statuses of its trials."""
     best, statuses = study.best, Counter(trial.status for trial in study.trials)
     trials = ", ".join(f"{number} {status}" for status, number in sorted(statuses.items()))
     if best is None:

@@ -22,24 +22,24 @@ from bench.store.store import Record, Store, check_protocol, open_store
 
 @dataclass(frozen=True)
 class Repetition:
-    """A finished run beside its repetition."""
+    """A finished run and its repetition."""
 
     run: Run
     kept: Record
     repeated: Record
     same_predictions: bool | None
-    """None for a pretraining run, which has no predictions."""
+    """Whether the predictions are the same; None for a pretraining run, which has none."""
     same_weights: bool
 
     @property
     def is_same(self) -> bool:
-        """Whether all metrics, predictions and weights are the same, bit for bit."""
+        """Return whether all metrics, predictions and weights are the same, bit for bit."""
         same_metrics = self.kept["metrics"] == self.repeated["metrics"]
         return same_metrics and self.same_predictions is not False and self.same_weights
 
 
 def verify_run(results: Path, key: str, data_dir: Path, console: Console) -> Repetition:
-    """Find a finished run by its key, repeat it, and print its metrics beside those of the repetition.
+    """Find a finished run by its key, repeat it, and print the metrics of both.
 
     Raises:
         InputError: as `find` and `repeat` do.
@@ -55,8 +55,8 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     """Return the store and the run whose key starts with a prefix.
 
     Raises:
-        InputError: there is no such run, or several; or it is unfinished, damaged, outside its store's suite, or of
-            another protocol version.
+        InputError: there is no such run, or several; or it is unfinished, damaged, not part of its store's suite, or
+            of another protocol version.
     """
     folders = sorted(results.glob(f"*/runs/{prefix}*")) if prefix.isalnum() else []
     if len(folders) != 1:
@@ -67,7 +67,7 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
     check_protocol(store.root, suite, PROTOCOL_VERSION)
     run = expand(suite).run(folders[0].name)
     if run is None:
-        raise InputError(f"{prefix}: its run is outside the suite that {store.root} keeps, so it can't be repeated")
+        raise InputError(f"{prefix}: its run is not part of the suite of {store.root}, so it cannot be repeated")
     record = store.read(run.key)
     if record is None or record["status"] != "ok":
         raise InputError(f"{prefix}: its run did not end ok, so there is nothing to compare with")
@@ -75,7 +75,7 @@ def find(results: Path, prefix: str) -> tuple[Store, Run]:
 
 
 def repeat(store: Store, run: Run, data_dir: Path) -> Repetition:
-    """Do a finished run again in a temporary store, with the run that it starts from.
+    """Execute a finished run again in a temporary store, with the run that it starts from.
 
     Raises:
         InputError: the run could not be repeated, for example because its data is missing.
@@ -83,7 +83,7 @@ def repeat(store: Store, run: Run, data_dir: Path) -> Repetition:
     plan = select(expand(store.suite()), run.key)
     with tempfile.TemporaryDirectory(prefix="bench-verify-") as folder:
         again = open_store(Path(folder), store.suite())
-        if (calibrations := store.root / "calibrations").is_dir():  # else a budget of seconds holds other images
+        if (calibrations := store.root / "calibrations").is_dir():  # a budget in seconds then gives the same images
             shutil.copytree(calibrations, again.root / "calibrations")
         with Workers(1, threads=run.threads) as workers:
             workers.check_device(run.device)

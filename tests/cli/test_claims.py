@@ -131,9 +131,13 @@ def test_a_claim_about_probes_takes_their_targets_and_shots(
 @pytest.mark.parametrize(
     ("first", "changes", "reason"),
     [
-        ({"subset": "big"}, {"subsets": [16, "big"], "largest": 64}, "big is no rung of fractals, but 16, 32"),
+        (
+            {"subset": "big"},
+            {"subsets": [16, "big"], "largest": 64},
+            "big is no rung of fractals; its rungs are 16, 32",
+        ),
         ({"subset": 48}, {"subsets": [16, 48]}, "no row of bit_resnet_pico on corpus fractals after 48 images"),
-        ({"corpus": "cifar10"}, {"corpus": CORPORA, "subsets": None}, "nothing on cifar10, but on fractals"),
+        ({"corpus": "cifar10"}, {"corpus": CORPORA, "subsets": None}, "not pretrain on cifar10, but on fractals"),
     ],
 )
 def test_a_row_that_the_store_does_not_have_leaves_its_claim_open(

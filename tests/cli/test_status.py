@@ -157,7 +157,7 @@ def test_trials_are_counted_before_anything_else_is_run_and_beside_it(tunable):
         "is_chosen": True,
         "running": [],
     }
-    assert "tuning: 4 trials: 3 done, 1 failed; every study has chosen" in said(store)
+    assert "tuning: 4 trials: 3 done, 1 failed; every study has chosen its settings" in said(store)
 
 
 def test_a_tuning_that_is_not_begun_says_so_and_one_that_nobody_asked_for_says_nothing(store, tunable):

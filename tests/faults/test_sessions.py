@@ -94,7 +94,7 @@ def test_told_to_end_it_keeps_what_it_has_and_goes_on_later(start, store, tmp_pa
     call.tell(signal.SIGTERM)
     assert seconds_to_end(call) < 10
     assert call.wait() == 128 + signal.SIGTERM
-    assert "interrupted: finished runs are kept, and those under way lie in checkpoints" in call.said
+    assert "interrupted: finished runs are kept, and checkpoints hold those under way" in call.said
     assert (store.running_folder(run.key) / "checkpoint").is_file()
     start("--only", run.key).finish()
     other.finish()

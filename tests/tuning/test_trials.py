@@ -118,7 +118,7 @@ def test_tuning_makes_every_trial_and_the_suite_then_trains_with_the_choice(tmp_
     assert "chosen for vit transfer: trial" in printed
     assert "transfer vit_pico/8:depth=1 on digits@20, seed 1000, trial 1 (batch_size" in printed
     shown = CliRunner().invoke(app, ["status", "tiny.yaml", "--results", str(tmp_path / "results")])
-    assert "tuning: 4 trials: 4 done; every study has chosen" in shown.stdout
+    assert "tuning: 4 trials: 4 done; every study has chosen its settings" in shown.stdout
     trials = pd.read_parquet(store.tables / "trials.parquet").groupby(["stage", "family"])["status"]
     assert trials.agg(sorted).tolist() == [["ok", "pruned"]] * 2
     suite = tuned(resolved(tmp_path), store.root.parent)
@@ -164,5 +164,5 @@ def test_a_suite_that_requires_tuning_is_not_run_before(tmp_path):
 
 def test_tuning_a_suite_without_a_tuning_says_what_is_missing(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE | {"tuning": None}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"asks for no tuning; it does with a field such as tuning: \{trials: 16"):
+    with pytest.raises(InputError, match=r"asks for no tuning; add a field to its file, such as tuning: \{trials: 16"):
         app(["tune", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)], standalone_mode=False)

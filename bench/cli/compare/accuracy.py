@@ -1,7 +1,7 @@
 """Compare the accuracies of two stores: each model on each data set, seed by seed. Imports no torch.
 
-Runs are paired by everything that their results depend on. A run that is not `ok` on both sides is left out of the
-means, and listed.
+Runs are paired if their results depend on the same settings. A run that is not `ok` on both sides is listed, and left
+out of the means.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ Pair = tuple[Attempt, Attempt]
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """What runs share that differ in their seed or draw alone."""
+    """The properties of runs that differ only in their seed or draw."""
 
     model: str
     pretrained_on: str
@@ -37,7 +37,7 @@ class AccuracyRow:
 
     @property
     def setting(self) -> str:
-        """How the model was trained and tested."""
+        """Return a text about the training and the data of the model."""
         return f"{self.pretrained_on}, {self.transfer} on {self.data}"
 
 
@@ -48,12 +48,12 @@ class AccuracyRowChange:
     row: AccuracyRow
     change: AccuracyChange
     num_runs: int
-    """runs that both sides ask for"""
+    """The number of runs that both sides ask for."""
     num_equal: int
-    """those whose metrics are the same on both sides, bit for bit"""
+    """The number of these runs whose metrics are the same on both sides, bit for bit."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values; accuracies are shares of 1."""
+        """Return JSON values; differences of accuracy are shares, not points."""
         difference = self.change.difference
         numbers = {"difference": difference.mean, "low": difference.low, "high": difference.high}
         counts = {"seeds": difference.n, "runs": self.num_runs, "equal_runs": self.num_equal}
@@ -64,7 +64,8 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
     """Compare two stores.
 
     Raises:
-        InputError: a path is no store, the stores have no run in common, or their conditions differ, unless forced.
+        InputError: a path is not a store, the stores have no run in common, or their conditions differ and `force` is
+            false.
     """
     before, after = read_store(old), read_store(new)
     differing = differences(before.conditions, after.conditions)
@@ -96,7 +97,7 @@ def compare_stores(old: Path, new: Path, *, force: bool) -> Comparison:
 
 
 def _changes(pairs: Iterable[Pair]) -> Iterator[AccuracyRowChange]:
-    """Yield the change of each row; rows that differ in their pretraining's budget alone are named with it."""
+    """Yield the change of each row; the name contains the pretraining's budget if rows differ only in that."""
     rows: dict[str, list[Pair]] = {}
     for pair in pairs:
         if pair[0].run.stage != "pretrain":
@@ -123,7 +124,7 @@ def _row(run: Run, *, with_budget: bool = False) -> AccuracyRow:
 
 
 def _by_seed(attempts: Iterable[Attempt]) -> dict[int, float]:
-    """Return the accuracy of each seed; the draws of a seed share their pretraining, and are averaged."""
+    """Return the accuracy of each seed; the draws of a seed are averaged, because they share their pretraining."""
     draws: dict[int, list[float]] = {}
     for attempt in attempts:
         draws.setdefault(attempt.run.seed, []).append(attempt.record["metrics"]["test_accuracy"])
@@ -136,7 +137,7 @@ def _is_equal(pair: Pair) -> bool:
 
 
 def _not_ok(pairs: Iterable[Pair]) -> Iterator[dict[str, str]]:
-    """Yield the runs of both sides that have no result on one of them."""
+    """Yield an entry for each side of a pair on which the run is not `ok`."""
     for side, attempt in ((side, attempt) for pair in pairs for side, attempt in zip(SIDES, pair, strict=True)):
         if not attempt.is_ok:
             run, record = attempt.run, attempt.record
@@ -157,7 +158,7 @@ def _only(store: ComparedStore, other: ComparedStore) -> list[str]:
 
 
 def _table(changes: Iterable[AccuracyRowChange]) -> Table:
-    """Return a table with a row for each model, below how it was trained and tested."""
+    """Return a table with one row per model, grouped by training and data."""
     rows = ((escape(change.row.setting), escape(change.row.model), _figures(change)) for change in changes)
     return grouped_table("model", ("seeds", "NEW - OLD, points", "equal runs"), rows)
 
@@ -167,7 +168,7 @@ def _figures(row: AccuracyRowChange) -> list[str]:
 
 
 def _points(change: AccuracyChange) -> str:
-    """Return a difference with its interval as a text, or why there is none."""
+    """Return a difference with its interval as a text, or the reason why there is none."""
     difference = change.difference
     if difference.is_known and difference.low == difference.high:
         return "no change"

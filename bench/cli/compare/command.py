@@ -1,7 +1,7 @@
 """`bench compare OLD NEW`: choose the comparison, print it, and judge it by the limit of `--fail-over`.
 
-A row counts as worse only if its whole interval lies beyond the limit. A row without an interval never does, and is
-named. Imports no torch.
+A row counts as worse only if its whole interval is beyond the limit. A row without an interval never counts as worse;
+it is listed as undecided. Imports no torch.
 """
 
 import json
@@ -25,25 +25,26 @@ class FailOver:
     """The rows of a comparison, judged by a limit."""
 
     limit: float
-    """a share: 0.05 is 5 % of the time, or 5 points of accuracy"""
+    """The limit as a share: 0.05 is 5 % of the time, or 5 points of accuracy."""
     worse: tuple[str, ...]
-    """rows whose whole interval lies beyond the limit"""
+    """The rows whose whole interval is beyond the limit."""
     undecided: tuple[str, ...]
-    """rows without an interval"""
+    """The rows without an interval."""
 
 
 def compare_paths(old: str, new: str, *, force: bool) -> Comparison:
     """Compare two stores, or two speed files.
 
     Raises:
-        InputError: the paths are neither, or one of each; or the conditions differ, unless forced.
+        InputError: the paths are neither, or one of each; or the conditions differ and `force` is false.
     """
     if is_speeds(old) and is_speeds(new):
         return compare_speeds(old, new, force=force)
     if all((Path(path) / "suite.json").is_file() and (Path(path) / "runs").is_dir() for path in (old, new)):
         return compare_stores(Path(old), Path(new), force=force)
     raise InputError(
-        f"{old} and {new}: neither two files of speeds (.parquet) nor two stores, folders with suite.json and runs/"
+        f"{old} and {new}: these are neither two speed files (.parquet) nor two stores (folders with suite.json and "
+        "runs/)"
     )
 
 
@@ -57,7 +58,9 @@ def parse_limit(text: str) -> float:
         return float(text[:-1]) / 100
     if re.fullmatch(r"0?\.\d+|0", text):
         return float(text)
-    raise InputError(f"--fail-over {text}: no limit; allowed: a percentage such as 5%, or a share below 1 such as 0.05")
+    raise InputError(
+        f"--fail-over {text}: not a limit; allowed: a percentage such as 5%, or a share below 1 such as 0.05"
+    )
 
 
 def judge(comparison: Comparison, limit: float) -> FailOver:
@@ -90,4 +93,4 @@ def _judgement(judged: FailOver) -> Iterator[str]:
     yield from (f"[yellow]undecided[/], without an interval: {escape(name)}" for name in judged.undecided)
     yield from (f"[red]worse[/] by more than {limit}: {escape(name)}" for name in judged.worse)
     if not judged.worse:
-        yield f"nothing is worse by more than {limit}, as far as intervals tell"
+        yield f"no row is worse by more than {limit} with its whole interval"

@@ -1,4 +1,4 @@
-"""What a comparison of two stores and one of two speed files share. Imports no torch.
+"""The common parts of comparing two stores and comparing two speed files. Imports no torch.
 
 OLD and NEW are compared only if they were measured under the same conditions, unless the user forces it.
 """
@@ -15,27 +15,27 @@ from bench.analysis.speed_changes import AccuracyChange, SpeedChange
 from bench.errors import InputError
 
 Conditions = Mapping[str, frozenset[str]]
-"""All values of each condition under which one side was measured."""
+"""All values of each condition on one side, such as the devices of a store's runs."""
 SIDES = ("OLD", "NEW")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """OLD and NEW compared."""
+    """The comparison of OLD and NEW."""
 
     old: str
     new: str
     forced: tuple[str, ...]
-    """conditions that differ, although only equal ones are comparable"""
+    """The differences in conditions that should be equal; not empty only if the comparison was forced."""
     warnings: tuple[str, ...]
-    """other differences that may explain a change"""
+    """Other differences that may explain a change."""
     changes: tuple[tuple[str, SpeedChange | AccuracyChange], ...]
-    """the name and the change of each row that both sides have"""
+    """The name and the change of each row that both sides have."""
     table: Table
     lines: tuple[str, ...]
-    """what is printed below the table, with Rich's markup"""
+    """The lines to print below the table, with Rich's markup."""
     facts: Mapping[str, Any]
-    """what JSON holds besides the fields above"""
+    """The JSON values besides the fields above."""
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def differences(old: Conditions, new: Conditions) -> tuple[str, ...]:
-    """Return a text for each condition that does not have one and the same value on both sides."""
+    """Return a text for each condition that does not have exactly one value, equal on both sides."""
     return tuple(
         f"{name}: OLD {' and '.join(sorted(old[name]))}, NEW {' and '.join(sorted(new[name]))}"
         for name in old
@@ -55,13 +55,13 @@ def refuse(differing: Iterable[str], *, force: bool) -> None:
     """Refuse to compare under different conditions, unless the user forces it.
 
     Raises:
-        InputError: names the conditions of both sides.
+        InputError: the conditions differ; the message gives those of both sides.
     """
     if (listed := "; ".join(differing)) and not force:
-        raise InputError(f"OLD and NEW are not comparable: {listed}. --force compares them anyway, and says so")
+        raise InputError(f"OLD and NEW are not comparable: {listed}. --force compares them anyway, with a warning")
 
 
 def only_lines(only_old: list[str], only_new: list[str]) -> list[str]:
-    """Return a line for each side that has rows or runs which the other side lacks."""
+    """Return a line for each side that has rows or runs missing on the other side."""
     names = zip(SIDES, (only_old, only_new), strict=True)
     return [f"only in {side}: {escape(first_few(only))}" for side, only in names if only]

@@ -1,7 +1,7 @@
 """Compare two speed files, or two measurements of one file. Imports no torch.
 
-Each side is the measurement of one process. Processes of equal code differ by some percent, because their memory lies
-elsewhere, and no interval over rounds covers that.
+Each side is the measurement of one process. Processes of the same code differ by some percent, because their memory
+layout differs, and no interval over rounds covers that.
 """
 
 import math
@@ -25,15 +25,15 @@ from bench.store.speed_file import latest, read
 SUFFIX = ".parquet"
 CONDITIONS = ("machine", "threads", "protocol")
 SHORTEST = 4
-"""Digits of a commit that are enough to name it."""
+"""The least number of digits that name a commit."""
 
 
 def compare_speeds(old: str, new: str, *, force: bool) -> Comparison:
     """Compare two speed files; `FILE@WHICH` is one measurement of a file, or those of one commit.
 
     Raises:
-        InputError: a file or measurement does not exist, the files have no row in common, or their machines or
-            protocols differ, unless forced.
+        InputError: a file or measurement does not exist, the files have no row in common, or their machines, threads
+            or protocols differ and `force` is false.
     """
     before, after = read_speeds(old), read_speeds(new)
     differing = differences(_values(before, CONDITIONS), _values(after, CONDITIONS))
@@ -68,7 +68,7 @@ def is_speeds(path: str) -> bool:
 
 
 def read_speeds(path: str) -> pd.DataFrame:
-    """Return the latest groups of a file, or of the measurements that `@MEASUREMENT` or `@COMMIT` picks.
+    """Return the latest groups of a file, or of the measurements that `@MEASUREMENT` or `@COMMIT` selects.
 
     Raises:
         InputError: the file or the measurement does not exist.
@@ -79,7 +79,7 @@ def read_speeds(path: str) -> pd.DataFrame:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """Return a file, and what `@` picks in it; the name of a folder may have an @, too."""
+    """Return a file and the text after `@`, or an empty text; the name of a folder may contain an @, too."""
     file, _, which = path.rpartition("@")
     return (file, which) if file.endswith(SUFFIX) else (path, "")
 
@@ -93,11 +93,11 @@ def _picked(rows: pd.DataFrame, file: str, which: str) -> pd.DataFrame:
             return rows[is_picked]
     known = rows.drop_duplicates("measurement")[["measurement", "commit"]].itertuples(index=False)
     listed = "; ".join(f"{measurement} (commit {commit})" for measurement, commit in known)
-    raise InputError(f"{file}@{which}: no such measurement or commit in it; there are: {listed}")
+    raise InputError(f"{file}@{which}: no such measurement or commit; there are: {listed}")
 
 
 def _is_same_commit(given: str, commit: str) -> bool:
-    """Return whether one commit's digits begin with the other's; a `+` marks changes since the commit."""
+    """Return whether one of two commits starts with the other; a final `+` (uncommitted changes) is ignored."""
     digits = commit.removesuffix("+")
     return len(given) >= SHORTEST and digits != "" and (digits.startswith(given) or given.startswith(digits))
 
@@ -115,7 +115,7 @@ def _reference_software(rows: pd.DataFrame) -> Conditions:
 
 
 def _table(changes: Iterable[SpeedChange]) -> Table:
-    """Return a table with a row for each network, below the group that it was measured in."""
+    """Return a table with one row per network, grouped by the group that it was measured in."""
     rows = ((change.row.group, escape(_network(change)), _figures(change)) for change in changes)
     return grouped_table("times the reference's rate", ("OLD", "NEW", "time, NEW over OLD"), rows)
 
@@ -126,7 +126,7 @@ def _figures(change: SpeedChange) -> list[str]:
 
 
 def _change_text(time: Interval, reason: str) -> str:
-    """Return a ratio of times as a change in percent, or why there is none, with Rich's markup escaped."""
+    """Return a ratio of times as a change in percent, or the reason why there is none, with Rich's markup escaped."""
     if time.is_known:
         return percent_change(time.mean, time.low, time.high)
     return f"{percent_change(time.mean)} ({escape(reason)})" if time.n else escape(reason)
@@ -137,7 +137,7 @@ def _ratio(reference_ratio: float) -> str:
 
 
 def _network(change: SpeedChange) -> str:
-    """Return the network with its setting; at best settings with OLD's, too, if that differs."""
+    """Return the network with its setting, or with both settings if those of OLD and NEW differ."""
     row = change.row
     name = network_name(row.model, row.implementation)
     if row.kind == "latency":

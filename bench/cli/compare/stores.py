@@ -1,4 +1,4 @@
-"""Read a store for a comparison: the record of each run that its suite asks for, and the conditions. No torch."""
+"""Read a store for a comparison: the record of each run of its suite, and the conditions. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ from bench.tables.build import NOT_RUN
 
 SUITE = ("protocol", "precision", "threads")
 MACHINE = ("processor", "device")
-"""Conditions of the suites and of the machines that have to be the same on both sides."""
+"""The conditions of suites (`SUITE`) and machines (`MACHINE`) that have to be the same on both sides."""
 SOFTWARE = ("python", "torch", "torchvision", "timm", "numpy")
-"""Conditions that may differ, with a warning."""
+"""The conditions that may differ, with a warning."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Attempt:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the run has a result."""
+        """Return whether the run has a result."""
         return bool(self.record["status"] == "ok")
 
 
@@ -38,17 +38,17 @@ class ComparedStore:
 
     suite: ResolvedSuite
     attempts: Mapping[str, Attempt]
-    """by `pairing_key`"""
+    """The attempts by `pairing_key`."""
 
     @property
     def conditions(self) -> Conditions:
-        """The conditions that have to be the same on both sides."""
-        asked = {name: frozenset({str(getattr(self.suite, name))}) for name in SUITE}
-        return asked | {name: self._environment(name) for name in MACHINE}
+        """Return the conditions that have to be the same on both sides."""
+        of_suite = {name: frozenset({str(getattr(self.suite, name))}) for name in SUITE}
+        return of_suite | {name: self._environment(name) for name in MACHINE}
 
     @property
     def software(self) -> Conditions:
-        """The sources and the versions of libraries."""
+        """Return the hashes of the sources and the versions of libraries."""
         sources = frozenset(record["sources_hash"] for record in self._results if "sources_hash" in record)
         return {"sources": sources} | {name: self._environment(name) for name in SOFTWARE}
 
@@ -65,7 +65,7 @@ def read_store(path: Path) -> ComparedStore:
     """Read a store's records for the runs of its suite.
 
     Raises:
-        InputError: there is no store, or one of another version.
+        InputError: there is no store, or it is of another version.
     """
     store = Store(path)
     suite = store.suite()
@@ -74,12 +74,12 @@ def read_store(path: Path) -> ComparedStore:
 
 
 def pairing_key(run: Run) -> str:
-    """Return what equal runs of two stores share: their key, as it would be under one protocol on one machine."""
+    """Return a text that is equal for runs of two stores that differ only in protocol, device, precision or threads."""
     return _anywhere(run).key
 
 
 def row_key(run: Run) -> str:
-    """Return what runs share that differ in seed and draw alone, here and in what they start from."""
+    """Return a text that is equal for runs that differ only in seed and draw, also in their pretraining."""
     return _of_any_seed(run).key
 
 

@@ -38,7 +38,7 @@ def test_a_store_and_a_file_of_speeds_are_not_compared(tmp_path):
     for sides in ([str(REFERENCE), str(tmp_path / "cpu.parquet")], [str(tmp_path), str(tmp_path)]):
         result = CliRunner().invoke(app, ["compare", *sides])
         assert isinstance(result.exception, InputError)
-        assert "neither two files of speeds (.parquet) nor two stores" in str(result.exception)
+        assert "neither two speed files (.parquet) nor two stores" in str(result.exception)
 
 
 def test_wrong_input_exits_with_2_and_a_comparison_imports_no_torch():

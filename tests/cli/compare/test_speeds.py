@@ -43,7 +43,7 @@ def as_json(*words: str) -> dict[str, Any]:
 def test_a_file_beside_itself_has_not_changed(old):
     result = compare(old, old, "--fail-over", "5%")
     assert result.exit_code == 0
-    assert "nothing is worse by more than 5 %" in result.stdout
+    assert "no row is worse by more than 5 %" in result.stdout
     found = as_json(old, old)
     assert [row["time"] for row in found["rows"]] == [1.0] * 4
     assert [found[name] for name in ("forced", "warnings", "failed", "only_old", "only_new")] == [[]] * 5

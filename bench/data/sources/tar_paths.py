@@ -1,8 +1,11 @@
 """Find the tar shards that a pattern names: a file, a folder of `.tar` files, a glob, or a path with ranges."""
 
+import fnmatch
 import glob
 import itertools
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,10 +13,15 @@ from pathlib import Path
 from bench.data.sources.listing import check_inside, files_below
 from bench.errors import InputError
 
-MAX_SHARDS = 1_000_000
+MAX_SHARDS = 100_000
 """Upper limit of the shards per pattern; a larger number is probably a mistake."""
+MAX_GLOBS = 256
+"""Upper limit of the globs that a pattern's braces stand for, each of which lists its folders anew."""
+MAX_WALKED = 100_000
+"""Upper limit of the files and folders below the one that `**` looks through."""
 BRACES = re.compile(r"\{([^{}]*)\}")
 WILD = re.compile(r"[*?\[{]")
+MAGIC = re.compile(r"[*?\[]")
 FOLDER_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 """Suffixes of shards in a folder; compressed shards are included, so that they can be refused by name."""
 
@@ -33,9 +41,9 @@ def find_shards(pattern: str) -> Shards:
         InputError: there are no shards, a shard of a range is missing or outside its folder, or a range is wrong.
     """
     path = Path(pattern)
-    if path.is_dir():
+    if os.path.isdir(path):
         shards = Shards(path, tuple(files_below(path, FOLDER_SUFFIXES)))
-    elif path.is_file():
+    elif os.path.isfile(path):
         shards = Shards(path.parent, (path,))
     else:
         shards = Shards(_fixed_folder(path), _expanded(pattern))
@@ -48,9 +56,9 @@ def find_shards(pattern: str) -> Shards:
 def is_any_there(pattern: str) -> bool:
     """Return whether at least one shard that a pattern names exists."""
     path = Path(pattern)
-    if path.exists():
+    if os.path.exists(path):
         return not path.is_dir() or bool(files_below(path, FOLDER_SUFFIXES))
-    return any(Path(file).is_file() for text in _alternatives(pattern) for file in (_globbed(text) or [text]))
+    return any(any(_matches(text, pattern)) for text in _alternatives(pattern))
 
 
 def _fixed_folder(path: Path) -> Path:
@@ -62,11 +70,13 @@ def _fixed_folder(path: Path) -> Path:
 def _expanded(pattern: str) -> tuple[Path, ...]:
     """Return the files that ranges name, which must all exist, and the files that globs match."""
     texts = _alternatives(pattern)
-    files: list[Path] = []
+    files: dict[Path, None] = {}
     missing: list[str] = []
     for text in texts:
-        matches = _globbed(text)
-        files += map(Path, matches)
+        matches = list(itertools.islice(_matches(text, pattern), MAX_SHARDS + 1))
+        files |= dict.fromkeys(map(Path, sorted(matches)))
+        if len(files) > MAX_SHARDS:
+            raise _too_many(pattern)
         if not matches:
             missing.append(text)
     if missing and (files or len(texts) > 1):
@@ -74,14 +84,37 @@ def _expanded(pattern: str) -> tuple[Path, ...]:
             f"{missing[0]}: there is no such shard; webdataset:{pattern} names {len(texts):,}, of which "
             f"{len(missing):,} are missing; put them there, or name a smaller range"
         )
-    return tuple(dict.fromkeys(files))
+    return tuple(files)
 
 
-def _globbed(text: str) -> list[str]:
-    """Return the file of a plain path, or the sorted files that a glob matches."""
-    if Path(text).is_file():
-        return [text]
-    return sorted(file for file in glob.glob(text, recursive=True) if Path(file).is_file())
+def _matches(text: str, pattern: str) -> Iterator[str]:
+    """Yield the file of a plain path, or the files that a glob matches, in no order."""
+    if os.path.isfile(text):
+        yield text
+    elif "**" in Path(text).parts:
+        yield from _below(Path(text), pattern)
+    elif MAGIC.search(text):
+        yield from filter(os.path.isfile, glob.iglob(text))
+
+
+def _below(path: Path, pattern: str) -> Iterator[str]:
+    """Yield the files that a path with `**` matches; `glob` would follow links, in circles too, and know no limit."""
+    root = _fixed_folder(path)
+    parts = path.relative_to(root).parts
+    translated = ["(?:[^/]+/)*" if part == "**" else f"{fnmatch.translate(part)[:-2]}/" for part in parts]
+    wanted = re.compile("".join(translated).removesuffix("/").replace(".*", "[^/]*"))
+    walked = 0
+    for folder, folders, files in os.walk(root):
+        walked += len(folders) + len(files)
+        if walked > MAX_WALKED:
+            raise InputError(
+                f"webdataset:{pattern}: more than {MAX_WALKED:,} files lie below {root}; name a folder closer to the "
+                "shards"
+            )
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in (Path(folder, name) for name in files if not name.startswith(".")):
+            if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file():
+                yield str(file)
 
 
 def _alternatives(pattern: str) -> list[str]:
@@ -91,12 +124,17 @@ def _alternatives(pattern: str) -> list[str]:
     choices = [[piece] if index % 2 == 0 else _choices(piece, pattern) for index, piece in enumerate(pieces)]
     if prod(map(len, choices)) > MAX_SHARDS:
         raise _too_many(pattern)
+    if prod(map(len, choices)) > MAX_GLOBS and MAGIC.search("".join(pieces[::2])):
+        raise InputError(
+            f"webdataset:{pattern}: its braces stand for more than {MAX_GLOBS} globs; name a smaller range, or put a "
+            "star in place of the braces"
+        )
     return ["".join(chosen) for chosen in itertools.product(*choices)]
 
 
 def _choices(inner: str, pattern: str) -> list[str]:
     """Return the texts of one pair of braces: `000..012`, with zeros to the wider number's width, or `a,b`."""
-    if match := re.fullmatch(r"(\d+)\.\.(\d+)", inner):
+    if match := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", inner):
         first, last = map(int, match.groups())
         width = max(map(len, match.groups())) if inner.startswith("0") else 0
         if last - first >= MAX_SHARDS:

@@ -15,7 +15,7 @@ from PIL import Image
 from bench.data.catalogue import open_data
 from bench.data.corpus import CorpusRef, corpus_identity, load_subset
 from bench.data.dataset import Splits
-from bench.data.sources import tar_cache
+from bench.data.sources import tar_cache, tar_paths
 from bench.data.sources.tar_index import index_shard
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import BadImage, InputError
@@ -221,12 +221,24 @@ def test_a_wrong_place_is_named(shards: Path, tmp_path: Path) -> None:
     refuse(tmp_path / "none-{0..4}.tar", r"none-0\.tar: there is no such shard.*5 are missing")
     refuse(tmp_path / "nowhere", r"nowhere: no such shard; name a \.tar file, a folder of them or a glob")
     refuse(shards / "{5..2}.tar", r"\{5\.\.2\} is no range; write \{000000\.\.000012\}")
-    refuse(shards / "{0..99999999}.tar", "names more than 1,000,000 shards")
+    refuse(shards / "{0..99999999}.tar", "names more than 100,000 shards")
     (shards / "more.tar").symlink_to(write(tmp_path / "secret.tar", numbered([0])))
     refuse(shards, r"more\.tar: leads out of .*set, to .*secret\.tar")
     (shards / "more.tar").unlink()
     write(shards / "more.tar", numbered([0]))
     refuse(shards, r"more\.tar: no word of its name is one of train, .*; rename it, or move it away")
+
+
+def test_a_pattern_is_bounded(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(shards / "{0..999999}.tar", "names more than 100,000 shards; name a smaller range")
+    refuse(shards / ("{0.." + "9" * 5_000 + "}.tar"), "is no range; write")
+    refuse(shards / "{0..99}{0..9999}.tar", "names more than 100,000 shards; name a smaller range")
+    refuse(shards / "{0..999}*.tar", "its braces stand for more than 256 globs; name a smaller range")
+    refuse(shards / ("x" * 300 + "*.tar"), "no such shard")
+    monkeypatch.setattr(tar_paths, "MAX_WALKED", 3)
+    refuse(shards / "**" / "*.tar", r"more than 3 files lie below .*set; name a folder closer to the shards")
+    monkeypatch.setattr(tar_paths, "MAX_SHARDS", 3)
+    refuse(shards / "*.tar", "names more than 3 shards; name a smaller range")
 
 
 def special(name: str, kind: bytes) -> tarfile.TarInfo:

@@ -40,8 +40,8 @@ class TrainResult:
 
 
 def num_steps(num_images: int, batch_size: int) -> int:
-    """Return the number of steps in which the model sees `num_images`; the last batch may be smaller."""
-    return math.ceil(num_images / batch_size)
+    """Return the number of steps in which the model sees `num_images`, one or more: the number of `spans`."""
+    return math.ceil(max(1, num_images - (batch_size > 1)) / batch_size)
 
 
 def train(trainer: Trainer, batches: Iterable[Batch], watch: Watch | None = None) -> TrainResult:

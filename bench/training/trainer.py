@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.data.loading.stream import spans
 from bench.machine.clock import now
 from bench.training.compute import Compute
 from bench.training.ema import Ema
@@ -115,9 +116,7 @@ class Trainer:
     def _parts(self, images: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Split a batch into micro-batches, or return it whole if the recipe has none."""
         size = self.settings.micro_batch or self.settings.batch_size
-        if len(images) <= size:
-            return [(images, labels)]
-        return list(zip(images.split(size), labels.split(size), strict=True))
+        return [(images[first:last], labels[first:last]) for first, last in spans(0, len(images), size)]
 
     def _loss(self, images: Tensor, labels: Tensor, share: float) -> Tensor:
         """Return the mean loss of a micro-batch times its share of the batch, so that the gradients add up.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -88,6 +89,17 @@ def test_a_model_with_batchnorm_says_over_how_many_images_it_took_its_statistics
 def test_what_fits_at_once_has_nothing_to_tell(store, run_of, tmp_path):
     record = execute.execute(run_of(BATCH_NORM), store, tmp_path)
     assert (record["notes"], record["cost"]["micro_batch"]) == ([], 32)
+
+
+@pytest.mark.parametrize("model", [BATCH_NORM, "vit_pico/8:depth=1"])
+def test_an_image_that_is_left_over_is_seen_with_the_batch_before(model, store, run_of, tmp_path):
+    """BatchNorm can't train on one image whose last map is a single cell; the rule is the same for all families."""
+    run = run_of(model)
+    left = replace(run, budget=replace(run.budget, amount=2 * run.settings.batch_size + 1))
+    record = execute.execute(left, store, tmp_path)
+    assert record["status"] == "ok", record["reason"]
+    assert record["cost"]["images_seen"] == 65
+    assert pd.read_parquet(store.run_folder(left.key) / "history.parquet")["step"].iloc[-1] == 2
 
 
 def test_not_even_one_image_is_a_record(store, run_of, fits, tmp_path):

@@ -96,7 +96,7 @@ def test_gradients_are_clipped_as_a_whole():
         torch.testing.assert_close(parameter, trained.get_parameter(name), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("images", "batch", "steps"), [(64, 32, 2), (65, 32, 3), (1, 32, 1)])
+@pytest.mark.parametrize(("images", "batch", "steps"), [(64, 32, 2), (65, 32, 2), (66, 32, 3), (1, 32, 1), (3, 1, 3)])
 def test_the_steps_of_a_budget(images, batch, steps):
     assert num_steps(images, batch) == steps
 
@@ -146,6 +146,14 @@ def test_parts_of_a_batch_add_up_to_its_gradient(name):
     assert fitted.images_seen == 32
     for key, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[key], value, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("micro_batch", "parts"), [(None, [16]), (5, [5, 5, 6]), (7, [7, 7, 2]), (1, [1] * 16)])
+def test_a_part_of_one_image_joins_the_part_before(micro_batch, parts):
+    model, sizes = models.build("vit_pico/16:depth=1", num_classes=3, seed=0), []
+    model.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    fit(model, batches(1), SETTINGS.model_copy(update={"micro_batch": micro_batch}))
+    assert sizes == parts
 
 
 def test_channels_last_is_another_layout_of_the_same_network():

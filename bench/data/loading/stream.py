@@ -55,7 +55,7 @@ class Stream:
     seed: int
     stage: str
     num_images: int
-    """Number of images seen in total; epochs follow without a gap, so all batches but the last are full."""
+    """Number of images seen in total; epochs follow without a gap, so all batches but the last are full (`spans`)."""
     batch_size: int
     augmentation: Augmentation = Augmentation()
     num_classes: int | None = None
@@ -67,10 +67,24 @@ def batch_plans(
 ) -> Iterator["BatchPlan"]:
     """Yield the plan of each batch of a set of images, after the stream's first `start` images."""
     planned = max(1, PLANNED // stream.batch_size) * stream.batch_size
-    for first in range(start, stream.num_images, planned):
-        last = min(first + planned, stream.num_images)
+    for first, last in spans(start, stream.num_images, planned):
         plan = _plan(stream, num_images, image_size, first, last).to(device)
         yield from map(plan.part, plan.slices(stream.batch_size))
+
+
+def spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where batches of `size` begin and end; the last holds the rest.
+
+    A rest of one joins the batch before, in all families: BatchNorm has no statistics of one image whose feature map is
+    a single cell, so training would end there.
+    """
+    first = start
+    while first < stop:
+        last = first + size
+        if stop - last <= (size > 1):
+            last = stop
+        yield first, last
+        first = last
 
 
 def seen_order(stream: Stream, length: int, start: int, stop: int) -> NDArray[np.int64]:
@@ -110,10 +124,10 @@ class BatchPlan:
         return replace(self, windows=torch.cat([index[None], self.windows[1:]]))
 
     def slices(self, size: int) -> Iterator[slice]:
-        """Yield slices of `size` columns each, plus the preceding image if there is mixing."""
+        """Yield the columns of each batch of `size`, plus the preceding image if there is mixing."""
         lead = int(self.share is not None)
-        for first in range(0, len(self.order) - lead, size):
-            yield slice(first, first + size + lead)
+        for first, last in spans(0, len(self.order) - lead, size):
+            yield slice(first, last + lead)
 
     def part(self, columns: slice) -> "BatchPlan":
         """Return the plan of some columns."""

@@ -19,6 +19,7 @@ from bench.data.loading.batches import (
 )
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream, seen_order
+from bench.training.loop import num_steps
 
 CPU = torch.device("cpu")
 SIZE = 8
@@ -38,7 +39,7 @@ def seen(data: ImageSet, stream: Stream, start: int = 0) -> tuple[Tensor, Tensor
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 150), st.integers(1, 50), st.integers(0, 5))
-def test_every_epoch_shows_each_image_once_and_every_batch_is_full(
+def test_every_epoch_shows_each_image_once_and_every_batch_but_the_last_is_full(
     num_images: int, num_seen: int, batch_size: int, seed: int
 ) -> None:
     batches = list(
@@ -49,6 +50,9 @@ def test_every_epoch_shows_each_image_once_and_every_batch_is_full(
     sizes = [len(labels) for _, labels in batches]
     assert sum(sizes) == num_seen
     assert all(size == batch_size for size in sizes[:-1])
+    assert sizes[-1] > 1 or 1 in (batch_size, num_seen)
+    assert sizes[-1] <= batch_size + (batch_size > 1)
+    assert len(sizes) == num_steps(num_seen, batch_size)
     labels = torch.cat([labels for _, labels in batches]).tolist()
     for start in range(0, num_seen - num_images + 1, num_images):
         assert sorted(labels[start : start + num_images]) == list(range(num_images))

@@ -15,6 +15,8 @@ from bench.analysis.stats.statistics_errors import UnknownReferenceError
 
 _SETTING = ["ablation", "target", "corpus", "subset_images", "image_size", "transfer", "shots", "match"]
 _ARM = ["arm", "model", "family"]
+_SHARED = [name for name in _SETTING if name != "image_size"]
+"""The setting without the image size, which a recipe may change for one family."""
 _SIZE = ["parameters", "macs", "tokens"]
 _READ = [*_SETTING, *_ARM, "draw", "seed", "status", "reason", "accuracy", "notes", "transfer_key"]
 
@@ -49,9 +51,9 @@ def ablations(
     rows: list[dict[str, Any]] = []
     for (ablation,), of_ablation in split(cells[cells["ablation"] != ""], ["ablation"]):
         expected = expected_seeds(of_ablation)
-        for setting, of_setting in split(of_ablation, _SETTING):
+        for setting, of_setting in split(of_ablation, _SHARED):
             arms = _arms(of_setting, expected, sizes, packed, references.get(ablation), level)
-            rows += [dict(zip(_SETTING, setting, strict=True)) | arm for arm in arms]
+            rows += [dict(zip(_SHARED, setting, strict=True)) | arm for arm in arms]
     return difference_table(rows, [*_SETTING, *_ARM, "is_reference", *_SIZE], "difference")
 
 
@@ -69,7 +71,7 @@ def _arms(
     base = _reference({arm[0]: row for arm, row in results.items()}, reference, cells["ablation"].iloc[0])
     return [
         dict(zip(_ARM, arm, strict=True))
-        | {"is_reference": row is base}
+        | {"is_reference": row is base, "image_size": groups[arm]["image_size"].iloc[0]}
         | _size(groups[arm], sizes)
         | numbers(row, level)
         | _difference(row, base, str(reference), level)

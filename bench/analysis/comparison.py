@@ -21,8 +21,8 @@ _PRETRAINING = ["model", "family", "corpus", "subset_images", "subset_classes"]
 _TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_recipe", "transfer_recipe"]
 ROW = [*_PRETRAINING, *_TRANSFER]
 """What identifies a row of the comparison."""
-_BASELINE = ["model", "target", "image_size", "transfer", "shots", "match"]
-"""The columns in which a row and its from-scratch row agree."""
+_BASELINE = ["model", "target", "transfer", "shots", "match"]
+"""The columns in which a row and its from-scratch row agree; a recipe may change the image size of its stage."""
 
 
 def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, level: float = LEVEL) -> pd.DataFrame:

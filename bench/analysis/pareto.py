@@ -31,7 +31,7 @@ COSTS = {
 }
 """Cost -> whether more or less of it is better."""
 
-_TARGET = ["target", "image_size"]
+_TARGET = ["target"]
 _ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes"]
 _COUNTED = ["parameters", "macs"]
 

@@ -19,7 +19,7 @@ from bench.analysis.targets import is_in_domain, is_real
 _Item = TypeVar("_Item")
 CONFIDENCE = percent(LEVEL, places=0)
 """The confidence level of intervals, as pages write it."""
-_PANEL = ["target", "shots", "image_size"]
+_PANEL = ["target", "shots", "panel_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
 """Columns that name a row only if the rows of one model differ in them."""
 _PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
@@ -76,8 +76,9 @@ def target_name(target: str, transfer: str, shots: Any) -> str:
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Return the targets of one transfer's table in its order; targets that are not real come last and are marked."""
-    shows_size = table["image_size"].nunique() > 1
-    of_targets = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(table, _PANEL)]
+    sized = table.assign(panel_size=_panel_sizes(table))
+    shows_size = sized["panel_size"].nunique() > 1
+    of_targets = [Panel(_panel_title(rows.iloc[0], shows_size), rows) for _, rows in split(sized, _PANEL)]
     return sorted(of_targets, key=lambda panel: not is_real(panel.target))
 
 
@@ -99,10 +100,11 @@ def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:
     by_model = pretrained.groupby("model")
     conditions = [name for name in _CONDITIONS if name in table and (by_model[name].nunique(dropna=False) > 1).any()]
     show_corpus = pretrained["corpus"].nunique() > 1
+    show_size = table["image_size"].nunique() > 1
 
     def name(row: pd.Series) -> str:
         if row["corpus"] == SCRATCH:
-            return "from scratch"
+            return f"from scratch at {row['image_size']} px" if show_size else "from scratch"
         parts = [row["corpus"]] if show_corpus or not is_known(row["subset_images"]) else []
         parts.append(f"{count(row['subset_images'])} images" if is_known(row["subset_images"]) else "size unknown")
         parts += [f"{column.replace('_', ' ')} {row[column]}" for column in conditions if is_known(row[column])]
@@ -144,8 +146,16 @@ def marked(target: str) -> str:
     return f"{target} (in-domain)" if is_in_domain(target) else f"{target} (purpose-made)"
 
 
+def _panel_sizes(table: pd.DataFrame) -> list[int]:
+    """Return the image size of each row's panel; a row from scratch joins the pretrained rows of its model."""
+    pretrained = table[table["corpus"] != SCRATCH].drop_duplicates(["model", "target"])
+    sizes = pretrained.set_index(["model", "target"])["image_size"].to_dict()
+    rows = zip(table["model"], table["target"], table["corpus"], table["image_size"], strict=True)
+    return [sizes.get((model, target), size) if corpus == SCRATCH else size for model, target, corpus, size in rows]
+
+
 def _panel_title(row: pd.Series, shows_size: bool) -> str:
-    size = [f"{row['image_size']} px"] if shows_size else []
+    size = [f"{row['panel_size']} px"] if shows_size else []
     return ", ".join([marked(row["target"]), *_shots(row["shots"]), *size])
 
 

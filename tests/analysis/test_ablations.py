@@ -40,6 +40,16 @@ def test_arms_are_paired_with_the_reference(make_cells: MakeCells, make_seeds: M
     assert pd.isna(base["difference"])
 
 
+def test_arms_of_other_image_sizes_have_the_same_reference(
+    make_cells: MakeCells, make_seeds: MakeSeeds, runs: pd.DataFrame
+) -> None:
+    """A recipe may fine-tune one family at a size of its own."""
+    arms = make_seeds([0.8, 0.9], **SINCOS) + make_seeds([0.7, 0.7], **NONE, family="hybrid", image_size=40)
+    table = ablations(make_cells(arms), runs, REFERENCES)
+    assert table["image_size"].tolist() == [32, 40]
+    assert table["difference"].iloc[1] == pytest.approx(-0.15)
+
+
 def test_sizes_come_from_the_arms_runs(make_cells: MakeCells, make_seeds: MakeSeeds, runs: pd.DataFrame) -> None:
     """What was not counted is absent, never zero."""
     table = ablations(make_cells(make_seeds([0.8], **SINCOS) + make_seeds([0.7], **NONE)), runs, REFERENCES)

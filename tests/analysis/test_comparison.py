@@ -88,6 +88,17 @@ def test_without_from_scratch_the_gain_is_undecided(make_cells: MakeCells, make_
     assert comparison(make_cells(make_seeds(PRETRAINED)))["gain_status"].tolist() == ["undecided: no from-scratch row"]
 
 
+def test_a_gain_is_over_training_from_scratch_at_another_image_size(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
+) -> None:
+    """A transfer recipe may fine-tune at a higher resolution; nothing is trained from scratch at that size."""
+    finer = make_seeds([0.8, 0.9], image_size=40)
+    table = comparison(make_cells(make_seeds([0.5, 0.7], **scratch) + finer))
+    assert table["image_size"].tolist() == [32, 40]
+    assert table["gain"].iloc[1] == pytest.approx(0.25)
+    assert table["gain_status"].iloc[1] == "complete"
+
+
 @pytest.mark.parametrize("probe", [{"transfer": "linear"}, {"transfer": "k-shot", "shots": 5}])
 def test_a_probe_has_no_gain_and_says_why(
     make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row, probe: Row

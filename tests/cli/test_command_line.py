@@ -152,6 +152,21 @@ def test_a_run_that_fails_is_listed_last_and_the_exit_code_is_1(tmp_path):
     assert in_process.bench("report", "odd", folder=tmp_path).code == 0
 
 
+def test_fine_tuning_at_a_higher_resolution_is_compared_with_training_from_scratch(tmp_path):
+    (tmp_path / "finer.yaml").write_text("image_size: 40", encoding="utf-8")
+    _write_tiny(tmp_path / "high.yaml", models=["vit_pico/8"], seeds=[0, 1], recipes={"transfer": "finer.yaml"})
+    assert in_process.bench("run", "high.yaml", folder=tmp_path).code == 0
+    reported = in_process.bench("report", "high.yaml", folder=tmp_path)
+    assert reported.code == 0, reported
+    assert "from scratch at 32 px" in reported.said
+    table = pd.read_parquet(tmp_path / "results/high/tables/comparison.parquet")
+    assert table["image_size"].tolist() == [32, 40]
+    assert table["gain"].iloc[1] == pytest.approx(table["accuracy"].iloc[1] - table["accuracy"].iloc[0])
+    page = (tmp_path / "reports/high/index.html").read_text(encoding="utf-8")
+    assert "transfer at 40 px" in page
+    assert (tmp_path / "reports/high/figures/accuracy.svg").exists()
+
+
 def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):
     _write_tiny(tmp_path / "long.yaml", images={"pretrain": 4096, "transfer": 64})
     environment = os.environ | {"NO_COLOR": "1"}

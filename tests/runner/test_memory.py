@@ -108,7 +108,7 @@ def test_not_even_one_image_is_a_record(store, run_of, fits, tmp_path):
     run = replace(run, settings=run.settings.model_copy(update={"batch_size": 2}))
     record = execute.execute(run, store, tmp_path)
     assert record["status"] == "out_of_memory"
-    assert "training on one image at a time" in record["reason"]
+    assert "train on one image at a time" in record["reason"]
     assert not list((store.root / "running").iterdir())
 
 

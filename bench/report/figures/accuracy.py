@@ -31,7 +31,7 @@ def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Fi
     lines = {key[1:]: key[0] for key, _ in split(pretrained, ["family", "model", "corpus"])}
     dashes = drawing.family_dashes((family, line) for line, family in lines.items())
     several = pretrained["corpus"].nunique() > 1
-    drawn = panels(comparison)
+    drawn = [panel for panel in panels(comparison) if (panel.rows["corpus"] != SCRATCH).any()]
     handles = [
         drawing.model_handle(f"{model} on {corpus}" if several else model, family, dashes[model, corpus])
         for (model, corpus), family in lines.items()

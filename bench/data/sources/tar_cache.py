@@ -6,6 +6,7 @@ version, is made again. If the cache folder is not writable, nothing is cached.
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
 import zipfile
@@ -16,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.dataset import PassedOver
 from bench.data.sources.tar_index import ShardIndex, index_shard
 from bench.files.atomic import whole_file
 
-VERSION = 2
+VERSION = 3
 """Version of the index; raise it if its content or the rule for labels changes."""
 NUM_THREADS = 4
 """Number of shards that are indexed in parallel."""
@@ -58,7 +60,8 @@ def _make(shard: Path) -> ShardIndex:
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, names=np.array([index.sha256, *index.folders]), **columns)
+            passed_over = np.array(json.dumps([part.facts() for part in index.passed_over]))
+            np.savez(stream, names=np.array([index.sha256, *index.folders]), passed_over=passed_over, **columns)
     return index
 
 
@@ -68,7 +71,9 @@ def _cached(shard: Path) -> ShardIndex | None:
         with _file(shard).open("rb") as file, np.load(file, allow_pickle=False) as cached:
             sha256, *folders = cached["names"].tolist()
             columns = {name: cached[name] for name in COLUMNS}
-        return ShardIndex(**columns, folders=tuple(folders), sha256=sha256)
+            facts = json.loads(str(cached["passed_over"]))
+        passed_over = tuple(PassedOver(part["reason"], part["num"], tuple(part["names"])) for part in facts)
+        return ShardIndex(**columns, folders=tuple(folders), sha256=sha256, passed_over=passed_over)
     except DAMAGE:
         return None
 

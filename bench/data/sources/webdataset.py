@@ -10,15 +10,17 @@ Only offsets and labels stay in memory, 32 bytes per image. An image is read whe
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import DataSet, RawSplit, Reader
+from bench.data.dataset import DataSet, RawSplit, Reader, add_up
 from bench.data.orders import Indices
-from bench.data.sources.assemble import assemble, locate, number_names
+from bench.data.sources.assemble import assemble, locate
 from bench.data.sources.decode import read_pictures
+from bench.data.sources.labels import first_class, names_of_numbers
 from bench.data.sources.split_names import ANYWHERE, by_split
 from bench.data.sources.tar_cache import load_indexes
 from bench.data.sources.tar_index import ShardIndex, member_name
@@ -37,8 +39,10 @@ def open_webdataset(pattern: str) -> DataSet:
     """
     place = f"webdataset:{pattern}"
     shards = find_shards(pattern)
-    indexes = dict(zip(shards.files, load_indexes(shards.files), strict=True))
-    names = _class_names(shards, list(indexes.values()), place)
+    loaded = load_indexes(shards.files)
+    names, first = _classes(shards, loaded, place)
+    counted = [replace(index, labels=index.labels - np.int32(first)) for index in loaded]
+    indexes = dict(zip(shards.files, counted, strict=True))
     numbers = {name: number for number, name in enumerate(names)}
     files = by_split(shards.files, shards.root, place, ANYWHERE)
     splits = {
@@ -71,25 +75,29 @@ def _names_file(shards: Shards) -> Path | None:
     return next((folder / name for folder in folders for name in NAMES_FILES if (folder / name).is_file()), None)
 
 
-def _class_names(shards: Shards, indexes: Sequence[ShardIndex], place: str) -> tuple[str, ...]:
-    """Return the class names: those of the file beside the shards, else the sorted folders, else numbers."""
+def _classes(shards: Shards, indexes: Sequence[ShardIndex], place: str) -> tuple[tuple[str, ...], int]:
+    """Return the class names, and the label of the first class.
+
+    The names are those of the file beside the shards, else the sorted folders, else numbers.
+    """
     is_by_folder = [bool(index.folders) for index in indexes]
     if len({*is_by_folder}) > 1:
         other = shards.files[is_by_folder.index(not is_by_folder[0])]
         raise InputError(
             f"{other}: has another kind of labels than {shards.files[0]}; use numbers or folders in all shards"
         )
-    if names_file := _names_file(shards):
-        return _read_names(names_file)
+    named = _read_names(names_file) if (names_file := _names_file(shards)) else None
     if is_by_folder[0]:
-        return tuple(sorted({folder for index in indexes for folder in index.folders}))
-    return number_names([index.labels for index in indexes], place)
+        return named or tuple(sorted({folder for index in indexes for folder in index.folders})), 0
+    labels = [index.labels for index in indexes]
+    first = first_class(labels, len(named) if named else None)
+    return named or names_of_numbers(labels, first, place), first
 
 
 def _read_names(file: Path) -> tuple[str, ...]:
     """Return the class names in a file, one per line."""
     try:
-        names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+        names = tuple(line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
     except (OSError, UnicodeError) as error:
         raise InputError(f"{file}: not a readable text ({error}); write the name of a class on each line") from error
     has_duplicates = len(set(names)) < len(names)
@@ -102,7 +110,8 @@ def _read_names(file: Path) -> tuple[str, ...]:
 def _split(shards: Sequence[tuple[Path, ShardIndex]], names: tuple[str, ...], numbers: dict[str, int]) -> RawSplit:
     """Return the split of some shards, in the order of the shards."""
     labels = np.concatenate([_labels(shard, index, names, numbers) for shard, index in shards])
-    return RawSplit(labels, _reader(shards), names)
+    passed_over = add_up(part for _, index in shards for part in index.passed_over)
+    return RawSplit(labels, _reader(shards), names, passed_over)
 
 
 def _labels(shard: Path, index: ShardIndex, names: tuple[str, ...], numbers: dict[str, int]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.data import catalogue
 from bench.data.catalogue import open_data
 from bench.data.corpus import CorpusRef, corpus_identity, load_subset
 from bench.data.dataset import Splits
@@ -252,9 +253,10 @@ def special(name: str, kind: bytes) -> tarfile.TarInfo:
     [
         ([("/etc/x.png", picture(1))], "member /etc/x.png: its name leads out of the archive"),
         ([("a/../../x.png", picture(1))], "member a/../../x.png: its name leads out of the archive"),
-        ([(special("x.png", tarfile.SYMTYPE), b"")], "member x.png: is a link, a device or sparse"),
-        ([(special("x.png", tarfile.LNKTYPE), b"")], "member x.png: is a link, a device or sparse"),
-        ([(special("x.png", tarfile.CHRTYPE), b"")], "member x.png: is a link, a device or sparse"),
+        ([(special("x.png", tarfile.SYMTYPE), b"")], "member x.png: is a link or sparse"),
+        ([(special("x.png", tarfile.LNKTYPE), b"")], "member x.png: is a link or sparse"),
+        ([("x.1.png", picture(1)), ("x.2.png", picture(1)), ("x.cls", b"1")], "is one label of several images"),
+        ([("caf\udce9.png", picture(1))], r"member caf\\xe9\.png: has no label"),
         ([("x.png", picture(1)), ("x.jpg", picture(1)), ("x.cls", b"1")], "member x.jpg: its key has the image x.png"),
         ([("x.png", picture(1)), ("x.cls", b"1"), ("x.cls", b"1")], "member x.cls: its key has another label already"),
         ([("x.png", picture(1)), ("x.cls", b"1"), ("x.json", b'{"label": 2}')], "member x.json: its key has another"),
@@ -303,3 +305,62 @@ def test_a_folder_that_names_no_class_is_named(tmp_path: Path) -> None:
     )
     (tmp_path / "classes.txt").write_text("dog\nemu\n")
     refuse(tmp_path, r"x\.tar: folder cat is not in the file of class names; add a line for it")
+
+
+def test_keys_may_hold_dots(tmp_path: Path) -> None:
+    """The endings of real leaf photos: each is an image, as no key before the first dot has one."""
+    members = [(f"{'dog' if n % 2 else 'cat'}/leaf no.FrgE.S 87{n:02}.jpg", picture(n)) for n in range(12)]
+    data = open_data("webdataset", str(write(tmp_path / "folders.tar", sorted(members))), Path("x"))
+    assert (len(data.labels), data.class_names, data.passed_over) == (12, ("cat", "dog"), ())
+    assert [n % 2 for n in data.read(np.arange(12), 8)[:, 0, 0, 0].tolist()] == data.labels.tolist()
+    numbered_members = []
+    for n in range(12):
+        numbered_members += [(f"v1.{n}.png", picture(n)), (f"v1.{n}.cls", b"%d" % (n % 2))]
+    data = open_data("webdataset", str(write(tmp_path / "numbers.tar", numbered_members)), Path("x"))
+    assert data.labels.tolist() == [0, 1] * 6
+
+
+def test_what_is_no_image_is_counted_and_named(tmp_path: Path, cache: Path) -> None:
+    members: list[tuple[str | tarfile.TarInfo, bytes]] = [("README", b"x"), (special("pipe", tarfile.FIFOTYPE), b"")]
+    for n in range(12):
+        members += [
+            (f"{n}.png", picture(n)),
+            (f"{n}.seg.png", b"mask"),
+            (f"{n}.txt", b"x"),
+            (f"{n}.cls", b"%d" % (n % 2)),
+        ]
+    file = write(
+        tmp_path / "x.tar", [*members, (special("null.png", tarfile.CHRTYPE), b""), ("lone.json", b'{"label": 1}')]
+    )
+    for _ in ("indexed", "cached"):
+        data = open_data("webdataset", str(file), Path("x"))
+        catalogue._opened.cache_clear()
+        assert {part.reason: (part.num, part.names[0]) for part in data.passed_over} == {
+            "members without a suffix": (1, "x.tar: README"),
+            "members that are devices or pipes": (2, "x.tar: pipe"),
+            "further images of a key that has an image": (12, "x.tar: 0.seg.png"),
+            "members that are neither images nor labels": (12, "x.tar: 0.txt"),
+            "labels without an image": (1, "x.tar: /lone.json"),
+        }
+        assert all(len(part.names) <= 3 for part in data.passed_over)
+
+
+def test_names_that_are_not_utf_8_are_shown_escaped(tmp_path: Path) -> None:
+    members = [
+        (f"{'dog' if n % 2 else 'caf' + chr(0xDCE9)}/{n}.png", picture(n)[: 40 if n == 5 else None]) for n in range(12)
+    ]
+    data = open_data("webdataset", str(write(tmp_path / "x.tar", members)), Path("x"))
+    assert data.class_names == (r"caf\xe9", "dog")
+    members = [(f"{chr(0xDCE9)}{n % 2}/{n}.png", b"") for n in range(12)]
+    data = open_data("webdataset", str(write(tmp_path / "y.tar", members)), Path("x"))
+    with pytest.raises(BadImage, match=r"y\.tar, member \\xe90/0\.png: not a readable image"):
+        data.read(np.array([0]), 8)
+
+
+def test_classes_may_be_counted_from_1(tmp_path: Path) -> None:
+    write(tmp_path / "x.tar", numbered([1, 2, 3] * 6))
+    assert load(tmp_path).class_names == ("1", "2", "3")
+    (tmp_path / "classes.txt").write_text("\ufeffant\nbee\ncat\n", encoding="utf-8")
+    data = open_data("webdataset", str(tmp_path), Path("x"))
+    assert data.class_names == ("ant", "bee", "cat")
+    assert data.labels.tolist() == [0, 1, 2] * 6

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from rich.markup import escape
 from bench.cli.data import data_app
 from bench.cli.signals import Terminated
 from bench.errors import InputError
+from bench.machine.device import Device
 from bench.runner.run_options import RunOptions, TrackerName
 from models.spec.model_error import SpecError
 
@@ -30,8 +31,6 @@ app.add_typer(data_app, name="data")
 
 console = Console()
 
-
-Device = Literal["cpu", "cuda"]
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="The name of a shipped suite, or the path of a file.")]
 Results = Annotated[Path, typer.Option("--results", help="The folder of all stores, one per suite.")]

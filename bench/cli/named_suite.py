@@ -1,13 +1,12 @@
 """Find the suite, the plan or the store for a suite's name on the command line."""
 
 from pathlib import Path
-from typing import Literal
 
 from bench.cli.only import select
 from bench.config.resolved import ResolvedSuite, resolve
 from bench.config.suite import default_data_dir, load_suite
 from bench.errors import InputError
-from bench.machine.device import choose_device
+from bench.machine.device import Device, choose_device
 from bench.plan.expand import Plan, expand
 from bench.store.store import Store
 from bench.tuning.choice import tuned, tuning_store
@@ -16,9 +15,7 @@ AUTO = "auto"
 """The default suite: `gpu` if CUDA is available, else `cpu`."""
 
 
-def resolve_named(
-    name: str, device: Literal["cpu", "cuda"] | None, data_dir: Path | None, seed_offset: int = 0
-) -> ResolvedSuite:
+def resolve_named(name: str, device: Device | None, data_dir: Path | None, seed_offset: int = 0) -> ResolvedSuite:
     """Read a suite file, and fill in every default.
 
     Raises:

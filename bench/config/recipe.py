@@ -14,6 +14,8 @@ from bench.errors import InputError
 from bench.training.settings import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
+RecipeStage = Literal["pretrain", "transfer"]
+"""A stage that has a recipe of its own; training from scratch has that of pretraining."""
 
 
 class FamilyException(Strict):

@@ -5,14 +5,14 @@
 
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
 from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
-from bench.config.recipe import Recipe, load_recipe
+from bench.config.recipe import Recipe, RecipeStage, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
 from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
 from bench.config.validation import Strict
@@ -21,6 +21,7 @@ from bench.data.corpus import FRACTALS
 from bench.data.fractals.source import check_image_size
 from bench.data.target import check_target, parse_target, target_identity
 from bench.errors import InputError
+from bench.machine.device import Device, Precision
 from bench.training.settings import Settings
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
@@ -36,7 +37,7 @@ class ResolvedException(Strict):
     """The recipes of one model that differ from those of all other models, in full."""
 
     model: str
-    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    recipes: dict[RecipeStage, Recipe]
     reason: str
 
 
@@ -49,16 +50,16 @@ class ResolvedSuite(SuiteFields):
     corpora: tuple[ResolvedLadder, ...]
     targets: tuple[ResolvedTarget, ...]
     seeds: tuple[int, ...]
-    recipes: dict[Literal["pretrain", "transfer"], Recipe]
+    recipes: dict[RecipeStage, Recipe]
     recipe_exceptions: tuple[ResolvedException, ...]
     external_weights: tuple[ExternalModel, ...]
     """Models that start from external weights, with the identity of the weights."""
     tuning: ResolvedTuning | None
     """Tuning; its choices are also in the recipes."""
-    precision: Literal["fp32", "bf16"]
-    device: Literal["cpu", "cuda"]
+    precision: Precision
+    device: Device
 
-    def recipe_of(self, model: str, stage: Literal["pretrain", "transfer"]) -> Recipe:
+    def recipe_of(self, model: str, stage: RecipeStage) -> Recipe:
         """Return the recipe of a model in a stage."""
         exceptions = (exception.recipes for exception in self.recipe_exceptions if exception.model == model)
         return next(exceptions, {}).get(stage, self.recipes[stage])
@@ -78,9 +79,7 @@ class ResolvedSuite(SuiteFields):
         return self.model_copy(update={"recipes": recipes, "tuning": after})
 
 
-def resolve(
-    name: str, suite: Suite, *, device: Literal["cpu", "cuda"], data_dir: Path, seed_offset: int = 0
-) -> ResolvedSuite:
+def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_offset: int = 0) -> ResolvedSuite:
     """Return a suite with its recipes, the identity of its data and the machine's settings filled in.
 
     Args:

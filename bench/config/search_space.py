@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from bench.config.recipe import FamilyException
+from bench.config.recipe import FamilyException, RecipeStage
 from bench.config.validation import Strict, distinct
 from bench.training.settings import Settings
 from models.spec.model_error import did_you_mean
@@ -18,7 +18,6 @@ from models.spec.model_error import did_you_mean
 NOT_TUNED = frozenset({"image_size", "micro_batch", "fused", "compile", "channels_last"})
 """Settings that cannot be tuned: they change what is compared, or only how it is computed."""
 
-Stage = Literal["pretrain", "transfer"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Value = bool | int | Finite | str | None
@@ -94,7 +93,7 @@ class Tuning(Strict):
 class ChosenPoint(Strict):
     """The point of the best trial of a family in a stage."""
 
-    stage: Stage
+    stage: RecipeStage
     family: Literal["vit", "cnn", "hybrid"]
     model: str
     """Model of the trials."""
@@ -110,7 +109,7 @@ class ResolvedTuning(Tuning):
 
     chosen: tuple[ChosenPoint, ...] = ()
 
-    def exceptions(self, stage: Stage) -> tuple[FamilyException, ...]:
+    def exceptions(self, stage: RecipeStage) -> tuple[FamilyException, ...]:
         """Return a stage's choices as exceptions of its recipe."""
         reason = f"tuned: best of {self.trials} trials on validation, equal for all families"
         return tuple(

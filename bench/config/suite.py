@@ -17,6 +17,7 @@ from bench.data.corpus import FRACTALS
 from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.target import parse_target
 from bench.errors import InputError
+from bench.machine.device import Device, Precision
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
 from models.spec.size_classes import Measure
@@ -177,7 +178,7 @@ class Suite(SuiteFields):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Precision of training; `auto` is bf16 on CUDA and fp32 on a CPU."""
 
-    def precision_on(self, device: Literal["cpu", "cuda"]) -> Literal["fp32", "bf16"]:
+    def precision_on(self, device: Device) -> Precision:
         """Return the precision of the suite's runs on a device."""
         if self.precision == "auto":
             return "bf16" if device == "cuda" else "fp32"

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
+Device = Literal["cpu", "cuda"]
+Precision = Literal["fp32", "bf16"]
+
 
 @cache
 def driver_sees_a_device() -> bool:
@@ -21,7 +24,7 @@ def driver_sees_a_device() -> bool:
     return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
-def choose_device(asked: Literal["cpu", "cuda"] | None) -> Literal["cpu", "cuda"]:
+def choose_device(asked: Device | None) -> Device:
     """Return the requested device, else CUDA if there is a device, else the CPU."""
     return asked or ("cuda" if driver_sees_a_device() else "cpu")
 

@@ -6,15 +6,16 @@ A run that several cells need is planned once. Imports no torch.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
-from bench.config.recipe import Recipe, Settings
+from bench.config.recipe import Recipe, RecipeStage, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
 from bench.config.suite import BudgetFactors
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
+from bench.machine.device import Device
 from bench.plan.run import NOTHING, PROBES, Budget, Probe, Run, Stage, canonical_json
 from models.spec.model_spec import parse_spec
 
@@ -179,7 +180,7 @@ def _probe(suite: ResolvedSuite, start: Start, target: ResolvedTarget, probe: Pr
     return replace(run, probe=probe, recipe=PROBES[probe.kind], image_size=suite.image_size)
 
 
-def _budget(suite: ResolvedSuite, stage: Literal["pretrain", "transfer"]) -> Budget:
+def _budget(suite: ResolvedSuite, stage: RecipeStage) -> Budget:
     amounts = getattr(suite, suite.match)
     return Budget(suite.match, getattr(amounts, stage))
 
@@ -220,5 +221,5 @@ def _run(suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget, ident
 
 
 @lru_cache(maxsize=1024)
-def _settings(recipe: Recipe, model: str, device: Literal["cpu", "cuda"]) -> Settings:
+def _settings(recipe: Recipe, model: str, device: Device) -> Settings:
     return recipe.for_family(parse_spec(model).family).on(device)

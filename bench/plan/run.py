@@ -16,6 +16,7 @@ from bench.config.suite import Match
 from bench.data.corpus import CorpusRef
 from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.target import TargetRef
+from bench.machine.device import Device, Precision
 from models.spec.model_spec import parse_spec
 
 Stage = Literal["pretrain", "transfer", "scratch", "probe"]
@@ -101,8 +102,8 @@ class Run:
     settings: Settings
     budget: Budget
     """Budget; zero images for a probe, which trains no network."""
-    precision: Literal["fp32", "bf16"]
-    device: Literal["cpu", "cuda"]
+    precision: Precision
+    device: Device
     threads: int
     seed: int
     starts_from: str | None

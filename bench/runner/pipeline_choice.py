@@ -1,6 +1,6 @@
 """The choice of a pipeline for a set of images, and of the number of processes that decode them."""
 
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 import torch
@@ -8,6 +8,7 @@ import torch
 from bench.data.dataset import ImageSet, Pipeline, WantedPipeline
 from bench.data.loading.bad_images import BadImages
 from bench.data.loading.image_loader import ImageLoader
+from bench.machine.device import Device
 from bench.machine.environment import num_cores
 from bench.plan.run import Run
 
@@ -59,6 +60,6 @@ def memory_for_images(device: torch.device) -> int:
     return int(CPU_SHARE * psutil.virtual_memory().available / num_cores())
 
 
-def num_decoders(device: Literal["cpu", "cuda"]) -> int:
+def num_decoders(device: Device) -> int:
     """Return the number of processes that decode images for a run: one on a CPU; with a GPU, all cores but one."""
     return 1 if device == "cpu" else min(MAX_DECODERS, max(1, num_cores() - 1))

@@ -15,13 +15,13 @@ import pandas as pd
 import torch
 
 from bench.analysis.speed_columns import records
-from bench.machine.device import device_name
+from bench.machine.device import Device, device_name
 from bench.machine.environment import environment
 from bench.speed.cases import Case, SuiteCases
 from bench.speed.energy import EnergyCounter, NoCounterError, open_counter
 from bench.speed.rounds import Contender, Effort, measure_group
 from bench.speed.table import table_of
-from bench.speed.timed_setting import Device, GroupKey
+from bench.speed.timed_setting import GroupKey
 from bench.store.speed_file import SPEED_PROTOCOL, append, machine_name
 
 

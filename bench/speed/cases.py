@@ -14,8 +14,9 @@ from bench.config.external_weights import SOURCES
 from bench.config.recipe import load_recipe
 from bench.config.suite import Suite, load_suite
 from bench.errors import InputError
+from bench.machine.device import Device, Precision
 from bench.speed.peers.matching import peers_of, reference_of
-from bench.speed.timed_setting import Device, GroupKey, Kind, Network, Precision, Setting, Task
+from bench.speed.timed_setting import GroupKey, Kind, Network, Setting, Task
 from models.spec.families import FAMILIES
 from models.spec.model_spec import parse_spec
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from bench.machine.clock import synchronize
-from bench.speed.timed_setting import Device
+from bench.machine.device import Device
 
 SECONDS = 2.0
 """The least seconds of work per measurement: the counter is updated every 20 to 100 ms, so the error is below 5 %."""

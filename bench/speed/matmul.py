@@ -2,7 +2,7 @@
 
 import torch
 
-from bench.speed.timed_setting import Device, Precision
+from bench.machine.device import Device, Precision
 from bench.speed.workload import Workload
 from models.spec.flops import FLOPS_PER_MAC
 

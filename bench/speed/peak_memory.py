@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.machine.clock import synchronize
-from bench.speed.timed_setting import Device
+from bench.machine.device import Device
 
 Step = Callable[[], object]
 

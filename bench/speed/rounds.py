@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bench.machine.device import Device
 from bench.machine.memory import free_memory, is_out_of_memory
 from bench.speed.best_settings import SearchLimits, Try, fastest, find_best
 from bench.speed.energy import EnergyCounter, joules_per_thousand_images
 from bench.speed.matmul import matrix_product
 from bench.speed.peak_memory import Memory, allocated_bytes, memory_of_step
-from bench.speed.timed_setting import Device, GroupKey, Kind, Layout, Mode, Network, Setting
+from bench.speed.timed_setting import GroupKey, Kind, Layout, Mode, Network, Setting
 from bench.speed.workload import Workload, prepare
 
 Status = Literal["ok", "out_of_memory", "failed"]

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analysis.speed_columns import OURS, network_name, setting_in_words
+from bench.machine.device import Precision
 
-Device = Literal["cpu", "cuda"]
 Task = Literal["inference", "training"]
 Kind = Literal["latency", "equal", "best"]
-Precision = Literal["fp32", "bf16"]
 Layout = Literal["contiguous", "channels_last"]
 Mode = Literal["eager", "compiled"]
 Implementation = Literal["ours", "timm", "torchvision"]

@@ -15,8 +15,9 @@ import models
 from bench.analysis.speed_columns import OURS
 from bench.config.recipe import Settings
 from bench.machine.clock import seconds_of
+from bench.machine.device import Device
 from bench.speed.peers.matching import build_peer
-from bench.speed.timed_setting import NUM_CLASSES, Device, Network, Setting
+from bench.speed.timed_setting import NUM_CLASSES, Network, Setting
 from bench.training.compute import compute_on
 from bench.training.loop import Batch
 from bench.training.trainer import Trainer, compiled

@@ -2,9 +2,10 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
+
+from bench.machine.device import Device, Precision
 
 
 @dataclass(frozen=True)
@@ -12,14 +13,14 @@ class Compute:
     """A device, and the precision in which a network computes on it."""
 
     device: torch.device
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which a network's forward pass and its loss are computed."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
 
-def compute_on(device: Literal["cpu", "cuda"], precision: Literal["fp32", "bf16"]) -> Compute:
+def compute_on(device: Device, precision: Precision) -> Compute:
     """Return the device and the precision, and switch TF32 off for the whole process.
 
     By default torch uses TF32 on CUDA for convolutions but not for matrix products, which would favour CNNs.

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from bench.machine.device import Device
+
 ALWAYS_IN_A_KEY = frozenset(
     {
         "optimizer",
@@ -160,7 +162,7 @@ class Settings(BaseModel):
     cutmix: Positive | None = None
     """The same alpha for CutMix; if both are given, each image gets one of them."""
 
-    def on(self, device: Literal["cpu", "cuda"]) -> "Settings":
+    def on(self, device: Device) -> "Settings":
         """Return the settings on a device: the value "cuda" becomes true on CUDA and false on a CPU."""
         choices = {name: getattr(self, name) for name in ("compile", "channels_last")}
         return self.model_copy(

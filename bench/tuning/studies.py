@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from bench.config.external_weights import ExternalModel
-from bench.config.recipe import FamilyException
+from bench.config.recipe import FamilyException, RecipeStage
 from bench.config.resolved import ResolvedSuite
-from bench.config.search_space import Point, Stage
+from bench.config.search_space import Point
 from bench.errors import InputError
 from bench.plan.expand import Start, pretrain_run, scratch_run, transfer_run
 from bench.plan.run import Run
@@ -23,7 +23,7 @@ from models.spec.model_spec import parse_spec
 class Study:
     """One family in one stage."""
 
-    stage: Stage
+    stage: RecipeStage
     family: str
     model: str
     """First model of the family in the suite; the choice applies to all models of the family."""

@@ -13,9 +13,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.machine.device import Device, Precision
 from bench.speed.benchmark_session import SpeedSession
 from bench.speed.cases import Case, select
-from bench.speed.timed_setting import Device, Precision
 from tests.benchmarks.support.options import asked_for
 from tests.benchmarks.support.replay import recorded_time, replay
 

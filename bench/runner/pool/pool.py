@@ -14,13 +14,14 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired
 
 from bench.analysis.format import duration
 from bench.errors import InputError
 from bench.files.locks import acquire
+from bench.machine.device import Device
 from bench.machine.environment import num_cores
 from bench.plan.expand import Plan
 from bench.plan.run import Run
@@ -88,7 +89,7 @@ class Workers:
         else:
             self.processes.stop(self.running)
 
-    def check_device(self, device: Literal["cpu", "cuda"]) -> None:
+    def check_device(self, device: Device) -> None:
         """Refuse CUDA unless torch can use a device; a worker asks, since this process does without torch.
 
         Raises:
@@ -176,14 +177,14 @@ class Workers:
             yield Tick()
 
 
-def check_device(device: Literal["cpu", "cuda"], threads: int) -> None:
+def check_device(device: Device, threads: int) -> None:
     """Do what `Workers.check_device` does, before a command writes anything; the fork server stays for its runs."""
     if device == "cuda":
         with Workers(1, threads) as workers:
             workers.check_device(device)
 
 
-def default_workers(device: Literal["cpu", "cuda"]) -> int:
+def default_workers(device: Device) -> int:
     """Return the default number of workers: one per core on a CPU, and one for a GPU."""
     return 1 if device == "cuda" else num_cores()
 

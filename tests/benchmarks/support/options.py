@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bench.machine.device import Device
 from bench.speed.best_settings import SearchLimits
 from bench.speed.rounds import Effort
-from bench.speed.timed_setting import Device
 
 
 def asked_for(config: pytest.Config) -> tuple[str, Device, tuple[str, ...]]:

@@ -145,7 +145,7 @@ def test_missing_things_that_a_suite_names_are_refused(resolve_suite, changes, p
     [
         ({"models": ["timm:resnet19"]}, ["models: timm:resnet19", "did you mean resnet1"]),
         ({"models": ["torchvision:maxvit_t"]}, ["models: torchvision:maxvit_t", "images of 32 pixels", "partition"]),
-        ({"models": ["torchvision:squeezenet1_1"]}, ["models: torchvision:squeezenet1_1", "no linear layer"]),
+        ({"models": ["torchvision:squeezenet1_1"]}, ["models: torchvision:squeezenet1_1", "not a linear layer"]),
         (
             {"models": ["timm:test_vit:weights=gone.safetensors"]},
             ["models: timm:test_vit:weights=gone.safetensors", "no file gone.safetensors", "timm:test_vit for random"],

@@ -1,4 +1,4 @@
-"""Rows take their intervals from answers where there are any, and say why where there is none."""
+"""Rows take their intervals from per-image correctness if it is kept, and give the reason if there is none."""
 
 import math
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def _right(num_seeds: int, share: float) -> np.ndarray:
 
 
 def test_intervals_are_those_of_the_answers(make_cells: MakeCells) -> None:
-    """Accuracy and gain; without answers they are Student's t over seeds."""
+    """Accuracy and gain; without per-image correctness they are Student's t over seeds."""
     right = {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.8)}
     cells, answers = _tables(make_cells, right)
     _, row = (row for _, row in comparison(cells, answers).iterrows())
@@ -120,7 +120,7 @@ def test_one_seed_on_other_images_undecides_the_gain(make_cells: MakeCells) -> N
 
 
 def test_seeds_that_answer_all_alike_have_the_images_interval(make_cells: MakeCells) -> None:
-    """As a probe of weights from outside does, whose seeds differ in nothing; over seeds alone there is none."""
+    """As a probe of external weights does, whose seeds differ in nothing; over seeds alone there is none."""
     cells, answers = _tables(make_cells, {"pretrained": np.repeat(_right(1, 0.7), 3, axis=0)})
     row = comparison(cells, answers).iloc[0]
     assert 0 < row["low"] < row["accuracy"] < row["high"] < 1

@@ -146,7 +146,7 @@ def test_probes_and_arms_are_left_out(costs_of: Any, make_seeds: MakeSeeds) -> N
     assert set(zip(table["model"], table["transfer"], strict=True)) == {("a", "fine-tune"), ("b", "fine-tune")}
 
 
-def test_from_scratch_and_weights_from_outside(costs_of: Any, make_seeds: MakeSeeds, scratch: dict[str, Any]) -> None:
+def test_from_scratch_and_external_weights(costs_of: Any, make_seeds: MakeSeeds, scratch: dict[str, Any]) -> None:
     """The one has trained once; of the other nobody knows what its pretraining took."""
     outside = {"corpus": "external:0123456789ab", "subset_images": None, "subset_classes": None, "pretrain_recipe": ""}
     more = [row | {"pretrain_key": ""} for row in make_seeds([0.4, 0.41], model="b", **scratch)]

@@ -340,7 +340,7 @@ def test_what_runs_noted_is_said_in_their_rows() -> None:
     }
 
 
-def test_outside_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
+def test_external_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
     """Each with its source; their rows are named without a size, and the others as if they were not there."""
     cells = make_cells(arms=False)
     outside = cells[cells["subset_images"] == 4096].assign(

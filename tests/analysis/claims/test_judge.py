@@ -177,7 +177,7 @@ def test_a_claim_of_ones_own(study: Study, limits: Limits, verdict: str) -> None
     assert len(found.keys) == 2 * 2 * 5
 
 
-def test_it_may_be_about_arms_scratch_and_weights_from_outside(study: Study) -> None:
+def test_it_may_be_about_arms_scratch_and_external_weights(study: Study) -> None:
     study.row("vit_pico/8", "cifar10", 0.6, 0, corpus="none", subset_classes=None)
     study.row("vit_pico/8:pos=none", "cifar10", 0.5, 1000, ablation="position", arm="none")
     study.row("timm:resnet18", "cifar10", 0.9, None, corpus="external:0123", subset_classes=None, family="cnn")

@@ -1,4 +1,4 @@
-"""Ladders hold the cells' accuracies and answers, seeds in order, and say what is missing."""
+"""Ladders hold the cells' accuracies and correctness, seeds in order, and report what is missing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -80,7 +80,7 @@ def test_answers_stand_by_image(make_cells: MakeCells, rows: Callable[..., list[
 
 
 def test_answers_that_are_not_all_kept_count_for_nobody(make_cells: MakeCells, rows: Callable[..., list[Row]]) -> None:
-    """A pair has answers on both sides or accuracies on both."""
+    """A pair has per-image correctness on both sides, or accuracies on both."""
     (ladder,) = ladders(make_cells(rows()), _answers(rows()).iloc[1:])
     assert ladder.method == SEEDS
     assert {model.parts[0].shape for model in ladder.models} == {(3, 1, 2)}

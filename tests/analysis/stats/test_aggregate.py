@@ -41,7 +41,7 @@ def test_equal_accuracies_are_cut_once(rng: np.random.Generator) -> None:
 
 
 def test_images_count_in_it(rng: np.random.Generator) -> None:
-    """Seeds that answer alike leave what other test images would have answered."""
+    """Seeds with equal results leave the variation of other test images."""
     targets = [np.repeat(rng.random((1, 200)) < share, 4, axis=0).astype(float) for share in (0.2, 0.5, 0.6, 0.9)]
     for target in targets:
         target[0, 0] = 1 - target[0, 0]

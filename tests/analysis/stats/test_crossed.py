@@ -85,7 +85,7 @@ def test_seeds_that_all_behave_alike_leave_the_images_t_test() -> None:
 
 
 def test_seeds_alone_are_scipys() -> None:
-    """Where no answers are kept."""
+    """If no per-image correctness is kept."""
     values = [0.81, 0.86, 0.80]
     found = seeds_mean(values)
     theirs = stats.ttest_1samp(values, 0).confidence_interval()

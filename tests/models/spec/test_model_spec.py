@@ -274,7 +274,7 @@ def test_the_family_follows_from_the_name(text: str, family: str) -> None:
     assert parse_spec(text).family == family
 
 
-def test_outside_weights_show_in_the_name_and_can_be_left_out() -> None:
+def test_external_weights_show_in_the_name_and_can_be_left_out() -> None:
     spec = parse_spec("timm:mixer_s16_224:family=hybrid,pretrained=true")
     assert spec.has_external_weights
     assert str(spec.without("pretrained", "weights")) == "timm:mixer_s16_224:family=hybrid"

@@ -79,7 +79,7 @@ def test_a_single_seed_has_points_and_no_bars() -> None:
 
 
 def test_a_model_that_is_nowhere_and_a_size_that_is_unknown() -> None:
-    """Neither stops the figure; weights from outside have no place on its axis."""
+    """Neither stops the figure; external weights have no place on its axis."""
     cells = make_cells(targets=("digits@100",), arms=False)
     outside = cells[cells["subset_images"] == 4096].assign(corpus="external:0123456789ab", subset_images=pd.NA)
     nowhere = cells["model"] == "bit_resnet_pico"

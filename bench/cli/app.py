@@ -185,7 +185,7 @@ def verify(
     from bench.config.suite import default_data_dir
 
     verified = verify_run(results, key, data or default_data_dir(), console)
-    raise typer.Exit(0 if verified.is_same else 1)
+    raise typer.Exit(0 if verified.is_reproduced else 1)
 
 
 @app.command()

@@ -24,6 +24,7 @@ def environment() -> dict[str, Any]:
         **{library: version(library) for library in LIBRARIES},
         "platform": platform.platform(),
         "processor": processor(),
+        "processor_model": processor_model(),
         "cores": num_cores(),
         "git_commit": git_commit(),
     }
@@ -56,12 +57,25 @@ def git_commit() -> str:
 
 def processor() -> str:
     """Return the name of the processor in the system."""
+    return _of_processor().get("model name") or platform.processor() or platform.machine()
+
+
+def processor_model() -> str:
+    """Return what tells generations of one name apart, such as `family 25, model 1`: they round sums differently."""
+    facts = _of_processor()
+    return ", ".join(
+        f"{name} {facts[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in facts
+    )
+
+
+@cache
+def _of_processor() -> dict[str, str]:
+    """Return what the kernel says of the first processor; nothing if it says nothing."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
 
 
 def reset_peak_memory() -> bool:

@@ -6,6 +6,7 @@ Some commands run in a process of their own, as a person's do; the others in tha
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,6 +132,32 @@ def test_a_repetition_is_the_same_only_if_metrics_predictions_and_weights_are(pl
     repeated = {"metrics": {"test_accuracy": 0.999}} if differing == "metrics" else kept
     same = {"same_predictions": differing != "predictions", "same_weights": differing != "weights"}
     assert not Repetition(run, kept, repeated, **same).is_same
+
+
+def test_verify_needs_no_file_that_a_published_store_leaves_out(finished, tmp_path):
+    """A committed store has records alone; the hashes in them stand for predictions and weights."""
+    stripped = tmp_path / "results"
+    shutil.copytree(
+        finished / "results", stripped, ignore=shutil.ignore_patterns("*.safetensors", "predictions.parquet")
+    )
+    cells = pd.read_parquet(stripped / "tiny/tables/cells.parquet")
+    key = cells[(cells["family"] == "cnn") & (cells["subset_images"] == 16)]["transfer_key"].iloc[0]
+    verified = in_process.bench("verify", key, folder=tmp_path)
+    assert verified.code == 0, verified
+    assert "the same, bit for bit" in verified.said
+
+
+@pytest.mark.parametrize(
+    ("difference", "environment", "reproduced"),
+    [(0.05, {"processor_model": "another"}, True), (0.05, {}, False), (0.09, {"torch": "another"}, False)],
+)
+def test_an_accuracy_may_differ_a_little_in_another_environment_alone(plan_suite, difference, environment, reproduced):
+    kept = {"metrics": {"test_loss": 1.0, "test_accuracy": 0.5}, "environment": {"torch": "2", "processor_model": "1"}}
+    metrics = {"test_loss": 2.0, "test_accuracy": 0.5 + difference}
+    repeated = {"metrics": metrics, "environment": kept["environment"] | environment}
+    repetition = Repetition(plan_suite().runs[0], kept, repeated, same_predictions=False, same_weights=False)
+    assert not repetition.is_same
+    assert repetition.is_reproduced == reproduced
 
 
 def test_only_runs_a_row_and_what_it_needs(finished, tmp_path):

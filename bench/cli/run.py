@@ -13,6 +13,7 @@ from bench.cli.progress import SuiteProgress
 from bench.cli.signals import interruptible
 from bench.cli.size_class import check_size_class
 from bench.config.resolved import ResolvedSuite
+from bench.data.catalogue import check_sums
 from bench.data.target import check_target
 from bench.errors import InputError
 from bench.plan.expand import Plan
@@ -42,8 +43,8 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
     """Execute the unfinished runs of a plan; return whether a run that was attempted did not end `ok`.
 
     Raises:
-        InputError: the suite requires tuning, partners of the same size or a device that are missing, or the store
-            cannot be opened.
+        InputError: the suite requires tuning, partners of the same size or a device that are missing, a file differs
+            from its publisher's, or the store cannot be opened.
         KeyboardInterrupt, Terminated: the user stopped it; checkpoints keep the runs under way, tables the others.
     """
     check_tracker(arguments.options.tracker)
@@ -53,6 +54,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
         check_device(suite.device, suite.threads)
         if suite.size_class is not None:
             check_size_class(suite)
+        check_sums(_data_names(plan), arguments.data_dir)
     store = open_store(arguments.results, suite)
     missing = missing_targets(plan, arguments.data_dir)
     console.print(f"[bold]suite {suite.name}[/]: {summary(suite, plan)}", highlight=False, soft_wrap=True)
@@ -92,6 +94,12 @@ def missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
         except InputError as error:
             missing[str(target)] = str(error)
     return missing
+
+
+def _data_names(plan: Plan) -> list[str]:
+    """Return the names of the data sets, without those named by a path, that the runs of a plan read."""
+    targets = {run.target.name for run in plan.runs if run.target}
+    return sorted(targets | {run.corpus.name for run in plan.runs if run.corpus})
 
 
 def num_workers_for(runs: Sequence[Run], wanted: int | None) -> int:

@@ -3,6 +3,7 @@
 Some commands run in a process of their own, as a person's do; the others in that of the tests, to the same code.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 
 from bench.cli.verify import Repetition
+from bench.data.sources.checksums import UNPACKED
 from tests import in_process
 
 TINY = {"targets": ["digits@20"], "subsets": [16], "images": {"pretrain": 32, "transfer": 32}}
@@ -192,6 +194,22 @@ def test_fine_tuning_at_a_higher_resolution_is_compared_with_training_from_scrat
     page = (tmp_path / "reports/high/index.html").read_text(encoding="utf-8")
     assert "transfer at 40 px" in page
     assert (tmp_path / "reports/high/figures/accuracy.svg").exists()
+
+
+def test_a_sum_that_differs_ends_a_run_before_anything_is_trained(tmp_path):
+    """Also where the first row is of another data set, and torchvision itself compares no sum."""
+    raw = tmp_path / "data" / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in UNPACKED["FashionMNIST"]:
+        (raw / name).write_bytes(b"x")
+    _write_tiny(tmp_path / "damaged.yaml", models=["vit_pico/8"], targets=["digits@100", "fashion-mnist@100"])
+    ended = in_process.bench("run", "damaged.yaml", "--data", str(tmp_path / "data"), folder=tmp_path)
+    assert ended.code == 2
+    for found, published in (
+        (hashlib.md5(b"x").hexdigest(), expected) for expected in UNPACKED["FashionMNIST"].values()
+    ):
+        assert f"its MD5 is {found}, but {published} was published" in " ".join(ended.errors.split())
+    assert not (tmp_path / "results" / "damaged").exists()
 
 
 def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):

@@ -171,3 +171,22 @@ def test_torchvision_holds_sums_of_every_published_data_set(name: str) -> None:
     places = [Path(published.root, path) for path in sums]
     tops = {Path(marker).parts[0] for marker in published.markers}
     assert all(place.parts[0] in tops or len(place.parts) == 1 for place in places)
+
+
+def test_shuffled_labels_of_unpacked_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torchvision holds the sums of the archives alone, which are gone by then."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    sums = {}
+    for name in checksums.UNPACKED["MNIST"]:
+        (raw / name).write_bytes(content := name.encode())
+        sums[name] = hashlib.md5(content).hexdigest()
+    monkeypatch.setitem(checksums.UNPACKED, "MNIST", sums)
+    reader = torchvision.datasets.MNIST
+    assert checksums.wrong_sums(reader, tmp_path) == []
+    (raw / "train-labels-idx1-ubyte").write_bytes(b"shuffled")
+    (raw / "train-labels-idx1-ubyte.gz").write_bytes(b"an archive that is read no more")
+    assert [wrong.file.name for wrong in checksums.wrong_sums(reader, tmp_path, archives=False)] == [
+        "train-labels-idx1-ubyte"
+    ]
+    assert len(checksums.wrong_sums(reader, tmp_path)) == 2

@@ -11,6 +11,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+UNPACKED = {
+    "MNIST": {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    "FashionMNIST": {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+}
+"""By torchvision's class, the sums of the files that are read; torchvision holds those of the archives alone."""
+ARCHIVES = (".gz", ".tar", ".tgz", ".zip")
+"""Suffixes of files that are not read after they were unpacked."""
+
 
 @dataclass(frozen=True)
 class WrongSum:
@@ -26,9 +44,18 @@ class WrongSum:
         return f"{self.file} ({size:,} bytes): its MD5 is {self.actual}, but {self.expected} was published"
 
 
-def wrong_sums(reader: Any, root: Path) -> list[WrongSum]:
-    """Return the files below `root` whose sums differ from those in torchvision's class; missing files are skipped."""
-    present = [(root / path, expected) for path, expected in published_sums(reader) if (root / path).is_file()]
+def wrong_sums(reader: Any, root: Path, *, archives: bool = True) -> list[WrongSum]:
+    """Return the files below `root` whose sums differ from the publisher's; missing files are skipped.
+
+    Args:
+        reader: torchvision's class.
+        root: the folder that the class is given.
+        archives: whether archives are compared too, which are not read once they are unpacked.
+    """
+    published = [
+        (path, expected) for path, expected in published_sums(reader) if archives or path.suffix not in ARCHIVES
+    ]
+    present = [(root / path, expected) for path, expected in published if (root / path).is_file()]
     sums = [WrongSum(file, expected, _md5(file)) for file, expected in present]
     return [wrong for wrong in sums if wrong.actual != wrong.expected]
 
@@ -43,6 +70,8 @@ def published_sums(reader: Any) -> Iterator[tuple[Path, str]]:
             yield Path(reader.base_folder, name), expected
     elif hasattr(reader, "resources"):  # MNIST and Fashion-MNIST
         for name, expected in reader.resources:
+            yield Path(reader.__name__, "raw", name), expected
+        for name, expected in UNPACKED[reader.__name__].items():
             yield Path(reader.__name__, "raw", name), expected
     elif hasattr(reader, "split_list"):  # SVHN
         for part in ("train", "test"):

@@ -110,6 +110,14 @@ def fetch(name: str, published: PublishedFiles, data_dir: Path) -> None:
         ) from error
 
 
+def check_sums(name: str, published: PublishedFiles, data_dir: Path) -> None:
+    """Refuse files that are read and differ from the publisher's; archives are left to `bench data verify`."""
+    if wrong := checksums.wrong_sums(published.reader, data_dir / published.root, archives=False):
+        raise InputError(
+            f"{name}: {'; '.join(map(str, wrong))}; remove it, then: bench data fetch {name} --data {data_dir}"
+        )
+
+
 def wrong_sums(published: PublishedFiles, data_dir: Path) -> list[WrongSum]:
     """Return the files and archives that differ from the publisher's; missing files are skipped."""
     return checksums.wrong_sums(published.reader, data_dir / published.root)

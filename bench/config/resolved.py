@@ -3,6 +3,7 @@
 `resolve` makes it from a suite file. Imports no torch.
 """
 
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.targets import base
 from bench.config.external_weights import ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import Recipe, RecipeStage, load_recipe
@@ -109,10 +111,21 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
         external_weights=external_models(suite.models, suite.image_size),
         tuning=ResolvedTuning(**dict(suite.tuning)) if suite.tuning is not None else None,
     )
+    _refuse_same_data("targets", [(base(target.target), target.identity) for target in resolved.targets])
+    _refuse_same_data("corpus", [(ladder.corpus.name, ladder.identity) for ladder in resolved.corpora])
     _check_sizes_of_recipes(resolved)
     if resolved.tuning is not None:
         _check_tuning(resolved, resolved.tuning)
     return resolved
+
+
+def _refuse_same_data(field: str, named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Refuse the same images under two names, such as a folder and a link to it: they would count twice."""
+    names: dict[str, str] = {}
+    for name, identity in named:
+        content = identity.get("fingerprint")
+        if content is not None and names.setdefault(content, name) != name:
+            raise InputError(f"{field}: {names[content]} and {name} hold the same images; leave one of them")
 
 
 def _check_fractal_size(suite: Suite) -> None:

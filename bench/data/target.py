@@ -47,7 +47,10 @@ def parse_target(text: str) -> TargetRef:
     """Return the target that a text such as `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50` names."""
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
-        raise InputError(f'target: "{text}": after @ stands a number of training images, 1 or more')
+        raise InputError(
+            f'target: "{text}": after @ stands a number of training images, 1 or more; '
+            "write a slash behind a path whose last name has an @"
+        )
     name, path = parse_source(body)
     if path is None:
         check_name("target", body)
@@ -66,6 +69,11 @@ def is_drawn(ref: TargetRef) -> bool:
 
 def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None:
     """Refuse a target whose files are missing, or that has fewer training images than asked for."""
+    if ref.path is not None and not Path(ref.path).exists() and Path(f"{ref.path}@{ref.num_images}").exists():
+        raise InputError(
+            f'target: "{ref}": {ref.path}@{ref.num_images} is there, but a number after the last @ is one of training '
+            f'images; write a slash behind the path: "{ref}/"'
+        )
     check_present(ref.name, ref.path, data_dir)
     _check_enough(ref, num_pool(ref.name, ref.path, data_dir, carved=carved))
 

@@ -14,6 +14,7 @@ from bench.config.validation import shipped
 from bench.data.corpus import corpus_size
 from bench.errors import InputError
 from models.spec.size_classes import Sized, unmatched
+from tests.data.sources.test_folder import write_folder
 
 ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
 ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
@@ -250,3 +251,13 @@ def test_the_shipped_suites_compare_models_of_one_size(name: str) -> None:
     assert suite.size_class == "parameters"
     sizes = [Sized(m, models.parse_spec(m).family, models.count(m, image_size=32).parameters) for m in suite.models]
     assert unmatched(sizes) == []
+
+
+def test_one_folder_under_two_names_is_refused(resolve_suite, tmp_path):
+    folder = write_folder(tmp_path / "pets", {"cat": 10, "dog": 10})
+    (tmp_path / "link").symlink_to(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    for other in (f"{folder}/", tmp_path / "link", f"{tmp_path}/copy@5"):
+        with pytest.raises(InputError, match=r"targets: folder:\S+ and folder:\S+ hold the same images; leave one"):
+            resolve_suite(targets=[f"folder:{folder}", f"folder:{other}"])
+    assert len(resolve_suite(targets=[f"folder:{folder}@5", f"folder:{folder}@10"]).targets) == 2

@@ -20,6 +20,7 @@ from bench.data.target import (
     target_identity,
 )
 from bench.errors import InputError
+from tests.data.sources.test_folder import write_folder
 
 NOWHERE = Path("nowhere")
 EMBEDDED = ["digits", "fractals-heldout"]
@@ -183,3 +184,15 @@ def test_planning_imports_neither_torch_nor_numba() -> None:
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_path_with_an_at_sign_of_its_own_takes_a_slash(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "birds@2023", {"cat": 10, "dog": 10})
+    with pytest.raises(InputError, match=r'birds@2023 is there, but .* write a slash behind the path: ".*birds@2023/"'):
+        check_target(parse_target(f"folder:{folder}"), Path("x"))
+    for text, number in ((f"folder:{folder}/", 14), (f"folder:{folder}/@8", 8)):
+        check_target(parse_target(text), Path("x"))
+        assert num_train_images(parse_target(text), Path("x")) == number
+        assert str(parse_target(text)) == text
+    with pytest.raises(InputError, match="write a slash behind a path whose last name has an @"):
+        parse_target("folder:birds@home")

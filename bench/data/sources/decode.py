@@ -16,8 +16,12 @@ CHUNK = 64
 """Number of pictures per task of a thread."""
 _num_threads: int | None = None
 """Number of threads that decode; None for the default of `ThreadPoolExecutor`."""
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats that are opened, by Pillow's names, whatever a file is called; for others Pillow may start a program."""
 MAX_PIXELS = 89_478_485
 """Upper limit of a picture's pixels: Pillow's limit against small files that would fill the memory."""
+MAX_12_BITS = 2**12 - 1
+MAX_16_BITS = 2**16 - 1
 UNREADABLE = (
     ArithmeticError,
     EOFError,
@@ -94,18 +98,20 @@ def _opened(source: Path | bytes) -> Image.Image:
     if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
         raise ValueError("it is empty")
     try:
-        return Image.open(source if isinstance(source, Path) else io.BytesIO(source))
+        return Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise ValueError("its bytes are of no known format") from error
+        raise ValueError(f"its bytes are of no known format; known are {', '.join(FORMATS)}") from error
 
 
 def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
     """Return (3, image_size, image_size): RGB, the largest central square, resized bilinearly with antialiasing.
 
-    Alpha is dropped without blending, so the colours below it are shown. Of 16 bits, the upper 8 are kept.
+    Alpha is dropped without blending, so the colours below it are shown.
     """
     if picture.mode.startswith("I"):
-        picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+        picture = Image.fromarray(_of_whole_numbers(np.asarray(picture), is_scaled=picture.format == "PPM"))
+    elif picture.mode == "F":
+        picture = Image.fromarray(_of_fractions(np.asarray(picture)))
     if "transparency" in picture.info and picture.mode == "P":
         picture = picture.convert("RGBA")
     if picture.mode != "RGB":
@@ -113,3 +119,28 @@ def _fitted(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
     if picture.size != (image_size, image_size):
         picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)
     return np.asarray(picture).transpose(2, 0, 1)
+
+
+def _of_whole_numbers(values: NDArray[np.integer], *, is_scaled: bool) -> NDArray[np.uint8]:
+    """Return the upper 8 of 16 bits; refuse values of another range, whose brightness is not known.
+
+    Args:
+        values: grey values of more than 8 bits.
+        is_scaled: whether the format itself says which value is white.
+    """
+    smallest, largest = int(values.min()), int(values.max())
+    if smallest < 0 or largest > MAX_16_BITS:
+        raise ValueError(f"its values are from {smallest:,} to {largest:,}; scale them to 8 or 16 bits")
+    if 0 < largest <= MAX_12_BITS and not is_scaled:
+        raise ValueError(
+            f"its largest value is {largest:,}, so fewer than 13 of its 16 bits are used; scale it to 8 or 16 bits"
+        )
+    return (values >> 8).astype(np.uint8)
+
+
+def _of_fractions(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return values from 0 to 1 times 255, and values from 0 to 255 as they are; refuse others."""
+    smallest, largest = float(values.min()), float(values.max())
+    if not 0 <= smallest <= largest <= 255:
+        raise ValueError(f"its values are from {smallest:g} to {largest:g}; scale them to 0 to 1")
+    return (np.rint(values * 255) if largest <= 1 else values).astype(np.uint8)

@@ -55,7 +55,7 @@ def test_the_reason_is_said_in_words_that_stay_the_same(tmp_path: Path) -> None:
     for source in (b"", tmp_path / "x.png"):
         with pytest.raises(BadImage, match=r"picture 0: not a readable image \(it is empty\); replace or remove it"):
             decode(source)
-    with pytest.raises(BadImage, match=r"\(its bytes are of no known format\)"):
+    with pytest.raises(BadImage, match=r"\(its bytes are of no known format; known are BMP"):
         decode(b"not an image")
 
 
@@ -140,3 +140,56 @@ def test_every_orientation_stands_upright(orientation: int) -> None:
     exif[0x0112] = orientation
     content = encode(Image.fromarray(np.ascontiguousarray(turns[orientation])), exif=exif)
     assert np.array_equal(decode(content), upright.transpose(2, 0, 1))
+
+
+def grey(values: NDArray[np.generic], form: str = "TIFF") -> int | str:
+    """Return the decoded value of the middle of a grey picture, or the reason of its refusal."""
+    try:
+        return int(decode(encode(Image.fromarray(values), form), image_size=len(values))[0, 0, 0])
+    except BadImage as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        (np.uint16, (32_768, 65_535), 128),
+        (np.uint16, (0, 0), 0),
+        (np.uint16, (7, 255), "its largest value is 255, so fewer than 13 of its 16 bits are used"),
+        (np.uint16, (7, 4_095), "its largest value is 4,095, so fewer"),
+        (np.int32, (32_768, 65_535), 128),
+        (np.int32, (7, 255), "its largest value is 255"),
+        (np.int32, (7, 70_000), "its values are from 7 to 70,000; scale them to 8 or 16 bits"),
+        (np.int32, (-7, 7_000), "its values are from -7 to 7,000"),
+        (np.float32, (0.5, 1.0), 128),
+        (np.float32, (100.7, 255.0), 100),
+        (np.float32, (0.5, 256.0), "its values are from 0.5 to 256; scale them to 0 to 1"),
+        (np.float32, (-0.5, 1.0), "its values are from -0.5 to 1"),
+        (np.float32, (np.nan, 1.0), "its values are from nan"),
+        (np.float32, (np.inf, 1.0), "to inf"),
+    ],
+)
+def test_the_range_of_the_values_decides_what_is_white(
+    kind: type[np.generic], values: tuple[float, float], expected: int | str
+) -> None:
+    result = grey(np.tile(np.array(values, kind).repeat(4), (8, 1)))
+    assert result == expected if isinstance(expected, int) else expected in str(result)
+
+
+def test_a_pgm_says_itself_which_value_is_white() -> None:
+    assert decode(b"P5 2 2 1023\n" + (512).to_bytes(2, "big") * 4, image_size=2).max() == 128
+    assert decode(b"P5 2 2 65535\n" + (2_000).to_bytes(2, "big") * 4, image_size=2).max() == 7
+
+
+def test_what_is_no_picture_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subprocess.check_call", lambda *_: pytest.fail("a program was started"))
+    monkeypatch.setattr("subprocess.Popen", lambda *_: pytest.fail("a program was started"))
+    (tmp_path / "z.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
+    for content in (tmp_path / "z.png", encode(NOISE, "JPEG2000"), encode(NOISE, "EPS"), encode(NOISE, "PCX")):
+        with pytest.raises(BadImage, match=r"of no known format; known are BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP"):
+            decode(content)
+
+
+def test_a_picture_of_a_phone_with_several_frames_is_a_jpeg() -> None:
+    content = encode(NOISE, "MPO", save_all=True, append_images=[NOISE])
+    assert np.array_equal(decode(content, 40), decode(encode(NOISE, "JPEG"), 40))

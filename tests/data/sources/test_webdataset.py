@@ -297,7 +297,7 @@ def test_classes_that_do_not_fit_are_named(shards: Path) -> None:
 
 def test_a_folder_that_names_no_class_is_named(tmp_path: Path) -> None:
     write(tmp_path / "x.tar", [(f"{'dog' if n % 2 else 'cat'}/{n}.png", picture(n)) for n in range(12)])
-    (tmp_path / "classes.txt").write_text("dog\ncat\n")
+    (tmp_path / "classes.txt").write_text("dog\ncat\n", encoding="utf-8-sig")
     splits = load(tmp_path)
     assert splits.class_names == ("dog", "cat")
     assert all(

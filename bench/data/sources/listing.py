@@ -1,11 +1,15 @@
 """List and hash the files below the folder of a data set, and check that they stay inside it."""
 
+import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.data.sources.user_cache import cache_path
 from bench.errors import InputError
+from bench.files.atomic import whole_file
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -53,14 +57,27 @@ def check_inside(root: Path, files: Sequence[Path]) -> None:
 
 
 def fingerprint_of(root: Path, files: Iterable[Path]) -> str:
-    """Return the SHA-256 of files' names, relative to `root`, and their bytes; it stands for a path in a key."""
+    """Return the SHA-256 of the names of files, relative to `root`, and their bytes: a path's part of a key.
+
+    It is cached under the names, sizes and modification times, so that files are read again only after a change.
+    """
+    states = {file: file.stat() for file in files}
+    listed = [(str(file), state.st_size, state.st_mtime_ns) for file, state in states.items()]
+    cached = cache_path("contents", f"{_real(root)}\0{listed!r}", ".txt")
+    with contextlib.suppress(OSError, ValueError):
+        if re.fullmatch("[0-9a-f]{64}", known := cached.read_text(encoding="ascii")):
+            return known
     digest = hashlib.sha256()
-    for file in files:
+    for file, state in states.items():
         name = file.relative_to(root).as_posix() if file != root else ""
-        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        digest.update(f"{name}\0{state.st_size}\0".encode(errors="surrogateescape"))
         with file.open("rb") as stream:
             while block := stream.read(2**20):
                 digest.update(block)
+    with contextlib.suppress(OSError):
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(cached) as temporary:
+            temporary.write_text(digest.hexdigest(), encoding="ascii")
     return digest.hexdigest()
 
 

@@ -5,7 +5,6 @@ version, is made again. If the cache folder is not writable, nothing is cached.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -19,6 +18,7 @@ import numpy as np
 
 from bench.data.dataset import PassedOver
 from bench.data.sources.tar_index import ShardIndex, index_shard
+from bench.data.sources.user_cache import cache_path
 from bench.files.atomic import whole_file
 
 VERSION = 3
@@ -82,6 +82,4 @@ def _file(shard: Path) -> Path:
     """Return the cache path for the index of a shard in its present state."""
     state = shard.stat()
     words = f"{VERSION}\0{os.path.realpath(shard)}\0{state.st_size}\0{state.st_mtime_ns}"
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    name = hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()
-    return Path(root) / "vit-cnn-hybrid-bench" / "shards" / f"{name}.npz"
+    return cache_path("shards", words, ".npz")

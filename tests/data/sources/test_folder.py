@@ -11,6 +11,7 @@ from PIL import Image
 
 from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
 from bench.data.dataset import PassedOver, Splits
+from bench.data.sources.folder import fingerprint
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError
 
@@ -263,3 +264,23 @@ def test_names_of_classes_are_kept_as_they_are(tmp_path: Path) -> None:
     splits = load(tmp_path)
     assert splits.class_names == tuple(sorted(names))
     assert len(splits.test) == 6
+
+
+def test_files_are_hashed_again_only_after_a_change(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    picture = folder / "cat" / "000.png"
+    first, state = fingerprint(folder), picture.stat()
+    content = picture.read_bytes()
+    picture.write_bytes(content[::-1])
+    changed = fingerprint(folder)
+    assert changed != first
+    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert fingerprint(folder) == first
+    (cached,) = [file for file in tmp_path.rglob("*.txt") if file.read_text() == first]
+    cached.write_text("damaged")
+    assert fingerprint(folder) == changed
+    monkeypatch.setenv("XDG_CACHE_HOME", str(picture))
+    picture.write_bytes(content)
+    assert fingerprint(folder) == first

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.analysis.format import plural
 from bench.config.validation import explain
 from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
-from bench.data.dataset import PassedOver
+from bench.data.dataset import MAX_NAMES, PassedOver
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
 from bench.data.target import check_target, parse_target, target_identity
@@ -93,6 +94,7 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
     if as_json:
         bad = [{"id": number, "reason": reason} for number, reason in verification.bad.items()]
         facts = {"images": verification.num_images, "classes": verification.class_counts, "bad_images": bad}
+        facts["single_colour"] = list(verification.single_colour)
         facts |= {"passed_over": [part.facts() for part in verification.passed_over], "notes": verification.notes}
         _print({"name": str(target), **facts, "wrong_sums": verification.wrong_sums}, as_json=True)
     else:
@@ -222,5 +224,8 @@ def _verification_text(name: str, verification: Verification) -> str:
     for reason, count in Counter(verification.bad.values()).items():
         lines.append(f"bad: {reason}" + (f" ({count:,} images)" if count > 1 else ""))
     lines += [f"bad: {wrong}" for wrong in verification.wrong_sums]
+    if single := verification.single_colour:
+        ids = ", ".join(map(str, single[:MAX_NAMES])) + ", ..." * (len(single) > MAX_NAMES)
+        lines.append(f"{plural(len(single), 'image')} of a single colour (ids {ids})")
     lines += [*map(str, verification.passed_over), *verification.notes]
     return "\n".join([*lines, f"{name}: {verification.num_images:,} images, {len(verification.bad):,} of them bad"])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN
-from bench.data.dataset import DataSet, ImageSet
+from bench.data.dataset import DataSet, ImageSet, is_single_colour
 from bench.data.fractals import arrangement, heldout
 from bench.data.fractals.source import VERSION, Difficulty, check_image_size
 from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
@@ -349,6 +349,14 @@ class OpenData:
             images[missing] = self.data.read(missing, image_size)
             is_decoded[missing] = True
         return images[ids]
+
+    def count_single_colour(self, ids: NDArray[np.int64], image_size: int) -> int | None:
+        """Count images of a single colour among those that this process has cached; return None if none is."""
+        images, is_decoded = self.data.decoded.get(image_size, (None, None))
+        if images is None or is_decoded is None:
+            return None
+        parts = (ids[start : start + 4096] for start in range(0, len(ids), 4096))
+        return sum(int((is_single_colour(images[part]) & is_decoded[part]).sum()) for part in parts)
 
     def some(self, ids: NDArray[np.int64], image_size: int) -> ImageSet:
         """Return some of the images at a size."""

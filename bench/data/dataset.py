@@ -132,6 +132,11 @@ class PassedOver:
         return {"reason": self.reason, "num": self.num, "names": list(self.names)}
 
 
+def is_single_colour(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return (n,): whether all pixels of an image (n, 3, height, width) are the same."""
+    return (images.min(axis=(2, 3)) == images.max(axis=(2, 3))).all(axis=1)
+
+
 def passed_over(found: Iterable[tuple[str, str]]) -> tuple[PassedOver, ...]:
     """Count what was passed over, given as pairs of a reason and a name."""
     return add_up(PassedOver(reason, 1, (name,)) for reason, name in found)

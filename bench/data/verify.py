@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.data import catalogue
-from bench.data.dataset import DataSet, PassedOver
+from bench.data.dataset import DataSet, PassedOver, is_single_colour
 from bench.data.sources.torchvision_sets import wrong_sums
 from bench.data.target import TargetRef, check_target
 from bench.errors import InputError
 
 CHUNK = 1_024
 """Images that are decoded at once, on threads; large enough that few parquet row groups are read twice."""
-IMAGE_SIZE = 8
+IMAGE_SIZE = 32
 """Pixels per side; every image is decoded in full, whatever the size."""
 
 
@@ -32,6 +32,8 @@ class Verification:
     """Image id -> why the image cannot be read."""
     wrong_sums: list[str]
     """Messages about files whose MD5 sum is not the published one."""
+    single_colour: tuple[int, ...] = ()
+    """Ids of the images of a single colour at `IMAGE_SIZE`: blank ones, or values of another range."""
     passed_over: tuple[PassedOver, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -57,12 +59,14 @@ def verify(target: TargetRef, data_dir: Path, on_progress: Callable[[int, int], 
     except InputError as error:
         raise InputError("; ".join([str(error), *sums])) from error
     bad: dict[int, str] = {}
+    single: list[int] = []
     for start in range(0, len(data.labels), CHUNK):
         indices = np.arange(start, min(start + CHUNK, len(data.labels)))
-        _, reasons = read_leniently(source, indices, IMAGE_SIZE)
+        images, reasons = read_leniently(source, indices, IMAGE_SIZE)
+        single += [int(indices[place]) for place in np.flatnonzero(is_single_colour(images)) if place not in reasons]
         bad |= {int(indices[place]): reason for place, reason in reasons.items()}
         on_progress(int(indices[-1]) + 1, len(data.labels))
-    return Verification(len(data.labels), _class_counts(data), bad, sums, data.passed_over, data.notes)
+    return Verification(len(data.labels), _class_counts(data), bad, sums, tuple(single), data.passed_over, data.notes)
 
 
 def _class_counts(data: DataSet) -> dict[str, dict[str, int]]:

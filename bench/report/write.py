@@ -97,6 +97,7 @@ def build_page(
         design.limits(suite, cells, {*comparison["method"], *ablations["method"]}),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
+        *design.left_out(tables.get("left_out")),
         recipes(suite),
         *tuning(suite, tables.get("trials"), pictures.get(("tuning",))),
         provenance.failures(runs),

@@ -103,6 +103,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
         device_name=device_name(fitted.device),
         data={
             **data.facts(),
+            "num_single_colour": data.num_single_colour(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),
             **pipeline_facts(loaders),
         },

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.data.catalogue import OpenData
 from bench.data.corpus import load_subset
 from bench.data.dataset import ImageSet, Splits
 from bench.data.subset import class_range
@@ -36,6 +37,14 @@ class RunData(Splits):
             "num_classes": len(self.class_names),
             "class_names": list(self.class_names),
             **self.source_facts,
+        }
+
+    def num_single_colour(self) -> dict[str, int | None]:
+        """Count the images of a single colour of each split of files, of those that this process has cached."""
+        return {
+            name: part.source.count_single_colour(part.ids, part.image_size)
+            for name, part in self.parts.items()
+            if isinstance(part.source, OpenData)
         }
 
 

@@ -18,6 +18,7 @@ from bench.data.target import TargetRef, is_drawn
 from bench.plan.expand import Cell, Plan, expand
 from bench.plan.run import Run
 from bench.store.store import Record, Store
+from bench.tables.left_out import left_out_table
 from bench.tables.per_image import correctness_table
 from bench.tables.permutation_check import permutation_table
 from bench.tuning.choice import survey, tuning_store
@@ -53,6 +54,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         "correctness": correctness,
         "comparison": comparison(cells, correctness),
         "ablations": ablations(cells, runs, references, correctness),
+        **_left_out(plan, records),
         **_trials(store, suite),
         **_permutation_check(store, plan, records),
     }
@@ -62,6 +64,12 @@ def _permutation_check(store: Store, plan: Plan, records: dict[str, Record | Non
     """Return the permutation check; no table if no target is `arrangement`."""
     tested = [run for run in plan.runs if run.target is not None and run.target.name == "arrangement"]
     return {"permutation_check": permutation_table(store, tested, records)} if tested else {}
+
+
+def _left_out(plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:
+    """Return the table of what sources passed over; no table if that is nothing."""
+    table = left_out_table(plan.runs, records)
+    return {} if table.empty else {"left_out": table}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:

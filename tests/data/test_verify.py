@@ -190,3 +190,23 @@ def test_shuffled_labels_of_unpacked_files_are_found(tmp_path: Path, monkeypatch
         "train-labels-idx1-ubyte"
     ]
     assert len(checksums.wrong_sums(reader, tmp_path)) == 2
+
+
+def test_what_was_passed_over_and_what_is_blank_is_counted(tmp_path: Path) -> None:
+    name = write("folder", tmp_path, {})
+    generator = np.random.default_rng(0)
+    for number in range(4, 30):
+        noise = Image.fromarray(generator.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+        noise.save(tmp_path / "ab"[number % 2] / f"{number:02}.png")
+    (tmp_path / "a" / "notes.txt").write_text("")
+    code, text = verify(name)
+    assert code == 0
+    assert "4 images of a single colour (ids 0, 1, 15, ...)\n" in text
+    assert "passed over 1 files with a suffix of no image that is read (a/notes.txt)\n" in text
+    facts = json.loads(verify(name, "--json")[1])
+    assert facts["single_colour"] == [0, 1, 15, 16]
+    assert facts["passed_over"] == [
+        {"reason": "files with a suffix of no image that is read", "num": 1, "names": ["a/notes.txt"]}
+    ]
+    shown = CliRunner().invoke(data_app, ["show", name, "--data", "x"], catch_exceptions=False).stdout
+    assert "passed_over: passed over 1 files with a suffix of no image that is read (a/notes.txt)\n" in shown

@@ -84,6 +84,8 @@ def test_a_bad_image_fails_its_run_or_is_skipped_and_counted(execute: Callable[.
     assert skipping["transfer"]["status"] == "ok", skipping["transfer"]["reason"]
     assert sum(data["num_skipped"].values()) == 4
     assert len(data["skipped"]) == 4
+    assert data["num_single_colour"] == {"train": 0, "validation": 0, "test": 0}
+    assert data["passed_over"] == []
     assert all("not a readable image" in reason for reason in data["skipped"])
     assert skipping["pretrain"]["run"]["data"]["on_bad_image"] == "skip"
 

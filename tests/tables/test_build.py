@@ -1,5 +1,7 @@
 """The tables show how runs were done: in the rows of the runs, and in the cells that depend on them."""
 
+from bench.analysis.format import ABSENT
+from bench.report.sections.design import left_out
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store
 from bench.tables.build import build_tables
@@ -57,3 +59,27 @@ def test_a_probe_s_row_has_the_amount_that_its_suite_matches(resolve_suite, tmp_
     flops = {"images": None, "match": "flops", "flops": {"pretrain": 1e12, "transfer": 1e11}}
     suite = resolve_suite(**MODEL, **flops, transfers=["fine-tune", "linear"])
     assert set(build_tables(open_store(tmp_path, suite))["cells"]["match"]) == {"flops"}
+
+
+def test_what_sources_passed_over_has_a_table_and_a_section(resolve_suite, plan_suite, tmp_path):
+    store = open_store(tmp_path, resolve_suite(**MODEL))
+    assert "left_out" not in build_tables(store)
+    facts = {
+        "passed_over": [{"reason": "hidden files or folders", "num": 5, "names": ["a/.x", "b/.x"]}],
+        "num_single_colour": {"train": 2, "validation": None, "test": 1},
+    }
+    for run in plan_suite(**MODEL).runs:
+        _keep(store, run, data=facts if run.target else {})
+    table = build_tables(store)["left_out"]
+    single = "images of a single colour, which runs use"
+    (target,) = {str(run.target) for run in plan_suite(**MODEL).runs if run.target}
+    assert table.to_numpy().tolist() == [
+        [target, "hidden files or folders", 5, "a/.x, b/.x"],
+        [target, single, 3, ""],
+    ]
+    (section,) = left_out(table)
+    assert section.tables[0].rows == (
+        (target, "hidden files or folders", "a/.x, b/.x", "5"),
+        (target, single, ABSENT, "3"),
+    )
+    assert left_out(None) == ()

@@ -85,6 +85,19 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
     )
 
 
+def left_out(passed_over: pd.DataFrame | None) -> tuple[Section, ...]:
+    """Return the section on data: what its sources hold beside the images; nothing if that is nothing."""
+    if passed_over is None or passed_over.empty:
+        return ()
+    columns = {
+        "Source": lambda row: row["source"],
+        "What": lambda row: row["reason"],
+        "First names": lambda row: row["names"] or ABSENT,
+        "Number": lambda row: count(row["num"]),
+    }
+    return (section("Data", table("What was passed over when the data was read.", columns, passed_over, 3)),)
+
+
 def resolved_suite(suite: Mapping[str, Any]) -> Section:
     """Return the suite with every default filled in, without budgets that it does not match by."""
     unused = {"images", "flops", "seconds"} - {suite.get("match", "images")}

@@ -4,6 +4,7 @@ Validation and test are fixed lists of images, carved from train if the publishe
 of the remaining images, balanced over classes. The run's seed draws them, and a larger draw includes a smaller one.
 """
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def is_drawn(ref: TargetRef) -> bool:
 
 def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None:
     """Refuse a target whose files are missing, or that has fewer training images than asked for."""
-    if ref.path is not None and not Path(ref.path).exists() and Path(f"{ref.path}@{ref.num_images}").exists():
+    if ref.path is not None and not os.path.exists(ref.path) and os.path.exists(f"{ref.path}@{ref.num_images}"):
         raise InputError(
             f'target: "{ref}": {ref.path}@{ref.num_images} is there, but a number after the last @ is one of training '
             f'images; write a slash behind the path: "{ref}/"'

@@ -6,6 +6,7 @@ memory. Images are read one row group at a time and decoded when used.
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def fingerprint(path: Path) -> str:
 
 def watched(path: Path) -> list[Path]:
     """Return the files, none if there is nothing at the path."""
-    return _files(path) if path.exists() else []
+    return _files(path) if os.path.exists(path) else []
 
 
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
@@ -91,9 +92,9 @@ class _Shard:
 
 def _files(path: Path) -> list[Path]:
     """Return the files sorted by path; refuse a path without files."""
-    if path.is_file():
+    if os.path.isfile(path):  # false, not an error, if the name is too long or has a NUL
         return [path]
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise InputError(
             f"parquet:{path}: there is no such file or folder; name a .parquet file, or a folder of them, from the hub"
         )

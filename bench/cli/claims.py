@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -23,6 +22,7 @@ from bench.analysis.targets import ARRANGEMENT
 from bench.config.custom_claims import SCRATCH, ClaimedRow, CustomClaim
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
+from bench.config.yaml_file import path_of
 from bench.data.target import parse_target
 from bench.store.store import Store
 from bench.tables.build import build_tables
@@ -41,8 +41,8 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
     """
     tables = tables or build_tables(store)
     resolved = store.suite()
-    is_file = suite.endswith((".yaml", ".yml")) and Path(suite).is_file()
-    custom = load_suite(suite)[1].claims if is_file else resolved.claims
+    path = path_of(suite)
+    custom = load_suite(suite)[1].claims if path is not None and path.is_file() else resolved.claims
     claims = [*CLAIMS, *(_custom_claim(claim, resolved) for claim in custom)]
     judgements = judge_claims(claims, _evidence(store, resolved, tables))
     store.write_tables({"claims": claims_table(judgements)})

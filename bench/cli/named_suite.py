@@ -5,6 +5,7 @@ from pathlib import Path
 from bench.cli.only import select
 from bench.config.resolved import ResolvedSuite, resolve
 from bench.config.suite import default_data_dir, load_suite
+from bench.config.yaml_file import name_of
 from bench.errors import InputError
 from bench.machine.device import Device, choose_device
 from bench.plan.expand import Plan, expand
@@ -51,7 +52,7 @@ def find_store(name: str, results: Path, *, or_trials: bool = False) -> Store:
         recent = [path.parent.name for path in stores if path.parent.name in ("gpu", "cpu")]
         folder = recent[-1] if recent else "cpu"
     else:
-        folder = Path(name).name.removesuffix(".yaml").removesuffix(".yml")
+        folder = name_of(name)
     store = Store(results / folder)
     if not store.has_suite and not (or_trials and tuning_store(store.root).has_suite):
         known = ", ".join(sorted(path.parent.name for path in stores)) or "none"

@@ -57,7 +57,7 @@ class CustomClaim(Strict):
     shots: Annotated[int, Field(gt=0)] | None = None
     """Shots of k-shot probes; by default 5 if the suite has 5, else the suite's largest number."""
     difference: Literal["above", "below", "within"]
-    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    margin: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Margin in percentage points."""
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from bench.data.corpus import FRACTALS, CorpusRef, check_balance, check_corpus, 
 from bench.data.named_sizes import RUNG_NAMES, Rung, RungName
 from bench.errors import InputError
 
-_Positive = Annotated[int, Field(gt=0)]
+_Positive = Annotated[int, Field(gt=0, le=10**12)]
 
 
 def _kind_of_subset(value: Any) -> str:

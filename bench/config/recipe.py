@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from bench.config.validation import Strict, explain, read_yaml
+from bench.config.validation import Strict, explain
+from bench.config.yaml_file import name_of, read_yaml
 from bench.errors import InputError
 from bench.training.settings import Settings
 
@@ -66,7 +67,7 @@ def parse_recipe(content: dict[str, Any], path: Path) -> Recipe:
     outer = {key: content[key] for key in ("description", "exceptions") if key in content}
     settings = {key: value for key, value in content.items() if key not in outer}
     try:
-        recipe = Recipe(name=path.stem, settings=Settings.model_validate(settings), **outer)
+        recipe = Recipe(name=name_of(path), settings=Settings.model_validate(settings), **outer)
         for exception in recipe.exceptions:
             recipe.for_family(exception.family)
     except ValidationError as error:

@@ -63,7 +63,7 @@ Space = dict[str, Range | Choices]
 class Tuning(Strict):
     """Trials of each family and stage, at the same points of one space, judged by validation images."""
 
-    trials: Annotated[int, Field(gt=0)]
+    trials: Annotated[int, Field(gt=0, le=10_000)]
     space: Space
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1000
     """Seed of the points and of every trial's runs; it must not be one of the suite's seeds."""

@@ -12,19 +12,22 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from bench.config.custom_claims import CustomClaim, check_claim
 from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning
-from bench.config.validation import ModelName, Strict, distinct, explain, read_yaml
+from bench.config.validation import ModelName, Strict, distinct, explain
+from bench.config.yaml_file import name_of, read_yaml
 from bench.data.corpus import FRACTALS
 from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.target import parse_target
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
+from bench.training.settings import ImageSize
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
 from models.spec.size_classes import Measure
 
 SUITES = Path(__file__).parent / "suites"
 EXAMPLES = {"flops": "1e12, transfer: 1e11", "seconds": "60, transfer: 10", "images": "16384, transfer: 2048"}
-Positive = Annotated[int, Field(gt=0)]
+MAX_IMAGES = 10**12
+Positive = Annotated[int, Field(gt=0, le=MAX_IMAGES)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
 """Name of the amount of training that is equal for all models."""
@@ -47,14 +50,14 @@ class Images(Strict):
     """Number of images seen in each stage; training from scratch sees the sum of both."""
 
     pretrain: Positive = 16384
-    transfer: Annotated[int, Field(ge=0)] = 2048
+    transfer: Annotated[int, Field(ge=0, le=MAX_IMAGES)] = 2048
 
 
 class Amounts(Strict):
     """Training FLOPs or seconds of each stage; training from scratch gets the sum of both."""
 
-    pretrain: Annotated[float, Field(gt=0)]
-    transfer: Annotated[float, Field(ge=0)]
+    pretrain: Annotated[float, Field(gt=0, le=1e30)]
+    transfer: Annotated[float, Field(ge=0, le=1e30)]
 
 
 class RecipeException(Strict):
@@ -113,7 +116,7 @@ class BudgetFactors(Strict):
     """Multiples of pretraining's budget, for every model at one rung of the first ladder."""
 
     subset: Subset
-    factors: tuple[Annotated[float, Field(gt=0)], ...]
+    factors: tuple[Annotated[float, Field(gt=0, le=1e6)], ...]
 
     @field_validator("factors")
     @classmethod
@@ -129,7 +132,7 @@ class SuiteFields(Strict):
     description: str = ""
     limits: str = ""
     """Text about this suite's difficulty and budget for the report's paragraph on limits."""
-    image_size: Positive = 32
+    image_size: ImageSize = 32
     models: tuple[ModelName, ...]
     images: Images = Images()
     match: Match = "images"
@@ -139,7 +142,7 @@ class SuiteFields(Strict):
     transfers: tuple[Transfer, ...] = ("fine-tune",)
     shots: tuple[Positive, ...] = (1, 5, 10, 25)
     """Numbers of training images per class of k-shot probes."""
-    draws: Positive = 3
+    draws: Annotated[int, Field(gt=0, le=1000)] = 3
     """Number of draws per number of shots and seed."""
     carve: bool = True
     """Whether targets exclude validation images from training; false is allowed only if nothing is chosen by them."""
@@ -156,7 +159,7 @@ class SuiteFields(Strict):
     """Whether a run fails at an image that cannot be read, or skips and counts it."""
     size_class: Measure | None = None
     """Measure of size by which each model must have a partner in each other family."""
-    threads: Positive = 1
+    threads: Annotated[int, Field(gt=0, le=1024)] = 1
     """Number of threads per run on a CPU; sums depend on it, so it is part of a run's key."""
 
     @property
@@ -289,7 +292,7 @@ def load_suite(name: str) -> tuple[str, Suite]:
     """
     path, content = read_yaml("suite", name, SUITES)
     try:
-        return path.stem, Suite.model_validate(content)
+        return name_of(path), Suite.model_validate(content)
     except ValidationError as error:
         raise InputError(explain(error, f"suite {path}", Suite)) from None
 

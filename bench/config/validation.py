@@ -1,17 +1,39 @@
-"""Read YAML files, and turn pydantic's errors into sentences.
+"""Check suites and recipes, and turn pydantic's errors into sentences.
 
 Each sentence names the file, the field, the given value and the allowed values.
 """
 
-from pathlib import Path
+from itertools import islice
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from bench.errors import InputError
 from models.spec.model_error import did_you_mean
 from models.spec.model_spec import SpecError, parse_spec
+
+MAX_LINES = 10
+"""Mistakes of one file that are printed."""
+MAX_GIVEN = 200
+"""Characters of a wrong value that are printed."""
+_NUMBER, _WHOLE = "a number is needed", "a whole number is needed"
+_LIST, _FIELDS = "a list is needed, as in [1, 2]", "fields are needed, as in {field: value}"
+WORDS = {
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "dict_type": _FIELDS,
+    "model_type": _FIELDS,
+    "model_attributes_type": _FIELDS,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "string_type": "text is needed; quotes turn a number into text",
+}
+"""What pydantic says in terms of Python, in those of YAML."""
 
 
 class Strict(BaseModel):
@@ -31,46 +53,11 @@ ModelName = Annotated[str, AfterValidator(_canonical_model)]
 """A model's spec in its canonical form."""
 
 
-def shipped(folder: Path) -> list[str]:
-    """Return the names of the YAML files in a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
-
-
-def read_yaml(kind: str, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Read a YAML file with fields: a shipped file by its name, any other file by its path.
-
-    Args:
-        kind: kind of file for messages: `suite` or `recipe`.
-        name: the shipped file's name, or a path.
-        folder: the folder of the shipped files.
-
-    Returns:
-        The file's path and its content.
-
-    Raises:
-        InputError: there is no such file, or it is unreadable, not YAML, or not a mapping.
-    """
-    is_path = name.endswith((".yaml", ".yml")) or "/" in name
-    if not is_path and name not in (known := shipped(folder)):
-        raise InputError(
-            f"unknown {kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}, "
-            "or the path of a .yaml file"
-        )
-    path = Path(name) if is_path else folder / f"{name}.yaml"
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{kind} {path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{kind} {path}: not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{kind} {path}: given {type(content).__name__}; it must be a mapping of fields")
-    return path, content
-
-
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
-    """Return one line per mistake with file, field, given value and allowed values."""
-    return "\n".join(_explain_one(mistake, source, model) for mistake in error.errors())
+    """Return one line per mistake, the first ten, with file, field, given value and allowed values."""
+    lines = [_explain_one(mistake, source, model) for mistake in islice(error.errors(), MAX_LINES)]
+    more = error.error_count() - len(lines)
+    return "\n".join([*lines, *([f"{source}: {more} more mistakes"] if more else [])])
 
 
 def distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[Any, ...]:
@@ -81,9 +68,11 @@ def distinct(values: tuple[Any, ...], *, may_be_empty: bool = False) -> tuple[An
     """
     if not values and not may_be_empty:
         raise ValueError("the list is empty; it needs at least one entry")
-    duplicate = next((value for number, value in enumerate(values) if value in values[:number]), None)
-    if duplicate is not None:
-        raise ValueError(f"{duplicate} is listed twice; list each entry once")
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value} is listed twice; list each entry once")
+        seen.add(value)
     return values
 
 
@@ -95,8 +84,17 @@ def _explain_one(mistake: Any, source: str, model: type[BaseModel]) -> str:
         return f"{source}: {field}: unknown field{hint}; allowed: {', '.join(known)}"
     if mistake["type"] == "missing":
         return f"{source}: {field}: missing; this field is required"
-    message = mistake["msg"].removeprefix("Value error, ")
-    return f"{source}: {field}: given {mistake['input']!r}: {message[0].lower() + message[1:]}"
+    message = WORDS.get(mistake["type"]) or mistake["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if mistake["type"] == "value_error" and isinstance(mistake["input"], dict):
+        # The message names the fields that do not go together; a dict would repeat the whole part of the file.
+        return f"{source}: {message}" if not mistake["loc"] else f"{source}: {field}: {message}"
+    return f"{source}: {field}: given {_clipped(mistake['input'])}: {message}"
+
+
+def _clipped(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_GIVEN else f"{text[:MAX_GIVEN]}…"
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -113,18 +111,3 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
         return annotation
     inner = (_inner_model(part) for part in getattr(annotation, "__args__", ()))
     return next((model for model in inner if model is not None), None)
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys; YAML's own loader would silently use the last one."""
-
-
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    duplicate = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-    if duplicate is not None:
-        raise yaml.constructor.ConstructorError(None, None, f"field {duplicate!r} is given twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -15,9 +15,12 @@ from bench.config.resolved import ResolvedSuite, ResolvedTarget
 from bench.config.suite import BudgetFactors
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
+from bench.errors import InputError
 from bench.machine.device import Device
 from bench.plan.run import NOTHING, PROBES, Budget, Probe, Run, Stage, canonical_json
 from models.spec.model_spec import parse_spec
+
+MAX_CELLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,33 @@ class Plan:
 
 
 def expand(suite: ResolvedSuite) -> Plan:
-    """Return all cells of a suite, and the runs that they share."""
+    """Return all cells of a suite, and the runs that they share.
+
+    Raises:
+        InputError: there are more cells than a suite may have.
+    """
+    if (count := num_cells(suite)) > MAX_CELLS:
+        raise InputError(
+            f"suite {suite.name}: it asks for {count:,} cells, of which a suite may have {MAX_CELLS:,}; take fewer "
+            "models, subsets, targets, seeds, shots or draws"
+        )
     cells = tuple(cell for seed in suite.seeds for cell in _cells_of_seed(suite, seed))
     ordered = (run for cell in cells for run in (cell.pretrain, cell.transfer) if run)
     runs = {run.key: run for run in ordered}
     return Plan(tuple(runs.values()), cells)
+
+
+def num_cells(suite: ResolvedSuite) -> int:
+    """Return the number of a suite's cells, without making them."""
+    models, targets = len(_models_to_pretrain(suite)), len(suite.targets)
+    per_kind = {"k-shot": len(_whole(suite.targets)) * len(suite.shots) * suite.draws}
+    per_start = sum(per_kind.get(kind, targets) for kind in suite.transfers)
+    arms = sum(len(ablation.arms) for ablation in suite.ablations)
+    budgets = len(suite.budgets.factors) if suite.budgets is not None else 0
+    rungs = sum(len(ladder.subsets) for ladder in suite.corpora)
+    starts = models * (rungs + budgets) + len(suite.external_weights) + (arms if suite.corpora else 0)
+    from_scratch = (models if suite.from_scratch else 0) + (0 if suite.corpora else arms)
+    return len(suite.seeds) * (starts * per_start + from_scratch * targets)
 
 
 def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -58,10 +59,20 @@ def _strictly_rising(shares: tuple[float, ...]) -> tuple[float, ...]:
     return shares
 
 
+def _one_side(value: object) -> object:
+    """Refuse two sides; images are square."""
+    if isinstance(value, list | tuple):
+        raise ValueError("images are square; one number is needed, the pixels per side")
+    return value
+
+
+MAX_IMAGE_SIZE = 4096
+ImageSize = Annotated[int, BeforeValidator(_one_side), Field(gt=0, le=MAX_IMAGE_SIZE)]
+"""The pixels per side of an image."""
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 PixelShares = Annotated[tuple[PositiveShare, PositiveShare], AfterValidator(_rising)]
@@ -86,7 +97,7 @@ class RandAugmentSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    num_ops: PositiveInt = 2
+    num_ops: Annotated[int, Field(gt=0, le=100)] = 2
     """The number of operations per image, drawn from 14."""
     magnitude: Annotated[int, Field(ge=0, le=30)] = 9
     """The strength of each operation, one of 31 levels."""
@@ -117,7 +128,7 @@ class Settings(BaseModel):
     """The peak learning rate, reached at the end of the warm-up."""
     layer_decay: PositiveShare | None = None
     """The learning rate of each layer below the head, as a share of that of the layer above it; null for no decay."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     decayed: Literal["weights", "all"] = "weights"
     """`weights`: the weights of linear layers and convolutions only (no biases, norms, position tables or tokens)."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
@@ -144,10 +155,10 @@ class Settings(BaseModel):
     """Whether the model is compiled."""
     channels_last: OnDevice = False
     """Whether convolutional networks use the channels_last layout."""
-    image_size: PositiveInt | None = None
+    image_size: ImageSize | None = None
     """The pixels per side of an image; null for the suite's size."""
     label_smoothing: Fraction = 0.0
-    shift: Annotated[int, Field(ge=0)] = 0
+    shift: Annotated[int, Field(ge=0, le=MAX_IMAGE_SIZE)] = 0
     """The largest random shift, in pixels, in both directions."""
     flip: bool = False
     """Whether images are flipped horizontally at random; ignored if a flip may change the class (digits)."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.config.recipe import RECIPES, Settings, load_recipe, parse_recipe
-from bench.config.validation import shipped
+from bench.config.yaml_file import shipped
 from bench.errors import InputError
 
 EXCEPTIONS = {"cifar-a": {"hybrid": {"warmup": 0.05}}}
@@ -109,6 +109,8 @@ def test_an_exception_changes_its_family_alone():
     ("content", "parts"),
     [
         ({"learning_rat": 0.1}, ["learning_rat", "did you mean learning_rate", "weight_decay"]),
+        ({"image_size": [32, 32]}, ["image_size: given [32, 32]: images are square"]),
+        ({"learning_rate": float("inf")}, ["learning_rate", "finite"]),
         ({"learning_rate": -1}, ["learning_rate", "-1", "greater than 0"]),
         ({"optimizer": "sgdd"}, ["optimizer", "'sgdd'", "'adamw', 'adam' or 'sgd'"]),
         ({"momentum": 0.8}, ["momentum goes with optimizer: sgd only, not with optimizer: adamw"]),

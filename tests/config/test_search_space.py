@@ -35,7 +35,7 @@ CHOSEN = tuple(
         ({"space": {"weight_decay": [0.1, 0.1]}}, "0.1 is listed twice"),
         ({"space": {"learning_rate": {"low": 0.1, "high": 0.1}}}, "low 0.1 is not below high 0.1"),
         ({"space": {"warmup": {"low": 0.0, "high": 0.1, "log": True}}}, "log: true needs a low above 0"),
-        ({"space": {"learning_rate": {"low": 0.1, "high": float("inf")}}}, "finite number"),
+        ({"space": {"learning_rate": {"low": 0.1, "high": float("inf")}}}, "has to be finite"),
         ({"trials": 0}, "greater than 0"),
         ({"halvings": [0.5, 0.25]}, "each share has to be larger than the one before it"),
         ({"halvings": [1.0]}, "less than 1"),

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import models
 from bench.config.suite import SUITES, load_suite
-from bench.config.validation import shipped
+from bench.config.yaml_file import shipped
 from bench.data.corpus import corpus_size
 from bench.errors import InputError
 from models.spec.size_classes import Sized, unmatched
@@ -93,7 +93,15 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"corpus": {"name": "fractals", "difficulty": {"jiter": 3}}}, ["jiter", "jitter_percent"]),
         ({"sedes": [0]}, ["sedes", "did you mean seeds", "image_size"]),
         ({"images": {"pretrian": 3}}, ["images.pretrian", "unknown field", "pretrain, transfer"]),
-        ({"image_size": "large"}, ["image_size", "'large'", "integer"]),
+        ({"image_size": "large"}, ["image_size", "'large'", "a whole number is needed"]),
+        ({"image_size": [32, 48]}, ["image_size: given [32, 48]: images are square; one number is needed"]),
+        ({"image_size": 1_000_000}, ["image_size: given 1000000", "less than or equal to 4096"]),
+        ({"draws": 10**9}, ["draws: given 1000000000", "less than or equal to 1000"]),
+        ({"seeds": 0}, ["seeds: given 0: a list is needed, as in [1, 2]"]),
+        ({"seeds": [1.5]}, ["seeds.0: given 1.5: a whole number is needed"]),
+        ({"images": 5}, ["images: given 5: fields are needed, as in {field: value}"]),
+        ({"carve": "maybe"}, ["carve: given 'maybe': true or false is needed"]),
+        ({"description": 5}, ["description: given 5: text is needed"]),
         ({"size_class": "flops"}, ["size_class", "'flops'", "'parameters' or 'macs'"]),
         ({"match": "joules"}, ["match", "'joules'", "'images'"]),
         ({"ablations": [ABLATION | {"reference": "out"}]}, ["ablations.0", "'out'", "none, with"]),
@@ -113,6 +121,24 @@ def test_a_wrong_field_is_named_with_file_given_value_and_allowed_values(write_s
     assert message.startswith(f"suite {path}: ")
     for part in parts:
         assert part in message
+
+
+def test_a_message_repeats_neither_the_file_nor_every_mistake(write_suite):
+    with pytest.raises(InputError) as caught:
+        load_suite(str(write_suite(match="flops", description="d" * 5000)))
+    assert "ddd" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        load_suite(str(write_suite(seeds=["s" * 5000] * 50)))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 11
+    assert max(map(len, lines)) < 500
+    assert lines[-1].endswith("40 more mistakes")
+
+
+def test_a_thousand_images_may_be_written_in_powers_of_ten(tmp_path, write_suite):
+    path = write_suite()
+    path.write_text(path.read_text(encoding="utf-8") + "draws: 1e2\n", encoding="utf-8")
+    assert load_suite(str(path))[1].draws == 100
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bench.cli.only import select
 from bench.config.external_weights import ExternalModel
 from bench.config.recipe import Settings
 from bench.errors import InputError
-from bench.plan.expand import expand
+from bench.plan.expand import MAX_CELLS, expand, num_cells
 from bench.plan.run import Budget, Probe, Run
 
 POSITION = {
@@ -55,6 +55,29 @@ def test_the_counts_of_a_suite(plan_suite):
     assert stages.count("scratch") == 3 * 2 * 2
     assert len(plan.cells) == stages.count("transfer") + stages.count("scratch") + 2 * 2
     assert len({run.key for run in plan.runs}) == len(plan.runs)
+
+
+PROBED = {"transfers": ["fine-tune", "linear", "k-shot"], "shots": [1, 5], "draws": 4}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"ablations": [POSITION], "budgets": {"subset": 16, "factors": [1, 2]}, **PROBED},
+        {"corpus": [], "subsets": None, "ablations": [POSITION]},
+        {"from_scratch": False, "targets": ["digits@20", "digits@40"], "seeds": [3, 4], **PROBED},
+    ],
+)
+def test_cells_are_counted_without_making_them(resolve_suite, changes):
+    suite = resolve_suite(**changes)
+    assert num_cells(suite) == len(expand(suite).cells)
+
+
+def test_a_suite_of_too_many_cells_is_refused_with_their_number(resolve_suite):
+    suite = resolve_suite(seeds=list(range(1000)), transfers=["k-shot"], draws=1000)
+    with pytest.raises(InputError, match=rf"24,003,000 cells, of which a suite may have {MAX_CELLS:,}"):
+        expand(suite)
 
 
 def test_an_arm_that_the_ladder_has_shares_its_runs(plan_suite):

@@ -221,9 +221,12 @@ FORMS = ", ".join(f"{name}:{kind.form}" for name, kind in SOURCES.items())
 
 
 def parse_source(text: str) -> tuple[str, str | None]:
-    """Return a name of the catalogue and None, or a kind of source with the text behind its colon."""
+    """Return a name of the catalogue and None, or a kind of source with the text behind its colon.
+
+    A leading `~` becomes the user's folder.
+    """
     name, _, path = text.partition(":")
-    return (name, path) if name in SOURCES and path else (text, None)
+    return (name, os.path.expanduser(path)) if name in SOURCES and path else (text, None)
 
 
 def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:

@@ -7,7 +7,7 @@ backslash escapes the next character. This module does not know which options ex
 import re
 from collections.abc import Mapping
 
-from models.spec.model_error import SpecError
+from models.spec.model_error import SpecError, shortened
 
 _PLAIN = re.compile(r'[^\s",=](?:[^",=]*[^\s",=])?', re.DOTALL)
 _ITEM = re.compile(r'\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^",=]*)\s*(,|\Z)', re.DOTALL | re.ASCII)
@@ -24,7 +24,7 @@ def parse_options(text: str) -> dict[str, str]:
     while more:
         item = _ITEM.match(text, position)
         if item is None:
-            raise SpecError(f"expected key=value,... after ':', got {text[position:]!r}")
+            raise SpecError(f"expected key=value,... after ':', got {shortened(text[position:])}")
         key, value, comma = item.groups()
         if key in values:
             raise SpecError(f"option {key!r} is given twice")

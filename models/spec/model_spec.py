@@ -12,7 +12,7 @@ from typing import cast
 
 from models.spec.families import FAMILIES, Family, Library, family_of
 from models.spec.grammar import format_options, parse_options
-from models.spec.model_error import SpecError, nearest
+from models.spec.model_error import SpecError, nearest, shortened
 from models.spec.options import CONVOLUTIONAL_TOKENIZERS, Choice, FilePath, Flag, Option, OptionValue, text_of
 from models.spec.presets import PRESETS, Convolutions, Patch, Preset
 from models.spec.rules import check_rules
@@ -20,6 +20,8 @@ from models.spec.sizes import EncoderSize, ExternalSize
 
 __all__ = ["ModelSpec", "SpecError", "known_models", "parse_spec"]
 
+MAX_LENGTH = 5000
+"""Characters of a name, which may hold the path of a file."""
 _NAME = re.compile(r"(?:(timm|torchvision):)?([^:]*)(?::(.*))?", re.DOTALL)
 
 
@@ -98,6 +100,8 @@ def parse_spec(text: str) -> ModelSpec:
     Raises:
         SpecError: The text names no model. The message lists the known names.
     """
+    if len(text) > MAX_LENGTH or "\0" in text:
+        raise SpecError(f"model {shortened(text)}: a name has at most {MAX_LENGTH:,} characters, none of which is \\0")
     parts = _NAME.fullmatch(text.strip())
     assert parts is not None, "the pattern matches every text"
     library, (name, slash, patch_text) = parts[1], parts[2].partition("/")
@@ -112,7 +116,7 @@ def parse_spec(text: str) -> ModelSpec:
         spec = _with_values(full_name, patch, given)
         check_rules(spec, frozenset(given))
     except SpecError as error:
-        raise SpecError(f"model {text!r}: {error}") from None
+        raise SpecError(f"model {shortened(text)}: {error}") from None
     return spec
 
 
@@ -145,7 +149,7 @@ def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:
     near = nearest(name, names)
     hint = f"did you mean {names[near]}? " if near else ""
     more = "; timm:NAME and torchvision:NAME take any of their models" if kind == "model" else ""
-    return f"unknown {kind} {given!r}; {hint}known: {', '.join(names.values()) or 'none'}{more}"
+    return f"unknown {kind} {shortened(given)}; {hint}known: {', '.join(names.values()) or 'none'}{more}"
 
 
 def _parse_patch(name: str, preset: Preset, text: str | None) -> Patch | None:

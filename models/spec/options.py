@@ -4,11 +4,12 @@ A default may depend on the rest of the name: the default stride is the patch si
 own default place.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from models.spec.model_error import SpecError
+from models.spec.model_error import SpecError, shortened
 
 OptionValue = str | int | float | bool
 Default = Callable[[object, Mapping[str, OptionValue]], OptionValue]
@@ -62,10 +63,10 @@ class Fraction:
 
     def parse(self, text: str) -> OptionValue | None:
         """Return the number, or None if it is not in the range."""
-        try:
-            value = float(text)
-        except ValueError:
+        # Python's own rules would also take other scripts' digits, blanks and underscores.
+        if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", text):
             return None
+        value = float(text)
         return value if 0 <= value < 1 or (self.with_one and value == 1) else None
 
 
@@ -87,8 +88,8 @@ class FilePath:
     allowed: str = "the path of a .safetensors file, which holds weights and no code"
 
     def parse(self, text: str) -> OptionValue | None:
-        """Return the path, or None if it does not end with `.safetensors`."""
-        return text if text.endswith(".safetensors") else None
+        """Return the path, with a leading `~` as the user's folder; None if it does not end with `.safetensors`."""
+        return os.path.expanduser(text) if text.endswith(".safetensors") else None
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Option:
         """
         value = self.values.parse(text)
         if value is None:
-            raise SpecError(f"{self.name}={text!r} is not allowed; {self.name} may be {self.values.allowed}")
+            raise SpecError(f"{self.name}={shortened(text)} is not allowed; {self.name} may be {self.values.allowed}")
         return value
 
 

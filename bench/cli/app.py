@@ -14,15 +14,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bench import PROTOCOL_VERSION
 from bench.cli.data import data_app
 from bench.cli.signals import Terminated
 from bench.errors import InputError
 from bench.machine.device import Device
 from bench.runner.run_options import RunOptions, TrackerName
+from bench.training.settings import MAX_IMAGE_SIZE
 from models.spec.model_error import SpecError
 
 app = typer.Typer(
-    help="Compare Vision Transformers, CNNs and hybrids under matched pretraining.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -36,9 +37,13 @@ SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="The name of a s
 Results = Annotated[Path, typer.Option("--results", help="The folder of all stores, one per suite.")]
 Reports = Annotated[Path, typer.Option("--reports", help="The folder of all reports, one per suite.")]
 Data = Annotated[Path | None, typer.Option("--data", help="The folder of data sets. Default: $BENCH_DATA, else data/.")]
-SeedOffset = Annotated[int, typer.Option("--seed-offset", min=0, help="A number to add to each seed of the suite.")]
+SeedOffset = Annotated[
+    int, typer.Option("--seed-offset", min=0, max=2**31 - 1, help="A number to add to each seed of the suite.")
+]
 DeviceName = Annotated[Device | None, typer.Option("--device", help="Default: cuda if available, else cpu.")]
-NumWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Default: one per core, or one for a GPU.")]
+NumWorkers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=1024, help="Default: one per core, or one for a GPU.")
+]
 Only = Annotated[
     str | None, typer.Option("--only", help="A run's key, or model=…,target=…,seed=…: only these rows and their runs.")
 ]
@@ -58,6 +63,23 @@ def main() -> None:
         sys.exit(2)
     except Terminated:
         sys.exit(128 + signal.SIGTERM)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"bench {version('vit-cnn-hybrid-bench')}, protocol {PROTOCOL_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Compare Vision Transformers, CNNs and hybrids under matched pretraining."""
 
 
 @app.command()
@@ -216,8 +238,10 @@ def list_models(
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="Only these models, with options; also timm:NAME.")
     ] = None,
     family: Annotated[str | None, typer.Option("--family", help="vit, cnn or hybrid.")] = None,
-    image_size: Annotated[int, typer.Option("--image-size", min=1, help="In pixels.")] = 32,
-    classes: Annotated[int, typer.Option("--classes", min=1, help="The number of classes of the head.")] = 10,
+    image_size: Annotated[int, typer.Option("--image-size", min=1, max=MAX_IMAGE_SIZE, help="In pixels.")] = 32,
+    classes: Annotated[
+        int, typer.Option("--classes", min=1, max=1_000_000, help="The number of classes of the head.")
+    ] = 10,
     as_json: AsJson = False,
 ) -> None:
     """List the models with their parameters, multiply-accumulates, tokens and size class."""

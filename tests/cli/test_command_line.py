@@ -316,3 +316,31 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _times(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_a_suite_has_the_same_name_in_every_command(tmp_path, write_suite):
+    path = write_suite("exp.v2")
+    path.rename(tmp_path / "exp.v2")
+    planned = in_process.bench("plan", "./exp.v2", folder=tmp_path)
+    assert (planned.code, planned.said.partition(":")[0]) == (0, "suite exp.v2")
+    for command, name in (("report", "./exp.v2"), ("status", "exp.v2"), ("claims", "results/exp.v2")):
+        ended = in_process.bench(command, name, folder=tmp_path)
+        assert ended.code == 2
+        assert "no results of suite 'exp.v2'" in ended.errors
+    for name in ("..", ".", "results/.yaml"):
+        assert in_process.bench("report", name, folder=tmp_path).code == 2
+
+
+def test_the_version_is_printed(tmp_path):
+    assert re.fullmatch(r"bench \d+\.\d+\.\d+\S*, protocol \d+\n", in_process.bench("--version", folder=tmp_path).said)
+
+
+def test_a_tilde_in_a_suite_is_the_users_folder(tmp_path, write_suite, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("learning_rate: 0.1", encoding="utf-8")
+    write_suite(recipes={"pretrain": "~/mine.yaml"}, targets=["digits@20", {"target": "folder:~/x", "optional": True}])
+    planned = in_process.bench("plan", "~/tiny.yaml", "--json", folder=tmp_path)
+    assert planned.code == 0, planned.errors
+    assert {run["data"] for run in json.loads(planned.said)["runs"]} >= {f"folder:{tmp_path}/x"}
+    missing = in_process.bench("models", "timm:resnet18:weights=~/none.safetensors", folder=tmp_path)
+    assert "~" not in missing.said + missing.errors

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bench.config.ladder import Subset
 from bench.config.validation import ModelName, Strict
 from bench.data.target import parse_target
+from bench.training.settings import NUMBER
 from models.spec.model_spec import parse_spec
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class CustomClaim(Strict):
     target: Annotated[str, AfterValidator(_canonical_target)]
     transfer: Literal["fine-tune", "linear", "k-shot"] | None = None
     """Kind of transfer; by default the suite's first."""
-    shots: Annotated[int, Field(gt=0)] | None = None
+    shots: Annotated[int, NUMBER, Field(gt=0)] | None = None
     """Shots of k-shot probes; by default 5 if the suite has 5, else the suite's largest number."""
     difference: Literal["above", "below", "within"]
-    margin: Annotated[float, Field(ge=0, le=100)] = 0.0
+    margin: Annotated[float, NUMBER, Field(ge=0, le=100)] = 0.0
     """Margin in percentage points."""
 
     @model_validator(mode="after")

@@ -3,8 +3,8 @@
 Torch and the libraries are imported only if a suite names such a model.
 """
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from bench.config.validation import Strict
 from bench.errors import InputError
@@ -76,7 +76,7 @@ def _identified(spec: ModelSpec) -> ExternalModel:
     from models.external.weights_source import external_weights
 
     path = str(spec.option("weights"))
-    if path and not Path(path).is_file():
+    if path and not os.path.isfile(path):  # says no, too, to a path that is too long or may not be looked at
         raise InputError(
             f"models: {spec}: there is no file {path}; give the path of a .safetensors file, relative to the folder in "
             f"which the command runs, or {spec.without('weights')} for random initial weights"

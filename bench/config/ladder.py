@@ -9,8 +9,9 @@ from bench.config.validation import Strict, distinct
 from bench.data.corpus import FRACTALS, CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
 from bench.data.named_sizes import RUNG_NAMES, Rung, RungName
 from bench.errors import InputError
+from bench.training.settings import NUMBER
 
-_Positive = Annotated[int, Field(gt=0, le=10**12)]
+_Positive = Annotated[int, NUMBER, Field(gt=0, le=10**12)]
 
 
 def _kind_of_subset(value: Any) -> str:

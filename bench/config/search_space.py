@@ -12,14 +12,14 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from bench.config.recipe import FamilyException, RecipeStage
 from bench.config.validation import Strict, distinct
-from bench.training.settings import Settings
+from bench.training.settings import NUMBER, Settings
 from models.spec.model_error import did_you_mean
 
 NOT_TUNED = frozenset({"image_size", "micro_batch", "fused", "compile", "channels_last"})
 """Settings that cannot be tuned: they change what is compared, or only how it is computed."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, NUMBER, Field(gt=0, lt=1)]
 Value = bool | int | Finite | str | None
 """A setting's value; settings with several parts, such as `resized_crop`, can't be tuned."""
 Point = dict[str, Value]
@@ -63,9 +63,9 @@ Space = dict[str, Range | Choices]
 class Tuning(Strict):
     """Trials of each family and stage, at the same points of one space, judged by validation images."""
 
-    trials: Annotated[int, Field(gt=0, le=10_000)]
+    trials: Annotated[int, NUMBER, Field(gt=0, le=10_000)]
     space: Space
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1000
+    seed: Annotated[int, NUMBER, Field(ge=0, lt=2**31)] = 1000
     """Seed of the points and of every trial's runs; it must not be one of the suite's seeds."""
     halvings: Annotated[tuple[Share, ...], AfterValidator(_rising)] = ()
     """Shares of the budget, each followed by pruning the worse half of the trials."""

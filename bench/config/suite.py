@@ -19,7 +19,7 @@ from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.target import parse_target
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
-from bench.training.settings import ImageSize
+from bench.training.settings import NUMBER, ImageSize
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
 from models.spec.size_classes import Measure
@@ -27,8 +27,8 @@ from models.spec.size_classes import Measure
 SUITES = Path(__file__).parent / "suites"
 EXAMPLES = {"flops": "1e12, transfer: 1e11", "seconds": "60, transfer: 10", "images": "16384, transfer: 2048"}
 MAX_IMAGES = 10**12
-Positive = Annotated[int, Field(gt=0, le=MAX_IMAGES)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Positive = Annotated[int, NUMBER, Field(gt=0, le=MAX_IMAGES)]
+Seed = Annotated[int, NUMBER, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
 """Name of the amount of training that is equal for all models."""
 Transfer = Literal["fine-tune", "linear", "k-shot"]
@@ -50,14 +50,14 @@ class Images(Strict):
     """Number of images seen in each stage; training from scratch sees the sum of both."""
 
     pretrain: Positive = 16384
-    transfer: Annotated[int, Field(ge=0, le=MAX_IMAGES)] = 2048
+    transfer: Annotated[int, NUMBER, Field(ge=0, le=MAX_IMAGES)] = 2048
 
 
 class Amounts(Strict):
     """Training FLOPs or seconds of each stage; training from scratch gets the sum of both."""
 
-    pretrain: Annotated[float, Field(gt=0, le=1e30)]
-    transfer: Annotated[float, Field(ge=0, le=1e30)]
+    pretrain: Annotated[float, NUMBER, Field(gt=0, le=1e30)]
+    transfer: Annotated[float, NUMBER, Field(ge=0, le=1e30)]
 
 
 class RecipeException(Strict):
@@ -116,7 +116,7 @@ class BudgetFactors(Strict):
     """Multiples of pretraining's budget, for every model at one rung of the first ladder."""
 
     subset: Subset
-    factors: tuple[Annotated[float, Field(gt=0, le=1e6)], ...]
+    factors: tuple[Annotated[float, NUMBER, Field(gt=0, le=1e6)], ...]
 
     @field_validator("factors")
     @classmethod
@@ -142,7 +142,7 @@ class SuiteFields(Strict):
     transfers: tuple[Transfer, ...] = ("fine-tune",)
     shots: tuple[Positive, ...] = (1, 5, 10, 25)
     """Numbers of training images per class of k-shot probes."""
-    draws: Annotated[int, Field(gt=0, le=1000)] = 3
+    draws: Annotated[int, NUMBER, Field(gt=0, le=1000)] = 3
     """Number of draws per number of shots and seed."""
     carve: bool = True
     """Whether targets exclude validation images from training; false is allowed only if nothing is chosen by them."""
@@ -159,7 +159,7 @@ class SuiteFields(Strict):
     """Whether a run fails at an image that cannot be read, or skips and counts it."""
     size_class: Measure | None = None
     """Measure of size by which each model must have a partner in each other family."""
-    threads: Annotated[int, Field(gt=0, le=1024)] = 1
+    threads: Annotated[int, NUMBER, Field(gt=0, le=1024)] = 1
     """Number of threads per run on a CPU; sums depend on it, so it is part of a run's key."""
 
     @property

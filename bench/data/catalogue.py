@@ -6,7 +6,8 @@ To add a built-in data set, add one entry to `CATALOGUE`. To add a kind of sourc
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
@@ -294,7 +295,8 @@ def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
     """Return the part of a run's key for a data set: never a path, but the hash of a source's content, or None."""
     if path is not None:
         is_there = source_exists(name, path, data_dir)
-        content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
+        with _readable():
+            content = _fingerprint(name, path, data_dir, _state_of(name, path, data_dir)) if is_there else None
         return {"name": name, "version": 1, "fingerprint": content}
     entry = CATALOGUE[name]
     facts: dict[str, object] = {"name": name, "version": entry.version}
@@ -304,17 +306,29 @@ def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
 
 
 def source_exists(name: str, path: str, data_dir: Path) -> bool:
-    """Return whether the files of a source exist."""
-    return SOURCES[name].is_there(path, data_dir)
+    """Return whether the files of a source exist.
+
+    Raises:
+        InputError: the path is too long, or a folder on it may not be read.
+    """
+    with _readable():
+        return SOURCES[name].is_there(path, data_dir)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn the system's refusal to read a file or folder into wrong input."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
 
 @lru_cache(maxsize=16)
 def _fingerprint(name: str, path: str, data_dir: Path, state: str) -> str:
     """Return the hash of a source's content, computed once per `state`."""
-    try:
+    with _readable():
         return SOURCES[name].fingerprint(path, data_dir)
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); replace or remove it") from error
 
 
 @dataclass
@@ -372,7 +386,10 @@ def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
     Raises:
         InputError: its files are missing, damaged or not what they should be.
     """
-    return _opened(name, path, data_dir, _state_of(name, path, data_dir) if path is not None else "")
+    if path is None:
+        return _opened(name, path, data_dir, "")
+    with _readable():
+        return _opened(name, path, data_dir, _state_of(name, path, data_dir))
 
 
 @lru_cache(maxsize=4)

@@ -59,6 +59,13 @@ def _strictly_rising(shares: tuple[float, ...]) -> tuple[float, ...]:
     return shares
 
 
+def _no_truth_value(value: object) -> object:
+    """Refuse `yes` and `true`, which Python would take for 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed")
+    return value
+
+
 def _one_side(value: object) -> object:
     """Refuse two sides; images are square."""
     if isinstance(value, list | tuple):
@@ -66,15 +73,18 @@ def _one_side(value: object) -> object:
     return value
 
 
+NUMBER = BeforeValidator(_no_truth_value)
+"""Belongs to every field that is a number."""
 MAX_IMAGE_SIZE = 4096
-ImageSize = Annotated[int, BeforeValidator(_one_side), Field(gt=0, le=MAX_IMAGE_SIZE)]
+ImageSize = Annotated[int, NUMBER, BeforeValidator(_one_side), Field(gt=0, le=MAX_IMAGE_SIZE)]
 """The pixels per side of an image."""
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Inside = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, NUMBER, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, NUMBER, Field(gt=0, le=1_000_000)]
+NotNegative = Annotated[float, NUMBER, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, NUMBER, Field(ge=0, lt=1)]
+Inside = Annotated[float, NUMBER, Field(gt=0, lt=1)]
+Share = Annotated[float, NUMBER, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, NUMBER, Field(gt=0, le=1)]
 PixelShares = Annotated[tuple[PositiveShare, PositiveShare], AfterValidator(_rising)]
 Ratios = Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
 OnDevice = bool | Literal["cuda"]
@@ -97,9 +107,9 @@ class RandAugmentSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    num_ops: Annotated[int, Field(gt=0, le=100)] = 2
+    num_ops: Annotated[int, NUMBER, Field(gt=0, le=100)] = 2
     """The number of operations per image, drawn from 14."""
-    magnitude: Annotated[int, Field(ge=0, le=30)] = 9
+    magnitude: Annotated[int, NUMBER, Field(ge=0, le=30)] = 9
     """The strength of each operation, one of 31 levels."""
 
 
@@ -128,7 +138,7 @@ class Settings(BaseModel):
     """The peak learning rate, reached at the end of the warm-up."""
     layer_decay: PositiveShare | None = None
     """The learning rate of each layer below the head, as a share of that of the layer above it; null for no decay."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    weight_decay: NotNegative = 0.05
     decayed: Literal["weights", "all"] = "weights"
     """`weights`: the weights of linear layers and convolutions only (no biases, norms, position tables or tokens)."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
@@ -158,7 +168,7 @@ class Settings(BaseModel):
     image_size: ImageSize | None = None
     """The pixels per side of an image; null for the suite's size."""
     label_smoothing: Fraction = 0.0
-    shift: Annotated[int, Field(ge=0, le=MAX_IMAGE_SIZE)] = 0
+    shift: Annotated[int, NUMBER, Field(ge=0, le=MAX_IMAGE_SIZE)] = 0
     """The largest random shift, in pixels, in both directions."""
     flip: bool = False
     """Whether images are flipped horizontally at random; ignored if a flip may change the class (digits)."""

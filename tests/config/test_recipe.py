@@ -109,6 +109,7 @@ def test_an_exception_changes_its_family_alone():
     ("content", "parts"),
     [
         ({"learning_rat": 0.1}, ["learning_rat", "did you mean learning_rate", "weight_decay"]),
+        ({"learning_rate": True}, ["learning_rate: given True: a number is needed"]),
         ({"image_size": [32, 32]}, ["image_size: given [32, 32]: images are square"]),
         ({"learning_rate": float("inf")}, ["learning_rate", "finite"]),
         ({"learning_rate": -1}, ["learning_rate", "-1", "greater than 0"]),

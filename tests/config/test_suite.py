@@ -97,6 +97,9 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"image_size": [32, 48]}, ["image_size: given [32, 48]: images are square; one number is needed"]),
         ({"image_size": 1_000_000}, ["image_size: given 1000000", "less than or equal to 4096"]),
         ({"draws": 10**9}, ["draws: given 1000000000", "less than or equal to 1000"]),
+        ({"seeds": [True]}, ["seeds.0: given True: a number is needed"]),
+        ({"image_size": True}, ["image_size: given True: a number is needed"]),
+        ({"subsets": [True]}, ["subsets.0", "a number is needed"]),
         ({"seeds": 0}, ["seeds: given 0: a list is needed, as in [1, 2]"]),
         ({"seeds": [1.5]}, ["seeds.0: given 1.5: a whole number is needed"]),
         ({"images": 5}, ["images: given 5: fields are needed, as in {field: value}"]),
@@ -204,6 +207,26 @@ def test_an_unavailable_model_of_another_library_is_refused(resolve_suite, tmp_p
         resolve_suite(**changes)
     for part in parts:
         assert part in str(caught.value)
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        *(({"targets": [f"{kind}:{LONG}"]}, "cannot be read") for kind in ("folder", "parquet")),
+        ({"targets": [f"webdataset:{LONG}"]}, "webdataset:xxx"),
+        ({"targets": [{"target": f"folder:{LONG}", "optional": True}]}, "cannot be read"),
+        ({"corpus": f"folder:{LONG}"}, "cannot be read"),
+        ({"targets": [f"hf:{LONG}"]}, "hf:xxx"),
+        ({"models": [f"timm:test_vit:weights={LONG}.safetensors"]}, "there is no file xxx"),
+        ({"recipes": {"pretrain": f"{LONG}.yaml"}}, "cannot be read"),
+    ],
+)
+def test_a_path_that_is_too_long_is_named(resolve_suite, changes, problem):
+    with pytest.raises(InputError, match=problem):
+        resolve_suite(**changes)
 
 
 def test_an_arm_with_external_weights_is_refused(write_suite):

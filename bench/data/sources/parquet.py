@@ -8,14 +8,14 @@ memory. Images are read one row group at a time and decoded when used.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import DataSet, RawSplit, Reader
+from bench.data.dataset import DataSet, PassedOver, RawSplit, Reader, add_up
 from bench.data.orders import Indices
 from bench.data.sources.assemble import assemble, check_labels, locate
 from bench.data.sources.decode import read_pictures
@@ -65,13 +65,29 @@ def watched(path: Path) -> list[Path]:
 
 
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
-    """Return the splits of a data set from the ordered files of each split; classes without names get numbers."""
-    shards = {split: [_open_shard(file) for file in split_files] for split, split_files in files.items()}
-    names, labels = _classes([shard for split_shards in shards.values() for shard in split_shards])
-    return {
-        split: RawSplit(np.concatenate([labels[shard.file] for shard in split_shards]), _reader(split_shards), names)
-        for split, split_shards in shards.items()
+    """Return the splits of a data set from the ordered files of each split; classes without names get numbers.
+
+    A split without labels, as competitions publish for the test, is passed over, and counted with the training split.
+    """
+    shards = {
+        split: [_open_shard(file, needs_labels=split == "train") for file in split_files]
+        for split, split_files in files.items()
     }
+    labelled = {
+        split: split_shards for split, split_shards in shards.items() if any(s.has_labels for s in split_shards)
+    }
+    names, labels = _classes([shard for split_shards in labelled.values() for shard in split_shards])
+    splits = {
+        split: RawSplit(np.concatenate([labels[shard.file] for shard in split_shards]), _reader(split_shards), names)
+        for split, split_shards in labelled.items()
+    }
+    passed_over = add_up(
+        PassedOver(f"images of {split}, which has no labels", sum(shard.group_sizes), (shard.file.name,))
+        for split in shards
+        if split not in labelled
+        for shard in shards[split]
+    )
+    return splits | {"train": replace(splits["train"], passed_over=passed_over)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +100,7 @@ class _Shard:
     """Numbers of classes, or places in `words`."""
     words: tuple[str, ...] | None
     """The words that are labels; None if the labels are numbers."""
+    has_labels: bool
     group_sizes: tuple[int, ...]
     """Number of rows of each row group."""
     class_names: tuple[str, ...] | None
@@ -149,8 +166,8 @@ def _encoded(cell: Any) -> bytes:
     return cell["bytes"] or b""
 
 
-def _open_shard(file: Path) -> _Shard:
-    """Return a file's labels and metadata."""
+def _open_shard(file: Path, *, needs_labels: bool) -> _Shard:
+    """Return a file's labels and metadata; refuse a file without labels if they are needed."""
     import pyarrow
     import pyarrow.parquet
 
@@ -159,17 +176,31 @@ def _open_shard(file: Path) -> _Shard:
             schema, metadata = content.schema_arrow, content.metadata
             features = _features(file, schema.metadata or {})
             image = _column(file, schema.names, features, IMAGE_COLUMNS, "Image")
-            label = _column(file, schema.names, features, LABEL_COLUMNS, "ClassLabel")
-            _check_types(file, schema, image, label)
+            _check_images(file, schema.field(image).type, image)
+            label = _label_column(file, schema.names, features, needs_labels=needs_labels)
             _check_sizes(file, metadata, image, label)
-            labels = content.read(columns=[label])[label]
-            if labels.null_count:
-                raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
-            numbers, words = _numbers(labels)
+            labels = content.read(columns=[label])[label] if label else pyarrow.nulls(metadata.num_rows)
+            if not needs_labels and labels.null_count == len(labels) > 0:
+                numbers, words = np.full(len(labels), -1), None
+            else:
+                _check_labels(file, labels, label)
+                numbers, words = _numbers(labels)
     except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(_unreadable(file, error)) from error
     sizes = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-    return _Shard(file, image, numbers, words, sizes, _names(file, features.get(label, {}).get("names")))
+    class_names = _names(file, features.get(label, {}).get("names"))
+    has_labels = needs_labels or len(numbers) == 0 or words is not None or bool((numbers != -1).any())
+    return _Shard(file, image, numbers, words, has_labels, sizes, class_names)
+
+
+def _label_column(file: Path, columns: list[str], features: dict[str, Any], *, needs_labels: bool) -> str:
+    """Return the column of labels, or the empty name if there is none and none is needed."""
+    try:
+        return _column(file, columns, features, LABEL_COLUMNS, "ClassLabel")
+    except InputError:
+        if needs_labels:
+            raise
+        return ""
 
 
 def _numbers(labels: Any) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
@@ -216,23 +247,30 @@ def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: t
     )
 
 
-def _check_types(file: Path, schema: Any, image: str, label: str) -> None:
-    """Refuse columns of another type than images and labels."""
+def _check_images(file: Path, held: Any, image: str) -> None:
+    """Refuse a column that holds something else than encoded images."""
     from pyarrow import types
 
-    held = schema.field(image).type
     if _is_text(held) or (types.is_struct(held) and "bytes" not in held.names and "path" in held.names):
         raise InputError(_paths_alone(file, image))
     in_struct = types.is_struct(held) and "bytes" in held.names and _is_binary(held.field("bytes").type)
     if not in_struct and not _is_binary(held):
         raise InputError(f"{file}: column {image} holds {held}, neither the images' bytes nor structs with them")
-    held = schema.field(label).type
+
+
+def _check_labels(file: Path, labels: Any, label: str) -> None:
+    """Refuse a column that holds something else than labels, or rows without one."""
+    from pyarrow import types
+
+    held = labels.type
     value = held.value_type if types.is_dictionary(held) else held
     if not (types.is_integer(value) or types.is_boolean(value) or _is_text(value)):
         raise InputError(
             f"{file}: column {label} holds {held}, neither whole numbers nor words nor booleans; "
             "number the classes from 0, or name them"
         )
+    if labels.null_count:
+        raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
 
 
 def _check_sizes(file: Path, metadata: Any, image: str, label: str) -> None:
@@ -296,7 +334,9 @@ def _classes(shards: Sequence[_Shard]) -> tuple[tuple[str, ...], dict[Path, NDAr
     The names are those of the features' metadata, which shards share, else the sorted words, else numbers.
     """
     first = shards[0]
-    for shard in shards[1:]:
+    for shard in shards:
+        if not shard.has_labels:
+            raise InputError(f"{shard.file}: its rows have no labels, unlike other files of its split; label them all")
         if (shard.words is None) != (first.words is None):
             raise InputError(
                 f"{shard.file}: its labels are words or numbers, unlike those of {first.file}; use one kind"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, corpus_identity
-from bench.data.dataset import Splits
+from bench.data.dataset import PassedOver, Splits
 from bench.data.sources import parquet
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError
@@ -197,8 +197,11 @@ def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
     write(file, [0] * 20, names=None)
     refuse(tmp_path, r"1 class found; it needs at least two")
     write(file, [0, 1] * 10)
-    write(tmp_path / "test.parquet", [-1] * 9)
+    write(tmp_path / "test.parquet", [-1] * 8 + [0])
     refuse(tmp_path, r"test\.parquet: image 0 has label -1, but there are 3 classes")
+    write(tmp_path / "test-0.parquet", [-1] * 8)
+    refuse(tmp_path, r"test-0\.parquet: its rows have no labels, unlike other files of its split; label them all")
+    (tmp_path / "test-0.parquet").unlink()
     write(tmp_path / "test.parquet", [0, 1, 2])
     refuse(tmp_path, r'test has images of class "cat", and train has none; add some to train')
     write(tmp_path / "test.parquet", [0, 1])
@@ -314,3 +317,15 @@ def test_foreign_metadata_are_refused(metadata: str | dict[str, object], message
     table = pa.table({"image": [picture(1)] * 30, "label": [0, 1, 2] * 10})
     pq.write_table(table.replace_schema_metadata({"huggingface": text}), tmp_path / "x.parquet")
     refuse(tmp_path / "x.parquet", rf"x\.parquet: .*{message}")
+
+
+@pytest.mark.parametrize("labels", [[-1] * 9, pa.array([None] * 9, pa.int64()), [None] * 9, None])
+def test_a_test_split_without_labels_is_passed_over_and_counted(labels: object, tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 1, 2] * 20)
+    columns = {"image": [picture(1)] * 9} | ({} if labels is None else {"label": labels})
+    pq.write_table(pa.table(columns), tmp_path / "test.parquet")
+    splits = load(tmp_path)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [42, 6, 12]
+    data = OpenData("parquet", str(tmp_path), Path("x")).data
+    assert data.passed_over == (PassedOver("images of test, which has no labels", 9, ("test.parquet",)),)
+    assert data.split_sources["test"] == "train"

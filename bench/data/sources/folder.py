@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.data.dataset import DataSet, PassedOver, RawSplit, passed_over
 from bench.data.sources.assemble import assemble, split_of_files
-from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, entries, fingerprint_of, subfolders
+from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, entries, fingerprint_of, is_folder, subfolders
 from bench.data.sources.split_names import split_folders
 from bench.errors import InputError
 
@@ -150,19 +150,19 @@ def _reason(entry: os.DirEntry[str]) -> str | None:
     """Return why an entry of a class folder is no image, or None if it is one; a link to nothing is a bad image."""
     if entry.name.startswith("."):
         return HIDDEN
-    if entry.is_dir():
+    if is_folder(entry):
         return DEEPER
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix not in IMAGE_SUFFIXES:
         return OTHER if suffix else NO_SUFFIX
-    return None if entry.is_file() or not os.path.exists(entry) else NO_FILE
+    return None if os.path.isfile(entry) or not os.path.exists(entry) else NO_FILE
 
 
 def _outside(root: Path, folder: Path, taken: set[Path]) -> Iterator[tuple[str, str]]:
     """Yield what lies in a folder beside the subfolders that were taken, with the reason."""
     for entry in entries(folder):
         if Path(entry) not in taken:
-            reason = HIDDEN if entry.name.startswith(".") else NO_SPLIT if entry.is_dir() else OUTSIDE
+            reason = HIDDEN if entry.name.startswith(".") else NO_SPLIT if is_folder(entry) else OUTSIDE
             yield reason, _name(root, entry)
 
 

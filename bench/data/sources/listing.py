@@ -19,6 +19,9 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Lower-case suffixes of image files, in folders and in tar files."""
 
+MAX_ENTRIES = 200_000
+"""Files and folders below the folder of a data set in parquet files or shards, which are large."""
+
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return what lies in a folder itself, sorted by name.
@@ -35,13 +38,34 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders that lie in a folder itself, sorted by name, without hidden ones."""
-    return [Path(entry) for entry in entries(folder) if entry.is_dir() and not entry.name.startswith(".")]
+    return [Path(entry) for entry in entries(folder) if is_folder(entry) and not entry.name.startswith(".")]
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or a link to one; one that may not be looked at is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files below a folder that have one of the endings, sorted by path, without hidden files."""
-    files = (file for file in root.rglob("*") if file.name.endswith(endings) and file.is_file())
-    return sorted(file for file in files if not any(name.startswith(".") for name in file.relative_to(root).parts))
+    """Return the files below a folder that have one of the endings, sorted by path, without hidden files.
+
+    Raises:
+        InputError: so much lies below the folder that it is not one data set.
+    """
+    found: list[Path] = []
+    num_entries = 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        num_entries += len(folders) + len(names)
+        if num_entries > MAX_ENTRIES:
+            raise InputError(
+                f"{root}: holds more than {MAX_ENTRIES:,} files and folders; name the folder of the data set itself"
+            )
+        found += [Path(folder, name) for name in names if name.endswith(endings) and not name.startswith(".")]
+    return sorted(file for file in found if os.path.isfile(file))
 
 
 def check_inside(root: Path, files: Sequence[Path]) -> None:

@@ -288,3 +288,9 @@ def test_files_are_hashed_again_only_after_a_change(
     monkeypatch.setenv("XDG_CACHE_HOME", str(picture))
     picture.write_bytes(content)
     assert fingerprint(folder) == first
+
+
+@pytest.mark.parametrize("path", ["/", "/proc"])
+def test_the_folders_of_the_machine_are_no_data_set(path: str) -> None:
+    with pytest.raises(InputError, match=f"{path}.*(images found|subfolders found|none of the split|cannot be read)"):
+        check_target(parse_target(f"folder:{path}"), Path("x"))

@@ -329,3 +329,13 @@ def test_a_test_split_without_labels_is_passed_over_and_counted(labels: object, 
     data = OpenData("parquet", str(tmp_path), Path("x")).data
     assert data.passed_over == (PassedOver("images of test, which has no labels", 9, ("test.parquet",)),)
     assert data.split_sources["test"] == "train"
+
+
+def test_a_folder_that_is_no_data_set_is_not_walked_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "deep" / "er" / "train.parquet", [0, 1, 2] * 4)
+    monkeypatch.setattr("bench.data.sources.listing.MAX_ENTRIES", 3)
+    assert len(load(tmp_path).class_names) == 3
+    (tmp_path / "other").mkdir()
+    for kind in ("parquet", "webdataset"):
+        with pytest.raises(InputError, match="holds more than 3 files and folders; name the folder of the data set"):
+            check_target(parse_target(f"{kind}:{tmp_path}"), Path("x"))

@@ -76,7 +76,7 @@ def index_shard(shard: Path) -> ShardIndex:
                 end = tar.offset
         except InputError:
             raise
-        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"{shard}: not a readable tar file ({error}); fetch it again") from error
         if os.pread(file.fileno(), tarfile.BLOCKSIZE, end) != bytes(tarfile.BLOCKSIZE):
             raise InputError(f"{shard}: cut off or damaged at byte {end:,}, where no end is marked; fetch it again")

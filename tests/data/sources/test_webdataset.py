@@ -364,3 +364,11 @@ def test_classes_may_be_counted_from_1(tmp_path: Path) -> None:
     data = open_data("webdataset", str(tmp_path), Path("x"))
     assert data.class_names == ("ant", "bee", "cat")
     assert data.labels.tolist() == [0, 1, 2] * 6
+
+
+def test_headers_that_announce_each_other_without_end_are_refused(tmp_path: Path) -> None:
+    lead = tarfile.TarInfo("././@LongLink")
+    lead.type, lead.size = tarfile.GNUTYPE_LONGNAME, 0
+    file = tmp_path / "x.tar"
+    file.write_bytes(lead.tobuf(tarfile.GNU_FORMAT) * 5_000 + bytes(10_240))
+    refuse(file, r"x\.tar: not a readable tar file")

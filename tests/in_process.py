@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from rich.console import Console
-
 from bench.cli import app
+from bench.cli.terminal import Terminal
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,6 @@ def _as_from_a_shell(words: tuple[str, ...], folder: Path, columns: int) -> Iter
         contextlib.chdir(folder),
         mock.patch.dict(os.environ, variables),
         mock.patch.object(sys, "argv", ["bench", *words]),
-        mock.patch.object(app, "console", Console()),
+        mock.patch.object(app, "console", Terminal()),
     ):
         yield

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from bench import PROTOCOL_VERSION
 from bench.cli.data import data_app
 from bench.cli.signals import Terminated
+from bench.cli.terminal import Terminal, accept_all_text, marked
 from bench.errors import InputError
 from bench.machine.device import Device
 from bench.runner.run_options import RunOptions, TrackerName
@@ -30,7 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-console = Console()
+console = Terminal()
 
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="The name of a shipped suite, or the path of a file.")]
@@ -56,10 +55,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Run the command line; if the input is wrong, print one message and exit with code 2."""
+    accept_all_text()
     try:
         app()
     except (InputError, SpecError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Terminal(stderr=True).print(marked("error:", "red", f" {error}"), highlight=False, soft_wrap=True)
         sys.exit(2)
     except Terminated:
         sys.exit(128 + signal.SIGTERM)

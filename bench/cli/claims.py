@@ -52,7 +52,7 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
 def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
     """Print the verdicts, and the evidence of each."""
     if as_json_values:
-        print(json.dumps(list(map(as_json, judgements)), indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(list(map(as_json, judgements)), indent=1, allow_nan=False))
         return
     console.print(_verdicts(judgements))
     for judgement in judgements:

@@ -10,10 +10,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from bench.analysis.format import plural
+from bench.cli.terminal import Terminal, say
 from bench.config.validation import explain
 from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
@@ -37,13 +38,13 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     """List the corpora and targets, and whether their files are present."""
     rows = [_facts(name, data) for name in (corpus.FRACTALS, *catalogue.CATALOGUE)]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return
     for row in rows:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
-        typer.echo(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
+        say(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
     for name, kind in catalogue.SOURCES.items():
-        typer.echo(f"{name + ':' + kind.form:<18} {'corpus and target':<18} {kind.summary}")
+        say(f"{name + ':' + kind.form:<18} {'corpus and target':<18} {kind.summary}")
 
 
 @data_app.command()
@@ -78,18 +79,18 @@ def sample(
         Image.fromarray(pixels).save(out, format="PNG")
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error}); name a file in an existing folder") from error
-    typer.echo(f"{out}: {rows} classes of {name}, {columns} images each")
+    say(f"{out}: {rows} classes of {name}, {columns} images each")
 
 
 @data_app.command()
 def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     """Decode every image and check the known checksums; exit with 1 if an image or a checksum is wrong."""
     if name == corpus.FRACTALS:
-        typer.echo(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
+        say(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
         return
     target = parse_target(name)
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(f"reading {name}", total=None)
+    with Progress(console=Terminal(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"reading {escape(name)}", total=None)
         verification = read_all(target, data, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
         bad = [{"id": number, "reason": reason} for number, reason in verification.bad.items()]
@@ -98,7 +99,7 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
         facts |= {"passed_over": [part.facts() for part in verification.passed_over], "notes": verification.notes}
         _print({"name": str(target), **facts, "wrong_sums": verification.wrong_sums}, as_json=True)
     else:
-        typer.echo(_verification_text(str(target), verification))
+        say(_verification_text(str(target), verification))
     raise typer.Exit(0 if verification.is_good else 1)
 
 
@@ -106,7 +107,7 @@ def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
     """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive in that folder."""
     has_files = catalogue.fetch(name, data, also=(corpus.FRACTALS,))
-    typer.echo(f"{name} is in {data}" if has_files else f"{name} needs no files")
+    say(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
 
 @data_app.command()
@@ -137,11 +138,11 @@ def subset(
 
 def _print(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2))
         return
     passed_over = [f"{PassedOver(**part)}" for part in facts.get("passed_over", ())]
     shown = facts | ({"passed_over": "; ".join(passed_over) or "nothing"} if "passed_over" in facts else {})
-    typer.echo("\n".join(f"{key}: {shown[key]}" for key in shown))
+    say("\n".join(f"{key}: {shown[key]}" for key in shown))
 
 
 def _facts(name: str, data_dir: Path) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from statistics import fmean
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.format import ABSENT, byte_size, duration, plural
 from bench.cli.grouped_table import grouped_table
 from bench.cli.plan import STAGES
 from bench.cli.run import missing_targets, num_workers_for
+from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
 from bench.plan.expand import Plan
 from bench.plan.run import Run
@@ -92,15 +92,15 @@ def show_estimate(console: Console, suite: SuiteEstimate) -> None:
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     for (model, reason), count in Counter((run.run.model, run.reason) for run in suite.runs if run.reason).items():
-        runs = f"{plural(count, 'run')} of {escape(model)}"
-        console.print(f"[yellow]not estimated[/]: {runs}: {escape(reason)}", highlight=False, soft_wrap=True)
+        runs = f"{plural(count, 'run')} of {model}"
+        console.print(marked("not estimated", "yellow", f": {runs}: {reason}"), highlight=False, soft_wrap=True)
 
 
 def _table(runs: Sequence[RunEstimate], total: dict[str, Any]) -> Table:
     alike: dict[tuple[str, str], list[RunEstimate]] = {}
     for run in sorted(runs, key=lambda run: list(STAGES).index(run.run.stage)):
         alike.setdefault((f"{_stage(run.run)} {run.run.data_name}", run.run.model), []).append(run)
-    rows = ((group, escape(model), _figures(of_model)) for (group, model), of_model in alike.items())
+    rows = ((group, model, _figures(of_model)) for (group, model), of_model in alike.items())
     table = grouped_table("", ("runs", "per run", "total", "FLOPs", "memory", "disk"), rows)
     sums = (duration(round(total["worker_seconds"])), f"{total['training_flops']:.2g}")
     table.add_row(

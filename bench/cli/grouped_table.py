@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
+from bench.cli.terminal import marked
+
 
 def grouped_table(names: str, figures: Sequence[str], rows: Iterable[tuple[str, str, Sequence[str]]]) -> Table:
-    """Return a table with one column of names and some columns of figures; all texts may have Rich's markup.
+    """Return a table with one column of names and some columns of figures.
 
     Args:
         names: the heading of the names.
@@ -20,7 +22,7 @@ def grouped_table(names: str, figures: Sequence[str], rows: Iterable[tuple[str, 
     for group, name, of_row in rows:
         groups.setdefault(group, []).append((name, of_row))
     for group, of_group in groups.items():
-        table.add_row(f"[bold]{group}[/]")
+        table.add_row(marked(group, "bold"))
         for name, of_row in of_group:
             table.add_row(f"  {name}", *of_row)
         table.add_section()

@@ -8,9 +8,10 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
+from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ResolvedTuning
 from bench.plan.expand import Plan
@@ -22,7 +23,7 @@ STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "sc
 
 def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:
     """Print the runs of a plan, the images they see, and what they share."""
-    console.print(f"[bold]suite {suite.name}[/]: {suite.description}", highlight=False, soft_wrap=True)
+    console.print(marked(f"suite {suite.name}", "bold", f": {suite.description}"), highlight=False, soft_wrap=True)
     console.print(summary(suite, plan), highlight=False, soft_wrap=True)
     if each_run:
         console.print(_each_run(plan), highlight=False, soft_wrap=True)
@@ -70,9 +71,9 @@ def describe(run: Run) -> str:
     return f"{run.probe or run.stage} {_start(run)} on {run.data_name}, seed {run.seed}"
 
 
-def failure_line(run: Run, record: Record) -> str:
-    """Return a line about a run that did not end `ok`, with Rich's markup."""
-    return f"[red]{record['status']}[/] {run.key}  {escape(describe(run))}: {escape(record['reason'])}"
+def failure_line(run: Run, record: Record) -> Text:
+    """Return a line about a run that did not end `ok`."""
+    return marked(record["status"], "red", f" {run.key}  {describe(run)}: {record['reason']}")
 
 
 def plan_as_json(suite: ResolvedSuite, plan: Plan) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _grouped(plan: Plan) -> Table:
     numbers = (Column(heading, justify="right") for heading in ("runs", "budget", "transfers"))
     table = Table(*texts, *numbers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for (stage, data), runs in groups.items():
-        models = "\n".join(dict.fromkeys(escape(_start(run)) for run in runs))
+        models = "\n".join(dict.fromkeys(_start(run) for run in runs))
         serving = sum(served[run.key] for run in runs)
         budget = _budget(runs) if stage != "probe" else ""
         table.add_row(STAGES[stage], data, models, str(len(runs)), budget, str(serving or ""), end_section=True)
@@ -114,7 +115,7 @@ def _budget(runs: Iterable[Run]) -> str:
 
 def _each_run(plan: Plan) -> str:
     lines = (
-        f"{run.key}  {escape(describe(run))}: {run.probe or run.budget}"
+        f"{run.key}  {describe(run)}: {run.probe or run.budget}"
         + (f", starts from {run.starts_from}" if run.starts_from else "")
         for run in plan.runs
     )

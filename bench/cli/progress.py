@@ -16,6 +16,7 @@ from rich.table import Column
 from bench.analysis.format import duration, percent
 from bench.cli.active_runs import ActiveRun, active_runs, figures, progress_text
 from bench.cli.plan import describe
+from bench.cli.terminal import marked
 from bench.plan.run import Run
 from bench.runner.pool.pool import Ended, Started, Tick
 from bench.store.store import Store
@@ -125,13 +126,13 @@ class SuiteProgress:
         self.time_left.end(key)
         self.ended += 1
         colour = COLOURS.get(record["status"], "red")
-        result = escape(record["reason"]) or _accuracy(record["metrics"])
+        result = record["reason"] or _accuracy(record["metrics"])
         seconds = record["cost"].get("total_seconds")
         took = f"  {duration(round(seconds))}" if seconds is not None else ""
         left = "" if self.console.is_terminal else f"  {self._left()}"
+        where = f"{self.ended:>4}/{self.total}"
         self.console.print(
-            f"[{colour}]{record['status']:<8}[/] {self.ended:>4}/{self.total}  {escape(self.name(event.run))}  "
-            f"{result}{took}{left}",
+            marked(f"{record['status']:<8}", colour, f" {where}  {self.name(event.run)}  {result}{took}{left}"),
             highlight=False,
             soft_wrap=True,
         )

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from bench.analysis.format import duration, plural
 from bench.cli.plan import failure_line, summary, tuning
 from bench.cli.progress import SuiteProgress
 from bench.cli.signals import interruptible
 from bench.cli.size_class import check_size_class
+from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
 from bench.data.catalogue import check_sums
 from bench.data.target import check_target
@@ -57,7 +57,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
         check_sums(_data_names(plan), arguments.data_dir)
     store = open_store(arguments.results, suite)
     missing = missing_targets(plan, arguments.data_dir)
-    console.print(f"[bold]suite {suite.name}[/]: {summary(suite, plan)}", highlight=False, soft_wrap=True)
+    console.print(marked(f"suite {suite.name}", "bold", f": {summary(suite, plan)}"), highlight=False, soft_wrap=True)
     if suite.tuning is not None:
         console.print(tuning(suite.tuning), highlight=False, soft_wrap=True)
     todo = unfinished(plan, store, console)
@@ -69,7 +69,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
     finally:
         store.write_tables(build_tables(store))
     for target, reason in missing.items():
-        console.print(f"[yellow]not run[/]: target {target} is optional: {escape(reason)}", soft_wrap=True)
+        console.print(marked("not run", "yellow", f": target {target} is optional: {reason}"), soft_wrap=True)
     failed = [event for event in ended if event.record["status"] != "ok" and str(event.run.target) not in missing]
     for event in failed:
         console.print(failure_line(event.run, event.record), highlight=False, soft_wrap=True)
@@ -81,7 +81,7 @@ def unfinished(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
     """Return the runs that are not finished; set damaged ones aside, and print where they are."""
     repaired = repair(store, plan.runs)
     for message in repaired.messages:
-        console.print(f"[yellow]set aside[/]: {escape(message)}", highlight=False, soft_wrap=True)
+        console.print(marked("set aside", "yellow", f": {message}"), highlight=False, soft_wrap=True)
     return tuple(run for run in plan.runs if run.key not in repaired.finished)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.text import Text
 
 from bench.analysis.format import duration, percent, plural
 from bench.cli.active_runs import ActiveRun, active_runs, progress_text
 from bench.cli.plan import describe
+from bench.cli.terminal import joined, marked
 from bench.config.suite import Match
 from bench.plan.expand import expand
 from bench.store.store import Store
@@ -39,9 +39,9 @@ def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -
                 print(json.dumps(status), flush=True)
             elif watch and console.is_terminal:
                 live.start()
-                live.update(Text.from_markup("\n".join(_lines(status))), refresh=True)
+                live.update(joined(_lines(status)), refresh=True)
             else:
-                console.print("\n".join(_lines(status)), highlight=False, soft_wrap=True)
+                console.print(joined(_lines(status)), highlight=False, soft_wrap=True)
             if not watch:
                 return
             time.sleep(WATCH_EVERY)
@@ -110,17 +110,17 @@ def _tuning_status(store: Store, trials: Store) -> Status | None:
     }
 
 
-def _lines(status: Status) -> Iterator[str]:
-    """Yield lines with Rich's markup: the counts, the running, interrupted and failed runs, and the total."""
+def _lines(status: Status) -> Iterator[str | Text]:
+    """Yield lines: the counts, the running, interrupted and failed runs, and the total."""
     counts = ", ".join(f"{number} {name}" for name, number in status["counts"].items())
-    yield f"{escape(status['store'])}: {status['num_runs']} runs: {counts}"
+    yield f"{status['store']}: {status['num_runs']} runs: {counts}"
     yield from map(_running_line, status["running"])
     for run in status["interrupted"]:
         step = run["progress"]["step"] if run.get("progress") else 0
-        text = f"{run['key']}  {escape(run['run'])}: at step {step:,}; `bench run` will resume it"
-        yield f"[yellow]interrupted[/] {text}{_resumes(run)}"
+        text = f"{run['key']}  {run['run']}: at step {step:,}; `bench run` will resume it"
+        yield marked("interrupted", "yellow", f" {text}{_resumes(run)}")
     for run in status["not_ok"]:
-        yield f"[red]{run['status']}[/] {run['key']}  {escape(run['run'])}: {escape(run['reason'])}"
+        yield marked(run["status"], "red", f" {run['key']}  {run['run']}: {run['reason']}")
     if status["tuning"] is not None:
         yield from _tuning_lines(status["tuning"])
         yield from map(_running_line, status["tuning"]["running"])
@@ -133,9 +133,9 @@ def _lines(status: Status) -> Iterator[str]:
     )
 
 
-def _running_line(run: Status) -> str:
-    process = f" (process {run['pid']} on {escape(run['host'])})" if "pid" in run else ""
-    return f"[green]running[/] {run['key']}{process}  {escape(run['run'])}: {run['text']}{_resumes(run)}"
+def _running_line(run: Status) -> Text:
+    process = f" (process {run['pid']} on {run['host']})" if "pid" in run else ""
+    return marked("running", "green", f" {run['key']}{process}  {run['run']}: {run['text']}{_resumes(run)}")
 
 
 def _resumes(run: Status) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from bench.analysis.format import percent
 from bench.cli.plan import describe, failure_line
 from bench.cli.progress import SuiteProgress
 from bench.cli.run import RunArguments, num_workers_for, unfinished
 from bench.cli.signals import interruptible
+from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
 from bench.plan.expand import Plan
@@ -53,7 +54,7 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     halvings = "".join(
         f"; the better half continues after {percent(share, places=0)} of the budget" for share in suite.tuning.halvings
     )
-    heading = f"[bold]tuning of suite {escape(suite.name)}[/]: {each}{halvings}; results in {escape(str(store.root))}"
+    heading = marked(f"tuning of suite {suite.name}", "bold", f": {each}{halvings}; results in {store.root}")
     console.print(heading, highlight=False, soft_wrap=True)
     try:
         with interruptible(console):
@@ -158,11 +159,12 @@ def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> 
     return bool(failed) or any(study.missing for study in studies)
 
 
-def _choice(study: StudyState) -> str:
+def _choice(study: StudyState) -> Text:
     """Return a line with a study's choice, or the reason why it has none, and the statuses of its trials."""
     best, statuses = study.best, Counter(trial.status for trial in study.trials)
     trials = ", ".join(f"{number} {status}" for status, number in sorted(statuses.items()))
     if best is None:
-        return f"[red]no choice[/] for {study.study}: {study.missing} ({trials})"
-    name = escape(f"trial {best.number} ({in_words(best.point)})")
-    return f"[green]chosen[/] for {study.study}: {name}, validation accuracy {percent(best.score)}, of {trials}"
+        return marked("no choice", "red", f" for {study.study}: {study.missing} ({trials})")
+    name = f"trial {best.number} ({in_words(best.point)})"
+    accuracy = f"validation accuracy {percent(best.score)}"
+    return marked("chosen", "green", f" for {study.study}: {name}, {accuracy}, of {trials}")

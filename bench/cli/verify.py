@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bench import PROTOCOL_VERSION
 from bench.analysis.format import decimal
 from bench.cli.only import select
 from bench.cli.plan import describe
+from bench.cli.terminal import marked
 from bench.errors import InputError
 from bench.machine.environment import LIBRARIES
 from bench.plan.expand import expand
@@ -142,23 +143,21 @@ def _show(console: Console, repetition: Repetition) -> None:
     for name, value in kept["metrics"].items():
         table.add_row(name.replace("_", " "), decimal(value, 6), decimal(repeated["metrics"].get(name)))
     if repetition.same_predictions is not None:
-        table.add_row("predictions", "", "the same" if repetition.same_predictions else "[red]different[/]")
-    table.add_row("weights", "", "the same, bit for bit" if repetition.same_weights else "[red]different[/]")
+        table.add_row("predictions", "", "the same" if repetition.same_predictions else marked("different", "red"))
+    table.add_row("weights", "", "the same, bit for bit" if repetition.same_weights else marked("different", "red"))
     for name, value in kept["environment"].items():
         if value != repeated["environment"].get(name):
             table.add_row(name, str(value), str(repeated["environment"].get(name)))
     console.print(table)
     if repeated["reason"]:
-        console.print(escape(repeated["reason"]), soft_wrap=True)
+        console.print(repeated["reason"], soft_wrap=True)
     console.print(_verdict(repetition))
 
 
-def _verdict(repetition: Repetition) -> str:
+def _verdict(repetition: Repetition) -> Text:
     if repetition.is_same:
-        return "[green]reproduced[/]"
+        return marked("reproduced", "green")
     if repetition.is_reproduced:
-        return (
-            "[green]reproduced[/] within the tolerance for another processor or other versions: no accuracy differs by "
-            f"more than {ACCURACY_TOLERANCE}"
-        )
-    return "[red]not reproduced[/]"
+        limits = f"no accuracy differs by more than {ACCURACY_TOLERANCE}"
+        return marked("reproduced", "green", f" within the tolerance for another processor or other versions: {limits}")
+    return marked("not reproduced", "red")

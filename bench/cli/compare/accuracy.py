@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bench.analysis.format import finite_or_none, first_few, points
 from bench.analysis.speed_changes import AccuracyChange, accuracy_change
@@ -20,6 +20,7 @@ from bench.cli.compare.comparison import SIDES, Comparison, differences, only_li
 from bench.cli.compare.stores import Attempt, ComparedStore, read_store, row_key
 from bench.cli.grouped_table import grouped_table
 from bench.cli.plan import describe
+from bench.cli.terminal import marked
 from bench.errors import InputError
 from bench.plan.run import Run
 
@@ -145,12 +146,12 @@ def _not_ok(pairs: Iterable[Pair]) -> Iterator[dict[str, str]]:
             yield {"side": side, "key": run.key, "run": describe(run)} | reason
 
 
-def _not_ok_lines(runs: Iterable[dict[str, str]]) -> Iterator[str]:
+def _not_ok_lines(runs: Iterable[dict[str, str]]) -> Iterator[Text]:
     alike: dict[tuple[str, str, str], list[str]] = {}
     for run in runs:
         alike.setdefault((run["side"], run["status"], run["reason"]), []).append(run["run"])
     for (side, status, reason), names in alike.items():
-        yield f"[yellow]{status}[/] in {side}, {escape(reason)}: {escape(first_few(names))}"
+        yield marked(status, "yellow", f" in {side}, {reason}: {first_few(names)}")
 
 
 def _only(store: ComparedStore, other: ComparedStore) -> list[str]:
@@ -159,7 +160,7 @@ def _only(store: ComparedStore, other: ComparedStore) -> list[str]:
 
 def _table(changes: Iterable[AccuracyRowChange]) -> Table:
     """Return a table with one row per model, grouped by training and data."""
-    rows = ((escape(change.row.setting), escape(change.row.model), _figures(change)) for change in changes)
+    rows = ((change.row.setting, change.row.model, _figures(change)) for change in changes)
     return grouped_table("model", ("seeds", "NEW - OLD, points", "equal runs"), rows)
 
 

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from bench.analysis.format import share
 from bench.cli.compare.accuracy import compare_stores
 from bench.cli.compare.comparison import Comparison
 from bench.cli.compare.speeds import compare_speeds, is_speeds
+from bench.cli.terminal import marked
 from bench.errors import InputError
 
 
@@ -82,15 +83,15 @@ def show(console: Console, comparison: Comparison, judged: FailOver | None, *, a
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _heading(comparison: Comparison) -> Iterator[str]:
-    yield f"OLD {escape(comparison.old)}, NEW {escape(comparison.new)}"
-    yield from (f"[red]not comparable[/], forced: {escape(difference)}" for difference in comparison.forced)
-    yield from (f"[yellow]different[/] {escape(warning)}" for warning in comparison.warnings)
+def _heading(comparison: Comparison) -> Iterator[str | Text]:
+    yield f"OLD {comparison.old}, NEW {comparison.new}"
+    yield from (marked("not comparable", "red", f", forced: {difference}") for difference in comparison.forced)
+    yield from (marked("different", "yellow", f" {warning}") for warning in comparison.warnings)
 
 
-def _judgement(judged: FailOver) -> Iterator[str]:
+def _judgement(judged: FailOver) -> Iterator[str | Text]:
     limit = share(judged.limit)
-    yield from (f"[yellow]undecided[/], without an interval: {escape(name)}" for name in judged.undecided)
-    yield from (f"[red]worse[/] by more than {limit}: {escape(name)}" for name in judged.worse)
+    yield from (marked("undecided", "yellow", f", without an interval: {name}") for name in judged.undecided)
+    yield from (marked("worse", "red", f" by more than {limit}: {name}") for name in judged.worse)
     if not judged.worse:
         yield f"no row is worse by more than {limit} with its whole interval"

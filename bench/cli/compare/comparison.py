@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bench.analysis.format import first_few
 from bench.analysis.speed_changes import AccuracyChange, SpeedChange
@@ -32,8 +32,8 @@ class Comparison:
     changes: tuple[tuple[str, SpeedChange | AccuracyChange], ...]
     """The name and the change of each row that both sides have."""
     table: Table
-    lines: tuple[str, ...]
-    """The lines to print below the table, with Rich's markup."""
+    lines: tuple[str | Text, ...]
+    """The lines to print below the table."""
     facts: Mapping[str, Any]
     """The JSON values besides the fields above."""
 
@@ -64,4 +64,4 @@ def refuse(differing: Iterable[str], *, force: bool) -> None:
 def only_lines(only_old: list[str], only_new: list[str]) -> list[str]:
     """Return a line for each side that has rows or runs missing on the other side."""
     names = zip(SIDES, (only_old, only_new), strict=True)
-    return [f"only in {side}: {escape(first_few(only))}" for side, only in names if only]
+    return [f"only in {side}: {first_few(only)}" for side, only in names if only]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.format import finite_or_none, percent_change
@@ -19,6 +18,7 @@ from bench.analysis.speed_columns import SETTING, network_name, setting_in_words
 from bench.analysis.stats.intervals import Interval
 from bench.cli.compare.comparison import Comparison, Conditions, differences, only_lines, refuse
 from bench.cli.grouped_table import grouped_table
+from bench.cli.terminal import marked
 from bench.errors import InputError
 from bench.store.speed_file import latest, read
 
@@ -42,7 +42,7 @@ def compare_speeds(old: str, new: str, *, force: bool) -> Comparison:
     speeds = speed_changes(before, after)
     if not (speeds.changes or speeds.failed):
         raise InputError(f"{old} and {new} have no row in common, so there is nothing to compare")
-    failed = [f"[yellow]not run[/] in {side}: {escape(row.name)}: {escape(why)}" for row, side, why in speeds.failed]
+    failed = [marked("not run", "yellow", f" in {side}: {row.name}: {why}") for row, side, why in speeds.failed]
     only = only_lines([row.name for row in speeds.only_old], [row.name for row in speeds.only_new])
     return Comparison(
         old=old,
@@ -116,7 +116,7 @@ def _reference_software(rows: pd.DataFrame) -> Conditions:
 
 def _table(changes: Iterable[SpeedChange]) -> Table:
     """Return a table with one row per network, grouped by the group that it was measured in."""
-    rows = ((change.row.group, escape(_network(change)), _figures(change)) for change in changes)
+    rows = ((change.row.group, _network(change), _figures(change)) for change in changes)
     return grouped_table("times the reference's rate", ("OLD", "NEW", "time, NEW over OLD"), rows)
 
 
@@ -126,10 +126,10 @@ def _figures(change: SpeedChange) -> list[str]:
 
 
 def _change_text(time: Interval, reason: str) -> str:
-    """Return a ratio of times as a change in percent, or the reason why there is none, with Rich's markup escaped."""
+    """Return a ratio of times as a change in percent, or the reason why there is none."""
     if time.is_known:
         return percent_change(time.mean, time.low, time.high)
-    return f"{percent_change(time.mean)} ({escape(reason)})" if time.n else escape(reason)
+    return f"{percent_change(time.mean)} ({reason})" if time.n else reason
 
 
 def _ratio(reference_ratio: float) -> str:

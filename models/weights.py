@@ -31,6 +31,7 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
         SpecError: Names or shapes differ. The message names `source` and each such weight.
     """
     state = module.state_dict()
+    weights = with_counters(weights, state)
     wanted, given = shapes_of(state), shapes_of(weights)
     wrong = [
         f"{name}: expected {wanted.get(name, 'nothing')}, got {given.get(name, 'nothing')}"
@@ -41,6 +42,11 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
         raise SpecError(f"{source}: {len(wrong)} weights don't fit: {'; '.join(wrong)}")
     state.update(weights)  # keeps the version metadata of the modules, which weights from a file lack
     module.load_state_dict(state)
+
+
+def with_counters(weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights with BatchNorm's counters of batches, which older files lack and nothing here reads."""
+    return {name: count for name, count in state.items() if name.endswith("num_batches_tracked")} | dict(weights)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from models.external.weights_source import MEAN, STD, InputScaling, adapter_of, 
 from models.external.wrapped import BODY, Wrapped
 from models.spec.model_error import SpecError
 from models.spec.model_spec import ModelSpec
-from models.weights import fill, prefixed, read_weights, shapes_of, under
+from models.weights import fill, prefixed, read_weights, shapes_of, under, with_counters
 
 
 class External(Wrapped):
@@ -90,6 +90,7 @@ def _fill_body(spec: ModelSpec, network: nn.Module, weights: dict[str, Tensor], 
     state = network.state_dict()
     given = {name: value for name, value in weights.items() if name.rpartition(".")[0] != without}
     given |= {name: value for name, value in state.items() if name.rpartition(".")[0] == without}
+    given = with_counters(given, state)
     if shapes_of(given) != shapes_of(state):
         given = _resampled(spec.library, network, given)
     fill(network, given, f"{spec.option('weights')}, weights of {spec.preset}")

@@ -248,6 +248,16 @@ def test_a_file_without_its_classifier_will_do(name: str, tmp_path: Path) -> Non
     assert all(torch.equal(built[f"body.{key}"], value) for key, value in body.items())
 
 
+def test_an_older_file_lacks_batchnorm_s_counters(tmp_path: Path) -> None:
+    """torch counts batches since 0.4.1, and only a norm without momentum reads the count."""
+    theirs = timm.create_model("test_resnet", num_classes=10).eval()
+    older = {name: value for name, value in theirs.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file(older, tmp_path / "older.safetensors")
+    ours = models.build(f"timm:test_resnet:scaling=half,weights={tmp_path / 'older.safetensors'}", num_classes=10)
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(ours.eval()(images), theirs(images))
+
+
 def test_tables_of_positions_are_resampled(saved: Callable[..., tuple[str, nn.Module]]) -> None:
     """A ViT's by timm, a Swin's as in our own networks; all else comes through as it is."""
     for name, table in (("timm:test_vit", "pos_embed"), ("timm:swin_tiny_patch4_window7_224", "position_bias_table")):

@@ -94,8 +94,7 @@ class BitTrunk(nn.Module):
 
 def _stem(size: TrunkSize) -> nn.Sequential:
     """Return BiT's stem, under timm's names. Its pool pads with zeros, as the original does."""
-    padding = (size.stem_kernel - size.stem_stride + 1) // 2  # enough that the kernel reaches every pixel at the edge
-    conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, padding)
+    conv = _CONV(3, size.stem_width, size.stem_kernel, size.stem_stride, size.stem_padding)
     if not size.stem_pool:
         return nn.Sequential(OrderedDict(conv=conv))
     return nn.Sequential(OrderedDict(conv=conv, pad=nn.ConstantPad2d(1, 0.0), pool=nn.MaxPool2d(3, 2)))

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from bench.analysis.format import ABSENT, short_count
 from bench.analysis.format import count as whole
+from bench.config.external_weights import check_external
 from bench.errors import InputError
 from models.counts import count
 from models.spec.families import FAMILIES, Family
@@ -57,6 +58,7 @@ def list_models(names: Sequence[str], family: str | None, image_size: int, num_c
     chosen = [name for name in specs if family in (None, parse_spec(name).family)]
     if not chosen:
         raise InputError(f"--family {family}: none of {', '.join(specs)} is of that family")
+    check_external(chosen, image_size)
     vits = _accepting(_named_classes(image_size), image_size)
     counts = {name: count(name, num_classes=num_classes, image_size=image_size) for name in {*vits, *chosen}}
     parameters, macs = {vit: counts[vit].parameters for vit in vits}, {vit: counts[vit].macs for vit in vits}

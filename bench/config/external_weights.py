@@ -5,6 +5,7 @@ Torch and the libraries are imported only if a suite names such a model.
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bench.config.validation import Strict
 from bench.errors import InputError
@@ -43,14 +44,16 @@ class ExternalModel(Strict):
 
 
 def check_external(models: Iterable[str], image_size: int) -> None:
-    """Refuse models that their library lacks, or that can't be built for the image size.
+    """Refuse models that their library lacks, or that can't be built for the image size or never see part of it.
+
+    Those with published weights are checked without them, and those with a file of weights with it.
 
     Raises:
-        InputError: a model can't be built.
+        InputError: a model can't be used.
     """
     for spec in map(parse_spec, models):
-        if spec.library is not None and not spec.has_external_weights:
-            _build(spec, image_size, "meta")
+        if spec.library is not None:
+            (_build if spec.option("weights") else _build_once)(spec.without("pretrained"), image_size)
 
 
 def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalModel, ...]:
@@ -63,7 +66,7 @@ def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalMod
     for spec in map(parse_spec, models):
         if spec.has_external_weights:
             model = _identified(spec)
-            _build(spec, image_size, "cpu")
+            _build(spec, image_size)
             first = identified.setdefault((model.bare_model, model.sha256), model)
             if first is not model:
                 raise InputError(
@@ -75,25 +78,36 @@ def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalMod
 def _identified(spec: ModelSpec) -> ExternalModel:
     from models.external.weights_source import external_weights
 
-    path = str(spec.option("weights"))
-    if path and not os.path.isfile(path):  # says no, too, to a path that is too long or may not be looked at
-        raise InputError(
-            f"models: {spec}: there is no file {path}; give the path of a .safetensors file, relative to the folder in "
-            f"which the command runs, or {spec.without('weights')} for random initial weights"
-        )
+    _check_file(spec)
     try:
         return ExternalModel(model=str(spec), **vars(external_weights(spec)))
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
 
 
-def _build(spec: ModelSpec, image_size: int, device: str) -> None:
+def _check_file(spec: ModelSpec) -> None:
+    path = str(spec.option("weights"))
+    if path and not os.path.isfile(path):  # says no, too, to a path that is too long or may not be looked at
+        raise InputError(
+            f"models: {spec}: there is no file {path}; give the path of a .safetensors file, relative to the folder in "
+            f"which the command runs, or {spec.without('weights')} for random initial weights"
+        )
+
+
+def _build(spec: ModelSpec, image_size: int) -> None:
+    """Build a model on the CPU, with the weights that it names, and check that it sees every pixel."""
     import torch
 
+    from models.external.coverage import check_coverage
     from models.registry import build
 
+    _check_file(spec)
     try:
-        with torch.device(device):
-            build(spec, image_size=image_size, seed=0)
+        with torch.device("cpu"):
+            check_coverage(build(spec, image_size=image_size, seed=0), spec, image_size)
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
+
+
+_build_once = lru_cache(maxsize=256)(_build)
+"""For models without a file of weights, which may change."""

@@ -96,7 +96,8 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
             is missing, or a model of another library is not available.
     """
     _check_fractal_size(suite)
-    check_external(suite.trained_models, suite.image_size)
+    own_weights = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
+    check_external(own_weights, suite.image_size)
     resolved = ResolvedSuite(
         **{field: getattr(suite, field) for field in SuiteFields.model_fields},
         name=name,
@@ -160,7 +161,9 @@ def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
             image_size = recipe.for_family(parse_spec(model).family).image_size
             try:
                 check(parse_spec(model), image_size or suite.image_size)
-            except SpecError as error:
+                if image_size:
+                    check_external([model], image_size)
+            except (SpecError, InputError) as error:
                 raise InputError(f"recipe {recipe.name}: image_size {image_size}: model {model}: {error}") from None
 
 

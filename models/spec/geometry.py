@@ -23,10 +23,17 @@ def check(spec: "ModelSpec", image_size: int) -> None:
             _check_patches_tile(spec, image_size)
         case sizes.EncoderSize() | sizes.HybridSize() | sizes.CompactSize():
             _check_steps_tile(spec, image_size, pixels_per_token(spec), "makes a token")
-        case sizes.TrunkSize(stride=stride) | sizes.OwnSize(stride=stride):
+        case sizes.TrunkSize() as size:
+            _check_covers_step(spec, image_size, size.stride)
+            _check_stem_reaches_end(spec, image_size, size.stem_kernel, size.stem_stride, size.stem_padding)
+        case sizes.OwnSize(stride=stride):
             _check_covers_step(spec, image_size, stride)
-        case sizes.ResNetSize() | sizes.ConvNextSize():
+        case sizes.ResNetSize():
             _check_covers_step(spec, image_size, _pixels_per_cell(spec))
+        case sizes.ConvNextSize():
+            _check_covers_step(spec, image_size, _pixels_per_cell(spec))
+            if spec.option("stem") == "imagenet":
+                _check_stem_reaches_end(spec, image_size, sizes.CONVNEXT_PATCH, sizes.CONVNEXT_PATCH, 0)
         case sizes.BotNetSize() | sizes.InterleavedSize():
             _check_steps_tile(spec, image_size, _pixels_per_cell(spec), "attends to a cell of a feature map")
 
@@ -88,6 +95,21 @@ def _tiles(image_size: int, patch: int, stride: int, padding: int) -> bool:
 def _check_covers_step(spec: "ModelSpec", image_size: int, step: int) -> None:
     if image_size < step:
         raise SpecError(f"model '{spec}' needs images of at least {step} pixels, not {image_size}")
+
+
+def _check_stem_reaches_end(spec: "ModelSpec", image_size: int, kernel: int, stride: int, padding: int) -> None:
+    """Refuse images whose last rows and columns the first convolution skips."""
+
+    def reaches(size: int) -> bool:
+        return (size + 2 * padding - kernel) % stride <= padding
+
+    if not reaches(image_size):
+        below = next(size for size in range(image_size, 0, -1) if reaches(size))
+        above = next(size for size in range(image_size, 2 * image_size + stride) if reaches(size))
+        raise SpecError(
+            f"model '{spec}' never sees the last {image_size - below} rows and columns of an image of {image_size} "
+            f"pixels; use images of {below} or {above} pixels, or pad them"
+        )
 
 
 def _check_steps_tile(spec: "ModelSpec", image_size: int, step: int, action: str) -> None:

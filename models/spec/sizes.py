@@ -21,6 +21,10 @@ class EncoderSize:
     norm_eps: float = 1e-6
 
 
+CONVNEXT_PATCH = 4
+"""The pixels per side of the patches that a ConvNeXt's stem makes of an image."""
+
+
 @dataclass(frozen=True)
 class TrunkSize:
     """A BiT ResNet without its head."""
@@ -38,6 +42,11 @@ class TrunkSize:
     """Whether a 3x3 max-pool of stride 2 follows the convolution of the stem."""
     norm_groups: int = 32
     bottleneck_ratio: float = 0.25
+
+    @property
+    def stem_padding(self) -> int:
+        """Return the zeros around an image, enough that the stem's kernel reaches every pixel at its beginning."""
+        return (self.stem_kernel - self.stem_stride + 1) // 2
 
     @property
     def stride(self) -> int:

@@ -240,6 +240,11 @@ def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):
         (["verify", "feed"], ["feed", "no run has such a key"]),
         (["models", "--family", "mlp"], ["mlp", "vit, cnn, hybrid"]),
         (["models", "vit_pico/8", "--family", "cnn"], ["none of vit_pico/8 is of that family"]),
+        (
+            ["models", "timm:test_resnet:weights=/gone.safetensors"],
+            ["no file /gone.safetensors", "for random initial weights"],
+        ),
+        (["models", "timm:test_convnext", "--image-size", "34"], ["never sees 11.4% of the pixels"]),
         (["plan", "smoke", "--only", "seed=9"], ["--only seed=9"]),
         (["run", "smoke", "--results", "/proc/nothing"], ["/proc/nothing/smoke: cannot be written", "--results DIR"]),
         (["run", "smoke", "--device", "tpu"], ["tpu", "cpu"]),

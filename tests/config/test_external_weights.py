@@ -83,8 +83,8 @@ def test_pages_name_its_source_and_scaling(finished: Path, row: pd.Series) -> No
     assert "Exceptions to the scaling" not in markdown
     assert "without their library's own dropout" in markdown
     assert f"| timm:test_resnet | {row['corpus']}, size unknown |" in markdown
-    assert "They are no rung of a ladder" in markdown
-    assert "no claim of the literature rests on them" in markdown
+    assert "They are on no ladder" in markdown
+    assert "no claim of the literature uses them" in markdown
     assert "no from-scratch row" in markdown
     assert "| vit_pico/8 | 16 images |" in markdown
     figure = (finished / "reports/tiny/figures/accuracy.svg").read_text(encoding="utf-8")

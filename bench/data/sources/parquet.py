@@ -27,14 +27,16 @@ from bench.errors import BadImage, InputError
 IMAGE_COLUMNS = ("img", "image", "images", "picture", "pixel_values", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "fine_label", "labels", "class", "target", "category", "cls")
 """Column names in order of preference; without them, the only feature of the right type is used."""
-MAX_GROUP_BYTES = 2**31 - 1
-"""Of the images of a row group, which are read at once: the most that Arrow holds in one array."""
-MAX_LABEL_BYTES = 2**27
-"""Of the labels of a row group; and the number of rows of a file."""
+BUFFER_BYTES = 2**20
+"""Read at once while a file is opened, which needs its labels and its first image."""
+MAX_ROWS = 2**27
+"""Of a file, since all labels are kept."""
+MAX_GROUP_BYTES = 2**33
+"""Of a row group, unpacked."""
 MAX_SMALL_BYTES = 2**26
-"""Of a column of a row group that is read however small it was packed."""
+"""Of a row group that is read however small it was packed."""
 MAX_RATIO = 100
-"""Of unpacked to packed bytes of a larger column: encoded images hardly shrink, and a bomb shrinks more."""
+"""Of a larger row group, unpacked, to the file: encoded images hardly shrink, and a bomb shrinks more."""
 
 
 def open_parquet(path: Path, place: str | None = None) -> DataSet:
@@ -147,7 +149,7 @@ def _read_group(shard: _Shard, group: int, rows: Indices, image_size: int) -> ND
         with pyarrow.parquet.ParquetFile(shard.file) as file:
             column = file.read_row_group(group, columns=[shard.image_column])[shard.image_column]
             cells = column.combine_chunks().take(pyarrow.array(rows)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise BadImage(_unreadable(shard.file, error)) from error
     return read_pictures(
         len(rows),
@@ -172,13 +174,14 @@ def _open_shard(file: Path, *, needs_labels: bool) -> _Shard:
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(file) as content:
+        with pyarrow.parquet.ParquetFile(file, buffer_size=BUFFER_BYTES) as content:
             schema, metadata = content.schema_arrow, content.metadata
             features = _features(file, schema.metadata or {})
             image = _column(file, schema.names, features, IMAGE_COLUMNS, "Image")
             _check_images(file, schema.field(image).type, image)
             label = _label_column(file, schema.names, features, needs_labels=needs_labels)
-            _check_sizes(file, metadata, image, label)
+            _check_sizes(file, metadata)
+            _check_first_image(file, content, image)
             labels = content.read(columns=[label])[label] if label else pyarrow.nulls(metadata.num_rows)
             if not needs_labels and labels.null_count == len(labels) > 0:
                 numbers, words = np.full(len(labels), -1), None
@@ -273,23 +276,28 @@ def _check_labels(file: Path, labels: Any, label: str) -> None:
         raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
 
 
-def _check_sizes(file: Path, metadata: Any, image: str, label: str) -> None:
-    """Refuse columns that would fill the memory, by the sizes that the file states, and images that are paths alone."""
-    if metadata.num_rows > MAX_LABEL_BYTES:
-        raise InputError(f"{file}: states {metadata.num_rows:,} rows; at most {MAX_LABEL_BYTES:,} are read from a file")
-    limits = {image: MAX_GROUP_BYTES, label: MAX_LABEL_BYTES}
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-    for chunk in chunks:
-        packed, unpacked = chunk.total_compressed_size, chunk.total_uncompressed_size
-        most = limits.get(chunk.path_in_schema.partition(".")[0], unpacked)
-        if unpacked > most or unpacked > max(MAX_SMALL_BYTES, MAX_RATIO * packed):
+def _check_sizes(file: Path, metadata: Any) -> None:
+    """Refuse a file that would fill the memory, by the sizes that it states.
+
+    The sizes of single columns are not asked for: pyarrow ends the whole process if the description of one is damaged.
+    """
+    if metadata.num_rows > MAX_ROWS:
+        raise InputError(f"{file}: states {metadata.num_rows:,} rows; at most {MAX_ROWS:,} are read from a file")
+    packed = file.stat().st_size
+    for number in range(metadata.num_row_groups):
+        unpacked = metadata.row_group(number).total_byte_size
+        if unpacked > min(MAX_GROUP_BYTES, max(MAX_SMALL_BYTES, MAX_RATIO * packed)):
             raise InputError(
-                f"{file}: {packed:,} bytes of column {chunk.path_in_schema} unpack to {unpacked:,}; at most {most:,} "
-                f"are read at once, and {MAX_RATIO} times what is stored; write smaller row groups"
+                f"{file}: row group {number} unpacks to {unpacked:,} bytes, and the file has {packed:,}; at most "
+                f"{MAX_GROUP_BYTES:,} are read at once, and {MAX_RATIO} times the file; write smaller row groups"
             )
-    stored = [chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{image}.bytes"]
-    if metadata.num_rows and metadata.num_rows == sum(known.null_count or 0 for known in stored if known):
+
+
+def _check_first_image(file: Path, content: Any, image: str) -> None:
+    """Refuse a file whose first row holds the path of an image without its bytes."""
+    first = next(content.iter_batches(batch_size=1, columns=[image]), None)
+    cell = first.column(0)[0].as_py() if first is not None and len(first) else None
+    if isinstance(cell, dict) and cell["bytes"] is None and cell.get("path"):
         raise InputError(_paths_alone(file, image))
 
 

@@ -6,10 +6,12 @@ rest are skipped, each with the reason. `--bench-full` runs all benchmarks witho
 `--benchmark-only` selects the same as `--benchmark`.
 """
 
+import os
 import signal
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -42,8 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if benchmarks_wanted(config) and config.getoption("numprocesses", None):
-        raise pytest.UsageError("speed benchmarks cannot run in parallel, because they measure time: leave out -n")
+    if benchmarks_wanted(config) and (wrong := wrong_option(config)):
+        raise pytest.UsageError(wrong)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -76,6 +78,38 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     with session_clock(item):
         return (yield)
+
+
+def wrong_option(config: pytest.Config) -> str:
+    """Return what is wrong with the options, which would otherwise show after minutes of measuring."""
+    if config.getoption("numprocesses", None):
+        return "speed benchmarks cannot run in parallel, because they measure time: leave out -n"
+    file = config.getoption("benchmark_json", None)
+    if file and (file.is_dir() or not (file.parent.is_dir() and os.access(file.parent, os.W_OK))):
+        return f"--benchmark-json {file}: cannot be written; name a file in an existing folder"
+    if config.getoption("benchmark_histogram", None) and not (find_spec("pygal") and find_spec("pygaljs")):
+        return "--benchmark-histogram: it needs pygal and pygaljs; pip install 'pytest-benchmark[histogram]'"
+    if (rounds := config.getoption("bench_rounds")) is not None and rounds < 1:
+        return f"--bench-rounds {rounds}: at least 1 round is needed"
+    if (results := config.getoption("bench_results")).exists() and not results.is_dir():
+        return f"--bench-results {results}: a file; name a folder"
+    return wrong_models(config)
+
+
+def wrong_models(config: pytest.Config) -> str:
+    """Return what is wrong with the suite and the models to measure; the default ones are right."""
+    suite, models = config.getoption("bench_suite"), tuple(config.getoption("bench_model"))
+    if suite == "auto" and not models:
+        return ""
+    from bench.errors import InputError
+    from bench.speed.cases import select
+    from models.spec.model_error import SpecError
+
+    try:
+        select(suite, config.getoption("bench_device"), models)
+    except (InputError, SpecError) as error:
+        return f"--bench-suite and --bench-model: {error}"
+    return ""
 
 
 def only_benchmarks(config: pytest.Config) -> bool:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def project(tmp_path: Path) -> Path:
 def run(project: Path) -> Pytest:
     def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-rs", "-v", *PLUGINS, *arguments]
-        environment = outside_pytest(COLUMNS="200", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+        environment = outside_pytest(COLUMNS="200", PYTHONPATH=str(ROOT), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 
     return run_pytest
@@ -161,6 +162,31 @@ def test_unknown_device_is_refused(run: Pytest) -> None:
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "cpu" in result.stderr
     assert "cuda" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--bench-suite", "nosuch"), "unknown suite 'nosuch'"),
+        (("--bench-model", "nosuch"), "unknown model 'nosuch'; known: vit_pico/8"),
+        (("--benchmark-json", "missing/speed.json"), "missing/speed.json: cannot be written; name a file in an exist"),
+        (("--benchmark-json", "tests"), "tests: cannot be written"),
+        (("--benchmark-histogram",), "it needs pygal and pygaljs; pip install 'pytest-benchmark[histogram]'"),
+        (("--bench-rounds", "0"), "--bench-rounds 0: at least 1 round is needed"),
+        (("--bench-results", "pyproject.toml"), "--bench-results pyproject.toml: a file; name a folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_options_are_refused_before_anything_is_timed(
+    run: Pytest, options: tuple[str, ...], message: str
+) -> None:
+    if "--benchmark-histogram" in options and find_spec("pygal"):
+        pytest.skip("pygal is installed")
+    result = run("--benchmark", *options)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "test_core" not in result.stdout
 
 
 @pytest.mark.slow

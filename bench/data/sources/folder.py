@@ -47,14 +47,14 @@ def open_folder(path: Path) -> DataSet:
 
 def fingerprint(path: Path) -> str:
     """Return the hash of the names and bytes of all images."""
-    return fingerprint_of(path, _all_images(path))
+    return fingerprint_of(path, _all_images(_parts(path)))
 
 
 def watched(path: Path) -> list[Path]:
     """Return the images, and the folders in which new ones would lie."""
-    parts = _parts(path).values()
-    folders = [part.folder / name for part in parts for name in part.raw_names]
-    return [*_all_images(path), path, *(part.folder for part in parts), *folders]
+    parts = _parts(path)
+    folders = [part.folder / name for part in parts.values() for name in part.raw_names]
+    return [*_all_images(parts), path, *(part.folder for part in parts.values()), *folders]
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def _split(part: _Part, names: tuple[str, ...]) -> RawSplit:
     return split_of_files(files, labels.astype(np.int64), names, part.passed_over)
 
 
-def _all_images(path: Path) -> list[Path]:
+def _all_images(parts: dict[str, _Part]) -> list[Path]:
     """Return the images of all splits, sorted by path."""
-    return sorted(image for part in _parts(path).values() for images in part.classes.values() for image in images)
+    return sorted(image for part in parts.values() for images in part.classes.values() for image in images)
 
 
 def _class_names(folder: Path) -> dict[str, str]:
@@ -155,7 +155,8 @@ def _reason(entry: os.DirEntry[str]) -> str | None:
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix not in IMAGE_SUFFIXES:
         return OTHER if suffix else NO_SUFFIX
-    return None if os.path.isfile(entry) or not os.path.exists(entry) else NO_FILE
+    is_plain = not entry.is_symlink() and entry.is_file()  # known from the listing, without a look at each file
+    return None if is_plain or os.path.isfile(entry) or not os.path.exists(entry) else NO_FILE
 
 
 def _outside(root: Path, folder: Path, taken: set[Path]) -> Iterator[tuple[str, str]]:

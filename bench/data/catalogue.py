@@ -183,7 +183,7 @@ class SourceKind:
     """Function that returns the hash of the content."""
     watched: Callable[[str, Path], list[Path]]
     """Function that returns the files and folders that decide the content."""
-    is_there: Callable[[str, Path], bool] = lambda path, _: os.path.exists(path)
+    is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
 
 
 SOURCES = {

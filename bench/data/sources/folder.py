@@ -71,7 +71,7 @@ class _Part:
 
 def _parts(path: Path) -> dict[str, _Part]:
     """List each split that the data set has; check that every class has images, and that all lie inside."""
-    if not os.path.isdir(path):  # false, not an error, if the name is too long or has a NUL
+    if not path.is_dir():
         raise InputError(f"folder:{path}: there is no such folder; it needs one subfolder of images for each class")
     folders = split_folders(path, f"folder:{path}") or {"train": path}
     names = {split: _class_names(folder) for split, folder in folders.items()}

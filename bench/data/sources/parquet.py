@@ -6,7 +6,6 @@ memory. Images are read one row group at a time and decoded when used.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +62,7 @@ def fingerprint(path: Path) -> str:
 
 def watched(path: Path) -> list[Path]:
     """Return the files, none if there is nothing at the path."""
-    return _files(path) if os.path.exists(path) else []
+    return _files(path) if path.exists() else []
 
 
 def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
@@ -111,9 +110,9 @@ class _Shard:
 
 def _files(path: Path) -> list[Path]:
     """Return the files sorted by path; refuse a path without files."""
-    if os.path.isfile(path):  # false, not an error, if the name is too long or has a NUL
+    if path.is_file():
         return [path]
-    if not os.path.isdir(path):
+    if not path.is_dir():
         raise InputError(
             f"parquet:{path}: there is no such file or folder; name a .parquet file, or a folder of them, from the hub"
         )

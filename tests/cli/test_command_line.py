@@ -223,7 +223,7 @@ def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):
         process.wait()
         said, _ = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on" in said
+    assert "the same command continues from here" in said
     assert "Traceback" not in said
     records = [json.loads((path / "record.json").read_text(encoding="utf-8")) for path in runs.glob("[0-9a-f]*")]
     assert records

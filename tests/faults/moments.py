@@ -20,6 +20,9 @@ Moment = Callable[[], None]
 """Called in the process that does the run, before that begins: it has the act happen when its moment comes."""
 
 
+run_here: list[str | None] = [None]
+"""Keys of the runs that this process has begun: a moment belongs to the last one at the time when it is set."""
+
 ANY = "any"
 """In place of a run's key: whichever comes to the moment first."""
 
@@ -116,6 +119,7 @@ def _set_at_session(key: str, root: str, moment: Moment, session: type) -> None:
     real = session.__init__
 
     def begin(self, run, store, *words) -> None:
+        run_here.append(run.key)
         if key in (run.key, ANY) and str(store.root.absolute()) == root:
             moment()
         real(self, run, store, *words)
@@ -126,10 +130,10 @@ def _set_at_session(key: str, root: str, moment: Moment, session: type) -> None:
 def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -> None:
     """Have something happen at the `count`-th call of a function, or at each."""
     place = pkgutil.resolve_name(owner)
-    real, calls = getattr(place, name), iter(range(1, 10**6))
+    real, calls, key = getattr(place, name), iter(range(1, 10**6)), run_here[-1]
 
     def patched(*args, **words):
-        is_now = count in (None, next(calls))
+        is_now = count in (None, next(calls)) and run_here[-1] == key
         if is_now and not after:
             act()
         result = real(*args, **words)
@@ -143,11 +147,11 @@ def _patch(owner: str, name: str, count: int | None, act: Act, *, after: bool) -
 def _spoil_losses(step: int) -> None:
     from bench.training.trainer import Trainer
 
-    real = Trainer._loss
+    real, key = Trainer._loss, run_here[-1]
 
     def spoiled(self: Trainer, *batch, share: float):
         loss = real(self, *batch, share=share)
-        return loss * float("nan") if self.step + 1 >= step else loss
+        return loss * float("nan") if self.step + 1 >= step and run_here[-1] == key else loss
 
     Trainer._loss = spoiled
 

@@ -3,10 +3,12 @@
 A pool (Pebble) gives them tasks and replaces a process that dies. This module imports no torch itself.
 """
 
+import errno
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
@@ -15,10 +17,13 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from bench.errors import InputError
 from bench.runner.pool import worker
 
 GRACE_SECONDS = 5.0
 """The seconds that runs have to write a checkpoint before their processes are terminated."""
+NO_SHARED_MEMORY = (errno.ENOENT, errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOSYS)
+"""The errors of a lock that finds no room in `/dev/shm`."""
 LAST_SECONDS = 1.0
 """The seconds between SIGTERM and SIGKILL to a process that does not end."""
 
@@ -27,12 +32,24 @@ class Processes:
     """A pool of worker processes that can be stopped with their runs saved."""
 
     def __init__(self, count: int, threads: int) -> None:
-        """Start the fork server; the processes start with their first task."""
+        """Start the fork server; the processes start with their first task.
+
+        Raises:
+            InputError: the machine has no room for sockets or locks; the message names the limit and the remedy.
+        """
         self.count = count
         self.others = multiprocessing.active_children()
         self.context = _context(threads)
-        self.stopping = self.context.Event()
-        self.pool = self._new_pool()
+        try:
+            self.stopping = self.context.Event()
+            self.pool = self._new_pool()
+        except OSError as error:
+            if error.errno not in NO_SHARED_MEMORY:
+                raise
+            raise InputError(
+                f"the worker processes cannot start: /dev/shm, which holds their locks, is missing, full or cannot be "
+                f"written ({error.strerror}); make room there, or mount a larger one (`docker run --shm-size=1g`)"
+            ) from error
 
     def schedule(self, act: Callable[..., Any], *arguments: Any, timeout: float | None = None) -> Future[Any]:
         """Call a function in one of the processes."""
@@ -85,6 +102,15 @@ def _context(threads: int) -> ForkServerContext:
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         multiprocessing.forkserver.ensure_running()
+    except OSError as error:
+        if "AF_UNIX path too long" not in str(error):
+            raise
+        folder = tempfile.gettempdir()
+        raise InputError(
+            f"the worker processes cannot start: the folder for temporary files, {folder}, has a path of "
+            f"{len(os.fsencode(folder))} bytes, but the path of a socket in it may have 107; set TMPDIR to a folder "
+            "with a shorter path, such as /tmp"
+        ) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,18 +1,24 @@
 """The workers: order, failures that stop nothing, and sudden deaths. Real processes, tiny runs."""
 
+import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
 import models
+from bench.errors import InputError
 from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import data_key, model_key
 from bench.runner.pool import worker
 from bench.runner.pool.pool import Ended, Started, Workers
+from bench.runner.pool.processes import Processes
 from bench.runner.pool.schedule import by_priority
 from bench.runner.run_options import RunOptions
 from bench.store.store import Store, open_store
@@ -130,3 +136,35 @@ def _with_a_run_that_fails(plan: Plan, broken: Run) -> Plan:
     failing = replace(broken, corpus=broken.corpus.model_copy(update={"name": "gone"}))
     assert failing.key == broken.key
     return Plan(tuple(failing if run.key == broken.key else run for run in plan.runs), plan.cells)
+
+
+def start_workers(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Start workers in a process of its own, because a fork server that runs already would be used again."""
+    script = """
+from bench.errors import InputError
+from bench.runner.pool.processes import Processes
+try:
+    Processes(1, 1).close()
+except InputError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True)
+
+
+def test_a_temporary_folder_whose_path_is_too_long_is_named_with_the_limit(tmp_path: Path):
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    said = start_workers(TMPDIR=str(folder)).stdout
+    assert f"{folder}, has a path of {len(str(folder))} bytes, but the path of a socket in it may have 107" in said
+    assert "set TMPDIR to a folder with a shorter path" in said
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOSPC, errno.EROFS])
+def test_shared_memory_without_room_is_named(number: int, monkeypatch: pytest.MonkeyPatch):
+    def no_room(context: ForkServerContext) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(ForkServerContext, "Event", no_room)
+    with pytest.raises(InputError, match=rf"/dev/shm, .*\({os.strerror(number)}\); make room there, or mount"):
+        Processes(1, 1)

@@ -215,8 +215,9 @@ LONG = "x" * 300
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        *(({"targets": [f"{kind}:{LONG}"]}, f"{kind}:xxx") for kind in ("folder", "parquet", "webdataset", "hf")),
-        ({"corpus": f"folder:{LONG}"}, "folder:xxx"),
+        *(({"targets": [f"{kind}:{LONG}"]}, "xxx: cannot be read") for kind in ("folder", "parquet")),
+        *(({"targets": [f"{kind}:{LONG}"]}, f"{kind}:xxx") for kind in ("webdataset", "hf")),
+        ({"corpus": f"folder:{LONG}"}, "xxx: cannot be read"),
         ({"models": [f"timm:test_vit:weights={LONG}.safetensors"]}, "there is no file xxx"),
         ({"recipes": {"pretrain": f"{LONG}.yaml"}}, "cannot be read"),
     ],

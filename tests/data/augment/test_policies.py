@@ -49,7 +49,10 @@ def stream(augmentation: Augmentation, batch_size: int = 16, num_images: int = 1
 
 def seen(data: ImageSet, one: Stream, start: int = 0, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
     batches = list(training_batches(data, one, ImageLoader("resident", device), start=start))
-    assert all(len(images) == len(labels) <= one.batch_size for images, labels in batches)
+    *full, last = (len(images) for images, _ in batches)
+    assert set(full) <= {one.batch_size}
+    assert last <= one.batch_size + (one.batch_size > 1)  # a single image that is left over joins the batch before
+    assert all(len(images) == len(labels) for images, labels in batches)
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 
 

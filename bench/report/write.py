@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
-from bench.files.atomic import clear_errors
+from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
 from bench.report.machines import Machine, machines
@@ -57,10 +57,10 @@ def write_report(
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         pictures = draw(suite, tables, _chance(tables["runs"]), out, measured, of_ladders)
         page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
-        (out / "report.md").write_text(as_markdown(page), encoding="utf-8", newline="\n")
-        index = out / "index.html"
-        index.write_text(as_html(page), encoding="utf-8", newline="\n")
-    return index
+        for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
+            with whole_file(out / name) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+    return out / "index.html"
 
 
 def build_page(

@@ -1,11 +1,12 @@
 """Suites, recipes and names of models, changed at random: each is planned, or refused in one message.
 
-A case may take ten seconds and a gibibyte; beyond that it is a hang or a bomb.
+A case may take ten seconds of the processor and a gibibyte; beyond that it is a hang or a bomb.
 """
 
 import random
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from bench.config.recipe import RECIPES
 from bench.config.suite import SUITES
 from models.spec.presets import PRESETS
 from tests import in_process
+
+CPU_SECONDS = 10.0
 
 SUITE = """
 description: Every field that a suite may have.
@@ -229,8 +232,10 @@ def _libraries(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def ends_well(folder: Path) -> None:
+    start = time.process_time()
     with a_gibibyte_more():
         ended = in_process.bench("plan", "suite.yaml", folder=folder)
+    assert time.process_time() - start < CPU_SECONDS  # of this process alone, whatever else the machine does
     if ended.code == 0:
         assert not ended.errors
     else:
@@ -241,7 +246,6 @@ def ends_well(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(10, func_only=True)
 @pytest.mark.parametrize("number", range(300))
 def test_a_mutated_file_is_planned_or_refused_in_one_message(tmp_path, number):
     chance = random.Random(number)
@@ -255,7 +259,6 @@ def test_a_mutated_file_is_planned_or_refused_in_one_message(tmp_path, number):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(10, func_only=True)
 @pytest.mark.parametrize("number", range(200))
 def test_a_mutated_name_of_a_model_is_planned_or_refused_in_one_message(tmp_path, number):
     name = mutated_name(random.Random(f"model {number}"))

@@ -87,10 +87,9 @@ def interruptible() -> list[str]:
     return [sys.executable, "-c", listen]
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> float:
-    """Wait for something, for so long at most; returns how long it took."""
+def wait_until(is_so: Callable[[], bool]) -> float:
+    """Wait for something, and return the seconds that it took; pytest ends what never comes."""
     start = time.monotonic()
     while not is_so():
-        assert time.monotonic() < start + seconds, "it takes too long"
         time.sleep(0.02)
     return time.monotonic() - start

@@ -172,7 +172,5 @@ def touch_later(path: Path) -> None:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 10
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.02)

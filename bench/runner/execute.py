@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,6 +106,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
             **data.facts(),
             "num_single_colour": data.num_single_colour(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),
+            **_facts_of_test(evaluations.get("test")),
             **pipeline_facts(loaders),
         },
         metrics=_metrics(fitted, evaluations),
@@ -116,6 +118,16 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     return Outcome(record | fitted.facts, fitted.history, predictions, fitted.weights)
 
 
+def _facts_of_test(evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return the record's fields about the classes of the test images that were classified."""
+    sizes = evaluation.class_sizes if evaluation is not None else None
+    return {
+        "constant_answer": float(sizes.max() / sizes.sum()) if sizes is not None else None,
+        "smallest_test_class_images": int(sizes.min()) if sizes is not None else None,
+        "largest_test_class_images": int(sizes.max()) if sizes is not None else None,
+    }
+
+
 def _metrics(fitted: FittedModel, evaluations: dict[str, Evaluation]) -> dict[str, float | None]:
     metrics = {"train_loss": fitted.train_loss}
     for split in ("validation", "test"):
@@ -123,6 +135,9 @@ def _metrics(fitted: FittedModel, evaluations: dict[str, Evaluation]) -> dict[st
         has_loss = evaluation is not None and fitted.has_loss and np.isfinite(evaluation.loss)
         metrics[f"{split}_loss"] = evaluation.loss if evaluation is not None and has_loss else None
         metrics[f"{split}_accuracy"] = evaluation.accuracy if evaluation is not None else None
+    test = evaluations.get("test")
+    metrics["test_balanced_accuracy"] = test.balanced_accuracy if test is not None else None
+    metrics["num_answers"] = test.num_answers if test is not None else None
     return metrics
 
 

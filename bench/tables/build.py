@@ -33,8 +33,11 @@ RUN_COUNTS = (
     *("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"),
     *("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"),
 )
-CELL_TYPES = dict.fromkeys(CELL_COUNTS, "Int64") | {"accuracy": "float64"}
-RUN_TYPES = dict.fromkeys(("strength", *METRICS, *COSTS), "float64") | dict.fromkeys(RUN_COUNTS, "Int64")
+OF_TEST = {"constant_answer": "float64", "balanced_accuracy": "float64"} | dict.fromkeys(
+    ("num_answers", "num_contaminated", "smallest_test_class_images", "largest_test_class_images"), "Int64"
+)
+CELL_TYPES = dict.fromkeys(CELL_COUNTS, "Int64") | {"accuracy": "float64"} | OF_TEST
+RUN_TYPES = dict.fromkeys(("strength", *METRICS, *COSTS), "float64") | dict.fromkeys(RUN_COUNTS, "Int64") | OF_TEST
 ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
 
 
@@ -115,9 +118,16 @@ def _cell_row(cell: Cell, records: dict[str, Record | None], match: Match) -> di
         "reason": record["reason"],
         "notes": _cell_notes(before, records[transfer.key]),
         "accuracy": record["metrics"]["test_accuracy"] if record["status"] == "ok" else None,
+        **_of_test(records[transfer.key] or NOT_RUN),
         "pretrain_key": pretrain.key if pretrain else "",
         "transfer_key": transfer.key,
     }
+
+
+def _of_test(record: Record) -> dict[str, Any]:
+    """Return what a record says of its test images and of the answers to them; older records lack it."""
+    facts = record["data"] | record.get("metrics", {})
+    return {name: facts.get(f"test_{name}", facts.get(name)) for name in OF_TEST}
 
 
 def _draw(cell: Cell, target: TargetRef) -> int | None:
@@ -191,6 +201,7 @@ def _run_row(run: Run, record: Record | None) -> dict[str, Any]:
         "tokens": counts.get("tokens"),
         "training_flops": cost.get("training_flops"),
         **{name: metrics.get(name) for name in METRICS},
+        **_of_test(filled),
         **{name: cost.get(name) for name in COSTS},
         "strength": probe.get("strength"),
         "notes": "; ".join(_notes(record)),

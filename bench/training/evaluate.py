@@ -26,6 +26,22 @@ class Evaluation:
     accuracy: float
     """The share of correct predictions."""
 
+    @property
+    def num_answers(self) -> int:
+        """Return the number of different classes that the predictions name."""
+        return int(self.predictions["prediction"].nunique())
+
+    @property
+    def class_sizes(self) -> NDArray[np.int64]:
+        """Return the number of images of each class that has images."""
+        return np.asarray(self.predictions["label"].value_counts(), dtype=np.int64)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Return the mean over classes of the share of their images that is predicted correctly."""
+        is_correct = self.predictions["prediction"] == self.predictions["label"]
+        return float(is_correct.groupby(self.predictions["label"]).mean().mean())
+
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Batches, compute: Compute) -> Evaluation:

@@ -130,7 +130,9 @@ def test_verify_repeats_a_run_exactly(finished):
 @pytest.mark.parametrize("differing", ["metrics", "predictions", "weights"])
 def test_a_repetition_is_the_same_only_if_metrics_predictions_and_weights_are(plan_suite, differing):
     kept, run = {"metrics": {"test_accuracy": 0.5}}, plan_suite().runs[0]
+    newer = {"metrics": {"test_accuracy": 0.5, "num_answers": 3}}
     assert Repetition(run, kept, kept, same_predictions=None, same_weights=True).is_same
+    assert Repetition(run, kept, newer, same_predictions=None, same_weights=True).is_same
     repeated = {"metrics": {"test_accuracy": 0.999}} if differing == "metrics" else kept
     same = {"same_predictions": differing != "predictions", "same_weights": differing != "weights"}
     assert not Repetition(run, kept, repeated, **same).is_same

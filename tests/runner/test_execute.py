@@ -52,7 +52,8 @@ def test_a_pretraining_and_a_transfer_leave_whole_records(store, run_of, tmp_pat
     evenness = ("subset_classes", "smallest_class_images", "largest_class_images")
     assert [first["data"][name] for name in evenness] == [4, 4, 4]
     assert [second["data"][name] for name in evenness] == [None] * 3
-    assert first["metrics"]["test_accuracy"] is None
+    assert first["metrics"]["test_accuracy"] is first["metrics"]["test_balanced_accuracy"] is None
+    assert first["metrics"]["num_answers"] is first["data"]["constant_answer"] is None
     assert second["data"]["num_images"] == 20
     assert first["cost"]["images_seen"] == 64
     assert second["run"]["starts_from"] == pretrain.key
@@ -81,6 +82,12 @@ def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, ru
     assert predictions["id"].tolist() == test.ids.tolist()
     assert predictions["label"].tolist() == test.labels.tolist()
     assert math.isclose(record["metrics"]["test_accuracy"], (predictions.prediction == predictions.label).mean())
+    sizes = np.bincount(test.labels)
+    names = ("smallest_test_class_images", "largest_test_class_images", "constant_answer")
+    assert [record["data"][name] for name in names] == [sizes.min(), sizes.max(), sizes.max() / sizes.sum()]
+    assert record["metrics"]["num_answers"] == predictions.prediction.nunique()
+    of_classes = [(predictions.prediction == label)[predictions.label == label].mean() for label in range(10)]
+    assert math.isclose(record["metrics"]["test_balanced_accuracy"], np.mean(of_classes))
 
 
 def test_a_transfer_starts_from_the_pretrained_weights_with_a_new_head(store, run_of, tmp_path):

@@ -81,6 +81,9 @@ def test_a_linear_probe_leaves_a_whole_record(probe_of, store):
     assert outcome.predictions["id"].tolist() == target.test.ids.tolist()
     right = outcome.predictions["prediction"] == outcome.predictions["label"]
     assert record["metrics"]["test_accuracy"] == right.mean() > 0.5
+    assert record["metrics"]["num_answers"] == 10
+    assert 0.5 < record["metrics"]["test_balanced_accuracy"] < 1
+    assert record["data"]["constant_answer"] == target.test.labels.tolist().count(3) / len(target.test)
     assert record["metrics"]["test_loss"] < np.log(10)
     assert record["metrics"]["train_loss"] is None
     assert (record["data"]["num_images"], record["data"]["split_hash"]) == (100, target.split_hash)

@@ -35,7 +35,9 @@ def test_the_tables_of_a_store_of_version_1_are_built_as_they_were():
     assert store.suite().protocol == 1
     tables = build_tables(store)
     for name in ("cells", "runs", "correctness"):
-        pd.testing.assert_frame_equal(tables[name], pd.read_parquet(store.tables / f"{name}.parquet"))
+        committed = pd.read_parquet(store.tables / f"{name}.parquet")
+        pd.testing.assert_frame_equal(tables[name][list(committed)], committed)
+    assert tables["cells"]["constant_answer"].isna().all()  # which these records do not say
 
 
 @pytest.fixture

@@ -83,3 +83,27 @@ def test_what_sources_passed_over_has_a_table_and_a_section(resolve_suite, plan_
         (target, single, ABSENT, "3"),
     )
     assert left_out(None) == ()
+
+
+def test_both_tables_say_what_a_constant_answer_reaches_and_whether_a_run_gives_one(
+    resolve_suite, plan_suite, tmp_path
+):
+    """Older records do not say it; then it is missing."""
+    store = open_store(tmp_path, resolve_suite(**MODEL))
+    facts = {
+        "constant_answer": 0.7,
+        "num_contaminated": 2,
+        "smallest_test_class_images": 10,
+        "largest_test_class_images": 70,
+    }
+    metrics = {"test_accuracy": 0.5, "test_balanced_accuracy": 0.25, "num_answers": 1}
+    for run in plan_suite(**MODEL).runs:
+        if run.stage == "transfer":
+            _keep(store, run, data=facts, metrics=metrics)
+        else:
+            _keep(store, run)
+    expected = facts | {"balanced_accuracy": 0.25, "num_answers": 1}
+    tables = build_tables(store)
+    for table, kind in (("cells", tables["cells"]["corpus"] != "none"), ("runs", tables["runs"]["kind"] == "transfer")):
+        assert tables[table].loc[kind, list(expected)].to_dict("records") == [expected]
+        assert tables[table].loc[~kind, list(expected)].isna().all(axis=None)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
 from bench.analysis.targets import base
-from bench.config.external_weights import ExternalModel, check_external, external_models
+from bench.config.external_weights import SOURCES, ExternalModel, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import Recipe, RecipeStage, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
@@ -115,6 +115,7 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     _refuse_same_data("targets", [(base(target.target), target.identity) for target in resolved.targets])
     _refuse_same_data("corpus", [(ladder.corpus.name, ladder.identity) for ladder in resolved.corpora])
     _check_sizes_of_recipes(resolved)
+    _check_batches(resolved)
     if resolved.tuning is not None:
         _check_tuning(resolved, resolved.tuning)
     return resolved
@@ -165,6 +166,27 @@ def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
                     check_external([model], image_size)
             except (SpecError, InputError) as error:
                 raise InputError(f"recipe {recipe.name}: image_size {image_size}: model {model}: {error}") from None
+
+
+def _check_batches(suite: ResolvedSuite) -> None:
+    """Refuse batches and micro-batches of one image, of the recipes or the tuning, for networks with BatchNorm."""
+    tuned = {value for name, value in suite.tuning.examples() if name == "batch_size"} if suite.tuning else ()
+    refused: dict[str, list[str]] = {}
+    for model, stage in product(dict.fromkeys(suite.trained_models), suite.recipes):
+        recipe, spec = suite.recipe_of(model, stage), parse_spec(model)
+        settings = recipe.for_family(spec.family)
+        where = f"recipe {recipe.name}: " + ("batch_size" if settings.batch_size == 1 else "micro_batch")
+        if 1 in tuned:
+            where = "tuning.space.batch_size"
+        elif 1 not in (settings.batch_size, settings.micro_batch):
+            continue
+        from models.batch_norm import fewest_images  # imports torch, which few suites need here
+
+        if fewest_images(str(spec.without(*SOURCES)), settings.image_size or suite.image_size) > 1:
+            refused.setdefault(where, []).append(model)
+    for where, models in refused.items():
+        names = ", ".join(dict.fromkeys(models))
+        raise InputError(f"{where}: 1: BatchNorm needs two images or more at a time; it is part of {names}")
 
 
 def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from bench.analysis.format import plural
 from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, RecipeStage, Settings
@@ -17,7 +18,7 @@ from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
 from bench.errors import InputError
 from bench.machine.device import Device
-from bench.plan.run import NOTHING, PROBES, Budget, Probe, Run, Stage, canonical_json
+from bench.plan.run import MIN_IMAGES, NOTHING, PROBES, Budget, Probe, Run, Stage, canonical_json
 from models.spec.model_spec import parse_spec
 
 MAX_CELLS = 20_000
@@ -66,7 +67,7 @@ def expand(suite: ResolvedSuite) -> Plan:
     """Return all cells of a suite, and the runs that they share.
 
     Raises:
-        InputError: there are more cells than a suite may have.
+        InputError: there are more cells than a suite may have, or a training would see too few images.
     """
     if (count := num_cells(suite)) > MAX_CELLS:
         raise InputError(
@@ -76,6 +77,12 @@ def expand(suite: ResolvedSuite) -> Plan:
     cells = tuple(cell for seed in suite.seeds for cell in _cells_of_seed(suite, seed))
     ordered = (run for cell in cells for run in (cell.pretrain, cell.transfer) if run)
     runs = {run.key: run for run in ordered}
+    for run in runs.values():
+        if run.probe is None and run.budget.match == "images" and run.budget.amount < MIN_IMAGES:
+            raise InputError(
+                f"suite {suite.name}: {run.stage} of {run.model} would see {plural(int(run.budget.amount), 'image')}; "
+                f"every training needs at least {MIN_IMAGES}"
+            )
     return Plan(tuple(runs.values()), cells)
 
 

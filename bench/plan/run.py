@@ -55,6 +55,8 @@ class Budget:
 
 
 NOTHING = Budget("images", 0)
+MIN_IMAGES = 2
+"""Images that every training sees at least, in all families: BatchNorm can't train on one."""
 
 
 @dataclass(frozen=True)

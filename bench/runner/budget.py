@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.files.atomic import clear_errors, write_new
-from bench.plan.run import Budget, Run, canonical_json
+from bench.plan.run import MIN_IMAGES, Budget, Run, canonical_json
 from bench.store.store import Store
 from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
@@ -26,14 +26,17 @@ def images_of(run: Run, macs: int, store: Store, images_per_second: Callable[[],
         images_per_second: measures the model's training rate; called if the store does not have it yet.
 
     Raises:
-        ValueError: the budget is not enough for one image, so the run would leave an untrained model as its result.
+        ValueError: the budget is not enough for `MIN_IMAGES`.
     """
     budget = run.budget
     rate = calibrated(run, store, images_per_second) if budget.match == "seconds" else 0.0
     images = images_in(budget, macs, rate)
-    if images < 1:
-        raise ValueError(f"a budget of {budget.amount:g} {budget.match} is not enough for one image")
-    return round(images)
+    if (rounded := round(images)) < MIN_IMAGES:
+        raise ValueError(
+            f"a budget of {budget.amount:g} {budget.match} is not enough for {MIN_IMAGES} images, which every training "
+            "needs"
+        )
+    return rounded
 
 
 def images_in(budget: Budget, macs: int, images_per_second: float) -> float:

@@ -1,7 +1,8 @@
 """The strategy that trains a network, from its initial weights or its last checkpoint.
 
 If a batch does not fit into memory, the training starts again with half the micro-batch, until it fits. Gradients are
-summed over the batch, and the result depends only on the final micro-batch.
+summed over the batch, and the result depends only on the final micro-batch. A network with BatchNorm is never trained
+on a single image.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from itertools import islice
 import safetensors.torch
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.data.loading.batches import evaluation_batches, training_batches
 from bench.data.random import stream_seed
@@ -25,6 +25,7 @@ from bench.training.evaluate import Evaluation, evaluate
 from bench.training.loop import Batch, TrainResult, num_steps, train
 from bench.training.settings import Settings
 from bench.training.trainer import State, Trainer
+from models.batch_norm import fewest_images, has_batch_norm
 from models.spec.flops import TRAINING_FLOPS_PER_MAC
 
 CALIBRATION_SECONDS = 3.0
@@ -39,7 +40,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
     Raises:
         Diverged: the loss is not finite.
         Interrupted: the process was asked to stop.
-        MemoryError: not even a micro-batch of one image fits into memory.
+        MemoryError: not even a micro-batch of one image fits into memory, or of two for a network with BatchNorm.
     """
     settings, state = inputs.run.settings, session.checkpoint()
     size = (state["micro_batch"] if state is not None else None) or settings.micro_batch or settings.batch_size
@@ -51,8 +52,9 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            if size == 1:
-                raise MemoryError("the memory does not suffice to train on one image at a time") from error
+            if size == 1 or (size == 2 and fewest_images(inputs.run.model, inputs.run.image_size) == 2):
+                at_a_time = "one image" if size == 1 else "two images, as BatchNorm needs,"
+                raise MemoryError(f"the memory does not suffice to train on {at_a_time} at a time") from error
         # Outside the except block, since the traceback holds the tensors of the failed attempt until its end.
         size, state = -(-size // 2), None
         free_memory()
@@ -121,7 +123,7 @@ def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
         return
     reason = "" if size == settings.micro_batch else ", since the whole batch did not fit into memory"
     yield f"batches of {settings.batch_size} went through the model in parts of {size}{reason}"
-    if any(isinstance(layer, _BatchNorm) for layer in model.modules()):
+    if has_batch_norm(model):
         yield f"BatchNorm took its statistics over {size} images, not {settings.batch_size}"
 
 

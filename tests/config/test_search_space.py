@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ChosenPoint
@@ -112,3 +113,23 @@ def test_a_choice_overrides_an_exception_of_the_recipe_and_can_be_removed(resolv
     again = ResolvedSuite.model_validate_json(suite.model_dump_json())
     assert again == suite
     assert again.untuned() == written
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tuning", "said"),
+    [
+        ({"batch_size": 1}, None, "recipe own: batch_size: 1: BatchNorm needs"),
+        ({"micro_batch": 1}, None, "recipe own: micro_batch: 1: BatchNorm needs"),
+        ({}, TUNING | {"space": {"batch_size": [1, 8]}}, "tuning.space.batch_size: 1: BatchNorm needs"),
+    ],
+)
+def test_batchnorm_is_refused_batches_of_one_image(resolve_suite, tmp_path, recipe, tuning, said):
+    """The other models of the suite may have them."""
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"batch_size": 8} | recipe), encoding="utf-8")
+    options = {"recipes": {"transfer": str(tmp_path / "own.yaml")}} | ({"tuning": tuning} if tuning else {})
+    models = ["vit_pico/8", "bit_resnet_pico"]
+    resolve_suite(models=models, **options)
+    with pytest.raises(InputError) as caught:
+        resolve_suite(models=[*models, "resnet18", "vit_pico/8:tokenizer=conv-stem", "timm:test_resnet"], **options)
+    assert said in str(caught.value)
+    assert str(caught.value).endswith("it is part of resnet18, vit_pico/8:tokenizer=conv-stem, timm:test_resnet")

@@ -46,6 +46,12 @@ GOLDEN_KEY = "0506828a0095280d"
 NOT_IN_THE_KEY = {"corpus", "target", "recipe", "settings", "pretraining", "pipeline", "deterministic"}
 
 
+@pytest.mark.parametrize("changes", [{"images": {"pretrain": 64, "transfer": 1}}, {"images": {"pretrain": 1}}])
+def test_every_training_sees_two_images(plan_suite, changes):
+    with pytest.raises(InputError, match=r"would see 1 image; every training needs at least 2"):
+        plan_suite(**changes)
+
+
 def test_the_counts_of_a_suite(plan_suite):
     plan = plan_suite(targets=["digits@20", "fractals-heldout@80"], seeds=[0, 1], ablations=[POSITION])
     stages = [run.stage for run in plan.runs]

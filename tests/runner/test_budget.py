@@ -71,12 +71,12 @@ def test_a_run_of_seconds_sees_images_by_the_kept_rate_and_can_be_repeated(store
 
 
 @pytest.mark.parametrize("match", ["flops", "seconds"])
-def test_a_budget_below_one_image_says_so(store, plan_suite, tmp_path, match):
+def test_a_budget_below_two_images_says_so(store, plan_suite, tmp_path, match):
     run = replace(next(run for run in plan_suite().runs if run.stage == "scratch"), budget=Budget(match, 1e-9))
     calibrated(run, store, lambda: 10.0)
     record = execute.execute(run, store, tmp_path)
     assert record["status"] == "failed"
-    assert f"a budget of 1e-09 {match} is not enough for one image" in record["reason"]
+    assert f"a budget of 1e-09 {match} is not enough for 2 images" in record["reason"]
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"images_per_second": null}'])

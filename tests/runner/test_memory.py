@@ -112,6 +112,17 @@ def test_not_even_one_image_is_a_record(store, run_of, fits, tmp_path):
     assert not list((store.root / "running").iterdir())
 
 
+def test_batchnorm_never_trains_on_one_image(store, run_of, fits, tmp_path):
+    run = run_of(BATCH_NORM)
+    fits(2, CUDA)
+    record = execute.execute(run, store, tmp_path)
+    assert (record["status"], record["cost"]["micro_batch"]) == ("ok", 2)
+    fits(1, CUDA)
+    record = execute.execute(replace(run, seed=1), store, tmp_path)
+    assert record["status"] == "out_of_memory"
+    assert "train on two images, as BatchNorm needs, at a time" in record["reason"]
+
+
 def test_evaluation_takes_fewer_images_at_once_where_memory_is_short(store, run_of, tmp_path, monkeypatch):
     whole = execute.execute(run_of("vit_pico/8:depth=1"), open_store(tmp_path / "other", store.suite()), tmp_path)
     real = fit.evaluation_batches

@@ -10,7 +10,8 @@ error consistency (2020): Cohen's kappa of right and wrong. With accuracies p an
 A kappa of 1 means the same errors; 0 means as many common errors as expected by chance; below 0 there are fewer. Kappa
 is computed within each seed and averaged. Its interval is over seeds and test images. Kappa is not a mean over images,
 so each image contributes its influence on kappa (delta method). For one seed this gives the standard error of Fleiss,
-Cohen and Everitt (1969).
+Cohen and Everitt (1969). The method needs `FEWEST` errors and as many right answers of each model: in simulations with
+3 errors among 300 images, intervals of 95 % held the truth in 55 to 89 %.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,15 @@ import numpy as np
 
 from bench.analysis.correctness import Correctness, require_paired
 from bench.analysis.stats.crossed import Estimate, crossed_mean
-from bench.analysis.stats.statistics_errors import ConstantError, CorrectnessError, SingleSeedError
+from bench.analysis.stats.statistics_errors import (
+    ConstantError,
+    CorrectnessError,
+    FewErrorsError,
+    SingleSeedError,
+)
+
+FEWEST = 20
+"""The fewest errors, and the fewest right answers, of a model in its mean seed; with fewer, kappa is refused."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,13 @@ def error_consistency(first: Correctness, second: Correctness) -> Consistency:
     Raises:
         UnpairedError, DifferentImagesError: Seeds or images differ.
         CorrectnessError: Correctness was averaged over draws, so that an image is neither right nor wrong.
+        FewErrorsError: A model has fewer than `FEWEST` errors or right answers in its mean seed.
         ConstantError: In some seed both models have every image right, or every image wrong: kappa is not defined.
         SingleSeedError: There is only one seed.
     """
     require_paired([first, second])
     _require_binary(first, second)
+    _require_errors(first, second)
     of_seeds = [_of_pair(*seed) for seed in zip(first.correct, second.correct, strict=True)]
     values, observed, expected = (np.array(column) for column in zip(*of_seeds, strict=True))
     return Consistency(crossed_mean([values]), float(observed.mean()), float(expected.mean()))
@@ -57,12 +68,13 @@ def self_consistency(row: Correctness) -> Consistency:
 
     Raises:
         SingleSeedError: There are fewer than three seeds; the only pair of two seeds shows no spread.
-        CorrectnessError, ConstantError: As for `error_consistency`.
+        CorrectnessError, FewErrorsError, ConstantError: As for `error_consistency`.
     """
     num_seeds = len(row.seeds)
     if num_seeds < 3:
         raise SingleSeedError(f"{num_seeds} seeds; pairs of seeds show their spread from three on")
     _require_binary(row)
+    _require_errors(row)
     pairs = list(zip(*np.triu_indices(num_seeds, 1), strict=True))
     by_pair = {pair: _of_pair(*row.correct[list(pair)]) for pair in pairs}
     total = np.sum([values for values, _, _ in by_pair.values()], axis=0)
@@ -92,3 +104,14 @@ def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, 
 def _require_binary(*rows: Correctness) -> None:
     if not all(np.isin(row.correct, (0.0, 1.0)).all() for row in rows):
         raise CorrectnessError("correctness is averaged over draws; each image must be right (1) or wrong (0)")
+
+
+def _require_errors(*rows: Correctness) -> None:
+    for row in rows:
+        num_right, num_images = float(row.correct.sum(axis=1).mean()), row.correct.shape[1]
+        for number, answers in ((num_images - num_right, "errors"), (num_right, "right answers")):
+            if number < FEWEST:
+                raise FewErrorsError(
+                    f"{number:.3g} {answers} in {num_images} test images, on average over seeds; kappa needs {FEWEST} "
+                    "errors and as many right answers of each model"
+                )

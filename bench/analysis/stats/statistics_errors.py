@@ -66,6 +66,10 @@ class CorrectnessError(AnalysisError):
     """Values are not the correctness, 0 to 1, of each seed and test image."""
 
 
+class FewErrorsError(AnalysisError):
+    """A model has too few errors, or too few right answers, for the statistic."""
+
+
 class MarginError(AnalysisError):
     """A margin is not a finite number above zero, or limits are not in order."""
 

@@ -159,7 +159,7 @@ def test_what_can_not_be_put_together_has_a_reason(make_ladder: MakeLadder) -> N
 
 def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> None:
     """Of each pair, whatever its families, and of each model from seed to seed."""
-    ladder = make_ladder()
+    ladder = make_ladder(num_images=120)
     largest = {
         model.model: Correctness(ladder.seeds, model.parts[0][:, :, -1], model.images[0]) for model in ladder.models
     }
@@ -179,8 +179,8 @@ def test_errors_are_compared_at_the_largest_rung(make_ladder: MakeLadder) -> Non
 def test_errors_that_can_not_be_compared_have_a_reason(make_ladder: MakeLadder) -> None:
     """Accuracies alone, a seed that is missing, two seeds for pairs of seeds."""
     assert {one.reason for one in pair_consistencies(make_ladder(answers=False))} == {NO_CORRECTNESS}
-    broken = pair_consistencies(_broken(make_ladder(), "resnet"))
+    broken = pair_consistencies(_broken(make_ladder(num_images=120), "resnet"))
     assert [one.reason != "" for one in broken] == [True, True, False, True, False, False]
-    two = pair_consistencies(make_ladder(num_seeds=2))
+    two = pair_consistencies(make_ladder(num_seeds=2, num_images=120))
     assert [one.consistency is not None for one in two] == [True] * 3 + [False] * 3
     assert {one.reason for one in two if one.is_self} == {"2 seeds; pairs of seeds show their spread from three on"}

@@ -4,6 +4,7 @@ An image is right where its difficulty, what the model makes of it and what the 
 a bivariate normal distribution says how often two runs agree, and Gauss' quadrature averages kappa over seeds.
 """
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from scipy import stats
 
 from bench.analysis.correctness import Correctness
-from bench.analysis.stats.consistency import Consistency, error_consistency, self_consistency
+from bench.analysis.stats.consistency import FEWEST, Consistency, error_consistency, self_consistency
+from bench.analysis.stats.statistics_errors import FewErrorsError
 
 pytestmark = pytest.mark.slow
 
@@ -24,16 +26,18 @@ BARS, OF_SEED = (-0.5, -0.3), 0.3
 """What the two models have to exceed, and the seeds' standard deviation of it."""
 
 
-def _models(seeds: int) -> Iterator[list[Correctness]]:
+def _models(
+    seeds: int, bars: tuple[float, float] = BARS, images: int = IMAGES, of_seed: float = OF_SEED
+) -> Iterator[list[Correctness]]:
     draws = np.random.default_rng(seeds)
     for _ in range(EXPERIMENTS):
-        image = draws.normal(0, OF_IMAGE**0.5, (1, 1, IMAGES)) + draws.normal(0, OF_MODEL**0.5, (2, 1, IMAGES))
-        bar = np.array(BARS)[:, None, None] + draws.normal(0, OF_SEED, (2, seeds, 1))
-        right = (image + draws.normal(0, OF_RUN**0.5, (2, seeds, IMAGES)) > bar).astype(float)
+        image = draws.normal(0, OF_IMAGE**0.5, (1, 1, images)) + draws.normal(0, OF_MODEL**0.5, (2, 1, images))
+        bar = np.array(bars)[:, None, None] + draws.normal(0, of_seed, (2, seeds, 1))
+        right = (image + draws.normal(0, OF_RUN**0.5, (2, seeds, images)) > bar).astype(float)
         yield [Correctness(tuple(range(seeds)), one, "a") for one in right]
 
 
-def _expected_kappa(bars: tuple[float, float], shared: float) -> float:
+def _expected_kappa(bars: tuple[float, float], shared: float, of_seed: float = OF_SEED) -> float:
     """The mean over two seeds' bars of the kappa of two runs that share so much of the variance."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(7)
     scale = (OF_IMAGE + OF_MODEL + OF_RUN) ** 0.5
@@ -41,7 +45,7 @@ def _expected_kappa(bars: tuple[float, float], shared: float) -> float:
     total = 0.0
     for x, of_x in zip(nodes, weights, strict=True):
         for y, of_y in zip(nodes, weights, strict=True):
-            upper = np.array([-bars[0] - OF_SEED * x, -bars[1] - OF_SEED * y]) / scale
+            upper = np.array([-bars[0] - of_seed * x, -bars[1] - of_seed * y]) / scale
             p, q = stats.norm.cdf(upper)
             observed = 1 - p - q + 2 * correlated.cdf(upper)
             expected = p * q + (1 - p) * (1 - q)
@@ -68,3 +72,16 @@ def test_intervals_hold_the_kappa_of_seeds(seeds: int) -> None:
     truth = _expected_kappa((BARS[0], BARS[0]), OF_IMAGE + OF_MODEL)
     least, most = AROUND[seeds]
     assert least <= np.mean([_holds(self_consistency(one), truth) for one, _ in _models(seeds)]) <= most
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_intervals_hold_the_kappa_of_few_errors(seeds: int) -> None:
+    """At about the fewest that are accepted; of 300 images, a little more than 20 are wrong or right in a seed."""
+    for side in (1, -1):
+        bar = side * -float(stats.norm.isf(1.1 * FEWEST / 300)) * (OF_IMAGE + OF_MODEL + OF_RUN + 0.1**2) ** 0.5
+        held, truth = [], _expected_kappa((bar, bar), OF_IMAGE, 0.1)
+        for models in _models(seeds, (bar, bar), 300, 0.1):
+            with contextlib.suppress(FewErrorsError):
+                held.append(_holds(error_consistency(*models), truth))
+        assert len(held) > EXPERIMENTS / 2
+        assert 0.9 <= np.mean(held) <= 0.99

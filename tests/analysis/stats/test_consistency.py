@@ -14,6 +14,7 @@ from bench.analysis.stats.statistics_errors import (
     ConstantError,
     CorrectnessError,
     DifferentImagesError,
+    FewErrorsError,
     SingleSeedError,
     UnpairedError,
 )
@@ -67,13 +68,13 @@ def test_seeds_count_as_in_scipy(two: tuple[np.ndarray, np.ndarray], rng: np.ran
 
 def test_extremes() -> None:
     """Independent errors have about 0, complementary halves about -1; the same errors have 1, and no spread."""
-    half = np.tile([1, 1, 0, 0], (3, 5))
+    half = np.tile([1, 1, 0, 0], (3, 11))
     half[:, 0] = [0, 1, 1]  # or no seed would differ from any other
-    other = np.tile([1, 0, 1, 0], (3, 5))
+    other = np.tile([1, 0, 1, 0], (3, 11))
     assert abs(error_consistency(_answers(half), _answers(other)).kappa.mean) < 0.1
     opposite = 1 - half
     opposite[:, 1] = [0, 1, 1]
-    assert error_consistency(_answers(half), _answers(opposite)).kappa.mean == pytest.approx(-0.9, abs=0.05)
+    assert error_consistency(_answers(half), _answers(opposite)).kappa.mean == pytest.approx(-0.95, abs=0.05)
     with pytest.raises(ConstantError, match="value is 1"):
         error_consistency(_answers(half), _answers(half))
 
@@ -109,3 +110,20 @@ def test_wrong_input_is_named(two: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(ConstantError, match="every image right"):
         error_consistency(_answers(perfect), _answers(perfect))
     assert error_consistency(_answers(perfect), other).kappa.num_seeds == 4
+
+
+@pytest.mark.parametrize(("are_right", "refused"), [(False, "18.5 right answers"), (True, "18.5 errors")])
+def test_few_errors_and_few_right_answers_are_refused(
+    are_right: bool, refused: str, two: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+) -> None:
+    """In the mean seed: of either model, and of one with itself; 20 are enough."""
+    order = rng.random((4, 600)).argsort(axis=1).argsort(axis=1)
+    few, enough = ((order + np.arange(4)[:, None] - 1.5 < number) != are_right for number in (18, 20))
+    other = _answers(two[0])
+    for first, second in ((_answers(few), other), (other, _answers(few))):
+        with pytest.raises(FewErrorsError, match=f"{refused} in 600 test images.*needs 20"):
+            error_consistency(first, second)
+    with pytest.raises(FewErrorsError, match=refused):
+        self_consistency(_answers(few))
+    assert error_consistency(_answers(enough), other).kappa.num_seeds == 4
+    assert self_consistency(_answers(enough)).kappa.num_seeds == 4

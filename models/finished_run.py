@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from models.contract import Classifier
+from models.pixel_values import as_rgb
 from models.registry import build
 from models.spec.model_error import SpecError
 from models.spec.model_spec import ModelSpec, parse_spec
@@ -73,10 +74,7 @@ def _upright_rgb(image: Image.Image | np.ndarray) -> Image.Image:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
         return Image.fromarray(image)
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits: Pillow's conversion would clip values above 255
-        upright = Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8))
-    return upright.convert("RGB")
+    return as_rgb(ImageOps.exif_transpose(image))
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

@@ -110,6 +110,15 @@ def test_missing_weights_are_refused(run_folder: Path) -> None:
         models.load(run_folder)
 
 
+def test_pictures_of_more_bits_are_read_as_in_training(run_folder: Path) -> None:
+    preprocess = models.load(run_folder).preprocess
+    white = preprocess(Image.new("RGB", (32, 32), "white"))
+    assert torch.equal(preprocess(Image.fromarray(np.ones((32, 32), np.float32))), white)
+    assert torch.equal(preprocess(Image.fromarray(np.full((32, 32), 65_535, np.uint16))), white)
+    with pytest.raises(ValueError, match=r"its values are below 4,096"):
+        preprocess(Image.fromarray(np.full((32, 32), 255, np.uint16)))
+
+
 def test_weights_of_another_model_are_all_listed(run_folder: Path) -> None:
     write_run(run_folder, spec="vit_pico/16:pos=none")
     with pytest.raises(models.SpecError) as error:

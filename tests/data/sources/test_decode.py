@@ -155,10 +155,10 @@ def grey(values: NDArray[np.generic], form: str = "TIFF") -> int | str:
     [
         (np.uint16, (32_768, 65_535), 128),
         (np.uint16, (0, 0), 0),
-        (np.uint16, (7, 255), "its largest value is 255, so fewer than 13 of its 16 bits are used"),
-        (np.uint16, (7, 4_095), "its largest value is 4,095, so fewer"),
+        (np.uint16, (7, 255), "its values are below 4,096, so fewer than 13 of its 16 bits are used"),
+        (np.uint16, (7, 4_095), "its values are below 4,096, so fewer"),
         (np.int32, (32_768, 65_535), 128),
-        (np.int32, (7, 255), "its largest value is 255"),
+        (np.int32, (7, 255), "its values are below 4,096"),
         (np.int32, (7, 70_000), "its values are from 7 to 70,000; scale them to 8 or 16 bits"),
         (np.int32, (-7, 7_000), "its values are from -7 to 7,000"),
         (np.float32, (0.5, 1.0), 128),
@@ -174,6 +174,61 @@ def test_the_range_of_the_values_decides_what_is_white(
 ) -> None:
     result = grey(np.tile(np.array(values, kind).repeat(4), (8, 1)))
     assert result == expected if isinstance(expected, int) else expected in str(result)
+
+
+COLOURS = {2: 3, 4: 2, 6: 4}
+"""PNG's number of a kind of colour -> its channels."""
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize(("values", "expected"), [((7, 255), None), ((7, 4_095), None), ((0, 0), 0), ((0, 4_096), 16)])
+def test_colours_of_sixteen_bits_follow_the_rule_for_grey(
+    colour: int, values: tuple[int, int], expected: int | None
+) -> None:
+    """Whatever alpha is, which is dropped."""
+    alpha = (struct.pack(">H", 65_535),) * (colour in (4, 6))
+    pixels = [b"".join((struct.pack(">H", value),) * (COLOURS[colour] - len(alpha)) + alpha) for value in values]
+    content = png(2, 2, 16, colour, (b"\0" + b"".join(pixels)) * 2)
+    if expected is None:
+        with pytest.raises(BadImage, match=r"its values are below 4,096, so fewer than 13"):
+            decode(content, 2)
+    else:
+        assert decode(content, 2).max() == expected
+
+
+def tiff(values: NDArray[np.uint16], order: str, **tags: int) -> bytes:
+    """Write a TIFF (height, width, channels) without compression, with further tags by number."""
+    height, width, channels = values.shape
+    sizes = {"256": width, "257": height, "259": 1, "262": 2, "277": channels, "278": height, "284": 1}
+    count = channels if tags.get("284") == 2 else 1
+    lists = {int(number): [value] for number, value in (sizes | tags).items()} | {258: [16] * channels}
+    first = 8 + 2 + 12 * (len(lists) + 2) + 4
+    data = np.ascontiguousarray(np.moveaxis(values, 2, 0) if count > 1 else values)
+    part, begin = values.nbytes // count, first + 100
+    lists |= {273: [begin + part * index for index in range(count)], 279: [part] * count}
+    rows, extra = b"", b""
+    for number, entries in sorted(lists.items()):
+        packed = struct.pack(f"{order}{len(entries)}{'I' if number in (273, 279) else 'H'}", *entries)
+        place = packed.ljust(4, b"\0")
+        if len(packed) > 4:
+            place, extra = struct.pack(f"{order}I", first + len(extra)), extra + packed
+        rows += struct.pack(f"{order}HHI", number, 4 if number in (273, 279) else 3, len(entries)) + place
+    header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(lists))
+    return header + rows + bytes(4) + extra.ljust(100, b"\0") + data.astype(f"{order}u2").tobytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiffs_of_sixteen_bits_follow_the_rule_too(order: str) -> None:
+    values = np.random.default_rng(0).integers(0, 65_536, (8, 8, 3), dtype=np.uint16)
+    assert np.array_equal(decode(tiff(values, order)), (values >> 8).transpose(2, 0, 1))
+    assert decode(tiff(values * 0, order)).max() == 0
+    for wrong, said in (
+        (tiff(values % 256, order), "its values are below 4,096"),
+        (tiff(values, order, **{"284": 2}), "lie one after the other"),
+        (tiff(values[:, :, :1], "<", **{"262": 0}), "its white is 0"),
+    ):
+        with pytest.raises(BadImage, match=said):
+            decode(wrong)
 
 
 def test_a_pgm_says_itself_which_value_is_white() -> None:

@@ -10,6 +10,7 @@ REPORTS = reports
 DATA    =
 DEVICE  =
 WORKERS =
+RESTARTS =
 
 BIN   := $(VENV)/bin
 BENCH := "$(BIN)/python" -m bench
@@ -31,7 +32,7 @@ help: ## list these targets
 	@echo
 	@echo 'Variables: bench, report and throughput take SUITE=auto|NAME|PATH and RESULTS=DIR.'
 	@echo 'bench also takes DATA=DIR, REPORTS=DIR, DEVICE=cpu|cuda and WORKERS=N; report takes REPORTS=DIR;'
-	@echo 'throughput takes DEVICE. Every target takes PYTHON and VENV.'
+	@echo 'throughput takes DEVICE and RESTARTS=N (processes, 6 or more to compare). Every target takes PYTHON and VENV.'
 
 setup: $(READY) ## install the pinned environment into .venv, once
 
@@ -61,7 +62,7 @@ test-faults: $(READY) ## kill and stop runs in many ways, and check that the res
 throughput: $(READY) ## measure speeds; rows and pytest-benchmark's JSON go to results/throughput/
 	@mkdir -p "$(RESULTS)/throughput"
 	@"$(BIN)/python" -m pytest --benchmark --bench-suite="$(SUITE)" --bench-results="$(RESULTS)" \
-	    $(call option,--bench-device,$(DEVICE)) \
+	    $(call option,--bench-device,$(DEVICE)) $(call option,--bench-restarts,$(RESTARTS)) \
 	    --benchmark-json="$(RESULTS)/throughput/$$(date +%Y%m%d-%H%M%S).json"
 
 check: lint types ## ruff, import directions and mypy

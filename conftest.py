@@ -1,9 +1,9 @@
 """The options of the speed benchmarks: `pytest --benchmark` runs them and only them; plain `pytest` skips them.
 
 A benchmark is a test that uses pytest-benchmark's `benchmark` fixture. The default selection consists of the benchmarks
-that are marked `core`, and it has a time limit. When the time is over, the current benchmark is interrupted and the
-rest are skipped, each with the reason. `--bench-full` runs all benchmarks without a limit. pytest-benchmark's own
-`--benchmark-only` selects the same as `--benchmark`.
+that are marked `core`, and it has a time limit, which `--bench-restarts` multiplies. When the time is over, the current
+benchmark is interrupted and the rest are skipped, each with the reason. `--bench-full` runs all benchmarks without a
+limit. pytest-benchmark's own `--benchmark-only` selects the same as `--benchmark`.
 """
 
 import os
@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bench-suite", default="auto", help="the suite whose models are measured: a name or a file")
     group.addoption("--bench-model", action="append", default=[], help="a model to measure instead; may be repeated")
     group.addoption("--bench-rounds", type=int, help="turns per row: fewer are quicker and less precise")
+    group.addoption("--bench-restarts", type=int, default=1, help="processes per row: six or more allow comparisons")
     group.addoption("--bench-results", type=Path, default=Path("results"), help="the folder of throughput/*.parquet")
 
 
@@ -91,6 +92,8 @@ def wrong_option(config: pytest.Config) -> str:
         return "--benchmark-histogram: it needs pygal and pygaljs; pip install 'pytest-benchmark[histogram]'"
     if (rounds := config.getoption("bench_rounds")) is not None and rounds < 1:
         return f"--bench-rounds {rounds}: at least 1 round is needed"
+    if (restarts := config.getoption("bench_restarts")) < 1:
+        return f"--bench-restarts {restarts}: at least 1 process is needed"
     if (results := config.getoption("bench_results")).exists() and not results.is_dir():
         return f"--bench-results {results}: a file; name a folder"
     return wrong_models(config)
@@ -135,6 +138,7 @@ def session_clock(item: pytest.Item) -> Iterator[None]:
         yield
         return
     limit_s = CUDA_SESSION_LIMIT_S if item.config.getoption("bench_device") == "cuda" else SESSION_LIMIT_S
+    limit_s *= item.config.getoption("bench_restarts")
     reason = OUT_OF_TIME.format(limit=limit_s)
     remaining_s = SESSION_START + limit_s - time.monotonic()
     if remaining_s <= 0:

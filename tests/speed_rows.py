@@ -46,6 +46,7 @@ ROW: Row = {
     "peak_memory_bytes": 6_000_000,
     "joules_per_thousand_images": float("nan"),
     "round_seconds": [],
+    "round_restarts": [],
     "call_seconds": [],
     "matrix_flops_per_second": 8e10,
     "matrix_share": 0.2,
@@ -57,17 +58,25 @@ FAILED: Row = {
     "activation_memory_bytes": None,
     "peak_memory_bytes": None,
     "round_seconds": [],
+    "round_restarts": [],
     "call_seconds": [],
     "matrix_share": float("nan"),
 }
 """What a row has that did not run."""
 
 
-def measured(rate: float, *, rounds: int = 12, noise: float = 0.01, **other: Any) -> Row:
-    """A row whose rounds scatter around so many images per second, the same for the same row."""
+def measured(
+    rate: float, *, rounds: int = 12, noise: float = 0.01, restarts: int = 1, spread: float = 0.0, **other: Any
+) -> Row:
+    """A row whose rounds scatter around so many images per second, the same for the same row.
+
+    Each of its restarts has as many rounds, and a speed of its own that differs by the spread.
+    """
     row = ROW | other
     seed = sum(f"{row['model']} {row['implementation']} {row['task']} {row['kind']} {row['layout']}".encode())
-    draws = np.random.default_rng(seed + row["is_reference"]).normal(0, noise, rounds)
+    generator = np.random.default_rng(seed + row["is_reference"])
+    draws = generator.normal(0, noise, rounds * restarts) + np.repeat(generator.normal(0, spread, restarts), rounds)
+    row["round_restarts"] = list(np.repeat(np.arange(restarts), rounds))
     row["round_seconds"] = list(row["batch_size"] / rate * np.exp(draws))
     if row["kind"] == "latency":
         row["call_seconds"] = list(1 / rate * np.exp(np.random.default_rng(seed).normal(0, 5 * noise, 50 * rounds)))

@@ -1,7 +1,9 @@
 """Derive rates, latencies and ratios to the group's reference from the rounds of a speed measurement.
 
 The rows of a group were measured in turns, so their ratios are taken round by round: a temporary slowdown of the
-machine affects both sides of a pair. Rates of different groups are never compared.
+machine affects both sides of a pair. Rates of different groups are never compared. The intervals of a group that one
+process measured are over rounds, and hold for that process alone. Those of a group that several measured are over these
+restarts.
 """
 
 import math
@@ -14,13 +16,13 @@ import pandas as pd
 from bench.analysis.frames import require_columns, split
 from bench.analysis.speed_columns import FIGURES, GROUP, OURS
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
-from bench.analysis.stats.ratios import paired_ratio
+from bench.analysis.stats.ratios import FEWEST_RESTARTS, logs_of_restarts, paired_ratio, ratio_over_restarts
 from bench.analysis.stats.statistics_errors import DuplicateRowError, UnknownReferenceError
 
 GROUP_KEY = ["measurement", *GROUP]
 _MEASURED_ON = ["machine", "suite"]
 _ROW = ["model", "implementation", "batch_size", "layout", "mode", "is_reference"]
-_READ = [*GROUP_KEY, *_ROW, "status", "round_seconds", "call_seconds"]
+_READ = [*GROUP_KEY, *_ROW, "status", "round_seconds", "round_restarts", "call_seconds"]
 
 
 def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -37,7 +39,7 @@ def with_figures(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         - `p50_ms`, `p95_ms`, `p99_ms`: quantiles of single calls, in milliseconds.
         - `reference_ratio` with `_low` and `_high`: images per second over those of the group's reference. The
           reference itself has the ratio 1 without an interval.
-        - `num_rounds`, and `seconds_per_million_images` of training rows.
+        - `num_rounds`, of all restarts together, and `seconds_per_million_images` of training rows.
 
     Raises:
         UnknownReferenceError: A group has no reference.
@@ -61,16 +63,36 @@ def rates(row: pd.Series) -> np.ndarray:
     return float(row["batch_size"]) / seconds if len(seconds) else seconds
 
 
+def num_restarts(row: pd.Series) -> int:
+    """Return the number of processes that a row was measured in; 0 if it did not run."""
+    return len(np.unique(row["round_restarts"]))
+
+
+def intervals_in_words(rows: pd.DataFrame) -> str:
+    """Return a sentence about what the intervals of a group's ratios are over."""
+    restarts = max((num_restarts(row) for _, row in rows.iterrows()), default=0)
+    if restarts <= 1:
+        return "Measured in one process: the intervals are of that process."
+    if restarts < FEWEST_RESTARTS:
+        return f"Measured in {restarts} processes: an interval over them needs {FEWEST_RESTARTS}."
+    return f"Measured in {restarts} processes: the intervals are over these restarts."
+
+
 def rate_ratio(row: pd.Series, other: pd.Series, level: float = LEVEL) -> Interval:
     """Return a row's images per second over those of another row of its group, paired by round.
 
-    The ratio is NaN if either row did not run.
+    The interval is over the rounds of one process, or over restarts if there are several. The ratio is NaN if either
+    row did not run.
 
     Raises:
         UnpairedError: One row has more rounds.
     """
     ours, theirs = rates(row), rates(other)
-    return paired_ratio(ours, theirs, level) if len(ours) and len(theirs) else unknown(0)
+    if not (len(ours) and len(theirs)):
+        return unknown(0)
+    if num_restarts(row) == 1:
+        return paired_ratio(ours, theirs, level)
+    return ratio_over_restarts(logs_of_restarts(ours, theirs, row["round_restarts"]), level)
 
 
 def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -85,7 +107,9 @@ def standings(rows: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         if the model did not run), and `ratio` with `_low` and `_high`: the model's images per second over those of
         `other`, paired by round.
     """
-    require_columns(rows, [*_MEASURED_ON, *GROUP_KEY, *_ROW, "round_seconds", "images_per_second"], "speeds")
+    require_columns(
+        rows, [*_MEASURED_ON, *GROUP_KEY, *_ROW, "round_seconds", "round_restarts", "images_per_second"], "speeds"
+    )
     rankings: list[dict[str, Any]] = []
     for group, of_group in split(rows[rows["implementation"] == OURS], [*_MEASURED_ON, *GROUP_KEY]):
         ranked = of_group.assign(rank=of_group["images_per_second"].rank(ascending=False, method="min"))
@@ -106,7 +130,7 @@ def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
         One row per pair of the same machine, suite, task, precision and image size: `model` has the better rank at
         equal settings, `other` at best ones. `equal_ratio` and `best_ratio`, each with `_low` and `_high`, are the
         model's images per second over the other's, paired by round. On a noisy machine they may disagree with the
-        ranks. `certain` is true if the first interval lies above 1 and the second below.
+        ranks. `both_exclude_1` is true if the first interval lies above 1 and the second below.
     """
     same = [*_MEASURED_ON, *(name for name in GROUP if name != "kind"), "model", "other"]
     numbers = ["rank", "other_rank", "ratio", "ratio_low", "ratio_high"]
@@ -115,10 +139,10 @@ def ranking_changes(table: pd.DataFrame) -> pd.DataFrame:
         for kind in ("equal", "best")
     )
     both = equal.merge(best, on=same)
-    certain = (both["equal_ratio_low"] > 1) & (both["best_ratio_high"] < 1)
+    exclude = (both["equal_ratio_low"] > 1) & (both["best_ratio_high"] < 1)
     turned = (both["equal_rank"] < both["equal_other_rank"]) & (both["best_rank"] > both["best_other_rank"])
     ranks = [f"{kind}_{name}" for kind in ("equal", "best") for name in numbers[:2]]
-    changed = both.assign(certain=certain)[certain | turned.fillna(False).astype(bool)]
+    changed = both.assign(both_exclude_1=exclude)[exclude | turned.fillna(False).astype(bool)]
     return changed.drop(columns=ranks).reset_index(drop=True)
 
 

@@ -1,8 +1,10 @@
 """Compare the rows of two measurements, with an interval for each change or the reason why there is none.
 
 Speeds are compared as ratios to the reference of their own group, since the speed of a whole machine drifts between
-measurements. Accuracies are paired by seed. A change is worse by more than a limit only if its whole interval lies
-beyond the limit. A change without an interval never counts as worse, so callers must report it themselves.
+measurements. The unit is a restart of the process, since processes of the same code differ by some percent. With fewer
+than six on a side there is no interval; the intervals of all rows hold together. Accuracies are paired by seed. A
+change is worse by more than a limit only if its whole interval lies beyond the limit. A change without an interval
+never counts as worse, so callers must report it themselves.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +17,8 @@ import pandas as pd
 from bench.analysis.speed_columns import GROUP, SETTING, Record, network_name, records, setting_in_words
 from bench.analysis.stats.crossed import paired_interval
 from bench.analysis.stats.intervals import Interval, unknown
-from bench.analysis.stats.ratios import unpaired_ratio
+from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.ratios import FEWEST_RESTARTS, change_over_restarts, logs_of_restarts
 
 NETWORK = ("model", "implementation")
 
@@ -57,6 +60,8 @@ class SpeedChange:
     new: Record
     time: Interval
     """The time in NEW over that in OLD, each over the reference's time in the same round; above 1 is slower."""
+    restarts: tuple[int, int]
+    """The numbers of processes in OLD and NEW."""
     reason: str
     """Why there is no interval; empty if there is one."""
 
@@ -115,8 +120,11 @@ def speed_changes(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChanges:
     pairs = {row: _alike(before[row], after[row]) for row in before if row in after}
     both = {row: pair for row, pair in pairs.items() if all(record["status"] == "ok" for record in pair)}
     references = (_references(old), _references(new))
+    samples = {row: _samples(pair, references) for row, pair in both.items()}
+    family = sum(min(map(len, logs)) >= FEWEST_RESTARTS for logs, _ in samples.values())
+    level = corrected_level(max(1, family))
     return SpeedChanges(
-        changes=tuple(_speed_change(row, pair, references) for row, pair in both.items()),
+        changes=tuple(_speed_change(row, pair, *samples[row], level) for row, pair in both.items()),
         failed=tuple(_failed(pairs)),
         only_old=tuple(row for row in before if row not in after),
         only_new=tuple(row for row in after if row not in before),
@@ -177,15 +185,32 @@ def _failed(pairs: Mapping[SpeedRow, tuple[Record, Record]]) -> Iterator[tuple[S
                 yield row, side, f"{record['status']}: {record['reason']}"
 
 
-def _speed_change(
-    row: SpeedRow, pair: tuple[Record, Record], references: tuple[Mapping[Any, Record], Mapping[Any, Record]]
-) -> SpeedChange:
+def _samples(
+    pair: tuple[Record, Record], references: tuple[Mapping[Any, Record], Mapping[Any, Record]]
+) -> tuple[tuple[np.ndarray, ...], str]:
+    """Return (restarts,) of OLD and of NEW, the log times over the reference's, or the reason why there are none."""
     beside = [by_group.get(_group(record)) for record, by_group in zip(pair, references, strict=True)]
     if reason := _incomparable(pair, beside):
-        return SpeedChange(row, *pair, unknown(0), reason)
-    old, new = (_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference)
-    time = unpaired_ratio(old, new)
-    return SpeedChange(row, *pair, time, "" if time.is_known else f"{time.n} rounds have no interval")
+        return (np.empty(0), np.empty(0)), reason
+    return tuple(_beside(record, reference) for record, reference in zip(pair, beside, strict=True) if reference), ""
+
+
+def _speed_change(
+    row: SpeedRow, pair: tuple[Record, Record], logs: tuple[np.ndarray, ...], reason: str, level: float
+) -> SpeedChange:
+    old, new = logs
+    counts = (len(old), len(new))
+    if reason:
+        return SpeedChange(row, *pair, unknown(0), counts, reason)
+    time = change_over_restarts(old, new, level)
+    return SpeedChange(row, *pair, time, counts, "" if time.is_known else _few(*counts))
+
+
+def _few(old: int, new: int) -> str:
+    """Return why so many restarts have no interval."""
+    if min(old, new) >= FEWEST_RESTARTS:
+        return "the restarts agree to the last digit"
+    return "of one process each" if old == new == 1 else f"of {old} and {new} processes"
 
 
 def _incomparable(pair: tuple[Record, Record], references: Sequence[Record | None]) -> str:
@@ -205,6 +230,6 @@ def _reference_name(record: Record) -> str:
 
 
 def _beside(record: Record, reference: Record) -> np.ndarray:
-    """Return (rounds,): a row's seconds per image over those of the reference in the same round."""
+    """Return (restarts,): the log of a row's seconds per image over those of the reference, in the median round."""
     ours, theirs = (np.asarray(side["round_seconds"]) / float(side["batch_size"]) for side in (record, reference))
-    return ours / theirs
+    return logs_of_restarts(ours, theirs, record["round_restarts"])

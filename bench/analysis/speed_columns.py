@@ -25,7 +25,7 @@ MEASURED = {
     **dict.fromkeys(("parameters", "macs", "training_flops"), "Int64"),
     **dict.fromkeys(("activation_memory_bytes", "peak_memory_bytes"), "Int64"),
     "joules_per_thousand_images": "float64",
-    **dict.fromkeys(("round_seconds", "call_seconds"), "list"),
+    **dict.fromkeys(("round_seconds", "round_restarts", "call_seconds"), "list"),
     **dict.fromkeys(("matrix_flops_per_second", "matrix_share"), "float64"),
     "tried": "str",
 }

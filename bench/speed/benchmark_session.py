@@ -19,6 +19,7 @@ from bench.machine.device import Device, device_name
 from bench.machine.environment import environment
 from bench.speed.cases import Case, SuiteCases
 from bench.speed.energy import EnergyCounter, NoCounterError, open_counter
+from bench.speed.restarts import measure_restarts
 from bench.speed.rounds import Contender, Effort, measure_group
 from bench.speed.table import table_of
 from bench.speed.timed_setting import GroupKey
@@ -36,6 +37,8 @@ class SpeedSession:
     """The rows that the session's tests ask for; besides them only the reference is measured."""
     results: Path
     """The folder that contains `throughput/<machine>.parquet`."""
+    num_restarts: int = 1
+    """The number of processes that measure each group; if it is 1, this process does."""
     tables: dict[GroupKey, pd.DataFrame] = field(default_factory=dict)
     """The tables of the measured groups."""
     path: Path | None = None
@@ -63,15 +66,18 @@ class SpeedSession:
 
     def _measure(self, key: GroupKey) -> None:
         networks = [case.network for case in self.cases.cases if case in self.wanted and case.group == key]
-        group = measure_group(
-            key,
-            networks,
-            self.cases.reference,
-            equal=self.cases.equal,
-            device=self.device,
-            effort=self.effort,
-            counter=self._counter,
-        )
+        arguments: dict[str, Any] = {
+            "key": key,
+            "networks": networks,
+            "reference": self.cases.reference,
+            "equal": self.cases.equal,
+            "device": self.device,
+            "effort": self.effort,
+        }
+        if self.num_restarts == 1:
+            group = measure_group(**arguments, counter=self._counter)
+        else:
+            group = measure_restarts(self.num_restarts, self.cases.threads, arguments)
         table = table_of(group, self._facts | {"suite": self.cases.measured_for(networks)})
         self.path = append(self.results, table)
         self._contenders[key], self.tables[key] = group.contenders, table

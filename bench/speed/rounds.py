@@ -126,6 +126,8 @@ class Group:
     """The contenders, the reference first."""
     matrix_flops_per_second: tuple[float, ...]
     """The rate of the matrix product in each round."""
+    num_restarts: int = 1
+    """The number of processes that measured the group; each has the same number of rounds, in the order of time."""
 
 
 def measure_group(
@@ -137,8 +139,9 @@ def measure_group(
     device: Device,
     effort: Effort,
     counter: EnergyCounter | None = None,
+    earlier: Group | None = None,
 ) -> Group:
-    """Measure networks in turns.
+    """Measure networks in turns, in this process.
 
     Args:
         key: The task, kind, precision and image size of the group.
@@ -149,16 +152,12 @@ def measure_group(
         device: The device to measure on.
         effort: The number and length of measurements.
         counter: The device's energy counter, if it has one.
+        earlier: The same group in an earlier process, whose settings are used instead of a search for the best ones.
     """
-    common = replace(equal, task=key.task, precision=key.precision, image_size=key.image_size)
-    if key.kind == "latency":
-        common = replace(common, batch_size=1)
-    contenders = [Contender(_for(reference, common), is_reference=True)]
-    for network in networks:
-        if key.kind == "best":
-            contenders.append(_at_its_best(_for(network, common), device, effort))
-        elif network != reference:
-            contenders.append(Contender(_for(network, common)))
+    if earlier is not None:
+        contenders = [Contender(each.setting, each.is_reference, each.tried) for each in earlier.contenders]
+    else:
+        contenders = _line_up(key, networks, reference, equal, device, effort)
     for contender in contenders:
         with contender.leaving_on_failure():
             contender.get_ready(device, effort)
@@ -170,6 +169,22 @@ def measure_group(
         contender.workload = None
     free_memory()
     return Group(key, tuple(contenders), flops_per_second)
+
+
+def _line_up(
+    key: GroupKey, networks: Sequence[Network], reference: Network, equal: Setting, device: Device, effort: Effort
+) -> list[Contender]:
+    """Return the contenders of a group with their settings, the reference first."""
+    common = replace(equal, task=key.task, precision=key.precision, image_size=key.image_size)
+    if key.kind == "latency":
+        common = replace(common, batch_size=1)
+    contenders = [Contender(_for(reference, common), is_reference=True)]
+    for network in networks:
+        if key.kind == "best":
+            contenders.append(_at_its_best(_for(network, common), device, effort))
+        elif network != reference:
+            contenders.append(Contender(_for(network, common)))
+    return contenders
 
 
 def _for(network: Network, setting: Setting) -> Setting:

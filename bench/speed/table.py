@@ -47,6 +47,7 @@ def _row(contender: Contender, group: Group) -> dict[str, Any]:
         "peak_memory_bytes": memory.peak_memory_bytes if memory else None,
         "joules_per_thousand_images": contender.joules_per_thousand_images,
         "round_seconds": contender.round_seconds,
+        "round_restarts": _restarts(len(contender.round_seconds), group.num_restarts),
         "call_seconds": contender.call_seconds,
         "matrix_flops_per_second": statistics.median(group.matrix_flops_per_second),
         "matrix_share": _matrix_share(contender, group, macs),
@@ -69,6 +70,11 @@ def _sizes_of(network: Network, image_size: int) -> tuple[int | None, int | None
         return count_network(built, image_size)
     except Exception:  # the contender has failed for the same reason, and reports it
         return None, None
+
+
+def _restarts(num_rounds: int, num_restarts: int) -> list[int]:
+    """Return the restart of each round, from 0; every restart has the same number of rounds."""
+    return [number for number in range(num_restarts) for _ in range(num_rounds // num_restarts)]
 
 
 def _matrix_share(contender: Contender, group: Group, macs: int | None) -> float | None:

@@ -81,6 +81,8 @@ def read(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: damaged ({reason}); move it away, and the next measurement makes a new file"
         ) from None
+    if "round_restarts" not in frame.columns and "round_seconds" in frame.columns:  # of before restarts were recorded
+        frame["round_restarts"] = frame["round_seconds"].map(lambda seconds: np.zeros(len(seconds)))
     if missing := [name for name in SCHEMA if name not in frame.columns]:
         raise InputError(f"{path}: not a speed file, or of another version; it lacks columns: {', '.join(missing)}")
     return _with_types(frame)

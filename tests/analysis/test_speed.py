@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from bench.analysis.speed import ranking_changes, standings, with_figures
+from bench.analysis.speed import intervals_in_words, ranking_changes, standings, with_figures
 from bench.analysis.stats.ratios import paired_ratio
 from bench.analysis.stats.statistics_errors import (
     DuplicateRowError,
@@ -35,6 +36,22 @@ def test_rates_latencies_and_ratios_are_those_of_the_rounds() -> None:
     )
     assert table.loc[:1, "p50_ms"].isna().all()
     assert table["num_rounds"].tolist() == [12, 12, 12, 12]
+
+
+def test_several_processes_have_intervals_over_restarts() -> None:
+    """Between 2 and 5 there is none; from six on it is Student's of the restarts' median rounds."""
+    for restarts, words in ((1, "of that process"), (5, "an interval over them needs 6"), (6, "over these restarts")):
+        rows = [row(1000.0, restarts=restarts, spread=0.02) for row in (reference, measured)]
+        table = speeds(*rows)
+        assert words in intervals_in_words(table)
+        assert pd.notna(table["reference_ratio_low"][1]) == (restarts != 5)
+    assert table["num_rounds"].tolist() == [72, 72]
+    seconds = [np.reshape(row["round_seconds"], (6, 12)) for row in rows]
+    logs = np.median(np.log(seconds[0] / seconds[1]), axis=1)
+    expected = np.exp([logs.mean(), *stats.ttest_1samp(logs, 0).confidence_interval(0.95)])
+    assert table.loc[1, ["reference_ratio", "reference_ratio_low", "reference_ratio_high"]].tolist() == pytest.approx(
+        expected.tolist()
+    )
 
 
 def test_the_reference_is_one_and_has_no_interval() -> None:
@@ -142,10 +159,10 @@ def test_a_model_that_did_not_run_has_no_place() -> None:
     assert standings(speeds(reference(1000.0))).empty
 
 
-def test_a_change_of_places_is_found_once_and_is_certain_outside_the_noise() -> None:
+def test_a_change_of_places_is_found_once_and_has_intervals_that_exclude_1() -> None:
     """The pair stands with the one that leads at equal settings first."""
     (change,) = ranking_changes(standings(_two_groups((1000.0, 800.0), (1000.0, 1300.0)))).to_dict("records")
-    assert (change["model"], change["other"], change["certain"]) == ("vit_pico/8", "bit_resnet_pico", True)
+    assert (change["model"], change["other"], change["both_exclude_1"]) == ("vit_pico/8", "bit_resnet_pico", True)
     assert change["equal_ratio_low"] > 1 > change["best_ratio_high"]
     assert (change["task"], change["precision"], change["image_size"]) == ("inference", "fp32", 32)
     (change,) = ranking_changes(standings(_two_groups((800.0, 1000.0), (1300.0, 1000.0)))).to_dict("records")
@@ -153,10 +170,10 @@ def test_a_change_of_places_is_found_once_and_is_certain_outside_the_noise() -> 
 
 
 @pytest.mark.parametrize(("equal", "best"), [((1000.0, 985.0), (1000.0, 1300.0)), ((1000.0, 800.0), (1000.0, 1015.0))])
-def test_a_change_within_the_noise_is_not_certain(equal: tuple[float, float], best: tuple[float, float]) -> None:
+def test_a_change_within_the_noise_does_not_exclude_1(equal: tuple[float, float], best: tuple[float, float]) -> None:
     """Whichever of the two groups it is that cannot tell."""
     (change,) = ranking_changes(standings(_two_groups(equal, best, noise=0.03))).to_dict("records")
-    assert not change["certain"]
+    assert not change["both_exclude_1"]
 
 
 def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
@@ -180,12 +197,12 @@ def test_no_change_where_the_order_is_the_same_or_nobody_knows() -> None:
     assert ranking_changes(standings(with_figures(broken))).empty
 
 
-def test_few_rounds_are_never_certain() -> None:
+def test_few_rounds_exclude_nothing() -> None:
     (change,) = ranking_changes(standings(_two_groups((1000.0, 500.0), (1000.0, 2000.0), rounds=5))).to_dict("records")
-    assert not change["certain"]
+    assert not change["both_exclude_1"]
 
 
-def test_a_change_of_ranks_that_the_rounds_do_not_bear_out_is_not_certain() -> None:
+def test_a_change_of_ranks_that_the_rounds_do_not_bear_out_excludes_nothing() -> None:
     """Ranks are by the median round; a pair whose ratios point the other way, round by round, is listed, too."""
     frame = _two_groups((1000.0, 800.0), (1300.0, 1000.0))
     slow_rounds = np.where(np.arange(12) < 4, 3.0, 0.99)
@@ -193,4 +210,4 @@ def test_a_change_of_ranks_that_the_rounds_do_not_bear_out_is_not_certain() -> N
     (change,) = ranking_changes(standings(with_figures(frame))).to_dict("records")
     assert (change["model"], change["other"]) == ("bit_resnet_pico", "vit_pico/8")
     assert change["equal_ratio"] < 1
-    assert not change["certain"]
+    assert not change["both_exclude_1"]

@@ -9,11 +9,12 @@ import pytest
 from scipy import stats
 
 from bench.analysis.speed_changes import SpeedChange, SpeedChanges, accuracy_change, speed_changes
-from bench.analysis.stats.ratios import unpaired_ratio
+from bench.analysis.stats.multiple import corrected_level
 from tests.speed_rows import FAILED, measured, reference, speeds
 
-OLD = {"measurement": "m1", "measured_at": "2026-01-01T00:00:00Z"}
-NEW = {"measurement": "m2", "measured_at": "2026-02-01T00:00:00Z"}
+SIX = {"restarts": 6, "spread": 0.005}
+OLD = {"measurement": "m1", "measured_at": "2026-01-01T00:00:00Z"} | SIX
+NEW = {"measurement": "m2", "measured_at": "2026-02-01T00:00:00Z"} | SIX
 
 
 def only_change(old: pd.DataFrame, new: pd.DataFrame) -> SpeedChange:
@@ -43,11 +44,20 @@ def test_a_speed_up_is_below_one_and_never_worse():
     assert not change.is_worse_by(0.0)
 
 
-def test_the_interval_is_that_of_two_samples_of_round_by_round_ratios():
-    old = speeds(reference(1000, **OLD, noise=0.03), measured(500, **OLD, noise=0.03))
-    new = speeds(reference(900, **NEW, noise=0.05), measured(400, **NEW, noise=0.02))
-    beside = [np.asarray(table["round_seconds"][1]) / np.asarray(table["round_seconds"][0]) for table in (old, new)]
-    assert only_change(old, new).time == unpaired_ratio(*beside)
+def test_the_interval_is_welch_s_over_restarts_corrected_over_rows():
+    models = ("vit_pico/8", "bit_resnet_pico")
+    old = speeds(reference(1000, **OLD), *(measured(500, model=model, **OLD) for model in models))
+    new = speeds(reference(900, **NEW), *(measured(400, model=model, **NEW, noise=0.02) for model in models))
+    change = speed_changes(old, new).changes[0]
+    medians = [
+        np.median(
+            np.log(np.reshape(table["round_seconds"][1], (6, 12)) / np.reshape(table["round_seconds"][0], (6, 12))), 1
+        )
+        for table in (old, new)
+    ]
+    welch = stats.ttest_ind(medians[1], medians[0], equal_var=False).confidence_interval(corrected_level(2))
+    assert (change.time.low, change.time.high) == pytest.approx(tuple(np.exp(welch)))
+    assert (change.time.n, change.restarts) == (6, (6, 6))
 
 
 def test_at_best_settings_an_image_counts_and_not_a_batch():
@@ -104,12 +114,23 @@ def test_nothing_is_said_without_the_same_reference_on_both_sides(of_new, reason
     assert not change.is_worse_by(0.05)
 
 
-def test_too_few_rounds_have_no_interval_and_are_never_worse():
-    old = speeds(reference(1000, **OLD, rounds=3), measured(500, **OLD, rounds=3))
-    new = speeds(reference(1000, **NEW, rounds=3), measured(100, **NEW, rounds=3))
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (1, 1, "of one process each"),
+        (6, 5, "of 6 and 5 processes"),
+        (1, 6, "of 1 and 6 processes"),
+    ],
+)
+def test_too_few_processes_have_no_interval_and_are_never_worse(before, after, reason):
+    sides = (OLD | {"restarts": before}, NEW | {"restarts": after})
+    old, new = (
+        speeds(reference(1000, **side), measured(rate, **side)) for side, rate in zip(sides, (500, 100), strict=True)
+    )
     change = only_change(old, new)
     assert change.time.mean == pytest.approx(5, rel=0.1)
-    assert change.reason == "3 rounds have no interval"
+    assert change.reason == reason
+    assert not change.is_known
     assert not change.is_worse_by(0.05)
 
 

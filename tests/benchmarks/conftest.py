@@ -7,10 +7,10 @@ from typing import Any, TypeGuard
 import pytest
 import torch
 
-from bench.machine.device import why_no_cuda
-from bench.speed.allocator import keep_freed_memory
+from bench.machine.device import Device, why_no_cuda
 from bench.speed.benchmark_session import SpeedSession
 from bench.speed.cases import Case, select
+from bench.speed.restarts import prepare_process
 from tests.benchmarks.support.options import asked_for, effort_of
 from tests.benchmarks.support.summary import lines
 
@@ -47,15 +47,15 @@ def speed_session(request: pytest.FixtureRequest, device: torch.device) -> Itera
     config, before = request.config, torch.get_num_threads()
     cases = select(*asked_for(config))
     parameters = [item.callspec.params.get("case") for item in request.session.items if has_parameters(item)]
-    if device.type == "cpu":
-        torch.set_num_threads(cases.threads)
-        keep_freed_memory()
+    name: Device = "cuda" if device.type == "cuda" else "cpu"
+    prepare_process(name, cases.threads)
     config.stash[SESSION] = session = SpeedSession(
         cases,
-        "cuda" if device.type == "cuda" else "cpu",
+        name,
         effort_of(config),
         frozenset(case for case in parameters if isinstance(case, Case)),
         config.getoption("bench_results"),
+        config.getoption("bench_restarts"),
     )
     yield session
     torch.set_num_threads(before)

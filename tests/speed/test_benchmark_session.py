@@ -16,19 +16,24 @@ ROOT = Path(__file__).resolve().parents[2]
 GROUPS = "inference-latency or training-equal"
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of results after a session, and what it printed."""
-    folder = tmp_path_factory.mktemp("speeds")
+def measure(folder: Path, *options: str) -> str:
+    """Return what a session printed that measured into a folder."""
     command = [
         *(sys.executable, "-m", "pytest", "tests/benchmarks/test_speed.py", "-p", "no:cacheprovider", "-rs"),
-        *("--benchmark", "--bench-rounds", "6", "--bench-model", "vit_pico/16", "--bench-model", "vit_pico/7"),
-        *("-k", GROUPS, "--bench-results", str(folder), "--benchmark-json", str(folder / "speed.json")),
+        *("--benchmark", "--bench-model", "vit_pico/16", "--bench-results", str(folder), *options),
     ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    return folder, result.stdout
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of results after a session, and what it printed."""
+    folder = tmp_path_factory.mktemp("speeds")
+    options = ("--bench-rounds", "6", "--bench-model", "vit_pico/7", "--benchmark-json", str(folder / "speed.json"))
+    return folder, measure(folder, "-k", GROUPS, *options)
 
 
 @pytest.fixture
@@ -75,7 +80,8 @@ def test_what_cannot_be_built_is_a_row_with_its_reason_and_a_skip(
 
 
 def test_the_table_is_printed(session: tuple[Path, str]) -> None:
-    assert "training, equal settings: fp32, 32 px, cpu, 1 thread" in session[1]
+    said = "training, equal settings: fp32, 32 px, cpu, 1 thread. Measured in one process: the intervals are of that"
+    assert said in session[1]
     assert "the reference" in session[1]
     assert "kept in" in session[1]
 
@@ -98,3 +104,14 @@ def test_pytest_benchmark_s_own_compare_opens_it(session: tuple[Path, str]) -> N
     assert result.returncode == 0, result.stderr
     assert "vit_pico/16-ours-training-equal" in result.stdout
     assert "benchmark 'vit_pico/16'" in result.stdout
+
+
+def test_restarts_are_processes_of_their_own(tmp_path: Path) -> None:
+    """Each has the same rounds; the measurement is one record per network."""
+    said = measure(tmp_path, "-k", "ours-inference-equal", "--bench-rounds", "2", "--bench-restarts", "2")
+    assert "Measured in 2 processes: an interval over them needs 6" in said
+    (path,) = (tmp_path / "throughput").glob("*.parquet")
+    rows = read(path)
+    assert [list(restarts) for restarts in rows["round_restarts"]] == [[0, 0, 1, 1]] * len(rows)
+    assert rows["num_rounds"].tolist() == [4] * len(rows)
+    assert rows["reference_ratio_low"].isna().all()

@@ -32,6 +32,12 @@ def test_measurements_are_read_back_unrounded(tmp_path: Path) -> None:
             pd.testing.assert_series_equal(found[name], frame[name].astype(kind), check_exact=True)
 
 
+def test_a_file_of_before_restarts_is_of_one_process(tmp_path: Path) -> None:
+    path = append(tmp_path, speeds(reference(1000.0, restarts=2), measured(1.0, **FAILED)))
+    pd.read_parquet(path).drop(columns="round_restarts").to_parquet(path)
+    assert [list(restarts) for restarts in read(path)["round_restarts"]] == [[0.0] * 24, []]
+
+
 def test_a_file_only_grows(tmp_path: Path) -> None:
     """A later measurement stands behind the earlier; of each group the latest is taken, and nothing else is there."""
     first = [reference(1000.0), measured(1500.0)]

@@ -1,31 +1,39 @@
-"""Estimate ratios of measured times or rates, with intervals that are robust to a few slow rounds.
+"""Estimate ratios of measured times or rates, over the rounds of one process or over restarts of the process.
 
-The ratio is the Hodges-Lehmann estimate on logarithms. Its interval inverts the corresponding rank test: Wilcoxon's
-signed-rank test for pairs, the Mann-Whitney test for two samples (Hollander, Wolfe and Chicken, Nonparametric
-Statistical Methods, chapters 3 and 4). The logarithms of ratios are assumed symmetric for pairs, and equally
-distributed but for a shift for two samples. Rounds are assumed independent. Ranks are discrete, so the coverage is the
-level or more. If rounds are too few for the level, or agree to the last digit, the interval is absent (NaN).
+Processes of the same code differ by some percent, because the memory of each lies elsewhere. More rounds do not show
+this. A statement about one process may rest on its rounds; every other statement needs restarts as its unit.
+
+- `paired_ratio`, over the rounds of one process: the Hodges-Lehmann estimate on logarithms. Its interval inverts
+  Wilcoxon's signed-rank test (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, chapter 3), so a few
+  slow rounds hardly change it. The logarithms of ratios are assumed symmetric, and rounds independent.
+- `ratio_over_restarts` and `change_over_restarts`: the geometric mean over restarts, each with its median round. The
+  interval is Student's or Welch's. Restarts are assumed independent, and their logarithms about normal.
+
+If rounds or restarts are too few, or agree to the last digit, the interval is absent (NaN).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from bench.analysis.stats.intervals import LEVEL, Interval, require_level
 from bench.analysis.stats.statistics_errors import EmptySampleError, NotPositiveError, UnpairedError
 
 Values = Sequence[float] | np.ndarray
+FEWEST_RESTARTS = 6
+"""The fewest restarts, on each side, for an interval over them."""
 _MOST_EXACT = 60
-"""The most values per side for which ranks are counted exactly.
+"""The most rounds for which ranks are counted exactly.
 
 Beyond, the normal approximation is within one rank at 95 %."""
 _NO_SPREAD = 1e-12
 
 
 def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -> Interval:
-    """Return the numerator over the denominator, paired by round.
+    """Return the numerator over the denominator in one process, paired by round.
 
     The estimate is the median of the Walsh averages of the log ratios, with the interval of Wilcoxon's signed-rank
     test. The interval needs six rounds at 95 %.
@@ -41,52 +49,82 @@ def paired_ratio(numerator: Values, denominator: Values, level: float = LEVEL) -
         NotPositiveError: A value is not finite and above zero.
         LevelError: The level is not between 0 and 1.
     """
-    above, below = _logs(numerator, level), _logs(denominator, level)
-    if len(above) != len(below):
-        raise UnpairedError(f"{len(above)} rounds and {len(below)} rounds; a paired ratio needs both sides of each")
-    logs = above - below
+    require_level(level)
+    logs = _log_ratios(numerator, denominator)
     first, second = np.triu_indices(len(logs))
-    averages = np.sort((logs[first] + logs[second]) / 2)
-    return _ratio(averages, _signed_rank_place(len(logs), level), len(logs))
+    ordered = np.sort((logs[first] + logs[second]) / 2)
+    middle, place = math.exp(float(np.median(ordered))), _signed_rank_place(len(logs), level)
+    if place < 1 or ordered[-1] - ordered[0] < _NO_SPREAD:
+        return Interval(middle, math.nan, math.nan, len(logs))
+    return Interval(middle, math.exp(ordered[place - 1]), math.exp(ordered[-place]), len(logs))
 
 
-def unpaired_ratio(old: Values, new: Values, level: float = LEVEL) -> Interval:
-    """Return the new sample over the old one, for values that are not paired.
-
-    The estimate is the median of all differences of logarithms, with the interval of the Mann-Whitney test. The
-    interval needs four values per side at 95 %.
+def logs_of_restarts(numerator: Values, denominator: Values, restarts: Values) -> np.ndarray:
+    """Return the logarithm of the numerator over the denominator in the median round of each restart.
 
     Args:
-        old: Positive numbers, such as the ratios to a reference in each round of one measurement.
-        new: The same of another measurement.
-        level: The confidence level of the interval.
+        numerator: One positive number per round.
+        denominator: One positive number for each of the same rounds.
+        restarts: The restart of each round.
 
     Raises:
-        EmptySampleError: A sample is empty.
-        NotPositiveError: A value is not finite and above zero.
-        LevelError: The level is not between 0 and 1.
+        UnpairedError, EmptySampleError, NotPositiveError: As for `paired_ratio`.
     """
-    before, after = _logs(old, level), _logs(new, level)
-    differences = np.sort(np.subtract.outer(after, before).ravel())
-    return _ratio(differences, _rank_sum_place(len(before), len(after), level), min(len(before), len(after)))
+    logs, of_round = _log_ratios(numerator, denominator), np.asarray(restarts)
+    if len(of_round) != len(logs):
+        raise UnpairedError(f"{len(logs)} rounds, of which {len(of_round)} have a restart")
+    return np.array([np.median(logs[of_round == restart]) for restart in np.unique(of_round)])
 
 
-def _logs(values: Values, level: float) -> np.ndarray:
+def ratio_over_restarts(logs: np.ndarray, level: float = LEVEL) -> Interval:
+    """Return the ratio over restarts, with Student's interval of its logarithm.
+
+    Args:
+        logs: (restarts,) from `logs_of_restarts`; fewer than `FEWEST_RESTARTS` have no interval.
+        level: The confidence level of the interval.
+    """
     require_level(level)
+    mean, num = float(np.mean(logs)), len(logs)
+    if num < FEWEST_RESTARTS or np.ptp(logs) < _NO_SPREAD:
+        return Interval(math.exp(mean), math.nan, math.nan, num)
+    return _ratio(mean, stats.ttest_1samp(logs, 0).confidence_interval(level), num)
+
+
+def change_over_restarts(old: np.ndarray, new: np.ndarray, level: float = LEVEL) -> Interval:
+    """Return the new ratio over the old one, with Welch's interval of its logarithm.
+
+    Args:
+        old: (restarts,) from `logs_of_restarts`; fewer than `FEWEST_RESTARTS` on a side have no interval.
+        new: The same of another measurement.
+        level: The confidence level of the interval.
+    """
+    require_level(level)
+    difference, num = float(np.mean(new) - np.mean(old)), min(len(old), len(new))
+    if num < FEWEST_RESTARTS or max(np.ptp(old), np.ptp(new)) < _NO_SPREAD:
+        return Interval(math.exp(difference), math.nan, math.nan, num)
+    return _ratio(difference, stats.ttest_ind(new, old, equal_var=False).confidence_interval(level), num)
+
+
+def _ratio(log: float, ends: Iterable[Any], num: int) -> Interval:
+    low, high = map(float, ends)
+    return Interval(math.exp(log), math.exp(low), math.exp(high), num)
+
+
+def _log_ratios(numerator: Values, denominator: Values) -> np.ndarray:
+    """Return (rounds,): the logarithm of the ratio in each round."""
+    above, below = _logs(numerator), _logs(denominator)
+    if len(above) != len(below):
+        raise UnpairedError(f"{len(above)} rounds and {len(below)} rounds; a paired ratio needs both sides of each")
+    return above - below
+
+
+def _logs(values: Values) -> np.ndarray:
     sample = np.asarray(values, dtype=np.float64)
     if sample.size == 0:
         raise EmptySampleError("no values: a ratio needs at least one round")
     if not (np.isfinite(sample) & (sample > 0)).all():
         raise NotPositiveError(f"values {sample.tolist()}: each must be finite and above zero")
     return np.log(sample)
-
-
-def _ratio(ordered: np.ndarray, place: int, pairs: int) -> Interval:
-    """Return the median of ordered log ratios, and as its interval the values at `place` (from 1) from either end."""
-    middle = math.exp(float(np.median(ordered)))
-    if place < 1 or ordered[-1] - ordered[0] < _NO_SPREAD:
-        return Interval(middle, math.nan, math.nan, pairs)
-    return Interval(middle, math.exp(ordered[place - 1]), math.exp(ordered[-place]), pairs)
 
 
 def _signed_rank_place(n: int, level: float) -> int:
@@ -99,19 +137,6 @@ def _signed_rank_place(n: int, level: float) -> int:
     for rank in range(1, n + 1):
         ways[rank:] += ways[:-rank].copy()
     return _tail_place(ways / 2.0**n, level)
-
-
-def _rank_sum_place(m: int, n: int, level: float) -> int:
-    """Return how many values of the Mann-Whitney statistic of m and n values are in one tail of the level."""
-    if max(m, n) > _MOST_EXACT:
-        return _normal_place(m * n / 2, m * n * (m + n + 1) / 12, level)
-    # ways[k, s] counts the ways to place k values of the first sample among the second with the statistic s.
-    ways = np.zeros((m + 1, m * n + 1))
-    ways[0, 0] = 1
-    for others_below in range(n + 1):
-        for placed in range(1, m + 1):
-            ways[placed, others_below:] += ways[placed - 1, : m * n + 1 - others_below]
-    return _tail_place(ways[m] / special.comb(m + n, m), level)
 
 
 def _tail_place(probabilities: np.ndarray, level: float) -> int:

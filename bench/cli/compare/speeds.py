@@ -1,21 +1,22 @@
 """Compare two speed files, or two measurements of one file. Imports no torch.
 
-Each side is the measurement of one process. Processes of the same code differ by some percent, because their memory
-layout differs, and no interval over rounds covers that.
+Processes of the same code differ by some percent, because their memory layout differs, and no interval over rounds
+covers that. So a change has an interval only if both sides were measured in six processes or more.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
-from bench.analysis.format import finite_or_none, percent_change
+from bench.analysis.format import finite_or_none, percent, percent_change, plural
 from bench.analysis.speed_changes import SpeedChange, speed_changes
 from bench.analysis.speed_columns import SETTING, network_name, setting_in_words
-from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.ratios import FEWEST_RESTARTS
 from bench.cli.compare.comparison import Comparison, Conditions, differences, only_lines, refuse
 from bench.cli.grouped_table import grouped_table
 from bench.cli.terminal import marked
@@ -51,7 +52,7 @@ def compare_speeds(old: str, new: str, *, force: bool) -> Comparison:
         warnings=tuple(f"{difference}: the reference itself may be faster or slower" for difference in software),
         changes=tuple((change.name, change) for change in speeds.changes),
         table=_table(speeds.changes),
-        lines=(*failed, *only),
+        lines=(*_intervals(speeds.changes), *failed, *only),
         facts={
             "kind": "speed",
             "rows": [_as_json(change) for change in speeds.changes],
@@ -120,6 +121,18 @@ def _table(changes: Iterable[SpeedChange]) -> Table:
     return grouped_table("times the reference's rate", ("OLD", "NEW", "time, NEW over OLD"), rows)
 
 
+def _intervals(changes: Sequence[SpeedChange]) -> Iterator[str]:
+    """Yield what the intervals are over, and why there may be none."""
+    if known := sum(change.is_known for change in changes):
+        level = percent(LEVEL, places=0)
+        yield f"intervals over restarts of the process; {level} for all {plural(known, 'row')} together"
+    if any(0 < min(change.restarts) < FEWEST_RESTARTS for change in changes):
+        yield (
+            "processes of the same code differ by some percent; an interval needs "
+            f"{FEWEST_RESTARTS} on each side (make throughput RESTARTS={FEWEST_RESTARTS})"
+        )
+
+
 def _figures(change: SpeedChange) -> list[str]:
     ratios = [_ratio(record["reference_ratio"]) for record in (change.old, change.new)]
     return [*ratios, _change_text(change.time, change.reason)]
@@ -152,5 +165,5 @@ def _as_json(change: SpeedChange) -> dict[str, Any]:
     numbers = {"time": change.time.mean, "low": change.time.low, "high": change.time.high}
     numbers |= {f"{side}_reference_ratio": record["reference_ratio"] for side, record in sides.items()}
     settings = {side: {name: record[name] for name in SETTING} for side, record in sides.items()}
-    counts = {"rounds": change.time.n, "reason": change.reason}
-    return vars(change.row) | finite_or_none(numbers) | settings | counts
+    counts = dict(zip(("old_restarts", "new_restarts"), change.restarts, strict=True))
+    return vars(change.row) | finite_or_none(numbers) | settings | counts | {"reason": change.reason}

@@ -5,6 +5,7 @@ import pandas as pd
 from bench.analysis.format import ABSENT, is_known, three_digits
 from bench.analysis.speed import ranking_changes, standings
 from bench.analysis.speed_columns import OURS
+from bench.analysis.stats.ratios import FEWEST_RESTARTS
 from bench.report.layout import CONFIDENCE, grouped
 from bench.report.machines import Machine
 from bench.report.page import Section, Table, TableCell, section, table
@@ -15,9 +16,11 @@ _VERSIONS = ["python", "torch", "timm", "torchvision"]
 _MUST_AGREE = ["protocol", "commit", "threads", *_VERSIONS]
 _METHOD = (
     "The networks of a table were measured in turns, round after round, so that a slow moment of the machine affects "
-    "them all. A rate is that of the median round. A ratio is taken round by round: it is the Hodges-Lehmann estimate "
-    f"with, in small print, the {CONFIDENCE} interval of Wilcoxon's signed-rank test. It covers the noise of one "
-    "measurement, not the differences between starts of a process or between machines."
+    f"them all. A rate is that of the median round. A ratio is taken round by round, with its {CONFIDENCE} interval in "
+    "small print. If one process measured a table, its intervals are of that process: the Hodges-Lehmann estimate with "
+    "the interval of Wilcoxon's signed-rank test over rounds. Another process of the same code may differ by some "
+    "percent. If several processes did, the ratio is the geometric mean over these restarts, with Student's interval "
+    f"over them from {FEWEST_RESTARTS} on. No interval covers differences between machines."
 )
 _COLUMNS = (
     "MACs are the multiply-accumulates of one image. Peak memory is the most that a GPU holds at once in a step; "
@@ -62,8 +65,8 @@ def ranking(machine: Machine) -> Section:
     changes = ranking_changes(standings(machine.rows))
     how = (
         "Places are by images per second, in the median round, among our own models. Ratios are taken round by round, "
-        "and on a noisy machine may point the other way. A change of places is certain if both "
-        f"{CONFIDENCE} intervals, uncorrected for the number of pairs, exclude 1."
+        f"and on a noisy machine may point the other way. Their {CONFIDENCE} intervals are of the process that "
+        "measured them, or over its restarts if there are several. They are not corrected for the number of pairs."
     )
     none = "No pair of models changes places: the order is the same at equal and at best settings."
     return section(title, how, none if changes.empty else None, _places(machine), _changes(changes))
@@ -119,12 +122,12 @@ def _ranks(rows: pd.DataFrame) -> dict[str, str | TableCell]:
 
 
 def _changes(changes: pd.DataFrame) -> Table:
-    uncertain = TableCell("not certain", "an interval contains 1, or is missing", doubtful=True)
+    open_ = TableCell("do not", "one contains 1, or is missing", doubtful=True)
     columns = {
         "Task": lambda row: f"{row['task']} in {row['precision']}",
         "Faster at equal settings": lambda row: row["model"],
         "Faster at best settings": lambda row: row["other"],
-        "Change": lambda row: "certain" if row["certain"] else uncertain,
+        "Both intervals exclude 1": lambda row: "do" if row["both_exclude_1"] else open_,
         "Ratio, equal": lambda row: ratio_cell(row, "equal_ratio"),
         "Ratio, best": lambda row: ratio_cell(row, "best_ratio"),
     }

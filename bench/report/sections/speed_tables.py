@@ -18,6 +18,7 @@ from bench.analysis.format import (
     three_digits,
 )
 from bench.analysis.frames import split
+from bench.analysis.speed import intervals_in_words
 from bench.report.page import Table, TableCell, table
 
 
@@ -43,7 +44,7 @@ def rate_table(task: str, precision: str, rows: pd.DataFrame) -> Table:
         **({"J per thousand images": _energy} if rows["joules_per_thousand_images"].notna().any() else {}),
     }
     where = "each at its best settings" if has_settings else settings_in_words(rows)
-    caption = f"{task.capitalize()} in {precision} on {threads_in_words(rows)}, {where}."
+    caption = f"{task.capitalize()} in {precision} on {threads_in_words(rows)}, {where}. {intervals_in_words(rows)}"
     return table(caption, columns, rows, 3 if has_settings else 2)
 
 
@@ -64,7 +65,7 @@ def latency_table(precision: str, rows: pd.DataFrame) -> Table:
         "Images/s, times the reference": _ratio,
     }
     where = f"{threads_in_words(rows)}: single images in inference, {settings_in_words(rows)}"
-    return table(f"Latency in {precision} on {where}.", columns, rows, 2)
+    return table(f"Latency in {precision} on {where}. {intervals_in_words(rows)}", columns, rows, 2)
 
 
 def untried_table(rows: pd.DataFrame) -> Table:

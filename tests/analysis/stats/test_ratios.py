@@ -1,7 +1,6 @@
 """Ratios and intervals are what SciPy's exact tests accept, hold their level, and refuse what makes no sense."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,8 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis.stats.intervals import Interval
-from bench.analysis.stats.ratios import paired_ratio, unpaired_ratio
+from bench.analysis.stats.ratios import (
+    FEWEST_RESTARTS,
+    change_over_restarts,
+    logs_of_restarts,
+    paired_ratio,
+    ratio_over_restarts,
+)
 from bench.analysis.stats.statistics_errors import (
     AnalysisError,
     EmptySampleError,
@@ -44,30 +48,10 @@ def test_the_paired_interval_is_what_the_signed_rank_test_accepts(seed: int, num
         assert outside <= 1 - level + 1e-12 < inside + 1e-12
 
 
-@settings(deadline=None)
-@given(seed=seeds, old_number=st.integers(2, 20), new_number=st.integers(2, 20), level=levels)
-def test_the_unpaired_interval_is_what_the_rank_sum_test_accepts(
-    seed: int, old_number: int, new_number: int, level: float
-) -> None:
-    """In the same way."""
-    old, new = _times(seed, old_number), _times(seed + 1, new_number, 1.3)
-    found = unpaired_ratio(old, new, level)
-    if not found.is_known:
-        assert 2 / math.comb(old_number + new_number, old_number) > 1 - level
-        return
-    for end, outwards in ((found.low, 1 - 1e-9), (found.high, 1 + 1e-9)):
-        outside, inside = (
-            stats.mannwhitneyu(np.log(new) - math.log(end * way), np.log(old), method="exact").pvalue
-            for way in (outwards, 1 / outwards)
-        )
-        assert outside <= 1 - level + 1e-12 < inside + 1e-12
-
-
 def test_hand_made_ratios() -> None:
-    """Of three pairs the median of six Walsh averages; of two samples the median of all quotients."""
+    """Of three pairs the median of six Walsh averages."""
     found = paired_ratio([2.0, 4.0, 8.0], [1.0, 1.0, 1.0])
     assert (found.mean, found.n) == (pytest.approx(4.0), 3)
-    assert unpaired_ratio([1.0, 2.0], [4.0, 8.0]).mean == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize("rounds", [20, 60, 61, 200])
@@ -89,8 +73,6 @@ def test_six_pairs_are_the_fewest() -> None:
     assert paired_ratio(row, reference).is_known
     assert not paired_ratio(row[:5], reference[:5]).is_known
     assert paired_ratio(row[:5], reference[:5], 0.9).is_known
-    assert unpaired_ratio(row[:4], reference[:4]).is_known
-    assert not unpaired_ratio(row[:3], reference[:3]).is_known
 
 
 @pytest.mark.slow
@@ -98,17 +80,14 @@ def test_six_pairs_are_the_fewest() -> None:
 def test_intervals_hold_their_level(rounds: int) -> None:
     """Over 1,000 draws of noise with heavy tails, some 95 % of the intervals hold the truth."""
     noise = np.random.default_rng(rounds).standard_t(2, (1000, 2, rounds)) * 0.05
-    paired = [paired_ratio(np.exp(one), np.exp(other)) for one, other in noise]
-    unpaired = [unpaired_ratio(np.exp(one), np.exp(other)) for one, other in noise]
-    for found in (paired, unpaired):
-        assert 0.93 <= np.mean([ratio.low <= 1 <= ratio.high for ratio in found]) <= 0.985
+    found = [paired_ratio(np.exp(one), np.exp(other)) for one, other in noise]
+    assert 0.93 <= np.mean([ratio.low <= 1 <= ratio.high for ratio in found]) <= 0.985
 
 
-@pytest.mark.parametrize("ratio", [paired_ratio, unpaired_ratio])
-def test_exact_and_normal_places_meet(ratio: Callable[..., Interval]) -> None:
+def test_exact_and_normal_places_meet() -> None:
     """Where counting ends, the interval does not jump: a round more makes it hardly other."""
     row, reference = _times(5, 61), _times(6, 61)
-    counted, approximated = ratio(row[:60], reference[:60]), ratio(row, reference)
+    counted, approximated = paired_ratio(row[:60], reference[:60]), paired_ratio(row, reference)
     widths = [math.log(found.high / found.low) for found in (counted, approximated)]
     assert widths[0] == pytest.approx(widths[1], rel=0.1)
 
@@ -116,17 +95,43 @@ def test_exact_and_normal_places_meet(ratio: Callable[..., Interval]) -> None:
 def test_swapping_the_sides_inverts_the_ratio() -> None:
     """And its interval with it."""
     row, reference = _times(7, 12, 1.2), _times(8, 12)
-    for ratio in (paired_ratio, unpaired_ratio):
-        there, back = ratio(row, reference), ratio(reference, row)
-        ends = (1 / back.mean, 1 / back.high, 1 / back.low)
-        assert (there.mean, there.low, there.high) == pytest.approx(ends)
+    there, back = paired_ratio(row, reference), paired_ratio(reference, row)
+    assert (there.mean, there.low, there.high) == pytest.approx((1 / back.mean, 1 / back.high, 1 / back.low))
 
 
 def test_rounds_that_agree_have_no_interval() -> None:
     """To the last digit they show only that the clock is too coarse."""
     assert paired_ratio([2.0] * 10, [1.0] * 10).mean == 2
     assert not paired_ratio([2.0] * 10, [1.0] * 10).is_known
-    assert not unpaired_ratio([2.0] * 10, [1.0] * 10).is_known
+    assert not ratio_over_restarts(np.full(6, math.log(2))).is_known
+    assert not change_over_restarts(np.zeros(6), np.ones(6)).is_known
+
+
+def test_each_restart_counts_once_with_its_median_round() -> None:
+    """However many rounds it has, and however slow one of them is."""
+    logs = logs_of_restarts([2.0, 2.0, 9.0, 6.0, 6.0, 6.0], [1.0, 1.0, 1.0, 1.0, 1.0, 2.0], [0, 0, 0, 1, 1, 1])
+    assert np.exp(logs) == pytest.approx([2.0, 6.0])
+    found = ratio_over_restarts(logs)
+    assert (found.mean, found.n, found.is_known) == (pytest.approx(math.sqrt(12)), 2, False)
+    with pytest.raises(UnpairedError, match="2 rounds, of which 1 have a restart"):
+        logs_of_restarts([1.0, 2.0], [1.0, 2.0], [0])
+
+
+def test_intervals_over_restarts_are_student_s_and_welch_s() -> None:
+    """Of logarithms; one restart fewer than six on a side has none."""
+    old, new = np.log(_times(1, FEWEST_RESTARTS)), np.log(_times(2, FEWEST_RESTARTS + 3, 1.3))
+    found, changed = ratio_over_restarts(new, 0.9), change_over_restarts(old, new, 0.99)
+    half = stats.t.ppf(0.95, len(new) - 1) * new.std(ddof=1) / math.sqrt(len(new))
+    assert np.log([found.low, found.high]) == pytest.approx([new.mean() - half, new.mean() + half])
+    variances = [side.var(ddof=1) / len(side) for side in (old, new)]
+    degrees = sum(variances) ** 2 / sum(v**2 / (len(side) - 1) for v, side in zip(variances, (old, new), strict=True))
+    half = stats.t.ppf(0.995, degrees) * math.sqrt(sum(variances))
+    middle = new.mean() - old.mean()
+    assert np.log([changed.low, changed.high]) == pytest.approx([middle - half, middle + half])
+    assert (found.n, changed.n) == (FEWEST_RESTARTS + 3, FEWEST_RESTARTS)
+    assert not ratio_over_restarts(new[:5]).is_known
+    assert not change_over_restarts(old[:5], new).is_known
+    assert not change_over_restarts(old, new[:5]).is_known
 
 
 @pytest.mark.parametrize(
@@ -142,9 +147,8 @@ def test_rounds_that_agree_have_no_interval() -> None:
 )
 def test_wrong_input_is_named(one: list[float], other: list[float], level: float, error: type[AnalysisError]) -> None:
     """No NaN is passed on."""
-    for ratio in (paired_ratio, unpaired_ratio):
-        with pytest.raises(error):
-            ratio(one, other, level)
+    with pytest.raises(error):
+        paired_ratio(one, other, level)
 
 
 def test_rounds_without_a_partner_are_refused() -> None:

@@ -17,6 +17,8 @@ MODELS = {"vit_pico/8": 1000.0, "bit_resnet_pico": 700.0}
 
 
 def group(rates: dict[str, float], **common: Any) -> list[Row]:
+    """The rows of a group, of six processes unless the test says otherwise."""
+    common = {"restarts": 6, "spread": 0.003} | common
     return [reference(1000, **common), *(measured(rate, model=model, **common) for model, rate in rates.items())]
 
 
@@ -63,13 +65,21 @@ def test_a_slow_down_trips_and_names_its_row(old, tmp_path):
     assert compare(old, new).exit_code == 0
 
 
-def test_what_has_no_interval_is_said_and_does_not_trip(tmp_path):
-    old = keep(tmp_path / "old", *group(MODELS, rounds=3))
-    new = keep(tmp_path / "new", *group({model: rate / 2 for model, rate in MODELS.items()}, rounds=3))
+def test_the_intervals_hold_for_all_rows_together(old):
+    assert "intervals over restarts of the process; 95 % for all 4 rows together" in compare(old, old).stdout
+
+
+def test_one_process_each_is_a_change_without_a_verdict(tmp_path):
+    old = keep(tmp_path / "old", *group(MODELS, restarts=1))
+    new = keep(tmp_path / "new", *group({model: rate / 2 for model, rate in MODELS.items()}, restarts=1))
     result = compare(old, new, "--fail-over", "5%")
     assert result.exit_code == 0
     assert result.stdout.count("undecided, without an interval") == 2
-    assert {row["low"] for row in as_json(old, new)["rows"]} == {None}
+    assert result.stdout.count("(of one process each)") == 2
+    assert "processes of the same code differ by some percent; an interval needs 6 on each side" in result.stdout
+    assert "intervals over" not in result.stdout
+    rows = as_json(old, new)["rows"]
+    assert {(row["low"], row["old_restarts"], row["new_restarts"]) for row in rows} == {(None, 1, 1)}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from bench.analysis.stats.statistics_errors import (
 COLUMNS = ("transfer_key", "images", "num_images", "correct")
 """The columns of the table `correctness`, one row per finished transfer.
 
-`correct` has one bit per image, in the order of the ids."""
+`correct` has one bit per image, in the order of the ids. Tables of a store also have `predictions`, a hash."""
 PackedRow = Mapping[Any, Any]
 """A row of the table `correctness`."""
 PackedRows = Mapping[str, PackedRow]
@@ -92,7 +92,8 @@ def by_key(table: pd.DataFrame | None) -> PackedRows:
         return {}
     require_columns(table, COLUMNS, "correctness")
     require_unique(table, "transfer_key", "correctness")
-    return {row["transfer_key"]: row for row in table[list(COLUMNS)].to_dict("records")}
+    columns = [name for name in (*COLUMNS, "predictions") if name in table]
+    return {row["transfer_key"]: row for row in table[columns].to_dict("records")}
 
 
 def unpack(draws: Mapping[int, Sequence[PackedRow]]) -> Correctness:

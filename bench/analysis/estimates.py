@@ -5,7 +5,7 @@ seeds alone, by Student's t. A difference without an interval says why.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.analysis.seeds import COMPLETE, SeedResults, lacking_seeds
 from bench.analysis.stats.crossed import (
@@ -19,7 +19,13 @@ from bench.analysis.stats.crossed import (
     seeds_mean,
 )
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
-from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.stats.statistics_errors import (
+    ConstantError,
+    DifferentImagesError,
+    EmptySampleError,
+    SingleSeedError,
+    UnpairedError,
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,12 @@ def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]
         except (SingleSeedError, ConstantError):
             pass  # below, the mean is returned without an interval
     values = [row.accuracy[seed] for seed in sorted(row.accuracy)]
-    interval = mean_interval(values, level) if values else unknown(0)
-    return interval, SEEDS if interval.is_known else ""
+    try:
+        return replace(seeds_mean(values), is_share=True).interval(level), SEEDS
+    except (SingleSeedError, ConstantError):
+        return mean_interval(values, level), ""
+    except EmptySampleError:
+        return unknown(0), ""
 
 
 def row_difference(

@@ -20,6 +20,8 @@ from bench.analysis.targets import slices
 SEED_COLUMNS = ("seed", "draw", "status", "reason", "accuracy", "notes", "transfer_key")
 """The columns that are read of each cell."""
 COMPLETE = "complete"
+ALIKE = "gave the same predictions"
+"""What the notes say of seeds whose predictions have the same hash."""
 _IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
 
 
@@ -80,7 +82,9 @@ def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | No
         accuracy={seed: fmean(draw.accuracy for draw in draws[seed]) for seed in finished},
         problems=problems,
         reason=_joined(draw.reason for draw in cut_off),
-        notes=_joined(draw.notes for seed in expected for draw in draws.get(seed, [])),
+        notes=_joined(
+            [*(draw.notes for seed in expected for draw in draws.get(seed, [])), *_alike(draws, packed or {})]
+        ),
         correctness=correctness,
         mixed=mixed,
     )
@@ -158,6 +162,17 @@ def _correctness(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> tupl
         return unpack({seed: [packed[draw.transfer_key] for draw in of_seed] for seed, of_seed in draws.items()}), ""
     except DifferentImagesError as error:
         return None, str(error)
+
+
+def _alike(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> list[str]:
+    """Return a note for each group of seeds with the same predictions, down to the last bit of every confidence."""
+    same: dict[tuple[str, ...], list[int]] = {}
+    for seed, of_seed in sorted(draws.items()):
+        hashes = tuple(packed.get(draw.transfer_key, {}).get("predictions", "") for draw in of_seed)
+        if all(hashes):
+            same.setdefault(hashes, []).append(seed)
+    why = "the seed has no effect, or one is a copy of another"
+    return [f"{_name_seeds(seeds)} {ALIKE}: {why}" for seeds in same.values() if len(seeds) > 1]
 
 
 def _joined(texts: Iterable[str]) -> str:

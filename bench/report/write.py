@@ -111,7 +111,10 @@ def build_page(
     return Page(
         title=f"ViT, CNN and hybrid compared: {suite['name']}",
         summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
-        warnings=provenance.shortcomings(suite, cells, runs),
+        warnings=(
+            *provenance.shortcomings(suite, cells, runs),
+            *provenance.same_predictions(comparison, ablations),
+        ),
         sections=sections,
     )
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from bench.analysis.comparison import comparison
 from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
@@ -23,7 +24,9 @@ def test_a_complete_row(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: R
     cells = make_cells(make_seeds(PRETRAINED) + make_seeds(FROM_SCRATCH, **scratch))
     below, row = (row for _, row in comparison(cells).iterrows())
     t_test, paired = stats.ttest_1samp(PRETRAINED, 0), stats.ttest_rel(PRETRAINED, FROM_SCRATCH)
-    assert row[["low", "high"]].tolist() == pytest.approx(list(t_test.confidence_interval()))
+    half, share = np.diff(t_test.confidence_interval())[0] / 2, np.mean(PRETRAINED)
+    ends = special.expit(special.logit(share) + np.array([-half, half]) / (share * (1 - share)))
+    assert row[["low", "high"]].tolist() == pytest.approx(list(ends))
     assert row[["gain_low", "gain_high"]].tolist() == pytest.approx(list(paired.confidence_interval()))
     assert row["gain"] == pytest.approx(0.44 / 3)
     assert row[["num_seeds", "num_pairs", "status", "gain_status"]].tolist() == [3, 3, "complete", "complete"]

@@ -13,7 +13,7 @@ from scipy import stats
 from bench.analysis.columns import difference_numbers, difference_table
 from bench.analysis.comparison import comparison
 from bench.analysis.correctness import COLUMNS, Correctness, pack
-from bench.analysis.estimates import PairedDifference, difference_estimate, row_difference
+from bench.analysis.estimates import PairedDifference, difference_estimate, row_difference, row_interval
 from bench.analysis.seeds import SeedResults
 from bench.analysis.stats.crossed import accuracy, paired_difference
 from bench.analysis.stats.intervals import Interval, unknown
@@ -58,8 +58,8 @@ def test_intervals_are_those_of_the_answers(make_cells: MakeCells) -> None:
     ]
     assert pd.isna(row["gain_p"])
     _, alone = (row for _, row in comparison(cells, answers[:-1]).iterrows())
-    theirs = stats.ttest_1samp(right["pretrained"].mean(axis=1), 0).confidence_interval()
-    assert alone[["low", "high"]].tolist() == pytest.approx([theirs.low, theirs.high])
+    theirs = stats.ttest_rel(right["pretrained"].mean(axis=1), right["scratch"].mean(axis=1)).confidence_interval()
+    assert alone[["gain_low", "gain_high"]].tolist() == pytest.approx([theirs.low, theirs.high])
     assert alone[["method", "gain_method"]].tolist() == ["seeds", "seeds"]
 
 
@@ -129,17 +129,32 @@ def test_seeds_that_answer_all_alike_have_the_images_interval(make_cells: MakeCe
 
 
 def test_what_has_no_interval_says_why(make_cells: MakeCells) -> None:
-    """One seed; no image on which two rows differ; every image right."""
+    """One seed; seeds without per-image correctness that all differ by the same."""
     one = _tables(make_cells, {"scratch": _right(1, 0.5), "pretrained": _right(1, 0.8)})
     row = comparison(*one).iloc[1]
     assert row["gain_status"] == "undecided: one pair has no interval"
     assert row[["low", "gain_low"]].isna().all()
     same = _tables(make_cells, {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.5)})
-    assert comparison(*same).iloc[1]["gain_status"] == "undecided: every pair differs by the same"
+    assert comparison(same[0]).iloc[1]["gain_status"] == "undecided: every pair differs by the same"
+
+
+def test_what_differs_in_no_image_has_an_interval(make_cells: MakeCells) -> None:
+    """Of models that answer alike, and of one that has every image right: no case was seen, but there may be some."""
+    same = _tables(make_cells, {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.5)})
+    row = comparison(*same).iloc[1]
+    assert (row["gain"], row["gain_status"]) == (0, "complete")
+    assert -row["gain_low"] == row["gain_high"] == pytest.approx(0.108, abs=0.001)
     every = _tables(make_cells, {"pretrained": np.ones((3, NUM_IMAGES))})
     row = comparison(*every).iloc[0]
-    assert (row["accuracy"], row["method"], row["status"]) == (1.0, "", "complete")
-    assert pd.isna(row["low"])
+    assert (row["accuracy"], row["high"], row["method"]) == (1.0, 1.0, "seeds and images")
+    assert row["low"] == pytest.approx(1 - 0.108, abs=0.001)
+
+
+@pytest.mark.parametrize("values", [[0.99, 1.0, 1.0], [0.0, 0.0, 0.02], [0.2, 0.95]])
+def test_intervals_over_seeds_stay_within_0_and_1(values: list[float]) -> None:
+    interval, method = row_interval(SeedResults(dict(enumerate(values)), {}, ""))
+    assert method == "seeds"
+    assert 0 < interval.low < interval.mean < interval.high < 1
 
 
 def test_seeds_that_differ_by_the_same_still_have_the_images_interval(make_cells: MakeCells) -> None:

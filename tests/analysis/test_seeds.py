@@ -48,6 +48,16 @@ def test_seeds_that_failed_have_words(make_cells: MakeCells) -> None:
     assert read_seeds(cells[1:2], [1], _packed(a=[1])).correctness is None
 
 
+def test_seeds_with_the_same_predictions_are_named(make_cells: MakeCells) -> None:
+    """A copy, or a seed without any effect; the same right and wrong answers may come from other predictions."""
+    cells = make_cells([{"seed": seed, "transfer_key": key} for seed, key in enumerate("abc")])
+    packed = _packed(a=[1, 0], b=[1, 0], c=[1, 0])
+    assert read_seeds(cells, [0, 1, 2], packed).notes == ""
+    hashed = {key: {**row, "predictions": "same" if key != "b" else "other"} for key, row in packed.items()}
+    note = "seeds 0, 2 gave the same predictions: the seed has no effect, or one is a copy of another"
+    assert read_seeds(cells, [0, 1, 2], hashed).notes == note
+
+
 def test_wrong_cells_are_named(make_cells: MakeCells) -> None:
     """A seed that occurs twice, and seeds that were tested on different images."""
     with pytest.raises(DuplicateRowError, match="seed 0 occurs twice"):

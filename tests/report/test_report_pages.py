@@ -340,6 +340,18 @@ def test_what_runs_noted_is_said_in_their_rows() -> None:
     }
 
 
+def test_seeds_with_the_same_predictions_are_said_on_top() -> None:
+    """And marked in their row, since they are no repeats."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    answers = make_answers(cells).assign(predictions=lambda table: table["transfer_key"])
+    of_row = (cells["model"] == "bit_resnet_pico") & (cells["subset_images"] == 256)
+    answers.loc[answers["transfer_key"].isin(cells.loc[of_row, "transfer_key"]), "predictions"] = "same"
+    page = build_page(make_suite(), make_tables(cells, answers), {})
+    why = "seeds 0 to 2 gave the same predictions: the seed has no effect, or one is a copy of another"
+    assert page.warnings[-1].endswith(f"no independent repeats: 1 (bit_resnet_pico on digits@100: {why}).")
+    assert as_markdown(page).count("see notes") == 1
+
+
 def test_external_weights_are_exceptions_to_the_scaling(pages: Any) -> None:
     """Each with its source; their rows are named without a size, and the others as if they were not there."""
     cells = make_cells(arms=False)

@@ -57,7 +57,7 @@ def error_consistency(first: Correctness, second: Correctness) -> Consistency:
     _require_errors(first, second)
     of_seeds = [_of_pair(*seed) for seed in zip(first.correct, second.correct, strict=True)]
     values, observed, expected = (np.array(column) for column in zip(*of_seeds, strict=True))
-    return Consistency(crossed_mean([values]), float(observed.mean()), float(expected.mean()))
+    return Consistency(crossed_mean([values], of_answers=False), float(observed.mean()), float(expected.mean()))
 
 
 def self_consistency(row: Correctness) -> Consistency:
@@ -84,7 +84,7 @@ def self_consistency(row: Correctness) -> Consistency:
     without = (total - of_seed) / ((num_seeds - 1) * (num_seeds - 2) / 2)
     pseudo_values = num_seeds * total / len(pairs) - (num_seeds - 1) * without
     observed, expected = (float(np.mean([numbers[place] for numbers in by_pair.values()])) for place in (1, 2))
-    return Consistency(crossed_mean([pseudo_values]), observed, expected)
+    return Consistency(crossed_mean([pseudo_values], of_answers=False), observed, expected)
 
 
 def _of_pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from bench import PROTOCOL_VERSION
-from bench.analysis.format import ABSENT, byte_size, count, duration, is_known, plural, short_count, text
+from bench.analysis.format import ABSENT, byte_size, count, duration, first_few, is_known, plural, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.runs import costs
+from bench.analysis.seeds import ALIKE
 from bench.report.layout import pretraining_name, target_name
 from bench.report.page import Section, Table, TableCell, section, table
 
@@ -48,6 +49,22 @@ def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFra
         warnings.append(f"No row of seed {', '.join(waiting)} has begun, so every number is over the other seeds.")
     warnings += [f"The runs differ in {name.replace('_', ' ')}; see the environment." for name in _mixed(runs)]
     return tuple(warnings)
+
+
+def same_predictions(*tables: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if seeds of a row gave the same predictions.
+
+    Args:
+        tables: The tables from `bench.analysis.comparison` and `bench.analysis.ablations`.
+    """
+    rows = {
+        f"{row['model']} on {target_name(row['target'], row['transfer'], row['shots'])}: {note}": None
+        for table in tables
+        for _, row in table[table["notes"].str.contains(ALIKE, regex=False, na=False)].iterrows()
+        for note in row["notes"].split("; ")
+        if ALIKE in note
+    }
+    return (f"Seeds that are no independent repeats: {first_few(list(rows))}.",) if rows else ()
 
 
 def failures(runs: pd.DataFrame) -> Section:

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from bench.analysis.claims.quantities import judged, words
 from bench.analysis.format import Unit
-from bench.analysis.stats.crossed import SEEDS, Estimate
+from bench.analysis.stats.crossed import SEEDS, Estimate, crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
@@ -41,6 +42,15 @@ def _estimate(mean: float, half_width: float, seeds: int = 6, degrees: float = 5
 
 def _words(quantity: Known, level: float) -> list[Word]:
     return words([quantity], [quantity.interval(level)], level)
+
+
+@pytest.mark.parametrize("num_different", [0, 1, 9, 10, 40])
+@pytest.mark.parametrize(("num_images", "word"), [(10_000, "supported"), (100, "undecided")])
+def test_models_that_answer_almost_alike(num_images: int, num_different: int, word: Word) -> None:
+    """Are about equal, also if no answer differs at all; the fewer images, the less that says."""
+    correct = np.zeros((5, num_images))
+    correct[0, : min(num_different, num_images // 20)] = 1
+    assert _words(Known(crossed_mean([correct]), Limits(-0.01, 0.01)), corrected_level(12)) == [word]
 
 
 def _above(margin: float) -> Limits:

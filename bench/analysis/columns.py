@@ -8,16 +8,24 @@ import pandas as pd
 
 from bench.analysis.estimates import PairedDifference, row_interval
 from bench.analysis.seeds import SeedResults
+from bench.analysis.stats.crossed import mean_interval
+from bench.analysis.stats.intervals import unknown
 from bench.analysis.stats.multiple import holm
 from bench.analysis.stats.permutation import ALPHA, pairs_needed, sign_flip_p_values
 
-NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes"]
+_TESTED_COUNTS = ["num_single_answer", "num_contaminated", "num_test_images"]
+_BALANCED = ["balanced_accuracy", "balanced_low", "balanced_high"]
+TESTED = ["constant_answer", "test_class_ratio", *_TESTED_COUNTS, *_BALANCED]
+"""What is known of a row's test images and the answers to them; missing if its records do not say it."""
+NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes", *TESTED]
 
 _BY_SEED = "by_seed"
 """The key under which a row keeps the difference of each seed, from which p-values are computed."""
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
-_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed"})
-_FLOATS = frozenset({"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss"})
+_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed", *_TESTED_COUNTS})
+_FLOATS = frozenset(
+    {"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss", *TESTED} - {*_TESTED_COUNTS}
+)
 
 
 def difference_columns(name: str) -> list[str]:
@@ -32,10 +40,16 @@ def difference_columns(name: str) -> list[str]:
 
 
 def numbers(row: SeedResults, level: float) -> dict[str, Any]:
-    """Return a row's accuracy over the seeds that finished, its status, and the notes of its runs."""
+    """Return a row's accuracy over the seeds that finished, its status, the notes of its runs, and its test images.
+
+    The interval of the balanced accuracy is Student's t over seeds, since correctness alone does not tell classes.
+    """
     interval, method = row_interval(row, level)
     of_interval = (interval.n, interval.mean, interval.low, interval.high, method)
-    return dict(zip(NUMBERS, (*of_interval, row.status, row.reason, row.notes), strict=True))
+    balanced = mean_interval(list(row.tested.balanced.values()), level) if row.tested.balanced else unknown(0)
+    of_test = [getattr(row.tested, name) for name in TESTED if name not in _BALANCED]
+    of_row = (*of_interval, row.status, row.reason, row.notes, *of_test, balanced.mean, balanced.low, balanced.high)
+    return dict(zip(NUMBERS, of_row, strict=True))
 
 
 def difference_numbers(name: str, difference: PairedDifference) -> dict[str, Any]:

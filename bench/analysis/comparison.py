@@ -41,6 +41,11 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
         - `method`: what the interval is over, `seeds and images` or `seeds`.
         - `status`: `complete`, or which seeds did not finish and how; `reason`: why.
         - `notes`: the notes of the runs behind the row.
+        - `constant_answer`: the accuracy of the best constant answer. `test_class_ratio`: the images of the largest
+          test class over those of the smallest. `num_single_answer`: the seeds in which a run gives one answer to all
+          test images. `num_contaminated`, `num_test_images`: the test images in the pretraining subset, and all.
+        - `balanced_accuracy`, `balanced_low`, `balanced_high`: the mean of the classes' accuracies, with Student's
+          interval over seeds.
         - `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: the gain over the from-scratch row of the same
           model and target, paired by seed and image.
         - `gain_p`: the p-value of a sign-flip test, corrected over the table. It is missing below `pairs_needed`, which

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.columns import TESTED
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import by_key
 from bench.analysis.estimates import difference_estimate
@@ -32,7 +33,7 @@ COSTS = {
 """Cost -> whether more or less of it is better."""
 
 _TARGET = ["target"]
-_ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes"]
+_ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes", *TESTED]
 _COUNTED = ["parameters", "macs"]
 
 

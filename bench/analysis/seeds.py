@@ -6,7 +6,7 @@ shown together with that status, since failures are not random and the remaining
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from bench.analysis.correctness import Correctness, PackedRows, require_paired, unpack
 from bench.analysis.stats.statistics_errors import DifferentImagesError, DuplicateRowError, UnpairedError
 from bench.analysis.targets import slices
+from bench.analysis.tested import Tested, read_tested
 
 SEED_COLUMNS = ("seed", "draw", "status", "reason", "accuracy", "notes", "transfer_key")
 """The columns that are read of each cell."""
@@ -41,6 +42,8 @@ class SeedResults:
     """The correctness of the seeds that finished; None unless it is kept for all of them."""
     mixed: str = ""
     """An error message if the seeds were tested on different images; otherwise empty."""
+    tested: Tested = field(default_factory=Tested)
+    """What is known of the test images and the answers to them."""
 
     @property
     def status(self) -> str:
@@ -87,6 +90,7 @@ def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | No
         ),
         correctness=correctness,
         mixed=mixed,
+        tested=read_tested(cells, finished),
     )
 
 

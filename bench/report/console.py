@@ -6,14 +6,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.format import percent
-from bench.analysis.seeds import COMPLETE
-from bench.report.layout import CONFIDENCE, by_transfer, heading, interval_over, lines, panels
+from bench.report.layout import CONFIDENCE, balanced, by_transfer, doubts, heading, interval_over, lines, panels
 
 
 def comparison_text(comparison: pd.DataFrame) -> Group:
     """Return a table per transfer: models by pretraining in rows, targets in columns.
 
-    A cell that lacks a seed is yellow and gives the reason.
+    A doubtful cell is yellow and gives the reason.
     """
     return Group(*(_table(heading("Test accuracy", transfer), rows) for transfer, rows in by_transfer(comparison)))
 
@@ -38,6 +37,5 @@ def _cell(row: pd.Series | None) -> Text:
     if row is None:
         return Text("")
     accuracy = percent(row["accuracy"], row["low"], row["high"])
-    if row["status"] == COMPLETE:
-        return Text(accuracy)
-    return Text(f"{accuracy}\n{row['status']}", style="yellow")
+    lines = [accuracy, *filter(None, [balanced(row)]), *doubts(row)]
+    return Text("\n".join(lines), style="yellow" if doubts(row) else "")

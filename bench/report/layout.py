@@ -12,9 +12,11 @@ import pandas as pd
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.format import count, is_known, percent, plural
 from bench.analysis.frames import split
+from bench.analysis.seeds import COMPLETE
 from bench.analysis.stats.crossed import CROSSED
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import is_in_domain, is_real
+from bench.analysis.tested import UNEVEN
 
 _Item = TypeVar("_Item")
 CONFIDENCE = percent(LEVEL, places=0)
@@ -92,6 +94,25 @@ def lines(comparison: pd.DataFrame) -> list[ComparisonLine]:
             by_key.setdefault(key, ComparisonLine(*key, {})).cells[panel.title] = row
     in_order = dict.fromkeys((row["model"], name(row)) for _, row in comparison.iterrows())
     return [by_key[key] for key in in_order]
+
+
+def doubts(row: pd.Series) -> list[str]:
+    """Return what makes an accuracy doubtful: missing seeds, runs that give one answer, images that were trained on."""
+    numbers = (row["num_single_answer"], row["num_contaminated"])
+    single, contaminated = (number if is_known(number) else 0 for number in numbers)
+    found = [
+        (row["status"] != COMPLETE, row["status"]),
+        (single, f"one class for all test images in {single} of {plural(int(row['num_seeds']), 'seed')}"),
+        (contaminated, f"{count(contaminated)} of {count(row['num_test_images'])} test images pretrained on"),
+    ]
+    return [words for holds, words in found if holds]
+
+
+def balanced(row: pd.Series) -> str:
+    """Return the balanced accuracy of a row whose test classes differ much in size; empty for another."""
+    if not (is_known(row["balanced_accuracy"]) and row["test_class_ratio"] > UNEVEN):
+        return ""
+    return f"balanced {percent(row['balanced_accuracy'], row['balanced_low'], row['balanced_high'])}"
 
 
 def pretraining_name(table: pd.DataFrame) -> Callable[[pd.Series], str]:

@@ -67,7 +67,7 @@ _Drawing = tuple[tuple[str, ...], str, str, str, Figure]
 def draw(
     suite: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    chance: Mapping[str, float],
+    constant: Mapping[str, float],
     out: Path,
     machines: Sequence[Machine] = (),
     findings: Sequence[Findings] = (),
@@ -77,7 +77,7 @@ def draw(
     Args:
         suite: The resolved suite.
         tables: The tables, as for `bench.report.write.write_report`.
-        chance: Target -> accuracy of guessing, 0 to 1.
+        constant: Target -> accuracy of the best constant answer, 0 to 1.
         out: The report's folder.
         machines: The machines whose speeds the report shows.
         findings: The results of the ladders, one per transfer.
@@ -88,8 +88,8 @@ def draw(
     for old in (out / FOLDER).glob("*"):
         old.unlink()
     drawings = (
-        *_accuracies(tables["comparison"], chance),
-        *_ablations(tables["ablations"], chance),
+        *_accuracies(tables["comparison"], constant),
+        *_ablations(tables["ablations"], constant),
         *_costs(machines),
         *(drawing for of_transfer in findings for drawing in _ladders(of_transfer)),
         *_tuning(suite, tables.get("trials")),
@@ -101,12 +101,12 @@ def draw(
     return pictures
 
 
-def _accuracies(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Iterator[_Drawing]:
+def _accuracies(comparison: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
     for transfer, rows in by_transfer(comparison):
         on_ladder = (rows["corpus"] != SCRATCH) & rows["subset_images"].notna()
         if (rows["accuracy"].notna() & on_ladder).any():
             title = heading("Test accuracy against the number of pretraining images", transfer)
-            figure = accuracy_figure(rows, chance)
+            figure = accuracy_figure(rows, constant)
             yield ("accuracy", transfer), _name("accuracy", transfer), title, _accuracy_caption(rows), figure
 
 
@@ -122,17 +122,17 @@ def _accuracy_caption(comparison: pd.DataFrame) -> str:
     return caption
 
 
-def _ablations(ablations: pd.DataFrame, chance: Mapping[str, float]) -> Iterator[_Drawing]:
+def _ablations(ablations: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
     caption = (
         f"{_MEANS}. Above each bar: its paired difference to the reference arm (in full colour), in percentage "
         "points. Under it: its tokens, without the class token, and its parameters. Hatched: a seed is missing. "
-        "Dotted: chance."
+        "Dotted: the best constant answer."
     )
     for number, ((name,), arms) in enumerate(split(ablations, ["ablation"]), start=1):
         for transfer, rows in by_transfer(arms):
             if rows["accuracy"].notna().any():
                 title = heading(f"Test accuracy by arm of ablation {name}", transfer)
-                figure = ablation_figure(rows, chance)
+                figure = ablation_figure(rows, constant)
                 yield ("ablation", name, transfer), _name(f"ablation-{number}", transfer), title, caption, figure
 
 

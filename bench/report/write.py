@@ -55,7 +55,7 @@ def write_report(
     check_plain([out, out / FOLDER])  # what an earlier report left there is removed
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        pictures = draw(suite, tables, _chance(tables["runs"]), out, measured, of_ladders)
+        pictures = draw(suite, tables, _constant_answers(tables["runs"]), out, measured, of_ladders)
         page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
@@ -76,7 +76,7 @@ def build_page(
     cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
     sections = (
         *claims.claims(judgements),
-        *results.accuracy(comparison, pictures, _chance(runs)),
+        *results.accuracy(comparison, pictures, _constant_answers(runs)),
         results.gains(comparison),
         *(
             part(of_transfer, pictures)
@@ -119,15 +119,15 @@ def build_page(
     )
 
 
-def _chance(runs: pd.DataFrame) -> dict[str, float]:
-    """Return target -> accuracy of guessing, for targets whose number of classes a run recorded."""
-    if "num_classes" not in runs:
-        return {}
-    known = runs[(runs["target"] != "") & runs["num_classes"].notna()]
-    return {target: 1 / number for target, number in zip(known["target"], known["num_classes"], strict=True)}
+def _constant_answers(runs: pd.DataFrame) -> dict[str, float]:
+    """Return target -> accuracy of the best constant answer, or 1 / classes if only older runs recorded the target."""
+    tested = runs[runs["target"] != ""]
+    known = tested.reindex(columns=["constant_answer", "num_classes"]).astype("float64")
+    levels = known["constant_answer"].fillna(1 / known["num_classes"]).groupby(tested["target"]).max()
+    return {str(target): level for target, level in levels.dropna().items()}
 
 
 def _guessing(suite: Mapping[str, Any]) -> dict[str, float]:
-    """Return corpus -> cross-entropy of guessing over its classes, if their number is known."""
+    """Return corpus -> cross-entropy of equal probabilities for its classes, if their number is known."""
     corpora = [ladder["corpus"] for ladder in suite["corpora"]]
     return {corpus["name"]: log(corpus["classes"]) for corpus in corpora if corpus.get("classes")}

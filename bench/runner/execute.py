@@ -122,6 +122,7 @@ def _facts_of_test(evaluation: Evaluation | None) -> dict[str, Any]:
     """Return the record's fields about the classes of the test images that were classified."""
     sizes = evaluation.class_sizes if evaluation is not None else None
     return {
+        "num_test_images": int(sizes.sum()) if sizes is not None else None,
         "constant_answer": float(sizes.max() / sizes.sum()) if sizes is not None else None,
         "smallest_test_class_images": int(sizes.min()) if sizes is not None else None,
         "largest_test_class_images": int(sizes.max()) if sizes is not None else None,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
+from bench.analysis.tested import COLUMNS
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import Match
 from bench.data.target import TargetRef, is_drawn
@@ -33,9 +34,7 @@ RUN_COUNTS = (
     *("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"),
     *("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"),
 )
-OF_TEST = {"constant_answer": "float64", "balanced_accuracy": "float64"} | dict.fromkeys(
-    ("num_answers", "num_contaminated", "smallest_test_class_images", "largest_test_class_images"), "Int64"
-)
+OF_TEST = dict.fromkeys(COLUMNS, "Int64") | {"constant_answer": "float64", "balanced_accuracy": "float64"}
 CELL_TYPES = dict.fromkeys(CELL_COUNTS, "Int64") | {"accuracy": "float64"} | OF_TEST
 RUN_TYPES = dict.fromkeys(("strength", *METRICS, *COSTS), "float64") | dict.fromkeys(RUN_COUNTS, "Int64") | OF_TEST
 ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")

@@ -29,6 +29,16 @@ def test_rows_columns_and_problems() -> None:
         assert f"{100 * accuracy:.1f} ± " in text
 
 
+def test_one_answer_for_all_images_is_marked() -> None:
+    """With the balanced accuracy, since the test classes differ in size."""
+    cells = make_cells(targets=("digits@100",), arms=False).assign(
+        num_answers=1, balanced_accuracy=0.5, smallest_test_class_images=10, largest_test_class_images=20
+    )
+    text = _print(comparison_text(make_tables(cells)["comparison"]))
+    assert text.count("balanced 50.0 %") == 12
+    assert text.count("one class for all test images in 3 of 3 seeds") == 12
+
+
 def test_each_transfer_has_a_table_of_its_own() -> None:
     """Fine-tuning with from scratch, and probes without; shots stand beside the target."""
     cells = add_probes(make_cells(targets=("digits@100",), arms=False))

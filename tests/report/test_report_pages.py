@@ -71,9 +71,46 @@ def test_the_pages_say_what_was_run(pages: Any) -> None:
             "fractals-heldout is in-domain",
             "from_scratch: true",
             "3.466",
-            "Guessing reaches 10.0 % on digits@100, 6.2 % on fractals-heldout.",
+            "If these are equal, a constant answer reaches 10.0 % on digits@100, 6.2 % on fractals-heldout.",
         ):
             assert shown in page
+
+
+@pytest.fixture
+def uneven_cells() -> pd.DataFrame:
+    """Cells of a target with uneven classes; one model gives one answer, and one subset has test images."""
+    cells = make_cells(targets=("digits@100",), arms=False)
+    is_vit, is_pretrained = cells["model"] == "vit_pico/8", cells["corpus"] != "none"
+    return cells.assign(
+        accuracy=cells["accuracy"].where(~is_vit, 0.729),
+        constant_answer=0.729,
+        balanced_accuracy=(cells["accuracy"] - 0.1).where(~is_vit, 0.5),
+        num_answers=2 - is_vit.astype(int),
+        num_contaminated=pd.Series(201, cells.index, "Int64").where(is_pretrained),
+        num_test_images=1311,
+        smallest_test_class_images=355,
+        largest_test_class_images=956,
+    )
+
+
+def test_rows_that_give_one_answer_are_marked_beside_the_best_constant_answer(uneven_cells: pd.DataFrame) -> None:
+    """Balanced accuracy stands beside accuracy, and contaminated rows are marked; even classes need neither."""
+    tables = make_tables(uneven_cells)
+    tables["runs"]["constant_answer"] = 0.729
+    page = build_page(make_suite(), tables, {})
+    (section,) = (section for section in page.sections if section.title == "Accuracy")
+    assert "The best constant answer reaches 72.9 % on digits@100." in section.paragraphs
+    assert "more than 1.5 times the images of the smallest" in section.tables[0].caption
+    notes = {(row[0].text, row[1].text): row[2].note for row in section.tables[0].cells}
+    single = "one class for all test images in 3 of 3 seeds"
+    assert notes["vit_pico/8", "from scratch"] == f"3 seeds; no interval; balanced 50.0 %; {single}"
+    assert notes["vit_pico/8", "256 images"].endswith(f"{single}; 201 of 1,311 test images pretrained on")
+    of_cnn = tables["comparison"].query("model == 'bit_resnet_pico' and corpus == 'none'").iloc[0]
+    half_width = 50 * (of_cnn["balanced_high"] - of_cnn["balanced_low"])
+    shown = f"3 seeds; balanced {100 * of_cnn['balanced_accuracy']:.1f} ± {half_width:.1f} %"
+    assert notes["bit_resnet_pico", "from scratch"] == shown
+    even = make_tables(uneven_cells.assign(smallest_test_class_images=638))
+    assert "balanced" not in as_markdown(build_page(make_suite(), even, {}))
 
 
 @pytest.mark.parametrize("transfers", [("",), pytest.param(("", "-k-shot"), marks=pytest.mark.slow)])

@@ -85,6 +85,7 @@ def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, ru
     sizes = np.bincount(test.labels)
     names = ("smallest_test_class_images", "largest_test_class_images", "constant_answer")
     assert [record["data"][name] for name in names] == [sizes.min(), sizes.max(), sizes.max() / sizes.sum()]
+    assert record["data"]["num_test_images"] == len(test)
     assert record["metrics"]["num_answers"] == predictions.prediction.nunique()
     of_classes = [(predictions.prediction == label)[predictions.label == label].mean() for label in range(10)]
     assert math.isclose(record["metrics"]["test_balanced_accuracy"], np.mean(of_classes))

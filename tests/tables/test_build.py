@@ -93,6 +93,7 @@ def test_both_tables_say_what_a_constant_answer_reaches_and_whether_a_run_gives_
     facts = {
         "constant_answer": 0.7,
         "num_contaminated": 2,
+        "num_test_images": 100,
         "smallest_test_class_images": 10,
         "largest_test_class_images": 70,
     }

@@ -10,27 +10,27 @@ from matplotlib.figure import Figure
 
 from bench.analysis.format import count, is_known, percent, points, short_count
 from bench.analysis.seeds import COMPLETE
-from bench.report.figures.drawing import colour, draw_chance, grid, style, tint
+from bench.report.figures.drawing import colour, draw_constant, grid, style, tint
 from bench.report.layout import Panel, panels
 
 
 @style()
-def ablation_figure(ablation: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
+def ablation_figure(ablation: pd.DataFrame, constant: Mapping[str, float]) -> Figure:
     """Draw the arms of one ablation: a panel per target, a bar per arm, with its costs under it.
 
     Args:
         ablation: The rows of one ablation, from the table of `bench.analysis.ablations`.
-        chance: Target -> accuracy of guessing, 0 to 1; a target without one gets no line.
+        constant: Target -> accuracy of the best constant answer, 0 to 1; a target without one gets no line.
     """
     drawn = panels(ablation)
     num_arms = max(len(panel.rows) for panel in drawn)
     figure, axes = grid(len(drawn), (), width=max(3.0, 1.15 * num_arms), height=3.0)
     for panel, ax in zip(drawn, axes, strict=True):
-        _draw_arms(ax, panel, chance.get(panel.target))
+        _draw_arms(ax, panel, constant.get(panel.target))
     return figure
 
 
-def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
+def _draw_arms(ax: Axes, panel: Panel, constant: float | None) -> None:
     rows = panel.rows.reset_index(drop=True)
     x = np.arange(len(rows))
     y, low, high = (100 * rows[column].to_numpy(dtype=float) for column in ("accuracy", "low", "high"))
@@ -39,7 +39,7 @@ def _draw_arms(ax: Axes, panel: Panel, chance: float | None) -> None:
     hatches = ["" if status == COMPLETE else "///" for status in rows["status"]]
     ax.bar(x, y, width=0.62, color=faces, edgecolor=edges, linewidth=1, hatch=hatches)
     ax.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="0.15", elinewidth=1.1, capsize=3)
-    draw_chance(ax, chance)
+    draw_constant(ax, constant)
     tops = [np.nanmax([0, mean, min(end, 100)]) for mean, end in zip(y, high, strict=True)]
     for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):
         ax.annotate(_above(row), (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")

@@ -18,13 +18,13 @@ _Lines = Mapping[tuple[str, str], drawing.Dashes]
 
 
 @drawing.style()
-def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Figure:
+def accuracy_figure(comparison: pd.DataFrame, constant: Mapping[str, float]) -> Figure:
     """Draw accuracy against pretraining size: a panel per target, a line per model, from scratch at the left.
 
     Args:
         comparison: The table from `bench.analysis.comparison`, with at least one known subset size. Rows of unknown
             size are left out, since they have no position on the axis.
-        chance: Target -> accuracy of guessing, 0 to 1; a target without one gets no line.
+        constant: Target -> accuracy of the best constant answer, 0 to 1; a target without one gets no line.
     """
     comparison = comparison[(comparison["corpus"] == SCRATCH) | comparison["subset_images"].notna()]
     pretrained = comparison[comparison["corpus"] != SCRATCH]
@@ -37,15 +37,15 @@ def accuracy_figure(comparison: pd.DataFrame, chance: Mapping[str, float]) -> Fi
         for (model, corpus), family in lines.items()
     ]
     handles += drawing.fill_handles(comparison)
-    if any(panel.target in chance for panel in drawn):
-        handles.append(drawing.chance_handle())
+    if any(panel.target in constant for panel in drawn):
+        handles.append(drawing.constant_handle())
     figure, axes = drawing.grid(len(drawn), handles, height=3.0)
     for panel, ax in zip(drawn, axes, strict=True):
-        _draw_panel(ax, panel, dashes, chance.get(panel.target))
+        _draw_panel(ax, panel, dashes, constant.get(panel.target))
     return figure
 
 
-def _draw_panel(ax: Axes, panel: Panel, dashes: _Lines, chance: float | None) -> None:
+def _draw_panel(ax: Axes, panel: Panel, dashes: _Lines, constant: float | None) -> None:
     is_scratch = panel.rows["corpus"] == SCRATCH
     sizes = sorted({int(size) for size in panel.rows.loc[~is_scratch, "subset_images"].dropna()})
     ticks: dict[float, str] = {size: short_count(size) for size in sizes}
@@ -64,6 +64,6 @@ def _draw_panel(ax: Axes, panel: Panel, dashes: _Lines, chance: float | None) ->
             ax.plot(x, 100 * line["accuracy"], linestyle=dashes[model, corpus], **look)
         for at, (_, row) in zip(x, line.iterrows(), strict=True):
             drawing.draw_row(ax, at, row, drawing.colour(family))
-    drawing.draw_chance(ax, chance)
+    drawing.draw_constant(ax, constant)
     ax.set_title(panel.title)
-    drawing.set_accuracies(ax, rows, chance)
+    drawing.set_accuracies(ax, rows, constant)

@@ -26,13 +26,13 @@ from bench.report.layout import family_name
 
 Dashes = str | tuple[int, tuple[int, ...]]
 _DASHES: tuple[Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
-"""The dashes that distinguish the lines of one family; dotted lines are chance and extrapolations."""
+"""The dashes that distinguish the lines of one family; dotted lines are constant answers and extrapolations."""
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
 _OF_PAIRS = (4, 9, 5, 3, 7, 8, 6)
 _MARKERS = {"vit": "o", "cnn": "s", "hybrid": "D"}
-_CHANCE: dict[str, Any] = {"color": "0.45", "linewidth": 1, "linestyle": (0, (1, 2)), "label": "chance"}
+_CONSTANT: dict[str, Any] = {"color": "0.45", "linewidth": 1, "linestyle": (0, (1, 2)), "label": "constant answer"}
 _FORMATS = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
@@ -199,19 +199,19 @@ def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
     ax.set_xlabel("Pretraining images")
 
 
-def set_accuracies(ax: Axes, rows: pd.DataFrame, chance: float | None = None) -> None:
-    """Set the limits of an axis of accuracies, in percent: all rows and chance with a margin, within 0 to 100."""
+def set_accuracies(ax: Axes, rows: pd.DataFrame, constant: float | None = None) -> None:
+    """Set the limits of an axis of accuracies, in percent: all rows and the line with a margin, within 0 to 100."""
     drawn = [100 * value for column in ("accuracy", "low", "high") for value in rows[column].dropna()]
-    drawn += [] if chance is None else [100 * chance]
+    drawn += [] if constant is None else [100 * constant]
     ax.set_ylim(max(0.0, min(drawn, default=4) - 4), min(101.0, max(drawn, default=100) + 4))
 
 
-def draw_chance(ax: Axes, chance: float | None) -> None:
-    """Draw a line at the accuracy of guessing (0 to 1), if it is known."""
-    if chance is not None:
-        ax.axhline(100 * chance, **_CHANCE)
+def draw_constant(ax: Axes, constant: float | None) -> None:
+    """Draw a line at the accuracy of the best constant answer (0 to 1), if it is known."""
+    if constant is not None:
+        ax.axhline(100 * constant, **_CONSTANT)
 
 
-def chance_handle() -> Line2D:
-    """Return the legend's entry for the line of chance."""
-    return Line2D([], [], **_CHANCE)
+def constant_handle() -> Line2D:
+    """Return the legend's entry for the line of the best constant answer."""
+    return Line2D([], [], **_CONSTANT)

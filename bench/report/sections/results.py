@@ -1,6 +1,6 @@
 """Write the sections on accuracy. Every number comes from a table; none is computed here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
@@ -9,10 +9,13 @@ from bench.analysis.format import ABSENT, count, decimal, is_known, pairs_and_p,
 from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
 from bench.analysis.seeds import COMPLETE
+from bench.analysis.tested import UNEVEN
 from bench.report.layout import (
     AS_MUCH,
     CONFIDENCE,
+    balanced,
     by_transfer,
+    doubts,
     heading,
     interval_over,
     lines,
@@ -40,16 +43,16 @@ _PROBED = {
 """Transfer -> the description of its probe."""
 
 
-def accuracy(comparison: pd.DataFrame, pictures: Pictures, chance: Mapping[str, float]) -> tuple[Section, ...]:
+def accuracy(comparison: pd.DataFrame, pictures: Pictures, constant: Mapping[str, float]) -> tuple[Section, ...]:
     """Return a section per transfer with its figure and its table.
 
     Args:
         comparison: The table from `bench.analysis.comparison`.
         pictures: The report's figures.
-        chance: Target -> accuracy of guessing, 0 to 1.
+        constant: Target -> accuracy of the best constant answer, 0 to 1.
     """
     return tuple(
-        _accuracy(transfer, rows, pictures.get(("accuracy", transfer)), chance)
+        _accuracy(transfer, rows, pictures.get(("accuracy", transfer)), constant)
         for transfer, rows in by_transfer(comparison)
     )
 
@@ -94,7 +97,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, 
     Args:
         cells: One row per cell.
         runs: One row per run.
-        guessing: Corpus -> the validation loss of guessing.
+        guessing: Corpus -> the validation loss of equal probabilities for all classes.
     """
     rows = pretraining_table(cells, runs).rename(columns={"recipe": "pretrain_recipe"})
     if rows.empty:
@@ -109,20 +112,24 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, 
         "Validation accuracy": accuracy_cell,
     }
     caption = "Means over seeds at the end of pretraining, on new images of the classes seen."
-    losses = (f"Guessing on {corpus} has a validation loss of {decimal(loss)}." for corpus, loss in guessing.items())
+    losses = (
+        f"On {corpus}, equal probabilities for all classes have a validation loss of {decimal(loss)}."
+        for corpus, loss in guessing.items()
+    )
     return (section("Pretraining", *losses, table(caption, columns, rows, 3)),)
 
 
 def accuracy_cell(row: pd.Series) -> TableCell:
-    """Return an accuracy with its number of seeds, what is missing, and whether its runs have notes."""
+    """Return an accuracy with its number of seeds, its balanced accuracy, its doubts, and whether it has notes."""
     notes = [
-        (row["num_seeds"], plural(int(row["num_seeds"]), "seed")),
-        (row["num_seeds"] and not is_known(row["low"]), "no interval"),
-        (row["status"] != COMPLETE, row["status"]),
-        (is_known(row["notes"]), "see notes"),
+        plural(int(row["num_seeds"]), "seed") if row["num_seeds"] else "",
+        "no interval" if row["num_seeds"] and not is_known(row["low"]) else "",
+        balanced(row),
+        *doubts(row),
+        "see notes" if is_known(row["notes"]) else "",
     ]
     shown = percent(row["accuracy"], row["low"], row["high"])
-    return TableCell(shown, "; ".join(note for holds, note in notes if holds), row["status"] != COMPLETE)
+    return TableCell(shown, "; ".join(filter(None, notes)), bool(doubts(row)))
 
 
 def gain_cell(row: pd.Series) -> TableCell:
@@ -139,18 +146,34 @@ def _paired_cell(row: pd.Series, name: str) -> TableCell:
     return TableCell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
 
 
-def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, chance: Mapping[str, float]) -> Section:
-    targets = set(rows["target"])
-    guessing = ", ".join(f"{percent(level)} on {target}" for target, level in chance.items() if target in targets)
+def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, constant: Mapping[str, float]) -> Section:
     over = interval_over(rows["method"])
     caption = f"Test accuracy: mean over seeds ± half of its {CONFIDENCE} interval over {over} (number of seeds)."
+    if any(map(balanced, (row for _, row in rows.iterrows()))):
+        caption += (
+            f" Where the largest test class has more than {UNEVEN} times the images of the smallest, the balanced "
+            "accuracy is given, too: the mean of the classes' accuracies ± half of its Student's t interval over seeds."
+        )
     return section(
         heading("Accuracy", transfer),
         _PROBED.get(transfer),
-        f"Guessing reaches {guessing}." if guessing else None,
+        *_constant_answers(rows, constant),
         picture or "No figure: no pretrained row of known size has a result.",
         _by_target(rows, caption, accuracy_cell),
     )
+
+
+def _constant_answers(rows: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[str]:
+    """Yield what the best constant answer reaches on each target, and where it is assumed."""
+    recorded = set(rows.loc[rows["constant_answer"].notna(), "target"])
+    levels = {target: f"{percent(constant[target])} on {target}" for target in rows["target"] if target in constant}
+    if exact := [words for target, words in levels.items() if target in recorded]:
+        yield f"The best constant answer reaches {', '.join(exact)}."
+    if assumed := [words for target, words in levels.items() if target not in recorded]:
+        yield (
+            "Older records do not contain the sizes of the test classes. If these are equal, a constant answer reaches "
+            f"{', '.join(assumed)}."
+        )
 
 
 def _by_target(comparison: pd.DataFrame, caption: str, cell: Callable[[pd.Series], TableCell]) -> Table:

@@ -14,7 +14,7 @@ from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.drawing import save
 from tests.report.hand_made import break_seed, make_cells, make_tables
 
-CHANCE = {"digits@100": 0.1}
+CONSTANT = {"digits@100": 0.1}
 
 
 def _lines(ax: Axes, label: str) -> list[Line2D]:
@@ -28,9 +28,9 @@ def _points(ax: Axes) -> dict[float, Line2D]:
 
 
 def test_lines_points_and_intervals_are_the_tables() -> None:
-    """A panel a target; each line rises through the means, each bar spans its interval, chance lies at its height."""
+    """A panel a target; each line rises through the means, each bar spans its interval; the constant answer."""
     comparison = make_tables(make_cells())["comparison"]
-    figure = accuracy_figure(comparison, CHANCE)
+    figure = accuracy_figure(comparison, CONSTANT)
     assert [ax.get_title() for ax in figure.axes] == ["digits@100", "fractals-heldout (in-domain)"]
     for ax, (target, of_target) in zip(figure.axes, comparison.groupby("target", sort=False), strict=True):
         for model, rows in of_target[of_target["corpus"] != "none"].groupby("model"):
@@ -42,7 +42,7 @@ def test_lines_points_and_intervals_are_the_tables() -> None:
         expected = sorted(zip(100 * of_target["low"], 100 * of_target["high"], strict=True))
         assert np.array(drawn) == pytest.approx(np.array(expected))
         assert len(_points(ax)) == len(of_target)
-        assert [line.get_ydata()[0] for line in _lines(ax, "chance")] == [10] * (target in CHANCE)
+        assert [line.get_ydata()[0] for line in _lines(ax, "constant answer")] == [10] * (target in CONSTANT)
 
 
 def test_from_scratch_stands_apart() -> None:
@@ -62,7 +62,7 @@ def test_a_missing_seed_is_hollow() -> None:
     """And only it; the legend says so."""
     cells = make_cells(targets=("digits@100",))
     comparison = make_tables(break_seed(cells, model="vit_pico/8", subset_images=1024))["comparison"]
-    figure = accuracy_figure(comparison, CHANCE)
+    figure = accuracy_figure(comparison, CONSTANT)
     hollow = [height for height, point in _points(figure.axes[0]).items() if point.get_markerfacecolor() == "white"]
     broken = comparison[comparison["status"] != "complete"]
     assert hollow == pytest.approx(100 * broken["accuracy"].to_numpy())
@@ -95,7 +95,7 @@ def test_files_are_pictures_and_repeat_to_the_byte(tmp_path: Path) -> None:
     """Of the size of the figure, and not blank; drawn twice, the same."""
     comparison = make_tables(make_cells(arms=False))["comparison"]
     for name in ("one", "two"):
-        save(accuracy_figure(comparison, CHANCE), tmp_path / name)
+        save(accuracy_figure(comparison, CONSTANT), tmp_path / name)
     for ending in ("svg", "png", "pdf"):
         assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
     picture = Image.open(tmp_path / "one.png").convert("RGB")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bench import PROTOCOL_VERSION
-from bench.cli.data import data_app
+from bench.cli.data import FollowLinks, data_app
 from bench.cli.signals import Terminated
 from bench.cli.terminal import Terminal, accept_all_text, marked
 from bench.errors import InputError
@@ -87,6 +87,7 @@ def run(
     suite: SuiteName = "auto",
     results: Results = Path("results"),
     data: Data = None,
+    links: FollowLinks = False,
     seed_offset: SeedOffset = 0,
     device: DeviceName = None,
     workers: NumWorkers = None,
@@ -110,6 +111,7 @@ def tune(
     suite: SuiteName,
     results: Results = Path("results"),
     data: Data = None,
+    links: FollowLinks = False,
     device: DeviceName = None,
     workers: NumWorkers = None,
     checkpoint_every: CheckpointEvery = 60.0,
@@ -132,6 +134,7 @@ def show_plan(
     suite: SuiteName = "auto",
     results: Results = Path("results"),
     data: Data = None,
+    links: FollowLinks = False,
     seed_offset: SeedOffset = 0,
     device: DeviceName = None,
     only: Only = None,
@@ -201,6 +204,7 @@ def verify(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key of a finished run, or its first digits.")],
     results: Results = Path("results"),
     data: Data = None,
+    links: FollowLinks = False,
 ) -> None:
     """Repeat a finished run in a temporary store; compare its metrics, predictions and weights."""
     from bench.cli.verify import verify_run

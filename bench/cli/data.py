@@ -21,6 +21,7 @@ from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import MAX_NAMES, PassedOver
 from bench.data.fractals import source
 from bench.data.fractals.source import Difficulty
+from bench.data.sources.listing import follow_links
 from bench.data.target import check_target, parse_target, target_identity
 from bench.data.verify import Verification
 from bench.data.verify import verify as read_all
@@ -30,6 +31,17 @@ data_app = typer.Typer(help="Corpora to pretrain on and targets to transfer to."
 
 DataDir = Annotated[Path, typer.Option("--data", envvar="BENCH_DATA", help="The folder of data sets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _follow(asked: bool) -> None:
+    if asked:
+        follow_links()
+
+
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", callback=_follow, help="Read files outside a data set that links lead to.")
+]
+"""The callback does what the option asks for, before the command begins."""
 DATA_DIR = Path("data")
 
 
@@ -48,7 +60,7 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
 
 
 @data_app.command()
-def show(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+def show(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_json: AsJson = False) -> None:
     """Show classes, splits and identity. NAME is a corpus or target such as `digits@100`, or `folder:PATH`."""
     _print(_facts(name, data), as_json=as_json)
 
@@ -58,6 +70,7 @@ def sample(
     name: str,
     out: Annotated[Path, typer.Option(help="The picture to write.")],
     data: DataDir = DATA_DIR,
+    links: FollowLinks = False,
     image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels per side.")] = 32,
     classes: Annotated[int, typer.Option(min=1, help="Rows: one per class.")] = 8,
     per_class: Annotated[int, typer.Option(min=1, help="Columns: images per class.")] = 12,
@@ -83,7 +96,7 @@ def sample(
 
 
 @data_app.command()
-def verify(name: str, data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
+def verify(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_json: AsJson = False) -> None:
     """Decode every image and check the known checksums; exit with 1 if an image or a checksum is wrong."""
     if name == corpus.FRACTALS:
         say(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
@@ -118,6 +131,7 @@ def subset(
     out: Annotated[Path | None, typer.Option(help="The index file to write.")] = None,
     check: Annotated[Path | None, typer.Option(help="An index file to compare with the corpus.")] = None,
     data: DataDir = DATA_DIR,
+    links: FollowLinks = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the images of a subset to a Parquet file; or check such a file, and exit with 1 if it differs."""

@@ -21,6 +21,7 @@ from bench.config.validation import Strict
 from bench.data.catalogue import CATALOGUE
 from bench.data.corpus import FRACTALS
 from bench.data.fractals.source import check_image_size
+from bench.data.sources.listing import follow_links
 from bench.data.target import check_target, parse_target, target_identity
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
@@ -95,6 +96,8 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
         InputError: a recipe is unknown, a subset is larger than its corpus, data of a target that is not optional
             is missing, or a model of another library is not available.
     """
+    if suite.follow_links:
+        follow_links()
     _check_fractal_size(suite)
     own_weights = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
     check_external(own_weights, suite.image_size)

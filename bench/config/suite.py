@@ -176,6 +176,8 @@ class Suite(SuiteFields):
     targets: tuple[TargetChoice, ...]
     seeds: tuple[Seed, ...] = (0, 1, 2)
     recipes: RecipeNames = RecipeNames()
+    follow_links: bool = False
+    """Whether files outside a data set's folder are read if links in it lead there."""
     tuning: Tuning | None = None
     """Search for settings per family, which replace the recipes' settings."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

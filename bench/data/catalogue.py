@@ -424,7 +424,7 @@ def _check_sizes(name: str, published: SplitSizes, data: DataSet, data_dir: Path
 def _state_of(name: str, path: str, data_dir: Path) -> str:
     """Return a hash of the names, sizes and times of a source's files and folders, and of what links lead to."""
     states = [(file, state) for file in SOURCES[name].watched(path, data_dir) for state in _states(file)]
-    listed = sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in states)
+    listed = sorted((str(file), state.st_size, state.st_mtime_ns, state.st_ino) for file, state in states)
     return hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
 
 

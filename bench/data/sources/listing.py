@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.data.sources.user_cache import cache_path
@@ -21,6 +21,20 @@ IMAGE_SUFFIXES = frozenset(
 
 MAX_ENTRIES = 200_000
 """Files and folders below the folder of a data set in parquet files or shards, which are large."""
+
+
+FOLLOW_LINKS = "BENCH_FOLLOW_LINKS"
+"""Environment variable, so that the processes that a command starts follow links too."""
+
+
+def follow_links() -> None:
+    """Let this process, and those that it starts, read files outside a data set's folder that links lead to."""
+    os.environ[FOLLOW_LINKS] = "1"
+
+
+def follows_links() -> bool:
+    """Return whether links out of a data set's folder are followed."""
+    return os.environ.get(FOLLOW_LINKS) == "1"
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -57,8 +71,7 @@ def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:
     """
     found: list[Path] = []
     num_entries = 0
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for folder, folders, names in walk(root):
         num_entries += len(folders) + len(names)
         if num_entries > MAX_ENTRIES:
             raise InputError(
@@ -68,25 +81,50 @@ def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:
     return sorted(file for file in found if os.path.isfile(file))
 
 
+def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each folder below one, with its folders and files, without hidden folders.
+
+    Links to folders are entered if links are followed, but none that leads back to a folder around it.
+
+    Raises:
+        InputError: a link leads to a folder outside, and links are not followed.
+    """
+    follows = follows_links()
+    around = {os.fspath(root): frozenset({os.path.realpath(root)})}
+    for folder, folders, names in os.walk(root, followlinks=follows):
+        known = around.pop(folder)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if not follows:
+            check_inside(root, [link for name in folders if (link := Path(folder, name)).is_symlink()])
+        real = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
+        folders[:] = [name for name in folders if real[name] not in known]
+        around |= {os.path.join(folder, name): known | {real[name]} for name in folders}
+        yield folder, folders, names
+
+
 def check_inside(root: Path, files: Sequence[Path]) -> None:
-    """Refuse files outside `root`, reached by `..` or a symbolic link; `root` itself may be a link."""
+    """Refuse files outside `root`, reached by `..` or by a symbolic link that is not followed; `root` may be a link."""
+    if follows_links():
+        files = [file for file in files if ".." in file.relative_to(root).parts]
     real_root = _real(root)
     inside = {folder for folder in {file.parent for file in files} if _real(folder).is_relative_to(real_root)}
     for file in files:
         if file.parent not in inside or (file.is_symlink() and not _real(file).is_relative_to(real_root)):
             raise InputError(
-                f"{file}: leads out of {root}, to {_real(file)}; put a copy of the file into the folder, "
-                "or take the entry out"
+                f"{file}: leads out of {root}, to {_real(file)}. Links are not followed, since whoever made the folder "
+                "could make any file of this machine part of a data set; --follow-links, or follow_links: true in the "
+                "suite, allows it. Otherwise put a copy of the file into the folder, or take the entry out"
             )
 
 
 def fingerprint_of(root: Path, files: Iterable[Path]) -> str:
     """Return the SHA-256 of the names of files, relative to `root`, and their bytes: a path's part of a key.
 
-    It is cached under the names, sizes and modification times, so that files are read again only after a change.
+    It is cached under the names, sizes, modification times and numbers of the files, or of those that links lead to, so
+    that files are read again only after a change.
     """
     states = {file: file.stat() for file in files}
-    listed = [(str(file), state.st_size, state.st_mtime_ns) for file, state in states.items()]
+    listed = [(str(file), state.st_size, state.st_mtime_ns, state.st_ino) for file, state in states.items()]
     cached = cache_path("contents", f"{_real(root)}\0{listed!r}", ".txt")
     with contextlib.suppress(OSError, ValueError):
         if re.fullmatch("[0-9a-f]{64}", known := cached.read_text(encoding="ascii")):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from bench.data.sources.listing import check_inside, files_below
+from bench.data.sources.listing import check_inside, files_below, walk
 from bench.errors import InputError
 
 MAX_SHARDS = 100_000
@@ -104,14 +104,13 @@ def _below(path: Path, pattern: str) -> Iterator[str]:
     translated = ["(?:[^/]+/)*" if part == "**" else f"{fnmatch.translate(part)[:-2]}/" for part in parts]
     wanted = re.compile("".join(translated).removesuffix("/").replace(".*", "[^/]*"))
     walked = 0
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in walk(root):
         walked += len(folders) + len(files)
         if walked > MAX_WALKED:
             raise InputError(
                 f"webdataset:{pattern}: more than {MAX_WALKED:,} files lie below {root}; name a folder closer to the "
                 "shards"
             )
-        folders[:] = [name for name in folders if not name.startswith(".")]
         for file in (Path(folder, name) for name in files if not name.startswith(".")):
             if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file():
                 yield str(file)

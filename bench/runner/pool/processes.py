@@ -17,6 +17,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from bench.data.sources.listing import follows_links
 from bench.errors import InputError
 from bench.runner.pool import worker
 
@@ -80,7 +81,9 @@ class Processes:
         self.pool.join()
 
     def _new_pool(self) -> ProcessPool:
-        return ProcessPool(self.count, initializer=worker.start, initargs=[self.stopping], context=self.context)
+        return ProcessPool(
+            self.count, initializer=worker.start, initargs=[self.stopping, follows_links()], context=self.context
+        )
 
 
 def was_terminated(error: BaseException) -> bool:

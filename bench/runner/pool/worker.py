@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from bench.data.sources.listing import follow_links
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import TimedData, TimedRun
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
@@ -46,8 +47,15 @@ class _Process:
 _process = _Process()
 
 
-def start(stopping: Event | None = None) -> None:
-    """Prepare this process: it stops on SIGTERM or if `stopping` is set, and leaves Ctrl-C to the parent."""
+def start(stopping: Event | None = None, links: bool = False) -> None:
+    """Prepare this process: it stops on SIGTERM or if `stopping` is set, and leaves Ctrl-C to the parent.
+
+    Args:
+        stopping: set when the process shall stop.
+        links: whether links out of a data set's folder are followed.
+    """
+    if links:
+        follow_links()
     _process.stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)

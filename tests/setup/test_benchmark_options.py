@@ -58,6 +58,8 @@ def test_slow(benchmark, seconds):
 PLUGINS = ("-p", "benchmark", "-p", "timeout", "-p", "xdist", "-p", "no:cacheprovider")
 """Only those that matter here, as loading the others takes most of a session's time."""
 
+HAS_HISTOGRAMS = bool(find_spec("pygal") and find_spec("pygaljs"))
+
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -180,13 +182,19 @@ def test_unknown_device_is_refused(run: Pytest) -> None:
 def test_wrong_options_are_refused_before_anything_is_timed(
     run: Pytest, options: tuple[str, ...], message: str
 ) -> None:
-    if "--benchmark-histogram" in options and find_spec("pygal"):
-        pytest.skip("pygal is installed")
+    if "--benchmark-histogram" in options and HAS_HISTOGRAMS:
+        pytest.skip("they can be drawn")
     result = run("--benchmark", *options)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     assert "test_core" not in result.stdout
+
+
+@pytest.mark.skipif(not HAS_HISTOGRAMS, reason="pygal or pygaljs is not installed")
+def test_a_histogram_is_drawn(project: Path, run: Pytest) -> None:
+    assert outcomes(run("--benchmark", "--benchmark-histogram=speeds")) == {"passed": 1, "skipped": 1}
+    assert "test_core" in (project / "speeds.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

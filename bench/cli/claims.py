@@ -122,6 +122,7 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     target = parse_target(claim.target)
     margin = claim.margin / 100
     by = f"{claim.margin:g} point{'' if claim.margin == 1 else 's'}"
+    by += " of balanced accuracy" * (claim.metric == "balanced_accuracy")
     ends, words = {
         "above": ((margin, math.inf), f"first above second by more than {by}"),
         "below": ((-math.inf, -margin), f"first below second by more than {by}"),
@@ -137,6 +138,7 @@ def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
             str(target if shots is None else replace(target, num_images=None)),
             Transfer(kind, shots),
             Limits(*ends),
+            claim.metric,
         ),
         margin=words,
         needs=f"both rows, {Transfer(kind, shots)} on {claim.target}",

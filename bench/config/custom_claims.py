@@ -57,6 +57,8 @@ class CustomClaim(Strict):
     """Kind of transfer; by default the suite's first."""
     shots: Annotated[int, NUMBER, Field(gt=0)] | None = None
     """Shots of k-shot probes; by default 5 if the suite has 5, else the suite's largest number."""
+    metric: Literal["accuracy", "balanced_accuracy"] = "accuracy"
+    """What is compared; balanced accuracy is judged over seeds alone."""
     difference: Literal["above", "below", "within"]
     margin: Annotated[float, NUMBER, Field(ge=0, le=100)] = 0.0
     """Margin in percentage points."""

@@ -113,6 +113,26 @@ def test_claims_are_read_anew_from_a_suite_that_is_named_by_its_path(
     assert "worth-it" in as_json("tiny", store.root.parent)
 
 
+def test_a_claim_may_be_about_balanced_accuracy(tmp_path: Path, resolve_suite: Callable[..., ResolvedSuite]) -> None:
+    """It is judged over seeds alone; here it contradicts the accuracy. Older records leave it open."""
+    claims = [CLAIM, CLAIM | {"id": "balanced", "metric": "balanced_accuracy"}]
+    suite = resolve_suite(**SUITE | {"claims": claims})
+    store = open_store(tmp_path, suite)
+    for run in expand(suite).runs:
+        metrics = {"test_accuracy": accuracy(run), "test_balanced_accuracy": 1 - accuracy(run)}
+        store.write(Outcome(build_record(run, status="ok", metrics=metrics)))
+    found = as_json("tiny", tmp_path)
+    assert (found["worth-it"]["verdict"], found["balanced"]["verdict"]) == ("supported", "refuted")
+    assert found["balanced"]["estimate"] == pytest.approx(-found["worth-it"]["estimate"])
+    assert found["balanced"]["measured"].endswith("on digits@20, balanced accuracy")
+    old = open_store(tmp_path / "old", suite)
+    for run in expand(suite).runs:
+        old.write(Outcome(build_record(run, status="ok", metrics={"test_accuracy": accuracy(run)})))
+    found = as_json("tiny", tmp_path / "old")["balanced"]
+    assert found["verdict"] == "undecided"
+    assert "do not contain balanced accuracies" in found["reason"]
+
+
 def test_a_claim_about_probes_takes_their_targets_and_shots(
     tmp_path: Path, resolve_suite: Callable[..., ResolvedSuite]
 ) -> None:

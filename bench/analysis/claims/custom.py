@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.analysis.claims.evidence import BUDGET, Evidence
 from bench.analysis.claims.quantities import Difference, Finding, finding
-from bench.analysis.claims.rows import RowId, Transfer
+from bench.analysis.claims.rows import RowId, Transfer, by_balanced_accuracy
 from bench.analysis.format import plural
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.statistics_errors import MissingRowError
+
+Metric = Literal["accuracy", "balanced_accuracy"]
+"""What a custom claim compares."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,19 @@ class CustomDifference:
     target: str
     transfer: Transfer
     limits: Limits
+    metric: Metric = "accuracy"
 
     def find(self, evidence: Evidence) -> Finding:
         """Return the difference.
 
         Raises:
-            AnalysisError: A row is missing or incomplete.
+            AnalysisError: A row is missing or incomplete, or its balanced accuracy is not known.
         """
         row_ids = [_row_id(evidence, row, self.transfer) for row in (self.first, self.second)]
         rows = evidence.rows(row_ids, [self.target])
         measured = f"{row_ids[0]}, less {row_ids[1]}, {self.transfer}, on {self.target}"
+        if self.metric == "balanced_accuracy":
+            rows, measured = by_balanced_accuracy(rows), f"{measured}, balanced accuracy"
         return finding([Difference("first less second", rows, (1.0, -1.0), self.limits)], measured)
 
     def beside(self, evidence: Evidence) -> Iterator[str]:

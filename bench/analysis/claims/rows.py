@@ -1,13 +1,14 @@
 """Identify the rows of the comparison that claims are judged on, with their results and runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.format import plural
 from bench.analysis.seeds import SeedResults, stack
+from bench.analysis.stats.statistics_errors import MissingRowError
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,24 @@ RowsByTarget = Mapping[str, Sequence[CompleteRow]]
 def stacked(rows: RowsByTarget) -> list[np.ndarray]:
     """Return (seeds, images, rows) for each set of test images; errors as for `bench.analysis.seeds.stack`."""
     return stack({target: [row.results for row in of_target] for target, of_target in rows.items()})
+
+
+def by_balanced_accuracy(rows: RowsByTarget) -> dict[str, list[CompleteRow]]:
+    """Return rows with balanced accuracies in place of accuracies, without per-image correctness.
+
+    Raises:
+        UnpairedError, DifferentImagesError: The rows of a target differ in their seeds or test images.
+        MissingRowError: The records of a row do not contain balanced accuracies.
+    """
+    stacked(rows)  # raises errors that are not seen without correctness
+    return {target: [_balanced(row) for row in of_target] for target, of_target in rows.items()}
+
+
+def _balanced(row: CompleteRow) -> CompleteRow:
+    if not row.results.tested.balanced:
+        raise MissingRowError(f"{row.id}: its records do not contain balanced accuracies, since they are older")
+    balanced = dict(row.results.tested.balanced)
+    return replace(row, results=replace(row.results, accuracy=balanced, correctness=None))
 
 
 def rows_of(rows: RowsByTarget) -> list[CompleteRow]:

@@ -15,6 +15,8 @@ class Classifier(nn.Module):
     """A network from images to logits. A family sets `self.head = new_head(width, num_classes)` and `features`."""
 
     head: nn.Linear
+    weights_classes: int | None = None
+    """The number of classes of the classifier in the external weights; None if they have none, or there are none."""
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (batch, 3, size, size), scaled, to features (batch, width), the input of the head."""

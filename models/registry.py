@@ -1,6 +1,9 @@
 """Map kinds of presets to their builders; every model is built by `build`."""
 
 from collections.abc import Callable
+from pathlib import Path
+
+import torch
 
 from models.contract import Classifier, seeded
 from models.convnext import build_convnext
@@ -11,6 +14,7 @@ from models.spec import sizes
 from models.spec.geometry import check
 from models.spec.model_spec import ModelSpec, parse_spec
 from models.vit import build_vit
+from models.weights import load_file
 
 Builder = Callable[[ModelSpec, int, int], Classifier]
 """Takes a spec, the number of classes and the image size in pixels; returns the model."""
@@ -32,6 +36,8 @@ BUILDERS: dict[type | str, Builder] = {
 def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32, seed: int | None = None) -> Classifier:
     """Build a model on the current default device, with random initial weights or the external weights it names.
 
+    The meta device ignores external weights.
+
     Args:
         spec: The model, or its full name.
         num_classes: The width of the head.
@@ -46,4 +52,8 @@ def build(spec: str | ModelSpec, *, num_classes: int = 10, image_size: int = 32,
     size = spec.kind.size
     builder = BUILDERS[spec.preset if isinstance(size, sizes.OwnSize) else type(size)]
     with seeded(seed):
-        return builder(spec, num_classes, image_size)
+        model = builder(spec, num_classes, image_size)
+    path = str(spec.option("weights"))
+    if path and spec.library is None and torch.get_default_device().type != "meta":
+        load_file(model, Path(path), f"{path}, weights of {spec.without('weights')}")
+    return model

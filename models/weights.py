@@ -3,13 +3,34 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.contract import Classifier
 from models.spec.model_error import SpecError
+
+NESTED = ("state_dict", "model", "model_state_dict")
+"""Names under which checkpoints keep the weights beside other things."""
+WRAPPER = "module."
+"""What torch's parallel training puts before each name."""
+
+
+def load_file(model: Classifier, path: Path, source: str) -> None:
+    """Load the weights of a file by the model's own names; a head of other classes, or none, keeps the initial one.
+
+    Raises:
+        SpecError: The file can't be read, or names or shapes differ. The message names `source` and each such weight.
+    """
+    weights = read_weights(path)
+    rows = weights["head.weight"].shape if "head.weight" in weights else ()
+    model.weights_classes = rows[0] if rows else None
+    if model.weights_classes != model.head.out_features:
+        state = model.state_dict()
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+        weights |= {name: tensor for name, tensor in state.items() if name.startswith("head.")}
+    load_weights(model, weights, source)
 
 
 def load_weights(model: Classifier, weights: Mapping[str, Tensor], source: str) -> None:
@@ -18,7 +39,8 @@ def load_weights(model: Classifier, weights: Mapping[str, Tensor], source: str) 
     Raises:
         SpecError: Names or shapes differ. The message names `source` and each such weight.
     """
-    given, wanted = dict(weights), shapes_of(model.state_dict())
+    state = model.state_dict()
+    given, wanted = with_counters(weights, state), shapes_of(state)
     if given.keys() == wanted.keys() and shapes_of(given) != wanted:  # if names differ, `fill` reports them
         given = model.resized(given)
     fill(model, given, source)
@@ -50,22 +72,25 @@ def with_counters(weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) ->
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from a safetensors file or a torch file; only tensors are read, and no code runs.
+    """Read a state dict from a safetensors file or a torch file, also of a checkpoint; no code runs.
 
     Raises:
-        SpecError: The file can't be read, or contains anything else.
+        SpecError: The file can't be read, or contains no weights, or more than values.
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise SpecError(f"{path} can't be read as weights: {error}") from None
     except Exception as error:  # a damaged file makes torch.load raise many kinds
         raise SpecError(f"{path} holds more than weights, or is damaged: {error}") from None
+    if isinstance(content, dict):
+        content = next((content[name] for name in NESTED if isinstance(content.get(name), dict)), content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise SpecError(f"{path} holds no weights: a mapping of names to tensors is needed")
-    return content
+    is_wrapped = bool(content) and all(name.startswith(WRAPPER) for name in content)
+    return under(content, WRAPPER) if is_wrapped else content
 
 
 def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

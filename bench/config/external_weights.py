@@ -1,6 +1,6 @@
-"""Check a suite's models of other libraries, and identify their external weights, before anything runs.
+"""Check a suite's models of other libraries, and identify external weights, before anything runs.
 
-Torch and the libraries are imported only if a suite names such a model.
+Torch and the libraries are imported only if a suite names such a model or such weights.
 """
 
 import os
@@ -52,7 +52,7 @@ def check_external(models: Iterable[str], image_size: int) -> None:
         InputError: a model can't be used.
     """
     for spec in map(parse_spec, models):
-        if spec.library is not None:
+        if spec.library is not None or spec.has_external_weights:
             (_build if spec.option("weights") else _build_once)(spec.without("pretrained"), image_size)
 
 
@@ -89,13 +89,13 @@ def _check_file(spec: ModelSpec) -> None:
     path = str(spec.option("weights"))
     if path and not os.path.isfile(path):  # says no, too, to a path that is too long or may not be looked at
         raise InputError(
-            f"models: {spec}: there is no file {path}; give the path of a .safetensors file, relative to the folder in "
+            f"models: {spec}: there is no file {path}; give the path of a file of weights, relative to the folder in "
             f"which the command runs, or {spec.without('weights')} for random initial weights"
         )
 
 
 def _build(spec: ModelSpec, image_size: int) -> None:
-    """Build a model on the CPU, with the weights that it names, and check that it sees every pixel."""
+    """Build a model on the CPU, with the weights that it names; check that a library's network sees every pixel."""
     import torch
 
     from models.external.coverage import check_coverage
@@ -104,7 +104,9 @@ def _build(spec: ModelSpec, image_size: int) -> None:
     _check_file(spec)
     try:
         with torch.device("cpu"):
-            check_coverage(build(spec, image_size=image_size, seed=0), spec, image_size)
+            model = build(spec, image_size=image_size, seed=0)
+            if spec.library is not None:
+                check_coverage(model, spec, image_size)
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
 

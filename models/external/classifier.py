@@ -66,19 +66,20 @@ def build_external(spec: ModelSpec, num_classes: int, image_size: int) -> Classi
         with _refusing(spec, image_size, f" with the weights in {published.path}"):
             network = adapter.create_published(name, published, num_classes, image_size)
         classifier = _classifier(spec, network, image_size)
-        keeps_classifier = published.num_classes == num_classes
+        classes = published.num_classes or None
     else:
         weights = read_weights(Path(str(spec.option("weights")))) if has_weights else {}
         with _refusing(spec, image_size):
             network = adapter.create(name, num_classes, image_size)
         classifier = _classifier(spec, network, image_size)
-        # The rows of a file's classifier are of no use unless the number of classes is the same.
-        keeps_classifier = len(weights.get(f"{classifier}.weight", ())) == num_classes
+        classes = len(weights.get(f"{classifier}.weight", ())) or None
         if has_weights:
-            _fill_body(spec, network, weights, None if keeps_classifier else classifier)
+            # The rows of a file's classifier are of no use unless the number of classes is the same.
+            _fill_body(spec, network, weights, None if classes == num_classes else classifier)
     old = network.get_submodule(classifier)
     model = External(network, classifier, num_classes, spec.library)
-    if keeps_classifier:
+    model.weights_classes = classes
+    if classes == num_classes:
         _keep(old, model.head)
     if has_weights:
         model.scale_inputs(input_scaling(spec))

@@ -115,9 +115,10 @@ def external_weights(spec: ModelSpec) -> ExternalWeights:
         SpecError: The weights can't be read or downloaded.
     """
     assert spec.has_external_weights, f"{spec} names no weights"
-    adapter_of(spec.library).check_name(spec.library_name)
     path = source = str(spec.option("weights"))
-    if spec.option("pretrained"):
+    if spec.library is not None:
+        adapter_of(spec.library).check_name(spec.library_name)
+    if not path:
         published = fetched(spec)
         path, source = str(published.path), published.source
     scaling = input_scaling(spec)
@@ -125,7 +126,12 @@ def external_weights(spec: ModelSpec) -> ExternalWeights:
 
 
 def input_scaling(spec: ModelSpec) -> InputScaling:
-    """Return the scaling that `scaling=` names: the library's for that name and tag, or one of two common ones."""
+    """Return the scaling that `scaling=` names: the library's for that name and tag, or one of two common ones.
+
+    Our own models have none but the common one.
+    """
+    if spec.library is None:
+        return OURS
     if spec.option("scaling") == "library":
         return adapter_of(spec.library).input_scaling(spec.library_name)
     return {"half": OURS, "imagenet": IMAGENET}[str(spec.option("scaling"))]

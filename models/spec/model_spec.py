@@ -66,7 +66,7 @@ class ModelSpec:
     @property
     def has_external_weights(self) -> bool:
         """Return whether the model has external weights: published ones, or those of a file."""
-        return self.library is not None and bool(self.option("pretrained") or self.option("weights"))
+        return bool(self.option("weights") or (self.library is not None and self.option("pretrained")))
 
     def option(self, name: str) -> OptionValue:
         """Return an option's value, or its default.
@@ -135,13 +135,13 @@ def _preset(name: str) -> Preset:
         Option("family", family or "", Choice(FAMILIES)),
         Option("pretrained", False, Flag()),
         Option("scaling", "library", Choice(("library", "imagenet", "half"))),
-        Option("weights", "", FilePath()),
     )
     return Preset(family or "vit", ExternalSize(), options=options)
 
 
 def _options(preset: Preset) -> dict[str, Option]:
-    return {option.name: option for option in preset.options}
+    """Return the options of a preset by name, with the weights that every model takes."""
+    return {option.name: option for option in (*preset.options, Option("weights", "", FilePath()))}
 
 
 def _unknown(kind: str, given: str, name: str, known: Iterable[str]) -> str:

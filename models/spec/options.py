@@ -83,13 +83,14 @@ class Flag:
 
 @dataclass(frozen=True)
 class FilePath:
-    """The path of a file of weights."""
+    """The path of a file of weights, from which no code is run."""
 
-    allowed: str = "the path of a .safetensors file, which holds weights and no code"
+    suffixes: tuple[str, ...] = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+    allowed: str = "the path of a file of weights, .safetensors, or .pt, .pth, .bin or .ckpt by torch.save"
 
     def parse(self, text: str) -> OptionValue | None:
-        """Return the path, with a leading `~` as the user's folder; None if it does not end with `.safetensors`."""
-        return os.path.expanduser(text) if text.endswith(".safetensors") else None
+        """Return the path, with a leading `~` as the user's folder; None if it has none of the suffixes."""
+        return os.path.expanduser(text) if text.endswith(self.suffixes) else None
 
 
 @dataclass(frozen=True)

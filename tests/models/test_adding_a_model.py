@@ -48,6 +48,18 @@ def test_the_model_is_listed(tree: Path) -> None:
     assert entry["parameters"] == pytest.approx(1.37e6, rel=0.01)  # as published, 1.4 M
 
 
+def test_it_takes_weights_by_its_own_names(tree: Path) -> None:
+    lines = (
+        "import models, torch",
+        "model = models.build('all_cnn', num_classes=3, seed=7)",
+        "torch.save(model.state_dict(), 'own.pth')",
+        "same = models.build('all_cnn:weights=own.pth', num_classes=3, seed=8)",
+        "print(all(map(torch.equal, same.parameters(), model.parameters())))",
+    )
+    (tree / "use_weights.py").write_text("\n".join(lines), encoding="utf-8")
+    assert python(tree, "use_weights") == "True\n"
+
+
 @pytest.mark.slow
 def test_the_contract_holds_it(tree: Path) -> None:
     report = python(

@@ -9,6 +9,7 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
+import models
 from bench.cli.only import select
 from bench.config.external_weights import ExternalModel
 from bench.config.recipe import Settings
@@ -200,6 +201,22 @@ def test_a_model_with_external_weights_has_its_own_transfer_and_no_rung(plan_sui
         for run in plan_suite(models=["timm:test_resnet"], targets=["digits@20", "digits@40"], budgets=budgets).runs
     ] == [run.key for run in others]
     assert not any("weights" in run.resolved() for run in others)
+
+
+def test_our_own_models_take_external_weights_too(plan_suite, resolve_suite, tmp_path):
+    path = tmp_path / "own.safetensors"
+    save_file(models.build("vit_pico/8:depth=1", num_classes=3).state_dict(), path)
+    plan = plan_suite(models=["bit_resnet_pico", f"vit_pico/8:depth=1,weights={path}"])
+    (cell,) = [cell for cell in plan.cells if cell.transfer.external]
+    resolved = cell.transfer.resolved()
+    assert (resolved["model"], resolved["weights"]) == (
+        "vit_pico/8:depth=1",
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    assert resolved["scaling"] == {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    for wrong, said in (("vit_pico/8", "weights don't fit"), ("vit_nano/8:depth=1", "weights don't fit")):
+        with pytest.raises(InputError, match=said):
+            resolve_suite(models=[f"{wrong}{',' if ':' in wrong else ':'}weights={path}"])
 
 
 def test_only_a_row_of_external_weights(plan_suite, outside_file):

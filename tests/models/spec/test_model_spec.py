@@ -209,7 +209,7 @@ def test_token_counts(name: str, image_size: int, tokens: int | None) -> None:
         ("timm:resnet18/16", ["takes no patch size; write resnet18"]),
         ("timm:mixer_s16_224", ["the family of timm:mixer_s16_224 is not known", "family= may be vit | cnn | hybrid"]),
         ("timm:resnet18:pretrained=yes", ["pretrained='yes'", "true | false"]),
-        ("timm:resnet18:weights=a.pth", ["weights='a.pth'", ".safetensors", "no code"]),
+        ("timm:resnet18:weights=a.npz", ["weights='a.npz'", ".safetensors", "by torch.save"]),
         ("timm:resnet18:pretrained=true,weights=a.safetensors", ["two sources of weights"]),
         ("timm:resnet18:scaling=half", ["scaling= says", "weights=FILE", "leave it out"]),
         ("timm:resnet18:pretrained=true,scaling=imagenet", ["scaling= says", "weights=FILE"]),

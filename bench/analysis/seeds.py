@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.correctness import Correctness, PackedRows, require_paired, unpack
+from bench.analysis.correctness import Correctness, PackedRows, common_clusters, require_paired, unpack
+from bench.analysis.stats.clusters import of_clusters, too_few
 from bench.analysis.stats.statistics_errors import DifferentImagesError, DuplicateRowError, UnpairedError
 from bench.analysis.targets import slices
 from bench.analysis.tested import Tested, read_tested
@@ -39,7 +40,9 @@ class SeedResults:
     notes: str = ""
     """The notes of the records that a reader of the accuracies should know; empty if there are none."""
     correctness: Correctness | None = None
-    """The correctness of the seeds that finished; None unless it is kept for all of them."""
+    """The correctness of the seeds that finished.
+
+    None unless it is kept for all of them, and if their test images are of too few clusters, as the notes say."""
     mixed: str = ""
     """An error message if the seeds were tested on different images; otherwise empty."""
     tested: Tested = field(default_factory=Tested)
@@ -81,14 +84,19 @@ def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | No
     finished = [seed for seed in expected if seed not in problems]
     cut_off = [draw for seed in problems for draw in draws.get(seed, []) if draw.status != "ok"]
     correctness, mixed = _correctness({seed: draws[seed] for seed in finished}, packed or {})
+    reason = _too_few_clusters(correctness)
     return SeedResults(
         accuracy={seed: fmean(draw.accuracy for draw in draws[seed]) for seed in finished},
         problems=problems,
         reason=_joined(draw.reason for draw in cut_off),
         notes=_joined(
-            [*(draw.notes for seed in expected for draw in draws.get(seed, [])), *_alike(draws, packed or {})]
+            [
+                *(draw.notes for seed in expected for draw in draws.get(seed, [])),
+                *_alike(draws, packed or {}),
+                reason,
+            ]
         ),
-        correctness=correctness,
+        correctness=correctness if not reason else None,
         mixed=mixed,
         tested=read_tested(cells, finished),
     )
@@ -112,8 +120,8 @@ def stack(rows: Mapping[str, Sequence[SeedResults]]) -> list[np.ndarray]:
         rows: Target -> its complete rows, in the same order for each target.
 
     Returns:
-        (seeds, images, rows) for each set of test images, 0 to 1; (seeds, 1, rows) if the correctness of a row is not
-        kept.
+        (seeds, images, rows) for each set of test images, 0 to 1; (seeds, clusters, rows), as `of_clusters` returns
+        them, if images come in clusters; (seeds, 1, rows) if the correctness of a row is not kept.
 
     Raises:
         UnpairedError, DifferentImagesError: The rows differ in their seeds or test images.
@@ -128,9 +136,14 @@ def _stack(targets: Sequence[Sequence[SeedResults]]) -> list[np.ndarray]:
         raise UnpairedError(f"seeds {unpaired} are on one side only; a paired difference needs both sides")
     if mixed := next((row.mixed for row in rows if row.mixed), ""):
         raise DifferentImagesError(mixed)
-    require_paired([row.correctness for row in rows if row.correctness])
-    if all(row.correctness for row in rows):
-        return [np.stack([row.correctness.correct for row in rows if row.correctness], axis=2) for rows in targets]
+    kept = [row.correctness for row in rows if row.correctness]
+    require_paired(kept)
+    if len(kept) == len(rows):
+        clusters = common_clusters(kept)
+        return [
+            of_clusters(np.stack([row.correctness.correct for row in rows if row.correctness], axis=2), clusters)
+            for rows in targets
+        ]
     return [
         np.array([[row.accuracy[seed] for row in rows] for seed in sorted(rows[0].accuracy)])[:, None]
         for rows in targets
@@ -177,6 +190,12 @@ def _alike(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> list[str]:
             same.setdefault(hashes, []).append(seed)
     why = "the seed has no effect, or one is a copy of another"
     return [f"{_name_seeds(seeds)} {ALIKE}: {why}" for seeds in same.values() if len(seeds) > 1]
+
+
+def _too_few_clusters(row: Correctness | None) -> str:
+    """Return why intervals are over seeds alone; empty if they need not be."""
+    reason = too_few(len(np.unique(row.clusters))) if row is not None and row.clusters is not None else ""
+    return f"{reason}: intervals are over seeds alone" if reason else ""
 
 
 def _joined(texts: Iterable[str]) -> str:

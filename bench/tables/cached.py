@@ -29,6 +29,8 @@ class CachedTable:
     """Column -> type, with the run's key first; the column `predictions` is added."""
     row: Callable[[str, pd.DataFrame], Mapping[str, object]]
     """Function that makes a row from a run's key and predictions."""
+    optional: tuple[str, ...] = ()
+    """Columns that cached tables of earlier versions lack; their rows have none."""
 
     def read(self, store: Store, records: Iterable[Record]) -> pd.DataFrame:
         """Return one row per run in the order of the records.
@@ -47,9 +49,13 @@ class CachedTable:
     def _cached(self, store: Store, columns: list[str]) -> dict[str, CachedRow]:
         """Return the cached rows by key; empty if the table is missing, damaged or has other columns."""
         try:
-            table = pd.read_parquet(store.tables / f"{self.name}.parquet", columns=columns)
-        except (OSError, ValueError):  # pyarrow's errors are among these
+            table = pd.read_parquet(store.tables / f"{self.name}.parquet")
+            needed = [name for name in columns if name in table or name not in self.optional]
+            table = table[needed].reindex(columns=columns)
+        except (OSError, ValueError, KeyError):  # pyarrow's errors are among these
             return {}
+        for name in self.optional:
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
         return {row[KEY]: {str(column): value for column, value in row.items()} for row in table.to_dict("records")}
 
     def _row(self, store: Store, record: Record, cached: CachedRow | None) -> CachedRow | None:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.correctness import pack
+from bench.analysis.correctness import CLUSTER, pack
 from bench.store.store import Record, Store
 from bench.tables.cached import CachedTable
 
-_TYPES = {"transfer_key": "str", "images": "str", "num_images": "Int64", "correct": "object"}
+_TYPES = {"transfer_key": "str", "images": "str", "num_images": "Int64", "correct": "object", CLUSTER: "object"}
 
 
 def correctness_table(store: Store, records: Mapping[str, Record | None]) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def correctness_table(store: Store, records: Mapping[str, Record | None]) -> pd.
         records: key -> record.
     """
     tested = [record for record in records.values() if record and record["status"] == "ok" and _is_tested(record)]
-    return CachedTable("correctness", _TYPES, _row).read(store, tested)
+    return CachedTable("correctness", _TYPES, _row, optional=(CLUSTER,)).read(store, tested)
 
 
 def _is_tested(record: Record) -> bool:
@@ -29,4 +29,5 @@ def _is_tested(record: Record) -> bool:
 
 
 def _row(key: str, predictions: pd.DataFrame) -> dict[str, object]:
-    return pack(key, *(predictions[name].to_numpy() for name in ("id", "label", "prediction")))
+    ids, labels, answers = (predictions[name].to_numpy() for name in ("id", "label", "prediction"))
+    return pack(key, ids, labels, answers, predictions[CLUSTER].to_numpy() if CLUSTER in predictions else None)

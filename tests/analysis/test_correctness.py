@@ -38,6 +38,49 @@ def test_draws_of_a_seed_are_averaged() -> None:
     assert unpack({0: [packed(1, 1, 1), packed(1, 0, 2)]}).correct.tolist() == [[0.5, 1, 0.5]]
 
 
+def test_clusters_are_packed_in_the_order_of_the_ids() -> None:
+    """Ids 3, 7 and 9 have the clusters 900, 20 and 900: one byte each is enough, and the hash is the same."""
+    plain, clustered = packed(0, 0, 2), pack("a", IDS, LABELS, LABELS, np.array([20, 900, 900]))
+    assert clustered["cluster"] == bytes([0, 1, 0])
+    assert plain["cluster"] is None
+    assert clustered["images"] == plain["images"]
+    found = unpack({0: [clustered], 1: [plain]}).clusters
+    assert found is not None
+    assert found.tolist() == [0, 1, 0]
+    assert unpack({0: [plain]}).clusters is None
+
+
+def test_many_clusters_take_more_bytes() -> None:
+    """Three hundred need two bytes each."""
+    many = np.arange(300)
+    row = pack("a", many, many, many, many[::-1])
+    assert len(row["cluster"]) == 600
+    found = unpack({0: [row]}).clusters
+    assert found is not None
+    assert found.tolist() == many.tolist()
+
+
+def test_rows_without_clusters_get_those_of_the_same_images() -> None:
+    """As where runs of an older version are in the store; other images keep none."""
+    rows = [
+        pack("a", IDS, LABELS, LABELS, np.array([5, 5, 6])),
+        pack("b", IDS, LABELS, LABELS),
+        pack("c", IDS + 1, LABELS, LABELS),
+    ]
+    found = by_key(pd.DataFrame(rows))
+    assert found["b"]["cluster"] == found["a"]["cluster"]
+    assert "cluster" not in found["c"]
+    assert "cluster" not in by_key(pd.DataFrame(rows[1:]))["b"]
+    assert "cluster" not in by_key(pd.DataFrame(rows).drop(columns="cluster"))["a"]
+
+
+def test_rows_with_other_clusters_do_not_pair() -> None:
+    """Their images are grouped in two ways."""
+    rows = [Correctness((0,), np.zeros((1, 3)), "h", np.array(clusters)) for clusters in ([0, 0, 1], [0, 1, 1])]
+    with pytest.raises(DifferentImagesError, match="different clusters"):
+        require_paired(rows)
+
+
 @given(right=st.lists(st.booleans(), min_size=1, max_size=40), order=st.randoms(use_true_random=False))
 def test_packing_loses_nothing(right: list[bool], order: Any) -> None:
     """Any number of images, in any order: the same bits, and the same hash."""

@@ -58,6 +58,32 @@ def test_seeds_with_the_same_predictions_are_named(make_cells: MakeCells) -> Non
     assert read_seeds(cells, [0, 1, 2], hashed).notes == note
 
 
+def _clustered(num_clusters: int) -> dict[str, Any]:
+    """The correctness of runs a and b on 20 images that come in clusters."""
+    ids = np.arange(20)
+    right = {"a": ids % 2, "b": ids % 3 > 0}
+    return by_key(pd.DataFrame([pack(key, ids, ids > -1, one, ids % num_clusters) for key, one in right.items()]))
+
+
+def test_clusters_take_the_place_of_images(make_cells: MakeCells) -> None:
+    """When rows are stacked; the mean of each seed stays."""
+    cells = make_cells([{"transfer_key": key, "seed": seed} for seed, key in enumerate("ab")])
+    row = read_seeds(cells, [0, 1], _clustered(5))
+    (part,) = stack({"digits@100": [row, row]})
+    assert part.shape == (2, 5, 2)
+    assert row.correctness is not None
+    assert part.mean(axis=1)[:, 0] == pytest.approx(row.correctness.correct.mean(axis=1))
+
+
+def test_with_few_clusters_intervals_are_over_seeds(make_cells: MakeCells) -> None:
+    """And the notes say why."""
+    cells = make_cells([{"transfer_key": key, "seed": seed} for seed, key in enumerate("ab")])
+    row = read_seeds(cells, [0, 1], _clustered(4))
+    assert row.correctness is None
+    assert row.notes.startswith("the test images are of 4 clusters")
+    assert row.notes.endswith("intervals are over seeds alone")
+
+
 def test_wrong_cells_are_named(make_cells: MakeCells) -> None:
     """A seed that occurs twice, and seeds that were tested on different images."""
     with pytest.raises(DuplicateRowError, match="seed 0 occurs twice"):

@@ -1,5 +1,7 @@
 """Per-image correctness is computed once, outlives the predictions, and is used only if its record has its hash."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,38 @@ def test_intervals_are_over_seeds_and_images(store):
     assert table["gain_method"].tolist() == ["", "seeds"]
 
 
+def _with_clusters(store: Store) -> None:
+    """Give the predictions a column of clusters, of ten images each."""
+    for record in list(store.records()):
+        if "predictions.parquet" in record["files"]:
+            predictions = store.predictions(record["key"])
+            path = store.run_folder(record["key"]) / "predictions.parquet"
+            predictions.assign(cluster=predictions["id"] // 10).to_parquet(path)
+            record["files"]["predictions.parquet"] = hashlib.sha256(path.read_bytes()).hexdigest()
+            (path.parent / "record.json").write_text(json.dumps(record))
+
+
+def test_clusters_of_the_predictions_are_those_of_the_table(store):
+    """And those of the intervals, while the accuracies stay."""
+    before = build_tables(store)
+    _with_clusters(store)
+    after = build_tables(store)
+    assert set(before["correctness"]["cluster"]) == {None}
+    assert set(after["correctness"]["cluster"]) == {bytes((np.arange(NUM_IMAGES) // 10).tolist())}
+    rows, clustered = before["comparison"], after["comparison"]
+    assert clustered["accuracy"].to_numpy() == pytest.approx(rows["accuracy"].to_numpy())
+    assert clustered["method"].tolist() == ["seeds and images"] * 2
+    assert (clustered["low"] != rows["low"]).any()
+
+
+def test_a_table_without_clusters_is_read(store):
+    """As of an earlier version: each image is its own cluster."""
+    tables = build_tables(store)
+    store.write_tables({"correctness": tables["correctness"].drop(columns="cluster")})
+    _without_predictions(store)
+    pd.testing.assert_frame_equal(build_tables(store)["correctness"], tables["correctness"])
+
+
 def test_the_table_outlives_the_predictions(store):
     """A store that is passed on with its tables gives the same ones again."""
     tables = build_tables(store)
@@ -95,7 +129,7 @@ def test_a_damaged_table_is_made_again(store, content):
 def test_a_suite_that_never_ran_has_an_empty_table(resolve_suite, tmp_path):
     table = build_tables(open_store(tmp_path, resolve_suite(**CHANGES)))["correctness"]
     assert table.empty
-    assert list(table) == ["transfer_key", "images", "num_images", "correct", "predictions"]
+    assert list(table) == ["transfer_key", "images", "num_images", "correct", "cluster", "predictions"]
 
 
 def _without_predictions(store: Store) -> None:

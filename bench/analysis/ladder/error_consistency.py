@@ -12,7 +12,7 @@ from bench.analysis.stats.consistency import Consistency, error_consistency, sel
 from bench.analysis.stats.crossed import CROSSED
 from bench.analysis.stats.statistics_errors import AnalysisError
 
-NO_CORRECTNESS = "per-image correctness is not kept"
+NO_CORRECTNESS = "per-image correctness is not kept, or the test images are of too few clusters"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _pair_consistency(first: LadderModel, second: LadderModel, ladder: LadderRes
         return PairConsistency(first, second, None, problem)
     if ladder.method != CROSSED:
         return PairConsistency(first, second, None, NO_CORRECTNESS)
-    rows = [_at_largest_rung(model, ladder) for model in (first, second)]
+    rows = [_at_largest_rung(model) for model in (first, second)]
     try:
         consistency = self_consistency(rows[0]) if first is second else error_consistency(*rows)
         return PairConsistency(first, second, consistency)
@@ -50,6 +50,8 @@ def _pair_consistency(first: LadderModel, second: LadderModel, ladder: LadderRes
         return PairConsistency(first, second, None, str(error))
 
 
-def _at_largest_rung(model: LadderModel, ladder: LadderResults) -> Correctness:
+def _at_largest_rung(model: LadderModel) -> Correctness:
     """Return a model's correctness on the first target."""
-    return Correctness(ladder.seeds, model.parts[0][:, :, -1], model.images[0])
+    correctness = next(iter(model.rows.values()))[-1].correctness
+    assert correctness is not None, "it is kept, since the ladder's method is over images"
+    return correctness

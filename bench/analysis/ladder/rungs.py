@@ -34,7 +34,8 @@ class LadderModel:
     model: str
     family: str
     parts: tuple[np.ndarray, ...] = ()
-    """(seeds, images, rungs) for each set of test images, 0 to 1; (seeds, 1, rungs) if only accuracies are known.
+    """(seeds, images, rungs) for each set of test images, 0 to 1; (seeds, clusters, rungs) if images come in clusters;
+    (seeds, 1, rungs) if only accuracies are known.
 
     Empty if there is a problem."""
     images: tuple[str, ...] = ()

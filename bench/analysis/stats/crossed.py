@@ -22,6 +22,9 @@ exact one of a share of which no case was seen.
 Several targets share their seeds but not their images. Their means are averaged within each seed first, so that an
 effect of a seed on all of them counts in full.
 
+Test images may come in clusters, such as the images of a patient. One value per cluster then takes the place of the
+images' values (`clusters.py`), and J counts clusters.
+
 Tests simulate the coverage at 3, 5, 10 and 20 seeds; `docs/statistics.md` has the table, with rejected alternatives.
 """
 
@@ -32,7 +35,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from bench.analysis.correctness import Correctness, require_paired
+from bench.analysis.correctness import Correctness, common_clusters, require_paired
+from bench.analysis.stats.clusters import of_clusters
 from bench.analysis.stats.intervals import LEVEL, Interval, require_level
 from bench.analysis.stats.statistics_errors import (
     ConstantError,
@@ -117,9 +121,9 @@ def accuracy(row: Correctness) -> Estimate:
     """Return the accuracy of a row, 0 to 1; its interval stays within 0 to 1, and its longer side is towards 0.5.
 
     Raises:
-        SingleSeedError, ConstantError: There is no interval.
+        SingleSeedError, ConstantError, TooFewClustersError: There is no interval.
     """
-    return replace(crossed_mean([row.correct]), is_share=True)
+    return replace(crossed_mean([of_clusters(row.correct, row.clusters)]), is_share=True)
 
 
 def paired_difference(row: Correctness, reference: Correctness) -> Estimate:
@@ -130,18 +134,18 @@ def paired_difference(row: Correctness, reference: Correctness) -> Estimate:
 
     Raises:
         UnpairedError, DifferentImagesError: The rows do not pair.
-        SingleSeedError, ConstantError: There is no interval.
+        SingleSeedError, ConstantError, TooFewClustersError: There is no interval.
     """
     require_paired([row, reference])
-    return crossed_mean([row.correct - reference.correct])
+    return crossed_mean([of_clusters(row.correct - reference.correct, common_clusters([row, reference]))])
 
 
 def crossed_mean(parts: Sequence[np.ndarray], *, of_answers: bool = True) -> Estimate:
     """Return the mean of the targets' means; each target has the same weight.
 
     Args:
-        parts: (seeds, images) finite numbers for each target; the targets have the same seeds in the same order, and
-            different images.
+        parts: (seeds, images) finite numbers for each target, or (seeds, clusters) from `of_clusters`; the targets have
+            the same seeds in the same order, and different images.
         of_answers: Whether the values are the correctness of answers, or weighted sums of it, so that a few values that
             differ from the others are too few to show their own variance.
 

@@ -54,6 +54,10 @@ class SingleSeedError(AnalysisError):
     """There is only one seed, which shows no spread; an interval or a test needs two."""
 
 
+class TooFewClustersError(AnalysisError):
+    """The test images belong to so few clusters that the variation of clusters cannot be estimated."""
+
+
 class ConstantError(AnalysisError):
     """All values are equal, over seeds and images, so their error cannot be estimated."""
 

@@ -17,6 +17,7 @@ from bench.analysis.stats.consistency import error_consistency, self_consistency
 from bench.analysis.stats.ranks import rank
 from bench.analysis.stats.scaling import LawCurve
 from bench.analysis.stats.trends import difference_slope, slope
+from tests.analysis.conftest import with_correctness
 
 SIZES = (256, 1024, 4096, 16384, 65536)
 RISES = {"resnet": ("cnn", 0.6, 0.02), "vit": ("vit", 0.4, 0.08), "r+vit": ("hybrid", 0.55, 0.05)}
@@ -42,7 +43,13 @@ def make_ladder(rng: np.random.Generator) -> MakeLadder:
             right = ((hard + noise) / 2 < accuracy).astype(float)
             parts = tuple(right if answers else right.mean(axis=2, keepdims=True))
             images = tuple(f"images-{number}" if answers else "" for number in range(num_targets))
-            models.append(LadderModel(name, family, parts, images, ""))
+            rows = {
+                f"target-{number}": tuple(
+                    with_correctness(part[:, :, rung], images[number]) for rung in range(num_rungs)
+                )
+                for number, part in enumerate(parts if answers else ())
+            }
+            models.append(LadderModel(name, family, parts, images, "", rows))
         targets = tuple(f"target-{number}" for number in range(num_targets))
         setting = (32, "fine-tune", None, "images")
         sizes, seeds = SIZES[:num_rungs], tuple(range(num_seeds))

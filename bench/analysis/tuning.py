@@ -6,6 +6,7 @@ maximum, and so unbiased for independent draws (Tang et al. 2020, arXiv 2004.137
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,17 +45,20 @@ def tuning_curves(trials: pd.DataFrame) -> pd.DataFrame:
         trials: One row per trial, as in `results/<suite>/tables/trials.parquet`.
 
     Returns:
-        One row per stage, family and number of trials: `num_trials`, and `expected_best`, 0 to 1. A pruned trial keeps
-        the score that it had when it was pruned.
+        One row per stage, family and number of trials: `num_trials`, and `expected_best`, 0 to 1. If trials were
+        pruned, the curve is of those with the whole budget alone, which are the better half of all.
 
     Raises:
         MissingColumnError: The table lacks a column of trials.
     """
-    require_columns(trials, [*_STUDY, "status", "score"], "trials")
-    rows = [
-        (*study, number, best)
-        for study, of_study in split(trials, _STUDY)
-        if (of_study["status"] != "not_run").all()
-        for number, best in enumerate(expected_best(of_study["score"].tolist()), start=1)
-    ]
+    require_columns(trials, [*_STUDY, "status", "score", "share"], "trials")
+    rows: list[tuple[Any, ...]] = []
+    for study, of_study in split(trials, _STUDY):
+        if (of_study["status"] == "not_run").any():
+            continue
+        # A score after a share of the budget is not comparable with one after all of it.
+        shown = of_study[of_study["share"] == 1] if (of_study["status"] == "pruned").any() else of_study
+        if len(shown):
+            best = expected_best(shown["score"].tolist())
+            rows += [(*study, number, score) for number, score in enumerate(best, start=1)]
     return pd.DataFrame(rows, columns=[*_STUDY, "num_trials", "expected_best"])

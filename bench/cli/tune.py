@@ -52,7 +52,8 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     trials = Trials(suite.untuned(), store, is_adopted=_is_adopted(Store(root)))
     each = f"{suite.tuning.trials} trials each for {', '.join(map(str, studies_of(suite)))}"
     halvings = "".join(
-        f"; the better half continues after {percent(share, places=0)} of the budget" for share in suite.tuning.halvings
+        f"; the half with the higher scores continues after {percent(share, places=0)} of the budget"
+        for share in suite.tuning.halvings
     )
     heading = marked(f"tuning of suite {suite.name}", "bold", f": {each}{halvings}; results in {store.root}")
     console.print(heading, highlight=False, soft_wrap=True)
@@ -154,7 +155,8 @@ def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> 
         for run, record in zip(trial.runs, trial.records, strict=True)
         if record["status"] in TRIED_AGAIN
     }
-    for line in (*failed.values(), *map(_choice, studies), f"tables in {store.tables}"):
+    unpruned = dict.fromkeys(f"{study.study.stage}: {reason}" for study in studies for reason in study.unpruned)
+    for line in (*failed.values(), *unpruned, *map(_choice, studies), f"tables in {store.tables}"):
         console.print(line, highlight=False, soft_wrap=True)
     return bool(failed) or any(study.missing for study in studies)
 

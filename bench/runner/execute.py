@@ -107,6 +107,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
             "num_single_colour": data.num_single_colour(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),
             **_facts_of_test(evaluations.get("test")),
+            **_facts_of_validation(evaluations.get("validation")),
             **pipeline_facts(loaders),
         },
         metrics=_metrics(fitted, evaluations),
@@ -126,6 +127,15 @@ def _facts_of_test(evaluation: Evaluation | None) -> dict[str, Any]:
         "constant_answer": float(sizes.max() / sizes.sum()) if sizes is not None else None,
         "smallest_test_class_images": int(sizes.min()) if sizes is not None else None,
         "largest_test_class_images": int(sizes.max()) if sizes is not None else None,
+    }
+
+
+def _facts_of_validation(evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return the record's fields about the validation images, which say whether a trial learned anything."""
+    sizes = evaluation.class_sizes if evaluation is not None else None
+    return {
+        "num_validation_images": int(sizes.sum()) if sizes is not None else None,
+        "constant_validation_answer": float(sizes.max() / sizes.sum()) if sizes is not None else None,
     }
 
 

@@ -1,16 +1,19 @@
 """Compute the state of each study from the records: its progress, its next runs and its best trial.
 
-Every study prunes in the same way, by synchronous successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943):
-after each of the suite's shares of the budget, the better half of the trials continues. A trial starts again with each
-share, so that its schedule is always complete. The order in which runs end has no effect. A trial that diverged or
-failed has the worst score. Imports no torch.
+Pruning is synchronous successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943): after each of the suite's
+shares of the budget, the half of the trials with the higher scores continues. All families of a stage are pruned after
+a share, or none. None is if the median trial of one of them has learned nothing yet, since the scores of such trials
+are chance. A trial starts again with each share, so that its schedule is always complete. The order in which runs end
+has no effect. A trial that diverged or failed has the worst score. Imports no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, inf
-from statistics import fmean
+from math import ceil, inf, sqrt
+from statistics import fmean, median
+from typing import Any
 
+from bench.analysis.format import listed, percent
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ChosenPoint, Point
 from bench.errors import InputError
@@ -46,6 +49,8 @@ class Trial:
     """Validation accuracy, from 0 to 1, averaged over the targets."""
     loss: float = inf
     """Mean loss on the same images; it decides between equal scores."""
+    chance: float = WORST
+    """Score that a trial which learned nothing hardly exceeds."""
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -73,6 +78,8 @@ class StudyState:
     """Share of the budget of these runs."""
     starts_from: Run | None = None
     """Pretraining that the trials start from."""
+    unpruned: tuple[str, ...] = ()
+    """Shares after which the studies of the stage pruned nothing, with the reason."""
 
     @property
     def is_complete(self) -> bool:
@@ -93,7 +100,8 @@ class StudyState:
         if self.is_complete:
             return f"none of its {len(self.trials)} trials ended ok"
         if not self.due:
-            return "its pretraining is to be chosen first"
+            has_begun = any(trial.runs for trial in self.trials)
+            return "it waits for the other families" if has_begun else "its pretraining is to be chosen first"
         return f"{len(self.due)} runs of its {len(self.trials)} trials are to be done"
 
 
@@ -105,19 +113,19 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
         look: returns the record of a run by its key.
     """
     assert suite.tuning is not None, "the suite asks for no tuning"
-    untouched = tuple(Trial(number, point) for number, point in enumerate(draw_points(suite.tuning)))
-    states: list[StudyState] = []
-    starts: dict[str, Run] = {}
-    for study in studies_of(suite):
-        needs_start = study.stage == "transfer" and study.external is None
-        if needs_start and study.family not in starts:
-            states.append(StudyState(study, untouched))
-            continue
-        state = _state(suite, study, untouched, look, starts[study.family] if needs_start else None)
-        if study.stage == "pretrain" and state.best is not None:
-            starts[study.family] = state.best.runs[-1]
-        states.append(state)
-    return tuple(states)
+    studies = studies_of(suite)
+    trials = tuple(Trial(number, point) for number, point in enumerate(draw_points(suite.tuning)))
+    states: dict[Study, StudyState] = {}
+    for stage in ("pretrain", "transfer"):
+        best = {study.family: state for study, state in states.items() if study.stage == "pretrain"}
+        starts: dict[Study, Run | None] = {}
+        for study in studies:
+            needs_start = study.stage == "transfer" and study.external is None
+            trial = best[study.family].best if needs_start and study.family in best else None
+            if study.stage == stage and (trial is not None or not needs_start):
+                starts[study] = trial.runs[-1] if trial is not None else None
+        states |= _stage(suite, starts, trials, look, is_whole=all(state.is_complete for state in best.values()))
+    return tuple(states.get(study, StudyState(study, trials)) for study in studies)
 
 
 def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
@@ -141,25 +149,80 @@ def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
     )
 
 
-def _state(suite: ResolvedSuite, study: Study, trials: Sequence[Trial], look: Look, start: Run | None) -> StudyState:
-    """Return the state of a study: give its trials the shares of the budget in turn, as far as records exist."""
+def _stage(
+    suite: ResolvedSuite, starts: Mapping[Study, Run | None], trials: tuple[Trial, ...], look: Look, *, is_whole: bool
+) -> dict[Study, StudyState]:
+    """Return the states of a stage's studies: give their trials the shares of the budget in turn.
+
+    Args:
+        suite: the suite with its recipes as written.
+        starts: the studies that can begin, and the pretraining that each starts from.
+        trials: the trials before their first run.
+        look: returns the record of a run by its key.
+        is_whole: whether no other study of the stage can begin later; before that, none prunes.
+    """
     assert suite.tuning is not None, "the suite asks for no tuning"
-    left, ended = list(trials), list[Trial]()
+    states = {study: StudyState(study, trials, starts_from=start) for study, start in starts.items()}
+    unpruned: list[str] = []
     for share in (*suite.tuning.halvings, 1.0):
-        wanted = [Due(trial, run) for trial in left for run in trial_runs(suite, study, trial.point, share, start)]
-        records = {due.run.key: record for due in wanted if (record := look(due.run.key)) is not None}
-        # Trials at equal points share their runs; each missing run belongs to the earliest of them.
-        missing = {due.run.key: due for due in reversed(wanted) if due.run.key not in records}
-        if missing:
-            waiting = [replace(trial, status=NOT_RUN) for trial in left]
-            return StudyState(study, _in_order(ended + waiting), tuple(reversed(missing.values())), share, start)
-        judged = [_judged(trial, [due.run for due in wanted if due.trial is trial], records, share) for trial in left]
-        ok = sorted((trial for trial in judged if trial.status == "ok"), key=lambda trial: trial.rank)
-        num_left = ceil(len(judged) / 2) if share < 1 else len(judged)
-        left = list(_in_order(ok[:num_left]))
-        ended += [trial for trial in judged if trial.status != "ok"]
-        ended += [replace(trial, status=PRUNED) for trial in ok[num_left:]]
-    return StudyState(study, _in_order(ended + left), starts_from=start)
+        states = {study: _after(suite, state, share, look) for study, state in states.items()}
+        if share == 1:
+            break
+        if not is_whole or any(state.due for state in states.values()):
+            states = {study: _waiting(state) for study, state in states.items()}
+            break
+        if at_chance := [str(study) for study, state in states.items() if not _is_above_chance(state)]:
+            unpruned.append(
+                f"nothing was pruned after {percent(share, places=0)} of the budget, since the median trial of "
+                f"{listed(at_chance)} was not above the best constant answer"
+            )
+        else:
+            states = {study: _pruned(state) for study, state in states.items()}
+    return {study: replace(state, unpruned=tuple(unpruned)) for study, state in states.items()}
+
+
+def _after(suite: ResolvedSuite, state: StudyState, share: float, look: Look) -> StudyState:
+    """Return a study whose trials that are left were judged after a share, or whose runs for that share are due."""
+    left = [trial for trial in state.trials if trial.status in (NOT_RUN, "ok")]
+    runs = {trial.number: trial_runs(suite, state.study, trial.point, share, state.starts_from) for trial in left}
+    wanted = [Due(trial, run) for trial in left for run in runs[trial.number]]
+    records = {due.run.key: record for due in wanted if (record := look(due.run.key)) is not None}
+    # Trials at equal points share their runs; each missing run belongs to the earliest of them.
+    missing = {due.run.key: due for due in reversed(wanted) if due.run.key not in records}
+    ended = [trial for trial in state.trials if trial not in left]
+    if missing:
+        waiting = [replace(trial, status=NOT_RUN) for trial in left]
+        return replace(state, trials=_in_order(ended + waiting), due=tuple(reversed(missing.values())), share=share)
+    judged = [_judged(trial, runs[trial.number], records, share) for trial in left]
+    return replace(state, trials=_in_order(ended + judged))
+
+
+def _waiting(state: StudyState) -> StudyState:
+    """Return a study whose trials wait for the other studies of the stage."""
+    trials = (replace(trial, status=NOT_RUN) if trial.status == "ok" else trial for trial in state.trials)
+    return replace(state, trials=tuple(trials))
+
+
+def _is_above_chance(state: StudyState) -> bool:
+    """Return whether the median of the trials judged last is above chance; failed ones count with the worst score."""
+    judged = _judged_last(state)
+    chance = max(trial.chance for trial in judged)  # the same for all that ended ok
+    return median(trial.score for trial in judged) > chance
+
+
+def _judged_last(state: StudyState) -> list[Trial]:
+    """Return the trials that were judged after the latest share."""
+    latest = max(trial.share for trial in state.trials)
+    return [trial for trial in state.trials if trial.share == latest and trial.status != PRUNED]
+
+
+def _pruned(state: StudyState) -> StudyState:
+    """Return a study of whose trials judged last the worse half is pruned."""
+    judged = _judged_last(state)
+    ok = sorted((trial for trial in judged if trial.status == "ok"), key=lambda trial: trial.rank)
+    worse = ok[ceil(len(judged) / 2) :]
+    trials = (replace(trial, status=PRUNED) if trial in worse else trial for trial in state.trials)
+    return replace(state, trials=tuple(trials))
 
 
 def _in_order(trials: list[Trial]) -> tuple[Trial, ...]:
@@ -176,7 +239,18 @@ def _judged(trial: Trial, runs: Sequence[Run], records: Mapping[str, Record], sh
     accuracies = [_accuracy(run, record) for run, record in zip(runs, new_records, strict=True)]
     losses = [record["metrics"]["validation_loss"] for record in new_records]
     loss = inf if None in losses else fmean(losses)
-    return replace(after, status="ok", score=fmean(accuracies), loss=loss)
+    chance = fmean(_chance(record["data"]) for record in new_records)
+    return replace(after, status="ok", score=fmean(accuracies), loss=loss, chance=chance)
+
+
+def _chance(data: Mapping[str, Any]) -> float:
+    """Return the accuracy of the best constant answer plus two standard errors.
+
+    Records of before the rule of chance lack it. Their trials are pruned as they were, so that a choice made from them
+    stays.
+    """
+    share, num = data.get("constant_validation_answer"), data.get("num_validation_images")
+    return WORST if share is None or num is None else share + 2 * sqrt(share * (1 - share) / num)
 
 
 def _accuracy(run: Run, record: Record) -> float:

@@ -21,7 +21,7 @@ COLUMNS = ["stage", "family", "model", "trial", "point", "status", "reason", "sh
 def trials_table(states: Sequence[StudyState]) -> pd.DataFrame:
     """Return one row per trial, study by study."""
     rows = [_row(state, trial) for state in states for trial in state.trials]
-    return pd.DataFrame(rows, columns=[*COLUMNS, *COSTS, "keys"]).astype(TYPES)
+    return pd.DataFrame(rows, columns=[*COLUMNS, "unpruned", *COSTS, "keys"]).astype(TYPES)
 
 
 def _row(state: StudyState, trial: Trial) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def _row(state: StudyState, trial: Trial) -> dict[str, Any]:
         "score": trial.score if is_judged else None,
         "loss": trial.loss if is_judged and trial.loss != float("inf") else None,
         "is_chosen": best is not None and trial.number == best.number,
+        "unpruned": "; ".join(state.unpruned),
         **{name: _sum(trial, name) for name in COSTS},
         "keys": ", ".join(run.key for run in trial.runs),
     }

@@ -60,14 +60,14 @@ def test_no_score_and_no_number_are_refused():
 def test_each_study_has_a_curve_of_its_own_once_all_its_trials_are_done():
     trials = pd.DataFrame(
         [
-            ("pretrain", "vit", "ok", 0.5),
-            ("pretrain", "vit", "diverged", 0.0),
-            ("pretrain", "vit", "pruned", 0.25),
-            ("pretrain", "cnn", "ok", 0.75),
-            ("transfer", "cnn", "ok", 0.5),
-            ("transfer", "cnn", "not_run", np.nan),
+            ("pretrain", "vit", "ok", 0.5, 1.0),
+            ("pretrain", "vit", "diverged", 0.0, 0.25),
+            ("pretrain", "vit", "ok", 0.25, 1.0),
+            ("pretrain", "cnn", "ok", 0.75, 1.0),
+            ("transfer", "cnn", "ok", 0.5, 1.0),
+            ("transfer", "cnn", "not_run", np.nan, np.nan),
         ],
-        columns=["stage", "family", "status", "score"],
+        columns=["stage", "family", "status", "score", "share"],
     )
     curves = tuning_curves(trials)
     assert curves.columns.tolist() == ["stage", "family", "num_trials", "expected_best"]
@@ -76,3 +76,15 @@ def test_each_study_has_a_curve_of_its_own_once_all_its_trials_are_done():
     assert curves["expected_best"].tolist() == pytest.approx([0.25, (0.5 + 0.5 + 0.25) / 3, 0.5, 0.75])
     with pytest.raises(MissingColumnError, match="trials"):
         tuning_curves(trials.drop(columns="score"))
+
+
+def test_a_curve_of_pruned_trials_is_of_those_with_the_whole_budget():
+    """Scores of shares of the budget are lower; where all of the others failed, there is no curve."""
+    ended = (("ok", 0.9, 1.0), ("diverged", 0.0, 1.0), ("diverged", 0.0, 0.25), ("pruned", 0.1, 0.25))
+    trials = pd.DataFrame(
+        [("pretrain", "vit", *one) for one in ended] + [("pretrain", "cnn", *one) for one in ended[2:]],
+        columns=["stage", "family", "status", "score", "share"],
+    )
+    curves = tuning_curves(trials)
+    assert curves["family"].tolist() == ["vit"] * 2
+    assert curves["expected_best"].tolist() == pytest.approx([0.45, 0.9])

@@ -87,6 +87,11 @@ def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, ru
     assert [record["data"][name] for name in names] == [sizes.min(), sizes.max(), sizes.max() / sizes.sum()]
     assert record["data"]["num_test_images"] == len(test)
     assert record["metrics"]["num_answers"] == predictions.prediction.nunique()
+    sizes = np.bincount(
+        load_target(parse_target("digits@20"), seed=0, image_size=32, data_dir=tmp_path).validation.labels
+    )
+    names = ("num_validation_images", "constant_validation_answer")
+    assert [record["data"][name] for name in names] == [sizes.sum(), sizes.max() / sizes.sum()]
     of_classes = [(predictions.prediction == label)[predictions.label == label].mean() for label in range(10)]
     assert math.isclose(record["metrics"]["test_balanced_accuracy"], np.mean(of_classes))
 

@@ -52,7 +52,7 @@ def test_every_family_and_stage_makes_the_same_trials_and_transfers_start_from_t
     assert {one.values["learning_rate"] for one in chosen(done)} == {0.004}
 
 
-def test_the_better_half_continues_after_each_share_in_all_studies(tunable, invented):
+def test_the_half_with_the_higher_scores_continues_after_each_share_in_all_studies(tunable, invented):
     suite = tunable({"halvings": [0.25, 0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
     rounds = make_all(suite, invented)
     each = [0.001, 0.002, 0.003, 0.004], [0.003, 0.004], [0.004]
@@ -67,7 +67,7 @@ def test_the_better_half_continues_after_each_share_in_all_studies(tunable, inve
         assert [trial.status for trial in one.trials] == ["pruned", "pruned", "pruned", "ok"]
         assert [trial.share for trial in one.trials] == [0.25, 0.25, 0.5, 1.0]
         assert [len(trial.runs) for trial in one.trials] == [1, 1, 2, 3]
-        assert one.trials[0].score == pytest.approx(50 * 0.001 + one.trials[0].runs[0].budget.amount / 1000)
+        assert one.trials[0].score == pytest.approx(0.1 + 50 * 0.001 + one.trials[0].runs[0].budget.amount / 1000)
 
 
 def test_the_order_in_which_runs_end_has_no_effect(tunable, invented):
@@ -79,6 +79,72 @@ def test_the_order_in_which_runs_end_has_no_effect(tunable, invented):
     make_all(suite, invented, order=lambda due: random.Random(3).sample(due, len(due)))
     assert invented.records == records
     assert trials_table(study_states(suite, invented.records.get)).equals(in_order)
+
+
+AT_CHANCE = {"metrics": {"validation_accuracy": 0.106, "validation_loss": 1.0}}
+"""Of 10,000 images, a constant answer to a tenth of them and two standard errors are 10.6 %."""
+NOT_AFTER_A_QUARTER = (
+    "nothing was pruned after 25 % of the budget, since the median trial of cnn pretrain was not above the best "
+    "constant answer"
+)
+
+
+def test_no_family_is_pruned_while_the_median_trial_of_one_is_at_chance(tunable, invented):
+    suite = tunable({"halvings": [0.25, 0.5]}, models=["vit_pico/8", "bit_resnet_pico"], transfers=["linear"])
+    invented.changes = {("cnn", rate, 16): AT_CHANCE for rate in RATES[:3]}
+    rounds = make_all(suite, invented)
+    assert [len(due) for due in rounds] == [8, 8, 4]
+    states = study_states(suite, invented.records.get)
+    for one in states:
+        assert [trial.status for trial in one.trials] == ["pruned", "pruned", "ok", "ok"]
+        assert [trial.share for trial in one.trials] == [0.5, 0.5, 1.0, 1.0]
+        assert one.unpruned == (NOT_AFTER_A_QUARTER,)
+    assert set(trials_table(states)["unpruned"]) == {NOT_AFTER_A_QUARTER}
+
+
+def test_a_family_that_never_leaves_chance_leaves_all_trials_their_whole_budget(tunable, invented):
+    suite = tunable({"halvings": [0.25]}, models=["vit_pico/8", "bit_resnet_pico"], transfers=["linear"])
+    invented.changes = {("cnn", rate, amount): AT_CHANCE for rate in RATES for amount in (16, 64)}
+    make_all(suite, invented)
+    states = study_states(suite, invented.records.get)
+    assert [[trial.status for trial in one.trials] for one in states] == [["ok"] * 4] * 2
+    assert states[0].unpruned == (NOT_AFTER_A_QUARTER,)
+
+
+def test_records_without_the_constant_answer_are_pruned_as_they_were(tunable, invented):
+    suite = tunable({"halvings": [0.25]}, models=["vit_pico/8"], transfers=["linear"])
+    invented.changes = {("vit", rate, 16): AT_CHANCE | {"data": {}} for rate in RATES}
+    make_all(suite, invented)
+    (study,) = study_states(suite, invented.records.get)
+    assert [trial.status for trial in study.trials] == ["ok", "ok", "pruned", "pruned"]
+
+
+def test_a_family_waits_for_the_others_before_it_is_pruned(tunable, invented):
+    suite = tunable({"halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"], transfers=["linear"])
+    for due in study_states(suite, invented.records.get)[0].due:
+        invented.make(due.run)
+    vit, cnn = study_states(suite, invented.records.get)
+    assert (vit.due, vit.missing, vit.best) == ((), "it waits for the other families", None)
+    assert [len(trial.runs) for trial in vit.trials] == [1] * 4
+    assert rates(vit, "not_run") == list(RATES)
+    assert len(cnn.due) == 4
+
+
+def test_a_transfer_waits_for_those_whose_pretraining_is_not_chosen_yet(tunable, invented):
+    suite = tunable({"halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
+    while due := [one for state in study_states(suite, invented.records.get)[::2] for one in state.due]:
+        for one in due:
+            invented.make(one.run)
+        for one in study_states(suite, invented.records.get)[1].due:
+            if one.run.budget.amount == 32:
+                invented.make(one.run)
+    states = study_states(suite, invented.records.get)
+    assert [state.missing for state in states] == [
+        "",
+        "2 runs of its 4 trials are to be done",
+        "it waits for the other families",
+        "its pretraining is to be chosen first",
+    ]
 
 
 def test_an_incomplete_round_prunes_and_chooses_nothing(tunable, invented):

@@ -29,8 +29,9 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
         gone = "The records of the trials are gone, so this page cannot say how they ended."
         return (section("Tuning", _budget(asked), _judged(asked), _chosen(asked), _space(asked), warnings=(gone,)),)
     curve = _curve_in_words(asked) if picture else None
+    unpruned = [f"{stage}: {reason}." for (stage, reason), _ in split(trials, ["stage", "unpruned"]) if reason]
     tables = (_chosen(asked), _spent(trials), _space(asked))
-    return (section("Tuning", _budget(asked), _judged(asked), curve, picture, *tables),)
+    return (section("Tuning", _budget(asked), _judged(asked), *unpruned, curve, picture, *tables),)
 
 
 def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,7 +42,9 @@ def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _budget(asked: Mapping[str, Any]) -> str:
-    halvings = "".join(f"; after {percent(share, places=0)} the better half went on" for share in asked["halvings"])
+    halvings = "".join(
+        f"; after {percent(share, places=0)} the half with the higher scores went on" for share in asked["halvings"]
+    )
     return (
         f"Every family had {plural(asked['trials'], 'trial')} in every stage that it trains in, each with the budget "
         f"of the suite's own runs{halvings}. All families tried the same points of the same space, drawn at random "
@@ -58,7 +61,11 @@ def _judged(asked: Mapping[str, Any]) -> str:
 
 
 def _curve_in_words(asked: Mapping[str, Any]) -> str:
-    given_up = " A trial that was given up counts with its accuracy at that time." if asked["halvings"] else ""
+    given_up = (
+        " If trials were pruned, it is of those with the whole budget alone, which were the better ones before."
+        if asked["halvings"]
+        else ""
+    )
     return (
         "The curve is the mean of the best accuracy over all choices of a number of trials (Tang et al. 2020). If it "
         f"still rises at its end, this family had too few trials to show all that it can.{given_up}"

@@ -34,7 +34,7 @@ TUNING = {
 
 
 def trials() -> pd.DataFrame:
-    ended = (("diverged", 0.0), ("pruned", 0.5), ("ok", 0.75))
+    ended = (("diverged", 0.0, 1.0), ("pruned", 0.5, 0.25), ("ok", 0.75, 1.0))
     rows = [
         {
             "stage": one["stage"],
@@ -43,12 +43,14 @@ def trials() -> pd.DataFrame:
             "trial": number,
             "status": status,
             "score": score,
+            "share": share,
+            "unpruned": "",
             "images_seen": 1000 if status == "ok" else 200,
             "training_flops": 10**9,
             "train_seconds": 90.0,
         }
         for one in CHOSEN
-        for number, (status, score) in enumerate(ended)
+        for number, (status, score, share) in enumerate(ended)
     ]
     return pd.DataFrame(rows)
 
@@ -61,7 +63,7 @@ def test_it_tells_the_budget_the_choices_and_their_cost():
     shown = page(TUNING, trials(), PICTURE)
     for part in (
         "Every family had 3 trials in every stage",
-        "after 25 % the better half went on",
+        "after 25 % the half with the higher scores went on",
         "Trials trained with seed 1000",
         "never read test images",
         "| pretrain | ViT | vit_pico/8 | learning_rate 0.003, clip_norm none (trial 2) | 75.0 % |",
@@ -73,6 +75,13 @@ def test_it_tells_the_budget_the_choices_and_their_cost():
         "![Expected best](figures/tuning.png)",
     ):
         assert part in shown
+
+
+def test_a_share_after_which_nothing_was_pruned_is_said_once_with_its_reason():
+    why = "nothing was pruned after 25 % of the budget, since the median trial of vit pretrain was at chance"
+    table = trials()
+    table.loc[table["stage"] == "pretrain", "unpruned"] = why
+    assert page(TUNING, table).count(f"pretrain: {why}.") == 1
 
 
 def test_an_untuned_suite_says_so():
@@ -99,8 +108,8 @@ def test_a_curve_rises_from_the_mean_to_the_best():
     assert [ax.get_title() for ax in figure.axes] == ["Pretraining", "Fine-tuning"]
     for ax in figure.axes:
         for line in ax.get_lines():
-            assert line.get_xdata().tolist() == [1, 2, 3]
-            assert line.get_ydata().tolist() == pytest.approx([100 * 1.25 / 3, 100 * 2 / 3, 75])
+            assert line.get_xdata().tolist() == [1, 2]
+            assert line.get_ydata().tolist() == pytest.approx([100 * 0.75 / 2, 75])
 
 
 def test_the_report_has_the_section_its_picture_and_a_sentence_at_the_top(tmp_path):

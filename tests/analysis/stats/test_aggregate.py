@@ -1,6 +1,7 @@
 """Interquartile means and probabilities of improvement are SciPy's, with the seed as the independent unit."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -107,6 +108,20 @@ def test_many_seeds_are_drawn_again() -> None:
     agreed = probability_of_improvement(first + 9, second)
     assert (agreed.mean, agreed.high) == (1.0, 1.0)
     assert 0.9 < agreed.low < 1
+
+
+def test_a_thousand_seeds_need_little_memory(rng: np.random.Generator) -> None:
+    """The bootstrap and Wilson's interval agree where one takes over from the other; no matrix of resampled pairs."""
+    first, second = np.round(rng.normal([[[0.505]], [[0.5]]], 0.02, (2, 1000, 4)), 3)
+    tracemalloc.start()
+    found, below = (probability_of_improvement(first[:n], second[:n]) for n in (1000, 500))
+    above = probability_of_improvement(first[:501], second[:501])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26
+    gaps = first[:, None] - second
+    assert found.mean == pytest.approx(np.mean((gaps > 0) + (gaps == 0) / 2))
+    assert (above.low, above.high) == pytest.approx((below.low, below.high), abs=0.003)
 
 
 @pytest.mark.parametrize(

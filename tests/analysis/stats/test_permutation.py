@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -43,6 +44,17 @@ def test_many_pairs_are_drawn() -> None:
     assert (drawn, smallest) == tuple(sign_flip_p_values(differences))
     assert drawn == pytest.approx(stats.ttest_1samp(sample, 0).pvalue, abs=0.01)
     assert 0 < smallest < 1e-4
+
+
+def test_a_thousand_pairs_need_little_memory(rng: np.random.Generator) -> None:
+    """However many comparisons share them, p-values are about those of t tests."""
+    differences = rng.normal(0.05, 1, (1000, 60))
+    tracemalloc.start()
+    found = sign_flip_p_values(differences)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**27
+    assert found == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Compare accuracy with cost: which rows of a target are on the Pareto front, behind it, or undecided.
 
 Means alone decide which rows are on the front. A row is behind only if another row costs no more and is better: the
-interval of their difference, paired by seed and test image, lies wholly above zero.
+interval of their difference, paired by seed and test image, lies wholly above zero at a level corrected over all pairs.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -18,8 +19,11 @@ from bench.analysis.estimates import difference_estimate
 from bench.analysis.frames import require_columns, require_unique, split
 from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
 from bench.analysis.speed_columns import OURS
+from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.multiple import step_down
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.stats.verdicts import verdict_interval
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
 COSTS = {
@@ -53,7 +57,7 @@ def pareto(
         runs: One row per run; parameters, multiply-accumulates and training FLOPs are read from it.
         speeds: The rows of one machine and precision, with their figures, each group once.
         correctness: One row per finished transfer. A row without it has differences over seeds alone.
-        level: The confidence level of the intervals of differences.
+        level: The confidence level at which all differences of the table hold together.
 
     Returns:
         One row per row of the comparison and cost; a cost that no row has is left out.
@@ -76,21 +80,62 @@ def pareto(
     expected, packed = expected_seeds(ladder), by_key(correctness)
     counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
     cells_of = dict(split(ladder, ROW))
-    lines: list[dict[str, Any]] = []
-    for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET):
-        rows = [
+    targets = [
+        [
             _CostedRow(row.iloc[0], read_seeds(cells_of[key], expected, packed), _costs(cells_of[key], counted, speeds))
             for key, row in split(of_target, ROW)
         ]
-        for row in rows:
-            better = [other for other in rows if _is_better(other, row, level)]
+        for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET)
+    ]
+    better_of_targets = better_rows([[row.results for row in rows] for rows in targets], level)
+    lines: list[dict[str, Any]] = []
+    for rows, better_of_rows in zip(targets, better_of_targets, strict=True):
+        for row, better in zip(rows, better_of_rows, strict=True):
             facts = {name: row.compared[name] for name in (*ROW, *_ACCURACY)}
             lines += [
-                facts | {"cost": cost, "value": row.costs[cost], "place": _place(row, cost, rows, better)}
+                facts
+                | {"cost": cost, "value": row.costs[cost], "place": _place(row, cost, rows, [rows[i] for i in better])}
                 for cost in COSTS
             ]
     table = pd.DataFrame(lines, columns=[*ROW, *_ACCURACY, "cost", "value", "place"])
     return table[table["cost"].isin(set(table.loc[table["value"].notna(), "cost"]))].reset_index(drop=True)
+
+
+def better_rows(targets: Sequence[Sequence[SeedResults]], level: float = LEVEL) -> list[list[list[int]]]:
+    """Return, for each row of each target, the numbers of the target's rows that are certainly more accurate.
+
+    Every two rows of a target are compared. Holm's procedure corrects the intervals over the pairs of all targets, so
+    that none is wrong at the level.
+
+    Args:
+        targets: The rows of each target.
+        level: The confidence level of all comparisons together.
+    """
+    pairs: list[tuple[int, int, int, Estimate]] = []
+    for target, rows in enumerate(targets):
+        for first, second in combinations(range(len(rows)), 2):
+            estimate = _difference(rows[first], rows[second])
+            if estimate is not None:
+                pairs.append((target, first, second, estimate))
+
+    def differs(number: int, strict: float) -> bool:
+        interval = verdict_interval(pairs[number][-1], strict)
+        return interval.low > 0 or interval.high < 0
+
+    better: list[list[list[int]]] = [[[] for _ in rows] for rows in targets]
+    for number in sorted(step_down(len(pairs), differs, level)):
+        target, first, second, estimate = pairs[number]
+        worse, ahead = (second, first) if estimate.mean > 0 else (first, second)
+        better[target][worse].append(ahead)
+    return better
+
+
+def _difference(row: SeedResults, other: SeedResults) -> Estimate | None:
+    """Return the difference of two rows; None without an interval."""
+    try:
+        return difference_estimate(row, other, "the other row")
+    except (UnpairedError, DifferentImagesError, SingleSeedError, ConstantError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -119,16 +164,6 @@ def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_Cos
     if not any(_dominates(other, row, cost) for other in rows):
         return FRONT
     return BEHIND if any(other.price(cost) <= row.price(cost) for other in better) else UNDECIDED
-
-
-def _is_better(other: _CostedRow, row: _CostedRow, level: float) -> bool:
-    """Tell whether another row is more accurate, with the interval above zero; False without an interval."""
-    if not other.accuracy > row.accuracy:
-        return False
-    try:
-        return difference_estimate(other.results, row.results, "the other row").interval(level).low > 0
-    except (UnpairedError, DifferentImagesError, SingleSeedError, ConstantError):
-        return False
 
 
 def _dominates(other: _CostedRow, row: _CostedRow, cost: str) -> bool:

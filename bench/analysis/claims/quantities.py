@@ -18,7 +18,7 @@ from bench.analysis.format import Unit, p_value, percent, plural, quantity_inter
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_p_value
 from bench.analysis.stats.intervals import LEVEL, Interval
-from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.multiple import corrected_level, step_down
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
@@ -220,11 +220,8 @@ def _slack(part: JudgedQuantity) -> float:
 
 def _beyond(quantities: Sequence[Quantity], level: float) -> set[int]:
     """Return which quantities lie beyond their limits by Holm's procedure, whose level gets milder at each step."""
-    beyond: set[int] = set()
-    while left := [number for number in range(len(quantities)) if number not in beyond]:
-        strict = corrected_level(len(left), level)
-        step = {number for number in left if is_beyond(quantities[number].interval(strict), quantities[number].limits)}
-        if not step:
-            break
-        beyond |= step
-    return beyond
+
+    def rejected(number: int, strict: float) -> bool:
+        return is_beyond(quantities[number].interval(strict), quantities[number].limits)
+
+    return step_down(len(quantities), rejected, level)

@@ -1,6 +1,6 @@
 """Correct for multiple comparisons: p-values by Holm's procedure, levels of intervals by Bonferroni's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,6 +25,24 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     adjusted = np.empty(len(known))
     adjusted[order] = np.minimum(stepped, 1.0)
     return [None if p is None else float(value) for p, value in zip(p_values, adjusted, strict=True)]
+
+
+def step_down(size: int, is_rejected: Callable[[int, float], bool], level: float = LEVEL) -> set[int]:
+    """Return which members of a family are rejected by Holm's procedure, whose level gets milder at each step.
+
+    Args:
+        size: The number of members.
+        is_rejected: Tells whether the interval of a member, by its number, rejects at a level.
+        level: The level at which no member is rejected wrongly.
+    """
+    rejected: set[int] = set()
+    while left := [number for number in range(size) if number not in rejected]:
+        strict = corrected_level(len(left), level)
+        step = {number for number in left if is_rejected(number, strict)}
+        if not step:
+            break
+        rejected |= step
+    return rejected
 
 
 def corrected_level(family: int, level: float = LEVEL) -> float:

@@ -50,7 +50,7 @@ def sign_flip_p_values(differences: np.ndarray) -> np.ndarray:
         permutation_type="samples",
         vectorized=True,
         batch=_BATCH,
-        n_resamples=math.inf,
+        n_resamples=_DRAWS,
     )
     return np.asarray(test.pvalue)
 

@@ -18,9 +18,11 @@ _SHOWN = {"parameters": count, "macs": short_count, "training_flops": short_coun
 _MEASURED = ("images_per_second", "p50_ms")
 _RULES = (
     f"A row is on the {FRONT} of a cost unless another row of the target is at least as accurate for no more of it, "
-    f"and better in one of the two. A row is {BEHIND} if one that costs no more has a higher accuracy: their paired "
-    f"difference has a {CONFIDENCE} interval above zero, over seeds and, if per-image correctness is kept, over test "
-    f"images. It is {UNDECIDED} if one is better or as good by the means alone. Every difference in cost counts. "
+    f"and better in one of the two; the means alone decide that. A row is {BEHIND} if one that costs no more has a "
+    "higher accuracy: their paired difference has an interval above zero, over seeds and, if per-image correctness is "
+    f"kept, over test images. The levels are corrected over every two rows of a target and over all targets (Holm), so "
+    f"that all rows are rightly called {BEHIND} at {CONFIDENCE} together. A row is {UNDECIDED} if another is better or "
+    "as good by the means alone. Every difference in cost counts. "
     "Only fine-tuned rows of the ladder are listed: no probes and no ablation arms."
 )
 

@@ -124,6 +124,19 @@ def by_key(table: pd.DataFrame | None) -> PackedRows:
     }
 
 
+def clusters_of_targets(cells: pd.DataFrame, correctness: pd.DataFrame | None) -> dict[str, int]:
+    """Return the number of clusters of each target whose test images come in clusters.
+
+    Args:
+        cells: One row per cell, with `target` and `transfer_key`.
+        correctness: One row per finished transfer, or None.
+    """
+    packed = by_key(correctness)
+    keys = {target: key for key, target in zip(cells["transfer_key"], cells["target"], strict=True) if key in packed}
+    rows = {target: packed[key] for target, key in keys.items() if CLUSTER in packed[key]}
+    return {target: len(np.unique(_unpacked_clusters(row[CLUSTER], row["num_images"]))) for target, row in rows.items()}
+
+
 def unpack(draws: Mapping[int, Sequence[PackedRow]]) -> Correctness:
     """Return the correctness of one row.
 

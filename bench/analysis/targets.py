@@ -1,4 +1,4 @@
-"""Tell from a target's name whether it is real, and with which targets it shares test images."""
+"""Tell from a target's name whether it is real, what it is about, and with which targets it shares test images."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,20 @@ IN_DOMAIN = "fractals-heldout"
 """The target with held-out classes of the pretraining corpus's generator."""
 ARRANGEMENT = "arrangement"
 """The target that shows whether a model distinguishes positions of patches."""
+
+_CLUSTERS = {
+    IN_DOMAIN: "classes",
+    ARRANGEMENT: "instances",
+    "digits": "writers, if each repetition of the form in the file is one writer's",
+}
+"""The clusters of the built-in targets whose test images come in clusters."""
+
+
+def population(target: str, num_clusters: int | None) -> str:
+    """Return for which other images the test images of a target stand, if they come in clusters or not."""
+    if num_clusters is None:
+        return "other images of these classes"
+    return f"other {_CLUSTERS.get(base(target), 'groups')} ({num_clusters:,} clusters)"
 
 
 def base(target: str) -> str:

@@ -110,6 +110,8 @@ class Splits:
     """Origin of the splits, and what was passed over."""
     notes: tuple[str, ...] = ()
     """Notes for readers of an accuracy."""
+    clusters: NDArray[np.int64] | None = None
+    """As of the data set; only for a target."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,8 @@ class DataSet:
     split_sources: Mapping[str, str] = field(default_factory=dict)
     """Split -> the publisher's split that it is, or is carved from; empty if images are drawn."""
     passed_over: tuple[PassedOver, ...] = ()
+    clusters: NDArray[np.int64] | None = None
+    """(n,), the cluster of each image, by id: images of one patient, class or writer; None if each is its own."""
     decoded: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = field(default_factory=dict)
     """Cache of decoded images: image size -> images, and whether each of them is decoded."""
 

@@ -146,6 +146,7 @@ def _splits(source: OpenData, train: Indices, validation: Indices, image_size: i
         split_hash=sha256_of(source.name, train, validation, data.test),
         source_facts=data.facts(),
         notes=data.notes,
+        clusters=data.clusters,
     )
 
 

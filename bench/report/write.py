@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.correctness import clusters_of_targets
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
@@ -94,7 +95,12 @@ def build_page(
                 accuracy_against_cost(machine, pictures),
             )
         ),
-        design.limits(suite, cells, {*comparison["method"], *ablations["method"]}),
+        design.limits(
+            suite,
+            cells,
+            {*comparison["method"], *ablations["method"]},
+            clusters_of_targets(cells, tables.get("correctness")),
+        ),
         *results.pretraining(cells, runs, _guessing(suite)),
         design.what_was_run(suite, runs),
         *design.left_out(tables.get("left_out")),

@@ -116,6 +116,8 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     )
     record["notes"] += data.notes if data.test is not None else ()
     predictions = evaluations["test"].predictions if "test" in evaluations else None
+    if predictions is not None and data.clusters is not None:
+        predictions = predictions.assign(cluster=data.clusters[predictions["id"]])
     return Outcome(record | fitted.facts, fitted.history, predictions, fitted.weights)
 
 

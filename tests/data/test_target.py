@@ -1,5 +1,6 @@
 """Targets: splits that never move, draws that nest and balance, and messages for what is missing or too small."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,30 @@ def test_splits_never_move() -> None:
         "digits": "c7e0b8aad7c672a725cc35de4163c4de90e8776f21854620c39843c3d1fc81d4",
         "fractals-heldout": "37b349067316577ad4ff8b54cbe324f56d0db2f4c79234515e8bc05a7d76bf73",
     }
+
+
+def test_test_images_of_built_in_targets_come_in_clusters() -> None:
+    """Classes of held-out fractals, instances of arrangements, forms of digits; photographs have none."""
+    counts = {}
+    for name in ("fractals-heldout", "arrangement", "digits"):
+        data = open_data(name, None, NOWHERE)
+        assert data.clusters is not None
+        assert np.array_equal(data.clusters, load(name, image_size=32).clusters)
+        counts[name] = np.bincount(data.clusters[data.test])[-200:].tolist()
+    assert counts["fractals-heldout"] == [100] * 20
+    assert counts["arrangement"] == [10] * 200
+    assert len(counts["digits"]) == 14
+    assert min(counts["digits"]) > 45
+
+
+def test_the_digits_of_a_form_are_those_of_every_form() -> None:
+    """The labels after the first three rows of a form agree, up to digits that were left out."""
+    data = open_data("digits", None, NOWHERE)
+    assert data.clusters is not None
+    forms = [data.labels[data.clusters == form].tolist() for form in range(14)]
+    assert {len(form) for form in forms} <= set(range(121, 131))
+    for form in forms:
+        assert re.match("0?1234567890123456(78)?901234567890955650", "".join(map(str, form)))
 
 
 def test_digits_are_the_real_ones_enlarged() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -236,12 +237,26 @@ def test_intervals_say_what_they_are_over() -> None:
     assert "interval over seeds and test images (number of seeds)" in every
     assert "are over seeds and test images, from a two-way analysis of variance. All are at 95 %" in every
     assert "An interval says what another seed and other test images of the same kind would do" in every
+    assert "The test images stand on digits@100, fractals-heldout for other images of these classes." in every
+    assert "The test images stand" not in alone
     assert "interval over seeds, and over test images if per-image correctness is kept (number of seeds)" in some
     assert "without per-image correctness they are Student's t over seeds" in some
     assert "Without per-image correctness it is conditional on the test images, too." in some
     assert "conditional on the test images" not in every
     for page in (alone, some, every):
         assert "except those of claims, not corrected" in page
+
+
+def test_the_page_says_for_what_clusters_stand() -> None:
+    """Other writers or classes, and how many there are."""
+    cells = make_cells(arms=False)
+    answers = make_answers(cells)
+    num_images = int(answers["num_images"].iloc[0])
+    clusters = bytes((np.arange(num_images) % 7).tolist())
+    page = as_markdown(build_page(make_suite(), make_tables(cells, answers.assign(cluster=clusters)), {}))
+    assert "on fractals-heldout for other classes (7 clusters)" in page
+    assert "for other writers, if each repetition of the form in the file is one writer's (7 clusters)" in page
+    assert "Images of one cluster count together." in page
 
 
 def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(pages: Any) -> None:

@@ -18,6 +18,7 @@ from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import AutoAugment, RandAugment
 from bench.data.augment.resized import ResizedCrop
 from bench.data.corpus import subset_index
+from bench.data.fractals.heldout import DIGITS_FORMS
 from bench.data.loading.stream import Augmentation
 from bench.data.target import load_target, parse_target
 from bench.plan.expand import Plan
@@ -81,6 +82,7 @@ def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, ru
     assert len(test) >= 800
     assert predictions["id"].tolist() == test.ids.tolist()
     assert predictions["label"].tolist() == test.labels.tolist()
+    assert predictions["cluster"].tolist() == (np.searchsorted(DIGITS_FORMS, test.ids, side="right") - 1).tolist()
     assert math.isclose(record["metrics"]["test_accuracy"], (predictions.prediction == predictions.label).mean())
     sizes = np.bincount(test.labels)
     names = ("smallest_test_class_images", "largest_test_class_images", "constant_answer")

@@ -10,6 +10,8 @@ This is true if a patch is one cell, or a part of one cell. Patches across cells
 see neighbouring cells. No augmentation may be applied, since a shift would move pixels of one cell into the next.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +34,9 @@ Pixels = NDArray[np.uint8]
 
 
 def open_arrangement() -> DataSet:
-    """Return the data set; the images of an instance, one per class, follow each other."""
-    return open_instances(INSTANCES, tuple(f"arrangement {index}" for index in range(NUM_CLASSES)), _draw)
+    """Return the data set; the images of an instance, one per class, follow each other and are a cluster."""
+    data = open_instances(INSTANCES, tuple(f"arrangement {index}" for index in range(NUM_CLASSES)), _draw)
+    return replace(data, clusters=np.arange(len(data.labels)) // NUM_CLASSES)
 
 
 def check_arrangement_size(image_size: int) -> None:

@@ -11,7 +11,7 @@ from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.format import ABSENT, count, duration, is_known, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED, SEEDS
-from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base
+from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base, population
 from bench.report.layout import CONFIDENCE, MATCHED, family_name
 from bench.report.page import Section, Table, section, table
 
@@ -37,13 +37,16 @@ _EXTERNAL = (
 )
 
 
-def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str]) -> Section:
+def limits(
+    suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str], clusters: Mapping[str, int]
+) -> Section:
     """Return the section on the limits of the numbers.
 
     Args:
         suite: The resolved suite.
         cells: One row per cell.
         methods: What the intervals of accuracies are over, as in the column `method` of the comparison.
+        clusters: Target -> the number of clusters in which its test images come; other targets have none.
     """
     targets = {base(target) for target in cells["target"]}
     return section(
@@ -51,7 +54,7 @@ def limits(suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[st
         suite.get("limits") or "The suite states no limits of its own.",
         f"The independent unit is the seed. {_intervals(methods)} All are at {CONFIDENCE} and, except those of claims, "
         "not corrected for the number of comparisons on this page. "
-        f"{_conditions(cells, methods)}{_drawn(cells)}",
+        f"{_conditions(cells, methods)}{_populations(cells, clusters) if CROSSED in methods else ''}{_drawn(cells)}",
         "A number that was not measured is a dash. One seed gives no interval, and neither do equal values.",
         _HELDOUT if IN_DOMAIN in targets else None,
         _ARRANGEMENT if ARRANGEMENT in targets else None,
@@ -133,6 +136,16 @@ def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
         "All seeds pretrain on the same subset and are tested on the same images, so an interval is conditional on "
         "both: it says what another seed would do, not another draw of either."
     )
+
+
+def _populations(cells: pd.DataFrame, clusters: Mapping[str, int]) -> str:
+    """Return a sentence on the images for which the test images of each target stand."""
+    by_population: dict[str, list[str]] = {}
+    for target in dict.fromkeys(cells["target"]):
+        by_population.setdefault(population(target, clusters.get(target)), []).append(target)
+    parts = [f"on {', '.join(targets)} for {name}" for name, targets in by_population.items()]
+    together = " Images of one cluster count together." if clusters else ""
+    return f" The test images stand {'; '.join(parts)}.{together}"
 
 
 def _drawn(cells: pd.DataFrame) -> str:

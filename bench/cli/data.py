@@ -109,6 +109,8 @@ def verify(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_j
         bad = [{"id": number, "reason": reason} for number, reason in verification.bad.items()]
         facts = {"images": verification.num_images, "classes": verification.class_counts, "bad_images": bad}
         facts["single_colour"] = list(verification.single_colour)
+        facts["shared_between_splits"] = verification.num_shared_between_splits
+        facts["under_several_classes"] = verification.num_under_several_classes
         facts |= {"passed_over": [part.facts() for part in verification.passed_over], "notes": verification.notes}
         _print({"name": str(target), **facts, "wrong_sums": verification.wrong_sums}, as_json=True)
     else:
@@ -232,6 +234,8 @@ def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_clas
 
 def _verification_text(name: str, verification: Verification) -> str:
     """Return a line for each class and each bad file, and one for all images."""
+    from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED
+
     lines = [
         f"{label}: " + ", ".join(f"{count:,} {split}" for split, count in row.items())
         for label, row in verification.class_counts.items()
@@ -242,5 +246,9 @@ def _verification_text(name: str, verification: Verification) -> str:
     if single := verification.single_colour:
         ids = ", ".join(map(str, single[:MAX_NAMES])) + ", ..." * (len(single) > MAX_NAMES)
         lines.append(f"{plural(len(single), 'image')} of a single colour (ids {ids})")
+    shared = verification.num_shared_between_splits
+    lines += [f"{shared[split]:,} {reason}" for split, reason in SHARED.items() if shared.get(split)]
+    if several := verification.num_under_several_classes:
+        lines.append(f"{several:,} {SEVERAL_CLASSES}")
     lines += [*map(str, verification.passed_over), *verification.notes]
     return "\n".join([*lines, f"{name}: {verification.num_images:,} images, {len(verification.bad):,} of them bad"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.analysis.duplicates import duplicate_warnings
 from bench.analysis.format import duration, plural
 from bench.cli.plan import failure_line, summary, tuning
 from bench.cli.progress import SuiteProgress
@@ -67,9 +68,12 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
         with interruptible(console):
             ended = _execute(plan, todo, store, arguments, missing, console) if todo else []
     finally:
-        store.write_tables(build_tables(store))
+        tables = build_tables(store)
+        store.write_tables(tables)
     for target, reason in missing.items():
         console.print(marked("not run", "yellow", f": target {target} is optional: {reason}"), soft_wrap=True)
+    for sentence in duplicate_warnings(tables["cells"], tables.get("left_out")):
+        console.print(marked("warning", "yellow", f": {sentence}"), highlight=False, soft_wrap=True)
     failed = [event for event in ended if event.record["status"] != "ok" and str(event.run.target) not in missing]
     for event in failed:
         console.print(failure_line(event.run, event.record), highlight=False, soft_wrap=True)

@@ -355,9 +355,9 @@ class OpenData:
 
     def read_cached(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
         """Return decoded images, cached per size if the whole data set would fit in `MAX_CACHED_BYTES`."""
-        shape = (len(self.data.labels), 3, image_size, image_size)
-        if prod(shape) > MAX_CACHED_BYTES:
+        if not self.is_cached(image_size):
             return self.data.read(ids, image_size)
+        shape = (len(self.data.labels), 3, image_size, image_size)
         images, is_decoded = self.data.decoded.setdefault(
             image_size, (np.zeros(shape, np.uint8), np.zeros(shape[0], np.bool_))
         )
@@ -366,6 +366,10 @@ class OpenData:
             images[missing] = self.data.read(missing, image_size)
             is_decoded[missing] = True
         return images[ids]
+
+    def is_cached(self, image_size: int) -> bool:
+        """Return whether images of this size are cached once they are decoded."""
+        return prod((len(self.data.labels), 3, image_size, image_size)) <= MAX_CACHED_BYTES
 
     def count_single_colour(self, ids: NDArray[np.int64], image_size: int) -> int | None:
         """Count images of a single colour among those that this process has cached; return None if none is."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.duplicates import num_of_all
 from bench.analysis.format import count, is_known, percent, plural
 from bench.analysis.frames import split
 from bench.analysis.seeds import COMPLETE
@@ -103,7 +104,7 @@ def doubts(row: pd.Series) -> list[str]:
     found = [
         (row["status"] != COMPLETE, row["status"]),
         (single, f"one class for all test images in {single} of {plural(int(row['num_seeds']), 'seed')}"),
-        (contaminated, f"{count(contaminated)} of {count(row['num_test_images'])} test images pretrained on"),
+        (contaminated, f"{num_of_all(contaminated, row['num_test_images'])} test images pretrained on"),
     ]
     return [words for holds, words in found if holds]
 

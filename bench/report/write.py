@@ -118,7 +118,7 @@ def build_page(
         title=f"ViT, CNN and hybrid compared: {suite['name']}",
         summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
         warnings=(
-            *provenance.shortcomings(suite, cells, runs),
+            *provenance.shortcomings(suite, tables),
             *provenance.same_predictions(comparison, ablations),
         ),
         sections=sections,

@@ -1,27 +1,30 @@
-"""Exact duplicates between the images of a pretraining subset and test images.
+"""Exact duplicates among a run's images: test images in the pretraining subset, images in two splits or two classes.
 
-An image is identified by the hash of its pixels at the size that the models see. So a copy in another lossless format
-or another data set is found, but a copy of another size or compression is not.
+The store keeps hashes of images, so that each set of images is read for them only once.
 """
 
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.data.catalogue import OpenData
+from bench.data.content_hashes import (
+    Hashes,
+    content_hashes,
+    num_among,
+    num_shared_between_splits,
+    num_under_several_classes,
+)
 from bench.data.dataset import ImageSet
-from bench.data.loading.bad_images import read_leniently
+from bench.data.loading.image_loader import ImageLoader
 from bench.data.target import load_target
 from bench.plan.run import Run
 from bench.runner.run_data import RunData, subset_of
 from bench.store.store import Store, write_atomically
-
-CHUNK_BYTES = 2**26
-"""The bytes of decoded images that are hashed at once."""
-
-Hashes = NDArray[np.uint64]
 
 
 def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> int | None:
@@ -33,8 +36,28 @@ def num_contaminated(run: Run, data: RunData, store: Store, data_dir: Path) -> i
         return None
     pretrained_on = subset_of(run.pretraining, data_dir)
     test = kept_hashes(_at_size_of(run.pretraining, run, data.test, data_dir), run.identity, store.contents)
-    subset = kept_hashes(pretrained_on.train, run.pretraining.identity, store.contents)
-    return int(np.isin(test, subset).sum())
+    return num_among(test, kept_hashes(pretrained_on.train, run.pretraining.identity, store.contents))
+
+
+def duplicates(run: Run, data: RunData, store: Store, loaders: Mapping[str, ImageLoader]) -> dict[str, Any]:
+    """Return the record's fields about duplicates among a run's images; None unless this process has them in memory."""
+    if not all(_is_in_memory(part, loaders[split]) for split, part in data.parts.items()):
+        return {"num_shared_between_splits": None, "num_under_several_classes": None}
+    hashes = {  # those of training images are not kept, since they are often a draw that is used once
+        split: content_hashes(part) if split == "train" else kept_hashes(part, run.identity, store.contents)
+        for split, part in data.parts.items()
+    }
+    labels = np.concatenate([part.labels for part in data.parts.values()])
+    return {
+        "num_shared_between_splits": num_shared_between_splits(hashes),
+        "num_under_several_classes": num_under_several_classes(np.concatenate(list(hashes.values())), labels),
+    }
+
+
+def _is_in_memory(images: ImageSet, loader: ImageLoader) -> bool:
+    """Return whether a run that has used images of a data set keeps them decoded, so that hashing reads no file."""
+    source = images.source
+    return loader.pipeline == "resident" and isinstance(source, OpenData) and source.is_cached(images.image_size)
 
 
 def _at_size_of(pretraining: Run, run: Run, test: ImageSet, data_dir: Path) -> ImageSet:
@@ -52,26 +75,13 @@ def kept_hashes(images: ImageSet, identity: str, folder: Path) -> Hashes:
     path = folder / f"{name}.npy"
     try:
         hashes: Hashes = np.load(path, allow_pickle=False)
+        is_whole = hashes.shape == (len(images),) and hashes.dtype == np.uint64
     except (OSError, ValueError, EOFError):
+        is_whole = False
+    if not is_whole:
         hashes = content_hashes(images)
         folder.mkdir(exist_ok=True)
         buffer = io.BytesIO()
         np.save(buffer, hashes)
         write_atomically(path, buffer.getvalue())
     return hashes
-
-
-def content_hashes(images: ImageSet) -> Hashes:
-    """Return 64 bits of the BLAKE2 hash of each image's pixels; images that cannot be read are left out."""
-    chunk = max(1, CHUNK_BYTES // (3 * images.image_size**2))
-    hashes = []
-    for start in range(0, len(images), chunk):
-        pictures, reasons = read_leniently(
-            images.source, images.ids[start : start + chunk], images.image_size, cached=True
-        )
-        hashes += [_hash(picture) for index, picture in enumerate(pictures) if index not in reasons]
-    return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)
-
-
-def _hash(picture: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()

@@ -21,7 +21,7 @@ from bench.files.locks import acquire
 from bench.machine.device import device_name
 from bench.machine.memory import is_out_of_memory
 from bench.plan.run import Run
-from bench.runner.contamination import num_contaminated
+from bench.runner.contamination import duplicates, num_contaminated
 from bench.runner.fit import train_network
 from bench.runner.pipeline_choice import loader_for, pipeline_facts
 from bench.runner.probe import fit_probe
@@ -106,6 +106,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
             **data.facts(),
             "num_single_colour": data.num_single_colour(),
             "num_contaminated": num_contaminated(run, data, store, data_dir),
+            **duplicates(run, data, store, loaders),
             **_facts_of_test(evaluations.get("test")),
             **_facts_of_validation(evaluations.get("validation")),
             **pipeline_facts(loaders),

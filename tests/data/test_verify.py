@@ -210,3 +210,22 @@ def test_what_was_passed_over_and_what_is_blank_is_counted(tmp_path: Path) -> No
     ]
     shown = CliRunner().invoke(data_app, ["show", name, "--data", "x"], catch_exceptions=False).stdout
     assert "passed_over: passed over 1 files with a suffix of no image that is read (a/notes.txt)\n" in shown
+
+
+def test_duplicates_between_splits_and_classes_are_counted(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    noise = [Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)) for _ in range(12)]
+    placed = {"train/a": [0, 1, 2], "train/b": [3, 4, 5], "validation/a": [6], "validation/b": [7, 3]}
+    placed |= {"test/a": [8, 0, 9], "test/b": [10, 6, 11]}  # 6 stands under both classes
+    for folder, numbers in placed.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for number in numbers:
+            noise[number].save(tmp_path / folder / f"{number:02}.png")
+    code, text = verify(f"folder:{tmp_path}")
+    assert code == 0
+    assert "1 validation images whose pixels are also among the training images\n" in text
+    assert "2 test images whose pixels are also among the training or validation images\n" in text
+    assert "2 images whose pixels also stand under another class\n" in text
+    facts = json.loads(verify(f"folder:{tmp_path}", "--json")[1])
+    assert facts["shared_between_splits"] == {"validation": 1, "test": 2}
+    assert facts["under_several_classes"] == 2

@@ -9,15 +9,19 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.analysis.duplicates import SHARED, duplicate_warnings
+from bench.data.content_hashes import content_hashes
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.target import load_target, parse_target
-from bench.plan.expand import Plan
+from bench.plan.expand import Plan, expand
 from bench.runner import execute as job
-from bench.runner.contamination import content_hashes
+from bench.runner.contamination import num_contaminated
 from bench.runner.pipeline_choice import choose, memory_for_images
 from bench.runner.pool.pool import Ended, Workers
+from bench.runner.run_data import load_run_data
 from bench.store.store import Record, Store, open_store
+from bench.tables.build import build_tables
 
 CPU = torch.device("cpu")
 
@@ -103,7 +107,7 @@ def test_test_images_in_the_pretraining_subset_are_counted(
     store, _ = execute(corpus=f"folder:{pictures}", targets=[f"folder:{target}", "digits@20"], subsets=[16])
     folders = [record for record in store.records() if record["run"]["data"]["name"] == "folder"]
     transfer = next(record for record in folders if record["run"]["stage"] == "transfer")
-    assert len(list(store.contents.iterdir())) == 3  # the subset and two test splits
+    assert len(list(store.contents.iterdir())) == 6  # the subset, two test splits and three validation splits
     in_subset = content_hashes(_subset_of(pictures, 16))
     in_test = content_hashes(_test_of(target))
     expected = len(set(in_subset.tolist()) & set(in_test.tolist()))
@@ -115,12 +119,36 @@ def test_test_images_in_the_pretraining_subset_are_counted(
     assert pretrain["data"]["num_contaminated"] is None
 
 
-def test_contents_are_hashed_by_pixels() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
-    images[3] = images[1]
-    hashes = content_hashes(in_memory(images, np.zeros(5, np.int64))).tolist()
-    assert hashes[3] == hashes[1]
-    assert len(set(hashes)) == 4
+def test_images_in_two_splits_or_under_two_classes_are_counted(
+    execute: Callable[..., Any], pictures: Path, tmp_path: Path
+) -> None:
+    """Unless images are streamed, since the run does not keep them; the store keeps hashes of held-out images."""
+    target = tmp_path / "target"
+    copies = {"train": [20, 21, 22, 23, 24, 25], "validation": [20, 26, 27, 28], "test": [21, 26, 29, 30, 31]}
+    for split, numbers in copies.items():
+        for number in numbers:
+            for label in {number % 2, *([1, 0] if (split, number) == ("test", 29) else [])}:
+                file = target / split / f"class{label}" / f"{number:02}.bmp"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.open(pictures / f"class{number % 2}" / f"{number:02}.png").save(file)
+    fields = {"corpus": f"folder:{pictures}", "targets": [f"folder:{target}"], "subsets": [16]}
+    store, records = execute(**fields)
+    data = records["transfer"]["data"]
+    assert data["num_shared_between_splits"] == {"validation": 1, "test": 2}
+    assert data["num_under_several_classes"] == 2
+    assert records["pretrain"]["data"]["num_shared_between_splits"] == {"validation": 0}
+    _, streamed = execute("streamed", **fields, pipeline="streaming")
+    assert streamed["transfer"]["data"]["num_shared_between_splits"] is None
+    assert streamed["transfer"]["data"]["num_under_several_classes"] is None
+    tables = build_tables(store)
+    warnings = list(duplicate_warnings(tables["cells"], tables["left_out"]))
+    assert f"Duplicates in folder:{target}: 2 images whose pixels also stand under another class." in warnings
+    assert f"Duplicates in folder:{target}: 2 {SHARED['test']}." in warnings
+    for path in store.contents.iterdir():
+        np.save(path, np.zeros(3))  # such as the hashes of an older version, without those of bad images
+    (transfer,) = (run for run in expand(store.suite()).runs if run.stage == "transfer")
+    again = load_run_data(transfer, tmp_path)
+    assert num_contaminated(transfer, again, store, tmp_path) == data["num_contaminated"]
 
 
 def test_what_fits_is_resident_and_the_rest_is_streamed_or_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

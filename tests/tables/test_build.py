@@ -1,5 +1,6 @@
 """The tables show how runs were done: in the rows of the runs, and in the cells that depend on them."""
 
+from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
 from bench.analysis.format import ABSENT
 from bench.report.sections.design import left_out
 from bench.store.new_record import build_record
@@ -67,6 +68,8 @@ def test_what_sources_passed_over_has_a_table_and_a_section(resolve_suite, plan_
     facts = {
         "passed_over": [{"reason": "hidden files or folders", "num": 5, "names": ["a/.x", "b/.x"]}],
         "num_single_colour": {"train": 2, "validation": None, "test": 1},
+        "num_shared_between_splits": {"validation": 0, "test": 4},
+        "num_under_several_classes": 6,
     }
     for run in plan_suite(**MODEL).runs:
         _keep(store, run, data=facts if run.target else {})
@@ -76,11 +79,15 @@ def test_what_sources_passed_over_has_a_table_and_a_section(resolve_suite, plan_
     assert table.to_numpy().tolist() == [
         [target, "hidden files or folders", 5, "a/.x, b/.x"],
         [target, single, 3, ""],
+        [target, SHARED["test"], 4, ""],
+        [target, SEVERAL_CLASSES, 6, ""],
     ]
     (section,) = left_out(table)
     assert section.tables[0].rows == (
         (target, "hidden files or folders", "a/.x, b/.x", "5"),
         (target, single, ABSENT, "3"),
+        (target, SHARED["test"], ABSENT, "4"),
+        (target, SEVERAL_CLASSES, ABSENT, "6"),
     )
     assert left_out(None) == ()
 
@@ -108,3 +115,13 @@ def test_both_tables_say_what_a_constant_answer_reaches_and_whether_a_run_gives_
     for table, kind in (("cells", tables["cells"]["corpus"] != "none"), ("runs", tables["runs"]["kind"] == "transfer")):
         assert tables[table].loc[kind, list(expected)].to_dict("records") == [expected]
         assert tables[table].loc[~kind, list(expected)].isna().all(axis=None)
+
+
+def test_draws_that_share_different_numbers_of_images_give_the_largest(resolve_suite, plan_suite, tmp_path):
+    changes = MODEL | {"seeds": [0, 1, 2], "corpus": [], "subsets": None}
+    store = open_store(tmp_path, resolve_suite(**changes))
+    for run, shared in zip(plan_suite(**changes).runs, (2, 5, None), strict=True):
+        _keep(store, run, data={"num_shared_between_splits": shared and {"validation": 0, "test": shared}})
+    tables = build_tables(store)
+    assert tables["left_out"][["reason", "num"]].to_numpy().tolist() == [[SHARED["test"], 5]]
+    assert len(list(duplicate_warnings(tables["cells"], tables["left_out"]))) == 1

@@ -36,6 +36,8 @@ _EXTERNAL = (
     "their training images and budget. They are on no ladder, and no claim of the literature uses them."
 )
 
+_LEFT_OUT = "What was passed over when the data was read, and what to know of the images that runs use."
+
 
 def limits(
     suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str], clusters: Mapping[str, int]
@@ -98,7 +100,7 @@ def left_out(passed_over: pd.DataFrame | None) -> tuple[Section, ...]:
         "First names": lambda row: row["names"] or ABSENT,
         "Number": lambda row: count(row["num"]),
     }
-    return (section("Data", table("What was passed over when the data was read.", columns, passed_over, 3)),)
+    return (section("Data", table(_LEFT_OUT, columns, passed_over, 3)),)
 
 
 def resolved_suite(suite: Mapping[str, Any]) -> Section:

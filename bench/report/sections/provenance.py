@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.duplicates import duplicate_warnings
 from bench.analysis.format import ABSENT, byte_size, count, duration, first_few, is_known, plural, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.runs import costs
@@ -29,8 +30,9 @@ def summary(cells: pd.DataFrame) -> str:
     return f"{models}, {targets}, {seeds}; {plural(len(cells), 'row')}: {statuses}."
 
 
-def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
+def shortcomings(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Return the warnings that a reader must see before the first number."""
+    cells, runs = tables["cells"], tables["runs"]
     failed = int((~runs["status"].isin(["ok", "not_run"])).sum())
     not_run = int((cells["status"] == "not_run").sum())
     begun = cells.loc[cells["status"] != "not_run", "seed"].unique()
@@ -47,6 +49,7 @@ def shortcomings(suite: Mapping[str, Any], cells: pd.DataFrame, runs: pd.DataFra
         warnings.append(f"{not_run:,} of {plural(len(cells), 'row')} were not run. They are listed below.")
     if waiting and len(begun):
         warnings.append(f"No row of seed {', '.join(waiting)} has begun, so every number is over the other seeds.")
+    warnings += duplicate_warnings(cells, tables.get("left_out"))
     warnings += [f"The runs differ in {name.replace('_', ' ')}; see the environment." for name in _mixed(runs)]
     return tuple(warnings)
 

@@ -5,7 +5,6 @@ Only training images are read. Validation and test images are not touched before
 
 import time
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 
 import psutil
@@ -13,7 +12,7 @@ import torch
 
 import models
 from bench.analysis.format import byte_size
-from bench.data.catalogue import MAX_CACHED_BYTES, OpenData
+from bench.data.catalogue import OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
@@ -178,7 +177,7 @@ def _is_cached(images: ImageSet) -> bool:
     source = images.source
     if not isinstance(source, OpenData):
         return False
-    return prod((len(source.data.labels), 3, images.image_size, images.image_size)) <= MAX_CACHED_BYTES
+    return source.is_cached(images.image_size)
 
 
 def _first_images(images: ImageSet, count: int) -> ImageSet:

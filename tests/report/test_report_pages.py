@@ -253,7 +253,8 @@ def test_the_page_says_for_what_clusters_stand() -> None:
     answers = make_answers(cells)
     num_images = int(answers["num_images"].iloc[0])
     clusters = bytes((np.arange(num_images) % 7).tolist())
-    page = as_markdown(build_page(make_suite(), make_tables(cells, answers.assign(cluster=clusters)), {}))
+    kept = answers.assign(cluster=clusters)
+    page = as_markdown(build_page(make_suite(), make_tables(cells, kept) | {"correctness": kept}, {}))
     assert "on fractals-heldout for other classes (7 clusters)" in page
     assert "for other writers, if each repetition of the form in the file is one writer's (7 clusters)" in page
     assert "Images of one cluster count together." in page

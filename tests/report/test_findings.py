@@ -1,11 +1,12 @@
 """What ladders show stands on pages and in figures as the statistics have it, with the reason where they have none."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from bench.analysis.ladder.crossings import Crossing, Outcome
+from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.crossing import crossing_figure
 from bench.report.figures.forest import Forest, ForestLine, forest_figure
@@ -163,29 +164,39 @@ def test_without_answers_intervals_are_over_seeds() -> None:
     assert "3 rungs; a power law needs 5" in markdown
 
 
+UP = Passage(2047.6, 1381.2, 3055.4, is_upward=True)
+DOWN = Passage(123456.0, 100000.5, None, is_upward=False)
+
+
 @pytest.mark.parametrize(
-    ("outcome", "sizes", "low", "high", "words"),
+    ("passages", "low", "high", "is_ahead", "words"),
     [
-        ("passes", (2047.6,), 1381.2, 3055.4, "passes at 2,050 images (1,380 to 3,060)"),
-        ("passes", (4096.0,), None, 5000.4, "passes at 4,096 images (up to 5,000)"),
-        ("is passed", (123456.0,), 100000.5, None, "is passed at 123,456 images (from 100 k on)"),
-        ("passes", (2e6 + 0.5,), None, None, "passes at 2 M images (open on both sides)"),
-        ("several", (512.0, 2048.0), 300.2, 3000.1, "crosses 2 times, at 512, 2,048 images (300 to 3,000)"),
+        ((UP,), 1381.2, 3055.4, True, "passes at 2,050 images (1,380 to 3,060)"),
+        ((replace(UP, size=4096.0, low=None),), None, 3055.4, True, "passes at 4,096 images (up to 3,060)"),
+        ((DOWN,), 100000.5, None, False, "is passed at 123,456 images (from 100 k on)"),
         (
-            "behind",
+            (UP, DOWN),
+            None,
+            None,
+            True,
+            "passes at 2,050 images (1,380 to 3,060) and is passed at 123,456 images (from 100 k on)",
+        ),
+        (
             (),
             4096.0,
             None,
+            False,
             "is behind; no crossing within the sizes measured, at the earliest at 4,096 images",
         ),
-        ("ahead", (), None, 300.4, "is ahead; no crossing within the sizes measured, at the latest at 300 images"),
+        ((), None, 300.4, True, "is ahead; no crossing within the sizes measured, at the latest at 300 images"),
+        ((), None, None, None, "does not clearly differ at any size measured"),
     ],
 )
 def test_crossings_in_words(
-    outcome: Outcome, sizes: tuple[float, ...], low: float | None, high: float | None, words: str
+    passages: tuple[Passage, ...], low: float | None, high: float | None, is_ahead: bool | None, words: str
 ) -> None:
-    """Sizes of rungs in full, others to three digits; open ends said."""
-    assert crossing_in_words(Crossing(outcome, sizes, low, high, (256.0, 4096.0), 3, False)) == words
+    """Sizes of rungs in full, others to three digits; open ends said; two crossings are two."""
+    assert crossing_in_words(Crossing(passages, low, high, is_ahead, (256.0, 4096.0), 3, False)) == words
 
 
 def test_crossings_are_drawn_where_they_are() -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from bench.analysis.claims.rows import RowsByTarget, stacked
 from bench.analysis.format import Unit, percent, plural, quantity
-from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fitted_curves
+from bench.analysis.ladder.crossings import Crossing, FittedCurve, Passage, crossing, fitted_curves
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.verdicts import verdict_interval
@@ -36,10 +36,15 @@ class CrossingSize:
         first, second = [part[:, :, :number] for part in parts], [part[:, :, number:] for part in parts]
         return fitted_curves(self.sizes, first, second)
 
+    @property
+    def question(self) -> str:
+        """Return what it is about."""
+        return self.name
+
     def interval(self, level: float) -> Interval:
         """Return the size with the interval that verdicts use; without a crossing, the bound that follows."""
         result = crossing(*self.curves, level, interval_of=verdict_interval)
-        if result.outcome in ("several", "is passed"):
+        if result.outcome in ("several", "is passed"):  # a claim is about one passing of ViT
             return unknown(result.num_seeds)
         low = 0.0 if result.low is None else result.low
         high = math.inf if result.high is None else result.high
@@ -58,14 +63,19 @@ def crossing_words(result: Crossing) -> str:
 def _outcome(result: Crossing) -> str:
     start, end = result.measured
     where = f"between {quantity(start, 'images')} and {plural(int(end), 'image')}"
+    if result.outcome == "no difference":
+        return f"no clear difference {where}"
     if result.outcome == "behind":
-        return f"no crossing {where}; ViT passes at the earliest at {plural(round(result.low or start), 'image')}"
+        earliest = plural(round(result.low or start), "image")
+        return f"no crossing {where}; ViT is behind, and passes at the earliest at {earliest}"
     if result.outcome == "ahead":
         latest = plural(round(result.high or end), "image")
         return f"no crossing {where}; ViT is ahead, and passed at the latest at {latest}"
-    sizes = " and ".join(quantity(size, "images") for size in result.sizes)
-    if result.outcome == "several":
-        return f"several crossings {where}: at {sizes}"
-    low, high = (quantity(math.inf if end is None else end, "images") for end in (result.low, result.high))
     basis = "by power laws" if result.by_law else "interpolated in log n"
-    return f"ViT {result.outcome} at {sizes} images ({low} to {high}), {basis}"
+    return f"ViT {' and '.join(map(_passage, result.passages))}, {basis}"
+
+
+def _passage(passage: Passage) -> str:
+    low, high = (quantity(math.inf if end is None else end, "images") for end in (passage.low, passage.high))
+    way = "passes" if passage.is_upward else "is passed"
+    return f"{way} at {quantity(passage.size, 'images')} images ({low} to {high})"

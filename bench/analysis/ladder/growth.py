@@ -12,17 +12,8 @@ from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, fi
 from bench.analysis.ladder.rungs import AtRung, LadderModel, LadderResults, problems
 from bench.analysis.stats.crossed import CROSSED, crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
-from bench.analysis.stats.scaling import (
-    Curve,
-    LawCurve,
-    Parameters,
-    Parts,
-    fit_law,
-    interpolate,
-    mean_accuracy,
-    parameters,
-)
-from bench.analysis.stats.statistics_errors import AnalysisError, NoLawError, TooFewRungsError
+from bench.analysis.stats.scaling import Curve, LawCurve, Parameters, Parts, fit_curve, mean_accuracy, parameters
+from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.stats.trends import difference_slope, slope
 
 
@@ -81,22 +72,13 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     result = replace(result, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
     if len(sizes) < 2:
         return result
-    curve, no_law = _curve(sizes, model.parts)
+    curve, no_law = fit_curve(sizes, model.parts)
     result = replace(result, curve=curve, no_law=no_law)
     try:
         known = parameters(curve, model.parts, level) if isinstance(curve, LawCurve) else None
         return replace(result, parameters=known, slope=slope(sizes, model.parts).interval(level))
     except AnalysisError as error:
         return replace(result, reason=str(error))
-
-
-def _curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
-    """Return the power law, or an interpolated curve and the reason why there is no law."""
-    accuracy = mean_accuracy(parts)
-    try:
-        return fit_law(sizes, accuracy), ""
-    except (TooFewRungsError, NoLawError) as error:
-        return interpolate(sizes, accuracy), str(error)
 
 
 def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGrowth:

@@ -1,10 +1,14 @@
-"""Fit accuracy against pretraining size: a power law with a floor from five rungs on, otherwise an interpolation.
+"""Fit accuracy against pretraining size: a power law with a floor where it fits, otherwise lines between rungs.
 
     error(n) = floor + drop * (n / first) ** -exponent        floor >= 0, drop > 0
 
 `first` is the smallest size. The law is fitted by least squares to the mean over seeds. For a given exponent, floor and
 drop are linear, so only the exponent is searched for (variable projection: Golub and Pereyra 1973), without a starting
 value. Interpolation is linear in log n between neighbouring rungs. Models from scratch have no size and so no curve.
+
+A law is used only from five rungs on and only if it fits. The test of fit compares the squared distances of the rungs
+from the law with what the spread over seeds and test images explains. Under the law their ratio has an F distribution
+(the analysis of variance of repeated measures, restricted to the directions that the parameters leave free).
 
 A curve's accuracy at a size is a weighted sum of the rungs' accuracies: exactly for an interpolation, and to first
 order for a law (delta method). The same weights, applied to the results of every seed and test image, give the
@@ -18,18 +22,31 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import linalg, special
 
+from bench.analysis.format import p_value
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
-from bench.analysis.stats.statistics_errors import NoLawError, NotFiniteError, ShapeError, TooFewRungsError
+from bench.analysis.stats.statistics_errors import (
+    ConstantError,
+    NoLawError,
+    NotFiniteError,
+    ShapeError,
+    SingleSeedError,
+    TooFewRungsError,
+)
 
 FEWEST_RUNGS = 5
 """The fewest rungs for a power law: two more than its three parameters, so that a misfit can show."""
 _EXPONENTS = np.geomspace(0.01, 4.0, 61)
 _ZOOMS, _ZOOMED = 6, 33
 """The number of nested grids of exponents, and the points of each grid but the first."""
+MISFIT_LEVEL = 0.025
+"""The probability that a true law is rejected: half of 5 %, since a crossing needs two laws."""
 _NOTHING = 1e-9
 """A floor or drop below this share of 1 counts as zero; no test split can resolve it."""
+_SMALLEST_MISFIT = 1e-6
+"""The root of the sum of squared distances from the rungs, in shares of 1, below which a law counts as exact."""
 
 Parts = Sequence[np.ndarray]
 """(seeds, images, rungs) for each target, 0 to 1, of the same seeds; (seeds, 1, rungs) if only accuracies are known."""
@@ -115,7 +132,7 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
 
     Raises:
         TooFewRungsError: There are fewer than five rungs.
-        NoLawError: The error does not fall, or falls to its floor before the second rung.
+        NoLawError: The error does not fall, falls like a line, or falls to its floor before the second rung.
         ShapeError, NotFiniteError: Sizes do not ascend or do not match the accuracies, or a value is not finite.
     """
     rungs, error = _check(sizes, accuracy)
@@ -126,11 +143,60 @@ def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
     floor, drop, _ = (float(best[0]) for best in _floor_and_drop(rungs, error, np.array([exponent])))
     if drop < _NOTHING:
         raise NoLawError(f"the error does not fall {span}")
+    if exponent < 1.01 * _EXPONENTS[0]:
+        raise NoLawError(f"the error falls {span} along a line in log n, or ever faster")
     if exponent > 0.99 * _EXPONENTS[-1]:
         raise NoLawError(f"the error falls {span} at the first step only")
     law = Law(floor, drop, exponent, rungs[0])
     misfit = max(abs(law.error(size) - value) for size, value in zip(rungs, error, strict=True))
     return LawCurve(rungs, law, _sensitivity(rungs, law), misfit)
+
+
+def fit_curve(sizes: Sequence[int], parts: Parts) -> tuple[Curve, str]:
+    """Return the power law if there is one that fits; otherwise lines between rungs, and why there is no law.
+
+    Args:
+        sizes: The pretraining images of the rungs, ascending.
+        parts: The results, whose spread decides whether a law fits.
+
+    Raises:
+        TooFewRungsError: There is only one rung.
+        ShapeError, NotFiniteError: Sizes do not ascend or do not match the results, or a value is not finite.
+    """
+    accuracy = mean_accuracy(parts)
+    try:
+        law = fit_law(sizes, accuracy)
+        require_fit(law, parts)
+    except (TooFewRungsError, NoLawError) as error:
+        return interpolate(sizes, accuracy), str(error)
+    return law, ""
+
+
+def require_fit(curve: LawCurve, parts: Parts) -> None:
+    """Require that a law's distances from its rungs are no larger than seeds and test images explain.
+
+    Raises:
+        NoLawError: The law does not fit, or one seed cannot show whether it does.
+    """
+    residuals = mean_accuracy(parts) - np.array([curve.accuracy(size) for size in curve.sizes])
+    slopes = np.array([curve.law.slopes(size) for size in curve.sizes])
+    # A floor that least squares would move below zero is no free parameter, so its direction shows misfit, too.
+    contrasts = linalg.null_space(slopes[:, 0 if curve.law.floor else 1 :].T).T
+    try:
+        found = [_of_contrast(parts, contrast) for contrast in contrasts]
+    except SingleSeedError:
+        raise NoLawError("one seed cannot show whether a law fits") from None
+    explained = sum(one.variance for one in found if one)
+    squares = [
+        (one.seeds_variance**2 / one.seeds_degrees, one.images_variance**2 / one.images_degrees) for one in found if one
+    ]
+    misfit = float(residuals @ residuals)
+    if misfit < _SMALLEST_MISFIT**2:
+        return
+    degrees = explained**2 / sum(map(sum, squares)) if explained else 1.0
+    p = float(special.fdtrc(len(contrasts), degrees, misfit / explained)) if explained else 0.0
+    if p < MISFIT_LEVEL:
+        raise NoLawError(f"the best law lies up to {100 * curve.misfit:.1f} points from its rungs ({p_value(p)})")
 
 
 def interpolate(sizes: Sequence[int], accuracy: np.ndarray) -> InterpolatedCurve:
@@ -186,15 +252,24 @@ class Parameters:
 def parameters(curve: LawCurve, parts: Parts, level: float = LEVEL) -> Parameters:
     """Return floor and exponent with their intervals.
 
-    The exponent's interval is computed on its logarithm, so that it stays above zero.
+    The exponent's interval is computed on its logarithm, so that it stays above zero. Its upper end is infinite if the
+    curve is too flat to bound it.
 
     Raises:
-        SingleSeedError, LevelError: There is no interval.
+        SingleSeedError, ConstantError, LevelError: There is no interval.
     """
     floor, _, exponent = -curve.sensitivity  # derivatives by accuracy, which is 1 - error
     law = curve.law
     log_exponent = weighted(parts, exponent / law.exponent, math.log(law.exponent)).interval(level)
     return Parameters(_within_shares(weighted(parts, floor, law.floor).interval(level)), _exp(log_exponent))
+
+
+def _of_contrast(parts: Parts, contrast: np.ndarray) -> Estimate | None:
+    """Return a weighted sum of the rungs with its variance; None if no seed or image differs in it."""
+    try:
+        return crossed_mean([part @ contrast for part in parts])
+    except ConstantError:
+        return None
 
 
 def _check(sizes: Sequence[int], accuracy: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
@@ -245,4 +320,6 @@ def _within_shares(interval: Interval) -> Interval:
 
 
 def _exp(interval: Interval) -> Interval:
-    return Interval(math.exp(interval.mean), math.exp(interval.low), math.exp(interval.high), interval.n)
+    with np.errstate(over="ignore"):
+        mean, low, high = np.exp([interval.mean, interval.low, interval.high]).tolist()
+    return Interval(mean, low, high, interval.n)

@@ -76,16 +76,15 @@ def _points(difference: float) -> float:
 
 
 def _draw_crossing(ax: Axes, crossing: Crossing, shade: str, height: float) -> None:
-    """Draw the interval as a bar, with an arrow at an open end, and the crossings in it as diamonds."""
+    """Draw each interval as a bar, with an arrow at an open end, and the crossings as diamonds."""
     left, right = ax.get_xlim()
-    low, high = crossing.low or left, crossing.high or right
-    if crossing.outcome in ("ahead", "behind"):
-        low, high = (low, right) if crossing.outcome == "behind" else (left, high)
     across = ax.get_xaxis_transform()  # x is a size, y a share of the panel's height
-    ax.plot([max(low, left), min(high, right)], [height, height], color=shade, linewidth=1.6, transform=across)
-    for is_open, end, arrow in ((high >= right, right, ">"), (low <= left, left, "<")):
-        if is_open:
-            ax.plot([end], [height], arrow, color=shade, markersize=4, transform=across, clip_on=False)
+    for part in crossing.passages or (crossing,):
+        low, high = part.low or left, part.high or right
+        ax.plot([max(low, left), min(high, right)], [height, height], color=shade, linewidth=1.6, transform=across)
+        for is_open, end, arrow in ((high >= right, right, ">"), (low <= left, left, "<")):
+            if is_open:
+                ax.plot([end], [height], arrow, color=shade, markersize=4, transform=across, clip_on=False)
     face = "white" if crossing.is_extrapolated and crossing.size else shade
     for size in crossing.sizes:
         ax.plot([size], [height], "d", color=shade, markerfacecolor=face, markersize=5.5, transform=across, zorder=4)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.format import ABSENT, bounds, count, decimal, percent, plural, points, short_count
-from bench.analysis.ladder.crossings import Crossing
+from bench.analysis.format import ABSENT, bounds, count, decimal, listed, percent, plural, points, short_count
+from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.ladder.growth import Growth, PairGrowth
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import LawCurve
@@ -18,12 +18,16 @@ _NO_LADDER = (
 _GROWTH = (
     "The slope says how many percentage points ten times as many pretraining images add, by least squares within each "
     "seed. From five rungs on, a power law with a floor is fitted to the means over seeds: error = floor + drop x "
-    "(images / images of the smallest rung) ^ -exponent. With fewer rungs, lines in log n join them."
+    "(images / images of the smallest rung) ^ -exponent. It is used if its distances from the rungs are no larger than "
+    "their spread explains (a test at 2.5 %). Otherwise, and with fewer rungs, lines in log n join them."
 )
 _GAINS = (
     "The gain is the slope of the paired difference: how many points the first model gains on the second with ten "
     "times as many pretraining images. Levels are not corrected for the number of pairs on this page."
 )
+
+_LARGEST_EXPONENT = 100.0
+"""The end of an exponent's interval from which it counts as open."""
 
 
 def scaling(findings: Findings, pictures: Pictures) -> Section:
@@ -62,14 +66,18 @@ def crossings(findings: Findings, pictures: Pictures) -> Section:
 
 def crossing_in_words(crossing: Crossing) -> str:
     """Return a crossing in words: `passes at 2,050 images (1,380 to 3,060)`, or a bound if there is none."""
+    if crossing.outcome == "no difference":
+        return "does not clearly differ at any size measured"
     if crossing.outcome == "behind":
         return f"is behind; no crossing within the sizes measured, at the earliest at {images(crossing.low)}"
     if crossing.outcome == "ahead":
         return f"is ahead; no crossing within the sizes measured, at the latest at {images(crossing.high)}"
-    if crossing.outcome == "several":
-        sizes = ", ".join(_size(size) for size in crossing.sizes)
-        return f"crosses {len(crossing.sizes)} times, at {sizes} images {_interval(crossing)}"
-    return f"{crossing.outcome} at {images(crossing.size)} {_interval(crossing)}"
+    return listed(
+        [
+            f"{'passes' if passage.is_upward else 'is passed'} at {images(passage.size)} {_interval(passage)}"
+            for passage in crossing.passages
+        ]
+    )
 
 
 def images(size: float | None) -> str:
@@ -90,7 +98,9 @@ def _meaning(pairs: Sequence[PairGrowth]) -> str:
     return (
         "A crossing is the number of pretraining images at which the first model passes the second or is passed by it, "
         f"{how}. Its interval holds the sizes at which the paired difference cannot be told from zero; an end that "
-        "the data do not bound is open. A crossing beyond the largest rung is marked as extrapolated."
+        "the data do not bound is open. Curves may bend between rungs, so intervals are wider there: for lines by the "
+        "change of slope to the next segment, for laws by their largest distance from a rung. A crossing "
+        "beyond the largest rung is marked as extrapolated."
     )
 
 
@@ -112,7 +122,7 @@ def _tenths(value: float) -> str:
 
 
 def _hundredths(value: float) -> str:
-    return decimal(value, 2)
+    return decimal(value, 2) if value < _LARGEST_EXPONENT else "open"
 
 
 def _slope(slope: Interval | None, reason: str, counted: str) -> TableCell:
@@ -124,15 +134,13 @@ def _slope(slope: Interval | None, reason: str, counted: str) -> TableCell:
 def _crossing(pair: PairGrowth) -> TableCell:
     if pair.crossing is None:
         return undecided(pair.reason)
-    num_pairs = plural(pair.crossing.num_seeds, "pair")
+    basis = f"{plural(pair.crossing.num_seeds, 'pair')}, {'power laws' if pair.crossing.by_law else 'lines'}"
     beyond = f"; extrapolated: {crossing_in_words(pair.beyond)}" if pair.beyond else ""
-    return TableCell(crossing_in_words(pair.crossing), num_pairs + beyond)
+    return TableCell(crossing_in_words(pair.crossing), basis + beyond)
 
 
-def _interval(crossing: Crossing) -> str:
-    low, high = crossing.low, crossing.high
-    if low is None and high is None:
-        return "(open on both sides)"
+def _interval(passage: Passage) -> str:
+    low, high = passage.low, passage.high
     if high is None:
         return f"(from {_size(low or 0)} on)"
     return f"(up to {_size(high)})" if low is None else f"({bounds(low, high, _size)})"

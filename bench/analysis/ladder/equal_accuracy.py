@@ -1,7 +1,11 @@
 """Estimate the ratio of two models' compute at equal accuracy, from runs at several budgets.
 
-Each model's accuracy is interpolated linearly in the logarithm of its FLOPs. The gap at a ratio r is the first model's
-accuracy at r F less the second's at F, averaged over F. F is evenly spaced in its logarithm over the range that both
+Accuracy may fall with compute, so each model counts with the best that it reaches for so many FLOPs or fewer: the
+best-so-far frontier, which never falls. For each seed the other seeds choose the budget, since a seed that chose its
+own would count its luck.
+
+The frontier is interpolated linearly in the logarithm of the FLOPs. The gap at a ratio r is the first model's frontier
+at r F less the second's at F, averaged over F. F is evenly spaced in its logarithm over the range that both
 curves cover. The estimate is the r at which the gap is zero. Its interval holds every r at which the interval of the
 gap, from seeds and test images, contains zero (the inversion of a test, as in Fieller 1954). Nothing is extrapolated:
 if the gap is not zero at any r within reach, the ratio lies beyond that reach.
@@ -10,6 +14,7 @@ if the gap is not zero at any r within reach, the ratio lies beyond that reach.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
@@ -59,12 +64,23 @@ class Spending:
         """Return (budgets,): the natural logarithm of the FLOPs."""
         return np.log(self.flops)
 
+    @cached_property
+    def frontier(self) -> list[np.ndarray]:
+        """Return (seeds, images, budgets) for each target: at each budget the results of the best one so far.
+
+        For each seed the mean of the other seeds over all targets chooses it; a single seed chooses for itself.
+        """
+        of_seeds = np.mean([part.mean(axis=1) for part in self.parts], axis=0)
+        others = of_seeds.sum(axis=0) - of_seeds if len(of_seeds) > 1 else of_seeds
+        best = [[int(row[:end].argmax()) for end in range(1, len(row) + 1)] for row in others]
+        return [np.stack([seed[:, chosen] for seed, chosen in zip(part, best, strict=True)]) for part in self.parts]
+
     def mean_over(self, log_flops: np.ndarray) -> list[np.ndarray]:
-        """Return (seeds, images) for each target: the mean of the interpolated accuracies at some FLOPs."""
+        """Return (seeds, images) for each target: the mean of the interpolated frontier at some FLOPs."""
         # Interpolation is linear in the accuracies, so interpolated unit vectors are the weights of the budgets.
         units = np.eye(len(self.flops))
         weights = np.array([np.interp(log_flops, self.log_flops, unit).mean() for unit in units])
-        return [part @ weights for part in self.parts]
+        return [part @ weights for part in self.frontier]
 
 
 def gap(first: Spending, second: Spending, ratio: float) -> Estimate:
@@ -110,7 +126,7 @@ def equal_accuracy_ratio(first: Spending, second: Spending, level: float = LEVEL
         for before, after in pairwise(grid)
         if value(before) * value(after) < 0
     ]
-    low, high = _held(beyond, sorted({*grid, *roots}), is_ahead=value(grid[0]) > 0)
+    low, high = _held(beyond, value, sorted({*grid, *roots}))
     return Interval(math.exp(median(roots)) if roots else math.nan, low, high, len(first.parts[0]))
 
 
@@ -121,21 +137,28 @@ def _reach(first: Spending, second: Spending) -> tuple[float, float]:
     return float(ours[0] - theirs[-1] + least), float(ours[-1] - theirs[0] - least)
 
 
-def _held(beyond: Callable[[float], float], shifts: Sequence[float], *, is_ahead: bool) -> tuple[float, float]:
+def _held(
+    beyond: Callable[[float], float], value: Callable[[float], float], shifts: Sequence[float]
+) -> tuple[float, float]:
     """Return the first and the last ratio whose interval contains zero; if none does, the range beyond the reach.
+
+    A frontier never falls, so a clear lead at a ratio shows that the true ratio is smaller. An end is open if the lead
+    beyond it has the wrong sign.
 
     Args:
         beyond: Returns the distance of the gap's interval from zero at the logarithm of a ratio; at most 0 if the
             interval contains zero.
+        value: Returns the gap at the logarithm of a ratio.
         shifts: The logarithms of ratios, ascending.
-        is_ahead: Whether the first model is more accurate at the smallest ratio.
     """
     held = [number for number, shift in enumerate(shifts) if beyond(shift) <= 0]
     if not held:
-        return (0.0, math.exp(shifts[0])) if is_ahead else (math.exp(shifts[-1]), math.inf)
+        return (0.0, math.exp(shifts[0])) if value(shifts[0]) > 0 else (math.exp(shifts[-1]), math.inf)
 
     def end(outside: int, inside: int) -> float:
         return math.exp(float(optimize.brentq(beyond, shifts[outside], shifts[inside])))
 
-    low = end(held[0] - 1, held[0]) if held[0] > 0 else 0.0
-    return low, end(held[-1] + 1, held[-1]) if held[-1] < len(shifts) - 1 else math.inf
+    before, after = held[0] - 1, held[-1] + 1
+    is_low = before >= 0 and value(shifts[before]) < 0
+    is_high = after < len(shifts) and value(shifts[after]) > 0
+    return end(before, held[0]) if is_low else 0.0, end(after, held[-1]) if is_high else math.inf

@@ -88,6 +88,26 @@ def test_answers_to_images_count_beside_seeds() -> None:
     assert found.high < 1
 
 
+def test_the_best_so_far_is_chosen_by_the_other_seeds() -> None:
+    """Accuracies that fall with compute keep their best; a seed that is lucky at one budget does not choose it."""
+    falling = np.array([[0.7, 0.6, 0.5], [0.71, 0.61, 0.51], [0.69, 0.59, 0.9]])[:, None]
+    (found,) = Spending((1.0, 2.0, 4.0), [falling]).frontier
+    assert found[2].tolist() == [[0.69] * 3]
+    assert found[0].tolist() == [[0.7, 0.7, 0.5]]
+    rising = np.sort(falling, axis=2)
+    assert (Spending((1.0, 2.0, 4.0), [rising]).frontier[0] == rising).all()
+
+
+@pytest.mark.parametrize("lead", [0.03, -0.03])
+def test_the_better_model_never_needs_more_where_accuracy_falls(lead: float) -> None:
+    """It is ahead at every budget, so its compute for equal accuracy is less, and not more."""
+    flops = tuple(1e12 * FACTORS)
+    rng = np.random.default_rng(8)
+    first, second = np.array([0.67, 0.65, 0.62]) + rng.normal(0, 0.003, (2, 6, 1, 3))
+    found = equal_accuracy_ratio(Spending(flops, [first + lead]), Spending(flops, [second]))
+    assert found.high < 1 if lead > 0 else found.low > 1
+
+
 def test_what_is_no_curve_is_refused_by_name() -> None:
     values = [np.zeros((3, 1, 2))]
     with pytest.raises(TooFewRungsError):

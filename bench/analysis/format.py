@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from bench.analysis.stats.intervals import Interval
 
-Unit = Literal["points", "points per decade", "images", "times", "share"]
+Unit = Literal["points", "points per decade", "log odds per decade", "images", "times", "share"]
 """The unit of a claim's quantity; `times` is a ratio, `share` a share of 1, and a decade is tenfold images."""
 ABSENT = "\N{EN DASH}"
 _PREFIXES = (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
@@ -154,7 +154,7 @@ def quantity(value: float, unit: Unit) -> str:
         return "open"
     if unit == "images":
         return f"{value:,.0f}"
-    return f"{value:.3g}" if unit == "times" else signed(in_unit(value, unit))
+    return f"{value:.3g}" if unit == "times" else signed(in_unit(value, unit), 2 if unit.startswith("log odds") else 1)
 
 
 def quantity_interval(interval: "Interval", unit: Unit) -> str:

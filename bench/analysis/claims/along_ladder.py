@@ -13,7 +13,7 @@ from typing import Literal
 from bench.analysis.claims.crossing import CrossingSize, crossing_words
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.model_pairs import FAMILY_NAMES, FamilyModels, family_models, near
-from bench.analysis.claims.quantities import ANY, Difference, Finding, Quantity, finding, line
+from bench.analysis.claims.quantities import ANY, Difference, Finding, LogOddsDifference, Quantity, finding, line
 from bench.analysis.claims.rows import rows_of
 from bench.analysis.format import listed, plural
 from bench.analysis.ladder.crossings import crossing
@@ -110,25 +110,25 @@ class CrossesNear:
 
 @dataclass(frozen=True)
 class Gains:
-    """How ViT's difference to ResNet changes with the logarithm of the pretraining size."""
+    """How ViT's difference to ResNet changes with the logarithm of the pretraining size, in points and in log odds."""
 
     limits: Limits
 
     def find(self, evidence: Evidence) -> Finding:
-        """Return its slope, taken within each seed.
+        """Return its slope on both scales, taken within each seed.
 
         Raises:
             AnalysisError: There is one rung, or a row is missing or incomplete.
         """
         models = family_models(evidence, _PAIR)
-        slope = _slope(models, _PAIR, models.scope.targets, self.limits)
-        return finding([slope], f"{models}, {_span(models, models.trend_sizes)}")
+        slopes = _slopes(models, _PAIR, models.scope.targets, self.limits)
+        return finding(slopes, f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
         """Yield the slope in-domain."""
         models = family_models(evidence, _PAIR)
-        if models.scope.in_domain:
-            yield line("in-domain", partial(_slope, models, _PAIR, models.scope.in_domain, ANY))
+        for scale in (0, 1) if models.scope.in_domain else ():
+            yield line("in-domain", partial(_slope, models, _PAIR, models.scope.in_domain, scale))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class HybridLeads:
         models = family_models(evidence, ("vit", "cnn", "hybrid"))
         targets = models.scope.targets
         leads = [_gap(models, pair, models.trend_sizes[0], targets, ABOVE_ZERO) for pair in _LEADS]
-        slopes = [_slope(models, pair, targets, BELOW_ZERO) for pair in _LEADS]
+        slopes = [slope for pair in _LEADS for slope in _slopes(models, pair, targets, BELOW_ZERO)]
         return finding([*leads, *slopes], f"{models}, {_span(models, models.trend_sizes)}")
 
     def beside(self, evidence: Evidence) -> Iterator[str]:
@@ -156,7 +156,7 @@ class HybridLeads:
             yield line("largest rung", partial(_gap, models, pair, sizes[-1], models.scope.targets, ANY))
         for pair in _LEADS if in_domain else ():
             yield line("in-domain", partial(_gap, models, pair, sizes[0], in_domain, ANY))
-            yield line("in-domain", partial(_slope, models, pair, in_domain, ANY))
+            yield line("in-domain", partial(_slope, models, pair, in_domain, 0))
 
 
 def _stated(models: FamilyModels, sizes: Sequence[int]) -> list[int]:
@@ -184,14 +184,24 @@ def _rise(models: FamilyModels, family: str, low: int, high: int, limits: Limits
     return Difference(name, models.rows([family], [low, high], models.scope.targets), (-1.0, 1.0), limits)
 
 
-def _slope(models: FamilyModels, pair: Pair, targets: Sequence[str], limits: Limits) -> Difference:
-    """Return how the first family's difference to the second changes per decade of images."""
+def _slope(models: FamilyModels, pair: Pair, targets: Sequence[str], scale: int) -> Difference:
+    """Return one of `_slopes` without limits."""
+    return _slopes(models, pair, targets, ANY)[scale]
+
+
+def _slopes(models: FamilyModels, pair: Pair, targets: Sequence[str], limits: Limits) -> tuple[Difference, Difference]:
+    """Return how the first family's difference to the second changes per decade of images, in points and in log odds.
+
+    A difference in points shrinks by itself as accuracies approach 100 %, so the scales decide only if they agree.
+    """
     sizes = models.trend_sizes
     if len(sizes) < 2:
         raise TooFewRungsError(f"a trend needs two rungs of equal class count; {models.corpus} has one")
     weights = slope_weights(sizes)
     name, rows = f"{_less(pair)}, slope, {listed(targets)}", models.rows(pair, sizes, targets)
-    return Difference(name, rows, (*weights, *-weights), limits, "points per decade")
+    both = (*weights, *-weights)
+    in_log_odds = LogOddsDifference(f"{name}, log odds", rows, both, limits, "log odds per decade", asked=name)
+    return Difference(name, rows, both, limits, "points per decade"), in_log_odds
 
 
 def _less(pair: Pair) -> str:

@@ -29,6 +29,11 @@ class FlopsRatio:
     equivalence: None = None
     """No test of equivalence, since the claim is not about equality."""
 
+    @property
+    def question(self) -> str:
+        """Return what it is about."""
+        return self.name
+
     def interval(self, level: float) -> Interval:
         """Return the ratio with its interval, by inverting the test of the gap at each ratio."""
         return equal_accuracy_ratio(*self._spendings, level)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from bench.analysis.claims.claim import NOT_JUDGED, Claim, ClaimComparison, Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
-from bench.analysis.claims.quantities import Finding, JudgedQuantity, deciding, is_beyond, judged, together
+from bench.analysis.claims.quantities import Finding, JudgedQuantity, deciding, is_within, judged, together
 from bench.analysis.format import listed, percent, quantity
 from bench.analysis.stats.intervals import LEVEL, unknown
 from bench.analysis.stats.multiple import corrected_level
@@ -91,7 +91,7 @@ def _decided(
         level,
         finding.num_seeds,
         finding.measured,
-        reason=_why(decisive, len(parts)) if is_open else "",
+        reason=_why(decisive, parts) if is_open else "",
         would_decide=_what_would([part for part in parts if part.word == "undecided"]) if is_open else "",
         parts=tuple(parts),
         beside=beside,
@@ -120,13 +120,16 @@ def _until_error(lines: Iterator[str]) -> Iterator[str]:
         return
 
 
-def _why(part: JudgedQuantity, num_parts: int) -> str:
+def _why(part: JudgedQuantity, parts: Sequence[JudgedQuantity]) -> str:
     """Return why a quantity is undecided."""
     low, high, limits = part.interval.low, part.interval.high, part.limits
     if math.isnan(low):
         return f"{part.name}: there is no such value within what was measured"
-    if is_beyond(part.interval, limits):
-        return f"{part.name}: beyond its limits, but not at the level corrected for {num_parts} comparisons (Holm)"
+    if part.is_decided_alone:
+        if any(is_within(one.interval, one.limits) for one in parts if one.word == "undecided"):
+            return f"{part.name}: the sign differs between points and log odds"
+        number = len({one.question for one in parts})
+        return f"{part.name}: beyond its limits, but not at the level corrected for {number} comparisons (Holm)"
     reached = [limit for limit in (limits.low, limits.high) if low <= limit <= high]
     ends = [f"{quantity(limit, part.unit)} {part.unit}" if limit else "zero" for limit in reached]
     return f"{part.name}: the interval reaches {listed(ends)}"

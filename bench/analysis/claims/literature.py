@@ -124,7 +124,10 @@ CLAIMS = (
             f"{_VIT}, figure 5",
         ),
         comparison=HybridLeads(),
-        margin="above ViT and above ResNet at the smallest rung, and both leads fall with the logarithm of the size",
+        margin=(
+            "above ViT and above ResNet at the smallest rung; both leads fall with the logarithm of the size, in "
+            "points and in log odds"
+        ),
         needs="the three families on two rungs or more of equal class count, on real targets",
     ),
     Claim(
@@ -146,7 +149,7 @@ CLAIMS = (
         sentence="The more pretraining data, the better ViT stands against ResNet.",
         published=Citation("the difference grows with log n", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
         comparison=Gains(ABOVE_ZERO),
-        margin="the slope of ViT less ResNet against the logarithm of the size is above 0",
+        margin="the slope of ViT less ResNet against the logarithm of the size is above 0, in points and in log odds",
         needs="ViT and ResNet on two rungs or more of equal class count, on real targets",
     ),
     Claim(
@@ -156,7 +159,10 @@ CLAIMS = (
             "2 to 4 times less", "mean over five targets, pretrained on JFT", f"{_VIT}, section 4.4 and figure 5"
         ),
         comparison=LessCompute(Limits(-math.inf, 1.0)),
-        margin="pretraining FLOPs of ViT over those of ResNet below 1, on the mean of the real targets",
+        margin=(
+            "pretraining FLOPs of ViT over those of ResNet below 1, for the best accuracy with so many FLOPs or fewer, "
+            "on the mean of the real targets"
+        ),
         needs="ViT and ResNet pretrained for several budgets (`budgets`, as in the suite gpu-full), on real targets",
     ),
 )

@@ -3,10 +3,13 @@
 A claim may be about several quantities, such as one per target. It is supported if the interval of each lies within
 its limits. That needs no correction, since all of them must hold (an intersection-union test, Berger 1982). The claim
 is refuted if one interval lies beyond its limits, at a level stepped down over its quantities by Holm's procedure.
+
+Quantities that measure the same thing on several scales share a question. They decide only if they agree: the question
+is undecided unless all of them lie within their limits, or all beyond.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -21,6 +24,7 @@ from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level, step_down
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
 from bench.analysis.stats.statistics_errors import AnalysisError
+from bench.analysis.stats.trends import log_odds_sum
 from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
 
 ANY: Final = Limits(-math.inf, math.inf)
@@ -37,6 +41,10 @@ class Quantity(Protocol):
     @property
     def unit(self) -> Unit:
         """Return the unit of its value."""
+
+    @property
+    def question(self) -> str:
+        """Return what it is about; quantities with the same question decide together."""
 
     @property
     def limits(self) -> Limits:
@@ -67,6 +75,13 @@ class Difference:
     """One weight per row of a target."""
     limits: Limits
     unit: Unit = "points"
+    asked: str = ""
+    """The question; by default the name."""
+
+    @property
+    def question(self) -> str:
+        """Return what the difference is about."""
+        return self.asked or self.name
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -91,6 +106,20 @@ class Difference:
     def needed(self, level: float) -> Needed:
         """Return the number of seeds that would decide, from the observed spread."""
         return seeds_needed(self.estimate, self.limits, level)
+
+
+@dataclass(frozen=True)
+class LogOddsDifference(Difference):
+    """A weighted sum of the log odds of a right answer in each row, averaged over targets."""
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """Return the estimate by the delta method.
+
+        Raises:
+            AnalysisError: An accuracy is 0 or 100 %, or there is no interval.
+        """
+        return log_odds_sum(stacked(self.rows), np.array(self.weights))
 
 
 @dataclass(frozen=True)
@@ -119,6 +148,8 @@ class JudgedQuantity:
     """A quantity and its verdict."""
 
     name: str
+    question: str
+    """What it is about; quantities with the same question decide together."""
     unit: Unit
     limits: Limits
     interval: Interval
@@ -127,6 +158,11 @@ class JudgedQuantity:
     """The p-value of a test of equivalence, which decides nothing; None if the claim is not about equality."""
     needed: Needed | str
     """What would decide the quantity: a number of seeds if known, else words; empty if it is decided."""
+
+    @property
+    def is_decided_alone(self) -> bool:
+        """Tell whether its own interval lies within or beyond its limits, whatever other scales say."""
+        return is_within(self.interval, self.limits) or is_beyond(self.interval, self.limits)
 
     @property
     def text(self) -> str:
@@ -165,11 +201,12 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]
     """
     intervals = [quantity.interval(level) for quantity in quantities]
     results = []
+    questions = _questions(quantities)
     for quantity, interval, word in zip(quantities, intervals, words(quantities, intervals, level), strict=True):
-        decisive = level if interval.mean in quantity.limits else corrected_level(len(quantities), level)
-        needed = quantity.needed(decisive) if word == "undecided" else ""
-        facts = (quantity.name, quantity.unit, quantity.limits, interval, word, quantity.equivalence, needed)
-        results.append(JudgedQuantity(*facts))
+        decisive = level if interval.mean in quantity.limits else corrected_level(len(questions), level)
+        needed = _needed(questions[quantity.question], decisive) if word == "undecided" else ""
+        facts = (quantity.name, quantity.question, quantity.unit, quantity.limits)
+        results.append(JudgedQuantity(*facts, interval, word, quantity.equivalence, needed))
     return results
 
 
@@ -181,10 +218,13 @@ def words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: 
         intervals: The interval of each quantity, at that level.
         level: The claim's level, corrected over all claims.
     """
-    beyond = _beyond(quantities, level)
+    beyond = _beyond(_questions(quantities), level)
+    within = {quantity.question: True for quantity in quantities}
+    for quantity, interval in zip(quantities, intervals, strict=True):
+        within[quantity.question] &= is_within(interval, quantity.limits)
     return [
-        "refuted" if number in beyond else "supported" if is_within(interval, quantity.limits) else "undecided"
-        for number, (quantity, interval) in enumerate(zip(quantities, intervals, strict=True))
+        "refuted" if question in beyond else "supported" if within[question] else "undecided"
+        for question in (quantity.question for quantity in quantities)
     ]
 
 
@@ -209,6 +249,8 @@ def deciding(parts: Sequence[JudgedQuantity]) -> JudgedQuantity:
     """Return the part that decides: among the parts with the claim's verdict, the one with the least slack."""
     verdict = together([part.word for part in parts])
     candidates = [part for part in parts if part.word == verdict]
+    if verdict == "undecided":  # a part that is decided by itself, but not on another scale, is not the reason
+        candidates = [part for part in candidates if not part.is_decided_alone] or candidates
     return min(candidates, key=_slack) if len({part.unit for part in candidates}) == 1 else candidates[0]
 
 
@@ -218,10 +260,27 @@ def _slack(part: JudgedQuantity) -> float:
     return -math.inf if math.isnan(slack) else slack
 
 
-def _beyond(quantities: Sequence[Quantity], level: float) -> set[int]:
-    """Return which quantities lie beyond their limits by Holm's procedure, whose level gets milder at each step."""
+def _questions(quantities: Sequence[Quantity]) -> dict[str, list[Quantity]]:
+    questions: dict[str, list[Quantity]] = {}
+    for quantity in quantities:
+        questions.setdefault(quantity.question, []).append(quantity)
+    return questions
+
+
+def _needed(scales: Sequence[Quantity], level: float) -> Needed | str:
+    """Return what would decide a question on all its scales."""
+    if len({quantity.interval(level).mean in quantity.limits for quantity in scales}) > 1:
+        return "a change that has the same direction on both scales"
+    needed = [quantity.needed(level) for quantity in scales]
+    in_words = next((one for one in needed if isinstance(one, str)), None)
+    return in_words or max((one for one in needed if isinstance(one, Needed)), key=lambda one: one.order)
+
+
+def _beyond(questions: Mapping[str, Sequence[Quantity]], level: float) -> set[str]:
+    """Return the questions beyond their limits by Holm's procedure, whose level gets milder at each step."""
+    names = list(questions)
 
     def rejected(number: int, strict: float) -> bool:
-        return is_beyond(quantities[number].interval(strict), quantities[number].limits)
+        return all(is_beyond(quantity.interval(strict), quantity.limits) for quantity in questions[names[number]])
 
-    return step_down(len(quantities), rejected, level)
+    return {names[number] for number in step_down(len(names), rejected, level)}

@@ -58,6 +58,11 @@ class Needed:
     images_forbid: bool
     """Whether no number of seeds is enough, because the variance of the test images alone is too large."""
 
+    @property
+    def order(self) -> tuple[bool, float]:
+        """Return a key that sorts by how hard the decision is."""
+        return self.images_forbid, math.inf if self.seeds is None else self.seeds
+
 
 def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power: float = POWER) -> Needed:
     """Return the fewest seeds with which the interval would lie wholly within the limits, or wholly beyond one.

@@ -3,16 +3,20 @@
 The slope is that of least squares over the rungs. It is computed within each seed and test image and then averaged, so
 that the rungs of a seed are not counted as independent. Its unit is shares of 1 per decade: 0.02 is two points for ten
 times as many images. The relation need not be linear: the slope shows whether the difference grows on the whole.
+
+A difference in points shrinks by itself where both accuracies approach 0 or 1, so curves that are parallel in log odds
+are not parallel in points. Log odds are averaged over targets; their variance is by the delta method.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy import special
 
-from bench.analysis.stats.crossed import Estimate
+from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.scaling import Parts, mean_accuracy, weighted
-from bench.analysis.stats.statistics_errors import ShapeError, TooFewRungsError
+from bench.analysis.stats.statistics_errors import NotFiniteError, ShapeError, TooFewRungsError
 
 
 def slope(sizes: Sequence[int], parts: Parts) -> Estimate:
@@ -49,6 +53,26 @@ def difference_slope(sizes: Sequence[int], first: Parts, second: Parts) -> Estim
     """
     require_pairs(first, second)
     return slope(sizes, [ours - theirs for ours, theirs in zip(first, second, strict=True)])
+
+
+def log_odds_sum(parts: Parts, weights: np.ndarray) -> Estimate:
+    """Return a weighted sum of the rungs' log odds of a right answer, averaged over targets.
+
+    Args:
+        parts: (seeds, images, rungs) for each target, 0 to 1.
+        weights: (rungs,).
+
+    Raises:
+        NotFiniteError: An accuracy is 0 or 1, or not a number.
+        SingleSeedError, ConstantError: There is no interval.
+    """
+    means = [part.mean(axis=(0, 1)) for part in parts]
+    if any(((mean <= 0) | (mean >= 1)).any() for mean in means):
+        raise NotFiniteError("an accuracy is 0 or 100 %, whose log odds are infinite")
+    moving = [part @ (weights / (mean * (1 - mean))) for part, mean in zip(parts, means, strict=True)]
+    value = float(np.mean([special.logit(mean) @ weights for mean in means]))
+    offset = value - float(np.mean([part.mean() for part in moving]))
+    return crossed_mean([part + offset for part in moving])
 
 
 def slope_weights(sizes: Sequence[int]) -> np.ndarray:

@@ -13,7 +13,7 @@ from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
-from bench.analysis.claims.quantities import judged, together
+from bench.analysis.claims.quantities import deciding, judged, together
 from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import TYPES, as_json, claims_table
 from bench.analysis.stats.intervals import Interval
@@ -234,14 +234,36 @@ class Known:
     unit = "points"
     equivalence = None
 
-    def __init__(self, mean: float, limits: Limits) -> None:
+    def __init__(self, mean: float, limits: Limits, question: str = "") -> None:
         self.name, self.mean, self.limits = f"{mean:g}", mean, limits
+        self.question = question or self.name
 
     def interval(self, level: float) -> Interval:
         return Interval(self.mean, self.mean - 1 / (1 - level), self.mean + 1 / (1 - level), 3)
 
     def needed(self, level: float) -> str:
         return "more of it"
+
+
+@pytest.mark.parametrize(
+    ("means", "word"),
+    [
+        ((21, 21), "supported"),
+        ((-21, -21), "refuted"),
+        ((21, -21), "undecided"),
+        ((21, 5), "undecided"),
+        ((-21, -5), "undecided"),
+    ],
+)
+def test_scales_of_one_question_decide_together(means: tuple[float, ...], word: str) -> None:
+    """At 0.95 a half width is 20. Two scales count as one comparison; where their signs differ, no seeds would help."""
+    found = judged([Known(mean, Limits(0.0, math.inf), "trend") for mean in means], 0.95)
+    assert {one.word for one in found} == {word}
+    assert all((one.needed != "") == (word == "undecided") for one in found)
+    if means == (21, -21):
+        assert {one.needed for one in found} == {"a change that has the same direction on both scales"}
+    elif word == "undecided":
+        assert abs(deciding(found).interval.mean) == 5
 
 
 def test_refutation_is_stepped_down_by_holm() -> None:

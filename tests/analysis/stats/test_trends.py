@@ -13,7 +13,7 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
     TooFewRungsError,
 )
-from bench.analysis.stats.trends import difference_slope, slope, slope_weights
+from bench.analysis.stats.trends import difference_slope, log_odds_sum, slope, slope_weights
 
 SIZES = (256, 1024, 4096, 16384)
 
@@ -36,6 +36,19 @@ def test_targets_weigh_the_same_within_a_seed(rng: np.random.Generator) -> None:
         [[stats.linregress(np.log10(SIZES), seed).slope for seed in one.mean(axis=1)] for one in targets]
     )
     assert slope(SIZES, targets).mean == pytest.approx(expected)
+
+
+def test_log_odds_are_of_each_targets_mean_accuracy(rng: np.random.Generator) -> None:
+    """Their error is that of the accuracies times the derivative: of one rung, p (1 - p) is its inverse."""
+    targets = [rng.uniform(0.4, 0.9, (5, images, 2)) for images in (1, 30)]
+    means = np.array([target.mean(axis=(0, 1)) for target in targets])
+    found = log_odds_sum(targets, np.array([-1.0, 1.0]))
+    assert found.mean == pytest.approx(np.mean(np.diff(np.log(means / (1 - means)))))
+    one = log_odds_sum(targets[:1], np.array([0.0, 1.0]))
+    values = targets[0][:, 0, 1]
+    assert one.standard_error == pytest.approx(stats.sem(values) / (values.mean() * (1 - values.mean())))
+    with pytest.raises(NotFiniteError, match="log odds are infinite"):
+        log_odds_sum([np.ones((3, 1, 2))], np.array([-1.0, 1.0]))
 
 
 def test_what_rungs_of_a_seed_share_cancels(rng: np.random.Generator) -> None:

@@ -24,6 +24,7 @@ class Known:
     estimate: Estimate
     limits: Limits
     name: str = "it"
+    question: str = "it"
     unit: Unit = "points"
     equivalence: None = None
 

@@ -48,18 +48,19 @@ def short_count(value: Any, digits: int = 3) -> str:
 
 def decimal(value: Any, places: int = 3) -> str:
     """Return a number with fixed decimal places: `0.128`."""
-    return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+    return f"{steady(value):.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
 
 
 def signed(value: Any, places: int = 1) -> str:
     """Return a number with its sign and fixed decimal places: `+2.9`."""
-    return f"{value:+.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+    return f"{steady(value):+.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
 
 
 def three_digits(value: Any) -> str:
     """Return a measured number to three digits, or as a whole number from 100 on: `0.900`, `1.24`, `2,400`."""
     if not is_known(value):
         return ABSENT
+    value = steady(value)
     return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
@@ -70,7 +71,7 @@ def percent(mean: Any, low: float = math.nan, high: float = math.nan, *, places:
 
 def share(value: Any) -> str:
     """Return a share of 1 in percent, to four digits at most: `5 %`, `99.38 %`."""
-    return f"{100 * value:.4g} %" if is_known(value) else ABSENT
+    return f"{steady(100 * value):.4g} %" if is_known(value) else ABSENT
 
 
 def points(mean: Any, low: float = math.nan, high: float = math.nan) -> str:
@@ -93,6 +94,7 @@ def p_value(value: Any) -> str:
     """Return a p-value with its sign: `p = 0.031`, `p < 0.001`."""
     if not is_known(value):
         return ABSENT
+    value = steady(value)
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
@@ -153,8 +155,10 @@ def quantity(value: float, unit: Unit) -> str:
     if math.isinf(value):
         return "open"
     if unit == "images":
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if unit == "times" else signed(in_unit(value, unit), 2 if unit.startswith("log odds") else 1)
+        return f"{steady(value):,.0f}"
+    if unit == "times":
+        return f"{steady(value):.3g}"
+    return signed(in_unit(value, unit), 2 if unit.startswith("log odds") else 1)
 
 
 def quantity_interval(interval: "Interval", unit: Unit) -> str:
@@ -167,6 +171,11 @@ def quantity_interval(interval: "Interval", unit: Unit) -> str:
     return f"{shown} ({bounds(interval.low, interval.high, lambda end: quantity(end, unit))})"
 
 
+def steady(value: float, digits: int = 9) -> float:
+    """Return a number to some significant digits, so that the last bits, in which processors differ, change no text."""
+    return float(f"{value:.{digits}g}")
+
+
 def finite_or_none(numbers: Mapping[str, float]) -> dict[str, float | None]:
     """Return the numbers with None (JSON's null) in place of NaN and infinity."""
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
@@ -177,4 +186,4 @@ def _change(ratio: float) -> str:
 
 
 def _plus_minus(mean: str, low: float, high: float) -> str:
-    return f"{mean} ± {50 * (high - low):.1f}" if is_known(low) and is_known(high) else mean
+    return f"{mean} ± {decimal(50 * (high - low), 1)}" if is_known(low) and is_known(high) else mean

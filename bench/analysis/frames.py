@@ -1,11 +1,16 @@
 """Group the rows of tables by keys, and refuse a table that lacks a column or holds a run twice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from bench.analysis.format import steady
 from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
+
+DIGITS, FITTED_DIGITS = 9, 6
+"""Significant digits of means and intervals, and of fitted quantities, whose errors are larger than a sum's."""
 
 Key = tuple[Any, ...]
 """The values of the columns that identify a row; a missing value is None, since NaN does not equal itself."""
@@ -18,6 +23,17 @@ def split(table: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.Dat
         positions.setdefault(as_key(row), []).append(position)
     for key, of_key in positions.items():
         yield key, table.iloc[of_key]
+
+
+def rounded(table: pd.DataFrame, fitted: Collection[str] = ()) -> pd.DataFrame:
+    """Return a table whose numbers are rounded, since processors add in other orders and differ in the last bits.
+
+    Args:
+        table: a table that was computed.
+        fitted: columns of fitted quantities and of p-values, which keep `FITTED_DIGITS`; others keep `DIGITS`.
+    """
+    digits = {str(name): FITTED_DIGITS if name in fitted else DIGITS for name in table.select_dtypes("float")}
+    return table.assign(**{name: table[name].map(partial(steady, digits=n)) for name, n in digits.items()})
 
 
 def as_key(values: Iterable[Any]) -> Key:

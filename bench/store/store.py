@@ -31,6 +31,10 @@ WEIGHTS = "weights.safetensors"
 """Name of the file of weights in a run's folder, which other runs start from."""
 OWN_FOLDERS = ("runs", "running", "damaged", "tables", "contents", "calibrations", "curves", "tuning")
 """Names of the folders that a store makes."""
+READ_TABLES = ("cells", "runs", "correctness")
+"""Tables whose numbers are read from records, and not computed."""
+FITTED_TABLES = ("claims",)
+"""Tables of fitted quantities; in others, p-values are, which end in `_p`."""
 PARQUET_ALONE = ("correctness",)
 """Tables without a CSV file, since they contain bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
@@ -190,10 +194,13 @@ class Store:
         write_folder(self.run_folder(key), files | {"record.json": record})
 
     def write_tables(self, tables: "dict[str, pd.DataFrame]") -> None:
-        """Store tables as Parquet and, unless they contain bytes, as CSV."""
+        """Store tables as Parquet and, unless they contain bytes, as CSV; what was computed is rounded."""
+        from bench.analysis.frames import rounded
+
         with clear_errors(self.root):
             self.tables.mkdir(exist_ok=True)
-        for name, table in tables.items():
+        for name, content in tables.items():
+            table = content if name in READ_TABLES else rounded(content, _fitted(name, content))
             write_atomically(self.tables / f"{name}.parquet", table.to_parquet(index=False))
             if name not in PARQUET_ALONE:
                 csv = table.to_csv(index=False, lineterminator="\n")
@@ -336,6 +343,11 @@ def _remove_leftovers(store: Store) -> None:
     for key in store.finished(folder.name for folder in running):
         if lock := acquire(store.running_folder(key)):
             lock.release(finished=True)
+
+
+def _fitted(name: str, table: "pd.DataFrame") -> list[str]:
+    """Return the columns of a table that hold fitted quantities or p-values."""
+    return [column for column in map(str, table) if name in FITTED_TABLES or column.endswith("_p")]
 
 
 def _parquet(table: "pd.DataFrame | None") -> bytes | None:

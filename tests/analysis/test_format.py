@@ -2,9 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
 
-from bench.analysis.format import pairs_and_p
+from bench.analysis.format import pairs_and_p, percent, points
+from bench.analysis.frames import rounded
 from bench.report.layout import interval_over
 
 
@@ -29,3 +31,16 @@ def test_interval_over() -> None:
     assert (
         interval_over(["seeds", "seeds and images"]) == "seeds, and over test images if per-image correctness is kept"
     )
+
+
+@pytest.mark.parametrize("mean", [0.7535 - 1e-16, 0.7535, 0.7535 + 1e-16])
+def test_the_last_bits_of_a_mean_decide_no_digit(mean: float) -> None:
+    assert percent(mean) == "75.3 %"
+    assert points(mean - 0.5) == "+25.4"
+
+
+def test_what_is_computed_is_rounded_and_the_rest_is_kept() -> None:
+    table = pd.DataFrame({"mean": [1 / 3, math.nan], "p": [2 / 3, 1e-9 / 3], "n": [1, 2], "name": ["a", None]})
+    found = rounded(table, fitted=["p"])
+    pd.testing.assert_frame_equal(found, table.assign(mean=[0.333333333, math.nan], p=[0.666667, 3.33333e-10]))
+    pd.testing.assert_frame_equal(rounded(found, fitted=["p"]), found)

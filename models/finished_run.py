@@ -21,6 +21,9 @@ from models.spec.model_error import SpecError
 from models.spec.model_spec import ModelSpec, parse_spec
 from models.weights import load_weights, read_weights
 
+MAX_IMAGE_SIZE = 4096
+"""Of a side, in pixels; runs have no larger one."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -60,9 +63,8 @@ def load(run_folder: Path | str) -> LoadedModel:
     folder = Path(run_folder)
     record = _read_record(folder)
     spec = parse_spec(record["run"]["model"])
-    class_names = tuple(record["data"]["class_names"])
-    scaling = record["preprocessing"]
-    preprocess = Preprocessing(int(scaling["image_size"]), float(scaling["mean"]), float(scaling["std"]))
+    class_names, scaling = tuple(record["data"]["class_names"]), record["preprocessing"]
+    preprocess = Preprocessing(scaling["image_size"], float(scaling["mean"]), float(scaling["std"]))
     model = build(spec, num_classes=len(class_names), image_size=preprocess.image_size)
     path = folder / "weights.safetensors"
     load_weights(model, read_weights(path), f"{path}, weights of {spec}")
@@ -80,14 +82,33 @@ def _upright_rgb(image: Image.Image | np.ndarray) -> Image.Image:
 def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / "record.json"
     try:
-        record: dict[str, Any] = json.loads(path.read_text())
-        status, _ = record["status"], (record["run"]["model"], record["data"], record["preprocessing"])
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        status = record["status"]
+        _check_fields(record)
     except FileNotFoundError:
         raise SpecError(f"{folder} holds no run: {path.name} is missing") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SpecError(f"{path} is not the record of a run: {error!r}") from None
     if record["run"].get("stage") == "probe":
         raise SpecError(f"the run in {folder} is a probe, which trained no network; load the run that it starts from")
     if status != "ok":
         raise SpecError(f"the run in {folder} ended {status!r}, not 'ok': {record.get('reason', '')}")
     return record
+
+
+def _check_fields(record: dict[str, Any]) -> None:
+    """Check the types of the fields that are read.
+
+    Raises:
+        ValueError, KeyError or TypeError: a field is missing, or is another's.
+    """
+    names, scaling = record["data"]["class_names"], record["preprocessing"]
+    size, numbers = scaling["image_size"], (scaling["mean"], scaling["std"])
+    if not isinstance(record["run"]["model"], str):
+        raise ValueError("run.model is no text")
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise ValueError("data.class_names is no list of names")
+    if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE:
+        raise ValueError(f"preprocessing.image_size is no number from 1 to {MAX_IMAGE_SIZE}")
+    if not all(type(number) in (int, float) and abs(number) < 1e6 for number in numbers) or scaling["std"] <= 0:
+        raise ValueError("preprocessing.mean and std are no numbers that scale an image")

@@ -99,6 +99,15 @@ def pack(
     return row | {CLUSTER: None if clusters is None else _packed(np.asarray(clusters)[order])}
 
 
+def is_packed(row: PackedRow) -> bool:
+    """Return whether a row of the table has the bytes of its number of images."""
+    number, clusters = row["num_images"], row.get(CLUSTER)
+    if number < 1 or len(row["correct"]) != -(-number // 8):
+        return False
+    sizes = [width * number for width in (1, 2, 4)]
+    return clusters is None or (len(clusters) in sizes and _unpacked_clusters(clusters, number).max() < number)
+
+
 def by_key(table: pd.DataFrame | None) -> PackedRows:
     """Return the rows of the table `correctness` by the key of their run; none without a table.
 

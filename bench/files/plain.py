@@ -5,13 +5,18 @@ named pipe would make it wait for ever. Imports no torch.
 """
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from bench.errors import InputError
+
+MAX_JSON_BYTES = 2**26
+"""Of a record, a suite or another file of JSON in a store."""
 
 
 def open_plain(path: Path) -> BufferedReader:
@@ -33,6 +38,28 @@ def read_plain(path: Path) -> bytes:
     """Return the content of a file; raises as `open_plain` does."""
     with open_plain(path) as file:
         return file.read()
+
+
+def read_json(path: Path) -> Any:
+    """Return the value in a file of JSON.
+
+    Raises:
+        ValueError: it is no JSON, or larger than any such file of a store.
+        OSError: as `open_plain` does.
+    """
+    with open_plain(path) as file:
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise ValueError(f"it has more than {MAX_JSON_BYTES:,} bytes")
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _refuse_constant(constant: str) -> None:
+    """Refuse NaN and infinities, which JSON does not have."""
+    raise ValueError(f"{constant} is no number")
 
 
 def check_plain(folders: Iterable[Path]) -> None:

@@ -6,11 +6,13 @@ model trains, and kept in the store, so that resumed and repeated runs see the s
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import InputError
 from bench.files.atomic import clear_errors, write_new
+from bench.files.plain import read_json
 from bench.plan.run import MIN_IMAGES, Budget, Run, canonical_json
 from bench.store.store import Store
 from models.spec.flops import TRAINING_FLOPS_PER_MAC
@@ -76,10 +78,13 @@ def calibration_path(run: Run, store: Store) -> Path:
 
 def _read(path: Path) -> float | None:
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["images_per_second"])
+        rate = float(read_json(path)["images_per_second"])
+        if not 0 < rate < math.inf:
+            raise ValueError(f"images_per_second is {rate:g}")
+        return rate
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputError(
             f"{path}: damaged ({error}), and the number of images that this model's runs see depends on it; restore "
             "it, or move the store away and repeat all of its runs"

@@ -12,11 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from bench.files.atomic import write_atomically
-from bench.files.plain import read_plain
+from bench.files.plain import read_json
 from bench.training.progress import Progress
 
 NAME = "progress.json"
+LARGEST = 1e18
+"""Above each number of a report that somebody could read."""
 
 Phase = Literal["loading", "training", "evaluating", "writing"]
 
@@ -86,8 +90,8 @@ def write_progress(
 def read_progress(folder: Path) -> RunProgress | None:
     """Read the last report; return None if there is no report that can be read."""
     try:
-        content = json.loads(read_plain(folder / NAME))
-        progress = Progress(**content["progress"]) if content["progress"] else None
-        return RunProgress(**(content | {"progress": progress}))
-    except (OSError, ValueError, TypeError, KeyError):
+        report = TypeAdapter(RunProgress).validate_python(read_json(folder / NAME))
+    except (OSError, ValueError):
         return None
+    numbers = vars(report.progress).values() if report.progress else ()
+    return report if all(number is None or 0 <= number < LARGEST for number in numbers) else None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from bench.files.atomic import StoreError, write_atomically
-from bench.files.plain import read_plain
+from bench.files.plain import read_json
 from bench.machine.environment import sources_hash
 from bench.plan.run import Run
 from bench.runner.progress_file import Phase, write_progress
@@ -61,10 +61,10 @@ class RunSession:
     def resumed_at(self) -> list[int]:
         """Return the steps from which the run was resumed, in this process and in earlier ones."""
         try:
-            steps: list[int] = json.loads(read_plain(self.folder / "resumes.json"))
+            steps = read_json(self.folder / "resumes.json")
         except (OSError, ValueError):
             return []
-        return steps
+        return [step for step in steps if type(step) is int and step >= 0] if isinstance(steps, list) else []
 
     def checkpoint(self) -> State | None:
         """Read the checkpoint of an earlier process; set it aside if it is damaged or made by other sources."""

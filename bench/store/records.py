@@ -5,14 +5,14 @@ A file is refused unless its hash is the one in the record. Imports no torch.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
-from bench.files.plain import open_plain, read_plain
+from bench.files.plain import open_plain, read_json, read_plain
+from bench.store.record_shape import wrong_field
 
 SCHEMA_VERSION = 1
 KEY = re.compile("[0-9a-f]{16}")
@@ -20,9 +20,6 @@ KEYS = "[0-9a-f]" * 16
 """A glob pattern of all keys."""
 
 Record = dict[str, Any]
-
-FIELDS: dict[str, type] = {"schema_version": int, "key": str, "status": str, "reason": str, "run": dict, "data": dict}
-"""Fields that every record has, whatever its status."""
 
 
 class DamagedRun(InputError):
@@ -38,15 +35,13 @@ def read_record(folder: Path) -> Record | None:
     """
     path = folder / "record.json"
     try:
-        content = read_plain(path)
+        record = read_json(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise damaged(path, f"it cannot be read: {error.strerror}") from None
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise damaged(path, f"no JSON: {error}" if content else "it is empty") from None
+    except ValueError as error:
+        raise damaged(path, f"no JSON: {error}" if path.stat().st_size else "it is empty") from None
     return _checked(record, path)
 
 
@@ -112,14 +107,13 @@ def _compare(path: Path, record: Record, sha256: str) -> None:
 
 
 def _checked(record: Any, path: Path) -> Record:
-    """Return a record that has all fields, belongs to its folder's run, and has this schema version."""
+    """Return a record that has this schema version and the shape of a record, and belongs to its folder's run."""
     if not isinstance(record, dict):
         raise damaged(path, f"it contains a {type(record).__name__} instead of a record's fields")
-    for name, kind in FIELDS.items():
-        if not isinstance(record.get(name), kind):
-            raise damaged(path, f"field {name} is {'wrong' if name in record else 'missing'}")
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise InputError(f"{path}: schema version {record['schema_version']}; this version reads {SCHEMA_VERSION}")
+    if isinstance(version := record.get("schema_version"), int) and version != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema version {version}; this version reads {SCHEMA_VERSION}")
+    if wrong := wrong_field(record):
+        raise damaged(path, wrong)
     if record["key"] != path.parent.name:
         raise damaged(path, f"it belongs to run {record['key']}")
     return record

@@ -5,7 +5,6 @@ process at a time writes the complete file. A file that cannot be read is refuse
 is lost. `docs/schema.md` describes the columns. Imports no torch.
 """
 
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,16 @@ from bench.analysis.speed_columns import GROUP, SCHEMA
 from bench.errors import InputError
 from bench.files.atomic import clear_errors, remove_leftovers, write_atomically
 from bench.files.locks import taking_turns
+from bench.files.plain import read_plain
+from bench.store.stored_table import read_stored
 
 SPEED_PROTOCOL = 2
 """Version of the speed protocol; raise it if new speeds cannot be compared with earlier ones."""
 FOLDER = "throughput"
 """Name of the folder of speed files, below the folder of results."""
+
+NEW = {"round_restarts": "list"}
+"""Columns that files lack which were written before these were recorded."""
 
 _NOT_A_NAME = re.compile(r"\((?:r|tm|c)\)|\bcpu\b|\b\d+-core\b|\bprocessor\b|@.*$", re.IGNORECASE)
 """Parts of a processor's name that do not identify the processor."""
@@ -75,16 +79,14 @@ def read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file; `pytest --benchmark` writes speeds to `results/{FOLDER}/`")
     try:
-        frame = pd.read_parquet(io.BytesIO(path.read_bytes()))
-    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        frame = read_stored(read_plain(path), {name: SCHEMA[name] for name in SCHEMA if name not in NEW}, NEW)
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: damaged ({reason}); move it away, and the next measurement makes a new file"
+            f"{path}: damaged, no speed file, or of another version ({error}); move it away, and the next measurement "
+            "makes a new file"
         ) from None
-    if "round_restarts" not in frame.columns and "round_seconds" in frame.columns:  # of before restarts were recorded
+    if "round_restarts" not in frame.columns:
         frame["round_restarts"] = frame["round_seconds"].map(lambda seconds: np.zeros(len(seconds)))
-    if missing := [name for name in SCHEMA if name not in frame.columns]:
-        raise InputError(f"{path}: not a speed file, or of another version; it lacks columns: {', '.join(missing)}")
     return _with_types(frame)
 
 

@@ -6,7 +6,6 @@ used as a result and never replaces a result. A damaged record counts as missing
 (`bench.files.locks`). Imports no torch.
 """
 
-import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from bench.errors import InputError
 from bench.files.atomic import clear_errors, remove_leftovers, write_atomically, write_folder, write_new
 from bench.files.locks import acquire
 from bench.files.plain import check_plain, read_plain
-from bench.store.records import KEYS, DamagedRun, Record, check_key, hashes_of, read_file, read_record
+from bench.store.records import KEYS, DamagedRun, Record, check_key, damaged, hashes_of, read_file, read_record
 from bench.store.records import SCHEMA_VERSION as SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -158,11 +157,16 @@ class Store:
         """Return a run's prediction for each test image.
 
         Raises:
-            DamagedRun: the file is missing or altered.
+            DamagedRun: the file is missing or altered, or holds other than predictions.
         """
-        import pandas as pd
+        from bench.store.stored_table import checked_predictions
 
-        return pd.read_parquet(io.BytesIO(self._file(key, "predictions.parquet")))
+        record, name = self.read(key) or {}, "predictions.parquet"
+        content = read_file(self.run_folder(key), record, name)
+        try:
+            return checked_predictions(content, record["data"].get("num_classes"))
+        except ValueError as error:
+            raise damaged(self.run_folder(key) / name, str(error)) from None
 
     def weights(self, key: str) -> bytes:
         """Return a finished run's weights as safetensors bytes.

@@ -16,6 +16,7 @@ from bench.analysis.tested import COLUMNS
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import Match
 from bench.data.target import TargetRef, is_drawn
+from bench.errors import InputError
 from bench.plan.expand import Cell, Plan, expand
 from bench.plan.run import Run
 from bench.store.store import Record, Store
@@ -48,6 +49,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
     correctness = correctness_table(store, records)
+    _check_images(store, plan, correctness)
     references = {ablation.name: ablation.reference for ablation in suite.ablations}
     references |= {f"budget {model}": "1" for model in suite.models if suite.budgets}
     return {
@@ -60,6 +62,28 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         **_trials(store, suite),
         **_permutation_check(store, plan, records),
     }
+
+
+def _check_images(store: Store, plan: Plan, correctness: pd.DataFrame) -> None:
+    """See that all runs on a target were tested on the same images.
+
+    Raises:
+        InputError: names two runs that were not; one of them is of another data set, or damaged.
+    """
+    rows = {row["transfer_key"]: row for row in correctness.to_dict("records")}
+    first: dict[tuple[Any, ...], tuple[str, Any]] = {}
+    for run in plan.runs:
+        if run.target is None or run.key not in rows:
+            continue
+        row = rows[run.key]
+        for name, fact in (("images", (row["images"], row["num_images"])), ("clusters of images", row["cluster"])):
+            data = (name, run.target.name, run.target.path, run.on_bad_image)
+            other, known = first.setdefault(data, (run.key, fact)) if fact is not None else ("", None)
+            if known != fact:
+                raise InputError(
+                    f"{store.root}: predictions.parquet of the runs {other} and {run.key}, both on {run.target}, are "
+                    f"of different test {name}; move the folder of the wrong run away, and `bench run` does it again"
+                )
 
 
 def _permutation_check(store: Store, plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.DataFrame]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.correctness import CLUSTER, pack
+from bench.analysis.correctness import CLUSTER, is_packed, pack
 from bench.store.store import Record, Store
 from bench.tables.cached import CachedTable
 
@@ -21,7 +21,7 @@ def correctness_table(store: Store, records: Mapping[str, Record | None]) -> pd.
         records: key -> record.
     """
     tested = [record for record in records.values() if record and record["status"] == "ok" and _is_tested(record)]
-    return CachedTable("correctness", _TYPES, _row, optional=(CLUSTER,)).read(store, tested)
+    return CachedTable("correctness", _TYPES, _row, optional=(CLUSTER,), is_whole=is_packed).read(store, tested)
 
 
 def _is_tested(record: Record) -> bool:

@@ -31,7 +31,7 @@ def store(tmp_path, resolve_suite) -> Store:
 
 
 def test_a_written_outcome_reads_back(store):
-    table = pd.DataFrame({"id": [1, 2], "label": [0, 1]})
+    table = pd.DataFrame({"id": [1, 2], "label": [0, 1], "prediction": [1, 1]})
     store.write(Outcome(record(), history=table, predictions=table, weights=b"weights"))
     assert store.is_finished(KEY)
     assert store.read(KEY)["status"] == "ok"

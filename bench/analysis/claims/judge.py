@@ -123,6 +123,8 @@ def _until_error(lines: Iterator[str]) -> Iterator[str]:
 def _why(part: JudgedQuantity, parts: Sequence[JudgedQuantity]) -> str:
     """Return why a quantity is undecided."""
     low, high, limits = part.interval.low, part.interval.high, part.limits
+    if math.isnan(low) and part.unit == "log odds per decade":
+        return f"{part.name}: an accuracy is 0 or 100 %, so its log odds are infinite"
     if math.isnan(low):
         return f"{part.name}: there is no such value within what was measured"
     if part.is_decided_alone:

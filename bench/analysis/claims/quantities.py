@@ -20,10 +20,10 @@ from bench.analysis.claims.rows import CompleteRow, RowsByTarget, keys_of, rows_
 from bench.analysis.format import Unit, p_value, percent, plural, quantity_interval
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_p_value
-from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.multiple import corrected_level, step_down
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
-from bench.analysis.stats.statistics_errors import AnalysisError
+from bench.analysis.stats.statistics_errors import AnalysisError, InfiniteOddsError
 from bench.analysis.stats.trends import log_odds_sum
 from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
 
@@ -103,7 +103,7 @@ class Difference:
         """Return the interval that verdicts use."""
         return verdict_interval(self.estimate, level)
 
-    def needed(self, level: float) -> Needed:
+    def needed(self, level: float) -> Needed | str:
         """Return the number of seeds that would decide, from the observed spread."""
         return seeds_needed(self.estimate, self.limits, level)
 
@@ -117,9 +117,24 @@ class LogOddsDifference(Difference):
         """Return the estimate by the delta method.
 
         Raises:
-            AnalysisError: An accuracy is 0 or 100 %, or there is no interval.
+            InfiniteOddsError: An accuracy is 0 or 100 %.
+            AnalysisError: There is no interval.
         """
         return log_odds_sum(stacked(self.rows), np.array(self.weights))
+
+    def interval(self, level: float) -> Interval:
+        """Return the interval that verdicts use; unknown if log odds are infinite, which leaves the question open."""
+        try:
+            return super().interval(level)
+        except InfiniteOddsError:
+            return unknown(rows_of(self.rows)[0].num_seeds)
+
+    def needed(self, level: float) -> Needed | str:
+        """Return the number of seeds that would decide, or in words that log odds are infinite."""
+        try:
+            return super().needed(level)
+        except InfiniteOddsError as error:
+            return f"a target that is harder or easier, or more test images: {error}"
 
 
 @dataclass(frozen=True)
@@ -269,11 +284,13 @@ def _questions(quantities: Sequence[Quantity]) -> dict[str, list[Quantity]]:
 
 def _needed(scales: Sequence[Quantity], level: float) -> Needed | str:
     """Return what would decide a question on all its scales."""
-    if len({quantity.interval(level).mean in quantity.limits for quantity in scales}) > 1:
+    known = [quantity for quantity in scales if not math.isnan(quantity.interval(level).mean)]
+    if len({quantity.interval(level).mean in quantity.limits for quantity in known}) > 1:
         return "a change that has the same direction on both scales"
     needed = [quantity.needed(level) for quantity in scales]
-    in_words = next((one for one in needed if isinstance(one, str)), None)
-    return in_words or max((one for one in needed if isinstance(one, Needed)), key=lambda one: one.order)
+    if in_words := next((one for one in needed if isinstance(one, str)), None):
+        return in_words
+    return max((one for one in needed if isinstance(one, Needed)), key=lambda one: one.order)
 
 
 def _beyond(questions: Mapping[str, Sequence[Quantity]], level: float) -> set[str]:

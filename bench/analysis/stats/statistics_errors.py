@@ -74,6 +74,10 @@ class FewErrorsError(AnalysisError):
     """A model has too few errors, or too few right answers, for the statistic."""
 
 
+class InfiniteOddsError(AnalysisError):
+    """An accuracy is 0 or 1, so its log odds are infinite."""
+
+
 class MarginError(AnalysisError):
     """A margin is not a finite number above zero, or limits are not in order."""
 

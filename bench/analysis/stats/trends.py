@@ -16,7 +16,7 @@ from scipy import special
 
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.scaling import Parts, mean_accuracy, weighted
-from bench.analysis.stats.statistics_errors import NotFiniteError, ShapeError, TooFewRungsError
+from bench.analysis.stats.statistics_errors import InfiniteOddsError, ShapeError, TooFewRungsError
 
 
 def slope(sizes: Sequence[int], parts: Parts) -> Estimate:
@@ -63,12 +63,12 @@ def log_odds_sum(parts: Parts, weights: np.ndarray) -> Estimate:
         weights: (rungs,).
 
     Raises:
-        NotFiniteError: An accuracy is 0 or 1, or not a number.
+        InfiniteOddsError: An accuracy is 0 or 1.
         SingleSeedError, ConstantError: There is no interval.
     """
     means = [part.mean(axis=(0, 1)) for part in parts]
     if any(((mean <= 0) | (mean >= 1)).any() for mean in means):
-        raise NotFiniteError("an accuracy is 0 or 100 %, whose log odds are infinite")
+        raise InfiniteOddsError("an accuracy is 0 or 100 %, whose log odds are infinite")
     moving = [part @ (weights / (mean * (1 - mean))) for part, mean in zip(parts, means, strict=True)]
     value = float(np.mean([special.logit(mean) @ weights for mean in means]))
     offset = value - float(np.mean([part.mean() for part in moving]))

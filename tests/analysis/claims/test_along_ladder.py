@@ -197,6 +197,18 @@ def test_a_lead_that_grows_in_points_alone_is_no_trend(study: Study, judge: Judg
     assert "log odds: the interval reaches zero" in found.reason
 
 
+def test_an_accuracy_of_100_percent_leaves_a_trend_open(study: Study, judge: Judge) -> None:
+    """Its log odds are infinite. Leads that refute C9 by themselves still do."""
+    study.spread = 0.0
+    study.ladder(lambda family, size, target: 1.0 if size == 100_000 else 0.7, (100_000,))
+    study.spread = 0.002
+    found = judge(study.ladder(apart(4), (1000, 10_000)).evidence(), "C11")
+    assert found.verdict == "undecided"
+    assert "log odds: an accuracy is 0 or 100 %" in found.reason
+    assert "more test images" in found.would_decide
+    assert judge(study.evidence(), "C9").verdict == "refuted"
+
+
 def test_a_trend_that_is_lost_in_noise_says_how_many_seeds_it_takes(study: Study, judge: Judge) -> None:
     study.spread = 0.02
     found = judge(study.ladder(turning(1e5, vit=0.004)).evidence(), "C11")

@@ -8,6 +8,7 @@ from scipy import stats
 
 from bench.analysis.stats.statistics_errors import (
     AnalysisError,
+    InfiniteOddsError,
     NotFiniteError,
     ShapeError,
     SingleSeedError,
@@ -47,7 +48,7 @@ def test_log_odds_are_of_each_targets_mean_accuracy(rng: np.random.Generator) ->
     one = log_odds_sum(targets[:1], np.array([0.0, 1.0]))
     values = targets[0][:, 0, 1]
     assert one.standard_error == pytest.approx(stats.sem(values) / (values.mean() * (1 - values.mean())))
-    with pytest.raises(NotFiniteError, match="log odds are infinite"):
+    with pytest.raises(InfiniteOddsError, match="log odds are infinite"):
         log_odds_sum([np.ones((3, 1, 2))], np.array([-1.0, 1.0]))
 
 

@@ -22,7 +22,7 @@ from bench.data.catalogue import CATALOGUE
 from bench.data.corpus import FRACTALS
 from bench.data.fractals.source import check_image_size
 from bench.data.sources.listing import follow_links
-from bench.data.target import check_target, parse_target, target_identity
+from bench.data.target import check_target, target_identity
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
 from bench.training.settings import Settings
@@ -117,6 +117,7 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     )
     _refuse_same_data("targets", [(base(target.target), target.identity) for target in resolved.targets])
     _refuse_same_data("corpus", [(ladder.corpus.name, ladder.identity) for ladder in resolved.corpora])
+    _check_groups(resolved)
     _check_sizes_of_recipes(resolved)
     _check_batches(resolved)
     if resolved.tuning is not None:
@@ -133,6 +134,24 @@ def _refuse_same_data(field: str, named: Sequence[tuple[str, Mapping[str, Any]]]
             raise InputError(f"{field}: {names[content]} and {name} hold the same images; leave one of them")
 
 
+def _check_groups(suite: ResolvedSuite) -> None:
+    """Refuse other groups for slices of one target, and a corpus whose images a target splits by groups."""
+    groups: dict[str, str | None] = {}
+    for target in suite.targets:
+        if groups.setdefault(base(target.target), target.groups) != target.groups:
+            raise InputError(
+                f"targets: slices of {base(target.target)} share test images; give all of them equal groups"
+            )
+    grouped = {target.identity.get("fingerprint"): target.target for target in suite.targets if target.groups}
+    for ladder in suite.corpora:
+        content = ladder.identity.get("fingerprint")
+        if content is not None and content in grouped:
+            raise InputError(
+                f"corpus: {ladder.corpus.name} has the images of the target {grouped[content]}. A corpus is not split "
+                "by groups, so test images could be pretrained on; use another corpus, or leave groups out"
+            )
+
+
 def _check_fractal_size(suite: Suite) -> None:
     """Refuse an image size at which the suite's corpora or targets can't be drawn."""
     names = {ladder.corpus.name for ladder in suite.corpus} | {
@@ -145,7 +164,7 @@ def _check_fractal_size(suite: Suite) -> None:
 
 
 def _resolve_target(choice: TargetChoice, data_dir: Path, *, carved: bool) -> ResolvedTarget:
-    ref = parse_target(choice.target)
+    ref = choice.ref
     if not choice.optional:
         check_target(ref, data_dir, carved=carved)
     return ResolvedTarget(**dict(choice), identity=target_identity(ref, data_dir, carved=carved))

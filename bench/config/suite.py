@@ -16,7 +16,8 @@ from bench.config.validation import ModelName, Strict, distinct, explain
 from bench.config.yaml_file import name_of, read_yaml
 from bench.data.corpus import FRACTALS
 from bench.data.dataset import OnBadImage, WantedPipeline
-from bench.data.target import parse_target
+from bench.data.sources.groups import MAX_PATTERN
+from bench.data.target import TargetRef, parse_target
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
 from bench.training.settings import NUMBER, ImageSize
@@ -39,11 +40,23 @@ class TargetChoice(Strict):
 
     target: str
     optional: bool = False
+    groups: Annotated[str, Field(min_length=1, max_length=MAX_PATTERN)] | None = None
+    """Column, or pattern on names, that says which images of a source stay together in one split."""
 
     @field_validator("target")
     @classmethod
     def _canonical(cls, value: str) -> str:
         return str(parse_target(value))
+
+    @model_validator(mode="after")
+    def _grouped(self) -> "TargetChoice":
+        parse_target(self.target, self.groups)
+        return self
+
+    @property
+    def ref(self) -> TargetRef:
+        """The target with its groups."""
+        return parse_target(self.target, self.groups)
 
 
 class Images(Strict):

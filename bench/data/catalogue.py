@@ -23,6 +23,7 @@ from bench.data.fractals import arrangement, heldout
 from bench.data.fractals.source import VERSION, Difficulty, check_image_size
 from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
 from bench.data.sources import torchvision_layouts as layouts
+from bench.data.sources.groups import name_pattern
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
 from bench.errors import InputError
 from models.spec.model_error import did_you_mean
@@ -178,33 +179,38 @@ class SourceKind:
     form: str
     """Placeholder for the text behind the colon, such as `PATH`."""
     summary: str
-    open: Callable[[str, Path], DataSet]
+    open: Callable[[str, Path, str | None], DataSet]
+    """Function that opens it; the last argument says how its images are grouped."""
     fingerprint: Callable[[str, Path], str]
     """Function that returns the hash of the content."""
     watched: Callable[[str, Path], list[Path]]
     """Function that returns the files and folders that decide the content."""
     is_there: Callable[[str, Path], bool] = lambda path, _: Path(path).exists()
+    check_groups: Callable[[str], object] | None = None
+    """Function that refuses a wrong text about groups; None if the source has no groups."""
 
 
 SOURCES = {
     "folder": SourceKind(
         "PATH",
         "your images: one subfolder for each class",
-        open=lambda path, _: folder.open_folder(Path(path)),
+        open=lambda path, _, groups: folder.open_folder(Path(path), groups),
+        check_groups=name_pattern,
         fingerprint=lambda path, _: folder.fingerprint(Path(path)),
         watched=lambda path, _: folder.watched(Path(path)),
     ),
     "parquet": SourceKind(
         "PATH",
         "a file or folder in the Hugging Face hub's layout",
-        open=lambda path, _: parquet.open_parquet(Path(path)),
+        open=lambda path, _, groups: parquet.open_parquet(Path(path), groups=groups),
+        check_groups=str,
         fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
         watched=lambda path, _: parquet.watched(Path(path)),
     ),
     "webdataset": SourceKind(
         "PATTERN",
         "tar shards: a folder, a glob, or a range such as train-{0000..0099}.tar",
-        open=lambda pattern, _: webdataset.open_webdataset(pattern),
+        open=lambda pattern, _, __: webdataset.open_webdataset(pattern),
         fingerprint=lambda pattern, _: webdataset.fingerprint(pattern),
         is_there=lambda pattern, _: tar_paths.is_any_there(pattern),
         watched=lambda pattern, _: webdataset.watched_files(pattern),
@@ -213,6 +219,7 @@ SOURCES = {
         "NAME",
         "a data set of the Hugging Face hub; fetch it first: bench data fetch hf:NAME",
         open=huggingface.open_hf,
+        check_groups=str,
         fingerprint=lambda name, data_dir: parquet.fingerprint(huggingface.folder(name, data_dir)),
         is_there=lambda name, data_dir: huggingface.folder(name, data_dir).is_dir(),
         watched=lambda name, data_dir: parquet.watched(huggingface.folder(name, data_dir)),
@@ -238,10 +245,19 @@ def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
         raise InputError(f'{field}: "{name}" is not known{hint}; known are {", ".join(known)}, {FORMS}')
 
 
-def check_present(name: str, path: str | None, data_dir: Path) -> None:
+def check_groups(name: str, groups: str) -> None:
+    """Refuse groups for a data set that has none, and a wrong text about them."""
+    check = SOURCES[name].check_groups if name in SOURCES else None
+    if check is None:
+        allowed = ", ".join(known for known, kind in SOURCES.items() if kind.check_groups is not None)
+        raise InputError(f"groups: {name} takes no groups; sources that do are {allowed}")
+    check(groups)
+
+
+def check_present(name: str, path: str | None, data_dir: Path, groups: str | None = None) -> None:
     """Refuse a data set whose files are missing; the error names the expected path and the fetching command."""
     if path is not None:
-        open_data(name, path, data_dir)
+        open_data(name, path, data_dir, groups)
     elif published := CATALOGUE[name].published:
         torchvision_sets.check_published(name, published, data_dir)
 
@@ -279,7 +295,7 @@ def fetch(text: str, data_dir: Path, also: tuple[str, ...] = ()) -> bool:
     return published is not None
 
 
-def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True) -> int:
+def num_pool(name: str, path: str | None, data_dir: Path, groups: str | None = None, *, carved: bool = True) -> int:
     """Return the number of images of a data set that may be trained on; only a source has to be opened for it.
 
     Validation images are counted too unless they are `carved`.
@@ -287,7 +303,7 @@ def num_pool(name: str, path: str | None, data_dir: Path, *, carved: bool = True
     if path is None:
         sizes = CATALOGUE[name].sizes
         return sizes.pool + (0 if carved else sizes.validation)
-    data = open_data(name, path, data_dir)
+    data = open_data(name, path, data_dir, groups)
     return len(data.pool) + (0 if carved else len(data.validation))
 
 
@@ -338,16 +354,18 @@ class OpenData:
     name: str
     path: str | None
     data_dir: Path
+    groups: str | None = None
+    """How its images are grouped: a column or a pattern; None if they are not."""
     is_formula = False
 
     @cached_property
     def data(self) -> DataSet:
         """The open data set."""
-        return open_data(self.name, self.path, self.data_dir)
+        return open_data(self.name, self.path, self.data_dir, self.groups)
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state to pickle, without the open data set."""
-        return {name: getattr(self, name) for name in ("name", "path", "data_dir")}
+        return {name: getattr(self, name) for name in ("name", "path", "data_dir", "groups")}
 
     def read(self, ids: NDArray[np.int64], image_size: int) -> NDArray[np.uint8]:
         """Return decoded images without caching them."""
@@ -384,23 +402,23 @@ class OpenData:
         return ImageSet(self, self.data.labels[ids], ids, image_size)
 
 
-def open_data(name: str, path: str | None, data_dir: Path) -> DataSet:
+def open_data(name: str, path: str | None, data_dir: Path, groups: str | None = None) -> DataSet:
     """Open a data set; this process keeps the four most recent ones open.
 
     Raises:
         InputError: its files are missing, damaged or not what they should be.
     """
     if path is None:
-        return _opened(name, path, data_dir, "")
+        return _opened(name, path, data_dir, None, "")
     with _readable():
-        return _opened(name, path, data_dir, _state_of(name, path, data_dir))
+        return _opened(name, path, data_dir, groups, _state_of(name, path, data_dir))
 
 
 @lru_cache(maxsize=4)
-def _opened(name: str, path: str | None, data_dir: Path, state: str) -> DataSet:
+def _opened(name: str, path: str | None, data_dir: Path, groups: str | None, state: str) -> DataSet:
     """Return an open data set; another `state` opens it again."""
     if path is not None:
-        return SOURCES[name].open(path, data_dir)
+        return SOURCES[name].open(path, data_dir, groups)
     entry = CATALOGUE[name]
     if entry.published is not None:
         data = torchvision_sets.open_published(name, entry.published, data_dir)

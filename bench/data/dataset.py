@@ -168,6 +168,8 @@ class RawSplit:
     class_names: tuple[str, ...]
     passed_over: tuple[PassedOver, ...] = ()
     """what lies among its images and is none of them"""
+    groups: NDArray[np.str_] | None = None
+    """(n,), the name of each image's group; None if there are no groups."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 from bench.data.catalogue import (
     CATALOGUE,
     OpenData,
+    check_groups,
     check_name,
     check_present,
     identity,
@@ -37,6 +38,8 @@ class TargetRef:
     """Path, pattern or name on the hub: the text behind the colon of a source."""
     num_images: int | None = None
     """Number of training images; None for the target's default."""
+    groups: str | None = None
+    """How the images of a source are grouped: a column or a pattern; not part of the text."""
 
     def __str__(self) -> str:
         """Return the canonical text."""
@@ -44,8 +47,11 @@ class TargetRef:
         return f"{self.name}{source}" + (f"@{self.num_images}" if self.num_images is not None else "")
 
 
-def parse_target(text: str) -> TargetRef:
-    """Return the target that a text such as `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50` names."""
+def parse_target(text: str, groups: str | None = None) -> TargetRef:
+    """Return the target that a text such as `digits`, `digits@100`, `folder:PATH` or `folder:PATH@50` names.
+
+    `groups` says how the images of a source are grouped.
+    """
     body, at, number = text.rpartition("@") if re.search(r"@[^/\\]*$", text) else (text, "", "")
     if at and not re.fullmatch(r"[1-9]\d*", number):
         raise InputError(
@@ -55,12 +61,14 @@ def parse_target(text: str) -> TargetRef:
     name, path = parse_source(body)
     if path is None:
         check_name("target", body)
-    return TargetRef(name, path, int(number) if at else None)
+    if groups is not None:
+        check_groups(name, groups)
+    return TargetRef(name, path, int(number) if at else None, groups)
 
 
 def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
     """Return the number of training images, validation images included unless they are `carved`."""
-    return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, carved=carved)
+    return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, ref.groups, carved=carved)
 
 
 def is_drawn(ref: TargetRef) -> bool:
@@ -75,8 +83,8 @@ def check_target(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> None
             f'target: "{ref}": {ref.path}@{ref.num_images} is there, but a number after the last @ is one of training '
             f'images; write a slash behind the path: "{ref}/"'
         )
-    check_present(ref.name, ref.path, data_dir)
-    _check_enough(ref, num_pool(ref.name, ref.path, data_dir, carved=carved))
+    check_present(ref.name, ref.path, data_dir, ref.groups)
+    _check_enough(ref, num_pool(ref.name, ref.path, data_dir, ref.groups, carved=carved))
 
 
 def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> dict[str, object]:
@@ -86,7 +94,8 @@ def target_identity(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> d
     """
     is_known = ref.path is None or source_exists(ref.name, ref.path, data_dir)
     images = num_train_images(ref, data_dir, carved=carved) if is_known else ref.num_images
-    return {**identity(ref.name, ref.path, data_dir), "images": images}
+    grouped = {"groups": ref.groups} if ref.groups is not None else {}
+    return {**identity(ref.name, ref.path, data_dir), "images": images, **grouped}
 
 
 def load_target(ref: TargetRef, *, seed: int, image_size: int, data_dir: Path, carved: bool = True) -> Splits:
@@ -129,8 +138,8 @@ def load_shots(ref: TargetRef, *, seed: int, shots: int, draw: int, image_size: 
 
 def _opened(ref: TargetRef, data_dir: Path) -> OpenData:
     """Return a target's image source; refuse a target whose files are missing."""
-    check_present(ref.name, ref.path, data_dir)
-    return OpenData(ref.name, ref.path, data_dir)
+    check_present(ref.name, ref.path, data_dir, ref.groups)
+    return OpenData(ref.name, ref.path, data_dir, ref.groups)
 
 
 def _splits(source: OpenData, train: Indices, validation: Indices, image_size: int) -> Splits:

@@ -219,7 +219,7 @@ def _budget(suite: ResolvedSuite, stage: RecipeStage) -> Budget:
 
 def _run_on(target: ResolvedTarget, suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget) -> Run:
     """Return a run on a target."""
-    return replace(_run(suite, stage, start, budget, target.identity), target=parse_target(target.target))
+    return replace(_run(suite, stage, start, budget, target.identity), target=target.ref)
 
 
 def _run(suite: ResolvedSuite, stage: Stage, start: Start, budget: Budget, identity: dict[str, Any]) -> Run:

@@ -13,6 +13,7 @@ from bench.config.suite import SUITES, load_suite
 from bench.config.yaml_file import shipped
 from bench.data.corpus import corpus_size
 from bench.errors import InputError
+from bench.plan.expand import expand
 from models.spec.size_classes import Sized, unmatched
 from tests.data.sources.test_folder import write_folder
 
@@ -308,3 +309,18 @@ def test_one_folder_under_two_names_is_refused(resolve_suite, tmp_path):
         with pytest.raises(InputError, match=r"targets: folder:\S+ and folder:\S+ hold the same images; leave one"):
             resolve_suite(targets=[f"folder:{folder}", f"folder:{other}"])
     assert len(resolve_suite(targets=[f"folder:{folder}@5", f"folder:{folder}@10"]).targets) == 2
+
+
+def test_groups_decide_the_split_of_a_target(resolve_suite, tmp_path):
+    """All its slices need the same ones, and no corpus may have its images."""
+    folder = write_folder(tmp_path / "pets", {"cat": 100, "dog": 100})
+    small, all_images = ({"target": f"folder:{folder}{slice_}", "groups": r"(\d)\d\.png"} for slice_ in ("@5", ""))
+    suite = resolve_suite(targets=[small, all_images])
+    assert [target.identity["images"] for target in suite.targets] == [5, 140]
+    run = expand(suite).runs[-1]
+    assert run.target.groups == small["groups"]
+    assert run.resolved()["data"]["groups"] == small["groups"]
+    with pytest.raises(InputError, match="share test images; give all of them equal groups"):
+        resolve_suite(targets=[small, f"folder:{folder}"])
+    with pytest.raises(InputError, match="corpus is not split by groups, so test images could be pretrained on"):
+        resolve_suite(targets=[small], corpus=f"folder:{folder}", subsets=[16])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.data.dataset import DataSet, PassedOver, RawSplit, Reader, add_up
 from bench.data.orders import Cut, Indices, balanced_order_of, stratified_cut
 from bench.data.sources.decode import read_pictures
+from bench.data.sources.groups import group_numbers, grouped_cut
 from bench.errors import InputError
 
 
@@ -28,7 +29,7 @@ def assemble(
 
     Image ids number the splits in that order, each as published. Without a test split, the validation split is the test
     split. If both are missing, test is a fifth of each class of train. A missing validation split is a tenth of the
-    rest.
+    rest. If images have groups, whole groups are carved, and these are the clusters of the test images.
 
     Args:
         splits: labels and reader of each split.
@@ -52,11 +53,20 @@ def assemble(
     starts = _starts([split.labels for split in given.values()])
     ids = dict(zip(given, np.split(np.arange(len(labels)), starts[1:]), strict=True))
     pool = ids["train"]
+    groups = group_numbers(given, place)
     if test is None:
-        cut = stratified_cut(labels, pool, 1, 5, key, "test")
+        if groups is None:
+            cut = stratified_cut(labels, pool, 1, 5, key, "test")
+        else:
+            cut = grouped_cut(labels, groups, pool, 1, 5, key, "test")
+            _check_cut(cut, "test", labels, groups, train, 4 - len(given), place)
         pool, ids["test"] = cut.rest, cut.taken
     if validation is None:
-        cut = _validation(labels, pool, key, validation_per_class)
+        if groups is None:
+            cut = _validation(labels, pool, key, validation_per_class)
+        else:
+            cut = grouped_cut(labels, groups, pool, 1, 10, key, "validation")
+            _check_cut(cut, "validation", labels, groups, train, 4 - len(given), place)
         pool, ids["validation"] = cut.rest, cut.taken
     read = _joined(list(given.values()), starts)
     return DataSet(
@@ -72,6 +82,7 @@ def assemble(
             "test": "train" if test is None else "test" if "test" in splits else "validation",
         },
         passed_over=add_up([*passed_over, *(part for split in given.values() for part in split.passed_over)]),
+        clusters=groups,
     )
 
 
@@ -80,6 +91,7 @@ def split_of_files(
     labels: NDArray[np.int64],
     class_names: tuple[str, ...],
     passed_over: tuple[PassedOver, ...] = (),
+    groups: NDArray[np.str_] | None = None,
 ) -> RawSplit:
     """Return a split with one file per label; files are decoded when used."""
 
@@ -87,7 +99,7 @@ def split_of_files(
         chosen = [files[index] for index in indices.tolist()]
         return read_pictures(len(chosen), chosen.__getitem__, image_size, lambda index: str(chosen[index]))
 
-    return RawSplit(labels, read, class_names, passed_over)
+    return RawSplit(labels, read, class_names, passed_over, groups)
 
 
 def locate(starts: Indices, indices: Indices) -> tuple[Indices, Indices]:
@@ -148,6 +160,17 @@ def _check_every_class(train: RawSplit, needed: int, place: str) -> None:
         raise InputError(
             f'{place}: class "{train.class_names[int(counts.argmin())]}" has {smallest} images in train; '
             f"it needs at least {needed}, one for each split that is carved; add images, or take the class out"
+        )
+
+
+def _check_cut(cut: Cut, part: str, labels: Indices, groups: Indices, train: RawSplit, needed: int, place: str) -> None:
+    """Refuse a cut by groups that leaves a class out, since its images are in too few groups."""
+    if len(lacking := np.setdiff1d(labels[cut.rest], labels[cut.taken])):
+        num_groups = len(np.unique(groups[: len(train.labels)][train.labels == lacking[0]]))
+        raise InputError(
+            f'{place}: groups: no group of class "{train.class_names[lacking[0]]}" can be set aside for {part}: it has '
+            f"{num_groups} of them in train, and each split needs one of its own, {needed} in all; "
+            "use smaller groups, or take the class out"
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.data.dataset import DataSet, PassedOver, RawSplit, passed_over
 from bench.data.sources.assemble import assemble, split_of_files
+from bench.data.sources.groups import groups_of_names
 from bench.data.sources.listing import IMAGE_SUFFIXES, check_inside, entries, fingerprint_of, is_folder, subfolders
 from bench.data.sources.split_names import split_folders
 from bench.errors import InputError
@@ -28,17 +29,21 @@ NO_SUFFIX = "files without a suffix"
 NO_FILE = "entries that are neither files nor folders"
 
 
-def open_folder(path: Path) -> DataSet:
+def open_folder(path: Path, groups: str | None = None) -> DataSet:
     """Open the data set in a folder.
 
+    Args:
+        path: the folder.
+        groups: the pattern that finds the group in a name such as `cat/tom_12.png`; None if there are no groups.
+
     Raises:
-        InputError: classes or images are missing, or a file lies outside the folder.
+        InputError: classes or images are missing, a file lies outside the folder, or groups are not as they should be.
     """
     parts = _parts(path)
     names = tuple(parts["train"].classes)
     given = {part.folder for part in parts.values()} - {path}
     return assemble(
-        {split: _split(part, names) for split, part in parts.items()},
+        {split: _split(part, names, groups) for split, part in parts.items()},
         key="folder",
         place=f"folder:{path}",
         passed_over=passed_over(_outside(path, path, given)) if given else (),
@@ -101,13 +106,17 @@ def _part(root: Path, folder: Path, names: dict[str, str], needed: int) -> _Part
     return _Part(folder, tuple(names.values()), classes, passed_over(others))
 
 
-def _split(part: _Part, names: tuple[str, ...]) -> RawSplit:
+def _split(part: _Part, names: tuple[str, ...], pattern: str | None) -> RawSplit:
     """Return a split with the classes of train."""
     numbers = {name: number for number, name in enumerate(names)}
     ordered = sorted(part.classes, key=numbers.__getitem__)
     files = [file for name in ordered for file in part.classes[name]]
     labels = np.repeat([numbers[name] for name in ordered], [len(part.classes[name]) for name in ordered])
-    return split_of_files(files, labels.astype(np.int64), names, part.passed_over)
+    groups = None
+    if pattern is not None:
+        within = [file.relative_to(part.folder).as_posix() for file in files]
+        groups = groups_of_names(within, pattern, f"folder:{part.folder}")
+    return split_of_files(files, labels.astype(np.int64), names, part.passed_over, groups)
 
 
 def _all_images(parts: dict[str, _Part]) -> list[Path]:

@@ -40,8 +40,8 @@ class _Ref:
         return f"hf:{self.repository}" + (f":{self.config}" if self.config else "")
 
 
-def open_hf(name: str, data_dir: Path) -> DataSet:
-    """Return a fetched data set.
+def open_hf(name: str, data_dir: Path, groups: str | None = None) -> DataSet:
+    """Return a fetched data set; `groups` is its column of groups, if any.
 
     Raises:
         InputError: it was not fetched, or its files do not fit together.
@@ -54,7 +54,7 @@ def open_hf(name: str, data_dir: Path) -> DataSet:
         )
     paths = [file.relative_to(path).as_posix() for file in path.rglob("*.parquet")]
     _check_one_config(ref, paths)
-    return open_parquet(path, str(ref))
+    return open_parquet(path, str(ref), groups)
 
 
 def folder(name: str, data_dir: Path) -> Path:

@@ -38,12 +38,13 @@ MAX_RATIO = 100
 """Of a larger row group, unpacked, to the file: encoded images hardly shrink, and a bomb shrinks more."""
 
 
-def open_parquet(path: Path, place: str | None = None) -> DataSet:
+def open_parquet(path: Path, place: str | None = None, groups: str | None = None) -> DataSet:
     """Return the data set in parquet files.
 
     Args:
         path: a file or folder.
         place: the data set's name in errors; by default the path.
+        groups: the column of groups; None if there are no groups.
 
     Raises:
         InputError: there is no file, or the files hold no labelled images that fit together.
@@ -52,7 +53,7 @@ def open_parquet(path: Path, place: str | None = None) -> DataSet:
     files = _files(path)
     check_inside(path if path.is_dir() else path.parent, files)
     by_name = by_split(files, path, place) if path.is_dir() else {"train": files}
-    return assemble(open_splits(by_name), key="parquet", place=place)
+    return assemble(open_splits(by_name, groups), key="parquet", place=place)
 
 
 def fingerprint(path: Path) -> str:
@@ -65,13 +66,13 @@ def watched(path: Path) -> list[Path]:
     return _files(path) if path.exists() else []
 
 
-def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
+def open_splits(files: Mapping[str, Sequence[Path]], groups: str | None = None) -> dict[str, RawSplit]:
     """Return the splits of a data set from the ordered files of each split; classes without names get numbers.
 
     A split without labels, as competitions publish for the test, is passed over, and counted with the training split.
     """
     shards = {
-        split: [_open_shard(file, needs_labels=split == "train") for file in split_files]
+        split: [_open_shard(file, groups, needs_labels=split == "train") for file in split_files]
         for split, split_files in files.items()
     }
     labelled = {
@@ -79,7 +80,12 @@ def open_splits(files: Mapping[str, Sequence[Path]]) -> dict[str, RawSplit]:
     }
     names, labels = _classes([shard for split_shards in labelled.values() for shard in split_shards])
     splits = {
-        split: RawSplit(np.concatenate([labels[shard.file] for shard in split_shards]), _reader(split_shards), names)
+        split: RawSplit(
+            np.concatenate([labels[shard.file] for shard in split_shards]),
+            _reader(split_shards),
+            names,
+            groups=np.concatenate([shard.groups for shard in split_shards]) if groups is not None else None,
+        )
         for split, split_shards in labelled.items()
     }
     passed_over = add_up(
@@ -106,6 +112,8 @@ class _Shard:
     """Number of rows of each row group."""
     class_names: tuple[str, ...] | None
     """Class names in the features' metadata; None if there are none."""
+    groups: NDArray[np.str_]
+    """Names of the groups; empty if there are no groups."""
 
 
 def _files(path: Path) -> list[Path]:
@@ -167,8 +175,8 @@ def _encoded(cell: Any) -> bytes:
     return cell["bytes"] or b""
 
 
-def _open_shard(file: Path, *, needs_labels: bool) -> _Shard:
-    """Return a file's labels and metadata; refuse a file without labels if they are needed."""
+def _open_shard(file: Path, groups: str | None, *, needs_labels: bool) -> _Shard:
+    """Return a file's labels, metadata and column of groups; refuse a file without labels if they are needed."""
     import pyarrow
     import pyarrow.parquet
 
@@ -187,12 +195,32 @@ def _open_shard(file: Path, *, needs_labels: bool) -> _Shard:
             else:
                 _check_labels(file, labels, label)
                 numbers, words = _numbers(labels)
+            named = _groups(file, content, groups) if groups is not None else np.array([], np.str_)
     except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(_unreadable(file, error)) from error
     sizes = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
     class_names = _names(file, features.get(label, {}).get("names"))
     has_labels = needs_labels or len(numbers) == 0 or words is not None or bool((numbers != -1).any())
-    return _Shard(file, image, numbers, words, has_labels, sizes, class_names)
+    return _Shard(file, image, numbers, words, has_labels, sizes, class_names, named)
+
+
+def _groups(file: Path, content: Any, column: str) -> NDArray[np.str_]:
+    """Return the groups of a file's rows, as texts; refuse a column that is not there, or whose values name none."""
+    from pyarrow import types
+
+    names = content.schema_arrow.names
+    if names.count(column) != 1:
+        raise InputError(
+            f"{file}: groups: {names.count(column) or 'no'} columns are named {column}; there are {', '.join(names)}"
+        )
+    held = content.schema_arrow.field(column).type
+    value = held.value_type if types.is_dictionary(held) else held
+    if not (types.is_integer(value) or _is_text(value)):
+        raise InputError(f"{file}: groups: column {column} holds {held}, neither words nor whole numbers")
+    groups = content.read(columns=[column])[column]
+    if groups.null_count:
+        raise InputError(f"{file}: groups: {groups.null_count:,} rows have no {column}; fill them in")
+    return np.array([str(group) for group in groups.to_pylist()], dtype=np.str_)
 
 
 def _label_column(file: Path, columns: list[str], features: dict[str, Any], *, needs_labels: bool) -> str:

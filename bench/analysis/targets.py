@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from bench.analysis.stats.clusters import too_few
+
 IN_DOMAIN = "fractals-heldout"
 """The target with held-out classes of the pretraining corpus's generator."""
 ARRANGEMENT = "arrangement"
@@ -20,6 +22,8 @@ def population(target: str, num_clusters: int | None) -> str:
     """Return for which other images the test images of a target stand, if they come in clusters or not."""
     if num_clusters is None:
         return "other images of these classes"
+    if too_few(num_clusters):
+        return f"no other images ({num_clusters} clusters are too few)"
     return f"other {_CLUSTERS.get(base(target), 'groups')} ({num_clusters:,} clusters)"
 
 

@@ -60,9 +60,15 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
 
 
 @data_app.command()
-def show(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_json: AsJson = False) -> None:
+def show(
+    name: str,
+    data: DataDir = DATA_DIR,
+    groups: Annotated[str | None, typer.Option(help="The target's field `groups`, a column or a pattern.")] = None,
+    links: FollowLinks = False,
+    as_json: AsJson = False,
+) -> None:
     """Show classes, splits and identity. NAME is a corpus or target such as `digits@100`, or `folder:PATH`."""
-    _print(_facts(name, data), as_json=as_json)
+    _print(_facts(name, data, groups), as_json=as_json)
 
 
 @data_app.command()
@@ -161,9 +167,11 @@ def _print(facts: dict[str, Any], *, as_json: bool) -> None:
     say("\n".join(f"{key}: {shown[key]}" for key in shown))
 
 
-def _facts(name: str, data_dir: Path) -> dict[str, Any]:
+def _facts(name: str, data_dir: Path, groups: str | None = None) -> dict[str, Any]:
     """Return facts about a corpus or target, without decoding an image."""
     if name == corpus.FRACTALS:
+        if groups is not None:
+            catalogue.check_groups(name, groups)
         facts = {
             "use": "corpus",
             "summary": "fractals drawn by formula, in any number",
@@ -171,7 +179,7 @@ def _facts(name: str, data_dir: Path) -> dict[str, Any]:
             "present": True,
         }
         return {"name": name, **facts, "identity": corpus.corpus_identity(CorpusRef(), data_dir)}
-    target = parse_target(name)
+    target = parse_target(name, groups)
     facts = {"use": "corpus and target"}
     if target.path is None:
         entry = catalogue.CATALOGUE[target.name]
@@ -183,16 +191,19 @@ def _facts(name: str, data_dir: Path) -> dict[str, Any]:
             "present": catalogue.is_present(target.name, target.path, data_dir),
         }
     else:
-        data = catalogue.open_data(target.name, target.path, data_dir)
+        data = catalogue.open_data(target.name, target.path, data_dir, groups)
+        parts = {"train": data.pool, "validation": data.validation, "test": data.test}
         facts |= {
             "summary": catalogue.SOURCES[target.name].summary,
             "classes": len(data.class_names),
             "class_names": data.class_names,
-            "splits": {"train": len(data.pool), "validation": len(data.validation), "test": len(data.test)},
+            "splits": {split: len(part) for split, part in parts.items()},
             **data.facts(),
             "notes": data.notes,
             "present": True,
         }
+        if data.clusters is not None:
+            facts["groups"] = {split: len(np.unique(data.clusters[part])) for split, part in parts.items()}
     return {"name": str(target), **facts, "identity": target_identity(target, data_dir)}
 
 

@@ -57,6 +57,19 @@ def test_show_looks_into_a_folder(tmp_path: Path) -> None:
     assert shown["splits"] == {"train": 14, "validation": 2, "test": 4}
 
 
+def test_show_counts_the_groups_of_each_split(tmp_path: Path) -> None:
+    """Five of each class, in each of which the same number is a group."""
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for index in range(10):
+            Image.new("RGB", (9, 9)).save(tmp_path / name / f"{index // 2}-{index % 2}.png")
+    pattern = r"/(\d)"
+    shown = json.loads(run("show", f"folder:{tmp_path}", "--groups", pattern, "--json"))
+    assert shown["splits"] == {"train": 12, "validation": 4, "test": 4}
+    assert shown["groups"] == {"train": 3, "validation": 1, "test": 1}
+    assert shown["identity"]["groups"] == pattern
+
+
 def test_parquet_is_shown_and_sampled(tmp_path: Path) -> None:
     for split, count in (("train", 20), ("test", 4)):
         rows = [{"bytes": _png(index), "path": None} for index in range(count)]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.targets import population
 from bench.report.page import as_html, as_markdown
 from bench.report.sections.design import what_was_run
 from bench.report.sections.recipes import recipes, trained_apart
@@ -258,6 +259,8 @@ def test_the_page_says_for_what_clusters_stand() -> None:
     assert "on fractals-heldout for other classes (7 clusters)" in page
     assert "for other writers, if each repetition of the form in the file is one writer's (7 clusters)" in page
     assert "Images of one cluster count together." in page
+    assert population("folder:x", 4) == "no other images (4 clusters are too few)"
+    assert population("folder:x@5", 5) == "other groups (5 clusters)"
 
 
 def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(pages: Any) -> None:

@@ -1,0 +1,107 @@
+"""How often intervals hold the truth if test images come in clusters: as if each image stood alone, and by clusters.
+
+500 test images in 20 clusters, of 25 images each or of 1 to 115. Correctness is a probit of the effects of seed, image
+and rest, whose standard deviations are 0.1, 1 and 1. Clusters make up a share of the variance of image and rest (the
+intra-cluster correlation). `python -m tests.analysis.simulated.test_cluster_coverage` prints a table, row by row.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import special
+
+from bench.analysis.correctness import Correctness
+from bench.analysis.stats.crossed import Estimate, accuracy, paired_difference
+
+NUM_EXPERIMENTS = 500
+SEEDS = (2, 3, 6, 9)
+SIZES = {
+    "equal": (25,) * 20,
+    "unequal": (1, 2, 4, 5, 6, 6, 9, 9, 15, 16, 19, 19, 20, 26, 35, 36, 47, 49, 61, 115),
+    "few": (30, 60, 100, 130, 180),
+}
+CORRELATIONS = {"none": 0.0, "small": 0.05, "large": 0.3}
+SEED, ACCURACY = 0.1, 0.7
+
+
+@cache
+def coverage(sizes: str, correlation: str, num_seeds: int) -> dict[str, tuple[float, float]]:
+    """Return of each statistic the shares of intervals that hold the truth: by images, and by clusters."""
+    generator = np.random.default_rng((list(SIZES).index(sizes), list(CORRELATIONS).index(correlation), num_seeds))
+    clusters = np.repeat(np.arange(len(SIZES[sizes])), SIZES[sizes])
+    held: dict[str, list[tuple[bool, bool]]] = {"accuracy": [], "difference": []}
+    for _ in range(NUM_EXPERIMENTS):
+        correct = answers(clusters, CORRELATIONS[correlation], num_seeds, generator)
+        plain, clustered = (
+            [Correctness(tuple(range(num_seeds)), one, "h", given) for one in correct] for given in (None, clusters)
+        )
+        held["accuracy"].append((holds(accuracy(plain[0]), ACCURACY), holds(accuracy(clustered[0]), ACCURACY)))
+        held["difference"].append((holds(paired_difference(*plain), 0), holds(paired_difference(*clustered), 0)))
+    return {name: tuple(np.mean(pairs, axis=0).tolist()) for name, pairs in held.items()}
+
+
+def answers(clusters: np.ndarray, correlation: float, num_seeds: int, generator: np.random.Generator) -> np.ndarray:
+    """Return (2, seeds, images) of two equal models, which share half of the variance of an image's effect."""
+    own, shared = effect(clusters, correlation, (2, 1), generator), effect(clusters, correlation, (1, 1), generator)
+    rest = effect(clusters, correlation, (2, num_seeds), generator)
+    seeds = SEED * generator.standard_normal((2, num_seeds, 1))
+    threshold = special.ndtri(ACCURACY) * np.sqrt(2 + SEED**2)
+    return (np.sqrt(0.5) * (own + shared) + seeds + rest < threshold).astype(np.float64)
+
+
+def effect(
+    clusters: np.ndarray, correlation: float, shape: tuple[int, int], generator: np.random.Generator
+) -> np.ndarray:
+    """Return (*shape, images) of variance 1, of which clusters make up the share `correlation`."""
+    of_clusters = generator.standard_normal((*shape, clusters.max() + 1))[..., clusters]
+    of_images = generator.standard_normal((*shape, len(clusters)))
+    return np.sqrt(correlation) * of_clusters + np.sqrt(1 - correlation) * of_images
+
+
+def holds(estimate: Estimate, truth: float) -> bool:
+    interval = estimate.interval()
+    return interval.low <= truth <= interval.high
+
+
+@pytest.mark.parametrize("num_seeds", [3, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sizes", ["equal", pytest.param("unequal", marks=pytest.mark.slow)])
+def test_intervals_by_clusters_hold_the_truth(sizes: str, num_seeds: int) -> None:
+    """Where those by images do not, and whether clusters matter or not."""
+    for correlation in CORRELATIONS:
+        for by_images, by_clusters in coverage(sizes, correlation, num_seeds).values():
+            assert 0.91 <= by_clusters <= 0.99
+            assert by_clusters > by_images - 0.02
+    by_images, by_clusters = coverage(sizes, "large", num_seeds)["accuracy"]
+    assert by_images < by_clusters - 0.04
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", SEEDS)
+def test_five_clusters_of_unequal_size_are_enough(num_seeds: int) -> None:
+    """The fewest that are used."""
+    for _, by_clusters in coverage("few", "large", num_seeds).values():
+        assert by_clusters >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [2, 9])
+@pytest.mark.parametrize("sizes", ["equal", "unequal"])
+def test_at_two_and_nine_seeds_too(sizes: str, num_seeds: int) -> None:
+    """At which ignoring clusters does least and most harm."""
+    for correlation in ("small", "large"):
+        for _, by_clusters in coverage(sizes, correlation, num_seeds).values():
+            assert by_clusters >= 0.91
+
+
+def _print_table() -> None:
+    for sizes in SIZES:
+        for correlation, share in CORRELATIONS.items():
+            found = [coverage(sizes, correlation, num_seeds) for num_seeds in SEEDS]
+            for name in found[0]:
+                cells = [f"{100 * one[name][0]:.1f} -> {100 * one[name][1]:.1f}" for one in found]
+                print(f"| {name} | {sizes} | {share:g} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    _print_table()

@@ -1,6 +1,7 @@
 """The plan: its runs, the runs that cells share, and the fields that a run's key depends on."""
 
 import hashlib
+import json
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -269,6 +270,7 @@ def test_the_protocol_lists_the_optional_fields_of_a_key(plan_suite):
     plain = pretraining()
     changed = [replace(plain, **{name: value}) for name, value in DIFFERENT.items() if name != "identity"]
     changed += [replace(plain, deterministic=True, device="cuda"), pretraining(classes=9)]
+    changed += [replace(plain, identity=json.dumps(json.loads(plain.identity) | {"groups": "patient"}))]
     only_if_set = set().union(*map(fields_of_key, changed)) - fields_of_key(plain)
     page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
     table = page.split("| field | in the key |")[1].split("\n\n")[0]

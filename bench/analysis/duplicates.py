@@ -33,7 +33,7 @@ def duplicate_warnings(cells: pd.DataFrame, left_out: pd.DataFrame | None) -> It
         )
     if left_out is not None:
         for _, row in left_out[left_out["reason"].isin([*SHARED.values(), SEVERAL_CLASSES])].iterrows():
-            yield f"Duplicates in {row['source']}: {count(row['num'])} {row['reason']}."
+            yield f"{row['source']} has {row['reason']} ({count(row['num'])})."
 
 
 def num_of_all(number: Any, total: Any) -> str:

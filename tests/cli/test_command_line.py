@@ -15,8 +15,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from bench.cli.verify import Repetition
 from bench.data.sources.checksums import UNPACKED
@@ -196,6 +198,40 @@ def test_fine_tuning_at_a_higher_resolution_is_compared_with_training_from_scrat
     page = (tmp_path / "reports/high/index.html").read_text(encoding="utf-8")
     assert "transfer at 40 px" in page
     assert (tmp_path / "reports/high/figures/accuracy.svg").exists()
+
+
+def test_contamination_duplicates_and_one_answer_are_said_in_terminal_and_page(tmp_path):
+    """On a target whose test images are 9 and 3 of two classes, of which one was pretrained on and one is in train."""
+    generator = np.random.default_rng(0)
+    noise = [Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)) for _ in range(62)]
+    numbers = {"corpus/train/a": range(20), "corpus/train/b": range(20, 40), "x/train/a": range(40, 46)}
+    numbers |= {"corpus/test/a": [58], "corpus/test/b": [59], "corpus/validation/a": [60], "corpus/validation/b": [61]}
+    numbers |= {"x/train/b": [46, 47], "x/test/a": [0, 40, *range(48, 55)], "x/test/b": range(55, 58)}
+    for folder, placed in numbers.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for number in placed:
+            noise[number].save(tmp_path / folder / f"{number:02}.png")
+    (tmp_path / "still.yaml").write_text("learning_rate: 1.0e-12", encoding="utf-8")
+    data = {"corpus": "folder:corpus", "subsets": [40], "targets": ["folder:x"], "carve": False}
+    _write_tiny(tmp_path / "odd.yaml", models=["vit_pico/8"], **data, recipes={"transfer": "still.yaml"})
+    ran = in_process.bench("run", "odd.yaml", folder=tmp_path)
+    assert ran.code == 0, ran
+    reported = in_process.bench("report", "odd.yaml", folder=tmp_path)
+    contamination = "Contamination: up to 1 of 12 test images of folder:x are in a subset of folder:corpus"
+    shared = "folder:x has test images whose pixels are also among the training or validation images (1)."
+    for said in (" ".join(ran.said.split()), " ".join(reported.said.split())):
+        assert f"warning: {contamination} that models were pretrained on; the tables mark the rows." in said
+        assert f"warning: {shared}" in said
+    cells = pd.read_parquet(tmp_path / "results/odd/tables/cells.parquet").set_index("corpus")
+    assert cells["num_contaminated"].fillna(-1).to_dict() == {"none": -1, "folder:corpus": 1}
+    assert set(cells["constant_answer"]) == {0.75}
+    page = (tmp_path / "reports/odd/report.md").read_text(encoding="utf-8")
+    constant = "The best constant answer reaches 75.0 % on folder:x."
+    assert all(words in page for words in (contamination, shared, constant, "1 of 12 test images pretrained on"))
+    assert (cells["num_answers"] == 1).any()
+    for text in (reported.said, page):
+        assert text.count("one class for all test images in 1 of 1 seed") == (cells["num_answers"] == 1).sum()
+        assert "balanced 50.0 %" in text
 
 
 def test_a_sum_that_differs_ends_a_run_before_anything_is_trained(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.analysis.duplicates import SHARED, duplicate_warnings
+from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
 from bench.data.content_hashes import content_hashes
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, in_memory
@@ -142,8 +142,8 @@ def test_images_in_two_splits_or_under_two_classes_are_counted(
     assert streamed["transfer"]["data"]["num_under_several_classes"] is None
     tables = build_tables(store)
     warnings = list(duplicate_warnings(tables["cells"], tables["left_out"]))
-    assert f"Duplicates in folder:{target}: 2 images whose pixels also stand under another class." in warnings
-    assert f"Duplicates in folder:{target}: 2 {SHARED['test']}." in warnings
+    assert f"folder:{target} has {SEVERAL_CLASSES} (2)." in warnings
+    assert f"folder:{target} has {SHARED['test']} (2)." in warnings
     for path in store.contents.iterdir():
         np.save(path, np.zeros(3))  # such as the hashes of an older version, without those of bad images
     (transfer,) = (run for run in expand(store.suite()).runs if run.stage == "transfer")

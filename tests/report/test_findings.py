@@ -172,14 +172,14 @@ DOWN = Passage(123456.0, 100000.5, None, is_upward=False)
     ("passages", "low", "high", "is_ahead", "words"),
     [
         ((UP,), 1381.2, 3055.4, True, "passes at 2,050 images (1,380 to 3,060)"),
-        ((replace(UP, size=4096.0, low=None),), None, 3055.4, True, "passes at 4,096 images (up to 3,060)"),
-        ((DOWN,), 100000.5, None, False, "is passed at 123,456 images (from 100 k on)"),
+        ((replace(UP, size=4096.0, low=None),), None, 3055.4, True, "may pass at 4,096 images (up to 3,060)"),
+        ((DOWN,), 100000.5, None, False, "may be passed at 123,456 images (from 100 k on)"),
         (
             (UP, DOWN),
             None,
             None,
             True,
-            "passes at 2,050 images (1,380 to 3,060) and is passed at 123,456 images (from 100 k on)",
+            "passes at 2,050 images (1,380 to 3,060) and may be passed at 123,456 images (from 100 k on)",
         ),
         (
             (),

@@ -77,5 +77,4 @@ def _outcome(result: Crossing) -> str:
 
 def _passage(passage: Passage) -> str:
     low, high = (quantity(math.inf if end is None else end, "images") for end in (passage.low, passage.high))
-    way = "passes" if passage.is_upward else "is passed"
-    return f"{way} at {quantity(passage.size, 'images')} images ({low} to {high})"
+    return f"{passage.verb} at {quantity(passage.size, 'images')} images ({low} to {high})"

@@ -44,7 +44,7 @@ Outcome = Literal["passes", "is passed", "several", "ahead", "behind", "no diffe
 size."""
 REACH = 10.0
 """The largest extrapolated size, as a multiple of the largest rung."""
-_STEPS = 12
+_STEPS = 8
 """The number of grid steps between neighbouring rungs, evenly spaced in log n."""
 _ANYTHING = 2.0
 """More than any two accuracies differ by."""
@@ -70,6 +70,13 @@ class Passage:
     """The upper end; None if open."""
     is_upward: bool
     """Whether the first model passes the second; otherwise it is passed."""
+
+    @property
+    def verb(self) -> str:
+        """Return what the first model does: `passes`, or `may pass` if the data do not bound the crossing."""
+        if self.low is None or self.high is None:
+            return "may pass" if self.is_upward else "may be passed"
+        return "passes" if self.is_upward else "is passed"
 
 
 @dataclass(frozen=True)
@@ -166,7 +173,7 @@ def crossing(
         gap, reach = _Gap(_with_lines(first), _with_lines(second), level, interval_of), 1.0
     points = _scan(gap, reach)
     grid = [log_size for log_size, _ in points]
-    clear = [number for number, log_size in enumerate(grid) if gap.beyond(log_size) > 0]
+    clear = _clear(gap, points)
     passages = tuple(_passages(gap, points, clear)) if clear else ()
     is_ahead = gap.value(grid[clear[-1]]) > 0 if clear else None
     low = high = None
@@ -191,6 +198,9 @@ def extrapolated(
     """
     if not (isinstance(first.curve, LawCurve) and isinstance(second.curve, LawCurve)):
         return None
+    roots = [log_size for log_size, is_root in _scan(_Gap(first, second, level, Estimate.interval), reach) if is_root]
+    if len(roots) != 1 or roots[0] <= math.log(first.curve.sizes[-1]):
+        return None  # so the costly intervals are not needed
     result = crossing(first, second, level, reach)
     return result if result.size is not None and result.size > result.measured[1] else None
 
@@ -235,7 +245,7 @@ class _Gap:
     def size(self, log_size: float) -> float:
         """Return the number of images; at a rung, without rounding error."""
         size = math.exp(log_size)
-        return next((rung for rung in map(float, self.first.sizes) if math.isclose(size, rung, rel_tol=2e-6)), size)
+        return next((rung for rung in map(float, self.first.sizes) if math.isclose(size, rung, rel_tol=2e-5)), size)
 
     def beyond(self, log_size: float) -> float:
         """Return the distance of the difference's interval from zero; at most 0 if it contains zero."""
@@ -295,6 +305,21 @@ def _roots(gap: _Gap, grid: list[float]) -> Iterator[float]:
             yield float(optimize.brentq(gap.value, before, after, xtol=1e-9))
 
 
+def _clear(gap: _Gap, points: list[tuple[float, bool]]) -> list[int]:
+    """Return the numbers of the clear points; inside a segment without a root, none if both of its ends are clear.
+
+    They would change nothing, since the difference keeps its sign there.
+    """
+    ends = [number for number, (log_size, _) in enumerate(points) if log_size in gap.rungs]
+    ends += [len(points) - 1] if ends[-1] < len(points) - 1 else []
+    clear = {number for number in ends if gap.beyond(points[number][0]) > 0}
+    for start, end in pairwise(ends):
+        inside = range(start + 1, end)
+        if not {start, end} <= clear or any(points[number][1] for number in inside):
+            clear |= {number for number in inside if not points[number][1] and gap.beyond(points[number][0]) > 0}
+    return sorted(clear)
+
+
 def _passages(gap: _Gap, points: list[tuple[float, bool]], clear: list[int]) -> Iterator[Passage]:
     """Yield the crossings between clear points; before the first and after the last, those of an odd number of roots.
 
@@ -318,4 +343,4 @@ def _end(gap: _Gap, grid: list[float], clear: int, step: int) -> float:
     following = clear + step
     if not 0 <= following < len(grid):
         return gap.size(grid[clear])
-    return gap.size(float(optimize.brentq(gap.beyond, grid[clear], grid[following], xtol=1e-6)))
+    return gap.size(float(optimize.brentq(gap.beyond, grid[clear], grid[following], xtol=1e-5)))

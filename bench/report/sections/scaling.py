@@ -72,12 +72,7 @@ def crossing_in_words(crossing: Crossing) -> str:
         return f"is behind; no crossing within the sizes measured, at the earliest at {images(crossing.low)}"
     if crossing.outcome == "ahead":
         return f"is ahead; no crossing within the sizes measured, at the latest at {images(crossing.high)}"
-    return listed(
-        [
-            f"{'passes' if passage.is_upward else 'is passed'} at {images(passage.size)} {_interval(passage)}"
-            for passage in crossing.passages
-        ]
-    )
+    return listed([f"{passage.verb} at {images(passage.size)} {_interval(passage)}" for passage in crossing.passages])
 
 
 def images(size: float | None) -> str:

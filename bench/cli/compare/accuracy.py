@@ -1,20 +1,22 @@
 """Compare the accuracies of two stores: each model on each data set, seed by seed. Imports no torch.
 
-Runs are paired if their results depend on the same settings. A run that is not `ok` on both sides is listed, and left
-out of the means.
+Runs are paired if their results depend on the same settings. A run that is not `ok` on both sides is listed, and its
+seed is left out of the means.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.format import finite_or_none, first_few, points
+from bench.analysis.seeds import SEED_COLUMNS, read_seeds
 from bench.analysis.speed_changes import AccuracyChange, accuracy_change
 from bench.cli.compare.comparison import SIDES, Comparison, differences, only_lines, refuse
 from bench.cli.compare.stores import Attempt, ComparedStore, read_store, row_key
@@ -107,8 +109,9 @@ def _changes(pairs: Iterable[Pair]) -> Iterator[AccuracyRowChange]:
     for of_row in rows.values():
         run = of_row[0][0].run
         row = _row(run, with_budget=named[_row(run)] > 1)
-        finished = [pair for pair in of_row if pair[0].is_ok and pair[1].is_ok]
-        change = accuracy_change(*(_by_seed(pair[side] for pair in finished) for side in (0, 1)))
+        old, new = (_by_seed([pair[side] for pair in of_row]) for side in (0, 1))
+        seeds = sorted(old.keys() & new.keys())
+        change = accuracy_change(*({seed: of_side[seed] for seed in seeds} for of_side in (old, new)))
         yield AccuracyRowChange(row, change, len(of_row), sum(map(_is_equal, of_row)))
 
 
@@ -125,11 +128,21 @@ def _row(run: Run, *, with_budget: bool = False) -> AccuracyRow:
 
 
 def _by_seed(attempts: Iterable[Attempt]) -> dict[int, float]:
-    """Return the accuracy of each seed; the draws of a seed are averaged, because they share their pretraining."""
-    draws: dict[int, list[float]] = {}
-    for attempt in attempts:
-        draws.setdefault(attempt.run.seed, []).append(attempt.record["metrics"]["test_accuracy"])
-    return {seed: fmean(values) for seed, values in draws.items()}
+    """Return the accuracy of each seed all of whose draws ended ok, by the same rule as in reports."""
+    cells = pd.DataFrame(
+        dict.fromkeys(SEED_COLUMNS, "")
+        | {
+            "model": run.model,
+            "target": run.data_name,
+            "seed": run.seed,
+            "draw": run.probe.draw if run.probe else None,
+            "status": attempt.record["status"],
+            "accuracy": attempt.record["metrics"]["test_accuracy"] if attempt.is_ok else math.nan,
+        }
+        for attempt in attempts
+        for run in (attempt.run,)
+    )
+    return read_seeds(cells, sorted(set(cells["seed"]))).accuracy
 
 
 def _is_equal(pair: Pair) -> bool:

@@ -86,7 +86,7 @@ def test_a_store_beside_itself_has_not_changed(copy):
     assert [found[name] for name in ("forced", "warnings", "not_ok", "only_old", "only_new")] == [[]] * 5
 
 
-def test_a_certain_loss_trips_and_names_its_row(copy):
+def test_a_loss_with_its_whole_interval_trips_and_names_its_row(copy):
     change(copy, lose((9, 10, 11)))
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 1
@@ -100,7 +100,7 @@ def test_a_certain_loss_trips_and_names_its_row(copy):
 
 
 @pytest.mark.parametrize("points", [(1, 10, 20), (-9, -10, -11), (3, 4, 5)])
-def test_an_uncertain_or_small_loss_and_a_gain_do_not(copy, points):
+def test_a_loss_with_a_wide_interval_a_small_one_and_a_gain_do_not(copy, points):
     change(copy, lose(points))
     assert compare(copy, "--fail-over", "0.05").exit_code == 0
 
@@ -225,3 +225,9 @@ def test_draws_are_averaged_within_their_seed(tmp_path, resolve_suite):
     found = json.loads(CliRunner().invoke(app, words).stdout)
     assert [(row["transfer"], row["seeds"], row["runs"]) for row in found["rows"]] == [("1-shot probe", 2, 4)] * 3
     assert [row["difference"] for row in found["rows"]] == pytest.approx([-0.025] * 3)
+    failed = next(run for run in expand(suite).runs if run.probe and run.probe.draw and run.seed == 1)
+    store = stores[1]
+    shutil.rmtree(store.run_folder(failed.key))
+    store.write(Outcome(build_record(failed, status="failed", reason="on purpose")))
+    (row,) = [row for row in json.loads(CliRunner().invoke(app, words).stdout)["rows"] if row["model"] == failed.model]
+    assert (row["seeds"], row["difference"]) == (1, pytest.approx(0.0)), "half of a seed was compared"

@@ -5,14 +5,13 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.columns import difference_numbers, difference_table, numbers
+from bench.analysis.corpus_names import SCRATCH as SCRATCH
 from bench.analysis.correctness import by_key
 from bench.analysis.estimates import row_difference
 from bench.analysis.frames import Key, require_columns, split
 from bench.analysis.seeds import SEED_COLUMNS, SeedResults, expected_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
 
-SCRATCH = "none"
-"""The corpus of a row that was not pretrained."""
 FINE_TUNE = "fine-tune"
 """The transfer that trains a network; any other is a probe."""
 NO_BASELINE = "no baseline: a probe trains no network, so there is none from scratch"

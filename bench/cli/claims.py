@@ -17,9 +17,10 @@ from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import as_json, claims_table
+from bench.analysis.corpus_names import SCRATCH
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT
-from bench.config.custom_claims import SCRATCH, ClaimedRow, CustomClaim
+from bench.config.custom_claims import ClaimedRow, CustomClaim
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
 from bench.config.yaml_file import path_of

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bench.analysis.corpus_names import SCRATCH
 from bench.config.ladder import Subset
 from bench.config.validation import ModelName, Strict
 from bench.data.target import parse_target
@@ -16,9 +17,6 @@ from models.spec.model_spec import parse_spec
 
 if TYPE_CHECKING:
     from bench.config.suite import Suite
-
-SCRATCH = "none"
-"""Corpus of a row from scratch."""
 
 
 def _canonical_target(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
+from bench.analysis.corpus_names import SCRATCH
 from bench.config.external_weights import ExternalModel
 from bench.config.recipe import Settings
 from bench.config.suite import Match
@@ -154,7 +155,7 @@ class Run:
         """Corpus of the pretraining, or the name of external weights; else `none`."""
         if self.external is not None:
             return self.external.corpus
-        return self.corpus.name if self.corpus else "none"
+        return self.corpus.name if self.corpus else SCRATCH
 
     def resolved(self) -> dict[str, Any]:
         """Return everything that the run's result depends on, and nothing else.

@@ -51,7 +51,7 @@ def read_tested(cells: pd.DataFrame, seeds: Collection[int]) -> Tested:
     answers = [float(known["num_answers"][rows].min()) for rows in of_seed.values()]
     return Tested(
         _most(known["constant_answer"][finished]),
-        largest / smallest,
+        largest / smallest if smallest else math.nan,
         {} if any(map(math.isnan, balanced.values())) else balanced,
         None if not answers or any(map(math.isnan, answers)) else sum(number == 1 for number in answers),
         _whole(_most(known["num_contaminated"][finished])),

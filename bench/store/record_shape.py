@@ -35,7 +35,10 @@ class _Data(_Fields):
     class_names: list[str] | None = None
     num_contaminated: Count = None
     num_single_colour: dict[str, Count] = {}
+    num_shared_between_splits: dict[str, Count] | None = None
+    num_under_several_classes: Count = None
     constant_answer: Share = None
+    num_test_images: Count = None
     smallest_test_class_images: Count = None
     largest_test_class_images: Count = None
     passed_over: list[_PassedOver] = []

@@ -55,3 +55,8 @@ def test_what_older_records_do_not_say_is_missing(uneven: pd.DataFrame) -> None:
     mixed = uneven.assign(balanced_accuracy=[0.6, None, 0.8], num_answers=pd.array([3, None, 3], "Int64"))
     tested = read_tested(mixed, [0, 1, 2])
     assert (tested.balanced, tested.num_single_answer, tested.constant_answer) == ({}, None, 0.7)
+
+
+def test_a_ratio_to_no_image_is_missing(uneven: pd.DataFrame) -> None:
+    """As in a damaged record, since a class that is counted has an image."""
+    assert math.isnan(read_tested(uneven.assign(smallest_test_class_images=0), [0, 1, 2]).test_class_ratio)

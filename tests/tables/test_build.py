@@ -1,9 +1,12 @@
 """The tables show how runs were done: in the rows of the runs, and in the cells that depend on them."""
 
+import pytest
+
 from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
 from bench.analysis.format import ABSENT
 from bench.report.sections.design import left_out
 from bench.store.new_record import build_record
+from bench.store.record_shape import wrong_field
 from bench.store.store import Outcome, open_store
 from bench.tables.build import build_tables
 
@@ -115,6 +118,15 @@ def test_both_tables_say_what_a_constant_answer_reaches_and_whether_a_run_gives_
     for table, kind in (("cells", tables["cells"]["corpus"] != "none"), ("runs", tables["runs"]["kind"] == "transfer")):
         assert tables[table].loc[kind, list(expected)].to_dict("records") == [expected]
         assert tables[table].loc[~kind, list(expected)].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"num_test_images": -1}, {"num_under_several_classes": 0.5}, {"num_shared_between_splits": {"test": "many"}}],
+)
+def test_counts_that_are_none_make_a_record_damaged(plan_suite, facts):
+    record = build_record(plan_suite(**MODEL).runs[0], status="diverged", data=facts)
+    assert next(iter(facts)) in wrong_field(record)
 
 
 def test_draws_that_share_different_numbers_of_images_give_the_largest(resolve_suite, plan_suite, tmp_path):

@@ -1,5 +1,6 @@
 """Name and type the columns that hold a row's numbers; a table has all of them, even if values are missing."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.estimates import PairedDifference, row_interval
+from bench.analysis.failed_seeds import failed_share
 from bench.analysis.seeds import SeedResults
 from bench.analysis.stats.crossed import mean_interval
 from bench.analysis.stats.intervals import unknown
@@ -17,14 +19,17 @@ _TESTED_COUNTS = ["num_single_answer", "num_contaminated", "num_test_images"]
 _BALANCED = ["balanced_accuracy", "balanced_low", "balanced_high"]
 TESTED = ["constant_answer", "test_class_ratio", *_TESTED_COUNTS, *_BALANCED]
 """What is known of a row's test images and the answers to them; missing if its records do not say it."""
-NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes", *TESTED]
+FAILED = ["num_failed", "failed", "failed_low", "failed_high"]
+"""The columns on seeds that failed to train: their number, and their share with its exact interval."""
+NUMBERS = ["num_seeds", "accuracy", "low", "high", "method", "status", "reason", "notes", "seeds", *FAILED, *TESTED]
 
 _BY_SEED = "by_seed"
 """The key under which a row keeps the difference of each seed, from which p-values are computed."""
 _COUNTS = ["subset_images", "subset_classes", "image_size", "shots", "parameters", "macs", "tokens"]
-_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_pairs", "pairs_needed", *_TESTED_COUNTS})
+_INTEGERS = frozenset({*_COUNTS, "num_seeds", "num_failed", "num_pairs", "pairs_needed", *_TESTED_COUNTS})
 _FLOATS = frozenset(
-    {"accuracy", "low", "high", "images_seen", "train_loss", "validation_loss", *TESTED} - {*_TESTED_COUNTS}
+    {"accuracy", "low", "high", *FAILED[1:], "images_seen", "train_loss", "validation_loss", *TESTED}
+    - {*_TESTED_COUNTS}
 )
 
 
@@ -40,15 +45,20 @@ def difference_columns(name: str) -> list[str]:
 
 
 def numbers(row: SeedResults, level: float) -> dict[str, Any]:
-    """Return a row's accuracy over the seeds that finished, its status, the notes of its runs, and its test images.
+    """Return a row's accuracy given success, its status and notes, every seed, the failed ones, and its test images.
 
     The interval of the balanced accuracy is Student's t over seeds, since correctness alone does not tell classes.
     """
     interval, method = row_interval(row, level)
     of_interval = (interval.n, interval.mean, interval.low, interval.high, method)
-    balanced = mean_interval(list(row.tested.balanced.values()), level) if row.tested.balanced else unknown(0)
+    seeds = json.dumps([row.accuracy.get(seed) for seed in row.seeds])
+    failed = failed_share(len(row.failed), len(row.outcomes), level)
+    of_failed = (seeds, len(row.failed), failed.mean, failed.low, failed.high)
+    of_succeeded = [value for seed, value in row.tested.balanced.items() if seed not in row.failed]
+    balanced = mean_interval(of_succeeded, level) if of_succeeded else unknown(0)
     of_test = [getattr(row.tested, name) for name in TESTED if name not in _BALANCED]
-    of_row = (*of_interval, row.status, row.reason, row.notes, *of_test, balanced.mean, balanced.low, balanced.high)
+    of_balanced = (balanced.mean, balanced.low, balanced.high)
+    of_row = (*of_interval, row.status, row.reason, row.notes, *of_failed, *of_test, *of_balanced)
     return dict(zip(NUMBERS, of_row, strict=True))
 
 

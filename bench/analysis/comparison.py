@@ -36,9 +36,12 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     Returns:
         One row per model, subset, target and way of transfer, from scratch first, then subsets by size.
 
-        - `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished, 0 to 1.
+        - `num_seeds`, `accuracy`, `low`, `high`: over the seeds that finished and did not fail to train, 0 to 1.
+        - `seeds`: the accuracy of every seed in ascending order, failed ones included: a JSON list with null for none.
+        - `num_failed`, `failed`, `failed_low`, `failed_high`: the seeds that failed to train, and their share among the
+          seeds with an outcome, with its exact interval.
         - `method`: what the interval is over, `seeds and images` or `seeds`.
-        - `status`: `complete`, or which seeds did not finish and how; `reason`: why.
+        - `status`: `complete`, or which seeds failed to train or have no outcome; `reason`: why.
         - `notes`: the notes of the runs behind the row.
         - `constant_answer`: the accuracy of the best constant answer. `test_class_ratio`: the images of the largest
           test class over those of the smallest. `num_single_answer`: the seeds in which a run gives one answer to all
@@ -49,8 +52,9 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
           model and target, paired by seed and image.
         - `gain_p`: the p-value of a sign-flip test, corrected over the table. It is missing below `pairs_needed`, which
           grows with the number of gains.
-        - `gain_status`: `complete`, or `undecided: …` without a gain or without its interval. It is empty on the
-          from-scratch row itself, and `no baseline: …` on a probe's row, which has no gain.
+        - `gain_status`: `complete`; `given success: …` if seeds failed to train and do not object; `undecided: …` if
+          they do, or without a gain or its interval. It is empty on the from-scratch row itself, and `no baseline: …`
+          on a probe's row, which has no gain.
 
     Raises:
         MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.

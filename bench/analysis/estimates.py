@@ -2,12 +2,16 @@
 
 If the correctness of all seeds is kept, intervals are over seeds and test images (`crossed`); otherwise they are over
 seeds alone, by Student's t. A difference without an interval says why.
+
+Estimates are given success: seeds that failed to train are left out. A difference with failures is undecided unless the
+failures agree with it (`failures_agree`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bench.analysis.seeds import COMPLETE, SeedResults, lacking_seeds
+from bench.analysis.format import bounds, points
+from bench.analysis.seeds import COMPLETE, GIVEN_SUCCESS, SeedResults, lacking_seeds
 from bench.analysis.stats.crossed import (
     CROSSED,
     SEEDS,
@@ -26,6 +30,7 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
     UnpairedError,
 )
+from bench.analysis.stats.verdicts import failures_agree
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,27 @@ class PairedDifference:
 
     interval: Interval
     status: str
-    """`complete`, or `undecided: …`."""
+    """`complete`, `given success: …` with the seeds that failed to train, or `undecided: …`."""
     method: str = ""
     """What the interval is over, `seeds and images` or `seeds`; empty without an interval."""
     by_seed: Mapping[int, float] = field(default_factory=dict)
     """The difference of each seed; empty without an interval."""
 
+    @property
+    def is_undecided(self) -> bool:
+        """Tell whether the status says so, whatever the interval."""
+        return self.status.startswith("undecided")
+
 
 def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]:
-    """Return the accuracy over the seeds that finished, and what its interval is over; NaN if no seed finished."""
-    if row.correctness is not None:
+    """Return the accuracy given success, and what its interval is over; NaN if no seed succeeded."""
+    succeeded = row.only(row.succeeded)
+    if succeeded.correctness is not None:
         try:
-            return accuracy(row.correctness).interval(level), CROSSED
+            return accuracy(succeeded.correctness).interval(level), CROSSED
         except (SingleSeedError, ConstantError):
             pass  # below, the mean is returned without an interval
-    values = [row.accuracy[seed] for seed in sorted(row.accuracy)]
+    values = [row.accuracy[seed] for seed in row.succeeded]
     try:
         return replace(seeds_mean(values), is_share=True).interval(level), SEEDS
     except (SingleSeedError, ConstantError):
@@ -60,35 +71,79 @@ def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]
 def row_difference(
     row: SeedResults, reference: SeedResults, reference_name: str, level: float = LEVEL
 ) -> PairedDifference:
-    """Return a row's accuracy less its reference's; undecided if either side lacks a seed, or if images differ."""
+    """Return a row's accuracy less its reference's, given success of both.
+
+    It is undecided if either side lacks a seed, if images differ, or if seeds that failed to train contradict it.
+    """
     try:
         estimate = difference_estimate(row, reference, reference_name)
     except (SingleSeedError, ConstantError) as error:
-        interval = paired_interval(row.accuracy, reference.accuracy, level)
+        both = _both(row, reference)
+        interval = paired_interval(row.only(both).accuracy, reference.only(both).accuracy, level)
         why = "one pair has no interval" if isinstance(error, SingleSeedError) else "every pair differs by the same"
-        return PairedDifference(interval, f"undecided: {why}")
+        return PairedDifference(interval, "; ".join([f"undecided: {why}", *_failures(row, reference, reference_name)]))
     except (UnpairedError, DifferentImagesError) as error:
-        num_pairs = len(row.accuracy.keys() & reference.accuracy.keys())
-        return PairedDifference(unknown(num_pairs), f"undecided: {error}")
-    return PairedDifference(estimate.interval(level), COMPLETE, estimate.method, _by_seed(row, reference))
+        return PairedDifference(unknown(len(_both(row, reference))), f"undecided: {error}")
+    interval, status = estimate.interval(level), COMPLETE
+    if failures := "; ".join(_failures(row, reference, reference_name)):
+        counted = counted_estimate(row, reference)
+        status = f"{GIVEN_SUCCESS}: {failures}"
+        if not failures_agree(interval, counted, 0.0, 0.0, level):
+            status = f"undecided: {failures_in_words(counted, level)}: {failures}"
+    return PairedDifference(interval, status, estimate.method, _by_seed(row, reference))
 
 
 def difference_estimate(row: SeedResults, reference: SeedResults, reference_name: str) -> Estimate:
-    """Return a row's accuracy less its reference's, with its standard error.
+    """Return a row's accuracy less its reference's, over the seeds with which neither failed to train.
 
     Raises:
-        UnpairedError: Either side lacks a seed.
+        UnpairedError: Either side lacks a seed, or there is no seed with which both succeeded.
         DifferentImagesError: The rows were tested on different images.
         SingleSeedError, ConstantError: There is no interval.
     """
     if lacking := lacking_seeds(row, reference, reference_name):
         raise UnpairedError(lacking)
+    if not (both := _both(row, reference)):
+        failures = "; ".join(_failures(row, reference, reference_name))
+        raise UnpairedError(f"no seed with which both sides succeeded: {failures}")
+    return _less(row.only(both), reference.only(both))
+
+
+def counted_estimate(row: SeedResults, reference: SeedResults) -> Estimate:
+    """Return a row's accuracy less its reference's, with failed seeds counted as what they scored.
+
+    Raises:
+        UnpairedError, DifferentImagesError, SingleSeedError, ConstantError: There is no interval.
+    """
+    return _less(row.counted(), reference.counted())
+
+
+def failures_in_words(counted: Estimate, level: float) -> str:
+    """Return the difference with failed seeds counted, in words."""
+    interval = counted.interval(level)
+    shown = f"{points(interval.mean)} points ({bounds(interval.low, interval.high, points)})"
+    return f"{GIVEN_SUCCESS} only, since it is {shown} with failed seeds counted as what they scored"
+
+
+def _less(row: SeedResults, reference: SeedResults) -> Estimate:
     if mixed := row.mixed or reference.mixed:
         raise DifferentImagesError(mixed)
     if row.correctness is not None and reference.correctness is not None:
         return paired_difference(row.correctness, reference.correctness)
+    if unpaired := sorted(row.accuracy.keys() ^ reference.accuracy.keys()):
+        raise UnpairedError(f"seeds {unpaired} are on one side only; a paired difference needs both sides")
     return seeds_mean(list(_by_seed(row, reference).values()))
 
 
+def _both(row: SeedResults, reference: SeedResults) -> list[int]:
+    """Return the seeds with which both rows succeeded."""
+    return sorted({*row.succeeded} & {*reference.succeeded})
+
+
+def _failures(row: SeedResults, reference: SeedResults, reference_name: str) -> list[str]:
+    """Return the failures of each side in words."""
+    return [*filter(None, [row.failures]), *(f"{reference_name} {text}" for text in filter(None, [reference.failures]))]
+
+
 def _by_seed(row: SeedResults, reference: SeedResults) -> dict[int, float]:
-    return {seed: row.accuracy[seed] - reference.accuracy[seed] for seed in sorted(row.accuracy)}
+    return {seed: row.accuracy[seed] - reference.accuracy[seed] for seed in _both(row, reference)}

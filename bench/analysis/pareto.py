@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import TESTED
+from bench.analysis.columns import FAILED, TESTED
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import by_key
-from bench.analysis.estimates import difference_estimate
+from bench.analysis.estimates import counted_estimate, difference_estimate
 from bench.analysis.frames import require_columns, require_unique, split
 from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
 from bench.analysis.speed_columns import OURS
@@ -23,7 +23,7 @@ from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import step_down
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
-from bench.analysis.stats.verdicts import verdict_interval
+from bench.analysis.stats.verdicts import failures_agree, verdict_interval
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
 COSTS = {
@@ -37,7 +37,7 @@ COSTS = {
 """Cost -> whether more or less of it is better."""
 
 _TARGET = ["target"]
-_ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes", *TESTED]
+_ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes", "seeds", *FAILED, *TESTED]
 _COUNTED = ["parameters", "macs"]
 
 
@@ -66,8 +66,8 @@ def pareto(
           inference at the model's best settings, `p50_ms` of a single image, `parameters` and `macs` of the fine-tuned
           network. `training_flops` are of pretraining and transfer together, the median over seeds.
         - `place`: `front` unless another row of the target is at least as accurate for no more cost, and better in one
-          of the two. Otherwise `behind` if a row that costs no more is better and the interval of their paired
-          difference lies above zero, else `undecided`. It is empty without accuracy or value.
+          of the two. Otherwise `behind` if a row that costs no more is better, the interval of their paired difference
+          lies above zero and no failed seed objects; else `undecided`. It is empty without accuracy or value.
 
     Raises:
         MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
@@ -111,29 +111,34 @@ def better_rows(targets: Sequence[Sequence[SeedResults]], level: float = LEVEL) 
         targets: The rows of each target.
         level: The confidence level of all comparisons together.
     """
-    pairs: list[tuple[int, int, int, Estimate]] = []
+    pairs: list[tuple[int, int, int, Estimate, Estimate | None]] = []
     for target, rows in enumerate(targets):
         for first, second in combinations(range(len(rows)), 2):
-            estimate = _difference(rows[first], rows[second])
-            if estimate is not None:
-                pairs.append((target, first, second, estimate))
+            if (found := _difference(rows[first], rows[second])) is not None:
+                pairs.append((target, first, second, *found))
 
     def differs(number: int, strict: float) -> bool:
-        interval = verdict_interval(pairs[number][-1], strict)
-        return interval.low > 0 or interval.high < 0
+        estimate, counted = pairs[number][-2:]
+        interval = verdict_interval(estimate, strict)
+        agree = counted is None or failures_agree(interval, counted, 0.0, 0.0, strict)
+        return agree and (interval.low > 0 or interval.high < 0)
 
     better: list[list[list[int]]] = [[[] for _ in rows] for rows in targets]
     for number in sorted(step_down(len(pairs), differs, level)):
-        target, first, second, estimate = pairs[number]
+        target, first, second, estimate, _ = pairs[number]
         worse, ahead = (second, first) if estimate.mean > 0 else (first, second)
         better[target][worse].append(ahead)
     return better
 
 
-def _difference(row: SeedResults, other: SeedResults) -> Estimate | None:
-    """Return the difference of two rows; None without an interval."""
+def _difference(row: SeedResults, other: SeedResults) -> tuple[Estimate, Estimate | None] | None:
+    """Return the difference of two rows given success, and with failed seeds counted if there are any.
+
+    None without an interval.
+    """
     try:
-        return difference_estimate(row, other, "the other row")
+        estimate = difference_estimate(row, other, "the other row")
+        return estimate, counted_estimate(row, other) if row.failed or other.failed else None
     except (UnpairedError, DifferentImagesError, SingleSeedError, ConstantError):
         return None
 

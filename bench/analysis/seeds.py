@@ -1,12 +1,12 @@
 """Read the results of one row's seeds: accuracies and per-image correctness, or the status of seeds without them.
 
-A seed that diverged or is missing makes any comparison with that row undecided. The accuracies of the other seeds are
-shown together with that status, since failures are not random and the remaining seeds are biased.
+A seed that is missing makes any comparison with that row undecided. A seed that failed to train (`failed_seeds`) is an
+outcome: statements about the accuracy of the other seeds are statements given success, and say so.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.correctness import Correctness, PackedRows, common_clusters, require_paired, unpack
+from bench.analysis.failed_seeds import DIVERGED, failed_seeds
 from bench.analysis.stats.clusters import of_clusters, too_few
 from bench.analysis.stats.statistics_errors import DifferentImagesError, DuplicateRowError, UnpairedError
 from bench.analysis.targets import slices
@@ -22,9 +23,11 @@ from bench.analysis.tested import Tested, read_tested
 SEED_COLUMNS = ("seed", "draw", "status", "reason", "accuracy", "notes", "transfer_key")
 """The columns that are read of each cell."""
 COMPLETE = "complete"
+GIVEN_SUCCESS = "given success"
+"""The label of an estimate that leaves out seeds that failed to train."""
 ALIKE = "gave the same predictions"
 """What the notes say of seeds whose predictions have the same hash."""
-_IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory"}
+_IN_WORDS = {"not_run": "not run", "out_of_memory": "ran out of memory", "failed": "ended with an error"}
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class SeedResults:
     """The results of one row's seeds. Draws within a seed are averaged, since they share its pretraining."""
 
     accuracy: dict[int, float]
-    """Seed -> accuracy, 0 to 1; only seeds that finished."""
+    """Seed -> accuracy, 0 to 1; only seeds that finished, among them those that failed to train without diverging."""
     problems: dict[int, str]
-    """Seed -> its status in words; only seeds that did not finish."""
+    """Seed -> its status in words; only seeds without an outcome."""
     reason: str
     """Why seeds did not finish, from the records; empty if all finished."""
     notes: str = ""
@@ -47,15 +50,63 @@ class SeedResults:
     """An error message if the seeds were tested on different images; otherwise empty."""
     tested: Tested = field(default_factory=Tested)
     """What is known of the test images and the answers to them."""
+    failed: Mapping[int, str] = field(default_factory=dict)
+    """Seed -> why it failed to train, in words."""
+    diverged_accuracy: float = 0.0
+    """What a seed that diverged counts as if failures are counted: the best constant answer, or 0 if it is unknown."""
 
     @property
     def status(self) -> str:
-        """Return `complete`, or words such as `seed 3 diverged; seeds 1, 2 not run`."""
-        by_problem: dict[str, list[int]] = {}
-        for seed, problem in sorted(self.problems.items()):
-            by_problem.setdefault(problem, []).append(seed)
-        texts = [f"{_name_seeds(seeds)} {problem}" for problem, seeds in by_problem.items()]
-        return "; ".join(texts) or COMPLETE
+        """Return `complete`, or words such as `seed 3 failed to train: diverged; seeds 1, 2 not run`."""
+        return "; ".join(filter(None, (self.failures, self.lacking))) or COMPLETE
+
+    @property
+    def lacking(self) -> str:
+        """Return which seeds have no outcome, in words; empty if none."""
+        return _in_words(self.problems)
+
+    @property
+    def failures(self) -> str:
+        """Return which seeds failed to train and how, in words; empty if none."""
+        return _in_words({seed: f"failed to train: {why}" for seed, why in self.failed.items()})
+
+    @property
+    def seeds(self) -> list[int]:
+        """Return all seeds that the row should have, ascending."""
+        return sorted({*self.accuracy, *self.failed, *self.problems})
+
+    @property
+    def outcomes(self) -> list[int]:
+        """Return the seeds that succeeded or failed to train, ascending."""
+        return sorted({*self.accuracy, *self.failed})
+
+    @property
+    def succeeded(self) -> list[int]:
+        """Return the seeds that finished and did not fail to train, ascending."""
+        return sorted(self.accuracy.keys() - self.failed.keys())
+
+    def only(self, seeds: Iterable[int]) -> "SeedResults":
+        """Return the results of some seeds that finished, as if there were no others."""
+        kept = sorted(seeds)
+        if kept == self.seeds:
+            return self
+        accuracy = {seed: self.accuracy[seed] for seed in kept}
+        correctness = self.correctness
+        if correctness is not None and kept:
+            correct = correctness.correct[np.isin(correctness.seeds, kept)]
+            correctness = replace(correctness, seeds=tuple(kept), correct=correct)
+        return replace(self, accuracy=accuracy, problems={}, failed={}, correctness=correctness if kept else None)
+
+    def counted(self) -> "SeedResults":
+        """Return the results with failed seeds counted as what they scored, or as `diverged_accuracy`."""
+        diverged = dict.fromkeys(self.failed.keys() - self.accuracy.keys(), self.diverged_accuracy)
+        accuracy, correctness = {**self.accuracy, **diverged}, self.correctness
+        if correctness is not None and diverged:
+            added = np.full((len(diverged), correctness.num_images), self.diverged_accuracy)
+            seeds, correct = (*correctness.seeds, *diverged), np.concatenate([correctness.correct, added])
+            order = np.argsort(seeds)
+            correctness = replace(correctness, seeds=tuple(sorted(seeds)), correct=correct[order])
+        return replace(self, accuracy=accuracy, failed={}, correctness=correctness)
 
 
 def expected_seeds(cells: pd.DataFrame) -> list[int]:
@@ -80,14 +131,19 @@ def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | No
         DuplicateRowError: A seed and draw occur twice.
     """
     draws = _draws(cells)
+    diverged = [seed for seed in expected if any(draw.status == DIVERGED for draw in draws.get(seed, []))]
     problems = {seed: problem for seed in expected if (problem := _problem(draws.get(seed, [])))}
     finished = [seed for seed in expected if seed not in problems]
+    accuracy = {seed: fmean(draw.accuracy for draw in draws[seed]) for seed in finished}
     cut_off = [draw for seed in problems for draw in draws.get(seed, []) if draw.status != "ok"]
     correctness, mixed = _correctness({seed: draws[seed] for seed in finished}, packed or {})
     reason = _too_few_clusters(correctness)
+    tested = read_tested(cells, finished)
+    num_images = correctness.num_images if correctness else tested.num_test_images or 0
+    constant = tested.constant_answer
     return SeedResults(
-        accuracy={seed: fmean(draw.accuracy for draw in draws[seed]) for seed in finished},
-        problems=problems,
+        accuracy=accuracy,
+        problems={seed: problem for seed, problem in problems.items() if seed not in diverged},
         reason=_joined(draw.reason for draw in cut_off),
         notes=_joined(
             [
@@ -98,16 +154,15 @@ def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | No
         ),
         correctness=correctness if not reason else None,
         mixed=mixed,
-        tested=read_tested(cells, finished),
+        tested=tested,
+        failed=dict.fromkeys(diverged, DIVERGED) | failed_seeds(accuracy, constant, num_images),
+        diverged_accuracy=0.0 if math.isnan(constant) else constant,
     )
 
 
 def lacking_seeds(row: SeedResults, reference: SeedResults, reference_name: str) -> str:
     """Return which seeds either side lacks, in words; empty if none is lacking."""
-    texts = [] if row.status == COMPLETE else [row.status]
-    if reference.status != COMPLETE:
-        texts.append(f"{reference_name} {reference.status}")
-    return "; ".join(texts)
+    return "; ".join(filter(None, (row.lacking, f"{reference_name} {reference.lacking}" if reference.lacking else "")))
 
 
 def stack(rows: Mapping[str, Sequence[SeedResults]]) -> list[np.ndarray]:
@@ -201,6 +256,14 @@ def _too_few_clusters(row: Correctness | None) -> str:
 def _joined(texts: Iterable[str]) -> str:
     """Return the texts that are not empty, each once."""
     return "; ".join(dict.fromkeys(filter(None, texts)))
+
+
+def _in_words(problems: Mapping[int, str]) -> str:
+    """Return `seeds 1, 2 not run; seed 3 missing`; empty if there is no problem."""
+    by_problem: dict[str, list[int]] = {}
+    for seed, problem in sorted(problems.items()):
+        by_problem.setdefault(problem, []).append(seed)
+    return "; ".join(f"{_name_seeds(seeds)} {problem}" for problem, seeds in by_problem.items())
 
 
 def _name_seeds(seeds: list[int]) -> str:

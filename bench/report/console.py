@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.format import percent
+from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.report.layout import CONFIDENCE, balanced, by_transfer, doubts, heading, interval_over, lines, panels
 
 
@@ -37,5 +38,6 @@ def _cell(row: pd.Series | None) -> Text:
     if row is None:
         return Text("")
     accuracy = percent(row["accuracy"], row["low"], row["high"])
-    lines = [accuracy, *filter(None, [balanced(row)]), *doubts(row)]
+    label = f" {GIVEN_SUCCESS}" if row["num_failed"] and row["num_seeds"] else ""
+    lines = [f"{accuracy}{label}", *filter(None, [balanced(row)]), *doubts(row)]
     return Text("\n".join(lines), style="yellow" if doubts(row) else "")

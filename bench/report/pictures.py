@@ -29,7 +29,7 @@ from bench.report.page import Picture
 
 FOLDER = "figures"
 """The folder of the figures, below that of the page."""
-_MEANS = f"means over seeds with {CONFIDENCE} intervals"
+_MEANS = f"means over seeds with {CONFIDENCE} intervals; dots are single seeds"
 _LADDER_CAPTIONS = {
     "scaling": (
         "Test error against the number of pretraining images",
@@ -125,8 +125,8 @@ def _accuracy_caption(comparison: pd.DataFrame) -> str:
 def _ablations(ablations: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
     caption = (
         f"{_MEANS}. Above each bar: its paired difference to the reference arm (in full colour), in percentage "
-        "points. Under it: its tokens, without the class token, and its parameters. Hatched: a seed is missing. "
-        "Dotted: the best constant answer."
+        "points. Under it: its tokens, without the class token, and its parameters. Hatched: a seed is missing or "
+        "failed. Dotted: the best constant answer."
     )
     for number, ((name,), arms) in enumerate(split(ablations, ["ablation"]), start=1):
         for transfer, rows in by_transfer(arms):

@@ -61,9 +61,9 @@ def test_a_failed_reference_undecides_the_arms(
     make_cells: MakeCells, make_seeds: MakeSeeds, runs: pd.DataFrame
 ) -> None:
     """The status names the arm whose seed is missing."""
-    cells = make_cells(make_seeds([0.8, "diverged"], **SINCOS) + make_seeds([0.7, 0.6], **NONE))
+    cells = make_cells(make_seeds([0.8, "out_of_memory"], **SINCOS) + make_seeds([0.7, 0.6], **NONE))
     arm = ablations(cells, runs, REFERENCES).iloc[1]
-    assert arm["difference_status"] == "undecided: sincos-2d seed 1 diverged"
+    assert arm["difference_status"] == "undecided: sincos-2d seed 1 ran out of memory"
     assert arm["accuracy"] == pytest.approx(0.65)
     assert pd.isna(arm["difference"])
 

@@ -1,5 +1,6 @@
 """The ladder's table counts seeds, pairs rows with from scratch, and says what is missing."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -34,18 +35,44 @@ def test_a_complete_row(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: R
     assert below[["gain", "gain_low", "gain_high", "num_pairs"]].isna().all()
 
 
-@pytest.mark.parametrize("status", ["diverged", "failed"])
-def test_a_failed_seed_makes_the_gain_undecided(
-    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row, status: str
+def test_a_seed_without_an_outcome_makes_the_gain_undecided(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
 ) -> None:
     """The cell is shown over the seeds that finished; the gain is not taken from the complete pairs."""
-    cells = make_cells(make_seeds([0.81, 0.86, status]) + make_seeds(FROM_SCRATCH, **scratch))
+    cells = make_cells(make_seeds([0.81, 0.86, "failed"]) + make_seeds(FROM_SCRATCH, **scratch))
     row = comparison(cells).iloc[1]
     assert row["accuracy"] == pytest.approx(0.835)
-    assert row[["num_seeds", "status", "reason"]].tolist() == [2, f"seed 2 {status}", f"because it {status}"]
-    assert row["gain_status"] == f"undecided: seed 2 {status}"
+    assert row[["num_seeds", "status", "reason"]].tolist() == [2, "seed 2 ended with an error", "because it failed"]
+    assert row["num_failed"] == 0
+    assert row["gain_status"] == "undecided: seed 2 ended with an error"
     assert row["num_pairs"] == 2
     assert row[["gain", "gain_low", "gain_high"]].isna().all()
+
+
+def test_a_seed_that_failed_to_train_is_an_outcome(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """Accuracy and gain are given success and say so; the share of failures has its own, exact interval."""
+    from_scratch = [0.50, 0.52, 0.51, 0.53, 0.50, 0.52]
+    for broken, seed, why in (("diverged", None, "diverged"), (0.2, 0.2, "62.0 points below the median of the others")):
+        cells = make_cells(make_seeds([0.81, 0.83, 0.82, broken, 0.80, 0.84]) + make_seeds(from_scratch, **scratch))
+        row = comparison(cells).iloc[1]
+        assert row[["num_seeds", "num_failed", "num_pairs"]].tolist() == [5, 1, 5]
+        assert row[["accuracy", "gain"]].tolist() == pytest.approx([0.82, 0.82 - 0.51])
+        assert json.loads(row["seeds"]) == [0.81, 0.83, 0.82, seed, 0.80, 0.84]
+        exact = stats.binomtest(1, 6).proportion_ci(0.95, "exact")
+        assert row[["failed", "failed_low", "failed_high"]].tolist() == pytest.approx([1 / 6, exact.low, exact.high])
+        assert row["status"] == f"seed 3 failed to train: {why}"
+        assert row["gain_status"].startswith("undecided: given success only, since it is +")
+        assert row["gain_status"].endswith(
+            f"with failed seeds counted as what they scored: seed 3 failed to train: {why}"
+        )
+
+
+def test_failures_of_the_worse_row_do_not_object(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
+    """They only add to its distance; the status still says that the gain is given success."""
+    cells = make_cells(make_seeds([0.81, 0.83, 0.82, 0.80]) + make_seeds([0.50, 0.52, "diverged", 0.51], **scratch))
+    row = comparison(cells).iloc[1]
+    assert row["gain_status"] == "given success: from scratch seed 2 failed to train: diverged"
+    assert row[["num_pairs", "num_failed"]].tolist() == [3, 0]
 
 
 def test_a_failed_seed_from_scratch_undecides_every_rung(
@@ -163,4 +190,4 @@ def test_wrong_tables_are_named(make_cells: MakeCells, make_seeds: MakeSeeds) ->
 def test_seeds_are_named_in_stretches(make_cells: MakeCells, failed: tuple[int, ...], said: str) -> None:
     """So that nine of them read well."""
     rows = [{"seed": seed, "status": "diverged" if seed in failed else "ok"} for seed in range(9)]
-    assert comparison(make_cells(rows))["status"].tolist() == [f"{said} diverged"]
+    assert comparison(make_cells(rows))["status"].tolist() == [f"{said} failed to train: diverged"]

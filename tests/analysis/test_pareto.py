@@ -202,8 +202,9 @@ def test_the_front_is_what_nothing_dominates(rows: list[tuple[int, list[int]]]) 
     for number, (macs, _) in enumerate(rows):
         runs.loc[runs["key"].str.contains(f"-{number}-"), "macs"] = macs
     nothing = pd.DataFrame([ROW], columns=list(ROW)).assign(images_per_second=1.0, p50_ms=1.0).iloc[:0]
-    found = _places(pareto(comparison(cells), cells, runs, nothing), "macs")
-    means = [np.mean(np.array(values) / 20) for _, values in rows]
+    compared = comparison(cells)
+    found = _places(pareto(compared, cells, runs, nothing), "macs")
+    means = compared.set_index("model")["accuracy"].reindex([f"m{number}" for number in range(len(rows))]).tolist()
     for number in range(len(rows)):
         dominated = any(
             rows[other][0] <= rows[number][0]

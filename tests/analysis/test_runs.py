@@ -53,7 +53,7 @@ def test_means_over_the_seeds_that_finished(make_cells: MakeCells) -> None:
     )
     (row,) = pretraining(make_cells([{"pretrain_key": "p0"}]), runs).to_dict("records")
     assert (row["validation_loss"], row["accuracy"], row["num_seeds"]) == (1.5, pytest.approx(0.65), 2)
-    assert (row["status"], row["reason"], row["arm"]) == ("seed 2 diverged", "loss is NaN", "")
+    assert (row["status"], row["reason"], row["arm"]) == ("seed 2 failed to train: diverged", "loss is NaN", "")
 
 
 def test_nothing_ran_is_absent_not_zero(make_cells: MakeCells) -> None:

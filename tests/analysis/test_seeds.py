@@ -28,7 +28,7 @@ def test_draws_of_a_seed_are_averaged(make_cells: MakeCells) -> None:
     assert row.correctness is not None
     assert row.correctness.correct.tolist() == [[0.5, 1]]
     cells.loc[1, ["status", "accuracy"]] = ["diverged", None]
-    assert (read_seeds(cells, [0]).accuracy, read_seeds(cells, [0]).status) == ({}, "seed 0 diverged")
+    assert (read_seeds(cells, [0]).accuracy, read_seeds(cells, [0]).status) == ({}, "seed 0 failed to train: diverged")
 
 
 def test_seeds_that_failed_have_words(make_cells: MakeCells) -> None:
@@ -41,7 +41,11 @@ def test_seeds_that_failed_have_words(make_cells: MakeCells) -> None:
         ]
     )
     row = read_seeds(cells, [0, 1, 2, 3], _packed(a=[1], b=[0]))
-    assert (row.status, row.reason, row.notes) == ("seed 1 diverged; seed 3 missing", "loss is NaN", "resumed")
+    assert (row.status, row.reason, row.notes) == (
+        "seed 1 failed to train: diverged; seed 3 missing",
+        "loss is NaN",
+        "resumed",
+    )
     assert row.correctness is not None
     assert row.correctness.seeds == (0, 2)
     assert read_seeds(cells, [0, 1, 2], _packed(a=[1])).correctness is None

@@ -177,13 +177,13 @@ def test_a_row_that_the_store_does_not_have_leaves_its_claim_open(
     assert found["worth-it"]["verdict"] == "supported"
 
 
-def test_a_seed_that_failed_leaves_claims_open(store: Store) -> None:
+def test_a_seed_without_an_outcome_leaves_claims_open(store: Store) -> None:
     run = next(run for run in expand(store.suite()).runs if run.model == "bit_resnet_pico" and run.stage == "transfer")
     shutil.rmtree(store.run_folder(run.key))
-    store.write(Outcome(build_record(run, status="diverged", reason="loss is NaN at step 3")))
+    store.write(Outcome(build_record(run, status="failed", reason="no space left")))
     found = as_json("tiny", store.root.parent)["worth-it"]
     assert found["verdict"] == "undecided"
-    assert "seed 0 diverged (loss is NaN at step 3)" in found["reason"]
+    assert "seed 0 ended with an error (no space left)" in found["reason"]
     assert (found["num_pairs"], found["num_seeds"]) == (2, 3)
 
 

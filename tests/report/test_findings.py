@@ -129,7 +129,7 @@ def test_a_seed_that_diverged_is_said() -> None:
     """The model and its pairs are undecided, in every section; the others are as they were."""
     broken = {"model": "vit_pico/8", "subset_images": 1024, "target": "digits@100"}
     (found,) = find(break_seed(make_ladder_cells(), **broken))
-    why = "at 1,024 images seed 2 diverged"
+    why = "at 1,024 images seed 2 failed to train: diverged"
     for section in (scaling(found, {}), crossings(found, {}), consistency(found, {})):
         undecided = [row for row in _cells(section) if any(cell.doubtful for cell in row)]
         assert undecided

@@ -196,8 +196,11 @@ def test_a_failed_seed_is_named_everywhere(pages: Any) -> None:
     """Beside its accuracy, in place of its gain, in the list of runs with its reason, and above all numbers."""
     cells = break_seed(make_cells(), model="vit_pico/8", subset_images=1024, target="digits@100")
     for page in pages(cells):
-        assert re.search(r"2 seeds; seed 2 diverged", page)
-        assert re.search(r"undecided\W+(<small>)?seed 2 diverged", page)
+        assert "given success" in page
+        share = "share of failed seeds 33.3 % (0.8 % to 90.6 %)"
+        assert f"2 of 3 seeds; seed 2 failed to train: diverged; {share}" in page
+        assert re.search(r"undecided: given success only, since it is .* as what they scored: seed 2 failed", page)
+        assert re.search(r"\d\d\.\d, \d\d\.\d, –\W+(<small>)?seed 2 failed to train: diverged", page)  # noqa: RUF001
         assert "loss is NaN at step 312" in page
         assert "1 run did not end ok" in page
         assert "t-vit_pico/8-1024-digits@100-2" in page

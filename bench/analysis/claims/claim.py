@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.quantities import Finding, JudgedQuantity
 from bench.analysis.format import Unit, quantity_interval, share
+from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.analysis.stats.intervals import Interval, unknown
 from bench.analysis.stats.verdicts import Word
 
@@ -91,8 +92,11 @@ class Judgement:
 
     @property
     def text(self) -> str:
-        """Return the value with its interval; empty without one."""
-        return quantity_interval(self.interval, self.unit) if self.unit else ""
+        """Return the value with its interval, labelled if failed seeds are left out; empty without one."""
+        if not self.unit:
+            return ""
+        value = quantity_interval(self.interval, self.unit)
+        return f"{value} {GIVEN_SUCCESS}" if any(part.failures for part in self.parts) else value
 
     @property
     def level_text(self) -> str:

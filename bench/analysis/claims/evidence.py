@@ -1,7 +1,8 @@
 """Find the rows that claims are judged on in a suite's tables.
 
 A row holds the results of one model on one target, pretrained on one subset or as one arm of an ablation. Only complete
-rows are returned: a seed that diverged raises an error that names it, and is never left out.
+rows are returned: a seed without an outcome raises an error that names it, and is never left out. A seed that failed to
+train is an outcome.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.correctness import PackedRows, by_key
 from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique, split
-from bench.analysis.seeds import COMPLETE, expected_seeds, read_seeds
+from bench.analysis.seeds import expected_seeds, read_seeds
 from bench.analysis.stats.statistics_errors import DifferentImagesError, IncompleteRowError, MissingRowError
 from bench.analysis.targets import is_in_domain, is_real
 
@@ -142,7 +143,7 @@ class Evidence:
 
         Raises:
             MissingRowError: The suite does not have it.
-            IncompleteRowError: A seed diverged, failed or is missing.
+            IncompleteRowError: A seed has no outcome, or no seed succeeded.
             DuplicateRowError, DifferentImagesError: A run occurs twice, or seeds were tested on different images.
         """
         if (row_id, target) not in self._read:
@@ -171,10 +172,10 @@ class Evidence:
             raise MissingRowError(f"the suite has no row {row_id}, {row_id.transfer} on {target}")
         expected = self._expected[row_id.ablation]
         results = read_seeds(cells, expected, self._packed)
-        if results.status != COMPLETE:
+        if results.lacking or not results.succeeded:
             why = f" ({results.reason})" if results.reason else ""
             message = f"{row_id}, {row_id.transfer} on {target}: {results.status}{why}"
-            raise IncompleteRowError(message, len(results.accuracy), len(expected))
+            raise IncompleteRowError(message, len(results.succeeded), len(expected))
         if results.mixed:
             raise DifferentImagesError(results.mixed)
         tested = cells[cells["seed"].isin(expected)]

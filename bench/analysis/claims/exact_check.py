@@ -17,7 +17,7 @@ from bench.analysis.claims.rows import CompleteRow, keys_of
 from bench.analysis.format import listed, share
 from bench.analysis.frames import require_columns, require_unique
 from bench.analysis.stats.intervals import Interval
-from bench.analysis.stats.statistics_errors import MissingRowError
+from bench.analysis.stats.statistics_errors import IncompleteRowError, MissingRowError
 from bench.analysis.stats.verdicts import Word
 from bench.analysis.targets import ARRANGEMENT, base
 
@@ -38,7 +38,7 @@ class CannotTell:
 
         Raises:
             MissingRowError: The suite `arrangement` was not run, or its predictions are not kept.
-            IncompleteRowError: A seed of an arm is missing.
+            IncompleteRowError: A seed of an arm is missing or diverged.
             DuplicateRowError: A run occurs twice.
         """
         suite = evidence.arrangement or evidence
@@ -84,7 +84,11 @@ def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
         raise MissingRowError(f"the suite {ARRANGEMENT}, which shows this, has no results under the same --results")
     targets = dict(zip(cells["arm"], cells["target"], strict=True))
     row_ids = evidence.arms(cells, evidence.transfer(cells))
-    return {arm: evidence.row(row_id, targets[arm]) for arm, row_id in row_ids.items()}
+    rows = {arm: evidence.row(row_id, targets[arm]) for arm, row_id in row_ids.items()}
+    for row in rows.values():
+        if len(row.results.accuracy) < row.num_seeds:
+            raise IncompleteRowError(f"{row.id}: {row.results.status}", len(row.results.accuracy), row.num_seeds)
+    return rows
 
 
 def _checks(evidence: Evidence, keys: list[str]) -> pd.DataFrame:

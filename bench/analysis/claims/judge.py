@@ -13,6 +13,7 @@ from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.claims.quantities import Finding, JudgedQuantity, deciding, is_within, judged, together
 from bench.analysis.format import listed, percent, quantity
+from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.analysis.stats.intervals import LEVEL, unknown
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, POWER, Needed
@@ -123,6 +124,8 @@ def _until_error(lines: Iterator[str]) -> Iterator[str]:
 def _why(part: JudgedQuantity, parts: Sequence[JudgedQuantity]) -> str:
     """Return why a quantity is undecided."""
     low, high, limits = part.interval.low, part.interval.high, part.limits
+    if part.objection:
+        return f"{part.name}: {GIVEN_SUCCESS} its interval would decide, but {part.objection}"
     if math.isnan(low) and part.unit == "log odds per decade":
         return f"{part.name}: an accuracy is 0 or 100 %, so its log odds are infinite"
     if math.isnan(low):
@@ -161,7 +164,7 @@ def _num_seeds(needed: Needed) -> float:
 def _remedy(error: AnalysisError | None, needs: str) -> str:
     """Return what would decide a claim that an error left undecided; by default the rows that the claim needs."""
     remedies: dict[type[AnalysisError] | tuple[type[AnalysisError], ...], str] = {
-        IncompleteRowError: "every seed of these cells ended ok: `bench run` tries again what did not",
+        IncompleteRowError: "an outcome and a success of these seeds: `bench run` tries again what did not end ok",
         SingleSeedError: "two seeds at the least; how many decide it is known from two on",
         ConstantError: "a target on which seeds differ: more test images, or a harder one",
         (DuplicateRowError, DifferentImagesError): (

@@ -6,6 +6,8 @@ is refuted if one interval lies beyond its limits, at a level stepped down over 
 
 Quantities that measure the same thing on several scales share a question. They decide only if they agree: the question
 is undecided unless all of them lie within their limits, or all beyond.
+
+A difference is estimated given success. If seeds failed to train, its verdict also needs that the failures agree.
 """
 
 import math
@@ -16,8 +18,17 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from bench.analysis.claims.rows import CompleteRow, RowsByTarget, keys_of, rows_of, stacked
+from bench.analysis.claims.rows import (
+    CompleteRow,
+    RowsByTarget,
+    failures,
+    keys_of,
+    rows_of,
+    stacked_given_success,
+    stacked_with_failures,
+)
 from bench.analysis.format import Unit, p_value, percent, plural, quantity_interval
+from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.analysis.stats.crossed import Estimate, crossed_mean
 from bench.analysis.stats.equivalence import equivalence_p_value
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
@@ -25,10 +36,14 @@ from bench.analysis.stats.multiple import corrected_level, step_down
 from bench.analysis.stats.power import Limits, Needed, seeds_needed
 from bench.analysis.stats.statistics_errors import AnalysisError, InfiniteOddsError
 from bench.analysis.stats.trends import log_odds_sum
-from bench.analysis.stats.verdicts import Word, most_degrees, verdict_interval
+from bench.analysis.stats.verdicts import Word, failures_agree, most_degrees, verdict_interval
 
 ANY: Final = Limits(-math.inf, math.inf)
 """The limits of a quantity that is shown and not judged."""
+
+
+NO_FAILURES: Final = "settings with which no seed fails to train"
+"""What would decide a quantity to which failed seeds object."""
 
 
 class Quantity(Protocol):
@@ -85,12 +100,30 @@ class Difference:
 
     @cached_property
     def estimate(self) -> Estimate:
-        """Return the estimate over seeds, and over test images if correctness is kept.
+        """Return the estimate over seeds that succeeded, and over test images if correctness is kept.
 
         Raises:
             AnalysisError: The rows do not pair, there is only one seed, or no value varies.
         """
-        return crossed_mean([part @ np.array(self.weights) for part in stacked(self.rows)])
+        return self._mean(stacked_given_success(self.rows))
+
+    @cached_property
+    def failures(self) -> str:
+        """Return which seeds of which rows failed to train, in words; empty if none."""
+        return failures(self.rows)
+
+    def objection(self, interval: Interval, level: float) -> str:
+        """Return why failed seeds object to what an interval decides, in words; empty if they agree or none failed."""
+        if not (self.failures and interval.is_known):
+            return ""
+        counted = self._mean(stacked_with_failures(self.rows))
+        if failures_agree(interval, counted, self.limits.low, self.limits.high, level):
+            return ""
+        shown = quantity_interval(verdict_interval(counted, level), self.unit)
+        return f"it is {shown} with failed seeds counted as what they scored ({self.failures})"
+
+    def _mean(self, parts: Sequence[np.ndarray]) -> Estimate:
+        return crossed_mean([part @ np.array(self.weights) for part in parts])
 
     @property
     def equivalence(self) -> float | None:
@@ -112,15 +145,14 @@ class Difference:
 class LogOddsDifference(Difference):
     """A weighted sum of the log odds of a right answer in each row, averaged over targets."""
 
-    @cached_property
-    def estimate(self) -> Estimate:
+    def _mean(self, parts: Sequence[np.ndarray]) -> Estimate:
         """Return the estimate by the delta method.
 
         Raises:
             InfiniteOddsError: An accuracy is 0 or 100 %.
             AnalysisError: There is no interval.
         """
-        return log_odds_sum(stacked(self.rows), np.array(self.weights))
+        return log_odds_sum(parts, np.array(self.weights))
 
     def interval(self, level: float) -> Interval:
         """Return the interval that verdicts use; unknown if log odds are infinite, which leaves the question open."""
@@ -173,6 +205,10 @@ class JudgedQuantity:
     """The p-value of a test of equivalence, which decides nothing; None if the claim is not about equality."""
     needed: Needed | str
     """What would decide the quantity: a number of seeds if known, else words; empty if it is decided."""
+    failures: str = ""
+    """Which seeds failed to train and are left out of the interval, in words; empty if none."""
+    objection: str = ""
+    """Why failed seeds object to what the interval decides; empty if they do not."""
 
     @property
     def is_decided_alone(self) -> bool:
@@ -183,7 +219,8 @@ class JudgedQuantity:
     def text(self) -> str:
         """Return the value with its interval, and with the p-value of a test of equivalence if there is one."""
         value = quantity_interval(self.interval, self.unit)
-        return value if self.equivalence is None else f"{value}, equivalence {p_value(self.equivalence)}"
+        value = value if self.equivalence is None else f"{value}, equivalence {p_value(self.equivalence)}"
+        return f"{value} {GIVEN_SUCCESS} ({self.failures})" if self.failures else value
 
 
 def finding(differences: Sequence[Difference], measured: str) -> Finding:
@@ -201,7 +238,8 @@ def line(label: str, find: Callable[[], Difference]) -> str:
     except AnalysisError as error:
         return f"{label}: no result: {error}"
     value = quantity_interval(interval, difference.unit)
-    return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {percent(LEVEL, places=0)}"
+    failed = f", {GIVEN_SUCCESS} ({difference.failures})" if difference.failures else ""
+    return f"{label}: {difference.name}: {value}, {plural(interval.n, 'pair')}, {percent(LEVEL, places=0)}{failed}"
 
 
 def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]:
@@ -221,7 +259,10 @@ def judged(quantities: Sequence[Quantity], level: float) -> list[JudgedQuantity]
         decisive = level if interval.mean in quantity.limits else corrected_level(len(questions), level)
         needed = _needed(questions[quantity.question], decisive) if word == "undecided" else ""
         facts = (quantity.name, quantity.question, quantity.unit, quantity.limits)
-        results.append(JudgedQuantity(*facts, interval, word, quantity.equivalence, needed))
+        failed = quantity.failures if isinstance(quantity, Difference) else ""
+        objection = _objection(quantity, level)
+        of_failures = (NO_FAILURES if objection else needed, failed, objection)
+        results.append(JudgedQuantity(*facts, interval, word, quantity.equivalence, *of_failures))
     return results
 
 
@@ -237,8 +278,15 @@ def words(quantities: Sequence[Quantity], intervals: Sequence[Interval], level: 
     within = {quantity.question: True for quantity in quantities}
     for quantity, interval in zip(quantities, intervals, strict=True):
         within[quantity.question] &= is_within(interval, quantity.limits)
+    objected = {quantity.question for quantity in quantities if _objection(quantity, level)}
     return [
-        "refuted" if question in beyond else "supported" if within[question] else "undecided"
+        "undecided"
+        if question in objected
+        else "refuted"
+        if question in beyond
+        else "supported"
+        if within[question]
+        else "undecided"
         for question in (quantity.question for quantity in quantities)
     ]
 
@@ -267,6 +315,11 @@ def deciding(parts: Sequence[JudgedQuantity]) -> JudgedQuantity:
     if verdict == "undecided":  # a part that is decided by itself, but not on another scale, is not the reason
         candidates = [part for part in candidates if not part.is_decided_alone] or candidates
     return min(candidates, key=_slack) if len({part.unit for part in candidates}) == 1 else candidates[0]
+
+
+def _objection(quantity: Quantity, level: float) -> str:
+    """Return why failed seeds object to what a quantity's interval decides; empty if they do not."""
+    return quantity.objection(quantity.interval(level), level) if isinstance(quantity, Difference) else ""
 
 
 def _slack(part: JudgedQuantity) -> float:

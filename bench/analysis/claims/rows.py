@@ -1,6 +1,6 @@
 """Identify the rows of the comparison that claims are judged on, with their results and runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.format import plural
 from bench.analysis.seeds import SeedResults, stack
-from bench.analysis.stats.statistics_errors import MissingRowError
+from bench.analysis.stats.statistics_errors import IncompleteRowError, MissingRowError
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RowId:
 
 @dataclass(frozen=True)
 class CompleteRow:
-    """A row on one target, with every seed finished."""
+    """A row on one target, whose every seed succeeded or failed to train."""
 
     id: RowId
     results: SeedResults
@@ -57,7 +57,7 @@ class CompleteRow:
     @property
     def num_seeds(self) -> int:
         """Return the number of seeds."""
-        return len(self.results.accuracy)
+        return len(self.results.outcomes)
 
 
 RowsByTarget = Mapping[str, Sequence[CompleteRow]]
@@ -65,8 +65,51 @@ RowsByTarget = Mapping[str, Sequence[CompleteRow]]
 
 
 def stacked(rows: RowsByTarget) -> list[np.ndarray]:
-    """Return (seeds, images, rows) for each set of test images; errors as for `bench.analysis.seeds.stack`."""
-    return stack({target: [row.results for row in of_target] for target, of_target in rows.items()})
+    """Return (seeds, images, rows) for each set of test images; errors as for `bench.analysis.seeds.stack`.
+
+    Raises:
+        IncompleteRowError: A seed of a row failed to train.
+    """
+    if failed := failures(rows):
+        some = rows_of(rows)
+        raise IncompleteRowError(failed, len(_kept(rows, some[0])), some[0].num_seeds)
+    return _stacked(rows, lambda row: row.results)
+
+
+def stacked_given_success(rows: RowsByTarget) -> list[np.ndarray]:
+    """Return the same over the seeds with which no row failed to train.
+
+    Raises:
+        IncompleteRowError: There is no such seed.
+    """
+    some = rows_of(rows)[0]
+    if not _kept(rows, some):
+        raise IncompleteRowError(f"no seed with which all succeeded: {failures(rows)}", 0, some.num_seeds)
+    return _stacked(rows, lambda row: row.results.only(_kept(rows, row)))
+
+
+def stacked_with_failures(rows: RowsByTarget) -> list[np.ndarray]:
+    """Return the same over all seeds, with failed ones counted as what they scored."""
+    return _stacked(rows, lambda row: row.results.counted())
+
+
+def failures(rows: RowsByTarget) -> str:
+    """Return which seeds of which rows failed to train, in words; empty if none."""
+    return "; ".join(
+        f"{row.id} on {target}: {row.results.failures}"
+        for target, of_target in rows.items()
+        for row in of_target
+        if row.results.failed
+    )
+
+
+def _stacked(rows: RowsByTarget, chosen: Callable[[CompleteRow], SeedResults]) -> list[np.ndarray]:
+    return stack({target: [chosen(row) for row in of_target] for target, of_target in rows.items()})
+
+
+def _kept(rows: RowsByTarget, row: CompleteRow) -> list[int]:
+    """Return the seeds of a row with which no row failed to train."""
+    return sorted({*row.results.outcomes} - {seed for other in rows_of(rows) for seed in other.results.failed})
 
 
 def by_balanced_accuracy(rows: RowsByTarget) -> dict[str, list[CompleteRow]]:
@@ -76,7 +119,7 @@ def by_balanced_accuracy(rows: RowsByTarget) -> dict[str, list[CompleteRow]]:
         UnpairedError, DifferentImagesError: The rows of a target differ in their seeds or test images.
         MissingRowError: The records of a row do not contain balanced accuracies.
     """
-    stacked(rows)  # raises errors that are not seen without correctness
+    stacked_with_failures(rows)  # raises errors that are not seen without correctness
     return {target: [_balanced(row) for row in of_target] for target, of_target in rows.items()}
 
 

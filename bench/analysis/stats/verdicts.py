@@ -2,6 +2,8 @@
 
 With fewer than five seeds, verdicts use at most as many degrees of freedom as seeds less one. So few seeds estimate
 their own spread badly, so these intervals are wider than those that tables show.
+
+Where seeds failed to train, the difference of those that succeeded decides only if the failures agree.
 """
 
 import math
@@ -22,3 +24,33 @@ def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
 def most_degrees(estimate: Estimate) -> float:
     """Return the most degrees of freedom that a verdict may use."""
     return estimate.num_seeds - 1 if estimate.num_seeds < _FEW_SEEDS else math.inf
+
+
+def failures_agree(given_success: Interval, counted: Estimate, low: float, high: float, level: float) -> bool:
+    """Tell whether seeds that failed to train leave a decision as it is.
+
+    They do if the interval with failures counted decides the same, or if counting them only moves the estimate further
+    to the side on which the decision lies, as when the worse model is also the one that fails.
+
+    Args:
+        given_success: The interval of a difference without failed seeds.
+        counted: The estimate of the same difference with failed seeds counted as what they scored.
+        low: The lower limit of what is decided; equal to the upper one if the sign is.
+        high: The upper limit.
+        level: The confidence level of the interval.
+    """
+    side = _side(given_success, low, high)
+    if not side or _side(verdict_interval(counted, level), low, high) == side:
+        return True
+    depth = {"above": lambda mean: mean - high, "below": lambda mean: low - mean}
+    inside = depth.get(side, lambda mean: min(mean - low, high - mean))
+    return bool(inside(counted.mean) >= inside(given_success.mean))
+
+
+def _side(interval: Interval, low: float, high: float) -> str:
+    """Return whether an interval lies wholly above, below or within limits; empty if it reaches one."""
+    if interval.low > high:
+        return "above"
+    if interval.high < low:
+        return "below"
+    return "within" if low < interval.low and interval.high < high else ""

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.format import count, is_known, percent, points, short_count
-from bench.analysis.seeds import COMPLETE
-from bench.report.figures.drawing import colour, draw_constant, grid, style, tint
+from bench.analysis.seeds import COMPLETE, GIVEN_SUCCESS
+from bench.report.figures.drawing import colour, draw_constant, draw_seeds, grid, seed_values, style, tint
 from bench.report.layout import Panel, panels
 
 
@@ -40,7 +40,10 @@ def _draw_arms(ax: Axes, panel: Panel, constant: float | None) -> None:
     ax.bar(x, y, width=0.62, color=faces, edgecolor=edges, linewidth=1, hatch=hatches)
     ax.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="0.15", elinewidth=1.1, capsize=3)
     draw_constant(ax, constant)
-    tops = [np.nanmax([0, mean, min(end, 100)]) for mean, end in zip(y, high, strict=True)]
+    for at, edge, (_, row) in zip(x, edges, rows.iterrows(), strict=True):
+        draw_seeds(ax, at + 0.2, row, "0.15" if row["is_reference"] else edge)
+    seeds = [[100 * value for value in seed_values(row)] for _, row in rows.iterrows()]
+    tops = [np.nanmax([0, mean, min(end, 100), *dots]) for mean, end, dots in zip(y, high, seeds, strict=True)]
     for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):
         ax.annotate(_above(row), (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
     ax.set_xticks(x, _below(rows))
@@ -53,14 +56,16 @@ def _above(row: pd.Series) -> str:
     """Return the accuracy and, under it, the difference to the reference arm."""
     if not is_known(row["accuracy"]):
         return "no result"
-    return f"{percent(row['accuracy'])}\n{_difference(row)}"
+    label = f"\n{GIVEN_SUCCESS}" if row["num_failed"] else ""
+    return f"{percent(row['accuracy'])}{label}\n{_difference(row)}"
 
 
 def _difference(row: pd.Series) -> str:
     if row["is_reference"]:
         return "reference"
-    difference = points(row["difference"], row["difference_low"], row["difference_high"])
-    return difference if is_known(row["difference"]) else "undecided"
+    if not is_known(row["difference"]) or f"undecided: {GIVEN_SUCCESS}" in row["difference_status"]:
+        return "undecided"
+    return points(row["difference"], row["difference_low"], row["difference_high"])
 
 
 def _below(rows: pd.DataFrame) -> list[str]:

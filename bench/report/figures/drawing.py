@@ -3,6 +3,7 @@
 Figures are drawn without pyplot's global state, and the same tables give the same bytes.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -121,14 +122,14 @@ def fill_handles(rows: pd.DataFrame) -> list[Line2D]:
     """Return the legend's entries for the marker fills that occur among the rows, except the full one."""
     fills = {
         "from scratch": ((rows["corpus"] == SCRATCH).any(), row_fill(True, True)),
-        "a seed is missing": ((rows["status"] != COMPLETE).any(), row_fill(False, False)),
+        "a seed is missing or failed": ((rows["status"] != COMPLETE).any(), row_fill(False, False)),
     }
     look: dict[str, Any] = {"color": "0.45", "marker": "o", "linestyle": ""}
     return [Line2D([], [], label=label, **look, **fill) for label, (is_drawn, fill) in fills.items() if is_drawn]
 
 
 def row_fill(from_scratch: bool, is_complete: bool) -> dict[str, Any]:
-    """Return a row's fill: full if it was pretrained, half if trained from scratch, hollow if a seed is missing."""
+    """Return a row's fill: full if pretrained, half if from scratch, hollow if a seed is missing or failed."""
     if not is_complete:
         return {"markerfacecolor": "white"}
     return {"fillstyle": "left" if from_scratch else "full", "markerfacecoloralt": "white"}
@@ -137,13 +138,25 @@ def row_fill(from_scratch: bool, is_complete: bool) -> dict[str, Any]:
 def draw_row(
     ax: Axes, x: float, row: pd.Series, shade: str, size: float = 5.5, zorder: float = 3.0, **edge: Any
 ) -> None:
-    """Draw a row's mean accuracy, in percent, with its interval."""
+    """Draw a row's mean accuracy, in percent, with its interval and a dot for each seed."""
+    draw_seeds(ax, x, row, shade, zorder)
     mean, low, high = (100 * float(row[name]) for name in ("accuracy", "low", "high"))
     ends = [[mean - low], [high - mean]]
     ax.errorbar([x], [mean], ends, fmt="none", ecolor=shade, elinewidth=1.1, zorder=zorder)
     fill = row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
     look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": zorder + 0.5} | fill | edge
     ax.plot([x], [mean], marker(row["family"]), **look)
+
+
+def draw_seeds(ax: Axes, x: float, row: pd.Series, shade: str, zorder: float = 3.0) -> None:
+    """Draw a dot at the accuracy of each seed, in percent, also of seeds that failed to train."""
+    values = [100 * value for value in seed_values(row)]
+    ax.plot([x] * len(values), values, ".", color=shade, alpha=0.55, markersize=3, markeredgewidth=0, zorder=zorder)
+
+
+def seed_values(row: pd.Series) -> list[float]:
+    """Return the accuracies of a row's seeds, 0 to 1."""
+    return [value for value in json.loads(row["seeds"]) if value is not None]
 
 
 def draw_rungs(
@@ -200,8 +213,9 @@ def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
 
 
 def set_accuracies(ax: Axes, rows: pd.DataFrame, constant: float | None = None) -> None:
-    """Set the limits of an axis of accuracies, in percent: all rows and the line with a margin, within 0 to 100."""
+    """Set the limits of an axis of accuracies in percent: rows, seeds and the line with a margin, within 0 to 100."""
     drawn = [100 * value for column in ("accuracy", "low", "high") for value in rows[column].dropna()]
+    drawn += [100 * value for _, row in rows.iterrows() for value in seed_values(row)]
     drawn += [] if constant is None else [100 * constant]
     ax.set_ylim(max(0.0, min(drawn, default=4) - 4), min(101.0, max(drawn, default=100) + 4))
 

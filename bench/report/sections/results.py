@@ -1,18 +1,20 @@
 """Write the sections on accuracy. Every number comes from a table; none is computed here."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
-from bench.analysis.format import ABSENT, count, decimal, is_known, pairs_and_p, percent, plural, points, text
+from bench.analysis.format import ABSENT, bounds, count, decimal, is_known, pairs_and_p, percent, plural, points, text
 from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
-from bench.analysis.seeds import COMPLETE
+from bench.analysis.seeds import COMPLETE, GIVEN_SUCCESS
 from bench.analysis.tested import UNEVEN
 from bench.report.layout import (
     AS_MUCH,
     CONFIDENCE,
+    Panel,
     balanced,
     by_transfer,
     doubts,
@@ -30,6 +32,7 @@ _TESTED = (
     "In brackets: the number of pairs, and the number that a sign-flip test needs to reject among this many rows. With "
     "enough pairs, the p-value is given instead, corrected by Holm's procedure over all rows."
 )
+EVERY_SEED = "Accuracy of every seed in percent, in ascending order of the seeds; a dash is a seed without an accuracy."
 _PROBED = {
     "linear": (
         "The network stays as it was pretrained. A linear classifier is fitted on its features of all training images "
@@ -120,16 +123,30 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, 
 
 
 def accuracy_cell(row: pd.Series) -> TableCell:
-    """Return an accuracy with its number of seeds, its balanced accuracy, its doubts, and whether it has notes."""
+    """Return an accuracy with its number of seeds, its balanced accuracy, its doubts, and whether it has notes.
+
+    An accuracy without the seeds that failed to train is labelled, with the share of failed seeds beside it.
+    """
+    num_seeds, num_failed = int(row["num_seeds"]), int(row["num_failed"])
+    seeds = f"{num_seeds} of {plural(num_seeds + num_failed, 'seed')}" if num_failed else plural(num_seeds, "seed")
+    share = f"share of failed seeds {percent(row['failed'])} ({bounds(row['failed_low'], row['failed_high'], percent)})"
     notes = [
-        plural(int(row["num_seeds"]), "seed") if row["num_seeds"] else "",
-        "no interval" if row["num_seeds"] and not is_known(row["low"]) else "",
+        seeds if num_seeds or num_failed else "",
+        "no interval" if num_seeds and not is_known(row["low"]) else "",
         balanced(row),
         *doubts(row),
+        share if num_failed else "",
         "see notes" if is_known(row["notes"]) else "",
     ]
     shown = percent(row["accuracy"], row["low"], row["high"])
+    shown = f"{shown} {GIVEN_SUCCESS}" if num_failed and num_seeds else shown
     return TableCell(shown, "; ".join(filter(None, notes)), bool(doubts(row)))
+
+
+def seeds_cell(row: pd.Series) -> TableCell:
+    """Return the accuracy of every seed in percent, and which seeds failed to train or have no outcome."""
+    shown = ", ".join(decimal(None if value is None else 100 * value, 1) for value in json.loads(row["seeds"]))
+    return TableCell(shown, "" if row["status"] == COMPLETE else row["status"], row["status"] != COMPLETE)
 
 
 def gain_cell(row: pd.Series) -> TableCell:
@@ -143,7 +160,11 @@ def _paired_cell(row: pd.Series, name: str) -> TableCell:
         return undecided(why)
     difference = points(row[name], row[f"{name}_low"], row[f"{name}_high"])
     tested = pairs_and_p(int(row["num_pairs"]), int(row["pairs_needed"]), row[f"{name}_p"])
-    return TableCell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
+    if GIVEN_SUCCESS not in why:
+        return TableCell(difference, tested if why == COMPLETE else f"undecided: {why}", doubtful=why != COMPLETE)
+    failures = why.removeprefix(f"{GIVEN_SUCCESS}: ")
+    note = f"{tested}; {failures}" if failures != why else f"undecided: {why}"
+    return TableCell(f"{difference} {GIVEN_SUCCESS}", note, doubtful=True)
 
 
 def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, constant: Mapping[str, float]) -> Section:
@@ -160,6 +181,7 @@ def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, consta
         *_constant_answers(rows, constant),
         picture or "No figure: no pretrained row of known size has a result.",
         _by_target(rows, caption, accuracy_cell),
+        _by_target(rows, EVERY_SEED, seeds_cell),
     )
 
 
@@ -196,7 +218,7 @@ def _ablation(title: str, arms: pd.DataFrame, picture: Picture | None) -> Sectio
     titles = [name for panel in drawn for name in (panel.title, f"difference to {reference}")]
     rows = []
     for (arm, model), of_arm in split(arms, ["arm", "model"]):
-        cells = [cell for panel in drawn for cell in _arm_cells(panel.rows[panel.rows["arm"] == arm])]
+        cells = [cell for of_panel in _panel_rows(drawn, arm) for cell in _arm_cells(of_panel)]
         rows.append((arm, model, _distinct(of_arm["tokens"]), _distinct(of_arm["parameters"]), *cells))
     pretrained_on = " and ".join(dict.fromkeys(arms.apply(pretraining_name(arms), axis=1)))
     trained = f"Pretrained on {pretrained_on}" if (arms["corpus"] != SCRATCH).all() else "Trained from scratch"
@@ -205,7 +227,18 @@ def _ablation(title: str, arms: pd.DataFrame, picture: Picture | None) -> Sectio
         f"{CONFIDENCE} interval over {interval_over(arms['difference_method'])}, paired by seed. {_TESTED}"
     )
     header = ("Arm", "Model", "Tokens", "Parameters", *titles)
-    return section(title, picture or "No figure: no arm has a result.", Table(caption, header, tuple(rows), 2))
+    every = tuple((arm, *map(_arm_seeds, _panel_rows(drawn, arm))) for arm in dict.fromkeys(arms["arm"]))
+    seeds = Table(EVERY_SEED, ("Arm", *(panel.title for panel in drawn)), every)
+    no_figure = "No figure: no arm has a result."
+    return section(title, picture or no_figure, Table(caption, header, tuple(rows), 2), seeds)
+
+
+def _panel_rows(drawn: Sequence[Panel], arm: str) -> list[pd.DataFrame]:
+    return [panel.rows[panel.rows["arm"] == arm] for panel in drawn]
+
+
+def _arm_seeds(rows: pd.DataFrame) -> str | TableCell:
+    return ABSENT if rows.empty else seeds_cell(rows.iloc[0])
 
 
 def _arm_cells(rows: pd.DataFrame) -> list[str | TableCell]:

@@ -83,7 +83,7 @@ def test_a_seed_that_is_missing_leaves_it_open(
     evidence.tables["cells"].loc[0, ["status", "reason"]] = ["diverged", "loss is NaN"]
     found = judge(evidence, "C8")
     assert found.verdict == "undecided"
-    assert "seed 0 diverged (loss is NaN)" in found.reason
+    assert "seed 0 failed to train: diverged" in found.reason
     assert found.pairs == "2 of 3"
 
 

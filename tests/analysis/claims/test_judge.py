@@ -79,19 +79,17 @@ def test_what_is_not_judged_yet_says_so(study: Study) -> None:
     assert "people's answers" in found.reason
 
 
-def test_a_seed_that_diverged_leaves_it_open_and_is_named(study: Study, judge: Judge) -> None:
+def test_a_seed_without_an_outcome_leaves_it_open_and_is_named(study: Study, judge: Judge) -> None:
     study.ladder(rising)
     (cell,) = [
         cell
         for cell in study.cells
         if (cell["model"], cell["subset_images"], cell["target"], cell["seed"]) == ("vit_pico/8", 10_000, "cifar10", 3)
     ]
-    cell |= {"status": "diverged", "accuracy": None, "reason": "loss is NaN at step 7"}
+    cell |= {"status": "failed", "accuracy": None, "reason": "no file"}
     found = judge(study.evidence(), "C11")
     assert found.verdict == "undecided"
-    expected = (
-        "vit_pico/8 after 10,000 images of fractals, fine-tune on cifar10: seed 3 diverged (loss is NaN at step 7)"
-    )
+    expected = "vit_pico/8 after 10,000 images of fractals, fine-tune on cifar10: seed 3 ended with an error (no file)"
     assert found.reason == expected
     assert found.pairs == "4 of 5"
     assert math.isnan(found.interval.mean)
@@ -213,6 +211,29 @@ def test_rows_that_are_not_there_leave_it_open(study: Study, side: NamedRow, tar
     assert all(part in found.reason for part in parts)
     with pytest.raises(MissingRowError):
         claim.comparison.find(study.evidence())
+
+
+@pytest.mark.parametrize("failing", ["vit_pico/8", "bit_resnet_pico"])
+def test_failed_seeds_are_named_and_must_not_object(study: Study, failing: str) -> None:
+    """The better model's failure leaves the claim open, the worse one's does not; the estimate is given success."""
+    study.ladder(lambda family, size, target: 0.8 if family == "vit" else 0.7)
+    for cell in study.cells:
+        if (cell["model"], cell["subset_images"], cell["target"], cell["seed"]) == (failing, 1000, "cifar10", 3):
+            cell |= {"accuracy": 0.1}
+    rows = (NamedRow(model, "fractals", 1000) for model in ("vit_pico/8", "bit_resnet_pico"))
+    (found,) = judge_claims([custom(*rows, Limits(0, math.inf))], study.evidence())
+    assert found.pairs == "4 of 5"
+    assert found.interval.mean == pytest.approx(0.1, abs=0.01)
+    assert found.text.endswith(" given success")
+    (part,) = found.parts
+    assert part.text.endswith(" the others)")
+    assert "cifar10: seed 3 failed to train: " in part.failures
+    if failing == "vit_pico/8":
+        assert found.verdict == "undecided"
+        assert "its interval would decide, but it is \N{MINUS SIGN}" in found.reason
+        assert found.would_decide == "settings with which no seed fails to train"
+    else:
+        assert (found.verdict, found.reason) == ("supported", "")
 
 
 def test_sides_of_different_seeds_do_not_pair(study: Study) -> None:

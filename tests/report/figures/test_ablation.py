@@ -1,5 +1,7 @@
 """What the bars of an ablation show is what its table says."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -28,12 +30,15 @@ def test_bars_labels_and_costs() -> None:
 
 
 def test_an_arm_without_a_seed_or_a_result_says_so() -> None:
-    """A missing seed is hatched and undecided; an arm without a result keeps its place."""
+    """A failed seed is hatched and labelled; an arm without a result keeps its place; each seed is a dot."""
     cells = break_seed(make_cells(targets=("digits@100",)), arm="none")
     cells.loc[cells["arm"] == "learned-1d", ["status", "accuracy"]] = ["out_of_memory", float("nan")]
     table = make_tables(cells)["ablations"]
     (ax,) = ablation_figure(table[table["ablation"] == "position"], {"digits@100": 0.1}).axes
     assert [bar.get_hatch() for bar in ax.patches] == ["///", "///", ""]
-    assert ax.texts[0].get_text().endswith("\nundecided")
+    assert ax.texts[0].get_text().endswith("%\ngiven success\n\N{MINUS SIGN}7.0 ± 1.5")
+    dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
+    seeds = table.loc[table["ablation"] == "position", "seeds"]
+    assert dots == [[100 * value for value in json.loads(of_row) if value is not None] for of_row in seeds]
     assert ax.texts[1].get_text() == "no result"
     assert len(ax.get_xticks()) == 3

@@ -234,8 +234,8 @@ class _Gap:
     def contradicts_a_rung(self) -> bool:
         """Whether laws have another sign than the difference at a rung whose interval excludes zero."""
         return any(
-            self.value(log_size) * self.at_rungs[rung] <= 0 < self._beyond_at_rung(rung)
-            for rung, log_size in enumerate(self.rungs)
+            self.value(log_size) * difference <= 0 < beyond
+            for log_size, difference, beyond in zip(self.rungs, self.at_rungs, self._beyond_at_rungs, strict=True)
         )
 
     def value(self, log_size: float) -> float:
@@ -249,16 +249,21 @@ class _Gap:
 
     def beyond(self, log_size: float) -> float:
         """Return the distance of the difference's interval from zero; at most 0 if it contains zero."""
-        if log_size in self.rungs and (at_rung := self._beyond_at_rung(self.rungs.index(log_size))) > 0:
-            return at_rung
+        if log_size in self.rungs:
+            at_rung = self._beyond_at_rungs[self.rungs.index(log_size)]
+            if at_rung > 0 or not self.by_law:
+                return at_rung
         size = self.size(log_size)
         weights = np.concatenate([self.first.weights(size), self.second.weights(size)])
         return self._from_zero(weighted(self.pooled, weights, self.value(log_size))) - self._departure(log_size)
 
-    def _beyond_at_rung(self, rung: int) -> float:
-        """Return the distance of the measured difference's interval from zero."""
-        unit = np.eye(len(self.rungs))[rung]
-        return self._from_zero(weighted(self.parts, unit, float(self.at_rungs[rung])))
+    @cached_property
+    def _beyond_at_rungs(self) -> list[float]:
+        """Return the distance of the measured difference's interval from zero, at each rung."""
+        units = np.eye(len(self.rungs))
+        return [
+            self._from_zero(weighted(self.parts, *rung)) for rung in zip(units, self.at_rungs.tolist(), strict=True)
+        ]
 
     def _from_zero(self, estimate: Estimate) -> float:
         interval = self.interval_of(estimate, self.level)

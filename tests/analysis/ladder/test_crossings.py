@@ -59,6 +59,46 @@ def test_crossings_are_where_the_lines_cross(first: list[float], outcome: Outcom
     assert not found.is_extrapolated
 
 
+def test_two_crossings_are_two() -> None:
+    """Each with its interval; if the models do not clearly differ between them, the curves have not crossed."""
+    up, down = _found([0.45, 0.55, 0.45]).passages
+    assert (up.is_upward, down.is_upward) == (True, False)
+    assert up.low is not None
+    assert up.high is not None
+    assert up.low < 512 < up.high <= 1024 * (1 + 1e-4)
+    assert down.low is not None
+    assert down.low >= up.high * (1 - 1e-4)
+    merged = _found([0.45, 0.501, 0.45])
+    assert (merged.outcome, merged.passages) == ("behind", ())
+
+
+def test_a_step_between_two_rungs_stays_within_the_interval() -> None:
+    """Wherever it is, since the lines beside it are flat."""
+    found = _found([0.45, 0.45, 0.55, 0.55])
+    assert (found.low, found.high) == (pytest.approx(1024), pytest.approx(4096))
+
+
+def test_two_rungs_show_no_shape() -> None:
+    found = _found([0.45, 0.56])
+    assert (found.outcome, found.size) == ("passes", pytest.approx(256 * 4 ** (5 / 11)))
+    assert (found.low, found.high) == (pytest.approx(256), pytest.approx(1024))
+
+
+def test_laws_that_contradict_a_rung_are_not_used() -> None:
+    """They fit within the spread of the other rungs, but one rung is known so well that it has the other sign."""
+    law = np.array([1 - Law(0.1, 0.4, 0.3, 256).error(size) for size in FIVE])
+    noise = np.array([[4, 3, 0.01, -4, 3], [-4, 4, -0.01, 3, -4], [3, -4, 0.01, 4, -3], [-3, -3, -0.01, -3, 4]]) / 100
+    first = [(law + np.array([0, 0, 0.01, 0, 0]) + noise - noise.mean(axis=0))[:, None]]
+    pair = fitted_curves(FIVE, first, [np.tile(law + 0.005, (4, 1, 1))])
+    assert isinstance(pair[0].curve, LawCurve)
+    found = crossing(*pair)
+    assert not found.by_law
+    up, down = found.passages
+    assert (up.high, down.low) == (pytest.approx(4096, rel=1e-3), pytest.approx(4096, rel=1e-3))
+    assert (up.verb, down.verb) == ("may pass", "may be passed")
+    assert extrapolated(*pair) is None
+
+
 def test_an_interval_is_what_the_paired_t_test_accepts() -> None:
     """At its ends SciPy's interval of the interpolated differences lies as far from zero as the lines may bend."""
     seeds = np.random.default_rng(2).normal(0, 0.02, (2, 6, 1, 3))

@@ -15,6 +15,9 @@ from bench.analysis.stats.ranks import Ranking, rank
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.targets import base
 
+_DECIMALS = 9
+"""Decimal places of accuracies that are ranked; one image among many millions changes more."""
+
 
 @dataclass(frozen=True)
 class Overall:
@@ -99,7 +102,7 @@ def _at_rungs(ladder: LadderResults, at: Callable[[int], Interval]) -> tuple[tup
 def _ranking(ladder: LadderResults, level: float) -> tuple[Ranking | None, str]:
     if problem := problems(*ladder.models):
         return None, problem
-    accuracy = np.array([_accuracy(model)[:, :, -1].mean(axis=1) for model in ladder.models])
+    accuracy = np.array([_accuracy(model)[:, :, -1].mean(axis=1).round(_DECIMALS) for model in ladder.models])
     try:
         return rank([model.model for model in ladder.models], accuracy.T, level), ""
     except AnalysisError as error:
@@ -108,4 +111,5 @@ def _ranking(ladder: LadderResults, level: float) -> tuple[Ranking | None, str]:
 
 def _accuracy(model: LadderModel) -> np.ndarray:
     """Return (seeds, targets, rungs) accuracies."""
-    return np.stack([part.mean(axis=1) for part in model.parts], axis=1)
+    # Means of clusters have rounding errors, which must not decide between two equal accuracies.
+    return np.round(np.stack([part.mean(axis=1) for part in model.parts], axis=1), _DECIMALS)

@@ -14,12 +14,15 @@ from bench.analysis.stats.intervals import LEVEL
 
 FINE_TUNE = "fine-tune"
 """The transfer that trains a network; any other is a probe."""
+AS_IT_IS = "none"
+"""The transfer that evaluates external weights without training, for the suite's first seed alone."""
 NO_BASELINE = "no baseline: a probe trains no network, so there is none from scratch"
 
 _PRETRAINING = ["model", "family", "corpus", "subset_images", "subset_classes"]
 _TRANSFER = ["target", "image_size", "transfer", "shots", "match", "pretrain_recipe", "transfer_recipe"]
 ROW = [*_PRETRAINING, *_TRANSFER]
 """What identifies a row of the comparison."""
+_KIND = ROW.index("transfer")
 _BASELINE = ["model", "target", "transfer", "shots", "match"]
 """The columns in which a row and its from-scratch row agree; a recipe may change the image size of its stage."""
 
@@ -62,7 +65,10 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     require_columns(cells, [*ROW, "ablation", *SEED_COLUMNS], "cells")
     ladder = cells[cells["ablation"] == ""]
     expected, packed = expected_seeds(ladder), by_key(correctness)
-    results = {key: read_seeds(rows, expected, packed) for key, rows in split(ladder, ROW)}
+    results = {
+        key: read_seeds(rows, expected_seeds(rows) if key[_KIND] == AS_IT_IS else expected, packed)
+        for key, rows in split(ladder, ROW)
+    }
     scratch = {_baseline(key): row for key, row in results.items() if _is_scratch(key)}
     rows = [
         dict(zip(ROW, key, strict=True)) | numbers(row, level) | _gain(key, row, scratch, level)
@@ -75,7 +81,7 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
 def _gain(key: Key, row: SeedResults, scratch: dict[Key, SeedResults], level: float) -> dict[str, Any]:
     if _is_scratch(key):
         return {"gain_status": ""}
-    if key[ROW.index("transfer")] != FINE_TUNE:
+    if key[_KIND] != FINE_TUNE:
         return {"gain_status": NO_BASELINE}
     if _baseline(key) not in scratch:
         return {"gain_status": "undecided: no from-scratch row"}

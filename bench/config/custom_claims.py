@@ -51,7 +51,7 @@ class CustomClaim(Strict):
     first: ClaimedRow
     second: ClaimedRow
     target: Annotated[str, AfterValidator(_canonical_target)]
-    transfer: Literal["fine-tune", "linear", "k-shot"] | None = None
+    transfer: Literal["fine-tune", "linear", "k-shot", "none"] | None = None
     """Kind of transfer; by default the suite's first."""
     shots: Annotated[int, NUMBER, Field(gt=0)] | None = None
     """Shots of k-shot probes; by default 5 if the suite has 5, else the suite's largest number."""

@@ -6,11 +6,15 @@ Torch and the libraries are imported only if a suite names such a model or such 
 import os
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from bench.config.validation import Strict
 from bench.errors import InputError
 from models.external.weights_source import Channels
 from models.spec.model_spec import ModelSpec, SpecError, parse_spec
+
+if TYPE_CHECKING:
+    from models.contract import Classifier
 
 SOURCES = ("pretrained", "scaling", "weights")
 """Options for the weights and the scaling of inputs; a run's key contains the weights' hash and the scaling instead."""
@@ -75,6 +79,22 @@ def external_models(models: Iterable[str], image_size: int) -> tuple[ExternalMod
     return tuple(identified.values())
 
 
+def check_classes(models: Iterable[ExternalModel], image_size: int, target: str, num_classes: int) -> None:
+    """Refuse external weights whose classifier has another number of classes than a target.
+
+    Raises:
+        InputError: a model's weights have other classes, or no classifier.
+    """
+    for model in models:
+        classes = _build(parse_spec(model.model), image_size).weights_classes
+        if classes != num_classes:
+            has = f"its weights have {classes:,}" if classes else "its weights have no classifier"
+            raise InputError(
+                f"transfers: none: {target} has {num_classes:,} classes, but {model.model}: {has}. Weights are "
+                "evaluated as they are only on their own classes, in the target's order; fine-tune replaces their head"
+            )
+
+
 def _identified(spec: ModelSpec) -> ExternalModel:
     from models.external.weights_source import external_weights
 
@@ -94,7 +114,7 @@ def _check_file(spec: ModelSpec) -> None:
         )
 
 
-def _build(spec: ModelSpec, image_size: int) -> None:
+def _build(spec: ModelSpec, image_size: int) -> "Classifier":
     """Build a model on the CPU, with the weights that it names; check that a library's network sees every pixel."""
     import torch
 
@@ -107,6 +127,7 @@ def _build(spec: ModelSpec, image_size: int) -> None:
             model = build(spec, image_size=image_size, seed=0)
             if spec.library is not None:
                 check_coverage(model, spec, image_size)
+            return model
     except SpecError as error:
         raise InputError(f"models: {spec}: {error}") from None
 

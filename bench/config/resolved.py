@@ -12,17 +12,17 @@ from pydantic import ValidationError
 
 from bench import PROTOCOL_VERSION
 from bench.analysis.targets import base
-from bench.config.external_weights import SOURCES, ExternalModel, check_external, external_models
+from bench.config.external_weights import SOURCES, ExternalModel, check_classes, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import Recipe, RecipeStage, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
 from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
 from bench.config.validation import Strict
-from bench.data.catalogue import CATALOGUE
+from bench.data.catalogue import CATALOGUE, is_present
 from bench.data.corpus import FRACTALS
 from bench.data.fractals.source import check_image_size
 from bench.data.sources.listing import follow_links
-from bench.data.target import check_target, target_identity
+from bench.data.target import check_target, num_classes, target_identity
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
 from bench.training.settings import Settings
@@ -120,6 +120,11 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     _check_groups(resolved)
     _check_sizes_of_recipes(resolved)
     _check_batches(resolved)
+    if "none" in resolved.transfers:
+        for target in resolved.targets:
+            if is_present(target.ref.name, target.ref.path, data_dir):
+                classes = num_classes(target.ref, data_dir)
+                check_classes(resolved.external_weights, resolved.image_size, target.target, classes)
     if resolved.tuning is not None:
         _check_tuning(resolved, resolved.tuning)
     return resolved

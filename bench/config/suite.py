@@ -32,7 +32,7 @@ Positive = Annotated[int, NUMBER, Field(gt=0, le=MAX_IMAGES)]
 Seed = Annotated[int, NUMBER, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
 """Name of the amount of training that is equal for all models."""
-Transfer = Literal["fine-tune", "linear", "k-shot"]
+Transfer = Literal["fine-tune", "linear", "k-shot", "none"]
 
 
 class TargetChoice(Strict):
@@ -266,11 +266,17 @@ def _check_budget(suite: Suite) -> None:
 
 def _check_stages(suite: Suite) -> None:
     """Refuse a suite that trains nothing, uses `generated` without fractals, or probes without validation images."""
-    if not suite.corpus and not suite.from_scratch:
+    bare = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
+    if not suite.corpus and not suite.from_scratch and bare:
         raise ValueError("corpus is empty and from_scratch is false, so nothing is trained; set one of them")
     if suite.pipeline == "generated" and all(ladder.corpus.name != FRACTALS for ladder in suite.corpus):
         raise ValueError(f"pipeline generated draws the corpus {FRACTALS}, which this suite lacks; use streaming")
-    if not suite.carve and (probes := [kind for kind in suite.transfers if kind != "fine-tune"]):
+    if "none" in suite.transfers and bare:
+        raise ValueError(
+            f"transfers: none evaluates weights as they are, but {bare[0]} has none; give it weights=FILE, or leave "
+            "one of the two out"
+        )
+    if not suite.carve and (probes := [kind for kind in suite.transfers if kind not in ("fine-tune", "none")]):
         kinds = " and ".join(probes)
         raise ValueError(f"carve: false leaves no validation images, but {kinds} probes need them")
 

@@ -19,6 +19,7 @@ from bench.data.catalogue import (
     check_present,
     identity,
     num_pool,
+    open_data,
     parse_source,
     source_exists,
 )
@@ -69,6 +70,13 @@ def parse_target(text: str, groups: str | None = None) -> TargetRef:
 def num_train_images(ref: TargetRef, data_dir: Path, *, carved: bool = True) -> int:
     """Return the number of training images, validation images included unless they are `carved`."""
     return _drawn(ref) or num_pool(ref.name, ref.path, data_dir, ref.groups, carved=carved)
+
+
+def num_classes(ref: TargetRef, data_dir: Path) -> int:
+    """Return the number of classes of a target whose data is present."""
+    if ref.path is None:
+        return CATALOGUE[ref.name].sizes.classes
+    return len(open_data(ref.name, ref.path, data_dir, ref.groups).class_names)
 
 
 def is_drawn(ref: TargetRef) -> bool:

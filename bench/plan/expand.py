@@ -89,14 +89,16 @@ def expand(suite: ResolvedSuite) -> Plan:
 def num_cells(suite: ResolvedSuite) -> int:
     """Return the number of a suite's cells, without making them."""
     models, targets = len(_models_to_pretrain(suite)), len(suite.targets)
-    per_kind = {"k-shot": len(_whole(suite.targets)) * len(suite.shots) * suite.draws}
+    whole = len(_whole(suite.targets))
+    per_kind = {"k-shot": whole * len(suite.shots) * suite.draws, "none": 0}
     per_start = sum(per_kind.get(kind, targets) for kind in suite.transfers)
     arms = sum(len(ablation.arms) for ablation in suite.ablations)
     budgets = len(suite.budgets.factors) if suite.budgets is not None else 0
     rungs = sum(len(ladder.subsets) for ladder in suite.corpora)
     starts = models * (rungs + budgets) + len(suite.external_weights) + (arms if suite.corpora else 0)
     from_scratch = (models if suite.from_scratch else 0) + (0 if suite.corpora else arms)
-    return len(suite.seeds) * (starts * per_start + from_scratch * targets)
+    as_they_are = len(suite.external_weights) * whole if "none" in suite.transfers else 0
+    return len(suite.seeds) * (starts * per_start + from_scratch * targets) + as_they_are
 
 
 def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
@@ -169,6 +171,9 @@ def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
         yield from (transfer_run(suite, start, target) for target in suite.targets)
     elif kind == "linear":
         yield from (_probe(suite, start, target, Probe("linear")) for target in suite.targets)
+    elif kind == "none":
+        if start.external is not None and start.seed == suite.seeds[0]:  # nothing is drawn, so one seed says it all
+            yield from (_probe(suite, start, target, Probe("none")) for target in _whole(suite.targets))
     else:
         for target in _whole(suite.targets):
             for shots in suite.shots:

@@ -21,7 +21,7 @@ from bench.machine.device import Device, Precision
 from models.spec.model_spec import parse_spec
 
 Stage = Literal["pretrain", "transfer", "scratch", "probe"]
-ProbeKind = Literal["linear", "k-shot"]
+ProbeKind = Literal["linear", "k-shot", "none"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ MIN_IMAGES = 2
 
 @dataclass(frozen=True)
 class Probe:
-    """A linear classifier on frozen features, in place of training the network."""
+    """A linear classifier on frozen features, in place of training the network; or nothing at all."""
 
     kind: ProbeKind
+    """With `none`, the network is evaluated with the classifier of its own weights."""
     shots: int | None = None
     """Training images per class; None for all training images of the target."""
     draw: int | None = None
@@ -72,7 +73,9 @@ class Probe:
 
     @property
     def name(self) -> str:
-        """Name without the draw, such as `linear probe` or `5-shot probe`."""
+        """Name without the draw, such as `linear probe`, `5-shot probe` or `evaluation`."""
+        if self.kind == "none":
+            return "evaluation"
         return "linear probe" if self.shots is None else f"{self.shots}-shot probe"
 
     def __str__(self) -> str:
@@ -80,7 +83,7 @@ class Probe:
         return self.name if self.shots is None else f"{self.name} (draw {self.draw})"
 
 
-PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge"}
+PROBES: dict[ProbeKind, str] = {"linear": "logistic", "k-shot": "ridge", "none": "none"}
 """Solver of each kind of probe; it replaces a recipe's name."""
 
 

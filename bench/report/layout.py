@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
 from bench.analysis.duplicates import num_of_all
 from bench.analysis.format import count, is_known, percent, plural
 from bench.analysis.frames import split
@@ -25,7 +25,7 @@ CONFIDENCE = percent(LEVEL, places=0)
 _PANEL = ["target", "shots", "panel_size"]
 _CONDITIONS = ["subset_classes", "match", "pretrain_recipe", "transfer_recipe"]
 """Columns that name a row only if the rows of one model differ in them."""
-_PROBES = {"linear": "linear probes", "k-shot": "k-shot probes"}
+_PROBES = {"linear": "linear probes", "k-shot": "k-shot probes", AS_IT_IS: "without training"}
 _FAMILIES = {"vit": "ViT", "cnn": "CNN", "hybrid": "Hybrid"}
 MATCHED = {
     "images": "images seen",
@@ -73,7 +73,7 @@ def heading(title: str, transfer: str) -> str:
 
 def target_name(target: str, transfer: str, shots: Any) -> str:
     """Return a target's name with its way of transfer, unless that is fine-tuning: `digits, k-shot, 5 shots`."""
-    probe = [] if transfer == FINE_TUNE else [transfer]
+    probe = [] if transfer == FINE_TUNE else ["without training" if transfer == AS_IT_IS else transfer]
     return ", ".join([target, *probe, *_shots(shots)])
 
 

@@ -61,7 +61,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
     peak_memory = peak(inputs.compute.device) if measures_memory else None
     session.notes.extend(_notes(model, settings, size))
     return FittedModel(
-        evaluate=lambda split: _evaluate(model, split, inputs),
+        evaluate=lambda split: evaluate_split(model, split, inputs),
         weights=weights_bytes(model),
         device=next(model.parameters()).device,
         cost={
@@ -127,7 +127,7 @@ def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
         yield f"BatchNorm took its statistics over {size} images, not {settings.batch_size}"
 
 
-def _evaluate(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
+def evaluate_split(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
     """Evaluate a split, with smaller batches if memory is short."""
     size = EVALUATION_BATCH
     while True:

@@ -1,4 +1,4 @@
-"""The strategy that fits a probe: a linear classifier on the features of a frozen network.
+"""The strategy that fits a probe: a linear classifier on the features of a frozen network, or nothing.
 
 Test images are used only to evaluate the fitted probe. A session keeps the features of validation and test images,
 because all probes of the same network on the same target share them, whatever their shots and draws.
@@ -12,6 +12,7 @@ import torch
 import models
 from bench.data.loading.batches import evaluation_batches
 from bench.plan.run import PROBES
+from bench.runner.fit import evaluate_split
 from bench.runner.initial_weights import pretrained_model
 from bench.runner.pipeline_choice import EVALUATION_BATCH
 from bench.runner.session import RunSession
@@ -30,6 +31,8 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
     probe = inputs.run.probe
     assert probe is not None, "the run has no probe"
     network = pretrained_model(inputs.run, inputs.store, inputs.num_classes).to(inputs.compute.device)
+    if probe.kind == "none":
+        return _as_it_is(network, inputs)
     train, held_out = _features_of("train", network, inputs), _held_out(network, inputs, session)
     fitted = SOLVERS[PROBES[probe.kind]](train, held_out["validation"], inputs.num_classes)
     return FittedModel(
@@ -46,6 +49,24 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
                 "notes": list(fitted.notes),
             }
         },
+    )
+
+
+def _as_it_is(network: models.Classifier, inputs: RunInputs) -> FittedModel:
+    """Return the network with the classifier of its own weights, which read no training image.
+
+    Raises:
+        SpecError: the weights are of another number of classes.
+    """
+    assert inputs.run.probe is not None, "the run has no probe"
+    if network.weights_classes != inputs.num_classes:
+        raise models.SpecError(f"the weights have {network.weights_classes} classes, the target {inputs.num_classes}")
+    return FittedModel(
+        evaluate=lambda split: evaluate_split(network, split, inputs),
+        weights=safetensors.torch.save({}),
+        device=next(network.parameters()).device,
+        cost={"images_seen": 0, "training_flops": 0},
+        facts={"probe": {**vars(inputs.run.probe), "solver": "none", "strength": None, "notes": []}},
     )
 
 

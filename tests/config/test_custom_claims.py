@@ -64,7 +64,7 @@ def test_the_documented_claim_is_valid(tmp_path):
         ({"target": "digits"}, ["claim mine: target: digits is not in this suite; allowed: digits@20"]),
         ({"target": "digit"}, ["claims.0.target", "digit", "digits"]),
         ({"transfer": "linear"}, ["transfer: linear is not in this suite; allowed: fine-tune"]),
-        ({"transfer": "probe"}, ["claims.0.transfer", "'probe'", "'fine-tune', 'linear' or 'k-shot'"]),
+        ({"transfer": "probe"}, ["claims.0.transfer", "'probe'", "'fine-tune', 'linear', 'k-shot' or 'none'"]),
         ({"shots": 5}, ["shots of fine-tune: 5", "allowed: none"]),
         ({"difference": "more"}, ["claims.0.difference", "'above', 'below' or 'within'"]),
         ({"difference": "within", "margin": 0}, ["no difference is within a margin of 0 points"]),

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
-from bench.analysis.comparison import FINE_TUNE
+from bench.analysis.comparison import AS_IT_IS, FINE_TUNE
 from bench.analysis.correctness import PackedRows, by_key
 from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique, split
@@ -28,7 +28,7 @@ _KEY = ["model", "corpus", "subset_images", "ablation", "arm", "target", "transf
 _READ = [*_KEY, "family", "subset_classes", "draw", "seed", "status", "reason", "notes", "accuracy"]
 _KEYS = ["transfer_key", "pretrain_key"]
 _TRANSFER = ["transfer", "shots"]
-_ORDER = (FINE_TUNE, "linear", "k-shot")
+_ORDER = (FINE_TUNE, "linear", "k-shot", AS_IT_IS)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.comparison import AS_IT_IS
 from bench.analysis.duplicates import duplicate_warnings
 from bench.analysis.format import ABSENT, byte_size, count, duration, first_few, is_known, plural, short_count, text
 from bench.analysis.frames import split
@@ -193,7 +194,8 @@ def _run_target(row: pd.Series) -> str:
     """Return a run's target, with the shots of a probe."""
     if row["kind"] != "probe":
         return text(row["target"])
-    return target_name(row["target"], "k-shot" if is_known(row["shots"]) else "linear", row["shots"])
+    kind = "k-shot" if is_known(row["shots"]) else AS_IT_IS if row["recipe"] == AS_IT_IS else "linear"
+    return target_name(row["target"], kind, row["shots"])
 
 
 def _seeds(cells: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
 from bench.analysis.format import ABSENT, bounds, count, decimal, is_known, pairs_and_p, percent, plural, points, text
 from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
@@ -41,6 +41,10 @@ _PROBED = {
     "k-shot": (
         "The network stays as it was pretrained. A linear classifier is fitted on its features of a few training "
         "images of each class, drawn several times. A seed's accuracy is the mean over its draws."
+    ),
+    AS_IT_IS: (
+        "Nothing is trained. The network answers with the classifier of its own weights, once, so there is one seed "
+        "and no interval over seeds."
     ),
 }
 """Transfer -> the description of its probe."""

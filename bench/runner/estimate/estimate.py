@@ -127,8 +127,9 @@ def estimate(run: Run, timed: TimedRun, data: TimedData, shares: Shares = Shares
     step_seconds = _step_seconds(run, timed, data)
     images = 0 if run.probe else round(images_in(run.budget, timed.macs, 1 / step_seconds))
     if run.probe is not None:
-        training_seconds = data.num_train * (timed.seconds_per_image + read_seconds)
-        flops = FLOPS_PER_MAC * timed.macs * data.num_train
+        num_train = 0 if run.probe.kind == "none" else data.num_train
+        training_seconds = num_train * (timed.seconds_per_image + read_seconds)
+        flops = FLOPS_PER_MAC * timed.macs * num_train
     else:
         reading_seconds = data.num_train * read_seconds if data.is_resident else 0.0
         training_seconds = reading_seconds + shares.warm_up * timed.warm_up_seconds + images * step_seconds

@@ -144,6 +144,8 @@ def _training_batches(run: Run, data: RunData, device: torch.device) -> Iterator
 def _time_probe(run: Run, data: RunData, model: models.Classifier, compute: Compute) -> float:
     """Return the seconds per training image of a probe's features and fit, timed on an untrained network."""
     assert run.probe is not None, "the run has no probe"
+    if run.probe.kind == "none":
+        return 0.0
     images = _first_images(data.train, EVALUATION_BATCH)
     batches = evaluation_batches(images, EVALUATION_BATCH, ImageLoader("resident", compute.device))
     start = now(compute.device)

@@ -62,8 +62,15 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     ]
     if wrong:
         raise SpecError(f"{source}: {len(wrong)} weights don't fit: {'; '.join(wrong)}")
+    if not_real := [name for name in wanted if not _is_alike(weights[name], state[name])]:
+        raise SpecError(f"{source}: hold NaN, or numbers of another kind: {', '.join(not_real)}")
     state.update(weights)  # keeps the version metadata of the modules, which weights from a file lack
     module.load_state_dict(state)
+
+
+def _is_alike(given: Tensor, wanted: Tensor) -> bool:
+    """Return whether weights are real numbers where such are wanted, and whole ones elsewhere."""
+    return given.is_floating_point() == wanted.is_floating_point() and not bool(given.isnan().any())
 
 
 def with_counters(weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -84,10 +91,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise SpecError(f"{path} can't be read as weights: {error}") from None
     except Exception as error:  # a damaged file makes torch.load raise many kinds
-        raise SpecError(f"{path} holds more than weights, or is damaged: {error}") from None
+        raise SpecError(
+            f"{path} holds more than weights, or is damaged; no code in it is run, so save the state dict alone, by "
+            "torch.save(model.state_dict(), FILE) or as safetensors"
+        ) from error
     if isinstance(content, dict):
         content = next((content[name] for name in NESTED if isinstance(content.get(name), dict)), content)
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise SpecError(f"{path} holds no weights: a mapping of names to tensors is needed")
     is_wrapped = bool(content) and all(name.startswith(WRAPPER) for name in content)
     return under(content, WRAPPER) if is_wrapped else content

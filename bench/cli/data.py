@@ -248,7 +248,7 @@ def _verification_text(name: str, verification: Verification) -> str:
     from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED
 
     lines = [
-        f"{label}: " + ", ".join(f"{count:,} {split}" for split, count in row.items())
+        label.replace("\n", "\\n") + ": " + ", ".join(f"{count:,} {split}" for split, count in row.items())
         for label, row in verification.class_counts.items()
     ]
     for reason, count in Counter(verification.bad.values()).items():

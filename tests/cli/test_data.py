@@ -70,6 +70,14 @@ def test_show_counts_the_groups_of_each_split(tmp_path: Path) -> None:
     assert shown["identity"]["groups"] == pattern
 
 
+def test_a_class_whose_name_holds_a_line_break_has_one_line(tmp_path: Path) -> None:
+    for name in ("a\nb: 9 train", "c"):
+        (tmp_path / name).mkdir()
+        for index in range(10):
+            Image.new("RGB", (9, 9), (index, 0, 0)).save(tmp_path / name / f"{index}.png")
+    assert run("verify", f"folder:{tmp_path}").splitlines()[0] == "a\\nb: 9 train: 7 train, 1 validation, 2 test"
+
+
 def test_parquet_is_shown_and_sampled(tmp_path: Path) -> None:
     for split, count in (("train", 20), ("test", 4)):
         rows = [{"bytes": _png(index), "path": None} for index in range(count)]

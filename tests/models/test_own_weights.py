@@ -71,5 +71,13 @@ def test_what_does_not_fit_is_listed_and_no_code_runs(tmp_path: Path) -> None:
     torch.save({"state_dict": state, "args": argparse.Namespace(lr=1)}, tmp_path / "a.pth")
     with pytest.raises(models.SpecError, match=r"a\.pth holds more than weights, or is damaged"):
         built("resnet18", tmp_path / "a.pth")
+    for wrong, said in (
+        ({name: tensor * float("nan") for name, tensor in state.items()}, "hold NaN, or numbers of another kind: body"),
+        ({name: tensor.long() for name, tensor in state.items()}, "hold NaN, or numbers of another kind: body"),
+        (dict(enumerate(state.values())), "holds no weights: a mapping of names to tensors is needed"),
+    ):
+        torch.save(wrong, tmp_path / "a.pth")
+        with pytest.raises(models.SpecError, match=said):
+            built("resnet18", tmp_path / "a.pth")
     with pytest.raises(models.SpecError, match=r"b\.pth can't be read as weights"):
         built("resnet18", tmp_path / "b.pth")

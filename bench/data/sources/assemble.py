@@ -4,6 +4,8 @@ This module refuses labels that name no class, classes of validation or test tha
 between splits.
 """
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -134,8 +136,14 @@ def _starts(groups: Sequence[NDArray[np.integer]]) -> Indices:
 
 
 def _check(splits: Mapping[str, RawSplit], place: str) -> None:
-    """Refuse splits with wrong labels, or whose classes do not agree."""
+    """Refuse splits with wrong labels, or whose classes do not agree, and two classes that are named alike."""
     train = splits["train"]
+    forms = Counter(unicodedata.normalize("NFC", name) for name in train.class_names)
+    if alike := [name for name, number in forms.items() if number > 1]:
+        raise InputError(
+            f"{place}: two classes are named {alike[0]}, perhaps in two forms of Unicode; give both the same name, or "
+            "different ones"
+        )
     for name, split in splits.items():
         if len(split.labels) == 0:
             raise InputError(f"{place}: {name} has no images; add the missing files")

@@ -377,6 +377,12 @@ def _classes(shards: Sequence[_Shard]) -> tuple[tuple[str, ...], dict[Path, NDAr
                 f"{shard.file}: its labels are words or numbers, unlike those of {first.file}; use one kind"
             )
     if first.words is not None:
+        for shard in shards:
+            blank = [place for place, word in enumerate(shard.words or ()) if not word.strip()]
+            if num_blank := int(np.isin(shard.labels, blank).sum()):
+                raise InputError(
+                    f"{shard.file}: {num_blank:,} rows have an empty label; take them out, or fill them in"
+                )
         names = tuple(sorted({word for shard in shards for word in shard.words or ()}))
         number = {name: place for place, name in enumerate(names)}
         return names, {

@@ -233,6 +233,20 @@ WORDS = ["cat", "ant", "bee"]
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ant", " ", ""], r"40 rows have an empty label; take them out, or fill them in"),
+        (["ant", None, "bee"], r"20 rows have no label; take them out, or fill them in"),
+        (["caf\u00e9", "cafe\u0301", "ant"], r"two classes are named caf\u00e9, perhaps in two forms of Unicode"),
+    ],
+)
+def test_words_that_name_no_class_of_their_own_are_refused(words: list[str | None], said: str, tmp_path: Path) -> None:
+    images = [picture(row) for row in range(60)]
+    pq.write_table(pa.table({"image": images, "label": words * 20}), tmp_path / "x.parquet")
+    refuse(tmp_path / "x.parquet", said)
+
+
+@pytest.mark.parametrize(
     ("labels", "names"),
     [
         (pa.array(WORDS * 20), ("ant", "bee", "cat")),

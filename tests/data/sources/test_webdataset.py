@@ -295,6 +295,12 @@ def test_classes_that_do_not_fit_are_named(shards: Path) -> None:
     refuse(shards, r'webdataset:.*: test has images of class "3", and train has none')
 
 
+def test_two_forms_of_one_name_are_no_two_classes(tmp_path: Path) -> None:
+    members = [(f"{name}/{number}.png", picture(number)) for name in ("\u00e9", "e\u0301", "b") for number in range(4)]
+    write(tmp_path / "train.tar", members)
+    refuse(tmp_path, r"two classes are named \u00e9, perhaps in two forms of Unicode")
+
+
 def test_a_folder_that_names_no_class_is_named(tmp_path: Path) -> None:
     write(tmp_path / "x.tar", [(f"{'dog' if n % 2 else 'cat'}/{n}.png", picture(n)) for n in range(12)])
     (tmp_path / "classes.txt").write_text("dog\ncat\n", encoding="utf-8-sig")

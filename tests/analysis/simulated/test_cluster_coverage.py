@@ -12,6 +12,7 @@ import pytest
 from scipy import special
 
 from bench.analysis.correctness import Correctness
+from bench.analysis.stats.consistency import error_consistency
 from bench.analysis.stats.crossed import Estimate, accuracy, paired_difference
 
 NUM_EXPERIMENTS = 500
@@ -39,6 +40,25 @@ def coverage(sizes: str, correlation: str, num_seeds: int) -> dict[str, tuple[fl
         held["accuracy"].append((holds(accuracy(plain[0]), ACCURACY), holds(accuracy(clustered[0]), ACCURACY)))
         held["difference"].append((holds(paired_difference(*plain), 0), holds(paired_difference(*clustered), 0)))
     return {name: tuple(np.mean(pairs, axis=0).tolist()) for name, pairs in held.items()}
+
+
+@cache
+def kappa_coverage(sizes: str, num_seeds: int) -> tuple[float, float]:
+    """Return the shares of intervals of kappa that hold the truth, by images and by clusters, at the large correlation.
+
+    The truth is that of many images without clusters, since these change no image's own distribution.
+    """
+    generator = np.random.default_rng(num_seeds)
+    many = answers(np.arange(20_000), 0.0, 50, generator)
+    truth = error_consistency(*(Correctness(tuple(range(50)), one, "h") for one in many)).kappa.mean
+    clusters = np.repeat(np.arange(len(SIZES[sizes])), SIZES[sizes])
+    held = []
+    for _ in range(NUM_EXPERIMENTS):
+        correct = answers(clusters, CORRELATIONS["large"], num_seeds, generator)
+        pairs = ([Correctness(tuple(range(num_seeds)), one, "h", by) for one in correct] for by in (None, clusters))
+        held.append([holds(error_consistency(*pair).kappa, truth) for pair in pairs])
+    by_images, by_clusters = np.mean(held, axis=0).tolist()
+    return by_images, by_clusters
 
 
 def answers(clusters: np.ndarray, correlation: float, num_seeds: int, generator: np.random.Generator) -> np.ndarray:
@@ -94,7 +114,18 @@ def test_at_two_and_nine_seeds_too(sizes: str, num_seeds: int) -> None:
             assert by_clusters >= 0.91
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", ["equal", "unequal"])
+def test_kappa_by_clusters_holds_the_truth(sizes: str) -> None:
+    by_images, by_clusters = kappa_coverage(sizes, 6)
+    assert by_clusters >= 0.9
+    assert by_images < by_clusters
+
+
 def _print_table() -> None:
+    for sizes in SIZES:
+        cells = [" -> ".join(f"{100 * one:.1f}" for one in kappa_coverage(sizes, num_seeds)) for num_seeds in SEEDS]
+        print(f"| kappa | {sizes} | 0.3 | {' | '.join(cells)} |", flush=True)
     for sizes in SIZES:
         for correlation, share in CORRELATIONS.items():
             found = [coverage(sizes, correlation, num_seeds) for num_seeds in SEEDS]

@@ -73,7 +73,13 @@ def describe(run: Run) -> str:
 
 def failure_line(run: Run, record: Record) -> Text:
     """Return a line about a run that did not end `ok`."""
-    return marked(record["status"], "red", f" {run.key}  {describe(run)}: {record['reason']}")
+    return status_line(run.key, describe(run), record["status"], record["reason"])
+
+
+def status_line(key: str, run: str, status: str, reason: str) -> Text:
+    """Return a line about a run that did not end `ok`; a diverged one says what it means for its seed."""
+    counts = "; its seed counts as failed to train" if status == "diverged" else ""
+    return marked(status, "red", f" {key}  {run}: {reason}{counts}")
 
 
 def plan_as_json(suite: ResolvedSuite, plan: Plan) -> dict[str, Any]:

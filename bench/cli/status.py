@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bench.analysis.format import duration, percent, plural
 from bench.cli.active_runs import ActiveRun, active_runs, progress_text
-from bench.cli.plan import describe
+from bench.cli.plan import describe, status_line
 from bench.cli.terminal import joined, marked
 from bench.config.suite import Match
 from bench.plan.expand import expand
@@ -120,7 +120,7 @@ def _lines(status: Status) -> Iterator[str | Text]:
         text = f"{run['key']}  {run['run']}: at step {step:,}; `bench run` will resume it"
         yield marked("interrupted", "yellow", f" {text}{_resumes(run)}")
     for run in status["not_ok"]:
-        yield marked(run["status"], "red", f" {run['key']}  {run['run']}: {run['reason']}")
+        yield status_line(run["key"], run["run"], run["status"], run["reason"])
     if status["tuning"] is not None:
         yield from _tuning_lines(status["tuning"])
         yield from map(_running_line, status["tuning"]["running"])

@@ -119,6 +119,7 @@ def build_page(
         summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
         warnings=(
             *provenance.shortcomings(suite, tables),
+            *provenance.failed_seeds(comparison, ablations),
             *provenance.same_predictions(comparison, ablations),
         ),
         sections=sections,

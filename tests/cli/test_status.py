@@ -105,6 +105,7 @@ def test_json_holds_the_same(busy, runs, capsys):
     assert found["running"][0]["num_resumes"] == 2
     assert found["interrupted"][0]["key"] == runs[5].key
     assert found["not_ok"][0]["status"] == "diverged"
+    assert "the loss was nan at step 7; its seed counts as failed to train" in " ".join(said(busy).split())
 
 
 @pytest.fixture

@@ -202,7 +202,9 @@ def test_a_failed_seed_is_named_everywhere(pages: Any) -> None:
         assert re.search(r"undecided: given success only, since it is .* as what they scored: seed 2 failed", page)
         assert re.search(r"\d\d\.\d, \d\d\.\d, –\W+(<small>)?seed 2 failed to train: diverged", page)  # noqa: RUF001
         assert "loss is NaN at step 312" in page
-        assert "1 run did not end ok" in page
+        assert "1 run diverged, so their seeds failed to train" in page
+        row = "1 (vit_pico/8 on digits@100: seed 2 failed to train: diverged)"
+        assert f"the accuracies of these rows are given success: {row}." in page
         assert "t-vit_pico/8-1024-digits@100-2" in page
 
 

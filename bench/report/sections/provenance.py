@@ -8,6 +8,7 @@ import pandas as pd
 from bench import PROTOCOL_VERSION
 from bench.analysis.comparison import AS_IT_IS
 from bench.analysis.duplicates import duplicate_warnings
+from bench.analysis.failed_seeds import DIVERGED
 from bench.analysis.format import ABSENT, byte_size, count, duration, first_few, is_known, plural, short_count, text
 from bench.analysis.frames import split
 from bench.analysis.runs import costs
@@ -34,7 +35,8 @@ def summary(cells: pd.DataFrame) -> str:
 def shortcomings(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Return the warnings that a reader must see before the first number."""
     cells, runs = tables["cells"], tables["runs"]
-    failed = int((~runs["status"].isin(["ok", "not_run"])).sum())
+    diverged = int((runs["status"] == DIVERGED).sum())
+    failed = int((~runs["status"].isin(["ok", "not_run", DIVERGED])).sum())
     not_run = int((cells["status"] == "not_run").sum())
     begun = cells.loc[cells["status"] != "not_run", "seed"].unique()
     waiting = [str(seed) for seed in sorted(cells["seed"].unique()) if seed not in begun]
@@ -46,6 +48,8 @@ def shortcomings(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -
         )
     if failed:
         warnings.append(f"{plural(failed, 'run')} did not end ok, so their rows are undecided. They are listed below.")
+    if diverged:
+        warnings.append(f"{plural(diverged, 'run')} diverged, so their seeds failed to train. They are listed below.")
     if not_run:
         warnings.append(f"{not_run:,} of {plural(len(cells), 'row')} were not run. They are listed below.")
     if waiting and len(begun):
@@ -53,6 +57,19 @@ def shortcomings(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -
     warnings += duplicate_warnings(cells, tables.get("left_out"))
     warnings += [f"The runs differ in {name.replace('_', ' ')}; see the environment." for name in _mixed(runs)]
     return tuple(warnings)
+
+
+def failed_seeds(*tables: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if seeds of a row failed to train; tables as for `same_predictions`."""
+    rows = [
+        f"{row['model']} on {target_name(row['target'], row['transfer'], row['shots'])}: {row['status']}"
+        for table in tables
+        for _, row in table[table["num_failed"] > 0].iterrows()
+    ]
+    if not rows:
+        return ()
+    rows = list(dict.fromkeys(rows))
+    return (f"Seeds failed to train, so the accuracies of these rows are given success: {first_few(rows)}.",)
 
 
 def same_predictions(*tables: pd.DataFrame) -> tuple[str, ...]:

@@ -80,7 +80,8 @@ def gains(comparison: pd.DataFrame) -> Section:
     over = interval_over(pretrained["gain_method"])
     caption = (
         f"Gain in percentage points ± half of its {CONFIDENCE} interval over {over}, "
-        f"paired by seed. {_TESTED} A gain is undecided if a seed of either side is missing."
+        f"paired by seed. {_TESTED} A gain is undecided if a seed of either side is missing, "
+        "or if seeds that failed to train contradict it."
     )
     as_much = AS_MUCH[fine_tuned["match"].iloc[0]]
     scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."

@@ -29,6 +29,7 @@ from bench.store.store import Store
 from bench.tables.build import build_tables
 from models.spec.size_classes import size_class
 
+_OTHER_FILE = "The suite file has other seeds or looks now; these are the store's, as declared before its first run."
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 
 
@@ -43,9 +44,12 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
     tables = tables or build_tables(store)
     resolved = store.suite()
     path = path_of(suite)
-    custom = load_suite(suite)[1].claims if path is not None and path.is_file() else resolved.claims
+    written = load_suite(suite)[1] if path is not None and path.is_file() else None
+    custom = resolved.claims if written is None else written.claims
     claims = [*CLAIMS, *(_custom_claim(claim, resolved) for claim in custom)]
-    judgements = judge_claims(claims, _evidence(store, resolved, tables))
+    judgements = judge_claims(claims, _evidence(store, resolved, tables), resolved.looks)
+    if written is not None and (written.seeds, written.looks) != (resolved.seeds, resolved.looks):
+        judgements = [replace(each, looks=f"{each.looks} {_OTHER_FILE}") for each in judgements]
     store.write_tables({"claims": claims_table(judgements)})
     return judgements
 
@@ -56,6 +60,7 @@ def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_va
         print(json.dumps(list(map(as_json, judgements)), indent=1, allow_nan=False))
         return
     console.print(_verdicts(judgements))
+    console.print(judgements[0].looks, soft_wrap=True, highlight=False)
     for judgement in judgements:
         console.print()
         for line in _details(judgement):

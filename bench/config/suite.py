@@ -166,6 +166,8 @@ class SuiteFields(Strict):
     budgets: BudgetFactors | None = None
     claims: tuple[CustomClaim, ...] = ()
     """Custom claims, judged together with the claims of the literature; they change no run."""
+    looks: tuple[Positive, ...] = ()
+    """Numbers of seeds at which claims are judged; by default once, at all seeds. They change no run."""
     pipeline: WantedPipeline = "auto"
     """Pipeline that brings images to the device; `auto` decides by size and memory. No result depends on it."""
     on_bad_image: OnBadImage = "fail"
@@ -230,7 +232,14 @@ class Suite(SuiteFields):
 
     @model_validator(mode="after")
     def _fields_go_together(self) -> "Suite":
-        for check_fields in (_check_models, _check_budget, _check_stages, _check_exceptions, _check_tuning):
+        for check_fields in (
+            _check_models,
+            _check_budget,
+            _check_stages,
+            _check_exceptions,
+            _check_tuning,
+            _check_looks,
+        ):
             check_fields(self)
         for claim in self.claims:
             check_claim(claim, self)
@@ -300,6 +309,16 @@ def _check_tuning(suite: Suite) -> None:
         raise ValueError("tuning: every target is optional; trials need at least one target that is not optional")
     if suite.recipes.exceptions:
         raise ValueError("tuning: recipes.exceptions would override what trials choose; leave out one of the two")
+
+
+def _check_looks(suite: Suite) -> None:
+    """Refuse looks at a single seed, in another order, or at more seeds than the suite has."""
+    if 1 in suite.looks:
+        raise ValueError("looks: 1 seed shows no spread, so no claim can be judged by it; look at 2 or more")
+    if list(suite.looks) != sorted(set(suite.looks)):
+        raise ValueError(f"looks {list(suite.looks)}: each must be greater than the one before, such as [6, 10, 20]")
+    if suite.looks and suite.looks[-1] > len(suite.seeds):
+        raise ValueError(f"looks: {suite.looks[-1]} is more than the suite's {len(suite.seeds)} seeds; list more seeds")
 
 
 def load_suite(name: str) -> tuple[str, Suite]:

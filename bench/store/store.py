@@ -305,9 +305,11 @@ def _refuse_another_suite(root: Path, stored: ResolvedSuite, suite: ResolvedSuit
     different, different_untuned = (_different(fields, _deciding(given)) for given in (suite, suite.untuned()))
     # If only the tuning is new, the store is used; its earlier runs are then outside the suite.
     if different and different_untuned:
+        declared = [name for name in different if name in ("seeds", "looks")]
+        why = f" ({' and '.join(declared)} are fixed by the first run, since claims are judged by them)"
         raise InputError(
-            f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)}); "
-            "keep both with --results DIR, or move the old folder away"
+            f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)})"
+            f"{why if declared else ''}; keep both with --results DIR, or move the old folder away"
         )
 
 

@@ -97,7 +97,8 @@ def test_what_is_printed(store: Store) -> None:
         "  published    nobody knows",
         "  would decide ViT and ResNet after 1.3 million images, within a tenth, on real targets",
         "  measured     bit_resnet_pico after 32 images of fractals, less bit_resnet_pico after 16 images of fractals",
-        "each interval at 97.5 %",
+        "each interval at 98.33 %",
+        "Claims are judged once, at 3 seeds.",
     ):
         assert line in text
 
@@ -131,6 +132,15 @@ def test_a_claim_may_be_about_balanced_accuracy(tmp_path: Path, resolve_suite: C
     found = as_json("tiny", tmp_path / "old")["balanced"]
     assert found["verdict"] == "undecided"
     assert "do not contain balanced accuracies" in found["reason"]
+
+
+def test_seeds_and_looks_are_those_of_the_store(store: Store, write_suite: Callable[..., Path]) -> None:
+    """A file that lists more now changes no verdict, which is said; the store refuses to run it."""
+    path = write_suite(**SUITE | {"seeds": [0, 1, 2, 3], "looks": [2, 4]})
+    found = as_json(str(path), store.root.parent)
+    assert found["worth-it"] == as_json("tiny", store.root.parent)["worth-it"] | {"looks": found["worth-it"]["looks"]}
+    assert found["worth-it"]["look"] == 3
+    assert "file has other seeds or looks now" in found["worth-it"]["looks"]
 
 
 def test_a_claim_about_probes_takes_their_targets_and_shots(
@@ -208,7 +218,7 @@ def test_the_reference_store(tmp_path: Path) -> None:
         assert found[name]["estimate"] is None
         assert len(found[name]["beside"]) == 2
     assert found["C5"]["num_pairs"] == found["C11"]["num_pairs"] == 3
-    assert "seeds in all" in found["C11"]["would_decide"]
+    assert "a new suite" in found["C11"]["would_decide"]
     assert "suite arrangement, which shows this, has no results" in found["C8"]["reason"]
     assert "budgets" in found["C12"]["reason"]
 

@@ -115,6 +115,11 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"budgets": {"subset": 7, "factors": [1, 2]}}, ["budgets.subset 7", "16, 32"]),
         ({"budgets": {"subset": "big", "factors": [1, 2]}}, ["budgets.subset big", "16, 32"]),
         ({"budgets": {"subset": 16, "factors": [2]}}, ["factor 1"]),
+        ({"looks": [1, 2], "seeds": [0, 1]}, ["looks: 1 seed shows no spread"]),
+        ({"looks": [3, 2], "seeds": [0, 1, 2]}, ["looks [3, 2]: each must be greater than the one before"]),
+        ({"looks": [2, 2], "seeds": [0, 1, 2]}, ["looks [2, 2]: each must be greater than the one before"]),
+        ({"looks": [2, 4], "seeds": [0, 1, 2]}, ["looks: 4 is more than the suite's 3 seeds"]),
+        ({"looks": 1}, ["looks: given 1: a list is needed"]),
     ],
 )
 def test_a_wrong_field_is_named_with_file_given_value_and_allowed_values(write_suite, changes, parts):

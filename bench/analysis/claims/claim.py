@@ -89,6 +89,10 @@ class Judgement:
     """Further results, one per line; never a verdict."""
     keys: tuple[str, ...] = ()
     """The keys of the runs behind the judgement, pretraining included."""
+    look: int = 0
+    """The number of the suite's first seeds that the verdict comes from; 0 before the first look."""
+    looks: str = ""
+    """At which numbers of seeds claims are judged, in words; the same for all claims."""
 
     @property
     def text(self) -> str:

@@ -1,7 +1,10 @@
 """Judge a suite's claims: each is supported, refuted or undecided by an interval at a level corrected over all of them.
 
+Claims are judged at the suite's looks (`bench.analysis.claims.looks`); what one look decides, later ones keep. Between
+looks, numbers are shown without a verdict.
+
 If a table lacks a row or a statistic raises an error, the claim is undecided and the error is the reason. NaN never
-becomes a verdict. Claims without an interval do not count in the correction.
+becomes a verdict. Claims that the suite's rows can't decide do not count in the correction.
 """
 
 import math
@@ -11,6 +14,7 @@ from dataclasses import replace
 from bench.analysis.claims.claim import NOT_JUDGED, Claim, ClaimComparison, Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
+from bench.analysis.claims.looks import Looks, looks_of
 from bench.analysis.claims.quantities import Finding, JudgedQuantity, deciding, is_within, judged, together
 from bench.analysis.format import listed, percent, quantity
 from bench.analysis.seeds import GIVEN_SUCCESS
@@ -26,22 +30,71 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
 )
 
+_MAY_PASS = (IncompleteRowError, SingleSeedError, ConstantError)
+"""Errors that later seeds may remove. Such claims count in the correction now, as they will count then."""
 
-def judge_claims(claims: Sequence[Claim], evidence: Evidence, level: float = LEVEL) -> list[Judgement]:
+
+def judge_claims(
+    claims: Sequence[Claim], evidence: Evidence, declared_looks: Sequence[int] = (), level: float = LEVEL
+) -> list[Judgement]:
     """Judge claims together.
 
     Args:
         claims: The claims, each with its comparison and margins.
         evidence: The tables of a suite.
-        level: The confidence level at which all claims with an interval hold together.
+        declared_looks: The numbers of seeds at which claims are judged; by default once, at all seeds.
+        level: The confidence level at which all verdicts of all looks hold together.
 
     Returns:
         One judgement per claim, in the same order.
     """
+    looks = looks_of(evidence.tables["cells"], declared_looks)
+    judgements: list[Judgement] = []
+    for look in looks.reached:
+        of_look = _judge_at(claims, evidence, looks, look, level)
+        decided = {each.claim.id: each for each in judgements if _is_decided(each)}
+        judgements = [decided.get(each.claim.id, each) for each in of_look]
+    if looks.next and not looks.reached:
+        judgements = _judge_at(claims, evidence, looks, looks.next, level)
+    if looks.next and looks.num_begun not in looks.at:
+        judgements = [_waiting(each, looks) for each in judgements]
+    return [replace(each, looks=str(looks)) for each in judgements]
+
+
+def _judge_at(claims: Sequence[Claim], evidence: Evidence, looks: Looks, look: int, level: float) -> list[Judgement]:
+    """Judge claims by a look's seeds, at the part of the level that the look spends."""
+    cells = evidence.tables["cells"]
+    if look < len(looks.seeds):
+        seen = cells[cells["seed"].isin(looks.seeds[:look])]
+        evidence = replace(evidence, tables={**evidence.tables, "cells": seen})
     findings = [_find(claim.comparison, evidence) for claim in claims]
-    family = sum(finding is not None and error is None for finding, error in findings)
-    single = corrected_level(max(1, family), level)
-    return [_judge(claim, *of_claim, evidence, single) for claim, of_claim in zip(claims, findings, strict=True)]
+    family = sum(isinstance(error, _MAY_PASS) or (finding is not None and error is None) for finding, error in findings)
+    single = corrected_level(max(1, family), looks.level(look, level))
+    following = next((one for one in looks.at if one > look), None)
+    return [
+        replace(_judge(claim, *of_claim, evidence, single, following), look=look)
+        for claim, of_claim in zip(claims, findings, strict=True)
+    ]
+
+
+def _is_decided(judgement: Judgement) -> bool:
+    """Tell whether an interval decided a claim."""
+    return judgement.verdict in ("supported", "refuted") and not math.isnan(judgement.level)
+
+
+def _waiting(judgement: Judgement, looks: Looks) -> Judgement:
+    """Return the judgement of a claim without a verdict until the next look, unless an earlier look decided it."""
+    is_past = judgement.look in looks.reached
+    if math.isnan(judgement.level) or (is_past and _is_decided(judgement)):
+        return judgement
+    return replace(
+        judgement,
+        verdict="undecided",
+        look=judgement.look if is_past else 0,
+        reason=f"the next look is at {looks.next} seeds, and {looks.num_begun} have begun",
+        would_decide=_next_look(looks.next),
+        parts=tuple(replace(part, word="undecided", needed="") for part in judgement.parts),
+    )
 
 
 def _find(
@@ -64,7 +117,12 @@ def _find(
 
 
 def _judge(
-    claim: Claim, finding: Finding | None, error: AnalysisError | None, evidence: Evidence, level: float
+    claim: Claim,
+    finding: Finding | None,
+    error: AnalysisError | None,
+    evidence: Evidence,
+    level: float,
+    next_look: int | None,
 ) -> Judgement:
     if claim.comparison is None:
         return Judgement(claim, NOT_JUDGED, reason=f"it needs {claim.needs}")
@@ -76,11 +134,16 @@ def _judge(
     beside = tuple(_until_error(claim.comparison.beside(evidence)))
     if error is not None or finding is None:
         return _refused(claim, error, finding, beside)
-    return _decided(claim, finding, judged(finding.quantities, level), level, beside)
+    return _decided(claim, finding, judged(finding.quantities, level), level, beside, next_look)
 
 
 def _decided(
-    claim: Claim, finding: Finding, parts: list[JudgedQuantity], level: float, beside: tuple[str, ...]
+    claim: Claim,
+    finding: Finding,
+    parts: list[JudgedQuantity],
+    level: float,
+    beside: tuple[str, ...],
+    next_look: int | None,
 ) -> Judgement:
     decisive, verdict = deciding(parts), together([part.word for part in parts])
     is_open = verdict == "undecided"
@@ -93,7 +156,7 @@ def _decided(
         finding.num_seeds,
         finding.measured,
         reason=_why(decisive, parts) if is_open else "",
-        would_decide=_what_would([part for part in parts if part.word == "undecided"]) if is_open else "",
+        would_decide=_what_would([part for part in parts if part.word == "undecided"], next_look) if is_open else "",
         parts=tuple(parts),
         beside=beside,
         keys=finding.keys,
@@ -140,8 +203,16 @@ def _why(part: JudgedQuantity, parts: Sequence[JudgedQuantity]) -> str:
     return f"{part.name}: the interval reaches {listed(ends)}"
 
 
-def _what_would(parts: Sequence[JudgedQuantity]) -> str:
-    """Return what would decide the claim: one quantity estimated beyond its limits, which would refute it, or all."""
+def _next_look(look: int | None) -> str:
+    """Return the next look in words."""
+    return f"the next look, at {look} seeds"
+
+
+def _what_would(parts: Sequence[JudgedQuantity], next_look: int | None) -> str:
+    """Return what would decide the claim: the next look, or else the seeds of a new suite.
+
+    It is enough to resolve one quantity estimated beyond its limits, which would refute the claim, or else all.
+    """
     if in_words := [part.needed for part in parts if isinstance(part.needed, str)]:
         return in_words[0]
     seeds = [(part.needed, part.interval.mean in part.limits) for part in parts if isinstance(part.needed, Needed)]
@@ -152,9 +223,17 @@ def _what_would(parts: Sequence[JudgedQuantity]) -> str:
         needed = max((needed for needed, _ in seeds), key=lambda one: (one.images_forbid, _num_seeds(one)))
     if needed.images_forbid:
         return "more test images: with these, no number of seeds decides it, if the truth is what was estimated"
+    if next_look:
+        return _next_look(next_look)
     if needed.seeds is None:
-        return f"more than {MOST_SEEDS:,} seeds: the estimate is too close to a limit"
-    return f"about {needed.seeds:,} seeds in all (power {percent(POWER, places=0)}, if the truth is what was estimated)"
+        return (
+            f"unknown: after these seeds the truth may be so close to a limit that a new suite of {MOST_SEEDS:,} seeds "
+            "would not decide"
+        )
+    return (
+        f"a new suite with {needed.seeds:,} other seeds, declared before it runs (it would decide with a probability "
+        f"of {percent(POWER, places=0)}, given the error of this estimate)"
+    )
 
 
 def _num_seeds(needed: Needed) -> float:

@@ -10,13 +10,13 @@ from bench.analysis.claims.claim import Judgement
 from bench.analysis.format import in_unit
 from bench.analysis.stats.intervals import Interval
 
-_TEXTS = ("measured", "reason", "would_decide", "parts", "beside", "keys")
+_TEXTS = ("measured", "reason", "would_decide", "parts", "beside", "keys", "looks")
 TYPES = {
     **dict.fromkeys(("claim", "sentence"), "str"),
     "is_custom": "bool",
     **dict.fromkeys(("verdict", "unit"), "str"),
     **dict.fromkeys(("estimate", "low", "high", "level"), "float64"),
-    **dict.fromkeys(("num_pairs", "num_seeds"), "Int64"),
+    **dict.fromkeys(("num_pairs", "num_seeds", "look"), "Int64"),
     **dict.fromkeys(("margin", "published", "published_metric", "source", *_TEXTS), "str"),
 }
 """The columns of the table `claims` and their types; estimates and their ends are in the row's unit."""
@@ -55,6 +55,7 @@ def _row(judgement: Judgement) -> dict[str, Any]:
         "level": judgement.level,
         "num_pairs": judgement.interval.n,
         "num_seeds": judgement.num_seeds,
+        "look": judgement.look,
         "margin": claim.margin,
         "published": claim.published.figure,
         "published_metric": claim.published.metric,
@@ -65,6 +66,7 @@ def _row(judgement: Judgement) -> dict[str, Any]:
         "parts": " | ".join(f"{part.name}: {part.text}, {part.word}" for part in judgement.parts),
         "beside": " | ".join(judgement.beside),
         "keys": " ".join(judgement.keys),
+        "looks": judgement.looks,
     }
 
 

@@ -90,31 +90,33 @@ class Estimate:
         """Return the square root of the variance."""
         return math.sqrt(self.variance)
 
-    def interval(self, level: float = LEVEL, most_degrees: float = math.inf) -> Interval:
+    def interval(self, level: float = LEVEL, most_degrees: float = math.inf, *, is_strict: bool = False) -> Interval:
         """Return the two-sided interval.
 
         Args:
             level: The confidence level, such as 0.95.
             most_degrees: The most degrees of freedom to use; fewer make the interval wider.
+            is_strict: Whether to use Cochran's quantile, which is too large rather than too small.
 
         Raises:
             LevelError: The level is not between 0 and 1.
         """
         require_level(level)
-        half_width = self.quantile((1 + level) / 2, most_degrees) * self.standard_error
+        half_width = self.quantile((1 + level) / 2, most_degrees, is_strict=is_strict) * self.standard_error
         low, high = self.mean - half_width, self.mean + half_width
         if self.is_share:
             low, high = (max(0.0, low), min(1.0, high)) if self.of_few else _on_log_odds(self.mean, half_width)
         return Interval(self.mean, low, high, self.num_seeds)
 
-    def quantile(self, probability: float, most_degrees: float = math.inf) -> float:
+    def quantile(self, probability: float, most_degrees: float = math.inf, *, is_strict: bool = False) -> float:
         """Return the quantile of the estimate's error at a probability such as 0.975, in standard errors."""
         seeds, images = (min(degrees, most_degrees) for degrees in (self.seeds_degrees, self.images_degrees))
         share = self.seeds_variance / self.variance
         # The mean of Cochran's and Satterthwaite's quantile: the first is too large, the second too small.
         cochran = share * _student(seeds, probability) + (1 - share) * _student(images, probability)
         together = 1 / (share**2 / seeds + (1 - share) ** 2 / images) if share or images < math.inf else math.inf
-        return (cochran + _student(min(together, most_degrees), probability)) / 2
+        satterthwaite = _student(min(together, most_degrees), probability)
+        return max(cochran, satterthwaite) if is_strict else (cochran + satterthwaite) / 2
 
 
 def accuracy(row: Correctness) -> Estimate:

@@ -1,14 +1,19 @@
-"""Calculate how many seeds would decide a claim, from the observed spread.
+"""Calculate how many seeds of a new suite would decide a claim, from the estimate of this one.
 
-A claim states that a quantity lies between two limits; one of them may be infinite. The power is the probability that
-an interval lies wholly on one side of a limit, if the truth is what was estimated. The power is reached if the distance
-to the limit is the interval's half width plus the quantile of the power times the standard error. More seeds reduce the
-seeds' part of the variance. The test images' part stays, and may be too large by itself.
+A claim states that a quantity lies between two limits; one of them may be infinite. The new suite decides if its
+interval lies wholly on one side of a limit. The truth is not what was estimated, and neither is its spread: if both
+were taken as true, the new suite would decide far less often than promised, since an undecided claim's estimate is
+noisy. So the power is an assurance (O'Hagan, Stevens and Campbell, Assurance in clinical trial design, 2005): the
+probability of a decision, averaged over what the truth may be after these seeds. The new estimate differs from the
+present one by the errors of both, and the present variance is replaced by an upper confidence limit. More seeds reduce
+the seeds' part of the variance. The test images' part stays, and may be too large by itself; both suites share it.
 """
 
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+
+from scipy import stats
 
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL
@@ -17,6 +22,8 @@ from bench.analysis.stats.verdicts import verdict_interval
 
 POWER = 0.8
 MOST_SEEDS = 1000
+_VARIANCE_RISK = 0.2
+"""The risk that the true variance of seeds is above the limit that is planned with."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Needed:
-    """The number of seeds that would decide, if the truth is what was estimated."""
+    """The number of seeds of a new suite that would decide."""
 
     seeds: int | None
-    """The total number of seeds; None if more than `MOST_SEEDS` are needed."""
+    """The number of seeds; None if more than `MOST_SEEDS` are needed."""
     images_forbid: bool
     """Whether no number of seeds is enough, because the variance of the test images alone is too large."""
 
@@ -71,7 +78,7 @@ def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power
         estimate: The estimate of the quantity from the present seeds.
         limits: The limits of the claim.
         level: The confidence level of the interval.
-        power: The probability of a decision.
+        power: The assurance: the probability of a decision, given the error of the estimate.
     """
     distance = limits.distance(estimate.mean)
     if _reach(estimate, MOST_SEEDS, level, power) > distance:
@@ -84,8 +91,11 @@ def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power
 
 
 def _reach(estimate: Estimate, num_seeds: int, level: float, power: float) -> float:
-    """Return the smallest distance of a limit from the estimate that `num_seeds` seeds resolve."""
-    shrunk = estimate.seeds_variance * estimate.num_seeds / num_seeds
+    """Return the smallest distance of a limit from the estimate that a new suite of `num_seeds` seeds resolves."""
+    degrees = estimate.num_seeds - 1
+    pessimistic = estimate.seeds_variance * degrees / stats.chi2.ppf(_VARIANCE_RISK, degrees)
+    shrunk = pessimistic * estimate.num_seeds / num_seeds
     planned = replace(estimate, num_seeds=num_seeds, seeds_variance=shrunk, seeds_degrees=num_seeds - 1, is_share=False)
     interval = verdict_interval(planned, level)
-    return (interval.high - interval.low) / 2 + planned.quantile(power) * planned.standard_error
+    both = math.sqrt(estimate.seeds_variance + estimate.seeds_variance * estimate.num_seeds / num_seeds)
+    return (interval.high - interval.low) / 2 + stats.t.ppf(power, degrees) * both

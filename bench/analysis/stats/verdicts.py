@@ -1,7 +1,8 @@
 """Compute the intervals from which verdicts are derived.
 
 With fewer than five seeds, verdicts use at most as many degrees of freedom as seeds less one. So few seeds estimate
-their own spread badly, so these intervals are wider than those that tables show.
+their own spread badly, so these intervals are wider than those that tables show. From five seeds on, they use Cochran's
+quantile. The mean of both quantiles, which tables use, errs in up to 0.6 % of verdicts if 0.42 % are allowed.
 
 Where seeds failed to train, the difference of those that succeeded decides only if the failures agree.
 """
@@ -18,7 +19,7 @@ _FEW_SEEDS = 5
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
     """Return the interval from which a verdict is derived."""
-    return estimate.interval(level, most_degrees(estimate))
+    return estimate.interval(level, most_degrees(estimate), is_strict=True)
 
 
 def most_degrees(estimate: Estimate) -> float:

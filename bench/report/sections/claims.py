@@ -22,7 +22,10 @@ def claims(judgements: Sequence[Judgement]) -> tuple[Section, ...]:
     if not judgements:
         return ()
     keys = "\n".join(f"{each.claim.id}: [{', '.join(each.keys)}]" for each in judgements if each.keys)
-    return (section("Claims", _HOW, _verdicts(judgements), _quantities(judgements), _further(judgements), code=keys),)
+    looks = judgements[0].looks
+    return (
+        section("Claims", _HOW, looks, _verdicts(judgements), _quantities(judgements), _further(judgements), code=keys),
+    )
 
 
 def _verdicts(judgements: Sequence[Judgement]) -> Table:

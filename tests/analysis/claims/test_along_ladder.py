@@ -1,6 +1,7 @@
 """Claims about families on a ladder: planted differences are found, and stated sizes are judged where they were run."""
 
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -145,9 +146,9 @@ def test_where_they_cross(study: Study, judge: Judge, accuracy: Callable[[str, i
         assert found.parts[0].text.startswith("1") or found.parts[0].text.startswith("9")
 
 
-@pytest.mark.parametrize(("seeds", "is_wider"), [(3, True), (5, False)])
-def test_a_crossing_is_judged_by_the_verdicts_interval(study: Study, seeds: int, is_wider: bool) -> None:
-    """Where seeds are few it is wider than the one that is shown beside; at its ends the difference excludes zero."""
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_a_crossing_is_judged_by_the_verdicts_interval(study: Study, seeds: int) -> None:
+    """It is wider than the one that is shown beside; at its ends the difference excludes zero."""
     study.seeds = range(seeds)
     evidence = (
         study.ladder(turning(1e8, vit=0.4, cnn=-0.4), SIZES[1:], targets=("cifar10",)).answer(alike=True).evidence()
@@ -156,8 +157,8 @@ def test_a_crossing_is_judged_by_the_verdicts_interval(study: Study, seeds: int,
     quantity = claim.comparison.find(evidence).quantities[0]
     judged, shown = quantity.interval(0.95), crossing(*quantity.curves, 0.95)
     assert (shown.low, shown.high) != (None, None)
-    assert (judged.low < shown.low and judged.high > shown.high) is is_wider
-    assert is_wider or (judged.low, judged.high) == (shown.low, shown.high)
+    assert judged.low < shown.low
+    assert judged.high > shown.high
     first, second = quantity.curves
     for size in (judged.low, judged.high):
         weights = np.concatenate([first.curve.weights(size), -second.curve.weights(size)])
@@ -214,7 +215,7 @@ def test_a_trend_that_is_lost_in_noise_says_how_many_seeds_it_takes(study: Study
     found = judge(study.ladder(turning(1e5, vit=0.004)).evidence(), "C11")
     assert found.verdict == "undecided"
     assert "the interval reaches zero" in found.reason
-    assert "seeds in all (power 80 %" in found.would_decide
+    assert re.search("a new suite (with|of) [0-9,]+ (other )?seeds", found.would_decide)
 
 
 def test_a_trend_needs_two_rungs_of_one_class_count(study: Study, judge: Judge) -> None:

@@ -13,6 +13,7 @@ from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
+from bench.analysis.claims.looks import Looks
 from bench.analysis.claims.quantities import deciding, judged, together
 from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import TYPES, as_json, claims_table
@@ -29,7 +30,7 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
     UnpairedError,
 )
-from tests.analysis.claims.conftest import Study
+from tests.analysis.claims.conftest import CELL_TYPES, Study
 
 Judge = Callable[..., Judgement]
 
@@ -71,6 +72,64 @@ def test_the_level_is_corrected_over_the_claims_that_have_an_interval(study: Stu
     (alone,) = judge_claims([one for one in CLAIMS if one.id == "C11"], study.evidence())
     assert alone.level == 0.95
     assert found["C11"].interval.high - found["C11"].interval.low > alone.interval.high - alone.interval.low
+
+
+def looking(study: Study, at: tuple[int, ...], begun: int) -> Judgement:
+    """The judgement of C11 at these looks, if so many of ten seeds have begun."""
+    cells = [
+        cell if cell["seed"] < begun else cell | {"status": "not_run", "accuracy": None, "reason": ""}
+        for cell in study.cells
+    ]
+    evidence = study.evidence()
+    table = pd.DataFrame(cells).astype(CELL_TYPES).sort_values("seed", kind="stable", ignore_index=True)
+    (found,) = judge_claims(
+        [one for one in CLAIMS if one.id == "C11"], Evidence({**evidence.tables, "cells": table}), at
+    )
+    return found
+
+
+@pytest.fixture
+def ten_seeds(study: Study) -> Study:
+    study.seeds = range(10)
+    return study.ladder(rising)
+
+
+def test_claims_are_judged_at_looks_alone(ten_seeds: Study) -> None:
+    """Numbers without a verdict between looks; what a look decides stays, at the part of the level that it spends."""
+    early = looking(ten_seeds, (), 9)
+    assert (early.verdict, early.look, early.interval.n) == ("undecided", 0, 9)
+    assert early.reason == "the next look is at 10 seeds, and 9 have begun"
+    assert early.would_decide == "the next look, at 10 seeds"
+    assert early.looks == "Claims are judged once, at 10 seeds; 9 seeds of the 10 of the next look have begun."
+    assert {part.word for part in early.parts} == {"undecided"}
+    once = looking(ten_seeds, (), 10)
+    assert (once.verdict, once.look, once.level) == ("supported", 10, 0.95)
+    for begun in (5, 7, 10):
+        first = looking(ten_seeds, (5, 8, 10), begun)
+        assert (first.verdict, first.look, first.interval.n) == ("supported", 5, 5)
+        assert first.level == pytest.approx(1 - 0.05 / 4)
+
+
+def test_seeds_beyond_the_last_look_are_in_no_verdict(ten_seeds: Study) -> None:
+    found, shorter = looking(ten_seeds, (5,), 10), looking(ten_seeds, (5,), 5)
+    assert found.interval == shorter.interval
+    assert found.looks == "Claims are judged once, at 5 seeds; 5 further seeds beyond the last look are in no verdict."
+
+
+def test_an_open_claim_names_the_next_look_or_a_new_suite(study: Study) -> None:
+    study.seeds, study.spread = range(10), 0.03
+    study.ladder(lambda family, size, target: 0.7 + (0.002 * math.log10(size) if family == "vit" else 0.0))
+    assert looking(study, (5, 10), 5).would_decide == "the next look, at 10 seeds"
+    between = looking(study, (5, 10), 8)
+    assert (between.look, between.interval.n) == (5, 5)
+    assert between.reason == "the next look is at 10 seeds, and 8 have begun"
+    assert "a new suite" in looking(study, (5, 10), 10).would_decide
+
+
+def test_looks_spend_the_level() -> None:
+    looks = Looks(tuple(range(20)), (6, 10, 20), 0)
+    assert sum(1 - looks.level(look) for look in looks.at) == pytest.approx(0.05)
+    assert 1 - looks.level(6) == pytest.approx(0.05 * 0.09)
 
 
 def test_what_is_not_judged_yet_says_so(study: Study) -> None:

@@ -19,6 +19,9 @@ KEY = re.compile("[0-9a-f]{16}")
 KEYS = "[0-9a-f]" * 16
 """A glob pattern of all keys."""
 
+PARTS = ("metrics", "cost", "environment", "files")
+"""Fields that commands read, and that a record may lack."""
+
 Record = dict[str, Any]
 
 
@@ -116,4 +119,4 @@ def _checked(record: Any, path: Path) -> Record:
         raise damaged(path, wrong)
     if record["key"] != path.parent.name:
         raise damaged(path, f"it belongs to run {record['key']}")
-    return record
+    return {name: {} for name in PARTS} | record

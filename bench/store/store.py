@@ -268,11 +268,13 @@ def _made(root: Path) -> Store:
 
 
 def _check_plain(root: Path) -> None:
-    """Refuse a store with links to other places, before anything in it is read, written or removed."""
+    """Refuse a store with links to other places, or with files in place of folders, before anything is done in it."""
     folder = root.resolve()  # the whole store may be a link
     if folder.is_dir():
         own = [path for path in folder.iterdir() if path.name in OWN_FOLDERS]
         check_plain([folder, *own, *(folder / "running").glob("*")])
+        if file := next((path for path in own if not path.is_dir()), None):
+            raise InputError(f"{file}: a file, where a store keeps a folder; move it away")
 
 
 def check_trials_belong(root: Path, suite: ResolvedSuite) -> None:

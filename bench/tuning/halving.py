@@ -237,7 +237,7 @@ def _judged(trial: Trial, runs: Sequence[Run], records: Mapping[str, Record], sh
         if record["status"] != "ok":
             return replace(after, status=record["status"], reason=record["reason"], score=WORST, loss=inf)
     accuracies = [_accuracy(run, record) for run, record in zip(runs, new_records, strict=True)]
-    losses = [record["metrics"]["validation_loss"] for record in new_records]
+    losses = [record["metrics"].get("validation_loss") for record in new_records]
     loss = inf if None in losses else fmean(losses)
     chance = fmean(_chance(record["data"]) for record in new_records)
     return replace(after, status="ok", score=fmean(accuracies), loss=loss, chance=chance)
@@ -254,7 +254,7 @@ def _chance(data: Mapping[str, Any]) -> float:
 
 
 def _accuracy(run: Run, record: Record) -> float:
-    accuracy = record["metrics"]["validation_accuracy"]
+    accuracy = record["metrics"].get("validation_accuracy")
     if accuracy is None:
         raise InputError(f"{run.data_name} has no validation images, and the trials of a tuning are judged by them")
     return float(accuracy)

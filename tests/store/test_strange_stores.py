@@ -59,6 +59,17 @@ def test_a_folder_that_is_a_link_is_refused_before_anything_is_removed(
     assert sorted(outside.rglob("*")) == before
 
 
+@pytest.mark.parametrize("command", ["run", "status", "report"])
+@pytest.mark.parametrize("name", OWN_FOLDERS)
+def test_a_file_in_place_of_a_folder_is_named(store: Store, tmp_path: Path, command: str, name: str) -> None:
+    if name == "runs":
+        (store.root / "runs").rename(tmp_path / "moved")
+    (store.root / name).write_text("a file")
+    suite = str(tmp_path / "tiny.yaml") if command == "run" else "tiny"
+    message = refusal(command, suite, "--results", tmp_path / "results", folder=tmp_path)
+    assert f"{name}: a file, where a store keeps a folder; move it away" in message
+
+
 def test_a_link_in_a_running_folder_is_refused(store: Store, outside: Path, resolve_suite, tmp_path: Path) -> None:
     (store.root / "running" / KEY).mkdir(parents=True)
     (store.root / "running" / KEY / "lock").symlink_to(outside / KEY / "thesis.tex")

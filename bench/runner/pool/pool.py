@@ -27,7 +27,7 @@ from bench.plan.expand import Plan
 from bench.plan.run import Run
 from bench.runner.estimate.estimate import TimedData, TimedRun, Timings, data_key, model_key
 from bench.runner.pool import worker
-from bench.runner.pool.processes import Processes, was_terminated
+from bench.runner.pool.processes import CannotStart, Processes, was_terminated
 from bench.runner.pool.queue import Queue, attempts
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.store.new_record import failure
@@ -95,7 +95,7 @@ class Workers:
         Raises:
             InputError: torch can use none. The message says why.
         """
-        reason = self.processes.schedule(worker.why_no_cuda).result() if device == "cuda" else ""
+        reason = self.processes.result(self.processes.schedule(worker.why_no_cuda)) if device == "cuda" else ""
         if reason:
             raise InputError(f"device cuda: {reason}. `--device cpu` takes the CPU instead")
 
@@ -112,7 +112,9 @@ class Workers:
         reasons: dict[str, str] = {}
         for (kind, key), future in futures.items():
             try:
-                (models if kind == "model" else data)[key] = future.result()
+                (models if kind == "model" else data)[key] = self.processes.result(future)
+            except CannotStart:
+                raise
             except (Exception, SystemExit) as error:
                 reasons[key] = _why(error)
         return Timings(models, data, reasons)
@@ -124,7 +126,7 @@ class Workers:
             SpecError: as `models.count` does.
         """
         futures = {model: self.processes.schedule(worker.count, model, num_classes, image_size) for model in models}
-        return {model: future.result() for model, future in futures.items()}
+        return {model: self.processes.result(future) for model, future in futures.items()}
 
     def execute(
         self,
@@ -164,6 +166,7 @@ class Workers:
                     self.running[self.processes.schedule(worker.do_run, *arguments)] = run
                     yield Started(run)
             done, _ = wait(self.running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
+            self.processes.check_starts()
             if not self.running and queue.waiting:
                 time.sleep(TICK_SECONDS)
             for future in done:

@@ -6,6 +6,7 @@ The parent imports this module to schedule these functions, so they import torch
 import multiprocessing
 import os
 import signal
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
@@ -47,13 +48,17 @@ class _Process:
 _process = _Process()
 
 
-def start(stopping: Event | None = None, links: bool = False) -> None:
+def start(stopping: Event | None = None, links: bool = False, num_started: Synchronized | None = None) -> None:
     """Prepare this process: it stops on SIGTERM or if `stopping` is set, and leaves Ctrl-C to the parent.
 
     Args:
         stopping: set when the process shall stop.
         links: whether links out of a data set's folder are followed.
+        num_started: the number of processes that started, to which this one is added.
     """
+    if num_started is not None:
+        with num_started.get_lock():
+            num_started.value += 1
     if links:
         follow_links()
     _process.stopping = stopping

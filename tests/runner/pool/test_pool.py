@@ -18,7 +18,7 @@ from bench.plan.run import Run
 from bench.runner.estimate.estimate import data_key, model_key
 from bench.runner.pool import worker
 from bench.runner.pool.pool import Ended, Started, Workers
-from bench.runner.pool.processes import Processes
+from bench.runner.pool.processes import CannotStart, Processes
 from bench.runner.pool.schedule import by_priority
 from bench.runner.run_options import RunOptions
 from bench.store.store import Store, open_store
@@ -138,11 +138,14 @@ def _with_a_run_that_fails(plan: Plan, broken: Run) -> Plan:
     return Plan(tuple(failing if run.key == broken.key else run for run in plan.runs), plan.cells)
 
 
-def start_workers(**variables: str) -> subprocess.CompletedProcess[str]:
+def start_workers(limit_bytes: int = -1, **variables: str) -> subprocess.CompletedProcess[str]:
     """Start workers in a process of its own, because a fork server that runs already would be used again."""
-    script = """
+    script = f"""
+import resource
 from bench.errors import InputError
-from bench.runner.pool.processes import Processes
+from bench.runner.pool.processes import CannotStart, Processes
+if {limit_bytes} > 0:
+    resource.setrlimit(resource.RLIMIT_AS, ({limit_bytes}, resource.RLIM_INFINITY))
 try:
     Processes(1, 1).close()
 except InputError as error:
@@ -168,3 +171,16 @@ def test_shared_memory_without_room_is_named(number: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(ForkServerContext, "Event", no_room)
     with pytest.raises(InputError, match=rf"/dev/shm, .*\({os.strerror(number)}\); make room there, or mount"):
         Processes(1, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep to such a limit")
+def test_a_limit_of_memory_below_what_torch_needs_is_named() -> None:
+    said = start_workers(limit_bytes=1_500_000_000).stdout
+    assert "each may have 1.40 GiB of memory (`ulimit -v`), which is too little to load torch; raise the limit" in said
+
+
+def test_workers_that_cannot_start_are_not_started_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "start", os.fspath)  # raises a TypeError, since it is called with three arguments
+    processes = Processes(1, 1)
+    with pytest.raises(CannotStart, match="each ends before it takes a task"):
+        processes.result(processes.schedule(worker.why_no_cuda))

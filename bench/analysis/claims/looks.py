@@ -60,8 +60,14 @@ class Looks:
 
 
 def looks_of(cells: pd.DataFrame, declared: Sequence[int] = ()) -> Looks:
-    """Return the looks of a suite from its cells, which are in the order of its seeds, and its declared looks."""
+    """Return the looks of a suite from its cells, which are in the order of its seeds, and its declared looks.
+
+    A seed has begun once the ladder and each ablation that has any result have begun it: otherwise an ablation would be
+    judged by the seeds before, and then again.
+    """
     seeds = tuple(dict.fromkeys(cells["seed"].tolist()))
-    begun = set(cells.loc[cells["status"] != "not_run", "seed"])
+    tried = cells[cells["status"] != "not_run"]
+    begun_by_part = [set(part["seed"]) for _, part in tried.groupby("ablation")]
+    begun = set.intersection(*begun_by_part) if begun_by_part else set()
     num_begun = next((number for number, seed in enumerate(seeds) if seed not in begun), len(seeds))
     return Looks(seeds, tuple(declared) or (len(seeds),), num_begun)

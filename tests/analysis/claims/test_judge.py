@@ -13,7 +13,7 @@ from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
-from bench.analysis.claims.looks import Looks
+from bench.analysis.claims.looks import Looks, looks_of
 from bench.analysis.claims.quantities import deciding, judged, together
 from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import TYPES, as_json, claims_table
@@ -124,6 +124,15 @@ def test_an_open_claim_names_the_next_look_or_a_new_suite(study: Study) -> None:
     assert (between.look, between.interval.n) == (5, 5)
     assert between.reason == "the next look is at 10 seeds, and 8 have begun"
     assert "a new suite" in looking(study, (5, 10), 10).would_decide
+
+
+def test_a_seed_has_begun_once_every_part_of_the_suite_has(ten_seeds: Study) -> None:
+    """Or an ablation that comes last would be judged by nine seeds while the tenth is under way."""
+    cells = ten_seeds.evidence().tables["cells"].sort_values("seed", kind="stable", ignore_index=True)
+    late, never = (cells.assign(ablation=name, status="not_run") for name in ("position", "overlap"))
+    late.loc[late["seed"] < 9, "status"] = "ok"
+    assert looks_of(pd.concat([cells, never])).num_begun == 10
+    assert looks_of(pd.concat([cells, late, never])).num_begun == 9
 
 
 def test_looks_spend_the_level() -> None:

@@ -29,7 +29,7 @@ from bench.report.page import Picture
 
 FOLDER = "figures"
 """The folder of the figures, below that of the page."""
-_MEANS = f"means over seeds with {CONFIDENCE} intervals; dots are single seeds"
+_MEANS = f"means over seeds with {CONFIDENCE} intervals; dots beside them are single seeds"
 _LADDER_CAPTIONS = {
     "scaling": (
         "Test error against the number of pretraining images",

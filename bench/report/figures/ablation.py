@@ -40,8 +40,8 @@ def _draw_arms(ax: Axes, panel: Panel, constant: float | None) -> None:
     ax.bar(x, y, width=0.62, color=faces, edgecolor=edges, linewidth=1, hatch=hatches)
     ax.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="0.15", elinewidth=1.1, capsize=3)
     draw_constant(ax, constant)
-    for at, edge, (_, row) in zip(x, edges, rows.iterrows(), strict=True):
-        draw_seeds(ax, at + 0.2, row, "0.15" if row["is_reference"] else edge)
+    for place, (_, row) in enumerate(rows.iterrows()):
+        draw_seeds(ax, place, row)
     seeds = [[100 * value for value in seed_values(row)] for _, row in rows.iterrows()]
     tops = [np.nanmax([0, mean, min(end, 100), *dots]) for mean, end, dots in zip(y, high, seeds, strict=True)]
     for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):

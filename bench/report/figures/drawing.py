@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.ladder.rungs import AtRung
@@ -139,7 +140,7 @@ def draw_row(
     ax: Axes, x: float, row: pd.Series, shade: str, size: float = 5.5, zorder: float = 3.0, **edge: Any
 ) -> None:
     """Draw a row's mean accuracy, in percent, with its interval and a dot for each seed."""
-    draw_seeds(ax, x, row, shade, zorder)
+    draw_seeds(ax, x, row, zorder)
     mean, low, high = (100 * float(row[name]) for name in ("accuracy", "low", "high"))
     ends = [[mean - low], [high - mean]]
     ax.errorbar([x], [mean], ends, fmt="none", ecolor=shade, elinewidth=1.1, zorder=zorder)
@@ -148,10 +149,12 @@ def draw_row(
     ax.plot([x], [mean], marker(row["family"]), **look)
 
 
-def draw_seeds(ax: Axes, x: float, row: pd.Series, shade: str, zorder: float = 3.0) -> None:
-    """Draw a dot at the accuracy of each seed, in percent, also of seeds that failed to train."""
+def draw_seeds(ax: Axes, x: float, row: pd.Series, zorder: float = 3.0) -> None:
+    """Draw a dot at the accuracy of each seed, in percent, right of the row's marker; failed seeds have dots, too."""
     values = [100 * value for value in seed_values(row)]
-    ax.plot([x] * len(values), values, ".", color=shade, alpha=0.55, markersize=3, markeredgewidth=0, zorder=zorder)
+    beside = ax.transData + ScaledTranslation(7 / 72, 0, ax.figure.dpi_scale_trans)
+    look: dict[str, Any] = {"color": "0.2", "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.3}
+    ax.plot([x] * len(values), values, ".", transform=beside, zorder=zorder, **look)
 
 
 def seed_values(row: pd.Series) -> list[float]:

@@ -33,15 +33,17 @@ _MEANS = f"means over seeds with {CONFIDENCE} intervals; dots beside them are si
 _LADDER_CAPTIONS = {
     "scaling": (
         "Test error against the number of pretraining images",
-        f"means with {CONFIDENCE} intervals on logarithmic axes. From five rungs on, a curve is a power law with a "
+        f"means with {CONFIDENCE} intervals, and single seeds (dots), on logarithmic axes. "
+        "From five rungs on, a curve is a power law with a "
         "floor; otherwise lines join the rungs. A power law without a floor is straight on these axes; one that comes "
         "near its floor bends. Shaded: beyond the sizes measured.",
     ),
     "crossings": (
         "Where families cross",
-        f"paired differences with {CONFIDENCE} intervals; above zero the first model is ahead. The strip below shows "
-        "the size at which each pair crosses, with its interval; an arrow marks an open end. If a pair does not cross "
-        "within the sizes measured, the bar shows the sizes at which it still can. Hollow: extrapolated.",
+        f"paired differences with {CONFIDENCE} intervals, and single seeds (dots). Above zero the first model is "
+        "ahead. The strip below shows the size at which each pair crosses, with its interval; an arrow marks an open "
+        "end. If a pair does not cross within the sizes measured, the bar shows the sizes at which it still can. "
+        "Hollow: extrapolated.",
     ),
     "improvement": (
         "Probability of improvement at the largest rung",

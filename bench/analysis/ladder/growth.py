@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, fitted_curves
 from bench.analysis.ladder.rungs import AtRung, LadderModel, LadderResults, problems
-from bench.analysis.stats.crossed import CROSSED, crossed_mean
+from bench.analysis.stats.crossed import crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.scaling import Curve, LawCurve, Parameters, Parts, fit_curve, mean_accuracy, parameters
 from bench.analysis.stats.statistics_errors import AnalysisError
@@ -69,7 +69,7 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     result = Growth(model.model, model.family, reason=model.problem)
     if model.problem:
         return result
-    result = replace(result, rungs=_at_rungs(model.parts, sizes, level, is_share=ladder.method == CROSSED))
+    result = replace(result, rungs=_at_rungs(model.parts, sizes, level, is_share=True))
     if len(sizes) < 2:
         return result
     curve, no_law = fit_curve(sizes, model.parts)
@@ -96,10 +96,15 @@ def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGr
 
 
 def _at_rungs(parts: Parts, sizes: Sequence[int], level: float, *, is_share: bool) -> tuple[AtRung, ...]:
-    means = mean_accuracy(parts)
+    of_seeds = np.mean([part.mean(axis=1) for part in parts], axis=0)
+    intervals = [
+        _interval([part[:, :, rung] for part in parts], level, is_share=is_share) for rung in range(len(sizes))
+    ]
     return tuple(
-        AtRung(size, float(mean), _interval([part[:, :, rung] for part in parts], level, is_share=is_share))
-        for rung, (size, mean) in enumerate(zip(sizes, means, strict=True))
+        AtRung(size, float(mean), interval, tuple(values))
+        for size, mean, interval, values in zip(
+            sizes, mean_accuracy(parts), intervals, of_seeds.T.tolist(), strict=True
+        )
     )
 
 

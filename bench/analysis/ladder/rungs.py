@@ -88,6 +88,8 @@ class AtRung:
     mean: float
     interval: Interval | None
     """The interval of the mean; None if it is unknown."""
+    of_seeds: tuple[float, ...] = ()
+    """The number of each seed."""
 
 
 def ladders(cells: pd.DataFrame, correctness: pd.DataFrame | None = None) -> tuple[LadderResults, ...]:

@@ -150,8 +150,12 @@ def draw_row(
 
 
 def draw_seeds(ax: Axes, x: float, row: pd.Series, zorder: float = 3.0) -> None:
-    """Draw a dot at the accuracy of each seed, in percent, right of the row's marker; failed seeds have dots, too."""
-    values = [100 * value for value in seed_values(row)]
+    """Draw a dot at the accuracy of each seed, in percent; failed seeds have dots, too."""
+    _draw_dots(ax, x, [100 * value for value in seed_values(row)], zorder)
+
+
+def _draw_dots(ax: Axes, x: float, values: Sequence[float], zorder: float) -> None:
+    """Draw a dot for each seed, right of the marker of their mean."""
     beside = ax.transData + ScaledTranslation(7 / 72, 0, ax.figure.dpi_scale_trans)
     look: dict[str, Any] = {"color": "0.2", "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.3}
     ax.plot([x] * len(values), values, ".", transform=beside, zorder=zorder, **look)
@@ -165,7 +169,7 @@ def seed_values(row: pd.Series) -> list[float]:
 def draw_rungs(
     ax: Axes, x: Sequence[float], rungs: Sequence[AtRung], shown: Callable[[float], float], shade: str, sign: str
 ) -> None:
-    """Draw the number at each rung with its interval.
+    """Draw the number at each rung with its interval, and a dot for each seed.
 
     Args:
         ax: The axes to draw on.
@@ -179,15 +183,16 @@ def draw_rungs(
         if rung.interval:
             ends = sorted((shown(rung.interval.low), shown(rung.interval.high)))
             ax.plot([at, at], ends, color=shade, linewidth=1.1)
+        _draw_dots(ax, at, [shown(value) for value in rung.of_seeds], 2.5)
     ax.plot(x, [shown(rung.mean) for rung in rungs], sign, color=shade, markersize=5, zorder=3)
 
 
 def rung_ends(rungs: Iterable[AtRung]) -> list[float]:
-    """Return all numbers that are drawn at rungs: means and the ends of intervals."""
+    """Return all numbers that are drawn at rungs: means, seeds and the ends of intervals."""
     return [
         end
         for rung in rungs
-        for end in (rung.mean, *((rung.interval.low, rung.interval.high) if rung.interval else ()))
+        for end in (rung.mean, *rung.of_seeds, *((rung.interval.low, rung.interval.high) if rung.interval else ()))
     ]
 
 

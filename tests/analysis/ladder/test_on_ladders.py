@@ -76,12 +76,23 @@ def test_growth_is_each_models(make_ladder: MakeLadder) -> None:
         assert (found.model, found.family, found.reason) == (model.model, model.family, "")
         assert [rung.size for rung in found.rungs] == list(SIZES[:3])
         assert [rung.mean for rung in found.rungs] == pytest.approx(part.mean(axis=(0, 1)))
+        assert np.array([rung.of_seeds for rung in found.rungs]) == pytest.approx(part.mean(axis=1).T)
         for rung in found.rungs:
             assert rung.interval is not None
             assert 0 < rung.interval.low < rung.mean < rung.interval.high < 1
         assert found.slope == slope(SIZES[:3], [part]).interval()
         assert not isinstance(found.curve, LawCurve)
         assert (found.parameters, found.no_law) == (None, "3 rungs; a power law needs 5")
+
+
+def test_accuracies_over_seeds_alone_stay_within_0_and_1(make_ladder: MakeLadder) -> None:
+    ladder = make_ladder()
+    near_one = np.array([[0.97, 0.97, 0.97], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])[:, None]
+    alone = replace(ladder.models[0], parts=(near_one,), images=("",))
+    (found,) = growth(replace(ladder, seeds=(0, 1, 2), models=(alone,)))
+    for rung in found.rungs:
+        assert rung.interval is not None
+        assert 0 < rung.interval.low < rung.mean < rung.interval.high < 1
 
 
 def test_laws_are_fitted_from_five_rungs_on(make_ladder: MakeLadder) -> None:

@@ -348,4 +348,4 @@ def _end(gap: _Gap, grid: list[float], clear: int, step: int) -> float:
     following = clear + step
     if not 0 <= following < len(grid):
         return gap.size(grid[clear])
-    return gap.size(float(optimize.brentq(gap.beyond, grid[clear], grid[following], xtol=1e-5)))
+    return gap.size(float(optimize.brentq(gap.beyond, grid[clear], grid[following], xtol=1e-10)))

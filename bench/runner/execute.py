@@ -25,7 +25,7 @@ from bench.runner.contamination import duplicates, num_contaminated
 from bench.runner.fit import train_network
 from bench.runner.pipeline_choice import loader_for, pipeline_facts
 from bench.runner.probe import fit_probe
-from bench.runner.run_data import load_run_data
+from bench.runner.run_data import RunData, load_run_data
 from bench.runner.run_options import DEFAULT_OPTIONS, Interrupted, RunOptions
 from bench.runner.session import RunSession
 from bench.runner.strategy import FittedModel, RunInputs
@@ -34,6 +34,9 @@ from bench.store.store import Outcome, Record, Store
 from bench.training.compute import compute_on
 from bench.training.evaluate import Evaluation
 from bench.training.history import Diverged
+
+MAX_LOG_PROBABILITIES = 2**27
+"""The largest number of log-probabilities of validation images, 1 GiB of them, that a temperature is fitted to."""
 
 
 def execute(
@@ -97,7 +100,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     inputs = RunInputs(run, data, loaders, counts, store, compute)
     fitted = (train_network if run.probe is None else fit_probe)(inputs, session)
     session.show("evaluating")
-    evaluations = {split: fitted.evaluate(split) for split in data.parts if split != "train"}
+    evaluations = _evaluate(fitted, data)
     record = build_record(
         run,
         status="ok",
@@ -109,6 +112,7 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
             **duplicates(run, data, store, loaders),
             **_facts_of_test(evaluations.get("test")),
             **_facts_of_validation(evaluations.get("validation")),
+            "validation_classes": _by_class(evaluations.get("validation"), len(data.class_names)),
             **pipeline_facts(loaders),
         },
         metrics=_metrics(fitted, evaluations),
@@ -120,6 +124,20 @@ def carry_out(run: Run, store: Store, data_dir: Path, session: RunSession) -> Ou
     if predictions is not None and data.clusters is not None:
         predictions = predictions.assign(cluster=data.clusters[predictions["id"]])
     return Outcome(record | fitted.facts, fitted.history, predictions, fitted.weights)
+
+
+def _evaluate(fitted: FittedModel, data: RunData) -> dict[str, Evaluation]:
+    """Evaluate each split once: validation before test, since it gives the temperature of the test images."""
+    evaluations: dict[str, Evaluation] = {}
+    temperature: float | None = None
+    if "validation" in data.parts:
+        num_values = len(data.parts["validation"]) * len(data.class_names)
+        is_fitted = fitted.has_loss and num_values <= MAX_LOG_PROBABILITIES
+        evaluations["validation"] = fitted.evaluate("validation", "fitted" if is_fitted else None)
+        temperature = evaluations["validation"].temperature
+    if "test" in data.parts:
+        evaluations["test"] = fitted.evaluate("test", temperature)
+    return evaluations
 
 
 def _facts_of_test(evaluation: Evaluation | None) -> dict[str, Any]:
@@ -142,6 +160,15 @@ def _facts_of_validation(evaluation: Evaluation | None) -> dict[str, Any]:
     }
 
 
+def _by_class(evaluation: Evaluation | None, num_classes: int) -> dict[str, list[int]] | None:
+    """Return, for each class, the number of images, of images answered correctly, and of images given this answer."""
+    if evaluation is None:
+        return None
+    labels, answers = (evaluation.predictions[name].to_numpy() for name in ("label", "prediction"))
+    counted = {"images": labels, "right": labels[labels == answers], "answers": answers}
+    return {name: np.bincount(each, minlength=num_classes).tolist() for name, each in counted.items()}
+
+
 def _metrics(fitted: FittedModel, evaluations: dict[str, Evaluation]) -> dict[str, float | None]:
     metrics = {"train_loss": fitted.train_loss}
     for split in ("validation", "test"):
@@ -152,6 +179,11 @@ def _metrics(fitted: FittedModel, evaluations: dict[str, Evaluation]) -> dict[st
     test = evaluations.get("test")
     metrics["test_balanced_accuracy"] = test.balanced_accuracy if test is not None else None
     metrics["num_answers"] = test.num_answers if test is not None else None
+    validation = evaluations.get("validation")
+    for column in ("label_rank", "confidence", "brier", "scaled_confidence", "scaled_loss"):
+        is_known = validation is not None and (fitted.has_loss or column == "label_rank")
+        metrics[f"validation_{column}"] = validation.mean(column) if validation is not None and is_known else None
+    metrics["temperature"] = validation.temperature if validation is not None else None
     return metrics
 
 

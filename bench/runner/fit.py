@@ -21,7 +21,7 @@ from bench.runner.initial_weights import initial_model
 from bench.runner.pipeline_choice import EVALUATION_BATCH
 from bench.runner.session import RunSession
 from bench.runner.strategy import FittedModel, RunInputs
-from bench.training.evaluate import Evaluation, evaluate
+from bench.training.evaluate import Evaluation, Temperature, evaluate
 from bench.training.loop import Batch, TrainResult, num_steps, train
 from bench.training.settings import Settings
 from bench.training.trainer import State, Trainer
@@ -61,7 +61,7 @@ def train_network(inputs: RunInputs, session: RunSession) -> FittedModel:
     peak_memory = peak(inputs.compute.device) if measures_memory else None
     session.notes.extend(_notes(model, settings, size))
     return FittedModel(
-        evaluate=lambda split: evaluate_split(model, split, inputs),
+        evaluate=lambda split, temperature: evaluate_split(model, split, inputs, temperature),
         weights=weights_bytes(model),
         device=next(model.parameters()).device,
         cost={
@@ -127,13 +127,13 @@ def _notes(model: nn.Module, settings: Settings, size: int) -> Iterator[str]:
         yield f"BatchNorm took its statistics over {size} images, not {settings.batch_size}"
 
 
-def evaluate_split(model: nn.Module, split: str, inputs: RunInputs) -> Evaluation:
+def evaluate_split(model: nn.Module, split: str, inputs: RunInputs, temperature: Temperature) -> Evaluation:
     """Evaluate a split, with smaller batches if memory is short."""
     size = EVALUATION_BATCH
     while True:
         try:
             batches = evaluation_batches(inputs.data.parts[split], size, inputs.loaders[split])
-            return evaluate(model, batches, inputs.compute)
+            return evaluate(model, batches, inputs.compute, temperature)
         except Exception as error:
             if not is_out_of_memory(error) or size == 1:
                 raise

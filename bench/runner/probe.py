@@ -36,7 +36,7 @@ def fit_probe(inputs: RunInputs, session: RunSession) -> FittedModel:
     train, held_out = _features_of("train", network, inputs), _held_out(network, inputs, session)
     fitted = SOLVERS[PROBES[probe.kind]](train, held_out["validation"], inputs.num_classes)
     return FittedModel(
-        evaluate=lambda split: fitted.evaluate(held_out[split]),
+        evaluate=lambda split, temperature: fitted.evaluate(held_out[split], temperature),
         weights=_weights(fitted),
         device=next(network.parameters()).device,
         cost={"images_seen": 0, "training_flops": FLOPS_PER_MAC * inputs.counts.macs * len(train.labels)},
@@ -62,7 +62,7 @@ def _as_it_is(network: models.Classifier, inputs: RunInputs) -> FittedModel:
     if network.weights_classes != inputs.num_classes:
         raise models.SpecError(f"the weights have {network.weights_classes} classes, the target {inputs.num_classes}")
     return FittedModel(
-        evaluate=lambda split: evaluate_split(network, split, inputs),
+        evaluate=lambda split, temperature: evaluate_split(network, split, inputs, temperature),
         weights=safetensors.torch.save({}),
         device=next(network.parameters()).device,
         cost={"images_seen": 0, "training_flops": 0},

@@ -12,7 +12,7 @@ from bench.plan.run import Run
 from bench.runner.run_data import RunData
 from bench.store.store import Store
 from bench.training.compute import Compute
-from bench.training.evaluate import Evaluation
+from bench.training.evaluate import Evaluation, Temperature
 from models import Counts
 
 
@@ -38,8 +38,8 @@ class RunInputs:
 class FittedModel:
     """The result of a strategy."""
 
-    evaluate: Callable[[str], Evaluation]
-    """Evaluates the model on the images of a split."""
+    evaluate: Callable[[str, Temperature], Evaluation]
+    """Evaluates the model on the images of a split, at a temperature."""
     weights: bytes
     """The model's tensors as safetensors."""
     device: torch.device

@@ -52,6 +52,12 @@ class _Metrics(_Fields):
     test_accuracy: Share = None
     test_balanced_accuracy: Share = None
     num_answers: Count = None
+    validation_label_rank: Number = None
+    validation_confidence: Number = None
+    validation_brier: Number = None
+    validation_scaled_confidence: Number = None
+    validation_scaled_loss: Number = None
+    temperature: Number = None
 
 
 class _Model(_Fields):

@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 MAX_ROWS = 2**23
@@ -17,7 +18,10 @@ MAX_RATIO = 100
 
 PREDICTIONS = dict.fromkeys(("id", "label", "prediction"), "int64")
 """The columns that every `predictions.parquet` has."""
-OTHER_PREDICTIONS = {"confidence": "float64", "label_probability": "float64", "label_rank": "int64", "cluster": "int64"}
+FLOATS = ("confidence", "loss", "brier", "scaled_confidence", "scaled_loss")
+_EARLIER = "label_probability"
+"""A column that was kept instead of `loss` before."""
+OTHER_PREDICTIONS = dict.fromkeys((*FLOATS, _EARLIER), "float64") | dict.fromkeys(("label_rank", "cluster"), "int64")
 
 
 def checked_predictions(content: bytes, num_classes: int | None) -> pd.DataFrame:
@@ -36,6 +40,9 @@ def checked_predictions(content: bytes, num_classes: int | None) -> pd.DataFrame
     classes = table[["label", "prediction"]]
     if (classes < 0).any(axis=None) or (num_classes is not None and (classes >= num_classes).any(axis=None)):
         raise ValueError(f"a class is not one of the run's {num_classes or ''}".rstrip())
+    if _EARLIER in table:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            table["loss"] = -np.log(table.pop(_EARLIER))
     return table
 
 

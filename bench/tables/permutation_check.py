@@ -57,9 +57,8 @@ def check_permutations(transfer_key: str, predictions: pd.DataFrame, precision: 
     whole = predictions[numbers.map(numbers.value_counts()) == NUM_CLASSES].sort_values("id")
     shape = (-1, NUM_CLASSES)
     labels, predicted = (whole[name].to_numpy().reshape(shape) for name in ("label", "prediction"))
-    confidence, of_label = (
-        whole[name].to_numpy(np.float64).reshape(shape) for name in ("confidence", "label_probability")
-    )
+    confidence, loss = (whole[name].to_numpy(np.float64).reshape(shape) for name in ("confidence", "loss"))
+    of_label = np.exp(-loss)
     spread = np.ptp(confidence, axis=1)
     distribution = np.take_along_axis(of_label, np.argsort(labels, axis=1), axis=1)
     of_predicted = np.take_along_axis(distribution, predicted, axis=1)

@@ -22,7 +22,7 @@ from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
 from bench.training.compute import Compute
-from bench.training.evaluate import Batches, Evaluation, evaluation_of
+from bench.training.evaluate import Batches, Evaluation, Temperature, evaluation_of
 from models import Classifier
 
 Matrix = NDArray[np.float64]
@@ -68,14 +68,14 @@ class LinearProbe:
         """Return the scores (n, classes) of features (n, width); those of a logistic regression are logits."""
         return _standardised(values, self.mean, self.scale) @ self.weight.T + self.bias
 
-    def evaluate(self, features: Features) -> Evaluation:
+    def evaluate(self, features: Features, temperature: Temperature = None) -> Evaluation:
         """Evaluate the probe, with a softmax of the scores as probabilities.
 
         The scores of `ridge` estimate -1 and 1. Their softmax ranks the classes but is not calibrated, so its
         cross-entropy must not be reported.
         """
         log_probabilities = torch.from_numpy(log_softmax(self.scores(features.values), axis=1))
-        return evaluation_of([(log_probabilities, torch.from_numpy(features.labels), features.ids)])
+        return evaluation_of([(log_probabilities, torch.from_numpy(features.labels), features.ids)], temperature)
 
 
 @torch.inference_mode()

@@ -96,6 +96,17 @@ def test_predictions_are_of_the_whole_test_split_and_give_the_accuracy(store, ru
     assert [record["data"][name] for name in names] == [sizes.sum(), sizes.max() / sizes.sum()]
     of_classes = [(predictions.prediction == label)[predictions.label == label].mean() for label in range(10)]
     assert math.isclose(record["metrics"]["test_balanced_accuracy"], np.mean(of_classes))
+    assert math.isclose(record["metrics"]["test_loss"], predictions.loss.mean(), rel_tol=1e-6)
+    assert predictions.dtypes[["loss", "brier", "scaled_confidence", "scaled_loss"]].eq(np.float32).all()
+    found = record["data"]["validation_classes"]
+    assert found["images"] == sizes.tolist()
+    assert sum(found["answers"]) == sizes.sum()
+    assert math.isclose(sum(found["right"]) / sizes.sum(), record["metrics"]["validation_accuracy"])
+    metrics = record["metrics"]
+    assert 0.1 <= metrics["temperature"] <= 10
+    assert 0 < metrics["validation_scaled_loss"] < metrics["validation_loss"]
+    assert all(metrics[f"validation_{name}"] > 0 for name in ("label_rank", "confidence", "brier"))
+    assert 0 < metrics["validation_scaled_confidence"] < 1
 
 
 def test_a_transfer_starts_from_the_pretrained_weights_with_a_new_head(store, run_of, tmp_path):

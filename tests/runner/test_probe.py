@@ -118,6 +118,9 @@ def test_shots_are_the_run_s_draw_and_ridge_has_no_loss(probe_of, store):
         drawn = load_shots(parse_target("digits"), seed=0, shots=shots, draw=draw, image_size=32, data_dir=store.root)
         assert record["data"]["split_hash"] == drawn.split_hash
         assert (record["probe"]["solver"], record["metrics"]["test_loss"]) == ("ridge", None)
+        missing = ("temperature", "validation_confidence", "validation_brier", "validation_scaled_loss")
+        assert [record["metrics"][name] for name in missing] == [None] * 4
+        assert record["metrics"]["validation_label_rank"] > 0
     assert records[2]["metrics"]["test_accuracy"] > records[1]["metrics"]["test_accuracy"] > 0.15
 
 

@@ -32,7 +32,7 @@ def answers(logits: np.ndarray) -> pd.DataFrame:
             "label": labels,
             "prediction": flat.argmax(axis=1),
             "confidence": flat.max(axis=1).astype(np.float32),
-            "label_probability": flat[np.arange(len(flat)), labels].astype(np.float32),
+            "loss": -np.log(flat[np.arange(len(flat)), labels]).astype(np.float32),
         }
     )
     return table.sample(frac=1, random_state=0)

@@ -1,12 +1,14 @@
 """Evaluation against the same figures taken by NumPy and scikit-learn."""
 
 import numpy as np
+import pytest
 import torch
-from scipy.special import log_softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from bench.training.compute import compute_on
-from bench.training.evaluate import evaluate, evaluation_of
+from bench.training.evaluate import TEMPERATURES, evaluate, evaluation_of
 
 
 class Given(torch.nn.Module):
@@ -34,10 +36,54 @@ def test_the_figures_are_those_of_the_logits():
     assert table["id"].tolist() == list(range(100, 123))
     assert table["prediction"].tolist() == logits.argmax(axis=1).tolist()
     of_label = probabilities[np.arange(23), labels]
-    assert np.allclose(table["label_probability"], of_label, rtol=1e-5)
+    assert np.allclose(table["loss"], -np.log(of_label), rtol=1e-5)
+    assert np.allclose(table["brier"], ((probabilities - np.eye(4)[labels]) ** 2).sum(axis=1), rtol=1e-4)
+    assert {table[name].dtype for name in ("confidence", "loss", "brier")} == {np.dtype(np.float32)}
+    assert (found.temperature, found.mean("scaled_loss")) == (None, None)
     assert np.allclose(table["confidence"], probabilities.max(axis=1), rtol=1e-5)
     assert table["label_rank"].tolist() == (probabilities > of_label[:, None]).sum(axis=1).tolist()
     assert ((table["label_rank"] == 0) == (table["prediction"] == table["label"])).all()
+
+
+def batches_of(logits: np.ndarray, labels: np.ndarray, size: int = 64) -> list:
+    found = torch.from_numpy(log_softmax(logits, axis=1))
+    parts = [slice(start, start + size) for start in range(0, len(logits), size)]
+    return [(found[part], torch.from_numpy(labels[part]), np.arange(len(logits))[part]) for part in parts]
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
+def test_the_fitted_temperature_is_that_of_the_labels_and_minimises_the_loss(factor):
+    """Labels drawn by the probabilities of some logits, which are then multiplied by a factor."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 5))
+    labels = np.argmax(logits + rng.gumbel(size=logits.shape), axis=1)
+    fitted = evaluation_of(batches_of(factor * logits, labels), "fitted")
+    assert fitted.temperature == pytest.approx(factor, rel=0.05)
+
+    def loss(temperature: float) -> float:
+        return log_loss(labels, softmax(factor * logits / temperature, axis=1), labels=range(5))
+
+    best = minimize_scalar(loss, bounds=(0.1, 10), method="bounded", options={"xatol": 1e-8})
+    assert fitted.temperature == pytest.approx(best.x, rel=1e-4)
+    assert fitted.mean("scaled_loss") == pytest.approx(best.fun, rel=1e-6)
+    given = evaluation_of(batches_of(factor * logits, labels, 7), fitted.temperature)
+    assert given.predictions.equals(fitted.predictions)
+    probabilities = softmax(factor * logits / fitted.temperature, axis=1)
+    assert np.allclose(given.predictions["scaled_confidence"], probabilities.max(axis=1), rtol=1e-5)
+
+
+def test_a_temperature_stays_in_its_range_and_is_missing_where_no_loss_is_finite():
+    logits, labels = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 4
+    right = logits + 100 * np.eye(4)[labels]
+    assert evaluation_of(batches_of(right, labels), "fitted").temperature == TEMPERATURES[0]
+    wrong = logits - 100 * np.eye(4)[labels]
+    assert evaluation_of(batches_of(wrong, labels), "fitted").temperature == TEMPERATURES[1]
+    logits[:, 3] = -np.inf  # a class without training images in a logistic regression
+    assert evaluation_of(batches_of(logits, labels), "fitted").temperature is None
+    unseen = labels != 3
+    found = evaluation_of(batches_of(logits[unseen], labels[unseen]), "fitted")
+    assert TEMPERATURES[0] < found.temperature <= TEMPERATURES[1]
+    assert np.isfinite(found.predictions.to_numpy()).all()
 
 
 def test_one_answer_to_uneven_classes_has_the_accuracy_of_the_constant_answer():

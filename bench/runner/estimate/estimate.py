@@ -13,7 +13,7 @@ from bench.runner.budget import images_in
 from models.spec.flops import FLOPS_PER_MAC, TRAINING_FLOPS_PER_MAC
 
 BYTES_PER_PARAMETER = 4
-PREDICTION_BYTES = 16
+PREDICTION_BYTES = 36
 """The bytes per test image in `predictions.parquet`, after compression."""
 FILES_BYTES = 20_000
 """The bytes of the record, the history, the curves, and the headers of the other files."""

@@ -53,7 +53,7 @@ def _outcomes(runs: Iterable[Run], num_images: int) -> Iterable[Outcome]:
                 "label": labels,
                 "prediction": np.where(right, labels, (labels + 1) % NUM_CLASSES),
                 "confidence": generator.random(num_images, dtype=np.float32),
-                "label_probability": generator.random(num_images, dtype=np.float32),
+                "loss": generator.random(num_images, dtype=np.float32),
                 "label_rank": (~right).astype(np.int64),
             }
         )

@@ -68,7 +68,8 @@ class _Model(_Fields):
 
 class _Cost(_Fields):
     images_seen: Count = None
-    training_flops: Count = None
+    training_flops: Number = None
+    """A number, since a ViT-B's on ImageNet exceed the largest integer of a table."""
     train_seconds: Number = None
     total_seconds: Number = None
     images_per_second: Number = None

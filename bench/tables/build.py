@@ -32,12 +32,13 @@ METRICS = ("train_loss", "validation_loss", "validation_accuracy", "test_accurac
 COSTS = ("images_per_second", "train_seconds", "total_seconds", "peak_memory_bytes", "micro_batch")
 CELL_COUNTS = ("subset_images", "subset_classes", "target_images", "shots", "draw")
 RUN_COUNTS = (
-    *("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens", "training_flops"),
+    *("subset_images", "num_classes", "images_seen", "parameters", "macs", "tokens"),
     *("peak_memory_bytes", "micro_batch", "num_resumes", "shots", "draw"),
 )
 OF_TEST = dict.fromkeys(COLUMNS, "Int64") | {"constant_answer": "float64", "balanced_accuracy": "float64"}
 CELL_TYPES = dict.fromkeys(CELL_COUNTS, "Int64") | {"accuracy": "float64"} | OF_TEST
-RUN_TYPES = dict.fromkeys(("strength", *METRICS, *COSTS), "float64") | dict.fromkeys(RUN_COUNTS, "Int64") | OF_TEST
+RUN_NUMBERS = ("strength", "training_flops", *METRICS, *COSTS)
+RUN_TYPES = dict.fromkeys(RUN_NUMBERS, "float64") | dict.fromkeys(RUN_COUNTS, "Int64") | OF_TEST
 ENVIRONMENT = ("python", "torch", "torchvision", "timm", "numpy", "pandas", "platform", "processor", "git_commit")
 
 

@@ -12,7 +12,7 @@ COSTS = ("images_seen", "training_flops", "train_seconds")
 TYPES = {"score": "float64", "loss": "float64", "share": "float64", "is_chosen": "bool"} | {
     "trial": "int64",
     "images_seen": "Int64",
-    "training_flops": "Int64",
+    "training_flops": "float64",
     "train_seconds": "float64",
 }
 COLUMNS = ["stage", "family", "model", "trial", "point", "status", "reason", "share", "score", "loss", "is_chosen"]

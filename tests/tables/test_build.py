@@ -137,3 +137,11 @@ def test_draws_that_share_different_numbers_of_images_give_the_largest(resolve_s
     tables = build_tables(store)
     assert tables["left_out"][["reason", "num"]].to_numpy().tolist() == [[SHARED["test"], 5]]
     assert len(list(duplicate_warnings(tables["cells"], tables["left_out"]))) == 1
+
+
+def test_training_flops_may_exceed_the_largest_integer_of_a_table(resolve_suite, plan_suite, tmp_path):
+    """A ViT-B's on ImageNet do."""
+    store = open_store(tmp_path, resolve_suite(**MODEL))
+    for run in plan_suite(**MODEL).runs:
+        _keep(store, run, cost={"images_seen": 115_000_000, "training_flops": 6 * 17_582_740_224 * 115_000_000})
+    assert build_tables(store)["runs"]["training_flops"].unique().tolist() == [pytest.approx(1.2132e19, rel=1e-4)]

@@ -142,7 +142,7 @@ def _show(console: Console, repetition: Repetition) -> None:
     kept, repeated = repetition.kept, repetition.repeated
     table = Table("", "kept", "repeated")
     for name, value in kept["metrics"].items():
-        table.add_row(name.replace("_", " "), decimal(value, 6), decimal(repeated["metrics"].get(name)))
+        table.add_row(name.replace("_", " "), decimal(value, 6), decimal(repeated["metrics"].get(name), 6))
     if repetition.same_predictions is not None:
         table.add_row("predictions", "", "the same" if repetition.same_predictions else marked("different", "red"))
     table.add_row("weights", "", "the same, bit for bit" if repetition.same_weights else marked("different", "red"))

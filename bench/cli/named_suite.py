@@ -33,7 +33,7 @@ def plan_of(suite: ResolvedSuite, results: Path, only: str | None) -> tuple[Reso
     """Return the suite with the settings that its tuning chose, and its runs; `only` selects some of them."""
     suite = tuned(suite, results / suite.name)
     plan = expand(suite)
-    return suite, select(plan, only) if only else plan
+    return suite, plan if only is None else select(plan, only)
 
 
 def find_store(name: str, results: Path, *, or_trials: bool = False) -> Store:

@@ -127,6 +127,9 @@ def test_verify_repeats_a_run_exactly(finished):
     assert verified.code == 0, verified
     assert "the same, bit for bit" in verified.said
     assert "reproduced" in verified.said
+    (loss,) = [line for line in verified.said.splitlines() if "test loss" in line]
+    kept, repeated = re.findall(r"[0-9.]+", loss)
+    assert kept == repeated
 
 
 @pytest.mark.parametrize("differing", ["metrics", "predictions", "weights"])
@@ -284,6 +287,7 @@ def test_ctrl_c_leaves_the_store_whole(tmp_path, interruptible):
         ),
         (["models", "timm:test_convnext", "--image-size", "34"], ["never sees 11.4% of the pixels"]),
         (["plan", "smoke", "--only", "seed=9"], ["--only seed=9"]),
+        (["plan", "smoke", "--only", ""], ["--only : neither a run's key", "allowed fields: model=…"]),
         (["run", "smoke", "--results", "/proc/nothing"], ["/proc/nothing/smoke: cannot be written", "--results DIR"]),
         (["run", "smoke", "--device", "tpu"], ["tpu", "cpu"]),
     ],

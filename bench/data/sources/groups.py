@@ -3,8 +3,11 @@
 A column of a parquet file, or a pattern on the names of files, says which group an image belongs to.
 """
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from bench.errors import InputError
 
 MAX_PATTERN = 200
 """Characters of a pattern."""
+MAX_SECONDS = 8.0
+"""Processor time for the search in all names; a million names take about one second."""
 
 
 def name_pattern(text: str) -> re.Pattern[str]:
@@ -40,10 +45,17 @@ def groups_of_names(names: Sequence[str], text: str, place: str) -> NDArray[np.s
     """Return (n,): the group in each name, such as `cat/tom_12.png`.
 
     Raises:
-        InputError: the pattern is wrong, or does not match every name.
+        InputError: the pattern is wrong, does not match every name, or takes too long.
     """
     pattern = name_pattern(text)
-    found = [pattern.search(name) for name in names]
+    try:
+        with _at_most(MAX_SECONDS):
+            found = [pattern.search(name) for name in names]
+    except TimeoutError:
+        raise InputError(
+            f'{place}: groups: "{text}" was not found in {len(names):,} names within {MAX_SECONDS:g} s; take out a '
+            "repeat within a repeat, as in (a+)+"
+        ) from None
     if lacking := [name for name, match in zip(names, found, strict=True) if match is None or not match[1]]:
         more = ", ..." if len(lacking) > MAX_NAMES else ""
         raise InputError(
@@ -51,6 +63,25 @@ def groups_of_names(names: Sequence[str], text: str, place: str) -> NDArray[np.s
             f"({', '.join(lacking[:MAX_NAMES])}{more}); a name is the folder of the class and the file"
         )
     return np.array([match[1] for match in found if match])
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in a block that takes more processor time; in the main thread, which alone gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def group_numbers(splits: Mapping[str, RawSplit], place: str) -> NDArray[np.int64] | None:

@@ -1,5 +1,6 @@
 """Groups of images stay together when a data set is split, and wrong groups are refused in words."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,14 @@ def test_wrong_patterns_are_refused(pattern: str, message: str, tmp_path: Path) 
     path = write_folder(tmp_path / "pets", {"cat": 20, "dog": 20})
     with pytest.raises(InputError, match=message):
         open_folder(path, pattern)
+
+
+def test_a_search_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_folder(tmp_path / ("pets" + "a" * 40), {"a" * 40: 5, "dog": 5})
+    monkeypatch.setattr("bench.data.sources.groups.MAX_SECONDS", 0.1)
+    with pytest.raises(InputError, match=r"was not found in 10 names within 0.1 s; take out a repeat within a repeat"):
+        open_folder(path, "(a+)+$")
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
 
 
 def with_column(file: Path, column: pa.Array) -> Path:

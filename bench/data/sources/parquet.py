@@ -155,7 +155,7 @@ def _read_group(shard: _Shard, group: int, rows: Indices, image_size: int) -> ND
     try:
         with pyarrow.parquet.ParquetFile(shard.file) as file:
             column = file.read_row_group(group, columns=[shard.image_column])[shard.image_column]
-            cells = column.combine_chunks().take(pyarrow.array(rows)).to_pylist()
+            cells = [column[row].as_py() for row in rows.tolist()]  # `take` knows no views of bytes
     except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise BadImage(_unreadable(shard.file, error)) from error
     return read_pictures(

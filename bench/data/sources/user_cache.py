@@ -13,6 +13,7 @@ def cache_path(folder: str, words: str, suffix: str) -> Path:
         words: all that decides the value.
         suffix: of the file.
     """
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = named if named.is_absolute() else Path.home() / ".cache"  # the XDG standard ignores relative paths
     name = hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()
-    return Path(root) / "vit-cnn-hybrid-bench" / folder / f"{name}{suffix}"
+    return root / "vit-cnn-hybrid-bench" / folder / f"{name}{suffix}"

@@ -12,6 +12,7 @@ from PIL import Image
 from bench.data.corpus import CorpusRef, corpus_identity, corpus_size, load_subset
 from bench.data.dataset import PassedOver, Splits
 from bench.data.sources.folder import fingerprint
+from bench.data.sources.user_cache import cache_path
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError
 
@@ -284,6 +285,14 @@ def test_files_are_hashed_again_only_after_a_change(
     monkeypatch.setenv("XDG_CACHE_HOME", str(picture))
     picture.write_bytes(content)
     assert fingerprint(folder) == first
+
+
+def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the XDG standard says; each folder in which a command starts would get one of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for named in ("relative", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", named)
+        assert cache_path("contents", "words", ".txt").is_relative_to(tmp_path / ".cache")
 
 
 @pytest.mark.parametrize("path", ["/", "/proc"])

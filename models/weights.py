@@ -13,8 +13,8 @@ from models.spec.model_error import SpecError
 
 NESTED = ("state_dict", "model", "model_state_dict")
 """Names under which checkpoints keep the weights beside other things."""
-WRAPPER = "module."
-"""What torch's parallel training puts before each name."""
+WRAPPERS = ("module.", "_orig_mod.")
+"""What torch's parallel training and its compiler put before each name; a checkpoint may have both."""
 
 
 def load_file(model: Classifier, path: Path, source: str) -> None:
@@ -86,7 +86,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
+            return _unwrapped(safetensors.torch.load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise SpecError(f"{path} can't be read as weights: {error}") from None
@@ -101,8 +101,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
         raise SpecError(f"{path} holds no weights: a mapping of names to tensors is needed")
-    is_wrapped = bool(content) and all(name.startswith(WRAPPER) for name in content)
-    return under(content, WRAPPER) if is_wrapped else content
+    return _unwrapped(content)
+
+
+def _unwrapped(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights without the prefixes of wrappers, in whatever order all names have them."""
+    for wrapper in WRAPPERS:
+        if weights and all(name.startswith(wrapper) for name in weights):
+            return _unwrapped(under(weights, wrapper))
+    return weights
 
 
 def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -40,7 +40,12 @@ def test_the_logits_are_those_of_the_saved_model(spec: str, tmp_path: Path) -> N
     torch.save(
         {"epoch": 3, "state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "a.pt"
     )
-    for name in ("a.safetensors", "a.pth", "a.pt"):
+    compiled = {f"module._orig_mod.{name}": tensor for name, tensor in state.items()}
+    torch.save(compiled, tmp_path / "b.pt")
+    save_file(
+        {name.removeprefix("module."): each.contiguous() for name, each in compiled.items()}, tmp_path / "b.safetensors"
+    )
+    for name in ("a.safetensors", "a.pth", "a.pt", "b.pt", "b.safetensors"):
         loaded = built(spec, tmp_path / name)
         assert torch.equal(loaded(images()), model(images()))
         assert loaded.weights_classes == 3

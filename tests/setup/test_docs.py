@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.simulated.table import HEADER, MODULES
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PATHS = re.compile(r"`((?:bench|models|tests|docs|requirements)/[\w./-]*)`")
@@ -57,3 +59,12 @@ def test_readme_lists_what_make_offers_a_user() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", text_of(ROOT / "Makefile"), re.MULTILINE))
     listed = set(re.findall(r"^\| `make ([a-z-]+)", text_of(ROOT / "README.md"), re.MULTILINE))
     assert listed == targets - {"lint", "types", "pins", "clean"}
+
+
+def test_each_simulated_row_names_the_test_that_repeats_it() -> None:
+    header = f"| {' | '.join(HEADER)} |"
+    lines = [line for page in PAGES for line in text_of(page).splitlines()]
+    assert sum(line == header for line in lines) == 3
+    rows = [line.strip("| ").split(" | ") for line in lines if line.endswith(" |") and line != header]
+    named = {cells[-1] for cells in rows if len(cells) == len(HEADER) and cells[2] in ("right", "wrong")}
+    assert {"coverage", "bent_curves", "looks"} <= named <= {*MODULES}

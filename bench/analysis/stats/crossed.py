@@ -25,7 +25,7 @@ effect of a seed on all of them counts in full.
 Test images may come in clusters, such as the images of a patient. One value per cluster then takes the place of the
 images' values (`clusters.py`), and J counts clusters.
 
-Tests simulate the coverage at 3, 5, 10 and 20 seeds; `docs/statistics.md` has the table, with rejected alternatives.
+Tests simulate the coverage at 3, 5, 10 and 20 seeds; `docs/statistics.md` has the table.
 """
 
 import math

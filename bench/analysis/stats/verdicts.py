@@ -1,8 +1,8 @@
 """Compute the intervals from which verdicts are derived.
 
 With fewer than five seeds, verdicts use at most as many degrees of freedom as seeds less one. So few seeds estimate
-their own spread badly, so these intervals are wider than those that tables show. From five seeds on, they use Cochran's
-quantile. The mean of both quantiles, which tables use, errs in up to 0.6 % of verdicts if 0.42 % are allowed.
+their own spread badly, so these intervals are wider than those that tables show. They use the larger of both quantiles
+(Cochran's), since the mean of both, which tables use, errs more often than a verdict may.
 
 Where seeds failed to train, the difference of those that succeeded decides only if the failures agree.
 """

@@ -1,7 +1,6 @@
 """Seeds that are not as the intervals assume: some fail to train, some are worse, and some tails are heavy.
 
-`python -m tests.analysis.simulated.contaminated` prints the tables of `docs/statistics.md`. Seeds have accuracies of
-about 80 %. The truth is the accuracy of seeds without a drop.
+Seeds have accuracies of about 80 %. The truth is the accuracy of seeds without a drop.
 """
 
 import math
@@ -124,23 +123,3 @@ def _is_decided(claim: Difference, level: float) -> bool:
 def _row(values: np.ndarray) -> SeedResults:
     accuracy = dict(enumerate(values.tolist()))
     return SeedResults(accuracy, {}, "", failed=failed_seeds(accuracy, math.nan, 0))
-
-
-def _print_tables() -> None:
-    for seeds in (*HEALTHY, *FAILING, *MIXTURES):
-        for num_seeds in (3, 6, 10):
-            one = of_accuracy(seeds, num_seeds)
-            shares = (one.declared, one.before, one.coverage, one.coverage_of_mean)
-            print(
-                f"| {seeds.name} | {num_seeds} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |", flush=True
-            )
-    steady = HEALTHY[1]
-    for first, second in ((steady, steady), (FAILING[1], FAILING[1]), (steady, FAILING[1]), (steady, FAILING[4])):
-        for num_seeds in (6, 10):
-            for lead in (0.0, 0.1, -0.1):
-                shares = decided(first, second, num_seeds, lead)
-                print(f"| {first.name} | {second.name} | {num_seeds} | {lead} | {shares} |", flush=True)
-
-
-if __name__ == "__main__":
-    _print_tables()

@@ -1,10 +1,7 @@
-"""How often intervals hold the truth of simulated experiments, and how often verdicts are wrong.
-
-`python -m tests.analysis.simulated.coverage` prints the tables of `docs/statistics.md`.
-"""
+"""How often intervals hold the truth of simulated experiments, and how often verdicts are wrong."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -46,11 +43,6 @@ class Found:
     """Of single verdicts on the sign that went either way; NaN of what is never judged."""
     decided_of_family: float = math.nan
     """The same at the level of twelve claims together."""
-
-    def __str__(self) -> str:
-        """`95.1 (4.9)`, in percent."""
-        decided = "" if math.isnan(self.decided) else f" ({100 * self.decided:.1f})"
-        return f"{100 * self.coverage:.1f}{decided}"
 
 
 @cache
@@ -135,21 +127,3 @@ def _holds(estimate: Estimate, truth: float) -> bool:
 
 def _generator(num_seeds: int) -> np.random.Generator:
     return np.random.default_rng(num_seeds)
-
-
-def _print_tables() -> None:
-    rows: dict[str, tuple[Callable[[Effects, int], Found], tuple[Effects, ...]]] = {
-        "accuracy, 70 %": (lambda effects, seeds: of_accuracy(0.7, effects, seeds), EFFECTS),
-        "accuracy, 95 %": (lambda effects, seeds: of_accuracy(0.95, effects, seeds), EFFECTS),
-        "difference, 75 less 70 %": (lambda effects, seeds: of_difference((0.75, 0.7), effects, seeds), EFFECTS),
-        "no difference, at 70 %": (lambda effects, seeds: of_difference((0.7, 0.7), effects, seeds), EFFECTS),
-        "no difference, three rungs on two targets": (of_ladder, FEW_EFFECTS),
-    }
-    for name, (measure, all_effects) in rows.items():
-        for effects in all_effects:
-            found = [measure(effects, seeds) for seeds in SEEDS]
-            print(f"| {name} | {effects.name} | {' | '.join(map(str, found))} |", flush=True)
-
-
-if __name__ == "__main__":
-    _print_tables()

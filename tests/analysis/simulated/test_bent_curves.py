@@ -7,6 +7,7 @@ both models, one on each model, and one on each run.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,16 +16,18 @@ from scipy import special
 from bench.analysis.claims.crossing import CrossingSize
 from bench.analysis.claims.quantities import Difference, LogOddsDifference, Quantity, is_beyond, is_within, words
 from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
+from bench.analysis.format import plural
 from bench.analysis.ladder.crossings import Crossing, crossing, fitted_curves
 from bench.analysis.ladder.equal_accuracy import Spending, equal_accuracy_ratio
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.power import Limits
 from bench.analysis.stats.trends import slope_weights
 from tests.analysis.conftest import with_correctness
+from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
 
-EXPERIMENTS = 200
+EXPERIMENTS, CROSSINGS, OF_IMAGES, VERDICTS = 200, 100, 40, 60
 SPREADS = (0.02, 0.006, 0.006)
 """Of a seed's effect on both models, on one model, and on one run."""
 Shape = Callable[[np.ndarray], np.ndarray]
@@ -110,19 +113,25 @@ PLANTED = (
 )
 
 
+@cache
+def of_crossings(planted: Planted, num_seeds: int, num_images: int) -> tuple[float, float]:
+    """Return how often intervals hold all planted crossings, and how often laws were used."""
+    found = [
+        crossing(*fitted_curves(planted.sizes, [vit], [cnn]))
+        for vit, cnn in planted.experiments(num_seeds, num_images, OF_IMAGES if num_images else CROSSINGS)
+    ]
+    held = [all(_may_cross_at(one, size) for size in planted.crossings) for one in found]
+    return float(np.mean(held)), float(np.mean([one.by_law for one in found]))
+
+
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 def test_intervals_hold_planted_crossings_of_any_shape(planted: Planted) -> None:
     """True laws are kept; laws that are wrong are not used."""
-    for num_seeds, num_images, number in ((3, 0, 100), (6, 0, 100), (3, 200, 40), (6, 200, 40)):
+    for num_seeds, num_images in ((3, 0), (6, 0), (3, 200), (6, 200)):
         if num_images and len(planted.crossings) > 1:
             continue  # so few images cannot tell several crossings apart
-        found = [
-            crossing(*fitted_curves(planted.sizes, [vit], [cnn]))
-            for vit, cnn in planted.experiments(num_seeds, num_images, number)
-        ]
-        held = [all(_may_cross_at(one, size) for size in planted.crossings) for one in found]
-        assert np.mean(held) >= (0.88 if num_images else 0.93)
-        by_law = np.mean([one.by_law for one in found])
+        held, by_law = of_crossings(planted, num_seeds, num_images)
+        assert held >= (0.88 if num_images else 0.93)
         assert planted.laws_are != "right" or by_law >= 0.88
         assert planted.laws_are != "wrong" or by_law <= (0.2 if num_images else 0.03)
 
@@ -133,20 +142,43 @@ def _may_cross_at(found: Crossing, size: float) -> bool:
     return any((one.low or 0) * (1 - 1e-5) <= size <= (one.high or math.inf) * (1 + 1e-5) for one in ranges)
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
-def test_verdicts_on_where_curves_cross_are_seldom_wrong(planted: Planted) -> None:
-    """Whether they cross within a factor of two of a size: the true one, and one that is a factor of three away."""
-    if len(planted.crossings) > 1:
-        pytest.skip("a claim is about one crossing")
+@cache
+def told_apart(num_seeds: int) -> float:
+    """Return how often a page says of equal laws that they cross, or that one of them is ahead."""
+    equal = Planted("equal", 5, law(0.05, 0.5, 0.3), law(0.05, 0.5, 0.3), "right")
+    found = [
+        crossing(*fitted_curves(equal.sizes, [vit], [cnn])) for vit, cnn in equal.experiments(num_seeds, 0, CROSSINGS)
+    ]
+    return float(np.mean([one.outcome != "no difference" for one in found]))
+
+
+@pytest.mark.parametrize("num_seeds", [3, 6])
+def test_equal_laws_are_mostly_not_told_apart(num_seeds: int) -> None:
+    """Though levels of a page are not corrected over rungs."""
+    assert told_apart(num_seeds) <= 0.35
+
+
+@cache
+def wrong_on_crossings(planted: Planted, num_seeds: int) -> float:
+    """Return how often a verdict is wrong on whether curves cross within a factor of two of a size.
+
+    The sizes are the true one, and two that are a factor of three away.
+    """
     (truth,) = planted.crossings
     wrong = []
-    for num_seeds in (3, 6):
-        for vit, cnn in planted.experiments(num_seeds, number=60):
-            rows = {"t": [*_rows(vit), *_rows(cnn)]}
-            found = CrossingSize("", planted.sizes, rows, Limits(0.0, math.inf)).interval(LEVEL)
-            wrong.append(is_beyond(found, Limits(truth / 2, truth * 2)))
-            wrong += [is_within(found, Limits(size / 2, size * 2)) for size in (truth / 3, truth * 3)]
-    assert np.mean(wrong) <= 0.02
+    for vit, cnn in planted.experiments(num_seeds, number=VERDICTS):
+        rows_of_models = {"t": [*_rows(vit), *_rows(cnn)]}
+        found = CrossingSize("", planted.sizes, rows_of_models, Limits(0.0, math.inf)).interval(LEVEL)
+        wrong.append(is_beyond(found, Limits(truth / 2, truth * 2)))
+        wrong += [is_within(found, Limits(size / 2, size * 2)) for size in (truth / 3, truth * 3)]
+    return float(np.mean(wrong))
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
+def test_verdicts_on_where_curves_cross_are_seldom_wrong(planted: Planted) -> None:
+    if len(planted.crossings) > 1:
+        pytest.skip("a claim is about one crossing")
+    assert np.mean([wrong_on_crossings(planted, num_seeds) for num_seeds in (3, 6)]) <= 0.02
 
 
 def _rows(answers: np.ndarray) -> list[CompleteRow]:
@@ -160,28 +192,46 @@ def _word(quantities: list[Quantity]) -> str:
     return word
 
 
-@pytest.mark.parametrize(("scale", "is_parallel"), [("points", True), ("log odds", True), ("both", False)])
-def test_curves_that_are_parallel_on_either_scale_seldom_get_a_verdict(scale: str, is_parallel: bool) -> None:
-    """A lead that shrinks in points alone, or in log odds alone, is no trend; one that shrinks in both is found."""
+@cache
+def words_on_trends(scale: str, num_seeds: int, *, in_points_alone: bool = False) -> dict[str, float]:
+    """Return the shares of verdicts on the slope of a lead.
+
+    Args:
+        scale: The scale on which curves are parallel, `both` if their lead shrinks on both, or `equal`.
+        num_seeds: The number of seeds.
+        in_points_alone: Whether the verdict asks for log odds as well, as it should, or not.
+    """
     x = np.arange(4)
     cnn = special.expit(-0.5 + 0.8 * x)
-    lead = {"points": cnn + 0.08, "log odds": special.expit(special.logit(cnn) + 0.4), "both": cnn + 0.16 - 0.05 * x}
+    vit = {
+        "points": cnn + 0.08,
+        "log odds": special.expit(special.logit(cnn) + 0.4),
+        "both": cnn + 0.16 - 0.05 * x,
+        "equal": cnn,
+    }[scale]
     sizes = [256 * 4**rung for rung in x]
     found = []
-    draws = np.random.default_rng(6)
+    draws = np.random.default_rng(num_seeds)
     for _ in range(EXPERIMENTS):
-        noise = draws.normal(0, 0.006, (2, 6, 4)) + draws.normal(0, 0.01, (1, 6, 1))
-        rows = {"t": [*_rows((lead[scale] + noise[0])[:, None]), *_rows((cnn + noise[1])[:, None])]}
+        noise = draws.normal(0, 0.006, (2, num_seeds, 4)) + draws.normal(0, 0.01, (1, num_seeds, 1))
+        rows_of_models = {"t": [*_rows((vit + noise[0])[:, None]), *_rows((cnn + noise[1])[:, None])]}
         weights = (*slope_weights(sizes), *-slope_weights(sizes))
-        both: list[Quantity] = [
-            kind("slope", rows, weights, Limits(0.0, math.inf)) for kind in (Difference, LogOddsDifference)
-        ]
-        found.append(_word(both))
-    share = {word: found.count(word) / len(found) for word in ("supported", "refuted")}
-    if is_parallel:
-        assert sum(share.values()) <= 0.05
-    else:
-        assert share["refuted"] >= 0.9
+        kinds = (Difference,) if in_points_alone else (Difference, LogOddsDifference)
+        quantities: list[Quantity] = [kind("slope", rows_of_models, weights, Limits(0.0, math.inf)) for kind in kinds]
+        found.append(_word(quantities))
+    return {word: found.count(word) / len(found) for word in ("supported", "refuted")}
+
+
+@pytest.mark.parametrize("num_seeds", [3, 6])
+@pytest.mark.parametrize("scale", ["points", "log odds", "equal"])
+def test_curves_that_are_parallel_on_either_scale_seldom_get_a_verdict(scale: str, num_seeds: int) -> None:
+    """A lead that shrinks in points alone, or in log odds alone, is no trend."""
+    assert sum(words_on_trends(scale, num_seeds).values()) <= 0.05
+
+
+@pytest.mark.parametrize("num_seeds", [3, 6])
+def test_a_lead_that_shrinks_on_both_scales_is_found(num_seeds: int) -> None:
+    assert words_on_trends("both", num_seeds)["refuted"] >= 0.9
 
 
 BUDGETS = {
@@ -196,10 +246,9 @@ BUDGETS = {
 }
 
 
-@pytest.mark.parametrize("num_seeds", [2, 3, 6])
-@pytest.mark.parametrize("name", BUDGETS)
-def test_a_better_model_never_needs_more_compute(name: str, num_seeds: int) -> None:
-    """Whether accuracies rise or fall with compute; equal models seldom get a verdict."""
+@cache
+def words_on_compute(name: str, num_seeds: int) -> dict[str, float]:
+    """Return the shares of results by which the first model needs less compute, or more."""
     lead, means = BUDGETS[name]
     draws, flops = np.random.default_rng(num_seeds), (2.5e11, 1e12, 4e12)
     found = []
@@ -209,8 +258,57 @@ def test_a_better_model_never_needs_more_compute(name: str, num_seeds: int) -> N
         vit, cnn = Spending(flops, [accuracy[0][:, None] + lead]), Spending(flops, [accuracy[1][:, None]])
         ratio = equal_accuracy_ratio(vit, cnn)
         found.append("less" if ratio.high < 1 else "more" if ratio.low > 1 else "open")
+    return {word: found.count(word) / len(found) for word in ("less", "more")}
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 6])
+@pytest.mark.parametrize("name", BUDGETS)
+def test_a_better_model_never_needs_more_compute(name: str, num_seeds: int) -> None:
+    """Whether accuracies rise or fall with compute; equal models seldom get a verdict."""
+    found, lead = words_on_compute(name, num_seeds), BUDGETS[name][0]
     if lead:
-        assert found.count("more") <= 0.005 * EXPERIMENTS
-        assert num_seeds < 6 or lead < 0.02 or found.count("less") >= 0.9 * EXPERIMENTS
+        assert found["more"] <= 0.005
+        assert num_seeds < 6 or lead < 0.02 or found["less"] >= 0.9
     else:
-        assert found.count("more") + found.count("less") <= 0.08 * EXPERIMENTS
+        assert sum(found.values()) <= 0.08
+
+
+def rows() -> Iterator[Row]:
+    """Yield what the page says of crossings, trends and compute."""
+    for planted in PLANTED:
+        assumptions = "right" if planted.name.startswith(("laws", "lines")) else "wrong"
+        held = {str(seeds): of_crossings(planted, seeds, 0)[0] for seeds in (3, 6)}
+        yield Row("all crossings", planted.name, assumptions, "95 % hold", CROSSINGS, held)
+        if planted.name in ("laws, five rungs", "sigmoid, five rungs", "double descent, three crossings"):
+            held = {str(seeds): of_crossings(planted, seeds, 200)[0] for seeds in (3, 6)}
+            yield Row("all crossings", f"{planted.name}, 200 images", assumptions, "95 % hold", OF_IMAGES, held)
+    for planted in PLANTED[:2]:
+        used = {str(seeds): of_crossings(planted, seeds, 0)[1] for seeds in (3, 6)}
+        yield Row("both laws are used", planted.name, "right", "95 %", CROSSINGS, used)
+    apart = {str(seeds): told_apart(seeds) for seeds in (3, 6)}
+    yield Row("any difference of two curves", "equal laws, five rungs", "right", "not corrected", CROSSINGS, apart)
+    bent = [one for one in PLANTED if one.laws_are == "wrong" and len(one.crossings) == 1]
+    wrong = {str(seeds): float(np.mean([wrong_on_crossings(one, seeds) for one in bent])) for seeds in (3, 6)}
+    data = "the curves above of one crossing whose laws are wrong"
+    yield Row("verdict on where curves cross", data, "wrong", "5 % wrong", VERDICTS * len(bent) * 3, wrong)
+    for scale, data, assumptions in (
+        ("equal", "equal curves", "right"),
+        ("points", "curves that are parallel in points", "right"),
+        ("log odds", "curves that are parallel in log odds", "right"),
+    ):
+        decided = {str(seeds): sum(words_on_trends(scale, seeds).values()) for seeds in (3, 6)}
+        yield Row("verdict on a trend", data, assumptions, "5 % wrong", EXPERIMENTS, decided)
+    alone = {str(seeds): sum(words_on_trends("log odds", seeds, in_points_alone=True).values()) for seeds in (3, 6)}
+    data = "curves that are parallel in log odds; in points alone, which is not done"
+    yield Row("verdict on a trend", data, "wrong", "5 % wrong", EXPERIMENTS, alone)
+    for name in ("both fall", "both fall a little", "both rise, then fall"):
+        reversed_ = {str(seeds): words_on_compute(name, seeds)["more"] for seeds in (3, 6)}
+        data = f"one model better by {plural(round(100 * BUDGETS[name][0]), 'point')}, {name}"
+        yield Row("verdict on compute", data, "wrong", "5 % wrong", EXPERIMENTS, reversed_)
+    for name in ("equal, and saturate", "equal, and fall"):
+        found = {str(seeds): sum(words_on_compute(name, seeds).values()) for seeds in (3, 6)}
+        yield Row("verdict on compute", f"models that are {name}", "wrong", "5 % wrong", EXPERIMENTS, found)
+
+
+def test_rows_of_the_page() -> None:
+    require_documented("bent_curves", rows())

@@ -2,9 +2,10 @@
 
 500 test images in 20 clusters, of 25 images each or of 1 to 115. Correctness is a probit of the effects of seed, image
 and rest, whose standard deviations are 0.1, 1 and 1. Clusters make up a share of the variance of image and rest (the
-intra-cluster correlation). `python -m tests.analysis.simulated.test_cluster_coverage` prints a table, row by row.
+intra-cluster correlation).
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import special
 from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import error_consistency
 from bench.analysis.stats.crossed import Estimate, accuracy, paired_difference
+from tests.analysis.simulated.table import Row, require_documented
 
 NUM_EXPERIMENTS = 500
 SEEDS = (2, 3, 6, 9)
@@ -122,17 +124,25 @@ def test_kappa_by_clusters_holds_the_truth(sizes: str) -> None:
     assert by_images < by_clusters
 
 
-def _print_table() -> None:
-    for sizes in SIZES:
-        cells = [" -> ".join(f"{100 * one:.1f}" for one in kappa_coverage(sizes, num_seeds)) for num_seeds in SEEDS]
-        print(f"| kappa | {sizes} | 0.3 | {' | '.join(cells)} |", flush=True)
-    for sizes in SIZES:
-        for correlation, share in CORRELATIONS.items():
-            found = [coverage(sizes, correlation, num_seeds) for num_seeds in SEEDS]
-            for name in found[0]:
-                cells = [f"{100 * one[name][0]:.1f} -> {100 * one[name][1]:.1f}" for one in found]
-                print(f"| {name} | {sizes} | {share:g} | {' | '.join(cells)} |", flush=True)
+def rows() -> Iterator[Row]:
+    """Yield what the page says of intervals by clusters, and of those that ignore them."""
+    even, uneven, few = "20 clusters of 25 images", "20 clusters of 1 to 115 images", "5 clusters of 30 to 180 images"
+    for name in ("accuracy", "difference"):
+        yield _row(name, f"{even} without correlation", {n: coverage("equal", "none", n)[name][1] for n in (3, 6)})
+        yield _row(name, f"{uneven}, correlation 0.3", {n: coverage("unequal", "large", n)[name][1] for n in SEEDS})
+        yield _row(name, f"{few}, correlation 0.3", {n: coverage("few", "large", n)[name][1] for n in SEEDS})
+        ignored = {n: coverage("unequal", "large", n)[name][0] for n in SEEDS}
+        yield _row(name, f"{uneven}, correlation 0.3; ignored, which is not done", ignored, "wrong")
+    for assumptions, place, words in (("right", 1, ""), ("wrong", 0, "; ignored, which is not done")):
+        found = {6: kappa_coverage("unequal", 6)[place]}
+        yield _row("kappa of two models", f"{uneven}, correlation 0.3{words}", found, assumptions)
 
 
-if __name__ == "__main__":
-    _print_table()
+def _row(of: str, data: str, found: dict[int, float], assumptions: str = "right") -> Row:
+    shares = {str(num_seeds): share for num_seeds, share in found.items()}
+    return Row(of, data, assumptions, "95 % hold", NUM_EXPERIMENTS, shares)
+
+
+@pytest.mark.slow
+def test_rows_of_the_page() -> None:
+    require_documented("cluster_coverage", rows())

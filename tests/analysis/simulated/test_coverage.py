@@ -4,6 +4,8 @@ Between 91 and 98.5 % of 95 % intervals at 3 seeds, between 93 and 97.5 % from 5
 of single verdicts go either way: 5 % and what a thousand experiments may differ from it by chance.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.analysis.simulated.coverage import (
@@ -14,10 +16,12 @@ from tests.analysis.simulated.coverage import (
     of_difference,
     of_ladder,
 )
-from tests.analysis.simulated.experiments import EFFECTS, Effects
+from tests.analysis.simulated.experiments import EFFECTS, NUM_EXPERIMENTS, Effects
+from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
 
+IN_WORDS = ("neither seeds nor images vary", "seeds and images vary alike", "seeds vary most")
 MOST_DECIDED = 0.066
 MOST_DECIDED_OF_FAMILY = 0.0125
 """Twelve claims are judged at 99.58 % each: 0.42 %, and what a thousand experiments may differ from it by chance."""
@@ -83,3 +87,32 @@ def test_a_seeds_effect_on_all_rungs_and_targets(effects: Effects, num_seeds: in
 def test_seeds_of_several_rows_are_not_seeds_of_their_own() -> None:
     """Counted as if they were, three seeds in six rows would call every fifth pair of equal models different."""
     assert of_ladder(EFFECTS[-1], 3, as_if_independent=True).decided > 0.2
+
+
+def rows() -> Iterator[Row]:
+    """Yield what the page says of a model, of two, and of two on several rungs and targets."""
+    for effects, words in zip(FEW_EFFECTS, IN_WORDS, strict=True):
+        found = {seeds: of_accuracy(0.7, effects, seeds).coverage for seeds in SEEDS}
+        yield _row("accuracy", f"of 70 %; {words}", "95 % hold", found)
+    found = {seeds: of_accuracy(0.95, EFFECTS[-1], seeds).coverage for seeds in SEEDS}
+    yield _row("accuracy", f"of 95 %; {IN_WORDS[-1]}", "95 % hold", found)
+    for effects, words in zip(FEW_EFFECTS, IN_WORDS, strict=True):
+        found = {seeds: of_difference((0.7, 0.7), effects, seeds).coverage for seeds in SEEDS}
+        yield _row("difference", f"equal models; {words}", "95 % hold", found)
+    for effects, words in zip(FEW_EFFECTS, IN_WORDS, strict=True):
+        found = {seeds: of_ladder(effects, seeds).coverage for seeds in SEEDS}
+        yield _row("mean difference over three rungs and two targets", f"equal models; {words}", "95 % hold", found)
+    for effects, words in zip(FEW_EFFECTS, IN_WORDS, strict=True):
+        found = {seeds: of_difference((0.7, 0.7), effects, seeds).decided_of_family for seeds in SEEDS}
+        yield _row("verdict, one of twelve", f"equal models; {words}", "0.4 % wrong", found)
+    independent = of_ladder(EFFECTS[-1], 3, as_if_independent=True).decided
+    data = "equal models; each row's seeds counted as others, which is not done"
+    yield Row("verdict, the only one", data, "wrong", "5 % wrong", NUM_EXPERIMENTS, {"3": independent})
+
+
+def _row(of: str, data: str, promised: str, found: dict[int, float]) -> Row:
+    return Row(of, data, "right", promised, NUM_EXPERIMENTS, {str(seeds): share for seeds, share in found.items()})
+
+
+def test_rows_of_the_page() -> None:
+    require_documented("coverage", rows())

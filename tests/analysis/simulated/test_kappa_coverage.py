@@ -6,6 +6,7 @@ a bivariate normal distribution says how often two runs agree, and Gauss' quadra
 
 import contextlib
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy import stats
 from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import FEWEST, Consistency, error_consistency, self_consistency
 from bench.analysis.stats.statistics_errors import FewErrorsError
+from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
 
@@ -58,30 +60,64 @@ def _holds(found: Consistency, truth: float) -> bool:
     return interval.low <= truth <= interval.high
 
 
+@cache
+def of_two_models(seeds: int) -> float:
+    """Return the share of intervals that hold the kappa of two models, which share what is hard for both."""
+    truth = _expected_kappa(BARS, OF_IMAGE)
+    return float(np.mean([_holds(error_consistency(*models), truth) for models in _models(seeds)]))
+
+
+@cache
+def of_one_model(seeds: int) -> float:
+    """Return the share for one model's seeds, which share what is hard for it, too; each stands in several pairs."""
+    truth = _expected_kappa((BARS[0], BARS[0]), OF_IMAGE + OF_MODEL)
+    return float(np.mean([_holds(self_consistency(one), truth) for one, _ in _models(seeds)]))
+
+
+@cache
+def of_few_errors(seeds: int, side: int) -> float:
+    """Return the share at about the fewest that are accepted: a little more than 20 of 300 are wrong, or right."""
+    bar = side * -float(stats.norm.isf(1.1 * FEWEST / 300)) * (OF_IMAGE + OF_MODEL + OF_RUN + 0.1**2) ** 0.5
+    held, truth = [], _expected_kappa((bar, bar), OF_IMAGE, 0.1)
+    for models in _models(seeds, (bar, bar), 300, 0.1):
+        with contextlib.suppress(FewErrorsError):
+            held.append(_holds(error_consistency(*models), truth))
+    assert len(held) > EXPERIMENTS / 2
+    return float(np.mean(held))
+
+
 @pytest.mark.parametrize("seeds", AROUND)
 def test_intervals_hold_the_kappa_of_two_models(seeds: int) -> None:
-    """Runs of two models share what is hard for both."""
-    truth = _expected_kappa(BARS, OF_IMAGE)
     least, most = AROUND[seeds]
-    assert least <= np.mean([_holds(error_consistency(*models), truth) for models in _models(seeds)]) <= most
+    assert least <= of_two_models(seeds) <= most
 
 
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_intervals_hold_the_kappa_of_seeds(seeds: int) -> None:
-    """Runs of one model share what is hard for it, too, and each stands in several pairs."""
-    truth = _expected_kappa((BARS[0], BARS[0]), OF_IMAGE + OF_MODEL)
     least, most = AROUND[seeds]
-    assert least <= np.mean([_holds(self_consistency(one), truth) for one, _ in _models(seeds)]) <= most
+    assert least <= of_one_model(seeds) <= most
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
-def test_intervals_hold_the_kappa_of_few_errors(seeds: int) -> None:
-    """At about the fewest that are accepted; of 300 images, a little more than 20 are wrong or right in a seed."""
-    for side in (1, -1):
-        bar = side * -float(stats.norm.isf(1.1 * FEWEST / 300)) * (OF_IMAGE + OF_MODEL + OF_RUN + 0.1**2) ** 0.5
-        held, truth = [], _expected_kappa((bar, bar), OF_IMAGE, 0.1)
-        for models in _models(seeds, (bar, bar), 300, 0.1):
-            with contextlib.suppress(FewErrorsError):
-                held.append(_holds(error_consistency(*models), truth))
-        assert len(held) > EXPERIMENTS / 2
-        assert 0.9 <= np.mean(held) <= 0.99
+@pytest.mark.parametrize("side", [1, -1])
+def test_intervals_hold_the_kappa_of_few_errors(seeds: int, side: int) -> None:
+    assert 0.9 <= of_few_errors(seeds, side) <= 0.99
+
+
+def rows() -> Iterator[Row]:
+    """Yield what the page says of kappa."""
+    found = {seeds: of_two_models(seeds) for seeds in AROUND}
+    yield _row("kappa of two models", "200 images, two in five wrong", found)
+    found = {seeds: of_one_model(seeds) for seeds in (3, 5)}
+    yield _row("kappa of one model's seeds", "200 images, two in five wrong", found)
+    found = {seeds: of_few_errors(seeds, 1) for seeds in (3, 6)}
+    yield _row("kappa of two models", "about 22 errors in 300 images", found)
+
+
+def _row(of: str, data: str, found: dict[int, float]) -> Row:
+    shares = {str(seeds): share for seeds, share in found.items()}
+    return Row(of, data, "right", "95 % hold", EXPERIMENTS, shares)
+
+
+def test_rows_of_the_page() -> None:
+    require_documented("kappa_coverage", rows())

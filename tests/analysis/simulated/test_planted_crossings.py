@@ -4,7 +4,8 @@ Each seed has an effect on both models alike, one on each model over all its run
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fit
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import Law, fit_law, mean_accuracy, parameters, weighted
 from bench.analysis.stats.trends import difference_slope
+from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
 
@@ -56,9 +58,9 @@ def _may_cross_at(found: Crossing, size: float) -> bool:
     return (found.low or 0) <= size <= (found.high or math.inf)
 
 
-def _require_coverage(seeds: int, held: Sequence[bool], *, may_be_wider: bool = False) -> None:
+def _require_coverage(seeds: int, share: float, *, may_be_wider: bool = False) -> None:
     least, most = AROUND[seeds]
-    assert least <= np.mean(held) <= (1.0 if may_be_wider else most)
+    assert least <= share <= (1.0 if may_be_wider else most)
 
 
 @pytest.mark.parametrize("seeds", AROUND)
@@ -66,18 +68,18 @@ def _require_coverage(seeds: int, held: Sequence[bool], *, may_be_wider: bool = 
 def test_intervals_hold_a_planted_crossing_of_lines(seeds: int, spread: tuple[float, float]) -> None:
     """They are wider than straight lines need, since the curves between rungs are unknown."""
     held = [_may_cross_at(crossing(*pair), LINES_CROSS_AT) for pair in _experiments(seeds, 3, spread, 300)]
-    _require_coverage(seeds, held, may_be_wider=True)
+    _require_coverage(seeds, float(np.mean(held)), may_be_wider=True)
 
 
 @pytest.mark.parametrize("seeds", AROUND)
 def test_intervals_hold_a_planted_crossing_of_laws(seeds: int) -> None:
     held = [_may_cross_at(crossing(*pair), LAWS_CROSS_AT) for pair in _experiments(seeds, 5, SHARES[seeds % 3], 300)]
-    _require_coverage(seeds, held, may_be_wider=True)
+    _require_coverage(seeds, float(np.mean(held)), may_be_wider=True)
 
 
-@pytest.mark.parametrize("seeds", AROUND)
-def test_intervals_hold_the_parameters_of_a_law(seeds: int) -> None:
-    """The floor and exponent of a law that is bent enough to have them, and its value beyond the rungs."""
+@cache
+def of_a_law(seeds: int) -> tuple[float, ...]:
+    """Return how often intervals hold a law's floor, its exponent, and its value at four times the largest rung."""
     held = []
     for vit, _ in _experiments(seeds, 5, SHARES[seeds % 3], EXPERIMENTS):
         curve = fit_law(FIVE, mean_accuracy(vit.parts))
@@ -90,8 +92,14 @@ def test_intervals_hold_the_parameters_of_a_law(seeds: int) -> None:
                 _holds(there.interval(), 1 - VIT.error(beyond)),
             )
         )
-    for of_one in zip(*held, strict=True):
-        _require_coverage(seeds, of_one)
+    return tuple(np.mean(held, axis=0).tolist())
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+def test_intervals_hold_the_parameters_of_a_law(seeds: int) -> None:
+    """Of one that is bent enough to have them."""
+    for share in of_a_law(seeds):
+        _require_coverage(seeds, share)
 
 
 @pytest.mark.parametrize("spread", SHARES)
@@ -118,10 +126,12 @@ def test_models_that_are_alike_seldom_pass_one_another(seeds: int) -> None:
     assert 1 - np.mean(held) <= 0.066
 
 
-@pytest.mark.parametrize("seeds", AROUND)
-@pytest.mark.parametrize("images", [1, 300])
-def test_intervals_hold_a_planted_trend(seeds: int, images: int) -> None:
-    """From accuracies, and from answers to as many images, whose difficulty both models and all rungs share."""
+@cache
+def of_a_trend(seeds: int, images: int) -> float:
+    """Return how often intervals hold a slope, from accuracies or from answers to so many images.
+
+    Both models and all rungs share the difficulty of images.
+    """
     draws = np.random.default_rng(10 * seeds + images)
     planted, held = np.array([-0.04, 0.0, 0.04]), []
     for _ in range(EXPERIMENTS):
@@ -136,4 +146,28 @@ def test_intervals_hold_a_planted_trend(seeds: int, images: int) -> None:
             ]
         truth = 0.04 / math.log10(4) / (1 if images == 1 else 0.7)
         held.append(_holds(difference_slope(THREE, *([one] for one in answers)).interval(), truth))
-    _require_coverage(seeds, held)
+    return float(np.mean(held))
+
+
+@pytest.mark.parametrize("seeds", AROUND)
+@pytest.mark.parametrize("images", [1, 300])
+def test_intervals_hold_a_planted_trend(seeds: int, images: int) -> None:
+    _require_coverage(seeds, of_a_trend(seeds, images))
+
+
+def rows() -> Iterator[Row]:
+    """Yield what the page says of laws and trends."""
+    names = ("floor of a law", "exponent of a law", "a law's value at four times the largest rung")
+    for place, name in enumerate(names):
+        yield _row(name, "a law, five rungs", {seeds: of_a_law(seeds)[place] for seeds in AROUND})
+    for images, data in ((1, "three rungs, accuracies alone"), (300, "three rungs, 300 images")):
+        yield _row("slope of a difference", data, {seeds: of_a_trend(seeds, images) for seeds in AROUND})
+
+
+def _row(of: str, data: str, found: dict[int, float]) -> Row:
+    shares = {str(seeds): share for seeds, share in found.items()}
+    return Row(of, data, "right", "95 % hold", EXPERIMENTS, shares)
+
+
+def test_rows_of_the_page() -> None:
+    require_documented("planted_crossings", rows())

@@ -2,9 +2,9 @@
 
 Deliberately wrong for intervals over rounds, which take the rounds of one process for independent. With one process in
 twelve that is 30 % slower, also wrong for intervals over restarts, which take their logarithms for normal.
-`python -m tests.analysis.simulated.test_restarts_of_processes` prints the shares.
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy import stats
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.ratios import FEWEST_RESTARTS, change_over_restarts, logs_of_restarts, ratio_over_restarts
+from tests.analysis.simulated.table import Row, require_documented
 
 SPREAD, NOISE = 0.02, 0.012
 """Standard deviations of the logarithm of a row's time over its reference's: of processes, and of rounds."""
@@ -87,7 +88,28 @@ def test_more_rounds_do_not_narrow_an_interval_over_restarts() -> None:
         assert np.log(found.high / found.low) > SPREAD
 
 
-if __name__ == "__main__":
-    for number in ROUNDS:
-        print(number, "rounds: different by rounds", called_different_by_rounds(number), end="; ")
-        print(*(f"{share:.3f}: {over_restarts(number, share)}" for share in SLOW), sep="; ")
+def rows() -> Iterator[Row]:
+    """Yield what the page says of equal code that is measured twice, by the number of rounds."""
+    wrong = {rounds: called_different_by_rounds(rounds) for rounds in ROUNDS}
+    data = "one process each, over its rounds, which is not done"
+    yield _row("change of a speed", data, "wrong", "5 % called different", wrong)
+    for slow, data, assumptions in (
+        (0.0, "six processes each", "right"),
+        (SLOW[1], "six processes each, 1 in 12 slower by 30 %", "wrong"),
+    ):
+        change, ratio, different = ({one: over_restarts(one, slow)[place] for one in ROUNDS} for place in range(3))
+        yield _row("change of a speed", data, assumptions, "95 % hold", change)
+        yield _row("ratio of speeds, of the typical process", data, assumptions, "95 % hold", ratio)
+        draws = NUM_DRAWS // ROWS
+        of_table = "any change of twelve rows"
+        yield _row(of_table, data, assumptions, "5 % called different", different, draws)
+
+
+def _row(of: str, data: str, assumptions: str, promised: str, found: dict[int, float], draws: int = NUM_DRAWS) -> Row:
+    shares = {f"{rounds} rounds": share for rounds, share in found.items()}
+    return Row(of, data, assumptions, promised, draws, shares)
+
+
+@pytest.mark.slow
+def test_rows_of_the_page() -> None:
+    require_documented("restarts_of_processes", rows())

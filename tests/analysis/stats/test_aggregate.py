@@ -80,20 +80,6 @@ def test_seeds_that_all_agree_leave_doubt() -> None:
     assert lows[0] < lows[1]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
-@pytest.mark.parametrize(("targets", "shared"), [(1, 0.0), (5, 0.8)])
-def test_its_interval_holds_the_truth(seeds: int, targets: int, shared: float) -> None:
-    """In 93 of 100 experiments or more, whatever the targets of a seed share, near one half and near one."""
-    draws = np.random.default_rng(seeds)
-    for better in (0.0, 0.5, 1.5, 3.0):
-        truth = stats.norm.cdf(better / math.sqrt(2))
-        own = draws.normal(size=(2, 1000, seeds, targets)) * math.sqrt(1 - shared)
-        first, second = own + draws.normal(size=(2, 1000, seeds, 1)) * math.sqrt(shared)
-        found = [probability_of_improvement(one + better, other) for one, other in zip(first, second, strict=True)]
-        assert np.mean([interval.low <= truth <= interval.high for interval in found]) >= 0.93
-
-
 def test_many_seeds_are_drawn_again() -> None:
     """Both sides of a seed at once; where all seeds agree, nothing is drawn, and doubt is left."""
     draws = np.random.default_rng(4)

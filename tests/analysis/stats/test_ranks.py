@@ -92,17 +92,6 @@ def test_models_that_tie_share_their_rank() -> None:
     assert {pair.wilcoxon_holm for pair in found.pairs} == {None}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("num_models", [3, 4, 6, 10])
-@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
-def test_models_that_are_alike_are_seldom_told_apart(seeds: int, num_models: int) -> None:
-    """In at most 6.6 of 100 experiments does the critical difference part any two, although it is an approximation."""
-    draws = np.random.default_rng(seeds * num_models).random((20_000, seeds, num_models))
-    ranges = np.ptp(draws.argsort(axis=2).mean(axis=1), axis=1)
-    critical = rank([str(number) for number in range(num_models)], draws[0]).critical_difference
-    assert (ranges >= critical).mean() <= 0.066
-
-
 @pytest.mark.parametrize(
     ("names", "accuracy", "level", "error"),
     [

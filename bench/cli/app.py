@@ -142,14 +142,27 @@ def show_plan(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Time one step of each model; print time, FLOPs, memory and disk.")
     ] = False,
+    power: Annotated[
+        bool, typer.Option("--power", help="Print what the claims can decide, planned from pilot seeds.")
+    ] = False,
+    pilot: Annotated[
+        Path | None, typer.Option("--pilot", help="With --power: a store of pilot seeds, to be kept with the suite.")
+    ] = None,
     workers: NumWorkers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the runs of a suite, the images they see and what they share; or estimate their time, memory and disk."""
-    from bench.cli.named_suite import plan_of, resolve_named
+    """Print a suite's runs, the images they see and what they share; or their time, memory and disk; or its power."""
+    from bench.cli.named_suite import AUTO, plan_of, resolve_named
 
+    if (power and estimate) or (pilot is not None and not power):
+        raise InputError("--power goes without --estimate, and --pilot goes with --power")
     resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
-    if estimate:
+    named = resolved.name if suite == AUTO else suite
+    if power:
+        from bench.cli.planned_power import plan_power
+
+        plan_power(console, named, resolved, pilot, as_json_values=as_json)
+    elif estimate:
         from bench.cli.estimate import estimate_suite, show_estimate
         from bench.config.suite import default_data_dir
 
@@ -159,12 +172,14 @@ def show_plan(
         else:
             show_estimate(console, estimated)
     else:
-        from bench.cli.plan import plan_as_json, show
+        from bench.cli.plan import plan_as_json, power_line, show
 
         if as_json:
             print(json.dumps(plan_as_json(resolved, plan), indent=1))
         else:
             show(console, resolved, plan, each_run=runs)
+            if line := power_line(named, resolved):
+                console.print(line, highlight=False, soft_wrap=True)
 
 
 @app.command()

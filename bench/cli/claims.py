@@ -45,13 +45,17 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
     resolved = store.suite()
     path = path_of(suite)
     written = load_suite(suite)[1] if path is not None and path.is_file() else None
-    custom = resolved.claims if written is None else written.claims
-    claims = [*CLAIMS, *(_custom_claim(claim, resolved) for claim in custom)]
-    judgements = judge_claims(claims, _evidence(store, resolved, tables), resolved.looks)
+    claims = all_claims(resolved, resolved.claims if written is None else written.claims)
+    judgements = judge_claims(claims, evidence_of(store, resolved, tables), resolved.looks)
     if written is not None and (written.seeds, written.looks) != (resolved.seeds, resolved.looks):
         judgements = [replace(each, looks=f"{each.looks} {_OTHER_FILE}") for each in judgements]
     store.write_tables({"claims": claims_table(judgements)})
     return judgements
+
+
+def all_claims(suite: ResolvedSuite, custom: Sequence[CustomClaim]) -> list[Claim]:
+    """Return the claims of the literature, then custom claims with their defaults filled in from a suite."""
+    return [*CLAIMS, *(_custom_claim(claim, suite) for claim in custom)]
 
 
 def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
@@ -97,7 +101,8 @@ def _details(judgement: Judgement) -> list[Text]:
     return [heading, *(Text(f"  {name:<13}{text}") for name, text in details if text)]
 
 
-def _evidence(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
+def evidence_of(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
+    """Return a store's tables with what claims need beside them, such as the results of the suite `arrangement`."""
     neighbour = Store(store.root.parent / ARRANGEMENT)
     arrangement = None
     if neighbour.root != store.root and neighbour.has_suite:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bench.cli.terminal import marked
+from bench.config.pilot import pilot_path, read_pilot
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import ResolvedTuning
 from bench.plan.expand import Plan
@@ -19,6 +20,27 @@ from bench.plan.run import Run
 from bench.store.store import Record
 
 STAGES = {"pretrain": "pretrain", "transfer": "fine-tune", "probe": "probe", "scratch": "scratch"}
+
+
+def power_line(named: str, suite: ResolvedSuite) -> str:
+    """Return what a suite can decide by the pilot results that it keeps; empty without any.
+
+    Args:
+        named: the suite's shipped name or the path of its file.
+        suite: the suite.
+
+    Raises:
+        InputError: the file of pilot results is damaged.
+    """
+    pilot = read_pilot(pilot_path(named))
+    if pilot is None:
+        return ""
+    if why := pilot.why_unfit(suite):
+        return f"power: unknown, since the pilot results do not fit: {why}"
+    of, asks = pilot.planned, f"`bench plan {named} --power`"
+    if (of.num_seeds, of.looks) != (len(suite.seeds), suite.looks):
+        return f"power: {asks} says what claims can decide with other seeds or looks than the pilot results had"
+    return f"power, half-widths and what they decide in points: {of.text}; {asks} says more"
 
 
 def show(console: Console, suite: ResolvedSuite, plan: Plan, *, each_run: bool = False) -> None:

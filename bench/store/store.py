@@ -303,8 +303,8 @@ def check_protocol(root: Path, stored: ResolvedSuite, version: int) -> None:
 
 def _refuse_another_suite(root: Path, stored: ResolvedSuite, suite: ResolvedSuite) -> None:
     check_protocol(root, stored, suite.protocol)
-    fields = _deciding(stored)
-    different, different_untuned = (_different(fields, _deciding(given)) for given in (suite, suite.untuned()))
+    fields = deciding_fields(stored)
+    different, different_untuned = (_different(fields, deciding_fields(given)) for given in (suite, suite.untuned()))
     # If only the tuning is new, the store is used; its earlier runs are then outside the suite.
     if different and different_untuned:
         declared = [name for name in different if name in ("seeds", "looks")]
@@ -321,7 +321,7 @@ def _different(stored: Record, given: Record) -> list[str]:
     return [name for name in given if given[name] != stored[name] and not (name == "targets" and arrived)]
 
 
-def _deciding(suite: ResolvedSuite) -> Record:
+def deciding_fields(suite: ResolvedSuite) -> Record:
     """Return the fields that decide a suite's runs; external weights are identified by content, not by path."""
     words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims"), True)
     words |= {"tuning": {"required": True}}

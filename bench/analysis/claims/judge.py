@@ -8,10 +8,10 @@ becomes a verdict. Claims that the suite's rows can't decide do not count in the
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bench.analysis.claims.claim import NOT_JUDGED, Claim, ClaimComparison, Judgement
+from bench.analysis.claims.claim import NOT_JUDGED, Claim, Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.exact_check import CannotTell
 from bench.analysis.claims.looks import Looks, looks_of
@@ -30,6 +30,8 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
 )
 
+Found = tuple[Finding | None, AnalysisError | None]
+"""What a claim is judged by, and the error that leaves it undecided."""
 _MAY_PASS = (IncompleteRowError, SingleSeedError, ConstantError)
 """Errors that later seeds may remove. Such claims count in the correction now, as they will count then."""
 
@@ -67,9 +69,8 @@ def _judge_at(claims: Sequence[Claim], evidence: Evidence, looks: Looks, look: i
     if look < len(looks.seeds):
         seen = cells[cells["seed"].isin(looks.seeds[:look])]
         evidence = replace(evidence, tables={**evidence.tables, "cells": seen})
-    findings = [_find(claim.comparison, evidence) for claim in claims]
-    family = sum(isinstance(error, _MAY_PASS) or (finding is not None and error is None) for finding, error in findings)
-    single = corrected_level(max(1, family), looks.level(look, level))
+    findings = [find_quantities(claim, evidence) for claim in claims]
+    single = corrected_level(num_in_correction(findings), looks.level(look, level))
     following = next((one for one in looks.at if one > look), None)
     return [
         replace(_judge(claim, *of_claim, evidence, single, following), look=look)
@@ -97,18 +98,23 @@ def _waiting(judgement: Judgement, looks: Looks) -> Judgement:
     )
 
 
-def _find(
-    comparison: ClaimComparison | CannotTell | None, evidence: Evidence
-) -> tuple[Finding | None, AnalysisError | None]:
+def num_in_correction(findings: Iterable[Found]) -> int:
+    """Return the number of claims over which the level is corrected, one at the least."""
+    return max(
+        1, sum(isinstance(error, _MAY_PASS) or (found is not None and error is None) for found, error in findings)
+    )
+
+
+def find_quantities(claim: Claim, evidence: Evidence) -> Found:
     """Return the finding that a claim is judged by, or the error that leaves it undecided.
 
-    If both are returned, the rows exist but give no interval.
+    If both are returned, the rows exist but give no interval. If neither is, no interval decides the claim.
     """
-    if comparison is None or isinstance(comparison, CannotTell):
+    if claim.comparison is None or isinstance(claim.comparison, CannotTell):
         return None, None
     finding = None
     try:
-        finding = comparison.find(evidence)
+        finding = claim.comparison.find(evidence)
         for measured in finding.quantities:
             measured.interval(LEVEL)
     except AnalysisError as error:

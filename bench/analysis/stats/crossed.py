@@ -77,6 +77,8 @@ class Estimate:
     """What the interval is over: `CROSSED` or `SEEDS`."""
     is_share: bool = False
     """Whether the mean is a share, whose interval is computed on the log-odds scale and stays within 0 and 1."""
+    rest_variance: float = 0.0
+    """The part of `seeds_variance` that more test images reduce, too."""
     of_few: bool = False
     """Whether few values differ from the others. Log odds then exaggerate the error, so a share is cut at 0 and 1."""
 
@@ -172,7 +174,9 @@ def crossed_mean(parts: Sequence[np.ndarray], *, of_answers: bool = True) -> Est
     if seeds + images < _NO_VARIANCE:
         value = round(float(values[0].flat[0]), 12)
         raise ConstantError(f"every value is {value:g}; equal values have no interval")
-    return Estimate(float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED, of_few=any(few))
+    rest = min(seeds, sum(rest for _, rest, _ in squares) / len(squares) ** 2)
+    means = (float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
+    return Estimate(*means, rest_variance=rest, of_few=any(few))
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:

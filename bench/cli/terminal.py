@@ -5,6 +5,7 @@ a replacement for each character that it lacks. Styles are given by `marked`.
 """
 
 import io
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
+
+from bench.errors import InputError
 
 
 class Terminal(Console):
@@ -30,6 +33,15 @@ class Terminal(Console):
         """Yield the parts of what is printed, with the control codes of all texts escaped."""
         for part in super().render(renderable, options):
             yield part if part.control else part._replace(text=printable(part.text))
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            place = "standard error" if self.stderr else "standard output"
+            with open(os.devnull, "wb") as nowhere:  # Python would write the rest again at its end, and fail
+                os.dup2(nowhere.fileno(), self.file.fileno())
+            raise InputError(f"{place}: cannot be written ({error.strerror}); send it elsewhere") from None
 
 
 def accept_all_text() -> None:

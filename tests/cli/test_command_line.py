@@ -307,6 +307,15 @@ def test_a_process_ends_with_that_message_and_code(tmp_path):
     assert "smoke" in ended.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_output_is_one_message_and_exit_code_2(tmp_path):
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "bench", "plan", "smoke"]
+        ended = subprocess.run(words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: standard output: cannot be written (No space left on device); send it elsewhere\n"
+
+
 def test_the_plan_as_json_names_every_run(tmp_path):
     planned = json.loads(in_process.bench("plan", "smoke", "--json", folder=tmp_path).said)
     keys = [run["key"] for run in planned["runs"]]

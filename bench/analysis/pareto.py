@@ -102,7 +102,7 @@ def pareto(
 
 
 def better_rows(targets: Sequence[Sequence[SeedResults]], level: float = LEVEL) -> list[list[list[int]]]:
-    """Return, for each row of each target, the numbers of the target's rows that are certainly more accurate.
+    """Return, for each row of each target, the numbers of the target's rows that are clearly more accurate.
 
     Every two rows of a target are compared. Holm's procedure corrects the intervals over the pairs of all targets, so
     that none is wrong at the level.
@@ -163,7 +163,7 @@ class _CostedRow:
 
 
 def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_CostedRow]) -> str:
-    """Return a row's place by one cost, given the rows of its target and those that are certainly better."""
+    """Return a row's place by one cost, given the rows of its target and those that are clearly better."""
     if math.isnan(row.accuracy) or math.isinf(row.price(cost)):
         return ""
     if not any(_dominates(other, row, cost) for other in rows):

@@ -19,6 +19,11 @@ If fewer than ten values of a target differ from the others, as when two models 
 little about their own variance. The variance of the images then gets an addition that makes the interval as wide as the
 exact one of a share of which no case was seen.
 
+If two models differ on few images, and mostly in one direction, the variance depends on the mean, as that of a count
+does. An interval from the variance at the estimate is then too short on the side on which the variance grows. That side
+is lengthened to where the variance there allows for the estimate, as in a score interval: the variance grows by the
+ratio of the third moment to the second, which is exact for Poisson counts. The other side is not shortened.
+
 Several targets share their seeds but not their images. Their means are averaged within each seed first, so that an
 effect of a seed on all of them counts in full.
 
@@ -79,6 +84,8 @@ class Estimate:
     """Whether the mean is a share, whose interval is computed on the log-odds scale and stays within 0 and 1."""
     rest_variance: float = 0.0
     """The part of `seeds_variance` that more test images reduce, too."""
+    images_third: float = 0.0
+    """The third central moment of the mean, from the images' means."""
     of_few: bool = False
     """Whether few values differ from the others. Log odds then exaggerate the error, so a share is cut at 0 and 1."""
 
@@ -104,11 +111,23 @@ class Estimate:
             LevelError: The level is not between 0 and 1.
         """
         require_level(level)
-        half_width = self.quantile((1 + level) / 2, most_degrees, is_strict=is_strict) * self.standard_error
-        low, high = self.mean - half_width, self.mean + half_width
-        if self.is_share:
+        probability = (1 + level) / 2
+        half_width = self.quantile(probability, most_degrees, is_strict=is_strict) * self.standard_error
+        low, high = (self.mean + side * (half_width + self.lengthened(probability, side)) for side in (-1, 1))
+        if self.is_share:  # log odds account for the skew of a share
+            low, high = self.mean - half_width, self.mean + half_width
             low, high = (max(0.0, low), min(1.0, high)) if self.of_few else _on_log_odds(self.mean, half_width)
         return Interval(self.mean, low, high, self.num_seeds)
+
+    def lengthened(self, probability: float, side: int) -> float:
+        """Return what a side of the interval, 1 or -1, gets in addition since the variance grows with the mean."""
+        growth = side * self.images_third / self.variance
+        if growth <= 0:
+            return 0.0
+        normal = _student(math.inf, probability)
+        shift = normal**2 * growth / 2
+        # The solution of distance² = normal² (variance + growth distance), less the half width without growth.
+        return shift + math.sqrt(shift**2 + normal**2 * self.variance) - normal * self.standard_error
 
     def quantile(self, probability: float, most_degrees: float = math.inf, *, is_strict: bool = False) -> float:
         """Return the quantile of the estimate's error at a probability such as 0.975, in standard errors."""
@@ -175,8 +194,9 @@ def crossed_mean(parts: Sequence[np.ndarray], *, of_answers: bool = True) -> Est
         value = round(float(values[0].flat[0]), 12)
         raise ConstantError(f"every value is {value:g}; equal values have no interval")
     rest = min(seeds, sum(rest for _, rest, _ in squares) / len(squares) ** 2)
+    third = sum(_third_moment(part) for part in values) / len(values) ** 3
     means = (float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
-    return Estimate(*means, rest_variance=rest, of_few=any(few))
+    return Estimate(*means, rest_variance=rest, images_third=third, of_few=any(few))
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
@@ -238,6 +258,12 @@ def _images_part(squares: Sequence[tuple[float, float, int]]) -> tuple[float, fl
     if variance == 0:
         return 0.0, math.inf
     return variance / len(squares) ** 2, variance**2 / sum(part**2 / degrees for part, degrees in parts)
+
+
+def _third_moment(part: np.ndarray) -> float:
+    """Return the third central moment of the mean over images."""
+    of_images = part.mean(axis=0)
+    return float(((of_images - of_images.mean()) ** 3).sum()) / part.shape[1] ** 3
 
 
 def _few_part(part: np.ndarray) -> float:

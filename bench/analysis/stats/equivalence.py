@@ -28,19 +28,17 @@ def equivalence_p_value(estimate: Estimate, margin: float, most_degrees: float =
     """
     if not (math.isfinite(margin) and margin > 0):
         raise MarginError(f"margin {margin}: it must be finite and above zero")
-    return max(_upper_tail(estimate, margin + side, most_degrees) for side in (estimate.mean, -estimate.mean))
+    return max(_upper_tail(estimate, margin - side * estimate.mean, side, most_degrees) for side in (-1, 1))
 
 
-def _upper_tail(estimate: Estimate, distance: float, most_degrees: float) -> float:
+def _upper_tail(estimate: Estimate, distance: float, side: int, most_degrees: float) -> float:
     """Return the p-value of a difference at this distance inside the margin, by inverting the one-sided limit."""
-    errors = distance / estimate.standard_error
-    if errors <= 0:
-        return 1 - _upper_tail(estimate, -distance, most_degrees) if errors < 0 else 0.5
-    most = 1 - 1e-15
-    if estimate.quantile(most, most_degrees) < errors:
-        return 1 - most
+    if distance <= 0:
+        return 1 - _upper_tail(estimate, -distance, -side, most_degrees) if distance < 0 else 0.5
 
     def beyond(probability: float) -> float:
-        return estimate.quantile(probability, most_degrees) - errors
+        half_width = estimate.quantile(probability, most_degrees) * estimate.standard_error
+        return half_width + estimate.lengthened(probability, side) - distance
 
-    return 1 - float(optimize.brentq(beyond, 0.5, most))
+    most = 1 - 1e-15
+    return 1 - most if beyond(most) < 0 else 1 - float(optimize.brentq(beyond, 0.5, most))

@@ -79,7 +79,7 @@ def test_images_that_all_behave_alike_leave_the_seeds_t_test() -> None:
 
 def test_seeds_that_all_behave_alike_leave_the_images_t_test() -> None:
     """Weights from outside under a deterministic probe: SciPy's t test over images is the same interval."""
-    of_images = np.array([1.0, 0, 1, 1, 0, 1, 1])
+    of_images = np.array([1.0, 0, 1, 1, 0, 1, 0, 0])
     found = crossed_mean([np.tile(of_images, (3, 1))]).interval()
     theirs = stats.ttest_1samp(of_images, 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
@@ -126,9 +126,25 @@ def test_an_accuracys_interval_is_one_of_log_odds() -> None:
     found, plain = accuracy(Correctness((3, 5, 9), correct, "h")).interval(), crossed_mean([correct]).interval()
     assert plain.high > 1
     slope = 1 / (found.mean * (1 - found.mean))
-    for ours, theirs in ((found.low, plain.low), (found.high, plain.high)):
-        assert special.logit(ours) - special.logit(found.mean) == pytest.approx(slope * (theirs - found.mean))
+    for side, end in ((-1, found.low), (1, found.high)):
+        half_width = crossed_mean([correct]).quantile(0.975) * crossed_mean([correct]).standard_error
+        assert special.logit(end) - special.logit(found.mean) == pytest.approx(slope * side * half_width)
     assert 0 < found.low < 2 * found.mean - found.high
+
+
+@pytest.mark.parametrize("level", [0.95, 0.9958])
+def test_the_side_on_which_a_count_grows_is_as_long_as_the_exact_one(level: float) -> None:
+    """Some images of 10,000 that one model alone has right: a Poisson count; the other side stays as it is."""
+    for count in (1, 4, 10, 30, 100, 1000):
+        values = np.zeros((10, 10_000))
+        values[:, :count] = 1
+        estimate = crossed_mean([values])
+        found, mirrored = estimate.interval(level), crossed_mean([-values]).interval(level)
+        exact = stats.chi2.ppf((1 + level) / 2, 2 * (count + 1)) / 2 / 10_000
+        assert 0.95 * exact < found.high < 1.25 * exact
+        plain = estimate.quantile((1 + level) / 2) * estimate.standard_error
+        assert found.low == pytest.approx(found.mean - plain)
+        assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
 
 
 @pytest.mark.parametrize("num_images", [200, 10_000, 50_000])

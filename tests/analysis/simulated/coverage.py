@@ -26,6 +26,7 @@ from tests.analysis.simulated.experiments import (
 SEEDS = (3, 5, 10, 20)
 FEW_EFFECTS = tuple(EFFECTS[place] for place in (0, 3, 5))
 """For what takes longer."""
+IN_WORDS = ("neither seeds nor images vary", "seeds and images vary alike", "seeds vary most")
 NUM_IMAGES = 200
 LADDER = (2, 3, 100)
 """Targets, rungs, and images of each target."""

@@ -10,6 +10,7 @@ import pytest
 
 from tests.analysis.simulated.coverage import (
     FEW_EFFECTS,
+    IN_WORDS,
     SEEDS,
     Found,
     of_accuracy,
@@ -21,7 +22,6 @@ from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
 
-IN_WORDS = ("neither seeds nor images vary", "seeds and images vary alike", "seeds vary most")
 MOST_DECIDED = 0.066
 MOST_DECIDED_OF_FAMILY = 0.0125
 """Twelve claims are judged at 99.58 % each: 0.42 %, and what a thousand experiments may differ from it by chance."""

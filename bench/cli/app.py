@@ -15,7 +15,7 @@ import typer
 from bench import PROTOCOL_VERSION
 from bench.cli.data import FollowLinks, data_app
 from bench.cli.signals import Terminated
-from bench.cli.terminal import Terminal, accept_all_text, marked
+from bench.cli.terminal import Terminal, accept_all_text, marked, say
 from bench.errors import InputError
 from bench.machine.device import Device
 from bench.runner.run_options import RunOptions, TrackerName
@@ -69,7 +69,7 @@ def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"bench {version('vit-cnn-hybrid-bench')}, protocol {PROTOCOL_VERSION}")
+        say(f"bench {version('vit-cnn-hybrid-bench')}, protocol {PROTOCOL_VERSION}")
         raise typer.Exit
 
 
@@ -168,14 +168,14 @@ def show_plan(
 
         estimated = estimate_suite(resolved, plan, data or default_data_dir(), workers)
         if as_json:
-            print(json.dumps(estimated.as_json(), indent=1))
+            say(json.dumps(estimated.as_json(), indent=1))
         else:
             show_estimate(console, estimated)
     else:
         from bench.cli.plan import plan_as_json, power_line, show
 
         if as_json:
-            print(json.dumps(plan_as_json(resolved, plan), indent=1))
+            say(json.dumps(plan_as_json(resolved, plan), indent=1))
         else:
             show(console, resolved, plan, each_run=runs)
             if line := power_line(named, resolved):
@@ -268,6 +268,6 @@ def list_models(
 
     listed = models.list_models(names or [], family, image_size, classes)
     if as_json:
-        print(json.dumps([vars(model) for model in listed], indent=1))
+        say(json.dumps([vars(model) for model in listed], indent=1))
     else:
         models.show_models(console, listed, image_size, classes, all_=not names)

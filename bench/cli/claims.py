@@ -20,6 +20,7 @@ from bench.analysis.claims.verdict_table import as_json, claims_table
 from bench.analysis.corpus_names import SCRATCH
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT
+from bench.cli.terminal import say
 from bench.config.custom_claims import ClaimedRow, CustomClaim
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
@@ -61,7 +62,7 @@ def all_claims(suite: ResolvedSuite, custom: Sequence[CustomClaim]) -> list[Clai
 def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
     """Print the verdicts, and the evidence of each."""
     if as_json_values:
-        print(json.dumps(list(map(as_json, judgements)), indent=1, allow_nan=False))
+        say(json.dumps(list(map(as_json, judgements)), indent=1, allow_nan=False))
         return
     console.print(_verdicts(judgements))
     console.print(judgements[0].looks, soft_wrap=True, highlight=False)

@@ -29,6 +29,7 @@ from bench.analysis.stats.power import MOST_SEEDS, POWER
 from bench.analysis.stats.statistics_errors import AnalysisError, MissingRowError
 from bench.cli.claims import all_claims, evidence_of
 from bench.cli.grouped_table import grouped_table
+from bench.cli.terminal import say
 from bench.config.pilot import Pilot, PilotQuantity, PlannedText, design_of, pilot_path, read_pilot
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
@@ -82,7 +83,7 @@ def plan_power(
     pilot = kept_pilot(path, named, suite) if pilot_store is None else pilot_of(Store(pilot_store), suite)
     rows = planned_quantities(pilot, suite)
     if as_json_values:
-        print(json.dumps([asdict(row) | finite_or_none({"decides": row.decides}) for row in rows], indent=1))
+        say(json.dumps([asdict(row) | finite_or_none({"decides": row.decides}) for row in rows], indent=1))
     else:
         _show(console, pilot, suite, rows)
     if pilot_store is not None:

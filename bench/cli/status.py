@@ -14,7 +14,7 @@ from rich.text import Text
 from bench.analysis.format import duration, percent, plural
 from bench.cli.active_runs import ActiveRun, active_runs, progress_text
 from bench.cli.plan import describe, status_line
-from bench.cli.terminal import joined, marked
+from bench.cli.terminal import joined, marked, say
 from bench.config.suite import Match
 from bench.plan.expand import expand
 from bench.store.store import Store
@@ -36,7 +36,7 @@ def show_status(console: Console, store: Store, *, watch: bool, as_json: bool) -
         while True:
             status = suite_status(store)
             if as_json:
-                print(json.dumps(status), flush=True)
+                say(json.dumps(status))
             elif watch and console.is_terminal:
                 live.start()
                 live.update(joined(_lines(status)), refresh=True)
@@ -67,7 +67,7 @@ def suite_status(store: Store) -> Status:
     counts["to do"] = len(runs) - counts.total()
     not_ok = {key: record for key, record in records.items() if record["status"] != "ok"}
     done = sum(runs[key].budget.amount for key in records.keys() - not_ok.keys())
-    done += sum(run.run.budget.amount * run.share_done for run in running)
+    done += sum(run.run.budget.amount * run.share_done for run in active)
     amount = sum(run.budget.amount for run in runs.values())
     pace = sum(run.budget_per_second for run in running)
     left = amount - done - sum(runs[key].budget.amount for key in not_ok)

@@ -308,9 +308,10 @@ def test_a_process_ends_with_that_message_and_code(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_a_full_output_is_one_message_and_exit_code_2(tmp_path):
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_a_full_output_is_one_message_and_exit_code_2(tmp_path, options):
     with open("/dev/full", "w") as full:
-        words = [sys.executable, "-m", "bench", "plan", "smoke"]
+        words = [sys.executable, "-m", "bench", "plan", "smoke", *options]
         ended = subprocess.run(words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
     assert ended.returncode == 2
     assert ended.stderr == "error: standard output: cannot be written (No space left on device); send it elsewhere\n"

@@ -17,7 +17,7 @@ from bench.analysis.format import share
 from bench.cli.compare.accuracy import compare_stores
 from bench.cli.compare.comparison import Comparison
 from bench.cli.compare.speeds import compare_speeds, is_speeds
-from bench.cli.terminal import marked
+from bench.cli.terminal import marked, say
 from bench.errors import InputError
 
 
@@ -74,7 +74,7 @@ def show(console: Console, comparison: Comparison, judged: FailOver | None, *, a
     """Print a comparison, and its rows judged by a limit."""
     if as_json:
         fail_over = asdict(judged) if judged else None
-        print(json.dumps(comparison.as_json() | {"fail_over": fail_over}, indent=1, allow_nan=False))
+        say(json.dumps(comparison.as_json() | {"fail_over": fail_over}, indent=1, allow_nan=False))
         return
     for line in _heading(comparison):
         console.print(line, highlight=False, soft_wrap=True)

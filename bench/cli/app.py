@@ -192,6 +192,19 @@ def report(suite: SuiteName = "auto", results: Results = Path("results"), report
 
 
 @app.command()
+def slim(
+    suite: SuiteName,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the copy, which must not exist.")],
+    results: Results = Path("results"),
+) -> None:
+    """Copy a store without most weights, and with predictions and histories packed, so that it can be committed."""
+    from bench.cli.named_suite import find_store
+    from bench.cli.slim import slim_store
+
+    slim_store(find_store(suite, results), suite, folder, console)
+
+
+@app.command()
 def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_json: AsJson = False) -> None:
     """Judge the claims of the literature, and the suite's custom claims, by the results in a store."""
     from bench.cli.claims import judge_and_write, show_claims

@@ -154,14 +154,23 @@ class Store:
                 yield record
 
     def predictions(self, key: str) -> "pd.DataFrame":
-        """Return a run's prediction for each test image.
+        """Return a run's prediction for each test image; those of a slim store are packed.
 
         Raises:
             DamagedRun: the file is missing or altered, or holds other than predictions.
         """
+        from bench.store.packed import unpack_predictions
         from bench.store.stored_table import checked_predictions
 
         record, name = self.read(key) or {}, "predictions.parquet"
+        sha256 = record.get("files", {}).get(name)
+        if sha256 and not (self.run_folder(key) / name).exists():
+            try:
+                packed = unpack_predictions(self.root, key, sha256, record["data"].get("num_classes"))
+            except ValueError as error:
+                raise damaged(self.run_folder(key) / name, str(error)) from None
+            if packed is not None:
+                return packed
         content = read_file(self.run_folder(key), record, name)
         try:
             return checked_predictions(content, record["data"].get("num_classes"))

@@ -21,7 +21,7 @@ PREDICTIONS = dict.fromkeys(("id", "label", "prediction"), "int64")
 FLOATS = ("confidence", "loss", "brier", "scaled_confidence", "scaled_loss")
 _EARLIER = "label_probability"
 """A column that was kept instead of `loss` before."""
-OTHER_PREDICTIONS = dict.fromkeys((*FLOATS, _EARLIER), "float64") | dict.fromkeys(("label_rank", "cluster"), "int64")
+OTHER_PREDICTIONS = dict.fromkeys(FLOATS, "float64") | dict.fromkeys(("label_rank", "cluster"), "int64")
 
 
 def checked_predictions(content: bytes, num_classes: int | None) -> pd.DataFrame:
@@ -34,16 +34,25 @@ def checked_predictions(content: bytes, num_classes: int | None) -> pd.DataFrame
     Raises:
         ValueError: the table is damaged, too large, or holds other than predictions.
     """
-    table = read_stored(content, PREDICTIONS, OTHER_PREDICTIONS)
+    table = read_stored(content, PREDICTIONS, OTHER_PREDICTIONS | {_EARLIER: "float64"})
+    check_predictions(table, num_classes)
+    if _EARLIER in table:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            table["loss"] = -np.log(table.pop(_EARLIER))
+    return table
+
+
+def check_predictions(table: pd.DataFrame, num_classes: int | None) -> None:
+    """See that each image occurs once, and that labels and answers are classes of the run.
+
+    Raises:
+        ValueError: they are not.
+    """
     if table["id"].duplicated().any():
         raise ValueError("an image occurs twice")
     classes = table[["label", "prediction"]]
     if (classes < 0).any(axis=None) or (num_classes is not None and (classes >= num_classes).any(axis=None)):
         raise ValueError(f"a class is not one of the run's {num_classes or ''}".rstrip())
-    if _EARLIER in table:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            table["loss"] = -np.log(table.pop(_EARLIER))
-    return table
 
 
 def read_stored(content: bytes, types: Mapping[str, str], optional: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -143,14 +143,23 @@ def test_a_repetition_is_the_same_only_if_metrics_predictions_and_weights_are(pl
     assert not Repetition(run, kept, repeated, **same).is_same
 
 
-def test_verify_needs_no_file_that_a_published_store_leaves_out(finished, tmp_path):
-    """A committed store has records alone; the hashes in them stand for predictions and weights."""
-    stripped = tmp_path / "results"
-    shutil.copytree(
-        finished / "results", stripped, ignore=shutil.ignore_patterns("*.safetensors", "predictions.parquet")
-    )
-    cells = pd.read_parquet(stripped / "tiny/tables/cells.parquet")
+def test_verify_run_and_report_need_no_file_that_a_published_store_leaves_out(finished, tmp_path):
+    """The hashes in a slim store's records stand for predictions and weights."""
+    slim, whole = tmp_path / "results/tiny", finished / "results/tiny"
+    ended = in_process.bench("slim", "tiny", slim, "--results", finished / "results", folder=tmp_path)
+    assert ended.code == 0, ended
+    assert not list(slim.glob("runs/*/*.parquet"))
+    assert 0 < len(list(slim.glob("runs/*/*.safetensors"))) < len(list(slim.glob("runs/*")))
+    cells = pd.read_parquet(slim / "tables/cells.parquet")
     key = cells[(cells["family"] == "cnn") & (cells["subset_images"] == 16)]["transfer_key"].iloc[0]
+    shutil.rmtree(slim / "tables")
+    for command in ("report", "claims"):
+        assert in_process.bench(command, "tiny", folder=tmp_path).code == 0
+    for table in ("cells", "comparison", "correctness", "claims"):
+        assert (slim / f"tables/{table}.parquet").read_bytes() == (whole / f"tables/{table}.parquet").read_bytes()
+    before = {path: path.read_bytes() for path in slim.glob("runs/*/record.json")}
+    assert in_process.bench("run", finished / "tiny.yaml", folder=tmp_path).code == 0
+    assert {path: path.read_bytes() for path in slim.glob("runs/*/record.json")} == before
     verified = in_process.bench("verify", key, folder=tmp_path)
     assert verified.code == 0, verified
     assert "the same, bit for bit" in verified.said

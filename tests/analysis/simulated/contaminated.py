@@ -35,11 +35,15 @@ class Seeds:
     """The share of seeds with that drop."""
     is_heavy: bool = False
     """Whether seeds have the tails of Student's t with 3 degrees of freedom."""
+    is_skewed: bool = False
+    """Whether seeds are log-normal, with a long side towards low accuracies."""
 
     def draw(self, num_seeds: int, generator: np.random.Generator) -> np.ndarray:
         """(draws, seeds)."""
         shape = (NUM_DRAWS, num_seeds)
         of_seeds = generator.standard_t(3, shape) / math.sqrt(3) if self.is_heavy else generator.standard_normal(shape)
+        if self.is_skewed:
+            of_seeds = (math.exp(0.5) - np.exp(of_seeds)) / math.sqrt(math.e * (math.e - 1))
         dropped = generator.random(shape) < self.share
         return np.clip(TRUTH + self.spread * of_seeds - self.drop * dropped, 0.0, 1.0)
 

@@ -14,6 +14,8 @@ from tests.analysis.simulated.table import Row, require_documented
 pytestmark = pytest.mark.slow
 
 STEADY, FAILS_OFTEN, FAILS_SELDOM, DROPPING = HEALTHY[1], FAILING[1], FAILING[4], MIXTURES[9]
+SKEWED = Seeds("log-normal", 0.02, is_skewed=True)
+TWO_LEVELS, CALM = Seeds("two levels", 0.003, 0.04, 0.5), Seeds("calm", 0.003)
 MOST_DECIDED, MOST_DECIDED_OF_FAMILY = 0.066, 0.0085
 """5 % and 0.42 %, and what 2,000 draws may differ from it by chance."""
 
@@ -91,6 +93,7 @@ def rows() -> Iterator[Row]:
         (FAILS_OFTEN, FAILS, "right"),
         (FAILS_SELDOM, FAILS_LESS, "right"),
         (DROPPING, DROPS, "wrong"),
+        (SKEWED, "log-normal seeds, spread of 2 points", "wrong"),
     ):
         yield _row("accuracy given success", data, assumptions, "95 % hold", seeds, "coverage")
     of_mean = "the mean of all seeds, by the interval over all seeds, which is not done"
@@ -104,6 +107,9 @@ def rows() -> Iterator[Row]:
     ):
         shares = {str(n): decided(first, second, n)[1] for n in (6, 10)}
         yield Row("verdict, one of twelve", data, assumptions, "0.4 % wrong", NUM_DRAWS, shares)
+    shares = {str(n): decided(TWO_LEVELS, CALM, n, lead=TWO_LEVELS.drop / 2)[1] for n in (3, 6, 10)}
+    data = "two equal models: seeds of one on two levels, 4 points apart"
+    yield Row("verdict, one of twelve", data, "wrong", "0.4 % wrong", NUM_DRAWS, shares)
     for first, second, which in ((STEADY, FAILS_OFTEN, "the worse"), (FAILS_OFTEN, STEADY, "the better")):
         data = f"a lead of 10 points: {FAILS}, of {which} model"
         shares = {"6": decided(first, second, 6, lead=0.1)[1]}

@@ -133,8 +133,8 @@ def by_key(table: pd.DataFrame | None) -> PackedRows:
     }
 
 
-def clusters_of_targets(cells: pd.DataFrame, correctness: pd.DataFrame | None) -> dict[str, int]:
-    """Return the number of clusters of each target whose test images come in clusters.
+def clusters_of_targets(cells: pd.DataFrame, correctness: pd.DataFrame | None) -> dict[str, list[int]]:
+    """Return the number of images of each cluster, of each target whose test images come in clusters.
 
     Args:
         cells: One row per cell, with `target` and `transfer_key`.
@@ -143,7 +143,8 @@ def clusters_of_targets(cells: pd.DataFrame, correctness: pd.DataFrame | None) -
     packed = by_key(correctness)
     keys = {target: key for key, target in zip(cells["transfer_key"], cells["target"], strict=True) if key in packed}
     rows = {target: packed[key] for target, key in keys.items() if CLUSTER in packed[key]}
-    return {target: len(np.unique(_unpacked_clusters(row[CLUSTER], row["num_images"]))) for target, row in rows.items()}
+    clusters = {target: _unpacked_clusters(row[CLUSTER], row["num_images"]) for target, row in rows.items()}
+    return {target: np.unique(one, return_counts=True)[1].tolist() for target, one in clusters.items()}
 
 
 def unpack(draws: Mapping[int, Sequence[PackedRow]]) -> Correctness:

@@ -249,7 +249,9 @@ def _alike(draws: Mapping[int, Sequence[Any]], packed: PackedRows) -> list[str]:
 
 def _too_few_clusters(row: Correctness | None) -> str:
     """Return why intervals are over seeds alone; empty if they need not be."""
-    reason = too_few(len(np.unique(row.clusters))) if row is not None and row.clusters is not None else ""
+    if row is None or row.clusters is None:
+        return ""
+    reason = too_few(np.unique(row.clusters, return_counts=True)[1])
     return f"{reason}: intervals are over seeds alone" if reason else ""
 
 

@@ -1,7 +1,7 @@
 """Tell from a target's name whether it is real, what it is about, and with which targets it shares test images."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.analysis.stats.clusters import too_few
 
@@ -18,13 +18,18 @@ _CLUSTERS = {
 """The clusters of the built-in targets whose test images come in clusters."""
 
 
-def population(target: str, num_clusters: int | None) -> str:
-    """Return for which other images the test images of a target stand, if they come in clusters or not."""
-    if num_clusters is None:
+def population(target: str, sizes: Sequence[int] | None) -> str:
+    """Return for which other images the test images of a target stand.
+
+    Args:
+        target: The target's name.
+        sizes: The number of images of each cluster; None if they come in no clusters.
+    """
+    if sizes is None:
         return "other images of these classes"
-    if too_few(num_clusters):
-        return f"no other images ({num_clusters} clusters are too few)"
-    return f"other {_CLUSTERS.get(base(target), 'groups')} ({num_clusters:,} clusters)"
+    if too_few(sizes):
+        return f"no other images ({len(sizes)} clusters are too few{' or too unequal' * (len(set(sizes)) > 1)})"
+    return f"other {_CLUSTERS.get(base(target), 'groups')} ({len(sizes):,} clusters)"
 
 
 def base(target: str) -> str:

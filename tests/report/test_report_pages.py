@@ -264,8 +264,9 @@ def test_the_page_says_for_what_clusters_stand() -> None:
     assert "on fractals-heldout for other classes (7 clusters)" in page
     assert "for other writers, if each repetition of the form in the file is one writer's (7 clusters)" in page
     assert "Images of one cluster count together." in page
-    assert population("folder:x", 4) == "no other images (4 clusters are too few)"
-    assert population("folder:x@5", 5) == "other groups (5 clusters)"
+    assert population("folder:x", [9] * 4) == "no other images (4 clusters are too few)"
+    assert population("folder:x", [90, *[1] * 9]) == "no other images (10 clusters are too few or too unequal)"
+    assert population("folder:x@5", [9] * 5) == "other groups (5 clusters)"
 
 
 def test_from_ten_pairs_on_one_of_18_gains_has_a_p_value(pages: Any) -> None:

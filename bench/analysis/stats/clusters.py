@@ -9,12 +9,12 @@ before or after, and a two-way analysis of seeds and clusters is that of seeds a
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bench.analysis.stats.statistics_errors import ShapeError, TooFewClustersError
 
 FEWEST = 5
-"""The fewest clusters whose variation is estimated."""
+"""The fewest clusters of equal size whose variation is estimated."""
 
 _DECIMALS = 12
 
@@ -31,14 +31,14 @@ def of_clusters(values: np.ndarray, clusters: NDArray[np.integer] | None) -> np.
 
     Raises:
         ShapeError: Clusters and images differ in number.
-        TooFewClustersError: There are fewer than `FEWEST` clusters.
+        TooFewClustersError: The clusters count as fewer than `FEWEST` of equal size.
     """
     if clusters is None:
         return values
     if clusters.shape != (values.shape[1],):
         raise ShapeError(f"clusters of shape {clusters.shape} for {values.shape[1]} images; expected one per image")
     sizes = np.bincount(clusters)
-    if reason := too_few(len(sizes)):
+    if reason := too_few(sizes):
         raise TooFewClustersError(reason)
     mean = values.mean(axis=1, keepdims=True)
     in_order = np.argsort(clusters, kind="stable")
@@ -51,9 +51,18 @@ def of_clusters(values: np.ndarray, clusters: NDArray[np.integer] | None) -> np.
     return np.round(mean + moved - moved.mean(axis=1, keepdims=True), _DECIMALS)
 
 
-def too_few(num_clusters: int) -> str:
-    """Return why the variation of so few clusters can't be estimated; empty if it can."""
-    if num_clusters >= FEWEST:
+def too_few(sizes: ArrayLike) -> str:
+    """Return why the variation of clusters can't be estimated; empty if it can.
+
+    Args:
+        sizes: (clusters,), the number of images of each. Clusters of unequal size count as the number of equal ones
+            that would estimate their mean as well, (sum of sizes)^2 / sum of squared sizes (Kish, Survey Sampling,
+            1965): one that holds nearly all images counts as one.
+    """
+    images = np.asarray(sizes, dtype=np.float64)
+    equal = images.sum() ** 2 / (images**2).sum()
+    if equal > FEWEST - 1e-9:
         return ""
-    clusters = "one cluster" if num_clusters == 1 else f"{num_clusters} clusters"
-    return f"the test images are of {clusters}, whose variation can be estimated from {FEWEST} on"
+    clusters = "one cluster" if len(images) == 1 else f"{len(images)} clusters"
+    size = "" if np.ptp(images) == 0 else f", which count as {equal:.1f} of equal size"
+    return f"the test images are of {clusters}{size}; the variation of clusters can be estimated from {FEWEST} on"

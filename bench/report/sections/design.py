@@ -1,7 +1,7 @@
 """Write the sections on a suite's design: its facts, its models, and its limits."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -40,7 +40,7 @@ _LEFT_OUT = "What was passed over when the data was read, and what to know of th
 
 
 def limits(
-    suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str], clusters: Mapping[str, int]
+    suite: Mapping[str, Any], cells: pd.DataFrame, methods: Collection[str], clusters: Mapping[str, Sequence[int]]
 ) -> Section:
     """Return the section on the limits of the numbers.
 
@@ -48,7 +48,7 @@ def limits(
         suite: The resolved suite.
         cells: One row per cell.
         methods: What the intervals of accuracies are over, as in the column `method` of the comparison.
-        clusters: Target -> the number of clusters in which its test images come; other targets have none.
+        clusters: Target -> the number of test images of each cluster; other targets have no clusters.
     """
     targets = {base(target) for target in cells["target"]}
     return section(
@@ -140,7 +140,7 @@ def _conditions(cells: pd.DataFrame, methods: Collection[str]) -> str:
     )
 
 
-def _populations(cells: pd.DataFrame, clusters: Mapping[str, int]) -> str:
+def _populations(cells: pd.DataFrame, clusters: Mapping[str, Sequence[int]]) -> str:
     """Return a sentence on the images for which the test images of each target stand."""
     by_population: dict[str, list[str]] = {}
     for target in dict.fromkeys(cells["target"]):

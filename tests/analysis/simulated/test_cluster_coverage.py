@@ -22,7 +22,7 @@ SEEDS = (2, 3, 6, 9)
 SIZES = {
     "equal": (25,) * 20,
     "unequal": (1, 2, 4, 5, 6, 6, 9, 9, 15, 16, 19, 19, 20, 26, 35, 36, 47, 49, 61, 115),
-    "few": (30, 60, 100, 130, 180),
+    "few": (60, 70, 80, 90, 100, 100),
 }
 CORRELATIONS = {"none": 0.0, "small": 0.05, "large": 0.3}
 SEED, ACCURACY = 0.1, 0.7
@@ -126,7 +126,7 @@ def test_kappa_by_clusters_holds_the_truth(sizes: str) -> None:
 
 def rows() -> Iterator[Row]:
     """Yield what the page says of intervals by clusters, and of those that ignore them."""
-    even, uneven, few = "20 clusters of 25 images", "20 clusters of 1 to 115 images", "5 clusters of 30 to 180 images"
+    even, uneven, few = "20 clusters of 25 images", "20 clusters of 1 to 115 images", "6 clusters of 60 to 100 images"
     for name in ("accuracy", "difference"):
         yield _row(name, f"{even} without correlation", {n: coverage("equal", "none", n)[name][1] for n in (3, 6)})
         yield _row(name, f"{uneven}, correlation 0.3", {n: coverage("unequal", "large", n)[name][1] for n in SEEDS})

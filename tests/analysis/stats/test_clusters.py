@@ -11,7 +11,7 @@ from bench.analysis.stats.consistency import error_consistency, self_consistency
 from bench.analysis.stats.crossed import accuracy, crossed_mean, paired_difference
 from bench.analysis.stats.statistics_errors import AnalysisError, ShapeError, TooFewClustersError
 
-SIZES = (4, 8, 12, 20, 32, 52)
+SIZES = (10, 14, 18, 22, 28, 36)
 UNEQUAL = np.repeat(np.arange(len(SIZES)), SIZES)
 
 
@@ -98,11 +98,17 @@ def test_a_row_without_clusters_takes_its_partner_s(rng: np.random.Generator) ->
 def test_few_clusters_are_refused(statistic: object, rng: np.random.Generator) -> None:
     """Four patients say nothing of the spread of patients."""
     few = np.minimum(UNEQUAL, FEWEST - 2)
-    with pytest.raises(TooFewClustersError, match="of 4 clusters, whose variation can be estimated from 5 on"):
+    with pytest.raises(TooFewClustersError, match=r"of 4 clusters, which count as 2\.\d of equal size; .* from 5 on"):
         statistic(rows(rng, few)[0])  # type: ignore[operator]
     assert issubclass(TooFewClustersError, AnalysisError)
-    assert "one cluster," in too_few(1)
-    assert not too_few(FEWEST)
+    assert "one cluster;" in too_few([7])
+    assert not too_few([9] * FEWEST)
+
+
+def test_clusters_of_unequal_size_count_as_fewer() -> None:
+    """If one patient has nearly all images, the others say little of the spread of patients."""
+    assert "10 clusters, which count as 1.2 of equal size" in too_few([90, *[1] * 9])
+    assert not too_few([30, *[20] * 9])
 
 
 def test_each_image_needs_a_cluster() -> None:

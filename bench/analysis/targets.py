@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from bench.analysis.stats.clusters import too_few
 
-IN_DOMAIN = "fractals-heldout"
-"""The target with held-out classes of the pretraining corpus's generator."""
+IN_DOMAIN = ("fractals-heldout", "strokes-heldout")
+"""The targets with held-out classes of a corpus that is drawn by formula."""
 ARRANGEMENT = "arrangement"
 """The target that shows whether a model distinguishes positions of patches."""
 
@@ -49,10 +49,10 @@ def slices(targets: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def is_in_domain(target: str) -> bool:
-    """Tell whether a target's images come from the pretraining corpus's generator."""
-    return base(target) == IN_DOMAIN
+    """Tell whether a target's images come from the generator of a corpus."""
+    return base(target) in IN_DOMAIN
 
 
 def is_real(target: str) -> bool:
     """Tell whether a target is neither in-domain nor purpose-made; means and claims use only real targets."""
-    return base(target) not in (IN_DOMAIN, ARRANGEMENT)
+    return base(target) not in (*IN_DOMAIN, ARRANGEMENT)

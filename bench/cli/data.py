@@ -19,8 +19,7 @@ from bench.config.validation import explain
 from bench.data import catalogue, corpus
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import MAX_NAMES, PassedOver
-from bench.data.fractals import source
-from bench.data.fractals.source import Difficulty
+from bench.data.formula import MAX_CLASSES, Difficulty
 from bench.data.sources.listing import follow_links
 from bench.data.target import check_target, parse_target, target_identity
 from bench.data.verify import Verification
@@ -48,7 +47,7 @@ DATA_DIR = Path("data")
 @data_app.command("list")
 def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     """List the corpora and targets, and whether their files are present."""
-    rows = [_facts(name, data) for name in (corpus.FRACTALS, *catalogue.CATALOGUE)]
+    rows = [_facts(name, data) for name in (*corpus.FORMULAS, *catalogue.CATALOGUE)]
     if as_json:
         say(json.dumps(rows, indent=2))
         return
@@ -80,15 +79,16 @@ def sample(
     image_size: Annotated[int, typer.Option(min=8, max=511, help="Pixels per side.")] = 32,
     classes: Annotated[int, typer.Option(min=1, help="Rows: one per class.")] = 8,
     per_class: Annotated[int, typer.Option(min=1, help="Columns: images per class.")] = 12,
-    difficulty: Annotated[list[str] | None, typer.Option(help="For fractals: FIELD=VALUE, may be repeated.")] = None,
+    difficulty: Annotated[list[str] | None, typer.Option(help="For drawn corpora: FIELD=VALUE; repeatable.")] = None,
 ) -> None:
     """Write a grid of training images as PNG, one row per class."""
     from PIL import Image
 
-    if name == corpus.FRACTALS:
-        images = _fractal_grid(_difficulty(difficulty or []), image_size, classes, per_class)
+    if name in corpus.FORMULAS:
+        images = _drawn_grid(name, _difficulty(difficulty or []), image_size, classes, per_class)
     elif difficulty:
-        raise InputError(f"--difficulty {difficulty[0]}: only {corpus.FRACTALS} has a difficulty, not {name}")
+        drawn = " and ".join(corpus.FORMULAS)
+        raise InputError(f"--difficulty {difficulty[0]}: only {drawn} have a difficulty, not {name}")
     else:
         images = _grid(name, data, image_size, classes, per_class)
     sheet = np.pad(images, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=64)
@@ -104,7 +104,7 @@ def sample(
 @data_app.command()
 def verify(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_json: AsJson = False) -> None:
     """Decode every image and check the known checksums; exit with 1 if an image or a checksum is wrong."""
-    if name == corpus.FRACTALS:
+    if name in corpus.FORMULAS:
         say(json.dumps({"name": name, "images": 0}) if as_json else f"{name} needs no files")
         return
     target = parse_target(name)
@@ -127,7 +127,7 @@ def verify(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_j
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
     """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive in that folder."""
-    has_files = catalogue.fetch(name, data, also=(corpus.FRACTALS,))
+    has_files = catalogue.fetch(name, data, also=tuple(corpus.FORMULAS))
     say(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
 
@@ -169,16 +169,11 @@ def _print(facts: dict[str, Any], *, as_json: bool) -> None:
 
 def _facts(name: str, data_dir: Path, groups: str | None = None) -> dict[str, Any]:
     """Return facts about a corpus or target, without decoding an image."""
-    if name == corpus.FRACTALS:
+    if formula := corpus.FORMULAS.get(name):
         if groups is not None:
             catalogue.check_groups(name, groups)
-        facts = {
-            "use": "corpus",
-            "summary": "fractals drawn by formula, in any number",
-            "classes": source.MAX_CLASSES,
-            "present": True,
-        }
-        return {"name": name, **facts, "identity": corpus.corpus_identity(CorpusRef(), data_dir)}
+        facts = {"use": "corpus", "summary": formula.summary, "classes": MAX_CLASSES, "present": True}
+        return {"name": name, **facts, "identity": corpus.corpus_identity(CorpusRef(name=name), data_dir)}
     target = parse_target(name, groups)
     facts = {"use": "corpus and target"}
     if target.path is None:
@@ -221,10 +216,12 @@ def _difficulty(fields: list[str]) -> Difficulty:
         raise InputError(explain(error, "--difficulty", Difficulty)) from error
 
 
-def _fractal_grid(difficulty: Difficulty, image_size: int, num_classes: int, per_class: int) -> NDArray[np.uint8]:
+def _drawn_grid(
+    name: str, difficulty: Difficulty, image_size: int, num_classes: int, per_class: int
+) -> NDArray[np.uint8]:
     """Return training images (classes, per_class, 3, size, size) of the first classes of the corpus."""
     num_drawn = max(2, num_classes)
-    ref = CorpusRef(classes=num_drawn, difficulty=difficulty)
+    ref = CorpusRef(name=name, classes=num_drawn, difficulty=difficulty)
     subset = load_subset(ref, num_drawn * per_class, image_size, DATA_DIR)
     by_class = subset.train.images.reshape(per_class, num_drawn, 3, image_size, image_size).swapaxes(0, 1)
     return by_class[:num_classes]

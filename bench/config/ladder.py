@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from bench.config.validation import Strict, distinct
-from bench.data.corpus import FRACTALS, CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
+from bench.data.corpus import CorpusRef, check_balance, check_corpus, corpus_identity, resolve_rungs
 from bench.data.named_sizes import RUNG_NAMES, Rung, RungName
 from bench.errors import InputError
 from bench.training.settings import NUMBER
@@ -49,10 +49,10 @@ class Ladder(Strict):
     def _named_rungs_have_a_size(self) -> "Ladder":
         if self.largest is not None and not self.names:
             raise ValueError(f"largest is the size of the rung big; add some of {', '.join(RUNG_NAMES)} to subsets")
-        if self.largest is None and self.names and self.corpus.name == FRACTALS:
+        if self.largest is None and self.names and self.corpus.formula:
             raise ValueError(
-                f"subsets: {', '.join(self.names)} are proportions, and the number of {FRACTALS} is unlimited; add "
-                "`largest: N`, the number of images of big"
+                f"subsets: {', '.join(self.names)} are proportions, and the number of {self.corpus.name} is unlimited; "
+                "add `largest: N`, the number of images of big"
             )
         return self
 

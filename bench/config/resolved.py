@@ -19,8 +19,7 @@ from bench.config.search_space import ChosenPoint, ResolvedTuning
 from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
 from bench.config.validation import Strict
 from bench.data.catalogue import CATALOGUE, is_present
-from bench.data.corpus import FRACTALS
-from bench.data.fractals.source import check_image_size
+from bench.data.formula import check_image_size
 from bench.data.sources.listing import follow_links
 from bench.data.target import check_target, num_classes, target_identity
 from bench.errors import InputError
@@ -98,7 +97,7 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     """
     if suite.follow_links:
         follow_links()
-    _check_fractal_size(suite)
+    _check_drawn_size(suite)
     own_weights = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
     check_external(own_weights, suite.image_size)
     resolved = ResolvedSuite(
@@ -157,13 +156,13 @@ def _check_groups(suite: ResolvedSuite) -> None:
             )
 
 
-def _check_fractal_size(suite: Suite) -> None:
+def _check_drawn_size(suite: Suite) -> None:
     """Refuse an image size at which the suite's corpora or targets can't be drawn."""
+    if any(ladder.corpus.formula for ladder in suite.corpus):
+        check_image_size(suite.image_size)
     names = {ladder.corpus.name for ladder in suite.corpus} | {
         choice.target.partition("@")[0] for choice in suite.targets
     }
-    if FRACTALS in names:
-        check_image_size(suite.image_size)
     for name in names & CATALOGUE.keys():
         CATALOGUE[name].check_size(suite.image_size)
 

@@ -14,7 +14,7 @@ from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning
 from bench.config.validation import ModelName, Strict, distinct, explain
 from bench.config.yaml_file import name_of, read_yaml
-from bench.data.corpus import FRACTALS
+from bench.data.corpus import FORMULAS
 from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.data.sources.groups import MAX_PATTERN
 from bench.data.target import TargetRef, parse_target
@@ -278,8 +278,9 @@ def _check_stages(suite: Suite) -> None:
     bare = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
     if not suite.corpus and not suite.from_scratch and bare:
         raise ValueError("corpus is empty and from_scratch is false, so nothing is trained; set one of them")
-    if suite.pipeline == "generated" and all(ladder.corpus.name != FRACTALS for ladder in suite.corpus):
-        raise ValueError(f"pipeline generated draws the corpus {FRACTALS}, which this suite lacks; use streaming")
+    if suite.pipeline == "generated" and not any(ladder.corpus.formula for ladder in suite.corpus):
+        drawn = " or ".join(FORMULAS)
+        raise ValueError(f"pipeline generated draws the corpus {drawn}, and this suite has neither; use streaming")
     if "none" in suite.transfers and bare:
         raise ValueError(
             f"transfers: none evaluates weights as they are, but {bare[0]} has none; give it weights=FILE, or leave "

@@ -17,14 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN
+from bench.analysis.targets import ARRANGEMENT
 from bench.data.dataset import DataSet, ImageSet, is_single_colour
+from bench.data.formula import Difficulty, Formula, check_image_size
 from bench.data.fractals import arrangement, heldout
-from bench.data.fractals.source import VERSION, Difficulty, check_image_size
+from bench.data.fractals.source import FRACTALS
 from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvision_sets, webdataset
 from bench.data.sources import torchvision_layouts as layouts
 from bench.data.sources.groups import name_pattern
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
+from bench.data.strokes.source import STROKES
 from bench.errors import InputError
 from models.spec.model_error import did_you_mean
 
@@ -56,6 +58,8 @@ class BuiltIn:
     """Whether a mirrored image keeps its class."""
     augmentable: bool = True
     """Whether augmented images keep their class."""
+    formula: Formula | None = None
+    """What draws the images."""
     difficulty: Difficulty | None = None
     """Difficulty of images that are drawn by formula."""
     check_size: Callable[[int], None] = lambda image_size: None
@@ -66,23 +70,31 @@ class BuiltIn:
     """Version; raise it if the split or the images change."""
 
 
+def _heldout(formula: Formula) -> BuiltIn:
+    """Return the target with classes that no corpus of the formula holds."""
+    return BuiltIn(
+        f"{formula.name} of classes that no corpus holds",
+        SplitSizes(20, 10_000, 500, 2_000),
+        open=lambda: heldout.open_heldout(formula),
+        flip=False,
+        formula=formula,
+        difficulty=heldout.HELDOUT_DIFFICULTY,
+        check_size=check_image_size,
+        default_images=200,
+    )
+
+
 CATALOGUE = {
     "digits": BuiltIn(
         "scikit-learn's handwritten digits, 8 px", SplitSizes(10, 785, 199, 813), open=heldout.open_digits, flip=False
     ),
-    IN_DOMAIN: BuiltIn(
-        "fractals of classes that no corpus holds",
-        SplitSizes(20, 10_000, 500, 2_000),
-        open=heldout.open_heldout,
-        flip=False,
-        difficulty=heldout.HELDOUT_DIFFICULTY,
-        check_size=check_image_size,
-        default_images=200,
-    ),
+    "fractals-heldout": _heldout(FRACTALS),
+    "strokes-heldout": _heldout(STROKES),
     ARRANGEMENT: BuiltIn(
         "the same sixteen fractals, in ten arrangements",
         SplitSizes(10, 10_000, 500, 2_000),
         open=arrangement.open_arrangement,
+        formula=FRACTALS,
         flip=False,
         augmentable=False,
         difficulty=arrangement.DIFFICULTY,
@@ -316,8 +328,8 @@ def identity(name: str, path: str | None, data_dir: Path) -> dict[str, object]:
         return {"name": name, "version": 1, "fingerprint": content}
     entry = CATALOGUE[name]
     facts: dict[str, object] = {"name": name, "version": entry.version}
-    if entry.difficulty is not None:
-        facts |= {"corpus_version": VERSION, "difficulty": entry.difficulty.model_dump()}
+    if entry.formula is not None and entry.difficulty is not None:
+        facts |= {"corpus_version": entry.formula.version, "difficulty": entry.difficulty.model_dump()}
     return facts if entry.augmentable else facts | {"augmentable": False}
 
 

@@ -1,7 +1,7 @@
 """Corpora for pretraining: their order of images never changes, and a subset is the first n images.
 
-`fractals` is drawn by formula. The training part of any data set of the catalogue, or of a source such as
-`folder:PATH`, is a corpus too.
+`fractals` and `strokes` are drawn by formula. The training part of any data set of the catalogue, or of a source such
+as `folder:PATH`, is a corpus too.
 """
 
 from dataclasses import replace
@@ -13,45 +13,51 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bench.data import catalogue
 from bench.data.dataset import DataSet, ImageSet, Splits
-from bench.data.fractals import source as fractals
-from bench.data.fractals.source import Difficulty, Domain, FractalSource
+from bench.data.formula import MAX_CLASSES, MAX_INSTANCES, Difficulty, Domain, Formula, FormulaSource
+from bench.data.fractals.source import FRACTALS
 from bench.data.named_sizes import Rung, RungName, named_rungs, num_classes_of
 from bench.data.orders import Indices
 from bench.data.random import sha256_of
+from bench.data.strokes.source import STROKES
 from bench.data.subset import SubsetIndex, class_counts, class_order, formula_subset, new_labels, subset
 from bench.errors import InputError
 
-FRACTALS = "fractals"
+FORMULAS = {formula.name: formula for formula in (FRACTALS, STROKES)}
 DEFAULT_CLASSES = 32
 VALIDATION_INSTANCES = 20
-"""Number of validation images per class for pretraining on fractals."""
+"""Number of validation images per class for pretraining on drawn images."""
 
 
 class CorpusRef(BaseModel):
-    """A corpus by name, with its number of classes; only `fractals` has a difficulty.
+    """A corpus by name, with its number of classes; only one that is drawn by formula has a difficulty.
 
-    Without `classes`, real data has all classes with its own labels, and `fractals` has the default number of classes.
+    Without `classes`, real data has all classes with its own labels, and a drawn corpus the default number of classes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = FRACTALS
-    """`fractals`, a name of the catalogue, or a source such as `folder:PATH`."""
-    classes: int | None = Field(None, ge=2, le=fractals.MAX_CLASSES)
+    name: str = FRACTALS.name
+    """`fractals`, `strokes`, a name of the catalogue, or a source such as `folder:PATH`."""
+    classes: int | None = Field(None, ge=2, le=MAX_CLASSES)
     difficulty: Difficulty | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        """Check the name; fill in the defaults of `fractals`, and refuse its settings for any other corpus."""
+        """Check the name; fill in the defaults of a drawn corpus, and refuse its settings for any other."""
         name, path = self.source
         if path is None:
-            catalogue.check_name("corpus", name, also=(FRACTALS,))
-        if name == FRACTALS:
+            catalogue.check_name("corpus", name, also=tuple(FORMULAS))
+        if self.formula:
             object.__setattr__(self, "classes", self.classes or DEFAULT_CLASSES)
             object.__setattr__(self, "difficulty", self.difficulty or Difficulty())
         elif self.difficulty is not None:
-            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {FRACTALS} does')
+            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {" and ".join(FORMULAS)} do')
         return self
+
+    @property
+    def formula(self) -> Formula | None:
+        """The formula that draws the corpus; None for real images."""
+        return FORMULAS.get(self.name)
 
     @property
     def source(self) -> tuple[str, str | None]:
@@ -73,9 +79,9 @@ def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
 
 def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
     """Return the number of images for pretraining."""
-    if ref.name == FRACTALS:
+    if ref.formula:
         assert ref.classes is not None
-        return ref.classes * fractals.MAX_INSTANCES
+        return ref.classes * MAX_INSTANCES
     if ref.classes is not None:
         return int(class_totals(ref, data_dir).sum())
     return catalogue.num_pool(*ref.source, data_dir)
@@ -95,7 +101,7 @@ def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
 
 def check_present(ref: CorpusRef, data_dir: Path) -> None:
     """Refuse a corpus whose files are missing."""
-    if ref.name != FRACTALS:
+    if not ref.formula:
         catalogue.check_present(*ref.source, data_dir)
 
 
@@ -104,7 +110,7 @@ def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
     check_present(ref, data_dir)
     available = corpus_size(ref, data_dir)
     if not 1 <= num_images <= available:
-        part = f", in {ref.classes:,} of its classes," if ref.name != FRACTALS and ref.classes is not None else ""
+        part = f", in {ref.classes:,} of its classes," if not ref.formula and ref.classes is not None else ""
         raise InputError(
             f'corpus: "{ref.name}"{part} has {available:,} images to pretrain on; the subset is {num_images:,}'
         )
@@ -112,7 +118,7 @@ def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
     """Refuse a subset of real images whose class sizes differ by more than one because a class is used up."""
-    if ref.name == FRACTALS:
+    if ref.formula:
         return
     totals = class_totals(ref, data_dir)
     counts = class_counts(totals, num_images)
@@ -127,7 +133,7 @@ def check_balance(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
 
 def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[RungName, Rung]:
     """Return the named rungs; `big` has `largest` images, or all images of its classes if that is None."""
-    if ref.name == FRACTALS:
+    if ref.formula:
         assert ref.classes is not None
         assert largest is not None
         return named_rungs(largest, ref.classes)
@@ -141,18 +147,18 @@ def resolve_rungs(ref: CorpusRef, largest: int | None, data_dir: Path) -> dict[R
 
 def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
     """Return the part of a run's key for its corpus: everything that decides an image, but no path."""
-    if ref.name == FRACTALS:
-        return {"version": fractals.VERSION, **ref.model_dump()}
+    if ref.formula:
+        return {"version": ref.formula.version, **ref.model_dump()}
     return catalogue.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
     """Return the list of the first `num_images` of a corpus, without drawing or decoding them."""
     check_corpus(ref, num_images, data_dir)
-    if ref.name == FRACTALS:
+    if ref.formula:
         assert ref.classes is not None
         ids, labels = formula_subset(num_images, ref.classes)
-        return SubsetIndex(FRACTALS, ids, labels, _system_names(ref.classes))
+        return SubsetIndex(ref.name, ids, labels, ref.formula.class_names(ref.classes))
     data, ids = _chosen(ref, num_images, data_dir)
     return SubsetIndex(ref.source[0], ids, data.labels[ids], data.class_names)
 
@@ -160,11 +166,11 @@ def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex
 def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path, *, num_threads: int = 1) -> Splits:
     """Return the first `num_images` of a corpus at a size; they are decoded or drawn when used.
 
-    More threads draw fractals faster and change no image.
+    More threads draw images faster and change no image.
     """
     check_corpus(ref, num_images, data_dir)
-    if ref.name == FRACTALS:
-        return _fractal_subset(ref, num_images, image_size, num_threads)
+    if ref.formula:
+        return _drawn_subset(ref, ref.formula, num_images, image_size, num_threads)
     source = catalogue.OpenData(*ref.source, data_dir)
     data, train = _chosen(ref, num_images, data_dir)
 
@@ -207,27 +213,22 @@ def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
     return data, classes[: ref.classes]
 
 
-def _fractal_subset(ref: CorpusRef, num_images: int, image_size: int, num_threads: int) -> Splits:
-    """Return a subset of fractals: image j has class j mod classes and instance j div classes."""
+def _drawn_subset(ref: CorpusRef, formula: Formula, num_images: int, image_size: int, num_threads: int) -> Splits:
+    """Return a subset of a drawn corpus: image j has class j mod classes and instance j div classes."""
     assert ref.classes is not None
     num_classes, difficulty = ref.classes, ref.difficulty or Difficulty()
 
     def some(domain: Domain, count: int) -> ImageSet:
         ids, classes = formula_subset(count, num_classes)
-        return ImageSet(FractalSource(difficulty, domain, num_threads), classes, ids, image_size)
+        return ImageSet(FormulaSource(formula, difficulty, domain, num_threads), classes, ids, image_size)
 
     train = some(Domain.PRETRAIN, num_images)
     return Splits(
         train=train,
         validation=some(Domain.PRETRAIN_VALIDATION, num_classes * VALIDATION_INSTANCES),
         test=None,
-        class_names=_system_names(num_classes),
+        class_names=formula.class_names(num_classes),
         flip=False,
         augmentable=True,
-        subset_hash=sha256_of(FRACTALS, train.ids),
+        subset_hash=sha256_of(ref.name, train.ids),
     )
-
-
-def _system_names(num_classes: int) -> tuple[str, ...]:
-    """Return the class names of fractals."""
-    return tuple(f"system {index}" for index in range(num_classes))

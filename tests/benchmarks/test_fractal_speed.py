@@ -8,8 +8,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.data.formula import Difficulty, Domain, render
 from bench.data.fractals.render import num_points
-from bench.data.fractals.source import Difficulty, Domain, render
+from bench.data.fractals.source import FRACTALS
 
 LEAST = {32: 10_000, 224: 300}
 """Images per second by size."""
@@ -29,7 +30,7 @@ def test_rate(benchmark: BenchmarkFixture, device: torch.device, size: int) -> N
     instances, classes = np.divmod(np.arange(num_images), NUM_CLASSES)
 
     def draw() -> None:
-        render(classes, instances, image_size=size, difficulty=Difficulty(), domain=Domain.PRETRAIN)
+        render(FRACTALS, classes, instances, image_size=size, difficulty=Difficulty(), domain=Domain.PRETRAIN)
 
     benchmark.pedantic(draw, rounds=7, warmup_rounds=1)
     if benchmark.stats is not None:  # absent under --benchmark-disable

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.data.corpus import CorpusRef, check_corpus, corpus_identity, corpus_size, load_subset
-from bench.data.fractals.source import Difficulty, Domain, render
+from bench.data.formula import Difficulty, Domain, render
+from bench.data.fractals.source import FRACTALS
 from bench.errors import InputError
 
 NOWHERE = Path("nowhere")
@@ -47,7 +48,7 @@ def test_validation_is_the_same_for_every_subset_and_in_none() -> None:
 def test_an_image_is_what_its_class_and_instance_say() -> None:
     train = load_subset(CorpusRef(classes=3), 20, 32, NOWHERE).train
     classes, instances = np.divmod(train.ids, 2**32)
-    again = render(classes, instances, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)
+    again = render(FRACTALS, classes, instances, image_size=32, difficulty=Difficulty(), domain=Domain.PRETRAIN)
     assert np.array_equal(train.images, again)
     assert np.array_equal(train.labels, classes)
 
@@ -104,10 +105,10 @@ def test_a_corpus_without_its_files_is_refused_with_the_command_that_fetches_it(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "fractal"}, "did you mean fractals.*known are fractals, digits"),
+        ({"name": "fractal"}, "did you mean fractals.*known are fractals, strokes, digits"),
         ({"name": "folder:"}, "folder:PATH"),
         ({"name": "digits", "classes": 1}, "greater than or equal to 2"),
-        ({"name": "digits", "difficulty": {}}, "no difficulty"),
+        ({"name": "digits", "difficulty": {}}, "no difficulty; only fractals and strokes do"),
         ({"classes": 1}, "greater than or equal to 2"),
         ({"classes": 100_001}, "less than or equal to 100000"),
         ({"difficulty": {"jitter_percent": 51}}, "less than or equal to 50"),

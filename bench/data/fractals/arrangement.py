@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.dataset import DataSet
-from bench.data.fractals.source import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, Difficulty, Domain, open_instances, render
+from bench.data.formula import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, Difficulty, Domain, open_instances, render
+from bench.data.fractals.source import FRACTALS
 from bench.data.random import hash_words, permutation
 from bench.errors import InputError
 
@@ -64,7 +65,7 @@ def _draw(instances: Longs, classes: Longs, image_size: int, domain: Domain) -> 
     cell = image_size // SIDE
     drawn, rows = np.unique(instances, return_inverse=True)
     kinds, of_kind = np.tile(np.arange(NUM_TILES), len(drawn)), np.repeat(drawn, NUM_TILES)
-    tiles = render(kinds, of_kind, image_size=cell, difficulty=DIFFICULTY, domain=domain)
+    tiles = render(FRACTALS, kinds, of_kind, image_size=cell, difficulty=DIFFICULTY, domain=domain)
     cells = tiles.reshape(-1, NUM_TILES, 3, cell, cell)[rows[:, np.newaxis], arrangements()[classes]]
     grids = cells.reshape(-1, SIDE, SIDE, 3, cell, cell)
     return grids.transpose(0, 3, 1, 4, 2, 5).reshape(-1, 3, image_size, image_size)

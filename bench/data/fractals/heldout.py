@@ -1,12 +1,11 @@
-"""Targets that need no files: scikit-learn's handwritten digits, and fractals of classes outside every corpus."""
+"""Targets that need no files: scikit-learn's handwritten digits, and drawn images of classes outside every corpus."""
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.data.dataset import DataSet
-from bench.data.fractals.source import Difficulty, Domain, open_instances, render
+from bench.data.formula import Difficulty, Domain, Formula, Longs, Pixels, open_instances, render
 from bench.data.orders import stratified_cut
 from bench.data.sources.decode import fit_pictures
 
@@ -47,15 +46,12 @@ def open_digits() -> DataSet:
     )
 
 
-def open_heldout() -> DataSet:
-    """Return the fractals of 20 classes outside every corpus; the images of a class are a cluster."""
-    names = tuple(f"held-out system {index}" for index in range(HELDOUT_CLASSES))
-    data = open_instances(HELDOUT_INSTANCES, names, _draw)
+def open_heldout(formula: Formula) -> DataSet:
+    """Return the images of 20 classes that no corpus of the formula holds; the images of a class are a cluster."""
+
+    def draw(instances: Longs, classes: Longs, image_size: int, domain: Domain) -> Pixels:
+        return render(formula, classes, instances, image_size=image_size, difficulty=HELDOUT_DIFFICULTY, domain=domain)
+
+    names = tuple(f"held-out {formula.class_word} {index}" for index in range(HELDOUT_CLASSES))
+    data = open_instances(HELDOUT_INSTANCES, names, draw)
     return replace(data, clusters=data.labels)
-
-
-def _draw(
-    instances: NDArray[np.int64], classes: NDArray[np.int64], image_size: int, domain: Domain
-) -> NDArray[np.uint8]:
-    """Draw the images (n, 3, image_size, image_size) of instances (n,) of a domain in classes (n,)."""
-    return render(classes, instances, image_size=image_size, difficulty=HELDOUT_DIFFICULTY, domain=domain)

@@ -9,14 +9,14 @@ Pre-training".
 Numbers are fixed-point with 14 fractional bits. A rotation is a point of the circle's rational parametrisation,
 ((1 - t^2) / (1 + t^2), 2t / (1 + t^2)). Every random number is a hash of a key and a counter, and divisions round down.
 There are no floats and no state, so every machine makes the same bytes. Sixteen orbits are traced together to fill
-vector units. A change of any pixel must raise `source.VERSION`.
+vector units. A change of any pixel must raise the version in `source.py`.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from bench.data.formula import RenderSettings
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -45,17 +45,7 @@ GOLDEN_32 = np.uint32(0x9E3779B9)
 POINTS, SHIFT_X, SHIFT_Y, INVERTED, TURN, HALF_TURN, COLOURS = 64, 65, 66, 67, 68, 69, 70
 
 
-class RenderSettings(NamedTuple):
-    """`Difficulty` and the number of points in the form that the renderer needs."""
-
-    points: int
-    jitter_percent: int
-    shift_pixels: int
-    both_polarities: bool
-    coloured: bool
-    rotated: bool
-
-
+@njit(cache=True, nogil=True)
 def num_points(image_size: int) -> int:
     """Return the number of points of an image: 3,000 at 32 px, proportional to the area, at most 100,000."""
     return min(MAX_POINTS, REFERENCE_POINTS * image_size**2 // REFERENCE_SIZE**2)
@@ -69,20 +59,21 @@ def draw_images(
     size = out.shape[2]
     margin = size // 16
     frame = size - 2 * margin
-    length = steps_of_orbit(settings.points) * ORBITS
+    points = num_points(size)
+    length = steps_of_orbit(points) * ORBITS
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     hits = np.zeros((frame, frame), np.int32)
-    brightness = _brightness(typical_hits(settings.points, size))
+    brightness = _brightness(typical_hits(points, size))
     palette = np.zeros((3, 256), np.uint8)
     for i in range(len(rows)):
         key = keys[i]
         maps = _affine(_jittered(systems[rows[i]], key, settings.jitter_percent))
         if settings.rotated:
             _rotate(maps, key)
-        _play(maps, _hash(key, POINTS), xs, ys, hits)
-        _set_palette(key, settings, brightness, palette)
-        top = margin + _draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
-        left = margin + _draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
+        _play(maps, hash_counter(key, POINTS), xs, ys, hits)
+        set_palette(key, settings, brightness, palette)
+        top = margin + draw(key, SHIFT_Y, -settings.shift_pixels, settings.shift_pixels)
+        left = margin + draw(key, SHIFT_X, -settings.shift_pixels, settings.shift_pixels)
         for channel in range(3):
             _paint(hits, palette[channel], top, left, out[i, channel])
 
@@ -109,16 +100,16 @@ def accepted_system(class_key: np.uint64) -> Longs:
 @njit(cache=True, nogil=True)
 def _attempt(class_key: np.uint64, attempt: int) -> tuple[Longs, bool]:
     """Draw a system, and return whether its singular values and its picture are accepted."""
-    key = _hash(class_key, attempt)
+    key = hash_counter(class_key, attempt)
     system = np.zeros((MAX_MAPS, NUM_PARAMETERS), np.int64)
-    for m in range(_draw(key, 64, 2, MAX_MAPS)):
-        system[m, LEFT] = _draw(key, 8 * m, -ONE, ONE)
-        system[m, RIGHT] = _draw(key, 8 * m + 1, -ONE, ONE)
-        system[m, TURNS] = _draw(key, 8 * m + 2, 0, 3)
-        system[m, STRETCH] = _draw(key, 8 * m + 3, 3 * ONE // 10, 8 * ONE // 10)
-        system[m, SQUEEZE] = system[m, STRETCH] * _draw(key, 8 * m + 4, 3 * ONE // 10, ONE) // ONE
-        system[m, X] = _draw(key, 8 * m + 5, -3 * ONE // 4, 3 * ONE // 4)
-        system[m, Y] = _draw(key, 8 * m + 6, -3 * ONE // 4, 3 * ONE // 4)
+    for m in range(draw(key, 64, 2, MAX_MAPS)):
+        system[m, LEFT] = draw(key, 8 * m, -ONE, ONE)
+        system[m, RIGHT] = draw(key, 8 * m + 1, -ONE, ONE)
+        system[m, TURNS] = draw(key, 8 * m + 2, 0, 3)
+        system[m, STRETCH] = draw(key, 8 * m + 3, 3 * ONE // 10, 8 * ONE // 10)
+        system[m, SQUEEZE] = system[m, STRETCH] * draw(key, 8 * m + 4, 3 * ONE // 10, ONE) // ONE
+        system[m, X] = draw(key, 8 * m + 5, -3 * ONE // 4, 3 * ONE // 4)
+        system[m, Y] = draw(key, 8 * m + 6, -3 * ONE // 4, 3 * ONE // 4)
     return system, _has_good_values(system) and _has_good_picture(system, key)
 
 
@@ -139,7 +130,7 @@ def _has_good_picture(system: Longs, key: np.uint64) -> bool:
     xs, ys = np.zeros(length, np.int32), np.zeros(length, np.int32)
     frame = REFERENCE_SIZE - 2 * (REFERENCE_SIZE // 16)
     hits = np.zeros((frame, frame), np.int32)
-    _play(_affine(system), _hash(key, POINTS + 1), xs, ys, hits)
+    _play(_affine(system), hash_counter(key, POINTS + 1), xs, ys, hits)
     filled, rows, columns = 0, 0, 0
     for i in range(frame):
         row, column = 0, 0
@@ -159,9 +150,9 @@ def _jittered(system: Longs, key: np.uint64, percent: int) -> Longs:
     jittered = system.copy()
     for m in range(MAX_MAPS):
         for parameter in (LEFT, RIGHT):
-            jittered[m, parameter] += _draw(key, 8 * m + parameter, -ONE, ONE) * percent // 200
+            jittered[m, parameter] += draw(key, 8 * m + parameter, -ONE, ONE) * percent // 200
         for parameter in (STRETCH, SQUEEZE, X, Y):
-            change = _draw(key, 8 * m + parameter, -ONE, ONE) * percent
+            change = draw(key, 8 * m + parameter, -ONE, ONE) * percent
             jittered[m, parameter] += system[m, parameter] * change // (100 * ONE)
         jittered[m, STRETCH] = min(jittered[m, STRETCH], MAX_STRETCH)
         jittered[m, SQUEEZE] = min(jittered[m, SQUEEZE], MAX_STRETCH)
@@ -174,8 +165,8 @@ def _affine(system: Longs) -> Longs:
     maps = np.zeros((MAX_MAPS, 6), np.int64)
     half = 1 << (2 * ONE_BITS - 1)
     for m in range(MAX_MAPS):
-        cos_l, sin_l = _circle_point(system[m, LEFT])
-        cos_r, sin_r = _circle_point(system[m, RIGHT])
+        cos_l, sin_l = circle_point(system[m, LEFT])
+        cos_r, sin_r = circle_point(system[m, RIGHT])
         stretch, squeeze = system[m, STRETCH], system[m, SQUEEZE]
         if system[m, TURNS] & 1:
             stretch, squeeze = -stretch, -squeeze
@@ -190,7 +181,7 @@ def _affine(system: Longs) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _circle_point(t: int) -> tuple[int, int]:
+def circle_point(t: int) -> tuple[int, int]:
     """Return cosine and sine of the angle 2 atan(t)."""
     one_plus, one_minus = ONE * ONE + t * t, ONE * ONE - t * t
     return one_minus * ONE // one_plus, 2 * ONE * ONE * t // one_plus
@@ -199,8 +190,8 @@ def _circle_point(t: int) -> tuple[int, int]:
 @njit(cache=True, nogil=True)
 def _rotate(maps: Longs, key: np.uint64) -> None:
     """Rotate the whole picture by a random angle, in place: A becomes R A R', and b becomes R b."""
-    cos, sin = _circle_point(_draw(key, TURN, -ONE, ONE))
-    if _draw(key, HALF_TURN, 0, 1):
+    cos, sin = circle_point(draw(key, TURN, -ONE, ONE))
+    if draw(key, HALF_TURN, 0, 1):
         cos, sin = -cos, -sin
     for m in range(MAX_MAPS):
         a, b, c, d, e, f = maps[m]
@@ -297,14 +288,14 @@ def _brightness(typical: int) -> Longs:
 
 
 @njit(cache=True, nogil=True)
-def _set_palette(key: np.uint64, settings: RenderSettings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
+def set_palette(key: np.uint64, settings: RenderSettings, brightness: Longs, palette: NDArray[np.uint8]) -> None:
     """Fill `palette` (3, 256) with each channel's value per number of hits, from the instance's ground to its ink."""
-    swapped = settings.both_polarities and _draw(key, INVERTED, 0, 1) == 1
+    swapped = settings.both_polarities and draw(key, INVERTED, 0, 1) == 1
     for channel in range(3):
         ink, ground = 255, 0
         if settings.coloured:
-            ink = _draw(key, COLOURS + 2 * channel, 128, 255)
-            ground = _draw(key, COLOURS + 2 * channel + 1, 0, 95)
+            ink = draw(key, COLOURS + 2 * channel, 128, 255)
+            ground = draw(key, COLOURS + 2 * channel + 1, 0, 95)
         if swapped:
             ink, ground = ground, ink
         for hits in range(256):
@@ -330,14 +321,14 @@ def steps_of_orbit(points: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
+def draw(key: np.uint64, counter: int, lowest: int, highest: int) -> int:
     """Return an integer from `lowest` to `highest` that depends only on key and counter."""
-    upper = np.int64(_hash(key, counter) >> np.uint64(32))
+    upper = np.int64(hash_counter(key, counter) >> np.uint64(32))
     return int(lowest + (upper * (highest - lowest + 1) >> 32))
 
 
 @njit(cache=True, nogil=True)
-def _hash(key: np.uint64, counter: int) -> np.uint64:
+def hash_counter(key: np.uint64, counter: int) -> np.uint64:
     """Return `random.mix` of a counter's word; this is a copy, since Numba's cache ignores changes in other files."""
     word = key + np.uint64(counter) * GOLDEN_64
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -16,6 +16,7 @@ from bench.config.recipe import Settings
 from bench.data.catalogue import CATALOGUE, OpenData, open_data
 from bench.data.corpus import CorpusRef, corpus_identity, load_subset
 from bench.data.dataset import DataSet, ImageSet
+from bench.data.formula import Domain, render
 from bench.data.fractals.arrangement import (
     DIFFICULTY,
     INSTANCES,
@@ -23,7 +24,7 @@ from bench.data.fractals.arrangement import (
     arrangements,
     open_arrangement,
 )
-from bench.data.fractals.source import VERSION, Domain, render
+from bench.data.fractals.source import FRACTALS
 from bench.data.loading.batches import evaluation_batches, scaled, training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Stream
@@ -92,7 +93,7 @@ def test_a_cell_is_the_fractal_that_the_arrangement_names(data: DataSet) -> None
         (data.test, Domain.ARRANGEMENT_TEST),
     ):
         image = data.read(indices[37:38], 64)[0]  # instance 3 of its part, as class 7
-        drawn = render(arrangements()[7], np.full(16, 3), image_size=16, difficulty=DIFFICULTY, domain=domain)
+        drawn = render(FRACTALS, arrangements()[7], np.full(16, 3), image_size=16, difficulty=DIFFICULTY, domain=domain)
         assert np.array_equal(cells(image), drawn.reshape(16, -1))
 
 
@@ -113,7 +114,7 @@ def test_an_image_does_not_depend_on_its_batch(indices: list[int]) -> None:
 
 @pytest.mark.parametrize("size", [32, 64, 224])
 def test_golden_images(data: DataSet, size: int) -> None:
-    """A change here is a new version: raise `version` in the catalogue, or `fractals.VERSION` if fractals changed."""
+    """A change here is a new version: raise `version` in the catalogue, or that of fractals if they changed."""
     images = data.read(np.array([0, 9, 9_999, 10_000, 10_499, 10_500, 12_499]), size)
     assert hashlib.sha256(images.tobytes()).hexdigest() == GOLDEN[size]
 
@@ -149,7 +150,7 @@ def test_it_says_that_no_augmentation_is_applied() -> None:
     assert not any((splits.augmentable, splits.flip, subset.augmentable, subset.flip))
     others = load_target(parse_target("digits@10"), seed=0, image_size=8, data_dir=NOWHERE)
     assert others.augmentable
-    said = {"name": "arrangement", "version": 1, "corpus_version": VERSION, "augmentable": False}
+    said = {"name": "arrangement", "version": 1, "corpus_version": FRACTALS.version, "augmentable": False}
     said["difficulty"] = DIFFICULTY.model_dump()
     assert corpus_identity(CorpusRef(name="arrangement"), NOWHERE) == said
     assert target_identity(parse_target("arrangement@10"), NOWHERE) == {**said, "images": 10}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bench.data.fractals.source import Difficulty, Domain, _system, render
+from bench.data.formula import Difficulty, Domain, class_parameters, render
+from bench.data.fractals.source import FRACTALS
 from bench.errors import InputError
 
 PLAIN = Difficulty(jitter_percent=0, shift_pixels=0)
@@ -71,14 +72,16 @@ def draw(
 ) -> NDArray[np.uint8]:
     """Draw the classes and instances, broadcast against each other and flattened."""
     both = np.broadcast_arrays(np.asarray(classes, dtype=np.int64), np.asarray(instances, dtype=np.int64))
-    return render(both[0].ravel(), both[1].ravel(), image_size=image_size, difficulty=difficulty, domain=domain)
+    return render(
+        FRACTALS, both[0].ravel(), both[1].ravel(), image_size=image_size, difficulty=difficulty, domain=domain
+    )
 
 
 @pytest.mark.parametrize(
     ("difficulty", "name", "size", "expected"), GOLDEN, ids=[f"{name}-{size}" for _, name, size, _ in GOLDEN]
 )
 def test_golden_images(difficulty: Difficulty, name: str, size: int, expected: str) -> None:
-    """A change here is a new version of the corpus: raise `VERSION`, and find out anew what every family learns."""
+    """A change here is a new version of the corpus: raise its version, and find out anew what every family learns."""
     classes, instances = [0, 1, 31, 99_999], [0, 7, 2**31 - 1, 3]
     drawn = draw(classes, instances, difficulty=difficulty, image_size=size, domain=Domain[name])
     assert sha256(drawn) == expected
@@ -113,7 +116,15 @@ def test_an_image_does_not_depend_on_its_batch(wanted: list[tuple[int, int]], ra
 def test_threads_change_nothing() -> None:
     instances, classes = np.divmod(np.arange(3000), 20)
     one, three = (
-        render(classes, instances, image_size=16, difficulty=Difficulty(), domain=Domain.PRETRAIN, num_threads=threads)
+        render(
+            FRACTALS,
+            classes,
+            instances,
+            image_size=16,
+            difficulty=Difficulty(),
+            domain=Domain.PRETRAIN,
+            num_threads=threads,
+        )
         for threads in (1, 3)
     )
     assert np.array_equal(one, three)
@@ -130,7 +141,11 @@ def test_the_docs_list_every_domain() -> None:
 
 
 def test_held_out_classes_are_other_systems() -> None:
-    systems = [_system(index, tag).tobytes() for index in range(200) for tag in (0, 1)]
+    systems = [
+        class_parameters(FRACTALS, index, domain).tobytes()
+        for index in range(200)
+        for domain in (Domain.PRETRAIN, Domain.HELDOUT_TEST)
+    ]
     assert len(set(systems)) == 400
 
 

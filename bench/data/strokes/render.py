@@ -33,15 +33,17 @@ MAX_STROKES, MAX_POINTS = 3, 5
 PIXEL_BITS = 8
 PIXEL = 1 << PIXEL_BITS
 CURVE_BITS = 12
-SPAN = ONE * 18 // 25
+SPAN = ONE * 17 // 20
 """Half of the longer side of a class's picture before it is jittered."""
 SHORTEST, LONGEST = 5 * ONE // 2, 9 * ONE
 """Limits of the sum of the distances between the points of a class, after its picture was scaled to sides of 2."""
-THINNEST, THICKEST = 45 * ONE // 1000, 100 * ONE // 1000
+THINNEST, THICKEST = 50 * ONE // 1000, 220 * ONE // 1000
 """Limits of half of the pen's width."""
+SOFTEST = ONE // 4
+"""Upper limit of the width of the line's edge; it is at least one pixel."""
 
 # Counters of an instance's random numbers beside those of `fractals.render`; the points use three each per axis.
-SLANT, WIDTH, HEIGHT, PEN, TILT, FIRST_POINT = 80, 81, 82, 83, 84, 128
+SLANT, WIDTH, HEIGHT, PEN, TILT, EDGE, FIRST_POINT = 80, 81, 82, 83, 84, 85, 128
 
 
 @njit(cache=True, nogil=True)
@@ -55,9 +57,10 @@ def draw_strokes(
     for i in range(len(rows)):
         points = _instance(classes[rows[i]], keys[i], settings, size)
         pen = draw(keys[i], PEN, THINNEST, THICKEST) * size * PIXEL // (2 * ONE)
+        edge = max(PIXEL, draw(keys[i], EDGE, 0, SOFTEST) * size * PIXEL // (2 * ONE))
         ink.fill(0)
         for stroke in range(MAX_STROKES):
-            _draw_stroke(ink, points[stroke], classes[rows[i], stroke, 0, 2], pen)
+            _draw_stroke(ink, points[stroke], classes[rows[i], stroke, 0, 2], pen, edge)
         set_palette(keys[i], settings, brightness, palette)
         for channel in range(3):
             for row in range(size):
@@ -157,20 +160,21 @@ def _instance(strokes: Longs, key: np.uint64, settings: RenderSettings, size: in
 
 
 @njit(cache=True, nogil=True)
-def _draw_stroke(image: NDArray[np.uint8], points: Longs, num_points: int, pen: int) -> None:
-    """Draw the spline through the first points (5, 2), with half of the pen's width `pen`, both in 1/256 pixel."""
+def _draw_stroke(image: NDArray[np.uint8], points: Longs, num_points: int, pen: int, edge: int) -> None:
+    """Draw the spline through the first points (5, 2); `pen` is half of the width, and all are in 1/256 pixel."""
     for point in range(num_points - 1):
         x0, y0 = points[max(point - 1, 0)]
         x1, y1 = points[point]
         x2, y2 = points[point + 1]
         x3, y3 = points[min(point + 2, num_points - 1)]
-        # One and a half stamps per pixel leave no gap in a line of one pixel.
-        steps = 3 + 3 * _root((x2 - x1) * (x2 - x1) + (y2 - y1) * (y2 - y1)) // (2 * PIXEL)
+        # At these distances the sides of the line are straight within a fifth of a pixel.
+        spacing = max(2 * PIXEL // 3, pen // 4)
+        steps = 3 + _root((x2 - x1) * (x2 - x1) + (y2 - y1) * (y2 - y1)) // spacing
         for step in range(steps + 1):
             t = (step << CURVE_BITS) // steps
             square = t * t >> CURVE_BITS
             cube = square * t >> CURVE_BITS
-            _stamp(image, _spline(x0, x1, x2, x3, t, square, cube), _spline(y0, y1, y2, y3, t, square, cube), pen)
+            _stamp(image, _spline(x0, x1, x2, x3, t, square, cube), _spline(y0, y1, y2, y3, t, square, cube), pen, edge)
 
 
 @njit(cache=True, nogil=True)
@@ -181,15 +185,15 @@ def _spline(p0: int, p1: int, p2: int, p3: int, t: int, square: int, cube: int) 
 
 
 @njit(cache=True, nogil=True)
-def _stamp(image: NDArray[np.uint8], x: int, y: int, pen: int) -> None:
-    """Draw a disc of radius `pen` with an edge of one pixel; pixels keep the brighter value."""
+def _stamp(image: NDArray[np.uint8], x: int, y: int, pen: int, edge: int) -> None:
+    """Draw a disc of radius `pen` with a soft edge; pixels keep the brighter value."""
     size = len(image)
-    reach = pen + PIXEL // 2
-    outer, ramp = reach * reach, 2 * pen * PIXEL
+    reach = pen + edge // 2
+    outer, ramp = reach * reach, 2 * pen * edge
     for row in range(max(0, (y - reach) >> PIXEL_BITS), min(size, ((y + reach) >> PIXEL_BITS) + 1)):
         for column in range(max(0, (x - reach) >> PIXEL_BITS), min(size, ((x + reach) >> PIXEL_BITS) + 1)):
             across, along = column * PIXEL - x, row * PIXEL - y
-            # Linear in the squared distance: 0 at half a pixel outside of the edge, 1 at half a pixel inside.
+            # Linear in the squared distance: 0 at the outer side of the edge, 1 at its inner side.
             inside = min(outer - across * across - along * along, ramp)
             if inside > 0:
                 image[row, column] = max(image[row, column], np.uint8(255 * inside // ramp))

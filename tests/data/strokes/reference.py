@@ -16,14 +16,15 @@ def image(domain: tuple[int, int], index: int, instance: int, size: int, difficu
     """Return the image [channel][row][column] of a class's instance."""
     key = _words("strokes", "instance", 1, *domain, index, instance)
     figure = _placed(_class(domain[0], index), key, size, difficulty)
-    pen = _draw(key, 83, 45 * ONE // 1000, 100 * ONE // 1000) * size * 256 // (2 * ONE)
+    pen = _draw(key, 83, 50 * ONE // 1000, 220 * ONE // 1000) * size * 256 // (2 * ONE)
+    edge = max(256, _draw(key, 85, 0, ONE // 4) * size * 256 // (2 * ONE))
     ink: dict[tuple[int, int], int] = {}
-    for x, y in (stamp for stroke in figure for stamp in _stamps(stroke)):
+    for x, y in (stamp for stroke in figure for stamp in _stamps(stroke, pen)):
         for row in range(size):
             for column in range(size):
-                inside = (pen + 128) ** 2 - (256 * column - x) ** 2 - (256 * row - y) ** 2
+                inside = (pen + edge // 2) ** 2 - (256 * column - x) ** 2 - (256 * row - y) ** 2
                 if inside > 0:
-                    coverage = 255 * min(inside, 512 * pen) // (512 * pen)
+                    coverage = 255 * min(inside, 2 * pen * edge) // (2 * pen * edge)
                     ink[row, column] = max(ink.get((row, column), 0), coverage)
     swapped = difficulty["polarity"] == "both" and _draw(key, 67, 0, 1) == 1
     channels = []
@@ -87,7 +88,7 @@ def _placed(figure: list, key: int, size: int, difficulty: dict) -> list[list[tu
             turn = (-turn[0], -turn[1])
         cos, sin = _turned(cos, sin, *turn)
     slant = _draw(key, 80, -tilt, tilt)
-    width, height = (ONE * 18 // 25 + _draw(key, counter, -tilt, tilt) * 2 // 3 for counter in (81, 82))
+    width, height = (ONE * 17 // 20 + _draw(key, counter, -tilt, tilt) * 2 // 3 for counter in (81, 82))
     right, down = 256 * _draw(key, 65, -shift, shift), 256 * _draw(key, 66, -shift, shift)
     placed = []
     for number, stroke in enumerate(figure):
@@ -103,13 +104,13 @@ def _placed(figure: list, key: int, size: int, difficulty: dict) -> list[list[tu
     return placed
 
 
-def _stamps(stroke: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _stamps(stroke: list[tuple[int, int]], pen: int) -> list[tuple[int, int]]:
     """Return the places at which the pen is set down along a stroke."""
     stamps = []
     extended = [stroke[0], *stroke, stroke[-1]]
     for place in range(len(stroke) - 1):
         p0, p1, p2, p3 = extended[place : place + 4]
-        steps = 3 + 3 * math.isqrt((p2[0] - p1[0]) ** 2 + (p2[1] - p1[1]) ** 2) // 512
+        steps = 3 + math.isqrt((p2[0] - p1[0]) ** 2 + (p2[1] - p1[1]) ** 2) // max(170, pen // 4)
         for step in range(steps + 1):
             t = step * 4096 // steps
             square = t * t >> 12

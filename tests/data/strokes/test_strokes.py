@@ -18,13 +18,13 @@ PLAIN = Difficulty(jitter_percent=0, shift_pixels=0)
 HARD = Difficulty(jitter_percent=50, shift_pixels=5, polarity="both", colour="instance", rotation="any")
 
 GOLDEN = [
-    (Difficulty(), "PRETRAIN", 32, "94c39a571ed885427a5bf981475ffe549a5decdb3333784a60697c6f3e5dfc30"),
-    (Difficulty(), "HELDOUT_TEST", 16, "c26833870dbe04e4ce873a29e2551e88103781eb2aca67fadf5c5283d7c9bc33"),
-    (Difficulty(), "PRETRAIN", 224, "15ff6e9e4796ebb16f1b178fc337467babca63d66f336acf90698225bbe80f46"),
-    (Difficulty(), "HELDOUT_VALIDATION", 511, "25cdee8da49c8831816208b220d5b5136cf768de57c3b79c58a0f71fd59f906f"),
-    (HARD, "PRETRAIN", 32, "b454810ed60454594e5fe5f418a89fda910fa55153a8e9247003ca9bbe0bd3d9"),
-    (HARD, "HELDOUT_TRAIN", 8, "66d156fb5c5b862176abe4235e9a67e0d681e573ee54bcb881fb224f02d0fc80"),
-    (PLAIN, "PRETRAIN_VALIDATION", 64, "1153074ed0fe1236311efffaeb8d3579e5c0bd051390b8a51e982010128487c7"),
+    (Difficulty(), "PRETRAIN", 32, "9872e5ea2be6a0557dea5d562412a1966a4fc0b16eebbbf807c6020a600eaeee"),
+    (Difficulty(), "HELDOUT_TEST", 16, "e9575ecb44073eccad24bde8e3ce5e364b6e40f9cbce3e9920c2d07609a53320"),
+    (Difficulty(), "PRETRAIN", 224, "47180bbfa9898e56c1966f88c20d25d16e86772aed88a9dbfb21b0fbece7373c"),
+    (Difficulty(), "HELDOUT_VALIDATION", 511, "719e86351d57cadb9f53bc1d56985df4174fe9f8779ae3b1ee53e1fe9cf867ef"),
+    (HARD, "PRETRAIN", 32, "f24c29ed9f4cd3474ccef4017ca661d3d8986e654344d81b0bbfad7eb805a05d"),
+    (HARD, "HELDOUT_TRAIN", 8, "c3b42325e83c5593f13d9f81654a3805c55943f9fbce03662d54ded9801edffd"),
+    (PLAIN, "PRETRAIN_VALIDATION", 64, "40434020bc2c22337758c6de8026d8f62318e4a1be3d43339cd330625c26c685"),
 ]
 """Difficulty, domain, size, and the SHA-256 of four images: classes 0, 1, 31, 99,999, instances 0, 7, 2^31 - 1, 3."""
 
@@ -92,7 +92,7 @@ def test_instances_and_domains_all_differ_and_every_picture_has_ink() -> None:
     assert len({image.tobytes() for part in images for image in part}) == 3 * 400
     ink = np.concatenate(images)[:, 0].reshape(1200, -1).mean(axis=1) / 255
     assert ink.min() > 0.02
-    assert ink.max() < 0.5
+    assert ink.max() < 0.7
 
 
 def test_classes_differ_and_held_out_classes_are_others() -> None:

@@ -11,7 +11,7 @@ ARRANGEMENT = "arrangement"
 """The target that shows whether a model distinguishes positions of patches."""
 
 _CLUSTERS = {
-    IN_DOMAIN: "classes",
+    **dict.fromkeys(IN_DOMAIN, "classes"),
     ARRANGEMENT: "instances",
     "digits": "writers, if each repetition of the form in the file is one writer's",
 }

@@ -26,7 +26,7 @@ from bench.data.sources import folder, huggingface, parquet, tar_paths, torchvis
 from bench.data.sources import torchvision_layouts as layouts
 from bench.data.sources.groups import name_pattern
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
-from bench.data.strokes.source import STROKES
+from bench.data.strokes.stroke_corpus import STROKES
 from bench.errors import InputError
 from models.spec.model_error import did_you_mean
 

@@ -18,7 +18,7 @@ from bench.data.fractals.source import FRACTALS
 from bench.data.named_sizes import Rung, RungName, named_rungs, num_classes_of
 from bench.data.orders import Indices
 from bench.data.random import sha256_of
-from bench.data.strokes.source import STROKES
+from bench.data.strokes.stroke_corpus import STROKES
 from bench.data.subset import SubsetIndex, class_counts, class_order, formula_subset, new_labels, subset
 from bench.errors import InputError
 

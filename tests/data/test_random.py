@@ -20,7 +20,7 @@ def test_mix_is_splitmix64() -> None:
 
 
 def test_the_renderer_hashes_as_numpy_does() -> None:
-    assert [render._hash(np.uint64(1234567), counter) for counter in range(1, 5)] == SPLITMIX_FROM_1234567
+    assert [render.hash_counter(np.uint64(1234567), counter) for counter in range(1, 5)] == SPLITMIX_FROM_1234567
 
 
 def test_hashes_never_move() -> None:

@@ -200,7 +200,7 @@ def test_a_histogram_is_drawn(project: Path, run: Pytest) -> None:
 @pytest.mark.slow
 def test_absent_device_is_refused() -> None:
     environment = outside_pytest(CUDA_VISIBLE_DEVICES="", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    benchmarks = "tests/benchmarks/test_fractal_speed.py"  # those whose libraries load soonest
+    benchmarks = "tests/benchmarks/test_drawing_speed.py"  # those whose libraries load soonest
     command = [sys.executable, "-m", "pytest", *PLUGINS, benchmarks, "--benchmark", "--bench-device", "cuda"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR

@@ -27,8 +27,8 @@ _VALIDATION = {
 }
 """`carve` -> the validation images of targets, in words."""
 _HELDOUT = (
-    f"Targets such as {IN_DOMAIN[0]} are in-domain: their classes were never pretrained on, but the generator of a "
-    "corpus draws their images. They are kept apart from real targets, and no claim about these uses them."
+    "is in-domain: its classes were never pretrained on, but the generator of a corpus draws its images. It is kept "
+    "apart from real targets, and no claim about them uses it."
 )
 _ARRANGEMENT = f"The target {ARRANGEMENT} shows whether a model uses the positions of patches. It is not a real target."
 _EXTERNAL = (
@@ -58,7 +58,7 @@ def limits(
         "not corrected for the number of comparisons on this page. "
         f"{_conditions(cells, methods)}{_populations(cells, clusters) if CROSSED in methods else ''}{_drawn(cells)}",
         "A number that was not measured is a dash. One seed gives no interval, and neither do equal values.",
-        _HELDOUT if targets & {*IN_DOMAIN} else None,
+        *(f"The target {name} {_HELDOUT}" for name in IN_DOMAIN if name in targets),
         _ARRANGEMENT if ARRANGEMENT in targets else None,
         _EXTERNAL if cells["subset_images"].isna().any() else None,
     )

@@ -1,6 +1,6 @@
 """The stroke corpus's formula once more, in Python's unbounded integers and plain loops: slow, and easy to check.
 
-It shares no code with `bench.data.strokes.render`. Where both agree to the byte, neither numba nor 64-bit arithmetic
+It shares no code with `bench.data.strokes.pen`. Where both agree to the byte, neither numba nor 64-bit arithmetic
 has changed a pixel.
 """
 

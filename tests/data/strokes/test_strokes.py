@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.formula import Difficulty, Domain, class_parameters, render
 from bench.data.fractals.heldout import open_heldout
-from bench.data.strokes.source import STROKES
+from bench.data.strokes.stroke_corpus import STROKES
 
 PLAIN = Difficulty(jitter_percent=0, shift_pixels=0)
 HARD = Difficulty(jitter_percent=50, shift_pixels=5, polarity="both", colour="instance", rotation="any")

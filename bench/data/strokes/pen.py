@@ -6,7 +6,7 @@ little, and turns, slants, stretches and shifts the whole picture, as different 
 
 Coordinates are fixed-point with 14 fractional bits; 1 is half of the image. Pixels are fixed-point with 8. Every random
 number is a hash of a key and a counter, and divisions round down. There are no floats and no state, so every machine
-makes the same bytes. A change of any pixel must raise the version in `source.py`.
+makes the same bytes. A change of any pixel must raise the version in `stroke_corpus.py`.
 """
 
 import numpy as np

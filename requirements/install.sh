@@ -17,7 +17,7 @@ main() {
     echo "Installing the pinned packages into $venv: about 6 GB, some minutes the first time."
     uv sync --require-hashes --compile-bytecode $here/dev.txt
     uv install --quiet --no-deps --no-build-isolation --editable .
-    "$venv/bin/python" $here/compile_renderer.py
+    "$venv/bin/python" $here/compile_renderers.py
 }
 
 forget_settings() {

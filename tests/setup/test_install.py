@@ -105,7 +105,7 @@ def test_installs_the_pins_with_hashes_and_bytecode(recorded: Path) -> None:
         "python -m pip install --quiet --require-hashes -r requirements/uv.txt",
         "uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode requirements/dev.txt",
         "uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .",
-        "python requirements/compile_renderer.py",
+        "python requirements/compile_renderers.py",
     ]
     assert (recorded / ".venv/.ready").exists()
 

@@ -161,4 +161,7 @@ def _verdict(repetition: Repetition) -> Text:
     if repetition.is_reproduced:
         limits = f"no accuracy differs by more than {ACCURACY_TOLERANCE}"
         return marked("reproduced", "green", f" within the tolerance for another processor or other versions: {limits}")
+    if repetition.kept.get("sources_hash") != repetition.repeated.get("sources_hash"):
+        why = "other sources made the kept run, which may compute or keep something else"
+        return marked("not reproduced", "red", f": {why}")
     return marked("not reproduced", "red")

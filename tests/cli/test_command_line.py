@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.cli.verify import Repetition
+from bench.cli.verify import Repetition, _verdict
 from bench.data.sources.checksums import UNPACKED
 from tests import in_process
 
@@ -176,6 +176,16 @@ def test_an_accuracy_may_differ_a_little_in_another_environment_alone(plan_suite
     repetition = Repetition(plan_suite().runs[0], kept, repeated, same_predictions=False, same_weights=False)
     assert not repetition.is_same
     assert repetition.is_reproduced == reproduced
+
+
+def test_the_verdict_says_that_other_sources_made_the_kept_run(plan_suite):
+    kept = {"metrics": {"test_accuracy": 0.5}, "sources_hash": "a"}
+    said = {}
+    for sources in ("a", "b"):
+        repeated = {"metrics": {"test_accuracy": 0.6}, "sources_hash": sources}
+        said[sources] = _verdict(Repetition(plan_suite().runs[0], kept, repeated, False, False)).plain
+    assert said["a"] == "not reproduced"
+    assert said["b"].startswith("not reproduced: other sources made the kept run")
 
 
 def test_only_runs_a_row_and_what_it_needs(finished, tmp_path):

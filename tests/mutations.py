@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests import in_process
 
 CPU_SECONDS = 10.0
 ODD: list[Any] = [
@@ -106,6 +109,21 @@ def change_values(content: Any, chance: random.Random, odd: list[Any] = ODD) -> 
             else:
                 holder[place] = chance.choice(odd)
             break
+
+
+def ends_well(*words: str | Path, folder: Path) -> in_process.Ended:
+    """Run a command within bounds, and see that it ends with 0 and no error, or with 2 and one message."""
+    with within_bounds():
+        ended = in_process.bench(*words, folder=folder)
+    assert "Traceback" not in ended.said + ended.errors
+    if ended.code == 0:
+        assert not ended.errors
+    else:
+        assert ended.code == 2
+        assert ended.errors.startswith("error: ")
+        assert ended.errors.count("error: ") == 1
+        assert len(ended.errors) < 10_000, "a message repeats the file"
+    return ended
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from bench.training.checkpoint import checkpoint_bytes
 from bench.training.progress import Progress
 from models.spec.model_error import SpecError
 from tests import in_process
-from tests.mutations import ODD, WORDS, change_values, within_bounds
+from tests.mutations import ODD, WORDS, change_values, ends_well, within_bounds
 from tests.speed_rows import measurement
 
 SUITE = """
@@ -209,20 +209,6 @@ def damage(folder: Path, bomb: Path, chance: random.Random) -> Path:
         record["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()  # as somebody else's store has it
         (path.parent / "record.json").write_text(json.dumps(record))
     return path
-
-
-def ends_well(*words: str | Path, folder: Path) -> in_process.Ended:
-    with within_bounds():
-        ended = in_process.bench(*words, folder=folder)
-    assert "Traceback" not in ended.said + ended.errors
-    if ended.code == 0:
-        assert not ended.errors
-    else:
-        assert ended.code == 2
-        assert ended.errors.startswith("error: ")
-        assert ended.errors.count("error: ") == 1
-        assert len(ended.errors) < 10_000, "a message repeats the file"
-    return ended
 
 
 @pytest.mark.slow

@@ -1,10 +1,9 @@
 """The fractal corpus: the same bytes everywhere, classes that can be told apart, and settings that do what they say."""
 
 import hashlib
-import importlib.util
 import re
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,9 +14,11 @@ from numpy.typing import NDArray
 from bench.data.formula import Difficulty, Domain, class_parameters, render
 from bench.data.fractals.source import FRACTALS
 from bench.errors import InputError
+from tests import drawn
+from tests.data.fractals import reference
+from tests.drawn import HARD, PLAIN
 
-PLAIN = Difficulty(jitter_percent=0, shift_pixels=0)
-HARD = Difficulty(jitter_percent=50, shift_pixels=5, polarity="both", colour="instance", rotation="any")
+draw = partial(drawn.draw, FRACTALS)
 
 GOLDEN = [
     (Difficulty(), "PRETRAIN", 32, "37b3a9dc27f7ba0be39c5fc09a6a572a96771c2f687b9602cb10d40f3684fd1e"),
@@ -52,31 +53,6 @@ GOLDEN = [
 """Difficulty, domain, size, and the SHA-256 of four images: classes 0, 1, 31, 99,999, instances 0, 7, 2^31 - 1, 3."""
 
 
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def draw(
-    classes: object,
-    instances: object,
-    *,
-    difficulty: Difficulty = PLAIN,
-    image_size: int = 32,
-    domain: Domain = Domain.PRETRAIN,
-) -> NDArray[np.uint8]:
-    """Draw the classes and instances, broadcast against each other and flattened."""
-    both = np.broadcast_arrays(np.asarray(classes, dtype=np.int64), np.asarray(instances, dtype=np.int64))
-    return render(
-        FRACTALS, both[0].ravel(), both[1].ravel(), image_size=image_size, difficulty=difficulty, domain=domain
-    )
-
-
 @pytest.mark.parametrize(
     ("difficulty", "name", "size", "expected"), GOLDEN, ids=[f"{name}-{size}" for _, name, size, _ in GOLDEN]
 )
@@ -98,7 +74,7 @@ def test_golden_images_of_classes_all_over() -> None:
     ("domain", "index", "instance", "size"), [(Domain.PRETRAIN, 3, 0, 32), (Domain.HELDOUT_TEST, 0, 5, 24)]
 )
 def test_the_formula_in_plain_python_gives_the_same_bytes(
-    reference: ModuleType, difficulty: Difficulty, domain: Domain, index: int, instance: int, size: int
+    difficulty: Difficulty, domain: Domain, index: int, instance: int, size: int
 ) -> None:
     drawn = draw(index, instance, difficulty=difficulty, image_size=size, domain=domain)[0]
     expected = reference.image(domain.value, index, instance, size, difficulty.model_dump())

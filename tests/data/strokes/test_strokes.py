@@ -1,21 +1,21 @@
 """The stroke corpus: the same bytes everywhere, classes that can be told apart, and settings that do what they say."""
 
 import hashlib
-import importlib.util
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.formula import Difficulty, Domain, class_parameters, render
 from bench.data.fractals.heldout import open_heldout
 from bench.data.strokes.stroke_corpus import STROKES
+from tests import drawn
+from tests.data.strokes import reference
+from tests.drawn import HARD, PLAIN
 
-PLAIN = Difficulty(jitter_percent=0, shift_pixels=0)
-HARD = Difficulty(jitter_percent=50, shift_pixels=5, polarity="both", colour="instance", rotation="any")
+draw = partial(drawn.draw, STROKES)
 
 GOLDEN = [
     (Difficulty(), "PRETRAIN", 32, "9872e5ea2be6a0557dea5d562412a1966a4fc0b16eebbbf807c6020a600eaeee"),
@@ -27,30 +27,6 @@ GOLDEN = [
     (PLAIN, "PRETRAIN_VALIDATION", 64, "40434020bc2c22337758c6de8026d8f62318e4a1be3d43339cd330625c26c685"),
 ]
 """Difficulty, domain, size, and the SHA-256 of four images: classes 0, 1, 31, 99,999, instances 0, 7, 2^31 - 1, 3."""
-
-
-def draw(
-    classes: object,
-    instances: object,
-    *,
-    difficulty: Difficulty = PLAIN,
-    image_size: int = 32,
-    domain: Domain = Domain.PRETRAIN,
-) -> NDArray[np.uint8]:
-    """Draw the classes and instances, broadcast against each other and flattened."""
-    both = np.broadcast_arrays(np.asarray(classes, dtype=np.int64), np.asarray(instances, dtype=np.int64))
-    settings = {"image_size": image_size, "difficulty": difficulty, "domain": domain}
-    return render(STROKES, both[0].ravel(), both[1].ravel(), **settings)
-
-
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stroke_reference", Path(__file__).with_name("reference.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -68,7 +44,7 @@ def test_golden_images(difficulty: Difficulty, name: str, size: int, expected: s
     [(Domain.PRETRAIN, 3, 0, 32), (Domain.HELDOUT_TEST, 0, 5, 24), (Domain.PRETRAIN, 99_999, 2**31 - 1, 16)],
 )
 def test_the_formula_in_plain_python_gives_the_same_bytes(
-    reference: ModuleType, difficulty: Difficulty, domain: Domain, index: int, instance: int, size: int
+    difficulty: Difficulty, domain: Domain, index: int, instance: int, size: int
 ) -> None:
     drawn = draw(index, instance, difficulty=difficulty, image_size=size, domain=domain)[0]
     expected = reference.image(domain.value, index, instance, size, difficulty.model_dump())

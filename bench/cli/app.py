@@ -209,8 +209,11 @@ def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_jso
     """Judge the claims of the literature, and the suite's custom claims, by the results in a store."""
     from bench.cli.claims import judge_and_write, show_claims
     from bench.cli.named_suite import find_store
+    from bench.tables.build import build_tables
 
-    show_claims(console, judge_and_write(find_store(suite, results), suite), as_json_values=as_json)
+    store = find_store(suite, results)
+    tables = build_tables(store)
+    show_claims(console, judge_and_write(store, suite, tables), tables.get("own_rows"), as_json_values=as_json)
 
 
 @app.command()

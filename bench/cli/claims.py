@@ -15,12 +15,13 @@ from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import FIVE, Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
+from bench.analysis.claims.own_rows import ahead_warnings
 from bench.analysis.claims.rows import Transfer
 from bench.analysis.claims.verdict_table import as_json, claims_table
 from bench.analysis.corpus_names import SCRATCH
 from bench.analysis.stats.power import Limits
 from bench.analysis.targets import ARRANGEMENT
-from bench.cli.terminal import say
+from bench.cli.terminal import marked, say
 from bench.config.custom_claims import ClaimedRow, CustomClaim
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import load_suite
@@ -59,13 +60,24 @@ def all_claims(suite: ResolvedSuite, custom: Sequence[CustomClaim]) -> list[Clai
     return [*CLAIMS, *(_custom_claim(claim, suite) for claim in custom)]
 
 
-def show_claims(console: Console, judgements: Sequence[Judgement], *, as_json_values: bool) -> None:
-    """Print the verdicts, and the evidence of each."""
+def show_claims(
+    console: Console, judgements: Sequence[Judgement], own_rows: pd.DataFrame | None = None, *, as_json_values: bool
+) -> None:
+    """Print the verdicts, the arms that are ahead of the ladder, and the evidence of each claim.
+
+    Args:
+        console: the console to print to.
+        judgements: the judgements of the claims.
+        own_rows: the table `own_rows` of the store, if it has one.
+        as_json_values: whether to print the judgements alone, as JSON.
+    """
     if as_json_values:
         say(json.dumps(list(map(as_json, judgements)), indent=1, allow_nan=False))
         return
     console.print(_verdicts(judgements))
     console.print(judgements[0].looks, soft_wrap=True, highlight=False)
+    for sentence in ahead_warnings(own_rows):
+        console.print(marked("warning", "yellow", f": {sentence}"), soft_wrap=True, highlight=False)
     for judgement in judgements:
         console.print()
         for line in _details(judgement):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.analysis.claims.own_rows import ahead_warnings
 from bench.analysis.duplicates import duplicate_warnings
 from bench.cli.claims import judge_and_write
 from bench.cli.terminal import marked
@@ -31,7 +32,8 @@ def report_store(store: Store, suite: str, results: Path, reports: Path, console
     suite_fields = store.suite().model_dump(mode="json")
     page = write_report(suite_fields, tables, reports / store.root.name, outside, all_machines(results), judgements)
     console.print(comparison_text(tables["comparison"]))
-    for sentence in duplicate_warnings(tables["cells"], tables.get("left_out")):
+    warnings = (*duplicate_warnings(tables["cells"], tables.get("left_out")), *ahead_warnings(tables.get("own_rows")))
+    for sentence in warnings:
         console.print(marked("warning", "yellow", f": {sentence}"), highlight=False, soft_wrap=True)
     if outside:
         console.print(f"{len(outside)} finished runs in {store.root} are not part of this suite: {', '.join(outside)}")

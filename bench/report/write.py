@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.own_rows import ahead_warnings
 from bench.analysis.correctness import clusters_of_targets
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
@@ -37,7 +38,7 @@ def write_report(
     Args:
         suite: The resolved suite, as in `results/<suite>/suite.json`.
         tables: `cells`, `runs`, `comparison` and `ablations`, as in `results/<suite>/tables/`, `correctness` if it is
-            kept, and `trials` if the suite asks for a tuning.
+            kept, `own_rows` if arms are compared with the ladder, and `trials` if the suite asks for a tuning.
         out: The report's folder; an earlier report in it is replaced.
         outside: The keys of runs in the store that the suite does not ask for.
         speeds: Machine -> its records, from `bench.store.speed_file.all_machines`. Records without any of the suite's
@@ -85,6 +86,7 @@ def build_page(
             for part in (scaling, crossings, across_targets, consistency)
         ),
         *results.ablations(ablations, pictures),
+        *results.own_rows(tables.get("own_rows")),
         *(
             part
             for machine in measured
@@ -121,6 +123,7 @@ def build_page(
             *provenance.shortcomings(suite, tables),
             *provenance.failed_seeds(comparison, ablations),
             *provenance.same_predictions(comparison, ablations),
+            *ahead_warnings(tables.get("own_rows")),
         ),
         sections=sections,
     )

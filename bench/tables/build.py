@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.ablations import ablations
+from bench.analysis.claims.own_rows import own_rows
 from bench.analysis.comparison import comparison
 from bench.analysis.tested import COLUMNS
 from bench.config.resolved import ResolvedSuite
@@ -59,6 +60,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         "correctness": correctness,
         "comparison": comparison(cells, correctness),
         "ablations": ablations(cells, runs, references, correctness),
+        **_own_rows(cells, runs, correctness),
         **_left_out(plan, records),
         **_trials(store, suite),
         **_permutation_check(store, plan, records),
@@ -97,6 +99,12 @@ def _left_out(plan: Plan, records: dict[str, Record | None]) -> dict[str, pd.Dat
     """Return the table of what sources passed over; no table if that is nothing."""
     table = left_out_table(plan.runs, records)
     return {} if table.empty else {"left_out": table}
+
+
+def _own_rows(cells: pd.DataFrame, runs: pd.DataFrame, correctness: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the table of arms against their families' rows; no table if no arm is compared."""
+    table = own_rows({"cells": cells, "runs": runs, "correctness": correctness})
+    return {} if table.empty else {"own_rows": table}
 
 
 def _trials(store: Store, suite: ResolvedSuite) -> dict[str, pd.DataFrame]:

@@ -205,6 +205,31 @@ def test_the_page_opens_with_the_claims(store: Store, tmp_path: Path) -> None:
     assert (store.tables / "claims.parquet").is_file()
 
 
+def test_an_arm_that_is_ahead_of_its_family_is_said_below_the_verdicts_and_on_top_of_the_page(
+    tmp_path: Path, resolve_suite: Callable[..., ResolvedSuite]
+) -> None:
+    """The arm without encoding beats the ladder's own ViT; the reference arm is that ViT."""
+    arms = {"learned-1d": "vit_pico/8", "none": "vit_pico/8:pos=none"}
+    suite = resolve_suite(**SUITE, ablations=[{"name": "position", "reference": "learned-1d", "arms": arms}])
+    store = open_store(tmp_path / "results", suite)
+    for run in expand(suite).runs:
+        ahead = 0.1 + 0.001 * run.seed if run.model == arms["none"] else 0
+        store.write(Outcome(build_record(run, status="ok", metrics={"test_accuracy": accuracy(run) + ahead})))
+    text = call("claims", "tiny", store.root.parent).stdout
+    said = (
+        "An arm is ahead of the ladder's own vit: vit_pico/8:pos=none (ablation position, arm none) beats vit_pico/8 by"
+    )
+    assert text.index("Claims are judged once") < text.index(f"warning: {said}") < text.index("C1 undecided")
+    printed = call("report", "tiny", store.root.parent, "--reports", str(tmp_path / "reports")).stdout
+    page = (tmp_path / "reports" / "tiny" / "report.md").read_text()
+    assert f"warning: {said}" in printed
+    assert (
+        page.index(f"> **Note:** {said}") < page.index("## Claims") < page.index("## Arms beside the ladder's own rows")
+    )
+    table = pd.read_parquet(store.tables / "own_rows.parquet")
+    assert table[["arm", "own_model", "is_ahead"]].to_numpy().tolist() == [["none", "vit_pico/8", True]]
+
+
 def test_the_reference_store(tmp_path: Path) -> None:
     """Three seeds of models of 0.2 M parameters: little is decided, and what its rungs show decides nothing."""
     shutil.copytree(REFERENCE, tmp_path / "reference-cpu")

@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pandas as pd
 
 from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
-from bench.analysis.format import ABSENT, bounds, count, decimal, is_known, pairs_and_p, percent, plural, points, text
+from bench.analysis.format import (
+    ABSENT,
+    bounds,
+    count,
+    decimal,
+    is_known,
+    pairs_and_p,
+    percent,
+    plural,
+    points,
+    share,
+    signed,
+    text,
+)
 from bench.analysis.frames import split
 from bench.analysis.runs import pretraining as pretraining_table
 from bench.analysis.seeds import COMPLETE, GIVEN_SUCCESS
@@ -97,6 +110,34 @@ def ablations(arms: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
         for (name,), of_ablation in split(arms, ["ablation"])
         for transfer, rows in by_transfer(of_ablation)
     )
+
+
+def own_rows(arms: pd.DataFrame | None) -> tuple[Section, ...]:
+    """Return the arms beside the ladder's rows of their families; nothing without the table `own_rows`."""
+    if arms is None:
+        return ()
+    level = f", each at {share(arms['level'].max())}" if arms["level"].notna().any() else ""
+    columns = {
+        "Ablation": lambda row: row["ablation"],
+        "Arm": lambda row: row["arm"],
+        "Model": lambda row: row["model"],
+        "Ladder's own": lambda row: row["own_model"],
+        "Difference in points": _to_own_row,
+        "Ahead of its family": lambda row: "yes" if row["is_ahead"] else "no",
+    }
+    caption = (
+        "Accuracy of each arm less that of its family's row on the ladder, at the same rung, averaged over real "
+        f"targets and paired by seed and image. The intervals hold together{level}. An arm is ahead if all of its "
+        "intervals lie above zero."
+    )
+    return (section("Arms beside the ladder's own rows", table(caption, columns, arms, 4)),)
+
+
+def _to_own_row(row: pd.Series) -> TableCell:
+    if not is_known(row["difference"]):
+        return undecided(row["reason"])
+    shown = f"{points(row['difference'])} ({bounds(row['low'], row['high'], lambda end: signed(100 * end))})"
+    return TableCell(shown, "; ".join(filter(None, (plural(int(row["num_pairs"]), "pair"), row["reason"]))))
 
 
 def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, float]) -> tuple[Section, ...]:

@@ -141,7 +141,8 @@ def _size_classes(cells: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str | No
 
 def _custom_claim(claim: CustomClaim, suite: ResolvedSuite) -> Claim:
     """Return a custom claim with all defaults filled in from the suite."""
-    kind = claim.transfer or suite.transfers[0]
+    kinds = [choice.kinds(suite.transfers) for choice in suite.targets if choice.target == claim.target]
+    kind = claim.transfer or (kinds[0] if kinds else suite.transfers)[0]
     shots = (claim.shots or (FIVE if FIVE in suite.shots else max(suite.shots))) if kind == "k-shot" else None
     target = parse_target(claim.target)
     margin = claim.margin / 100

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bench.analysis.corpus_names import SCRATCH
 from bench.config.ladder import Subset
+from bench.config.target_choice import KINDS_OF_ROWS, TargetChoice
 from bench.config.validation import ModelName, Strict
 from bench.data.target import parse_target
 from bench.training.settings import NUMBER
@@ -77,17 +78,21 @@ def check_claim(claim: CustomClaim, suite: "Suite") -> None:
         ValueError: the error names what the suite has.
     """
     where = f"claim {claim.id}"
+    targets = {choice.target: choice for choice in suite.targets}
+    _require(claim.target, targets, f"{where}: target")
+    choice = targets[claim.target]
     rungs: dict[str, Collection[Subset]] = {ladder.corpus.name: ladder.subsets for ladder in suite.corpus}
-    if suite.from_scratch:
+    if suite.from_scratch and choice.has("scratch"):
         rungs[SCRATCH] = ()
+    on = f" on {claim.target}" if choice.rows or choice.transfers else ""
     for side, row in (("first", claim.first), ("second", claim.second)):
-        _require(row.model, dict.fromkeys(suite.trained_models), f"{where}: {side}.model")
-        _check_pretraining(row, rungs, f"{where}: {side}")
+        _require(row.model, _models_on(choice, suite), f"{where}: {side}.model{on}")
+        _check_pretraining(row, rungs, f"{where}: {side}", on)
     if claim.first == claim.second:
         raise ValueError(f"{where}: first and second are the same row")
-    _require(claim.target, [choice.target for choice in suite.targets], f"{where}: target")
-    kind = claim.transfer or suite.transfers[0]
-    _require(kind, suite.transfers, f"{where}: transfer")
+    kinds = choice.kinds(suite.transfers)
+    kind = claim.transfer or kinds[0]
+    _require(kind, kinds, f"{where}: transfer{on}")
     if kind != "fine-tune" and SCRATCH in (claim.first.corpus, claim.second.corpus):
         raise ValueError(
             f"{where}: {kind} probes train no network, so they have no row from scratch (corpus: {SCRATCH})"
@@ -96,11 +101,18 @@ def check_claim(claim: CustomClaim, suite: "Suite") -> None:
         _require(claim.shots, suite.shots if kind == "k-shot" else (), f"{where}: shots of {kind}")
 
 
-def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]], where: str) -> None:
+def _models_on(choice: TargetChoice, suite: "Suite") -> dict[str, None]:
+    """Return the models and arms that are trained on a target."""
+    arms = (ablation.arms.values() for ablation in suite.ablations if choice.has(ablation.name))
+    is_compared = any(choice.has(row) for row in KINDS_OF_ROWS)
+    return dict.fromkeys((*(suite.models if is_compared else ()), *(model for of_one in arms for model in of_one)))
+
+
+def _check_pretraining(row: ClaimedRow, rungs: Mapping[str, Collection[Subset]], where: str, on: str) -> None:
     if parse_spec(row.model).has_external_weights and (row.corpus is not None or row.subset is not None):
         raise ValueError(f"{where}: {row.model} starts from external weights; leave corpus and subset out")
     if row.corpus is not None:
-        _require(row.corpus, rungs, f"{where}.corpus")
+        _require(row.corpus, rungs, f"{where}.corpus{on}")
     if row.subset is not None:
         _require(row.subset, rungs[row.corpus] if row.corpus else next(iter(rungs.values()), ()), f"{where}.subset")
 

@@ -16,7 +16,8 @@ from bench.config.external_weights import SOURCES, ExternalModel, check_classes,
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import Recipe, RecipeStage, load_recipe
 from bench.config.search_space import ChosenPoint, ResolvedTuning
-from bench.config.suite import RecipeException, Suite, SuiteFields, TargetChoice
+from bench.config.suite import RecipeException, Suite, SuiteFields
+from bench.config.target_choice import TargetChoice
 from bench.config.validation import Strict
 from bench.data.catalogue import CATALOGUE, is_present
 from bench.data.formula import check_image_size
@@ -119,11 +120,11 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     _check_groups(resolved)
     _check_sizes_of_recipes(resolved)
     _check_batches(resolved)
-    if "none" in resolved.transfers:
-        for target in resolved.targets:
-            if is_present(target.ref.name, target.ref.path, data_dir):
-                classes = num_classes(target.ref, data_dir)
-                check_classes(resolved.external_weights, resolved.image_size, target.target, classes)
+    for target in resolved.targets:
+        as_it_is = target.has("external") and "none" in target.kinds(resolved.transfers)
+        if as_it_is and is_present(target.ref.name, target.ref.path, data_dir):
+            classes = num_classes(target.ref, data_dir)
+            check_classes(resolved.external_weights, resolved.image_size, target.target, classes)
     if resolved.tuning is not None:
         _check_tuning(resolved, resolved.tuning)
     return resolved

@@ -12,12 +12,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from bench.config.custom_claims import CustomClaim, check_claim
 from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning
+from bench.config.target_choice import TargetChoice, Transfer, all_kinds, check_rows
 from bench.config.validation import ModelName, Strict, distinct, explain
 from bench.config.yaml_file import name_of, read_yaml
 from bench.data.corpus import FORMULAS
 from bench.data.dataset import OnBadImage, WantedPipeline
-from bench.data.sources.groups import MAX_PATTERN
-from bench.data.target import TargetRef, parse_target
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
 from bench.training.settings import NUMBER, ImageSize
@@ -32,31 +31,6 @@ Positive = Annotated[int, NUMBER, Field(gt=0, le=MAX_IMAGES)]
 Seed = Annotated[int, NUMBER, Field(ge=0, lt=2**31)]
 Match = Literal["images", "flops", "seconds"]
 """Name of the amount of training that is equal for all models."""
-Transfer = Literal["fine-tune", "linear", "k-shot", "none"]
-
-
-class TargetChoice(Strict):
-    """A target; if it is optional and its data is missing, its cells are `not_run`."""
-
-    target: str
-    optional: bool = False
-    groups: Annotated[str, Field(min_length=1, max_length=MAX_PATTERN)] | None = None
-    """Column, or pattern on names, that says which images of a source stay together in one split."""
-
-    @field_validator("target")
-    @classmethod
-    def _canonical(cls, value: str) -> str:
-        return str(parse_target(value))
-
-    @model_validator(mode="after")
-    def _grouped(self) -> "TargetChoice":
-        parse_target(self.target, self.groups)
-        return self
-
-    @property
-    def ref(self) -> TargetRef:
-        """The target with its groups."""
-        return parse_target(self.target, self.groups)
 
 
 class Images(Strict):
@@ -162,6 +136,8 @@ class SuiteFields(Strict):
     deterministic: bool = False
     """Whether runs on CUDA repeat bit for bit, which costs speed; runs on a CPU always do."""
     from_scratch: bool = True
+    scratch_seeds: Positive | None = None
+    """Number of seeds, from the first, that also train from scratch; by default all."""
     ablations: tuple[Ablation, ...] = ()
     budgets: BudgetFactors | None = None
     claims: tuple[CustomClaim, ...] = ()
@@ -235,7 +211,9 @@ class Suite(SuiteFields):
         for check_fields in (
             _check_models,
             _check_budget,
+            check_rows,
             _check_stages,
+            _check_scratch_seeds,
             _check_exceptions,
             _check_tuning,
             _check_looks,
@@ -264,8 +242,7 @@ def _check_budget(suite: Suite) -> None:
     if budget is None:
         example = EXAMPLES[suite.match]
         raise ValueError(f"match: {suite.match} needs a budget, such as {suite.match}: {{pretrain: {example}}}")
-    starts = bool(suite.corpus) or any(parse_spec(model).has_external_weights for model in suite.models)
-    if starts and "fine-tune" in suite.transfers and budget.transfer == 0:
+    if _starts(suite) and "fine-tune" in all_kinds(suite.targets, suite.transfers) and budget.transfer == 0:
         raise ValueError(f"{suite.match}.transfer is 0, but models are fine-tuned; give it a number above 0")
     rungs = suite.corpus[0].subsets if suite.corpus else ()
     if suite.budgets is not None and suite.budgets.subset not in rungs:
@@ -281,14 +258,35 @@ def _check_stages(suite: Suite) -> None:
     if suite.pipeline == "generated" and not any(ladder.corpus.formula for ladder in suite.corpus):
         drawn = " or ".join(FORMULAS)
         raise ValueError(f"pipeline generated draws the corpus {drawn}, and this suite has neither; use streaming")
-    if "none" in suite.transfers and bare:
+    as_they_are = [choice for choice in suite.targets if "none" in choice.kinds(suite.transfers)]
+    if bare and any(choice.rows != ("external",) for choice in as_they_are):
         raise ValueError(
             f"transfers: none evaluates weights as they are, but {bare[0]} has none; give it weights=FILE, or leave "
             "one of the two out"
         )
-    if not suite.carve and (probes := [kind for kind in suite.transfers if kind not in ("fine-tune", "none")]):
+    kinds_of_all = all_kinds(suite.targets, suite.transfers)
+    if not suite.carve and (probes := [kind for kind in kinds_of_all if kind not in ("fine-tune", "none")]):
         kinds = " and ".join(probes)
         raise ValueError(f"carve: false leaves no validation images, but {kinds} probes need them")
+
+
+def _starts(suite: Suite) -> bool:
+    """Return whether a model starts from pretrained or external weights."""
+    return bool(suite.corpus) or any(parse_spec(model).has_external_weights for model in suite.models)
+
+
+def _check_scratch_seeds(suite: Suite) -> None:
+    """Refuse a number of seeds from scratch that the suite does not have, or that would limit all of its rows."""
+    if suite.scratch_seeds is None:
+        return
+    if not suite.from_scratch:
+        raise ValueError("scratch_seeds: from_scratch is false, so no seed trains from scratch; leave one of them out")
+    if not _starts(suite):
+        raise ValueError("scratch_seeds: nothing is pretrained, so every row trains from scratch; shorten `seeds`")
+    if suite.scratch_seeds > len(suite.seeds):
+        raise ValueError(
+            f"scratch_seeds: {suite.scratch_seeds} is more than the suite's {len(suite.seeds)} seeds; list more seeds"
+        )
 
 
 def _check_exceptions(suite: Suite) -> None:
@@ -306,8 +304,12 @@ def _check_tuning(suite: Suite) -> None:
         return
     if not suite.carve:
         raise ValueError("tuning: carve: false leaves no validation images, and trials are judged by them")
-    if all(choice.optional for choice in suite.targets):
-        raise ValueError("tuning: every target is optional; trials need at least one target that is not optional")
+    row = "ladder" if suite.corpus else "scratch"
+    if not any(choice.has(row) and not choice.optional for choice in suite.targets):
+        which = f" with the rows {row}" if any(choice.rows for choice in suite.targets) else ""
+        raise ValueError(
+            f"tuning: every target{which} is optional; trials need at least one target that is not optional"
+        )
     if suite.recipes.exceptions:
         raise ValueError("tuning: recipes.exceptions would override what trials choose; leave out one of the two")
 

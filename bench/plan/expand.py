@@ -14,6 +14,7 @@ from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, RecipeStage, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
 from bench.config.suite import BudgetFactors
+from bench.config.target_choice import Transfer, all_kinds
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
 from bench.errors import InputError
@@ -88,30 +89,47 @@ def expand(suite: ResolvedSuite) -> Plan:
 
 def num_cells(suite: ResolvedSuite) -> int:
     """Return the number of a suite's cells, without making them."""
-    models, targets = len(_models_to_pretrain(suite)), len(suite.targets)
-    whole = len(_whole(suite.targets))
-    per_kind = {"k-shot": whole * len(suite.shots) * suite.draws, "none": 0}
-    per_start = sum(per_kind.get(kind, targets) for kind in suite.transfers)
-    arms = sum(len(ablation.arms) for ablation in suite.ablations)
-    budgets = len(suite.budgets.factors) if suite.budgets is not None else 0
-    rungs = sum(len(ladder.subsets) for ladder in suite.corpora)
-    starts = models * (rungs + budgets) + len(suite.external_weights) + (arms if suite.corpora else 0)
-    from_scratch = (models if suite.from_scratch else 0) + (0 if suite.corpora else arms)
-    as_they_are = len(suite.external_weights) * whole if "none" in suite.transfers else 0
-    return len(suite.seeds) * (starts * per_start + from_scratch * targets) + as_they_are
+    models, external = len(_models_to_pretrain(suite)), len(suite.external_weights)
+    arms = {ablation.name: len(ablation.arms) for ablation in suite.ablations}
+    starts = {
+        "ladder": models * sum(len(ladder.subsets) for ladder in suite.corpora),
+        "external": external,
+        "budgets": models * len(suite.budgets.factors) if suite.budgets is not None else 0,
+        **(arms if suite.corpora else {}),
+    }
+    per_seed = sum(count * _num_per_start(suite, row) for row, count in starts.items())
+    if not suite.corpora:
+        per_seed += sum(count * len(_targets(suite, name)) for name, count in arms.items())
+    seeds_from_scratch = len(suite.seeds[: suite.scratch_seeds]) if suite.from_scratch else 0
+    from_scratch = models * seeds_from_scratch * len(_targets(suite, "scratch"))
+    as_they_are = external * len(_whole(_targets(suite, "external", "none")))
+    return len(suite.seeds) * per_seed + from_scratch + as_they_are
+
+
+def _num_per_start(suite: ResolvedSuite, row: str) -> int:
+    """Return the number of cells of one seed that start from one pretraining, or from one model's external weights."""
+    of_kind = {kind: _targets(suite, row, kind) for kind in ("fine-tune", "linear", "k-shot")}
+    shots = len(_whole(of_kind["k-shot"])) * len(suite.shots) * suite.draws
+    return len(of_kind["fine-tune"]) + len(of_kind["linear"]) + shots
+
+
+def _targets(suite: ResolvedSuite, row: str, kind: Transfer | None = None) -> list[ResolvedTarget]:
+    """Return the targets that a kind of row, or an ablation, is trained on, by a kind of transfer if one is given."""
+    on = [target for target in suite.targets if target.has(row)]
+    return [target for target in on if kind is None or kind in target.kinds(suite.transfers)]
 
 
 def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
     models = _models_to_pretrain(suite)
-    for model in models if suite.from_scratch else ():
-        for target in suite.targets:
+    for model in models if suite.from_scratch and seed in suite.seeds[: suite.scratch_seeds] else ():
+        for target in _targets(suite, "scratch"):
             yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune")
     for ladder in suite.corpora:
         for rung in ladder.rungs:
             for model in models:
-                yield from _transfers(suite, _pretrained(pretrain_run(suite, model, ladder, rung, seed)))
+                yield from _transfers(suite, _pretrained(pretrain_run(suite, model, ladder, rung, seed)), "ladder")
     for external in suite.external_weights:
-        yield from _transfers(suite, Start(external.bare_model, seed, external=external))
+        yield from _transfers(suite, Start(external.bare_model, seed, external=external), "external")
     for ablation in suite.ablations:
         for arm, model in ablation.arms.items():
             yield from _arm_cells(suite, model, seed, ablation.name, arm)
@@ -124,9 +142,9 @@ def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: 
     if suite.corpora:
         ladder = suite.corpora[0]
         pretrain = pretrain_run(suite, model, ladder, ladder.rungs[-1], seed)
-        yield from _transfers(suite, _pretrained(pretrain), ablation, arm)
+        yield from _transfers(suite, _pretrained(pretrain), ablation, ablation, arm)
         return
-    for target in suite.targets:
+    for target in _targets(suite, ablation):
         yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune", ablation, arm)
 
 
@@ -136,7 +154,7 @@ def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> It
     for model in _models_to_pretrain(suite):
         for factor in budgets.factors:
             pretrain = pretrain_run(suite, model, ladder, ladder.rung(budgets.subset), seed, factor)
-            yield from _transfers(suite, _pretrained(pretrain), f"budget {model}", f"{factor:g}")
+            yield from _transfers(suite, _pretrained(pretrain), "budgets", f"budget {model}", f"{factor:g}")
 
 
 def _models_to_pretrain(suite: ResolvedSuite) -> list[str]:
@@ -159,28 +177,28 @@ def _pretrained(run: Run) -> Start:
     return Start(run.model, run.seed, pretraining=run)
 
 
-def _transfers(suite: ResolvedSuite, start: Start, ablation: str = "", arm: str = "") -> Iterator[Cell]:
-    for kind in suite.transfers:
-        for run in _of_kind(suite, start, kind):
+def _transfers(suite: ResolvedSuite, start: Start, row: str, ablation: str = "", arm: str = "") -> Iterator[Cell]:
+    for kind in all_kinds(suite.targets, suite.transfers):
+        for run in _of_kind(suite, start, kind, _targets(suite, row, kind)):
             yield Cell(start.pretraining, run, kind, ablation, arm)
 
 
-def _of_kind(suite: ResolvedSuite, start: Start, kind: str) -> Iterator[Run]:
+def _of_kind(suite: ResolvedSuite, start: Start, kind: Transfer, targets: list[ResolvedTarget]) -> Iterator[Run]:
     """Yield the runs of one kind of transfer; shots are drawn from all training images of a target."""
     if kind == "fine-tune":
-        yield from (transfer_run(suite, start, target) for target in suite.targets)
+        yield from (transfer_run(suite, start, target) for target in targets)
     elif kind == "linear":
-        yield from (_probe(suite, start, target, Probe("linear")) for target in suite.targets)
+        yield from (_probe(suite, start, target, Probe("linear")) for target in targets)
     elif kind == "none":
         if start.external is not None and start.seed == suite.seeds[0]:  # nothing is drawn, so one seed says it all
-            yield from (_probe(suite, start, target, Probe("none")) for target in _whole(suite.targets))
+            yield from (_probe(suite, start, target, Probe("none")) for target in _whole(targets))
     else:
-        for target in _whole(suite.targets):
+        for target in _whole(targets):
             for shots in suite.shots:
                 yield from (_probe(suite, start, target, Probe("k-shot", shots, draw)) for draw in range(suite.draws))
 
 
-def _whole(targets: tuple[ResolvedTarget, ...]) -> list[ResolvedTarget]:
+def _whole(targets: list[ResolvedTarget]) -> list[ResolvedTarget]:
     """Return each target once, without a number of training images."""
     whole = {str(replace(parse_target(target.target), num_images=None)): target for target in targets}
     return [

@@ -316,7 +316,7 @@ def _refuse_another_suite(root: Path, stored: ResolvedSuite, suite: ResolvedSuit
     different, different_untuned = (_different(fields, deciding_fields(given)) for given in (suite, suite.untuned()))
     # If only the tuning is new, the store is used; its earlier runs are then outside the suite.
     if different and different_untuned:
-        declared = [name for name in different if name in ("seeds", "looks")]
+        declared = [name for name in different if name in ("seeds", "scratch_seeds", "looks")]
         why = f" ({' and '.join(declared)} are fixed by the first run, since claims are judged by them)"
         raise InputError(
             f"{root} holds another suite named {suite.name!r} (it differs in: {', '.join(different)})"

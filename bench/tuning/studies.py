@@ -13,6 +13,7 @@ from bench.config.external_weights import ExternalModel
 from bench.config.recipe import FamilyException, RecipeStage
 from bench.config.resolved import ResolvedSuite
 from bench.config.search_space import Point
+from bench.config.target_choice import all_kinds
 from bench.errors import InputError
 from bench.plan.expand import Start, pretrain_run, scratch_run, transfer_run
 from bench.plan.run import Run
@@ -45,7 +46,7 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
     """
     initial, external = _first_models(suite)
     studies = [Study("pretrain", family, model, pretrained=bool(suite.corpora)) for family, model in initial.items()]
-    if "fine-tune" in suite.transfers:
+    if "fine-tune" in all_kinds(suite.targets, suite.transfers):
         for family in {**initial, **external}:
             if family in initial and suite.corpora:
                 studies.append(Study("transfer", family, initial[family]))
@@ -82,7 +83,8 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
         yield pretrain_run(suite, study.model, ladder, ladder.rungs[-1], seed, share)
         return
     for target in suite.targets:
-        if target.optional:  # the choice must not depend on which data is present
+        row = "external" if study.external else "ladder" if suite.corpora else "scratch"
+        if target.optional or not target.has(row):  # the choice must not depend on which data is present
             continue
         if study.stage == "pretrain":
             yield scratch_run(suite, study.model, target, seed, share)

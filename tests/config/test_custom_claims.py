@@ -52,6 +52,26 @@ def test_the_documented_claim_is_valid(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
+        ({}, ["second.corpus on digits@20: none is not in this suite; allowed: fractals"]),
+        ({"second": {"model": "vit_pico/8:pos=none"}}, ["second.model on digits@20: vit_pico/8:pos=none is not in"]),
+        ({"second": {"model": "bit_resnet_pico"}, "transfer": "linear"}, ["transfer on digits@20: linear", "k-shot"]),
+    ],
+)
+def test_a_claim_is_about_rows_that_its_target_has(write_suite, changes, parts):
+    targets = [
+        {"target": "digits@20", "rows": ["ladder"], "transfers": ["k-shot"]},
+        {"target": "digits@40", "rows": ["scratch", "position"]},
+    ]
+    path = write_suite(claims=[CLAIM | changes], ablations=[ARMS], targets=targets, transfers=["linear"])
+    with pytest.raises(InputError) as caught:
+        load_suite(str(path))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
         (
             {"first": {"model": "bit_resnet_nano"}},
             ["claim mine: first.model: bit_resnet_nano", "vit_pico/8, bit_resnet_p"],

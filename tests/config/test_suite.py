@@ -21,6 +21,7 @@ ONE_MODEL_TWO_WAYS = ["vit_pico/8", "vit_pico/8:pos=learned-1d"]
 ABLATION = {"name": "position", "reference": "with", "arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
 
 
+ALL, SOME = "digits@20", {"target": "digits@40"}
 EXCEPTION = {"model": "vit_pico/8", "pretrain": "medium", "reason": "a reason of some length"}
 
 
@@ -120,6 +121,37 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"looks": [2, 2], "seeds": [0, 1, 2]}, ["looks [2, 2]: each must be greater than the one before"]),
         ({"looks": [2, 4], "seeds": [0, 1, 2]}, ["looks: 4 is more than the suite's 3 seeds"]),
         ({"looks": 1}, ["looks: given 1: a list is needed"]),
+        (
+            {"targets": [ALL, SOME | {"rows": ["scrach"]}]},
+            ["digits@40: rows: scrach", "did you mean scratch"],
+        ),
+        ({"targets": [SOME | {"rows": ["ladder", "budgets"]}]}, ["budgets is not a row", "if budgets are given"]),
+        ({"targets": [ALL, SOME | {"rows": ["scratch"]}], "from_scratch": False}, ["if from_scratch is true"]),
+        ({"targets": [SOME | {"rows": ["scratch"]}]}, ["no target has the rows ladder", "add ladder", "`corpus: []`"]),
+        (
+            {"targets": [SOME | {"rows": ["ladder", "scratch"]}], "ablations": [ABLATION]},
+            ["no target has the rows position", "leave out the ablation position"],
+        ),
+        ({"targets": [ALL, SOME | {"rows": []}]}, ["targets.1.rows", "the list is empty"]),
+        ({"targets": [ALL, SOME | {"rows": ["ladder", "ladder"]}]}, ["targets.1.rows", "ladder is listed twice"]),
+        (
+            {"targets": [ALL, SOME | {"transfers": ["probe"]}]},
+            ["targets.1.transfers.0", "'probe'", "'none'"],
+        ),
+        ({"ablations": [ABLATION | {"name": "ladder"}]}, ["ladder is a kind of row", "choose another name"]),
+        (
+            {"targets": [ALL, SOME | {"transfers": ["linear"]}], "carve": False},
+            ["carve: false", "linear probes"],
+        ),
+        ({"targets": [ALL, SOME | {"transfers": ["none"]}]}, ["transfers: none", "vit_pico/8 has none"]),
+        (
+            {"targets": [ALL, SOME | {"transfers": ["fine-tune"]}], "transfers": ["linear"], "images": {"transfer": 0}},
+            ["images.transfer is 0, but models are fine-tuned"],
+        ),
+        ({"scratch_seeds": 2}, ["scratch_seeds: 2 is more than the suite's 1 seeds"]),
+        ({"scratch_seeds": 0}, ["scratch_seeds", "greater than 0"]),
+        ({"scratch_seeds": 1, "from_scratch": False}, ["scratch_seeds: from_scratch is false"]),
+        ({"scratch_seeds": 1, "corpus": [], "subsets": None}, ["scratch_seeds: nothing is pretrained"]),
     ],
 )
 def test_a_wrong_field_is_named_with_file_given_value_and_allowed_values(write_suite, changes, parts):
@@ -130,6 +162,11 @@ def test_a_wrong_field_is_named_with_file_given_value_and_allowed_values(write_s
     assert message.startswith(f"suite {path}: ")
     for part in parts:
         assert part in message
+
+
+def test_no_budget_of_transfer_is_needed_where_no_target_is_fine_tuned(write_suite):
+    path = write_suite(targets=[SOME | {"transfers": ["linear"]}], images={"pretrain": 64, "transfer": 0})
+    assert load_suite(str(path))[1].targets[0].transfers == ("linear",)
 
 
 def test_a_message_repeats_neither_the_file_nor_every_mistake(write_suite):

@@ -65,6 +65,12 @@ def test_the_counts_of_a_suite(plan_suite):
     assert len({run.key for run in plan.runs}) == len(plan.runs)
 
 
+CHOSEN = [
+    "digits@20",
+    {"target": "digits@40", "rows": ["ladder", "position"], "transfers": ["k-shot"]},
+    {"target": "strokes-heldout@60", "rows": ["ladder", "scratch"], "transfers": ["linear", "fine-tune"]},
+    {"target": "arrangement", "rows": ["position"]},
+]
 PROBED = {"transfers": ["fine-tune", "linear", "k-shot"], "shots": [1, 5], "draws": 4}
 
 
@@ -75,11 +81,40 @@ PROBED = {"transfers": ["fine-tune", "linear", "k-shot"], "shots": [1, 5], "draw
         {"ablations": [POSITION], "budgets": {"subset": 16, "factors": [1, 2]}, **PROBED},
         {"corpus": [], "subsets": None, "ablations": [POSITION]},
         {"from_scratch": False, "targets": ["digits@20", "digits@40"], "seeds": [3, 4], **PROBED},
+        {"targets": CHOSEN, "seeds": [0, 1], "scratch_seeds": 1, "ablations": [POSITION]},
+        {"targets": CHOSEN, "seeds": [0, 1], "ablations": [POSITION], **PROBED},
+        {"targets": CHOSEN, "budgets": {"subset": 16, "factors": [1, 2]}, "ablations": [POSITION], **PROBED},
+        {"targets": [CHOSEN[0], CHOSEN[3]], "corpus": [], "subsets": None, "ablations": [POSITION]},
     ],
 )
 def test_cells_are_counted_without_making_them(resolve_suite, changes):
     suite = resolve_suite(**changes)
     assert num_cells(suite) == len(expand(suite).cells)
+
+
+def test_a_target_has_the_rows_and_transfers_that_it_asks_for(plan_suite):
+    plan = plan_suite(targets=CHOSEN, ablations=[POSITION], shots=[5], draws=1)
+    rows: dict[str, set[tuple[str, str]]] = {}
+    for cell in plan.cells:
+        row = cell.ablation or ("ladder" if cell.pretrain else "scratch")
+        rows.setdefault(str(cell.transfer.target), set()).add((row, cell.transfer_kind))
+    assert rows == {
+        "digits@20": {("scratch", "fine-tune"), ("ladder", "fine-tune"), ("position", "fine-tune")},
+        "digits": {("ladder", "k-shot"), ("position", "k-shot")},
+        "strokes-heldout@60": {("scratch", "fine-tune"), ("ladder", "fine-tune"), ("ladder", "linear")},
+        "arrangement": {("position", "fine-tune")},
+    }
+    everywhere = plan_suite(targets=["digits@20", "strokes-heldout@60", "arrangement"], ablations=[POSITION])
+    assert {run.key for run in plan.runs if run.probe is None} < {run.key for run in everywhere.runs}
+
+
+def test_the_first_seeds_alone_train_from_scratch(plan_suite):
+    """Seeds stay outermost, and the runs of the other rows have the keys that they have without the field."""
+    plan, whole = (plan_suite(seeds=[3, 1, 2], scratch_seeds=number) for number in (2, None))
+    assert [run.seed for run in plan.runs if run.stage == "scratch"] == [3] * 3 + [1] * 3
+    assert [run.seed for run in plan.runs] == sorted((run.seed for run in plan.runs), key=[3, 1, 2].index)
+    left_out = {run.key for run in whole.runs if run.stage == "scratch" and run.seed == 2}
+    assert [run.key for run in plan.runs] == [run.key for run in whole.runs if run.key not in left_out]
 
 
 def test_a_suite_of_too_many_cells_is_refused_with_their_number(resolve_suite):

@@ -45,7 +45,7 @@ class CustomDifference:
         Raises:
             AnalysisError: A row is missing or incomplete, or its balanced accuracy is not known.
         """
-        row_ids = [_row_id(evidence, row, self.transfer) for row in (self.first, self.second)]
+        row_ids = [_row_id(evidence, row, self.target, self.transfer) for row in (self.first, self.second)]
         rows = evidence.rows(row_ids, [self.target])
         measured = f"{row_ids[0]}, less {row_ids[1]}, {self.transfer}, on {self.target}"
         if self.metric == "balanced_accuracy":
@@ -57,13 +57,14 @@ class CustomDifference:
         return iter(())
 
 
-def _row_id(evidence: Evidence, row: NamedRow, transfer: Transfer) -> RowId:
+def _row_id(evidence: Evidence, row: NamedRow, target: str, transfer: Transfer) -> RowId:
     """Return the row of the ladder, or else the arm of an ablation that trains for the suite's own budget."""
     if row.missing:
         raise MissingRowError(row.missing)
     cells, size = evidence.cells, row.subset_images
     is_same_size = cells["subset_images"].isna() if size is None else cells["subset_images"].eq(size).fillna(False)
     same = cells[(cells["model"] == row.model) & (cells["corpus"] == row.corpus) & is_same_size]
+    same = same if (on := same[same["target"] == target]).empty else on
     arms = [arm for arm in zip(same["ablation"], same["arm"], strict=True) if not arm[0].startswith(BUDGET)]
     if not arms:
         of = "" if size is None else f" after {plural(size, 'image')}"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.config.suite import TargetChoice
+from bench.config.target_choice import TargetChoice
 from bench.data.dataset import DataSet, RawSplit
 from bench.data.sources.folder import open_folder
 from bench.data.sources.groups import group_numbers, grouped_cut

@@ -12,6 +12,7 @@ from bench.cli.plan import describe, failure_line
 from bench.cli.progress import SuiteProgress
 from bench.cli.run import RunArguments, num_workers_for, unfinished
 from bench.cli.signals import interruptible
+from bench.cli.size_class import check_members
 from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
@@ -21,7 +22,7 @@ from bench.runner.estimate.estimate import data_key, estimate, model_key
 from bench.runner.pool.pool import Workers, check_device
 from bench.runner.run_options import check_tracker
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
-from bench.tuning.choice import survey, tuning_store
+from bench.tuning.choice import change_to_make, survey, tuning_store
 from bench.tuning.halving import NOT_RUN, Due, StudyState, study_states
 from bench.tuning.studies import in_words, studies_of
 from bench.tuning.trials import trials_table
@@ -31,11 +32,11 @@ TRIED_AGAIN = ("failed", "out_of_memory")
 
 
 def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) -> bool:
-    """Run the trials of a suite; return whether a trial failed or a study could not choose settings.
+    """Run the trials of a suite; return whether a trial failed, a study has no choice or the suite is to be changed.
 
     Raises:
-        InputError: the suite asks for no tuning, torch cannot use its device, or the results in its folder belong to
-            another suite.
+        InputError: the suite asks for no tuning, a member leaves its size class, torch cannot use the device, or the
+            results in the suite's folder belong to another suite.
         KeyboardInterrupt, Terminated: the user stopped it; checkpoints keep the trials under way.
     """
     check_tracker(arguments.options.tracker)
@@ -47,9 +48,11 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     check_device(suite.device, suite.threads)
     root = arguments.results / suite.name
     check_trials_belong(root, suite)
-    store = open_trials(tuning_store(root).root)
+    trials = Trials(suite.untuned(), tuning_store(root), is_adopted=_is_adopted(Store(root)))
+    if suite.tuning.members and trials.due():
+        check_members(suite)
+    store = open_trials(trials.store.root)
     keep_suite(store, suite)
-    trials = Trials(suite.untuned(), store, is_adopted=_is_adopted(Store(root)))
     each = f"{suite.tuning.trials} trials each for {', '.join(map(str, studies_of(suite)))}"
     halvings = "".join(
         f"; the half with the higher scores continues after {percent(share, places=0)} of the budget"
@@ -63,7 +66,7 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     finally:
         studies = survey(suite, store)
         store.write_tables({"trials": trials_table(studies)})
-    return _conclude(studies, store, console)
+    return _conclude(suite, studies, store, console)
 
 
 class Trials:
@@ -146,8 +149,8 @@ def _seconds(runs: Sequence[Run], workers: Workers, data_dir: Path) -> dict[str,
     return seconds
 
 
-def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> bool:
-    """Print the failed trials and the choice of each study; return whether a trial failed or a choice is missing."""
+def _conclude(suite: ResolvedSuite, studies: Sequence[StudyState], store: Store, console: Console) -> bool:
+    """Print the failed trials, each study's choice and what to change; return whether anything is left to be done."""
     failed = {
         run.key: failure_line(run, record)
         for study in studies
@@ -158,7 +161,9 @@ def _conclude(studies: Sequence[StudyState], store: Store, console: Console) -> 
     unpruned = dict.fromkeys(f"{study.study.stage}: {reason}" for study in studies for reason in study.unpruned)
     for line in (*failed.values(), *unpruned, *map(_choice, studies), f"tables in {store.tables}"):
         console.print(line, highlight=False, soft_wrap=True)
-    return bool(failed) or any(study.missing for study in studies)
+    if change := change_to_make(suite, studies):
+        console.print(marked("to change", "red", f": {change}"), highlight=False, soft_wrap=True)
+    return bool(failed or change) or any(study.missing for study in studies)
 
 
 def _choice(study: StudyState) -> Text:
@@ -167,6 +172,7 @@ def _choice(study: StudyState) -> Text:
     trials = ", ".join(f"{number} {status}" for status, number in sorted(statuses.items()))
     if best is None:
         return marked("no choice", "red", f" for {study.study}: {study.missing} ({trials})")
-    name = f"trial {best.number} ({in_words(best.point)})"
+    of_member = f" of {best.model}" if study.study.members else ""
+    name = f"trial {best.number}{of_member} ({in_words(best.point)})"
     accuracy = f"validation accuracy {percent(best.score)}"
     return marked("chosen", "green", f" for {study.study}: {name}, {accuracy}, of {trials}")

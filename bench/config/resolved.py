@@ -15,7 +15,7 @@ from bench.analysis.targets import base
 from bench.config.external_weights import SOURCES, ExternalModel, check_classes, check_external, external_models
 from bench.config.ladder import ResolvedLadder, resolve_ladder
 from bench.config.recipe import Recipe, RecipeStage, load_recipe
-from bench.config.search_space import ChosenPoint, ResolvedTuning
+from bench.config.search_space import ChosenPoint, ResolvedTuning, members_of
 from bench.config.suite import RecipeException, Suite, SuiteFields
 from bench.config.target_choice import TargetChoice
 from bench.config.validation import Strict
@@ -99,7 +99,8 @@ def resolve(name: str, suite: Suite, *, device: Device, data_dir: Path, seed_off
     if suite.follow_links:
         follow_links()
     _check_drawn_size(suite)
-    own_weights = [model for model in suite.trained_models if not parse_spec(model).has_external_weights]
+    tried = (*suite.trained_models, *members_of(suite.tuning))
+    own_weights = [model for model in tried if not parse_spec(model).has_external_weights]
     check_external(own_weights, suite.image_size)
     resolved = ResolvedSuite(
         **{field: getattr(suite, field) for field in SuiteFields.model_fields},
@@ -183,7 +184,7 @@ def _resolve_exception(exception: RecipeException) -> ResolvedException:
 
 def _check_sizes_of_recipes(suite: ResolvedSuite) -> None:
     """Refuse a recipe's image size if a model can't be built for it."""
-    for model in suite.trained_models:
+    for model in (*suite.trained_models, *members_of(suite.tuning)):
         for stage in suite.recipes:
             recipe = suite.recipe_of(model, stage)
             image_size = recipe.for_family(parse_spec(model).family).image_size
@@ -199,7 +200,8 @@ def _check_batches(suite: ResolvedSuite) -> None:
     """Refuse batches and micro-batches of one image, of the recipes or the tuning, for networks with BatchNorm."""
     tuned = {value for name, value in suite.tuning.examples() if name == "batch_size"} if suite.tuning else ()
     refused: dict[str, list[str]] = {}
-    for model, stage in product(dict.fromkeys(suite.trained_models), suite.recipes):
+    models = dict.fromkeys((*suite.trained_models, *members_of(suite.tuning)))
+    for model, stage in product(models, suite.recipes):
         recipe, spec = suite.recipe_of(model, stage), parse_spec(model)
         settings = recipe.for_family(spec.family)
         where = f"recipe {recipe.name}: " + ("batch_size" if settings.batch_size == 1 else "micro_batch")
@@ -211,8 +213,8 @@ def _check_batches(suite: ResolvedSuite) -> None:
 
         if fewest_images(str(spec.without(*SOURCES)), settings.image_size or suite.image_size) > 1:
             refused.setdefault(where, []).append(model)
-    for where, models in refused.items():
-        names = ", ".join(dict.fromkeys(models))
+    for where, of_batch in refused.items():
+        names = ", ".join(dict.fromkeys(of_batch))
         raise InputError(f"{where}: 1: BatchNorm needs two images or more at a time; it is part of {names}")
 
 

@@ -6,13 +6,14 @@ Every family and stage has the same space, number of trials and pruning, so that
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from bench.config.recipe import FamilyException, RecipeStage
-from bench.config.validation import Strict, distinct
+from bench.config.validation import ModelName, Strict, distinct
 from bench.training.settings import NUMBER, Settings
+from models.spec.families import Family
 from models.spec.model_error import did_you_mean
 
 NOT_TUNED = frozenset({"image_size", "micro_batch", "fused", "compile", "channels_last"})
@@ -56,6 +57,8 @@ class Range(Strict):
 
 Choices = Annotated[tuple[Value, ...], AfterValidator(distinct)]
 """A list of values, each equally likely."""
+Members = Annotated[tuple[ModelName, ...], AfterValidator(distinct)]
+"""Models of one family."""
 Space = dict[str, Range | Choices]
 """Setting -> its range or choices."""
 
@@ -69,6 +72,8 @@ class Tuning(Strict):
     """Seed of the points and of every trial's runs; it must not be one of the suite's seeds."""
     halvings: Annotated[tuple[Share, ...], AfterValidator(_rising)] = ()
     """Shares of the budget, each followed by pruning the worse half of the trials."""
+    members: dict[Family, Members] = Field(default_factory=dict)
+    """Models of one size class, by family, among which the trials of pretraining choose."""
     required: bool = False
     """Whether `bench run` refuses the suite before it is tuned; otherwise it uses the recipes as written."""
 
@@ -90,13 +95,18 @@ class Tuning(Strict):
                 yield name, value
 
 
+def members_of(tuning: Tuning | None) -> tuple[str, ...]:
+    """Return the members of all families; none without a tuning."""
+    return tuple(member for members in tuning.members.values() for member in members) if tuning is not None else ()
+
+
 class ChosenPoint(Strict):
     """The point of the best trial of a family in a stage."""
 
     stage: RecipeStage
-    family: Literal["vit", "cnn", "hybrid"]
+    family: Family
     model: str
-    """Model of the trials."""
+    """Model of the trial."""
     values: Point
     trial: int
     """Number of the trial, from 0."""

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bench.config.custom_claims import CustomClaim, check_claim
 from bench.config.ladder import Ladder, Subset
-from bench.config.search_space import Tuning
+from bench.config.search_space import Tuning, members_of
 from bench.config.target_choice import TargetChoice, Transfer, all_kinds, check_rows
 from bench.config.validation import ModelName, Strict, distinct, explain
 from bench.config.yaml_file import name_of, read_yaml
@@ -20,6 +20,7 @@ from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.errors import InputError
 from bench.machine.device import Device, Precision
 from bench.training.settings import NUMBER, ImageSize
+from models.spec.families import Family
 from models.spec.geometry import check
 from models.spec.model_spec import SpecError, parse_spec
 from models.spec.size_classes import Measure
@@ -158,6 +159,15 @@ class SuiteFields(Strict):
         """The models and the arms of all ablations."""
         return (*self.models, *(model for ablation in self.ablations for model in ablation.arms.values()))
 
+    @property
+    def first_models(self) -> dict[Family, str]:
+        """Each family's first model that starts from random weights."""
+        first: dict[Family, str] = {}
+        for spec in map(parse_spec, self.trained_models):
+            if not spec.has_external_weights:
+                first.setdefault(spec.family, str(spec))
+        return first
+
 
 class Suite(SuiteFields):
     """A suite file as written, with its defaults."""
@@ -216,6 +226,7 @@ class Suite(SuiteFields):
             _check_scratch_seeds,
             _check_exceptions,
             _check_tuning,
+            _check_members,
             _check_looks,
         ):
             check_fields(self)
@@ -226,7 +237,7 @@ class Suite(SuiteFields):
 
 def _check_models(suite: Suite) -> None:
     """Refuse a model that can't be built for the image size."""
-    for model in suite.trained_models:
+    for model in (*suite.trained_models, *members_of(suite.tuning)):
         try:
             check(parse_spec(model), suite.image_size)
         except SpecError as error:
@@ -312,6 +323,28 @@ def _check_tuning(suite: Suite) -> None:
         )
     if suite.recipes.exceptions:
         raise ValueError("tuning: recipes.exceptions would override what trials choose; leave out one of the two")
+
+
+def _check_members(suite: Suite) -> None:
+    """Refuse members that lack the suite's own model, are of another family, or outnumber the trials."""
+    if suite.tuning is None:
+        return
+    for family, members in suite.tuning.members.items():
+        where, first = f"tuning.members.{family}", suite.first_models.get(family)
+        if first is None:
+            raise ValueError(f"{where}: no {family} of this suite starts from random weights; leave it out")
+        if first not in members:
+            raise ValueError(f"{where}: {first}, the suite's first {family}, has to be a member; add it")
+        for spec in map(parse_spec, members):
+            if spec.family != family:
+                raise ValueError(f"{where}: {spec} is of the family {spec.family}")
+            if spec.has_external_weights:
+                raise ValueError(f"{where}: {spec} starts from external weights; members start from random weights")
+        if len(members) > suite.tuning.trials:
+            raise ValueError(
+                f"{where}: {len(members)} members need as many trials at the least; tuning.trials is "
+                f"{suite.tuning.trials}"
+            )
 
 
 def _check_looks(suite: Suite) -> None:

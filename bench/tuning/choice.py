@@ -1,11 +1,14 @@
 """Apply the choice of a suite's trials, and report missing trials of a suite that must be tuned. Imports no torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.analysis.format import listed
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
 from bench.store.store import Record, Store
 from bench.tuning.halving import NOT_RUN, StudyState, chosen, study_states
+from models.spec.model_spec import parse_spec
 
 
 def tuning_store(root: Path) -> Store:
@@ -14,11 +17,39 @@ def tuning_store(root: Path) -> Store:
 
 
 def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
-    """Return the suite with the choices of its trials in its recipes; unchanged until every study has a choice."""
+    """Return the suite with the choices of its trials in its recipes; unchanged until every study has a choice.
+
+    Raises:
+        InputError: a family chose another member than the suite's first model of the family.
+    """
     if suite.tuning is None:
         return suite
-    choice = chosen(survey(suite, tuning_store(root)))
+    states = survey(suite, tuning_store(root))
+    choice = chosen(states)
+    if choice and (change := change_to_make(suite, states)):
+        raise InputError(change)
     return suite.tuned(choice) if choice else suite
+
+
+def change_to_make(suite: ResolvedSuite, states: Sequence[StudyState]) -> str:
+    """Return what to change in the suite's file if trials chose other members than its models; else nothing."""
+    others = {
+        state.study.family: f"{state.best.model} instead of {state.study.model}"
+        for state in states
+        if state.study.members and state.best is not None and state.best.model != state.study.model
+    }
+    if not others:
+        return ""
+    arms = [
+        ablation.name
+        for ablation in suite.ablations
+        if any(parse_spec(model).family in others for model in ablation.arms.values())
+    ]
+    and_arms = f" and in the arms of {listed(arms)}" if arms else ""
+    return (
+        f"suite {suite.name}: its trials chose {listed(list(others.values()))}. Write what they chose under "
+        f"`models`{and_arms}; no trial is repeated"
+    )
 
 
 def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:

@@ -36,6 +36,7 @@ class Trial:
 
     number: int
     point: Point
+    model: str
     runs: tuple[Run, ...] = ()
     """Runs of all shares of the budget so far, the largest share last."""
     records: tuple[Record, ...] = field(default=(), repr=False)
@@ -114,7 +115,7 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
     """
     assert suite.tuning is not None, "the suite asks for no tuning"
     studies = studies_of(suite)
-    trials = tuple(Trial(number, point) for number, point in enumerate(draw_points(suite.tuning)))
+    points = draw_points(suite.tuning)
     states: dict[Study, StudyState] = {}
     for stage in ("pretrain", "transfer"):
         best = {study.family: state for study, state in states.items() if study.stage == "pretrain"}
@@ -124,8 +125,9 @@ def study_states(suite: ResolvedSuite, look: Look) -> tuple[StudyState, ...]:
             trial = best[study.family].best if needs_start and study.family in best else None
             if study.stage == stage and (trial is not None or not needs_start):
                 starts[study] = trial.runs[-1] if trial is not None else None
-        states |= _stage(suite, starts, trials, look, is_whole=all(state.is_complete for state in best.values()))
-    return tuple(states.get(study, StudyState(study, trials)) for study in studies)
+        begun = [_begun(study, points, start) for study, start in starts.items()]
+        states |= _stage(suite, begun, look, is_whole=all(state.is_complete for state in best.values()))
+    return tuple(states.get(study, _begun(study, points, None)) for study in studies)
 
 
 def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
@@ -138,7 +140,7 @@ def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
             {
                 "stage": study.stage,
                 "family": study.family,
-                "model": study.model,
+                "model": trial.model,
                 "values": trial.point,
                 "trial": trial.number,
                 "score": trial.score,
@@ -149,20 +151,24 @@ def chosen(states: Sequence[StudyState]) -> tuple[ChosenPoint, ...]:
     )
 
 
-def _stage(
-    suite: ResolvedSuite, starts: Mapping[Study, Run | None], trials: tuple[Trial, ...], look: Look, *, is_whole: bool
-) -> dict[Study, StudyState]:
+def _begun(study: Study, points: Sequence[Point], start: Run | None) -> StudyState:
+    """Return a study before its first run, with the pretraining that its trials start from."""
+    models = (study.model_of(number) if start is None else start.model for number in range(len(points)))
+    trials = (Trial(number, point, model) for number, (point, model) in enumerate(zip(points, models, strict=True)))
+    return StudyState(study, tuple(trials), starts_from=start)
+
+
+def _stage(suite: ResolvedSuite, begun: Sequence[StudyState], look: Look, *, is_whole: bool) -> dict[Study, StudyState]:
     """Return the states of a stage's studies: give their trials the shares of the budget in turn.
 
     Args:
         suite: the suite with its recipes as written.
-        starts: the studies that can begin, and the pretraining that each starts from.
-        trials: the trials before their first run.
+        begun: the studies that can begin, before their first run.
         look: returns the record of a run by its key.
         is_whole: whether no other study of the stage can begin later; before that, none prunes.
     """
     assert suite.tuning is not None, "the suite asks for no tuning"
-    states = {study: StudyState(study, trials, starts_from=start) for study, start in starts.items()}
+    states = {state.study: state for state in begun}
     unpruned: list[str] = []
     for share in (*suite.tuning.halvings, 1.0):
         states = {study: _after(suite, state, share, look) for study, state in states.items()}
@@ -184,7 +190,10 @@ def _stage(
 def _after(suite: ResolvedSuite, state: StudyState, share: float, look: Look) -> StudyState:
     """Return a study whose trials that are left were judged after a share, or whose runs for that share are due."""
     left = [trial for trial in state.trials if trial.status in (NOT_RUN, "ok")]
-    runs = {trial.number: trial_runs(suite, state.study, trial.point, share, state.starts_from) for trial in left}
+    runs = {
+        trial.number: trial_runs(suite, replace(state.study, model=trial.model), trial.point, share, state.starts_from)
+        for trial in left
+    }
     wanted = [Due(trial, run) for trial in left for run in runs[trial.number]]
     records = {due.run.key: record for due in wanted if (record := look(due.run.key)) is not None}
     # Trials at equal points share their runs; each missing run belongs to the earliest of them.

@@ -1,7 +1,7 @@
-"""Studies: each family is tuned in each stage, by runs of one of its models. Imports no torch.
+"""Studies: each family is tuned in each stage, by runs of its first model or of members of its size class.
 
 A trial is judged only by validation images, and its runs never read test images. It uses the tuning's seed and the
-suite's budget of the stage, or a share of that budget before pruning.
+suite's budget of the stage, or a share of that budget before pruning. Imports no torch.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from bench.config.target_choice import all_kinds
 from bench.errors import InputError
 from bench.plan.expand import Start, pretrain_run, scratch_run, transfer_run
 from bench.plan.run import Run
+from models.spec.families import Family
 from models.spec.model_spec import parse_spec
 
 
@@ -28,10 +29,16 @@ class Study:
     family: str
     model: str
     """First model of the family in the suite; the choice applies to all models of the family."""
+    members: tuple[str, ...] = ()
+    """Models among which the trials choose, if not the first model alone."""
     external: ExternalModel | None = None
     """External weights that the model starts from."""
     pretrained: bool = True
     """Whether the suite has a corpus; without a corpus, the pretraining recipe is tuned by training from scratch."""
+
+    def model_of(self, number: int) -> str:
+        """Return the model of a trial by its number; members take turns."""
+        return self.members[number % len(self.members)] if self.members else self.model
 
     def __str__(self) -> str:
         """Return the study's name, such as `vit pretrain`."""
@@ -44,14 +51,18 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
     Raises:
         InputError: no model is trained in any stage.
     """
-    initial, external = _first_models(suite)
-    studies = [Study("pretrain", family, model, pretrained=bool(suite.corpora)) for family, model in initial.items()]
+    initial, external = suite.first_models, _first_external(suite)
+    members = suite.tuning.members if suite.tuning is not None else {}
+    studies = [
+        Study("pretrain", family, model, members.get(family, ()), pretrained=bool(suite.corpora))
+        for family, model in initial.items()
+    ]
     if "fine-tune" in all_kinds(suite.targets, suite.transfers):
         for family in {**initial, **external}:
             if family in initial and suite.corpora:
                 studies.append(Study("transfer", family, initial[family]))
             elif family in external:
-                studies.append(Study("transfer", family, external[family].bare_model, external[family]))
+                studies.append(Study("transfer", family, external[family].bare_model, external=external[family]))
     if not studies:
         raise InputError(f"suite {suite.name}: tuning: no model is trained, so there is nothing to tune")
     return tuple(studies)
@@ -62,7 +73,7 @@ def trial_runs(suite: ResolvedSuite, study: Study, point: Point, share: float, s
 
     Args:
         suite: the suite with its recipes as written.
-        study: the study of the trial.
+        study: the study of the trial, with the trial's model.
         point: the trial's settings.
         share: the share of the suite's budget, above 0 and at most 1.
         start: the chosen pretraining, which a transfer starts from.
@@ -112,15 +123,9 @@ def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSui
     return suite.model_copy(update={"recipes": suite.recipes | {study.stage: changed}})
 
 
-def _first_models(suite: ResolvedSuite) -> tuple[dict[str, str], dict[str, ExternalModel]]:
-    """Return each family's first model with random initial weights, and its first with external weights."""
-    by_spec = {external.model: external for external in suite.external_weights}
-    initial: dict[str, str] = {}
-    external: dict[str, ExternalModel] = {}
-    for model in suite.trained_models:
-        family = parse_spec(model).family
-        if model in by_spec:
-            external.setdefault(family, by_spec[model])
-        else:
-            initial.setdefault(family, model)
-    return initial, external
+def _first_external(suite: ResolvedSuite) -> dict[Family, ExternalModel]:
+    """Return each family's first model with external weights."""
+    first: dict[Family, ExternalModel] = {}
+    for external in suite.external_weights:
+        first.setdefault(parse_spec(external.model).family, external)
+    return first

@@ -29,7 +29,7 @@ def _row(state: StudyState, trial: Trial) -> dict[str, Any]:
     return {
         "stage": state.study.stage,
         "family": state.study.family,
-        "model": state.study.model,
+        "model": trial.model,
         "trial": trial.number,
         "point": json.dumps(trial.point),
         "status": trial.status,

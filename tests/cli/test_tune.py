@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.size_class import check_members
 from bench.cli.tune import Trials
 from bench.config.resolved import ResolvedSuite
+from bench.errors import InputError
 from bench.plan.run import Run
 from bench.store.store import Outcome, Store, open_trials
 
@@ -51,3 +53,15 @@ def test_failures_stay_once_the_suite_was_run_with_what_was_chosen(suite, store)
     keep(store, second, "failed")
     assert due(Trials(suite, store, is_adopted=False)) == [second]
     assert due(Trials(suite, store, is_adopted=True)) == []
+
+
+def test_members_beyond_the_size_class_are_refused_with_their_sizes_and_the_limits(resolve_suite):
+    members = {"vit": ["vit_pico/8", "vit_pico/4", "vit_nano/8"]}
+    with pytest.raises(InputError) as refused:
+        check_members(resolve_suite(tuning=TUNING | {"trials": 3, "members": members}))
+    first, *lines = str(refused.value).splitlines()
+    assert first.startswith("suite tiny: tuning.members leaves the size class: a member's parameters are within 20 %")
+    assert lines == ["  vit_nano/8 (vit) has 1,218,186 parameters; vit_pico/8 allows 171,375 to 257,061"]
+    with pytest.raises(InputError, match=r"vit_pico/4 \(vit\) has [0-9,]+ multiply-accumulates; vit_pico/8 allows"):
+        check_members(resolve_suite(tuning=TUNING | {"trials": 3, "members": members}, size_class="macs"))
+    check_members(resolve_suite(tuning=TUNING | {"members": {"vit": ["vit_pico/4", "vit_pico/8"]}}))

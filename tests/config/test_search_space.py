@@ -45,6 +45,27 @@ CHOSEN = tuple(
         ({"space": {"batch_size": {"low": 16, "high": 64}}}, "is not valid in recipe small"),
         ({"space": {"batch_size": [16, 0]}}, "tuning.space.batch_size: 0 is not valid in recipe small"),
         ({"seed": 0}, "tuning.seed 0 is one of the suite's seeds"),
+        ({"members": {"vitt": ["vit_pico/8"]}}, "input should be 'vit', 'cnn' or 'hybrid'"),
+        ({"members": {"vit": []}}, "it needs at least one entry"),
+        ({"members": {"vit": ["vit_pico/8", "vit_pico/8"]}}, "vit_pico/8 is listed twice"),
+        ({"members": {"vit": ["vit_pico/8", "vit_picco/4"]}}, "did you mean vit_pico/8"),
+        (
+            {"members": {"vit": ["vit_pico/4", "vit_pico/16"]}},
+            "tuning.members.vit: vit_pico/8, the suite's first vit, has to be a member; add it",
+        ),
+        (
+            {"members": {"vit": ["vit_pico/8", "bit_resnet_pico"]}},
+            "tuning.members.vit: bit_resnet_pico is of the family cnn",
+        ),
+        (
+            {"members": {"cnn": ["bit_resnet_pico", "timm:test_resnet:pretrained=true"]}},
+            "starts from external weights; members start from random weights",
+        ),
+        ({"members": {"vit": ["vit_pico/8", "vit_pico/5"]}}, "model vit_pico/5: "),
+        (
+            {"trials": 1, "members": {"vit": ["vit_pico/8", "vit_pico/4"]}},
+            "2 members need as many trials at the least; tuning.trials is 1",
+        ),
     ],
 )
 def test_each_mistake_is_named(resolve_suite, changes, said):
@@ -77,6 +98,11 @@ def test_the_trials_seed_stays_apart_from_seeds_that_are_moved(resolve_suite):
     resolve_suite(tuning=TUNING)
     with pytest.raises(InputError, match=r"tuning\.seed 1000 is one of the suite's seeds"):
         resolve_suite(tuning=TUNING, seed_offset=1000)
+
+
+def test_members_of_a_family_that_the_suite_lacks_are_refused(resolve_suite):
+    with pytest.raises(InputError, match=r"tuning\.members\.cnn: no cnn of this suite starts from random weights"):
+        resolve_suite(models=["vit_pico/8"], tuning=TUNING | {"members": {"cnn": ["bit_resnet_pico"]}})
 
 
 def test_an_unfinished_tuning_changes_no_key(plan_suite):

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.config.resolved import ResolvedSuite
 from bench.plan.run import Run
-from bench.store.store import Record
+from bench.store.store import Outcome, Record, keep_suite, open_trials
+from bench.tuning.choice import tuning_store
+from bench.tuning.halving import study_states
 
 TUNING: dict[str, Any] = {
     "trials": 4,
@@ -47,3 +50,22 @@ class Invented:
 @pytest.fixture
 def invented() -> Invented:
     return Invented()
+
+
+@pytest.fixture
+def make_trials(tmp_path: Path, invented: Invented) -> Callable[..., Path]:
+    """Keep invented records of all trials of a suite, or of so many rounds of them, in its store."""
+
+    def make(suite: ResolvedSuite, rounds: int = 9) -> Path:
+        root = tmp_path / suite.name
+        store = open_trials(tuning_store(root).root)
+        keep_suite(store, suite)
+        for _ in range(rounds):
+            for one in study_states(suite, store.look):
+                for due in one.due:
+                    invented.make(due.run)
+                    record = {"schema_version": 1, "run": due.run.resolved(), "data": {}}
+                    store.write(Outcome(record | invented.records[due.run.key]))
+        return root
+
+    return make

@@ -1,34 +1,17 @@
 """How trials in a store change a suite, which suites are refused without them, and which suites a store accepts."""
 
 import json
+import re
 
 import pytest
+from typer.testing import CliRunner
 
+from bench.cli.app import app
 from bench.errors import InputError
 from bench.plan.expand import expand
-from bench.store.store import Outcome, check_trials_belong, keep_suite, open_store, open_trials
-from bench.tuning.choice import check_tuned, survey, tuned, tuning_store
-from bench.tuning.halving import study_states
+from bench.store.store import check_trials_belong, open_store
+from bench.tuning.choice import change_to_make, check_tuned, survey, tuned, tuning_store
 from bench.tuning.points import draw_points
-
-
-@pytest.fixture
-def make_trials(tmp_path, invented):
-    """Keep invented records of all trials of a suite, or of so many rounds of them, in its store."""
-
-    def make(suite, rounds: int = 9):
-        root = tmp_path / suite.name
-        store = open_trials(tuning_store(root).root)
-        keep_suite(store, suite)
-        for _ in range(rounds):
-            for one in study_states(suite, store.look):
-                for due in one.due:
-                    invented.make(due.run)
-                    record = {"schema_version": 1, "run": due.run.resolved(), "data": {}}
-                    store.write(Outcome(record | invented.records[due.run.key]))
-        return root
-
-    return make
 
 
 def test_a_suite_is_tuned_once_every_family_and_stage_is(tunable, make_trials, tmp_path):
@@ -70,6 +53,46 @@ def test_a_suite_that_requires_tuning_is_refused_with_what_each_family_lacks(tun
     assert "pretrain" not in str(part.value)
     make_trials(suite)
     check_tuned(tuned(suite, root), root)
+
+
+@pytest.fixture
+def best_at_4(tunable, make_trials):
+    """A function that makes a suite whose trials chose vit_pico/4, with one of the members as its first model."""
+    best = max(range(4), key=[point["learning_rate"] for point in draw_points(tunable().tuning)].__getitem__)
+    members = ["vit_pico/8", "vit_pico/4"] if best % 2 else ["vit_pico/4", "vit_pico/8"]
+
+    def make(model: str):
+        arms = {"learned": model, "none": f"{model}:pos=none"}
+        ablations = [
+            {"name": "position", "reference": "learned", "arms": arms},
+            {"name": "depth", "reference": "whole", "arms": {"whole": "bit_resnet_pico", "half": "bit_resnet_nano"}},
+        ]
+        return tunable({"members": {"vit": members}}, models=[model, "bit_resnet_pico"], ablations=ablations)
+
+    return make
+
+
+def test_a_choice_of_another_member_is_refused_until_the_suite_has_it(best_at_4, make_trials, tmp_path):
+    suite = best_at_4("vit_pico/8")
+    root = make_trials(suite)
+    with pytest.raises(InputError) as other:
+        tuned(suite, root)
+    assert str(other.value) == (
+        "suite tiny: its trials chose vit_pico/4 instead of vit_pico/8. Write what they chose under `models` and in "
+        "the arms of position; no trial is repeated"
+    )
+    where = ["--results", str(tmp_path), "--data", str(tmp_path)]
+    said = CliRunner().invoke(app, ["tune", str(tmp_path / "tiny.yaml"), *where])
+    assert said.exit_code == 1
+    assert said.output.splitlines()[-1] == f"to change: {other.value}"
+    assert re.search(r"chosen for vit transfer: trial \d \(learning_rate", said.output)
+    assert re.search(r"chosen for vit pretrain: trial \d of vit_pico/4 \(learning_rate", said.output)
+    changed = best_at_4("vit_pico/4")
+    states = survey(changed, tuning_store(root))
+    assert not [due for state in states for due in state.due], "no trial is repeated"
+    assert change_to_make(changed, states) == ""
+    assert [one.model for one in tuned(changed, root).tuning.chosen] == ["vit_pico/4", "bit_resnet_pico"] * 2
+    assert CliRunner().invoke(app, ["tune", str(tmp_path / "tiny.yaml"), *where]).exit_code == 0
 
 
 def test_a_trial_with_a_damaged_record_counts_as_not_run(tunable, make_trials):

@@ -70,6 +70,34 @@ def test_the_half_with_the_higher_scores_continues_after_each_share_in_all_studi
         assert one.trials[0].score == pytest.approx(0.1 + 50 * 0.001 + one.trials[0].runs[0].budget.amount / 1000)
 
 
+MEMBERS = {"vit": ["vit_pico/8", "vit_pico/4"]}
+
+
+def test_members_take_turns_and_transfers_train_the_member_of_the_best_trial(tunable, invented):
+    suite = tunable({"members": MEMBERS}, models=["bit_resnet_pico", "vit_pico/8"])
+    make_all(suite, invented)
+    states = study_states(suite, invented.records.get)
+    assert [[trial.model for trial in one.trials] for one in states] == [
+        ["bit_resnet_pico"] * 4,
+        ["vit_pico/8", "vit_pico/4", "vit_pico/8", "vit_pico/4"],
+        ["bit_resnet_pico"] * 4,
+        ["vit_pico/4"] * 4,
+    ]
+    assert all({run.model for run in trial.runs} == {trial.model} for one in states for trial in one.trials)
+    assert all(rates(one, "ok") == list(RATES) for one in states), "the points are those of every family"
+    assert states[3].trials[0].runs[0].starts_from == states[1].best.runs[-1].key
+    assert [one.model for one in chosen(states)] == ["bit_resnet_pico", "vit_pico/4"] * 2
+    assert trials_table(states)["model"].tolist()[4:8] == ["vit_pico/8", "vit_pico/4"] * 2
+
+
+def test_members_are_pruned_together(tunable, invented):
+    suite = tunable({"members": MEMBERS, "halvings": [0.5]}, models=["vit_pico/8"], transfers=["linear"])
+    make_all(suite, invented)
+    (study,) = study_states(suite, invented.records.get)
+    assert rates(study, "pruned") == [0.001, 0.002]
+    assert [trial.model for trial in study.trials if trial.status == "ok"] == ["vit_pico/8", "vit_pico/4"]
+
+
 def test_the_order_in_which_runs_end_has_no_effect(tunable, invented):
     suite = tunable({"halvings": [0.5]})
     make_all(suite, invented)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.format import count, duration, percent, plural, short_count
+from bench.analysis.format import count, duration, listed, percent, plural, short_count
 from bench.analysis.frames import split
 from bench.report.layout import family_name, is_tuned
 from bench.report.page import Picture, Section, Table, TableCell, section, table
@@ -30,7 +30,8 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
         return (section("Tuning", _budget(asked), _judged(asked), _chosen(asked), _space(asked), warnings=(gone,)),)
     curve = _curve_in_words(asked) if picture else None
     unpruned = [f"{stage}: {reason}." for (stage, reason), _ in split(trials, ["stage", "unpruned"]) if reason]
-    tables = (_chosen(asked), _spent(trials), _space(asked))
+    members = (_taking_turns(asked), _members(asked, trials)) if asked.get("members") else ()
+    tables = (_chosen(asked), *members, _spent(trials), _space(asked))
     return (section("Tuning", _budget(asked), _judged(asked), *unpruned, curve, picture, *tables),)
 
 
@@ -86,6 +87,29 @@ def _chosen(asked: Mapping[str, Any]) -> Table:
     return table(caption, columns, asked["chosen"], 4)
 
 
+def _taking_turns(asked: Mapping[str, Any]) -> str:
+    families = listed([family_name(family) for family in asked["members"]])
+    return (
+        f"The trials of pretraining also chose the model among members of one size class, for {families}. The members "
+        "took turns, so they shared the trials of the family evenly. Fine-tuning was tuned with the chosen member."
+    )
+
+
+def _members(asked: Mapping[str, Any], trials: pd.DataFrame) -> Table:
+    """Return how many trials each member had, and the best of them with the whole budget."""
+    of_stage = trials[trials["stage"] == "pretrain"]
+    chosen = {choice["family"]: choice["model"] for choice in asked["chosen"] if choice["stage"] == "pretrain"}
+    rows = []
+    for family, member in ((family, member) for family, members in asked["members"].items() for member in members):
+        tried = of_stage[(of_stage["family"] == family) & (of_stage["model"] == member)]
+        ended = tried[tried["status"] == "ok"]
+        name = TableCell(member, "chosen" if chosen.get(family) == member else "")
+        best = percent(ended["score"].max())
+        rows.append((family_name(family), name, count(len(tried)), count(len(ended)), best))
+    header = ("Family", "Member", "Trials", "With the whole budget", "Best validation accuracy")
+    return Table("The trials of each member in pretraining, and the best of them.", header, tuple(rows), 2)
+
+
 def _spent(trials: pd.DataFrame) -> Table:
     """Return how the trials of each study ended, and their total cost."""
     present = set(trials["status"])
@@ -100,7 +124,7 @@ def _spent(trials: pd.DataFrame) -> Table:
             short_count(study["training_flops"].sum(min_count=1)),
             duration(study["train_seconds"].sum(min_count=1)),
         )
-        for (stage, family, _), study in split(trials, ["stage", "family", "model"])
+        for (stage, family), study in split(trials, ["stage", "family"])
     )
     names = (status.replace("_", " ") for status in ends)
     header = ("Stage", "Family", "Trials", *names, "Images seen", "Training FLOPs", "Training time")

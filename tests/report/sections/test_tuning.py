@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from bench.analysis.format import ABSENT
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.tuning import tuning_figure
 from bench.report.page import Page, Picture, as_markdown
@@ -75,6 +76,21 @@ def test_it_tells_the_budget_the_choices_and_their_cost():
         "![Expected best](figures/tuning.png)",
     ):
         assert part in shown
+
+
+def test_it_tells_what_trials_each_member_had_and_which_was_chosen():
+    table = trials()
+    of_vit = (table["stage"] == "pretrain") & (table["family"] == "vit")
+    table.loc[of_vit & (table["trial"] == 1), "model"] = "vit_pico/4"
+    shown = page(TUNING | {"members": {"vit": ["vit_pico/8", "vit_pico/4"]}}, table)
+    for part in (
+        "chose the model among members of one size class, for ViT. The members took turns",
+        "| ViT | vit_pico/8 (chosen) | 2 | 1 | 75.0 % |",
+        f"| ViT | vit_pico/4 | 1 | 0 | {ABSENT} |",
+        "| pretrain | ViT | 3 | 1 | 1 | 1 | 1,400 | 3 G | 4.5 min |",
+    ):
+        assert part in shown
+    assert "took turns" not in page(TUNING, trials())
 
 
 def test_a_share_after_which_nothing_was_pruned_is_said_once_with_its_reason():

@@ -213,11 +213,12 @@ SOURCES = {
     ),
     "parquet": SourceKind(
         "PATH",
-        "a file or folder in the Hugging Face hub's layout",
-        open=lambda path, _, groups: parquet.open_parquet(Path(path), groups=groups),
+        "a file or folder in the Hugging Face hub's layout, also below the data folder",
+        open=lambda path, data_dir, groups: parquet.open_parquet(parquet.located(path, data_dir), groups=groups),
         check_groups=str,
-        fingerprint=lambda path, _: parquet.fingerprint(Path(path)),
-        watched=lambda path, _: parquet.watched(Path(path)),
+        fingerprint=lambda path, data_dir: parquet.fingerprint(parquet.located(path, data_dir)),
+        is_there=parquet.is_there,
+        watched=lambda path, data_dir: parquet.watched(parquet.located(path, data_dir)),
     ),
     "webdataset": SourceKind(
         "PATTERN",
@@ -253,7 +254,8 @@ def check_name(field: str, name: str, also: tuple[str, ...] = ()) -> None:
     """Refuse a name that is neither in the catalogue nor in `also`; `field` says where it was given."""
     known = [*also, *CATALOGUE]
     if name not in known:
-        hint = did_you_mean(name, known)
+        kind, colon, _ = name.partition(":")
+        hint = did_you_mean(kind, SOURCES if colon else known)
         raise InputError(f'{field}: "{name}" is not known{hint}; known are {", ".join(known)}, {FORMS}')
 
 

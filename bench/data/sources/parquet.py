@@ -38,6 +38,27 @@ MAX_RATIO = 100
 """Of a larger row group, unpacked, to the file: encoded images hardly shrink, and a bomb shrinks more."""
 
 
+def located(text: str, data_dir: Path) -> Path:
+    """Return the file or folder that a path names: as it stands, or else below the data folder.
+
+    Raises:
+        InputError: there is nothing at either place.
+    """
+    places = list(dict.fromkeys([Path(text).absolute(), (data_dir / text).absolute()]))
+    if not is_there(text, data_dir):
+        looked = " and ".join(map(str, places))
+        raise InputError(
+            f"parquet:{text}: there is no such file or folder (looked for {looked}); name a .parquet file, or a "
+            "folder of them, from the hub"
+        )
+    return Path(text) if Path(text).exists() else data_dir / text
+
+
+def is_there(text: str, data_dir: Path) -> bool:
+    """Return whether there is something at a path, as it stands or below the data folder."""
+    return Path(text).exists() or (data_dir / text).exists()
+
+
 def open_parquet(path: Path, place: str | None = None, groups: str | None = None) -> DataSet:
     """Return the data set in parquet files.
 

@@ -143,13 +143,36 @@ def refuse(path: Path, message: str) -> None:
 
 
 def test_a_wrong_place_is_named(tmp_path: Path) -> None:
-    refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder; name a \.parquet file")
+    refuse(tmp_path / "nowhere", r"nowhere: there is no such file or folder \(looked for .*nowhere\); name a \.parquet")
     refuse(tmp_path, r"no file in it ends with \.parquet; put the hub's files there")
     write(tmp_path / "test.parquet", [0, 1, 2] * 3)
     refuse(tmp_path, r"no file belongs to the split train; add train-\*\.parquet")
     write(tmp_path / "train.parquet", [0, 1, 2] * 9)
     write(tmp_path / "extra.parquet", [0, 1, 2] * 3)
     refuse(tmp_path, r"extra\.parquet: its name begins with none of train, .*; rename it, or move it away")
+
+
+def test_a_path_starts_at_the_working_folder_or_else_at_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both places are named if there is nothing at either; what is read has the same key at both."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    ref, data = parse_target("parquet:birds@5"), tmp_path / "data"
+    looked = rf"parquet:birds: .*looked for {tmp_path}/here/birds and {tmp_path}/data/birds\)"
+    with pytest.raises(InputError, match=looked):
+        check_target(ref, data)
+    assert target_identity(ref, data)["fingerprint"] is None
+    write(data / "birds" / "train.parquet", [0, 1, 2] * 20)
+    check_target(ref, data)
+    below = target_identity(ref, data)
+    write(Path("birds", "train.parquet"), [0, 1, 2] * 20, first=1)
+    assert target_identity(ref, data) != below
+    shutil.rmtree(data)
+    check_target(ref, data)
+    shutil.move("birds", data / "birds")
+    write(data / "birds" / "train.parquet", [0, 1, 2] * 20)
+    assert target_identity(ref, data) == below
 
 
 def test_a_file_that_is_cut_off_or_none_is_named(tmp_path: Path) -> None:

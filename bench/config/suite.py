@@ -354,7 +354,10 @@ def _check_looks(suite: Suite) -> None:
     if list(suite.looks) != sorted(set(suite.looks)):
         raise ValueError(f"looks {list(suite.looks)}: each must be greater than the one before, such as [6, 10, 20]")
     if suite.looks and suite.looks[-1] > len(suite.seeds):
-        raise ValueError(f"looks: {suite.looks[-1]} is more than the suite's {len(suite.seeds)} seeds; list more seeds")
+        raise ValueError(
+            f"looks: {suite.looks[-1]} is more than the suite's {len(suite.seeds)} seeds; list more seeds, or look at "
+            f"{len(suite.seeds)} at most"
+        )
 
 
 def load_suite(name: str) -> tuple[str, Suite]:

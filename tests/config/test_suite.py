@@ -119,7 +119,10 @@ def test_specs_and_targets_become_canonical(write_suite):
         ({"looks": [1, 2], "seeds": [0, 1]}, ["looks: 1 seed shows no spread"]),
         ({"looks": [3, 2], "seeds": [0, 1, 2]}, ["looks [3, 2]: each must be greater than the one before"]),
         ({"looks": [2, 2], "seeds": [0, 1, 2]}, ["looks [2, 2]: each must be greater than the one before"]),
-        ({"looks": [2, 4], "seeds": [0, 1, 2]}, ["looks: 4 is more than the suite's 3 seeds"]),
+        (
+            {"looks": [2, 4], "seeds": [0, 1, 2]},
+            ["looks: 4 is more than the suite's 3 seeds; list more seeds, or look at 3 at most"],
+        ),
         ({"looks": 1}, ["looks: given 1: a list is needed"]),
         (
             {"targets": [ALL, SOME | {"rows": ["scrach"]}]},

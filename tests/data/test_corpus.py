@@ -105,6 +105,7 @@ def test_a_corpus_without_its_files_is_refused_with_the_command_that_fetches_it(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"name": "strokse"}, "did you mean strokes"),
         ({"name": "fractal"}, "did you mean fractals.*known are fractals, strokes, digits"),
         ({"name": "folder:"}, "folder:PATH"),
         ({"name": "digits", "classes": 1}, "greater than or equal to 2"),

@@ -50,6 +50,7 @@ def test_a_target_reads_as_it_is_written(name: str, count: int | None) -> None:
     [
         ("digist", 'target: "digist" is not known, did you mean digits.*known are digits, .*folder:PATH'),
         ("fractals", "did you mean fractals-heldout"),
+        ("parqet:pictures", "did you mean parquet"),
         ("", "known are"),
         ("folder:", "folder:PATH"),
         ("folder", "folder:PATH"),

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from bench.analysis.format import plural
 from bench.cli.terminal import Terminal, say
 from bench.config.validation import explain
-from bench.data import catalogue, corpus
+from bench.data import catalogue, corpus, opening, presence, source_kinds
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import MAX_NAMES, PassedOver
 from bench.data.formula import MAX_CLASSES, Difficulty
@@ -54,7 +54,7 @@ def list_data(data: DataDir = DATA_DIR, as_json: AsJson = False) -> None:
     for row in rows:
         state = "ready" if row["present"] else f"needs: bench data fetch {row['name']} --data {data}"
         say(f"{row['name']:<18} {row['use']:<18} {row['classes']:>7,} classes  {row['summary']}; {state}")
-    for name, kind in catalogue.SOURCES.items():
+    for name, kind in source_kinds.SOURCES.items():
         say(f"{name + ':' + kind.form:<18} {'corpus and target':<18} {kind.summary}")
 
 
@@ -127,7 +127,7 @@ def verify(name: str, data: DataDir = DATA_DIR, links: FollowLinks = False, as_j
 @data_app.command()
 def fetch(name: str, data: DataDir = DATA_DIR) -> None:
     """Download a data set, by name or as `hf:NAME`, into the data folder, or unpack an archive in that folder."""
-    has_files = catalogue.fetch(name, data, also=tuple(corpus.FORMULAS))
+    has_files = presence.fetch(name, data, also=tuple(corpus.FORMULAS))
     say(f"{name} is in {data}" if has_files else f"{name} needs no files")
 
 
@@ -171,7 +171,7 @@ def _facts(name: str, data_dir: Path, groups: str | None = None) -> dict[str, An
     """Return facts about a corpus or target, without decoding an image."""
     if formula := corpus.FORMULAS.get(name):
         if groups is not None:
-            catalogue.check_groups(name, groups)
+            source_kinds.check_groups(name, groups)
         facts = {"use": "corpus", "summary": formula.summary, "classes": MAX_CLASSES, "present": True}
         return {"name": name, **facts, "identity": corpus.corpus_identity(CorpusRef(name=name), data_dir)}
     target = parse_target(name, groups)
@@ -183,13 +183,13 @@ def _facts(name: str, data_dir: Path, groups: str | None = None) -> dict[str, An
             "summary": entry.summary,
             "classes": sizes.classes,
             "splits": {"train": sizes.pool, "validation": sizes.validation, "test": sizes.test},
-            "present": catalogue.is_present(target.name, target.path, data_dir),
+            "present": presence.is_present(target.name, target.path, data_dir),
         }
     else:
-        data = catalogue.open_data(target.name, target.path, data_dir, groups)
+        data = opening.open_data(target.name, target.path, data_dir, groups)
         parts = {"train": data.pool, "validation": data.validation, "test": data.test}
         facts |= {
-            "summary": catalogue.SOURCES[target.name].summary,
+            "summary": source_kinds.SOURCES[target.name].summary,
             "classes": len(data.class_names),
             "class_names": data.class_names,
             "splits": {split: len(part) for split, part in parts.items()},
@@ -231,7 +231,7 @@ def _grid(name: str, data_dir: Path, image_size: int, num_classes: int, per_clas
     """Return training images (classes, per_class, 3, size, size) of the first classes; missing images are black."""
     target = parse_target(name)
     check_target(target, data_dir)
-    data = catalogue.open_data(target.name, target.path, data_dir)
+    data = opening.open_data(target.name, target.path, data_dir)
     labels = data.labels[data.pool]
     grid = np.zeros((min(num_classes, len(data.class_names)), per_class, 3, image_size, image_size), dtype=np.uint8)
     for label, row in enumerate(grid):

@@ -14,7 +14,7 @@ from bench.cli.signals import interruptible
 from bench.cli.size_class import check_size_class
 from bench.cli.terminal import marked
 from bench.config.resolved import ResolvedSuite
-from bench.data.catalogue import check_sums
+from bench.data.presence import check_sums
 from bench.data.target import check_target
 from bench.errors import InputError
 from bench.plan.expand import Plan

@@ -19,8 +19,9 @@ from bench.config.search_space import ChosenPoint, ResolvedTuning, members_of
 from bench.config.suite import RecipeException, Suite, SuiteFields
 from bench.config.target_choice import TargetChoice
 from bench.config.validation import Strict
-from bench.data.catalogue import CATALOGUE, is_present
+from bench.data.catalogue import CATALOGUE
 from bench.data.formula import check_image_size
+from bench.data.presence import is_present
 from bench.data.sources.listing import follow_links
 from bench.data.target import check_target, num_classes, target_identity
 from bench.errors import InputError

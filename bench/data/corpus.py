@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bench.data import catalogue
+from bench.data import identity, opening, presence, source_kinds
 from bench.data.dataset import DataSet, ImageSet, Splits
 from bench.data.formula import MAX_CLASSES, MAX_INSTANCES, Difficulty, Domain, Formula, FormulaSource
 from bench.data.fractals.source import FRACTALS
@@ -46,7 +46,7 @@ class CorpusRef(BaseModel):
         """Check the name; fill in the defaults of a drawn corpus, and refuse its settings for any other."""
         name, path = self.source
         if path is None:
-            catalogue.check_name("corpus", name, also=tuple(FORMULAS))
+            source_kinds.check_name("corpus", name, also=tuple(FORMULAS))
         if self.formula:
             object.__setattr__(self, "classes", self.classes or DEFAULT_CLASSES)
             object.__setattr__(self, "difficulty", self.difficulty or Difficulty())
@@ -62,7 +62,7 @@ class CorpusRef(BaseModel):
     @property
     def source(self) -> tuple[str, str | None]:
         """A name of the catalogue and None, or a kind of source and the text behind its colon."""
-        return catalogue.parse_source(self.name)
+        return source_kinds.parse_source(self.name)
 
 
 def corpus_of(name: str, num_classes: int | None) -> CorpusRef:
@@ -84,7 +84,7 @@ def corpus_size(ref: CorpusRef, data_dir: Path) -> int:
         return ref.classes * MAX_INSTANCES
     if ref.classes is not None:
         return int(class_totals(ref, data_dir).sum())
-    return catalogue.num_pool(*ref.source, data_dir)
+    return opening.num_pool(*ref.source, data_dir)
 
 
 def class_totals(ref: CorpusRef, data_dir: Path) -> Indices:
@@ -102,7 +102,7 @@ def class_names(ref: CorpusRef, data_dir: Path) -> tuple[str, ...]:
 def check_present(ref: CorpusRef, data_dir: Path) -> None:
     """Refuse a corpus whose files are missing."""
     if not ref.formula:
-        catalogue.check_present(*ref.source, data_dir)
+        presence.check_present(*ref.source, data_dir)
 
 
 def check_corpus(ref: CorpusRef, num_images: int, data_dir: Path) -> None:
@@ -149,7 +149,7 @@ def corpus_identity(ref: CorpusRef, data_dir: Path) -> dict[str, object]:
     """Return the part of a run's key for its corpus: everything that decides an image, but no path."""
     if ref.formula:
         return {"version": ref.formula.version, **ref.model_dump()}
-    return catalogue.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
+    return identity.identity(*ref.source, data_dir) | ({} if ref.classes is None else {"classes": ref.classes})
 
 
 def subset_index(ref: CorpusRef, num_images: int, data_dir: Path) -> SubsetIndex:
@@ -171,7 +171,7 @@ def load_subset(ref: CorpusRef, num_images: int, image_size: int, data_dir: Path
     check_corpus(ref, num_images, data_dir)
     if ref.formula:
         return _drawn_subset(ref, ref.formula, num_images, image_size, num_threads)
-    source = catalogue.OpenData(*ref.source, data_dir)
+    source = opening.OpenData(*ref.source, data_dir)
     data, train = _chosen(ref, num_images, data_dir)
 
     return Splits(
@@ -191,7 +191,7 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
     No split contains images of classes that the corpus leaves out.
     """
-    data = catalogue.open_data(*ref.source, data_dir)
+    data = opening.open_data(*ref.source, data_dir)
     chosen = subset(data.labels[data.pool], num_images, ref.classes, ref.source[0])
     ids = data.pool[chosen.positions]
     if ref.classes is None:
@@ -204,7 +204,7 @@ def _chosen(ref: CorpusRef, num_images: int, data_dir: Path) -> tuple[DataSet, I
 
 def _numbered(ref: CorpusRef, data_dir: Path) -> tuple[DataSet, Indices]:
     """Return a data set, and the indices of the corpus' classes in it; refuse more classes than it has."""
-    data = catalogue.open_data(*ref.source, data_dir)
+    data = opening.open_data(*ref.source, data_dir)
     if ref.classes is None:
         return data, np.arange(len(data.class_names))
     classes = class_order(data.labels[data.pool], ref.source[0])

@@ -11,21 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.catalogue import (
-    CATALOGUE,
-    OpenData,
-    check_groups,
-    check_name,
-    check_present,
-    identity,
-    num_pool,
-    open_data,
-    parse_source,
-    source_exists,
-)
+from bench.data.catalogue import CATALOGUE
 from bench.data.dataset import Splits
+from bench.data.identity import identity, source_exists
+from bench.data.opening import OpenData, num_pool, open_data
 from bench.data.orders import Indices, balanced_order
+from bench.data.presence import check_present
 from bench.data.random import sha256_of, stream_seed
+from bench.data.source_kinds import check_groups, check_name, parse_source
 from bench.errors import InputError
 
 

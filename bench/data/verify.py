@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data import catalogue
+from bench.data import catalogue, opening
 from bench.data.dataset import DataSet, PassedOver, is_single_colour
 from bench.data.sources.torchvision_sets import wrong_sums
 from bench.data.target import TargetRef, check_target
@@ -60,7 +60,7 @@ def verify(target: TargetRef, data_dir: Path, on_progress: Callable[[int, int], 
     check_target(target, data_dir)
     sums = _wrong_sums(target, data_dir)
     try:
-        source = catalogue.OpenData(target.name, target.path, data_dir)
+        source = opening.OpenData(target.name, target.path, data_dir)
         data = source.data
     except InputError as error:
         raise InputError("; ".join([str(error), *sums])) from error

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.catalogue import OpenData
 from bench.data.content_hashes import (
     Hashes,
     content_hashes,
@@ -21,6 +20,7 @@ from bench.data.content_hashes import (
 )
 from bench.data.dataset import ImageSet
 from bench.data.loading.image_loader import ImageLoader
+from bench.data.opening import OpenData
 from bench.data.target import load_target
 from bench.plan.run import Run
 from bench.runner.run_data import RunData, subset_of

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data.catalogue import OpenData
 from bench.data.corpus import load_subset
 from bench.data.dataset import ImageSet, Splits
+from bench.data.opening import OpenData
 from bench.data.subset import class_range
 from bench.data.target import load_shots, load_target
 from bench.machine.environment import num_cores

@@ -14,10 +14,10 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 import models
-from bench.data.catalogue import OpenData
 from bench.data.loading.batches import training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
+from bench.data.opening import OpenData
 from bench.speed.timed_setting import NUM_CLASSES
 from bench.speed.workload import random_batch
 from models.external.weights_source import MEAN, STD

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data import catalogue
+from bench.data import opening
 from bench.data.corpus import CorpusRef, check_corpus, corpus_identity, corpus_size, load_subset, subset_index
 from bench.data.orders import balanced_order
 from bench.data.random import below, hash_words, sha256_of
@@ -84,7 +84,7 @@ def test_the_first_classes_are_not_the_first_of_the_list() -> None:
 
 
 def test_a_corpus_of_some_classes_has_their_images_alone_everywhere() -> None:
-    digits = catalogue.open_data("digits", None, NOWHERE)
+    digits = opening.open_data("digits", None, NOWHERE)
     order = class_order(digits.labels[digits.pool], "digits")
     some = load_subset(CorpusRef(name="digits", classes=4), 100, 8, NOWHERE)
     assert some.class_names == tuple(digits.class_names[index] for index in order[:4])
@@ -100,7 +100,7 @@ def test_a_corpus_of_some_classes_has_their_images_alone_everywhere() -> None:
 def test_no_image_of_a_subset_validates_or_tests(count: int, classes: int | None) -> None:
     ref = CorpusRef(name="digits", classes=classes)
     index = subset_index(ref, min(count, corpus_size(ref, NOWHERE)), NOWHERE)
-    digits = catalogue.open_data("digits", None, NOWHERE)
+    digits = opening.open_data("digits", None, NOWHERE)
     assert not set(index.ids) & {*digits.validation, *digits.test}
     assert len(set(index.ids)) == len(index.ids)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data.catalogue import CATALOGUE, open_data
+from bench.data.catalogue import CATALOGUE
 from bench.data.dataset import Splits
+from bench.data.opening import open_data
 from bench.data.target import (
     TargetRef,
     check_target,

@@ -21,7 +21,8 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from bench.cli.data import data_app
-from bench.data.catalogue import CATALOGUE, fetch
+from bench.data.catalogue import CATALOGUE
+from bench.data.presence import fetch
 from bench.data.sources import checksums
 from bench.errors import InputError
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import models
-from bench.data.catalogue import open_data
 from bench.data.fractals.arrangement import NUM_CLASSES
 from bench.data.loading.batches import scaled
+from bench.data.opening import open_data
 from bench.plan.expand import expand
 from bench.store.new_record import build_record
 from bench.store.store import Outcome, open_store

@@ -12,11 +12,11 @@ import torch
 
 import models
 from bench.analysis.format import byte_size
-from bench.data.catalogue import OpenData
 from bench.data.dataset import ImageSet, in_memory
 from bench.data.loading.bad_images import read_leniently
 from bench.data.loading.batches import evaluation_batches, training_batches
 from bench.data.loading.image_loader import ImageLoader
+from bench.data.opening import OpenData
 from bench.machine.clock import now, seconds_of
 from bench.machine.memory import peak, reset_peak
 from bench.plan.run import PROBES, Run

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import models
 from bench.config.recipe import Settings
-from bench.data.catalogue import CATALOGUE, OpenData, open_data
+from bench.data.catalogue import CATALOGUE
 from bench.data.corpus import CorpusRef, corpus_identity, load_subset
 from bench.data.dataset import DataSet, ImageSet
 from bench.data.formula import Domain, render
@@ -28,6 +28,7 @@ from bench.data.fractals.source import FRACTALS
 from bench.data.loading.batches import evaluation_batches, scaled, training_batches
 from bench.data.loading.image_loader import ImageLoader
 from bench.data.loading.stream import Stream
+from bench.data.opening import OpenData, open_data
 from bench.data.target import load_target, num_train_images, parse_target, target_identity
 from bench.errors import InputError
 from bench.training.compute import compute_on

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from bench.data.augment.mixing import Mixing
 from bench.data.augment.policies import RandAugment
-from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import ImageSet, OnBadImage, Pipeline
 from bench.data.loading.bad_images import BadImages
@@ -21,6 +20,7 @@ from bench.data.loading.batches import evaluation_batches, training_batches
 from bench.data.loading.image_loader import DRAWN_AHEAD, ImageLoader
 from bench.data.loading.stream import Augmentation, Stream
 from bench.data.loading.streaming import BATCHES_AHEAD
+from bench.data.opening import OpenData
 from bench.errors import BadImage
 
 CPU = torch.device("cpu")

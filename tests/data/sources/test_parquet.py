@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from bench.data.catalogue import OpenData
 from bench.data.corpus import CorpusRef, corpus_identity
 from bench.data.dataset import PassedOver, Splits
+from bench.data.opening import OpenData
 from bench.data.sources import parquet
 from bench.data.target import check_target, load_target, parse_target, target_identity
 from bench.errors import InputError

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.datasets import imagenet
 
-from bench.data.catalogue import CATALOGUE, SplitSizes, fetch, is_present, open_data
+from bench.data.catalogue import CATALOGUE, SplitSizes
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import DataSet
+from bench.data.opening import open_data
+from bench.data.presence import fetch, is_present
 from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 

@@ -22,10 +22,12 @@ import torchvision
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data import catalogue
-from bench.data.catalogue import CATALOGUE, SplitSizes, fetch, is_present, open_data
+from bench.data import opening
+from bench.data.catalogue import CATALOGUE, SplitSizes
 from bench.data.corpus import CorpusRef, load_subset
 from bench.data.dataset import Splits
+from bench.data.opening import open_data
+from bench.data.presence import fetch, is_present
 from bench.data.target import load_target, parse_target
 from bench.errors import InputError
 
@@ -155,7 +157,7 @@ def test_both_layouts_give_the_same_splits(
     """The hub's files and the publisher's, in one folder: the publisher's are read, under the same ids."""
     both = load("cifar10@30", tmp_path)
     (tmp_path / "cifar-10-batches-py").rename(tmp_path / "aside")
-    catalogue._opened.cache_clear()
+    opening._opened.cache_clear()
     alone = load("cifar10@30", tmp_path)
     assert both.split_hash == alone.split_hash
     assert np.array_equal(both.train.images, alone.train.images)

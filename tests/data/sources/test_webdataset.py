@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import catalogue
-from bench.data.catalogue import open_data
+from bench.data import opening
 from bench.data.corpus import CorpusRef, corpus_identity, load_subset
 from bench.data.dataset import Splits
+from bench.data.opening import open_data
 from bench.data.sources import tar_cache, tar_paths
 from bench.data.sources.tar_index import index_shard
 from bench.data.target import check_target, load_target, parse_target, target_identity
@@ -340,7 +340,7 @@ def test_what_is_no_image_is_counted_and_named(tmp_path: Path, cache: Path) -> N
     )
     for _ in ("indexed", "cached"):
         data = open_data("webdataset", str(file), Path("x"))
-        catalogue._opened.cache_clear()
+        opening._opened.cache_clear()
         assert {part.reason: (part.num, part.names[0]) for part in data.passed_over} == {
             "members without a suffix": (1, "x.tar: README"),
             "members that are devices or pipes": (2, "x.tar: pipe"),

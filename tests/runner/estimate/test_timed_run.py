@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.data.catalogue import OpenData
+from bench.data.opening import OpenData
 from bench.plan.run import Run
 from bench.runner.estimate.timed_run import time_data, time_run
 from bench.runner.run_data import load_run_data

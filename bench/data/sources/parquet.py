@@ -5,7 +5,6 @@ file, or of its folder, begins with its split: `train-00000-of-00002.parquet`, `
 memory. Images are read one row group at a time and decoded when used.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,16 +15,21 @@ from numpy.typing import NDArray
 
 from bench.data.dataset import DataSet, PassedOver, RawSplit, Reader, add_up
 from bench.data.orders import Indices
-from bench.data.sources.assemble import assemble, check_labels, locate
+from bench.data.sources.assemble import assemble, locate
 from bench.data.sources.decode import read_pictures
-from bench.data.sources.labels import first_class, names_of_numbers
 from bench.data.sources.listing import check_inside, files_below, fingerprint_of
+from bench.data.sources.parquet_columns import (
+    check_first_image,
+    check_images,
+    features_of,
+    image_column,
+    label_column,
+    read_groups,
+)
+from bench.data.sources.parquet_labels import FileLabels, classes_of, read_labels
 from bench.data.sources.split_names import by_split
 from bench.errors import BadImage, InputError
 
-IMAGE_COLUMNS = ("img", "image", "images", "picture", "pixel_values", "jpg", "png", "webp")
-LABEL_COLUMNS = ("label", "fine_label", "labels", "class", "target", "category", "cls")
-"""Column names in order of preference; without them, the only feature of the right type is used."""
 BUFFER_BYTES = 2**20
 """Read at once while a file is opened, which needs its labels and its first image."""
 MAX_ROWS = 2**27
@@ -97,9 +101,9 @@ def open_splits(files: Mapping[str, Sequence[Path]], groups: str | None = None) 
         for split, split_files in files.items()
     }
     labelled = {
-        split: split_shards for split, split_shards in shards.items() if any(s.has_labels for s in split_shards)
+        split: split_shards for split, split_shards in shards.items() if any(s.labels.is_labelled for s in split_shards)
     }
-    names, labels = _classes([shard for split_shards in labelled.values() for shard in split_shards])
+    names, labels = classes_of([shard.labels for split_shards in labelled.values() for shard in split_shards])
     splits = {
         split: RawSplit(
             np.concatenate([labels[shard.file] for shard in split_shards]),
@@ -124,15 +128,9 @@ class _Shard:
 
     file: Path
     image_column: str
-    labels: NDArray[np.int64]
-    """Numbers of classes, or places in `words`."""
-    words: tuple[str, ...] | None
-    """The words that are labels; None if the labels are numbers."""
-    has_labels: bool
+    labels: FileLabels
     group_sizes: tuple[int, ...]
     """Number of rows of each row group."""
-    class_names: tuple[str, ...] | None
-    """Class names in the features' metadata; None if there are none."""
     groups: NDArray[np.str_]
     """Names of the groups; empty if there are no groups."""
 
@@ -204,124 +202,25 @@ def _open_shard(file: Path, groups: str | None, *, needs_labels: bool) -> _Shard
     try:
         with pyarrow.parquet.ParquetFile(file, buffer_size=BUFFER_BYTES) as content:
             schema, metadata = content.schema_arrow, content.metadata
-            features = _features(file, schema.metadata or {})
-            image = _column(file, schema.names, features, IMAGE_COLUMNS, "Image")
-            _check_images(file, schema.field(image).type, image)
-            label = _label_column(file, schema.names, features, needs_labels=needs_labels)
+            features = features_of(file, schema.metadata or {})
+            image = image_column(file, schema.names, features)
+            check_images(file, schema.field(image).type, image)
+            label = label_column(file, schema.names, features, needs_labels=needs_labels)
             _check_sizes(file, metadata)
-            _check_first_image(file, content, image)
-            labels = content.read(columns=[label])[label] if label else pyarrow.nulls(metadata.num_rows)
-            if not needs_labels and labels.null_count == len(labels) > 0:
-                numbers, words = np.full(len(labels), -1), None
-            else:
-                _check_labels(file, labels, label)
-                numbers, words = _numbers(labels)
-            named = _groups(file, content, groups) if groups is not None else np.array([], np.str_)
+            check_first_image(file, content, image)
+            cells = content.read(columns=[label])[label] if label else pyarrow.nulls(metadata.num_rows)
+            names = features.get(label, {}).get("names")
+            labels = read_labels(file, cells, label, names, needs_labels=needs_labels)
+            named = read_groups(file, content, groups) if groups is not None else np.array([], np.str_)
     except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(_unreadable(file, error)) from error
     sizes = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-    class_names = _names(file, features.get(label, {}).get("names"))
-    has_labels = needs_labels or len(numbers) == 0 or words is not None or bool((numbers != -1).any())
-    return _Shard(file, image, numbers, words, has_labels, sizes, class_names, named)
-
-
-def _groups(file: Path, content: Any, column: str) -> NDArray[np.str_]:
-    """Return the groups of a file's rows, as texts; refuse a column that is not there, or whose values name none."""
-    from pyarrow import types
-
-    names = content.schema_arrow.names
-    if names.count(column) != 1:
-        raise InputError(
-            f"{file}: groups: {names.count(column) or 'no'} columns are named {column}; there are {', '.join(names)}"
-        )
-    held = content.schema_arrow.field(column).type
-    value = held.value_type if types.is_dictionary(held) else held
-    if not (types.is_integer(value) or _is_text(value)):
-        raise InputError(f"{file}: groups: column {column} holds {held}, neither words nor whole numbers")
-    groups = content.read(columns=[column])[column]
-    if groups.null_count:
-        raise InputError(f"{file}: groups: {groups.null_count:,} rows have no {column}; fill them in")
-    return np.array([str(group) for group in groups.to_pylist()], dtype=np.str_)
-
-
-def _label_column(file: Path, columns: list[str], features: dict[str, Any], *, needs_labels: bool) -> str:
-    """Return the column of labels, or the empty name if there is none and none is needed."""
-    try:
-        return _column(file, columns, features, LABEL_COLUMNS, "ClassLabel")
-    except InputError:
-        if needs_labels:
-            raise
-        return ""
-
-
-def _numbers(labels: Any) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
-    """Return a column of labels as numbers, or as places in the words that it holds."""
-    import pyarrow
-
-    held = labels.type
-    if pyarrow.types.is_dictionary(held) and pyarrow.types.is_integer(held.value_type):
-        labels = labels.cast(held.value_type)
-    if pyarrow.types.is_integer(labels.type):
-        return labels.to_numpy().astype(np.int64), None
-    coded = labels.dictionary_encode().combine_chunks() if not pyarrow.types.is_dictionary(held) else None
-    coded = coded if coded is not None else labels.unify_dictionaries().combine_chunks()
-    words = tuple(str(word) for word in coded.dictionary.to_pylist())
-    return coded.indices.to_numpy().astype(np.int64), words
+    return _Shard(file, image, labels, sizes, named)
 
 
 def _unreadable(file: Path, error: Exception) -> str:
     """Return the message for a file that is truncated or not parquet."""
     return f"{file}: not a readable parquet file of images ({error}); fetch it again"
-
-
-def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """Return the hub's description of the columns; empty if there is none."""
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{file}: its huggingface metadata is damaged ({error}); fetch it again") from error
-
-
-def _column(file: Path, columns: list[str], features: dict[str, Any], allowed: tuple[str, ...], kind: str) -> str:
-    """Return the first column with an allowed name, else the only column whose feature has the kind."""
-    named = [name for name in allowed if name in columns]
-    typed = [name for name in columns if features.get(name, {}).get("_type") == kind]
-    if named or len(typed) == 1:
-        chosen = (named or typed)[0]
-        if columns.count(chosen) > 1:
-            raise InputError(f"{file}: has {columns.count(chosen)} columns named {chosen}; keep only one of them")
-        return chosen
-    raise InputError(
-        f"{file}: has the columns {', '.join(columns)}, but none named {' or '.join(allowed)}; rename a column, "
-        f"or describe one as {kind} in the features' metadata"
-    )
-
-
-def _check_images(file: Path, held: Any, image: str) -> None:
-    """Refuse a column that holds something else than encoded images."""
-    from pyarrow import types
-
-    if _is_text(held) or (types.is_struct(held) and "bytes" not in held.names and "path" in held.names):
-        raise InputError(_paths_alone(file, image))
-    in_struct = types.is_struct(held) and "bytes" in held.names and _is_binary(held.field("bytes").type)
-    if not in_struct and not _is_binary(held):
-        raise InputError(f"{file}: column {image} holds {held}, neither the images' bytes nor structs with them")
-
-
-def _check_labels(file: Path, labels: Any, label: str) -> None:
-    """Refuse a column that holds something else than labels, or rows without one."""
-    from pyarrow import types
-
-    held = labels.type
-    value = held.value_type if types.is_dictionary(held) else held
-    if not (types.is_integer(value) or types.is_boolean(value) or _is_text(value)):
-        raise InputError(
-            f"{file}: column {label} holds {held}, neither whole numbers nor words nor booleans; "
-            "number the classes from 0, or name them"
-        )
-    if labels.null_count:
-        raise InputError(f"{file}: {labels.null_count:,} rows have no {label}; take them out, or fill them in")
 
 
 def _check_sizes(file: Path, metadata: Any) -> None:
@@ -339,85 +238,3 @@ def _check_sizes(file: Path, metadata: Any) -> None:
                 f"{file}: row group {number} unpacks to {unpacked:,} bytes, and the file has {packed:,}; at most "
                 f"{MAX_GROUP_BYTES:,} are read at once, and {MAX_RATIO} times the file; write smaller row groups"
             )
-
-
-def _check_first_image(file: Path, content: Any, image: str) -> None:
-    """Refuse a file whose first row holds the path of an image without its bytes."""
-    first = next(content.iter_batches(batch_size=1, columns=[image]), None)
-    cell = first.column(0)[0].as_py() if first is not None and len(first) else None
-    if isinstance(cell, dict) and cell["bytes"] is None and cell.get("path"):
-        raise InputError(_paths_alone(file, image))
-
-
-def _paths_alone(file: Path, image: str) -> str:
-    """Say that a file lists images that lie elsewhere."""
-    return (
-        f"{file}: column {image} holds the paths of images alone, and not their bytes; store the bytes, or sort the "
-        "images into a folder for each class, and name it: folder:PATH"
-    )
-
-
-def _is_text(held: Any) -> bool:
-    """Return whether a column holds words, in any of Arrow's ways."""
-    from pyarrow import types
-
-    return any(is_kind(held) for is_kind in (types.is_string, types.is_large_string, types.is_string_view))
-
-
-def _is_binary(held: Any) -> bool:
-    """Return whether a column holds bytes, in any of Arrow's ways."""
-    from pyarrow import types
-
-    return any(is_kind(held) for is_kind in (types.is_binary, types.is_large_binary, types.is_binary_view))
-
-
-def _names(file: Path, names: Any) -> tuple[str, ...] | None:
-    """Return the names of classes in the features' metadata, None if there are none."""
-    if not names:
-        return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InputError(
-            f"{file}: the names of its classes in the huggingface metadata are no list of texts; correct it"
-        )
-    if len(set(names)) < len(names):
-        raise InputError(f"{file}: its huggingface metadata names a class twice; name each class once")
-    return tuple(names)
-
-
-def _classes(shards: Sequence[_Shard]) -> tuple[tuple[str, ...], dict[Path, NDArray[np.int64]]]:
-    """Return the names of the classes, and each file's labels as their numbers.
-
-    The names are those of the features' metadata, which shards share, else the sorted words, else numbers.
-    """
-    first = shards[0]
-    for shard in shards:
-        if not shard.has_labels:
-            raise InputError(f"{shard.file}: its rows have no labels, unlike other files of its split; label them all")
-        if (shard.words is None) != (first.words is None):
-            raise InputError(
-                f"{shard.file}: its labels are words or numbers, unlike those of {first.file}; use one kind"
-            )
-    if first.words is not None:
-        for shard in shards:
-            blank = [place for place, word in enumerate(shard.words or ()) if not word.strip()]
-            if num_blank := int(np.isin(shard.labels, blank).sum()):
-                raise InputError(
-                    f"{shard.file}: {num_blank:,} rows have an empty label; take them out, or fill them in"
-                )
-        names = tuple(sorted({word for shard in shards for word in shard.words or ()}))
-        number = {name: place for place, name in enumerate(names)}
-        return names, {
-            shard.file: np.array([number[word] for word in shard.words or ()], np.int64)[shard.labels]
-            for shard in shards
-        }
-    named = [shard for shard in shards if shard.class_names is not None]
-    for shard in named[1:]:
-        if shard.class_names != named[0].class_names:
-            raise InputError(f"{shard.file}: its classes are not those of {named[0].file}; give files of one data set")
-    known = named[0].class_names if named else None
-    labels = [shard.labels for shard in shards]
-    start = first_class(labels, len(known) if known else None)
-    names = known or names_of_numbers(labels, start, str(first.file))
-    for shard in shards:
-        check_labels(shard.labels - start, len(names), str(shard.file))
-    return names, {shard.file: shard.labels - start for shard in shards}

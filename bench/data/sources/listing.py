@@ -69,26 +69,31 @@ def files_below(root: Path, endings: tuple[str, ...]) -> list[Path]:
     Raises:
         InputError: so much lies below the folder that it is not one data set.
     """
-    found: list[Path] = []
-    num_entries = 0
-    for folder, folders, names in walk(root):
-        num_entries += len(folders) + len(names)
-        if num_entries > MAX_ENTRIES:
-            raise InputError(
-                f"{root}: holds more than {MAX_ENTRIES:,} files and folders; name the folder of the data set itself"
-            )
-        found += [Path(folder, name) for name in names if name.endswith(endings) and not name.startswith(".")]
+    too_many = f"{root}: holds more than {MAX_ENTRIES:,} files and folders; name the folder of the data set itself"
+    found = [
+        Path(folder, name)
+        for folder, names in walk(root, MAX_ENTRIES, too_many)
+        for name in names
+        if name.endswith(endings) and not name.startswith(".")
+    ]
     return sorted(file for file in found if os.path.isfile(file))
 
 
-def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield each folder below one, with its folders and files, without hidden folders.
+def walk(root: Path, most: int, too_many: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder below one, with the names of its files, without hidden folders.
 
     Links to folders are entered if links are followed, but none that leads back to a folder around it.
 
+    Args:
+        root: the folder.
+        most: the number of files and folders that may lie below it.
+        too_many: the message if more do.
+
     Raises:
-        InputError: a link leads to a folder outside, and links are not followed.
+        InputError: more files and folders lie below it, or a link leads to a folder outside, and links are not
+            followed.
     """
+    num_entries = 0
     follows = follows_links()
     around = {os.fspath(root): frozenset({os.path.realpath(root)})}
     for folder, folders, names in os.walk(root, followlinks=follows):
@@ -99,7 +104,10 @@ def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         real = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
         folders[:] = [name for name in folders if real[name] not in known]
         around |= {os.path.join(folder, name): known | {real[name]} for name in folders}
-        yield folder, folders, names
+        num_entries += len(folders) + len(names)
+        if num_entries > most:
+            raise InputError(too_many)
+        yield folder, names
 
 
 def check_inside(root: Path, files: Sequence[Path]) -> None:

@@ -103,14 +103,10 @@ def _below(path: Path, pattern: str) -> Iterator[str]:
     parts = path.relative_to(root).parts
     translated = ["(?:[^/]+/)*" if part == "**" else f"{fnmatch.translate(part)[:-2]}/" for part in parts]
     wanted = re.compile("".join(translated).removesuffix("/").replace(".*", "[^/]*"))
-    walked = 0
-    for folder, folders, files in walk(root):
-        walked += len(folders) + len(files)
-        if walked > MAX_WALKED:
-            raise InputError(
-                f"webdataset:{pattern}: more than {MAX_WALKED:,} files lie below {root}; name a folder closer to the "
-                "shards"
-            )
+    too_many = (
+        f"webdataset:{pattern}: more than {MAX_WALKED:,} files lie below {root}; name a folder closer to the shards"
+    )
+    for folder, files in walk(root, MAX_WALKED, too_many):
         for file in (Path(folder, name) for name in files if not name.startswith(".")):
             if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file():
                 yield str(file)

@@ -45,11 +45,11 @@ def own_rows(tables: Mapping[str, pd.DataFrame], level: float = LEVEL) -> pd.Dat
         level: The confidence level at which all intervals hold together.
 
     Returns:
-        One row per arm and row of the ladder. `difference` is the arm's accuracy less the row's, averaged over real
-        `targets` and paired by seed and image, as in claims. `low` and `high` are its interval at `level`, which is
-        corrected over the `num_arms` arms that have an interval. `is_ahead` tells of an arm whether its intervals to
-        all rows of its family lie above zero and no failed seed objects. `reason` says why there is no interval, or
-        what objects.
+        One row per arm and row of the ladder. `difference` is the arm's accuracy less the row's, averaged over the real
+        `targets` of both and paired by seed and image, as in claims. `low` and `high` are its interval at `level`,
+        which is corrected over the `num_arms` arms that have an interval. `is_ahead` tells of an arm whether its
+        intervals to all rows of its family lie above zero and no failed seed objects. `reason` says why there is no
+        interval, or what objects.
 
     Raises:
         MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
@@ -93,13 +93,17 @@ def _pairs(evidence: Evidence, level: float) -> Iterator[_Pair]:
                 continue
             family = of_ablation.loc[of_ablation["arm"] == arm.arm, "family"].iloc[0]
             at_rung = ladder["corpus"].eq(arm.corpus) & ladder["subset_images"].eq(arm.subset_images or 0).fillna(False)
-            for model in dict.fromkeys(ladder.loc[at_rung & ladder["family"].eq(family), "model"]):
+            for (model,), rows in split(ladder[at_rung & ladder["family"].eq(family)], ["model"]):
                 own = RowId(model, arm.corpus, arm.subset_images, arm.transfer)
-                yield _Pair(family, arm, own, scope.targets, _difference(evidence, arm, own, scope.targets, level))
+                has = set(rows.loc[rows["transfer"].eq(arm.transfer.kind), "target"])
+                targets = tuple(target for target in scope.targets if target in has)
+                yield _Pair(family, arm, own, targets, _difference(evidence, arm, own, targets, level))
 
 
 def _difference(evidence: Evidence, arm: RowId, own: RowId, targets: tuple[str, ...], level: float) -> Difference | str:
     """Return the difference if it has an interval, else why not."""
+    if not targets:
+        return f"{own} has no real target, {own.transfer}, that the arm has too"
     try:
         difference = Difference(f"{arm} less {own}", evidence.rows([arm, own], targets), (1.0, -1.0), _ABOVE)
         difference.objection(difference.interval(level), level)

@@ -95,6 +95,21 @@ def test_arms_whose_model_is_on_the_ladder_and_other_targets_are_left_out() -> N
     assert table.dtypes.to_dict() == pd.DataFrame(columns=list(TYPES)).astype(TYPES).dtypes.to_dict()
 
 
+def test_the_mean_is_over_the_targets_that_both_have() -> None:
+    """A target may be the arms' alone; without any in common, the reason says so."""
+    study = study_of(OWN, fine=AHEAD)
+    add(study, "vit_pico/4", "svhn", [0.1, 0.2, 0.1, 0.2, 0.1], ablation="patches", arm="fine")
+    (row,) = table_of(study).to_dict("records")
+    assert (row["targets"], row["is_ahead"]) == ("cifar10", True)
+    assert row["difference"] == pytest.approx(0.102)
+    study.cells = [cell for cell in study.cells if (cell["arm"], cell["target"]) != ("fine", "cifar10")]
+    (row,) = table_of(study).to_dict("records")
+    assert (row["targets"], row["is_ahead"]) == ("", False)
+    assert (
+        row["reason"] == "vit_pico/8 after 1,000 images of fractals has no real target, fine-tune, that the arm has too"
+    )
+
+
 def test_a_row_that_is_incomplete_has_a_reason_and_is_not_counted() -> None:
     """The other arm's level is not corrected for it."""
     study = study_of(OWN, fine=AHEAD, coarse=ALIKE)

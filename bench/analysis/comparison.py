@@ -9,7 +9,7 @@ from bench.analysis.corpus_names import SCRATCH as SCRATCH
 from bench.analysis.correctness import by_key
 from bench.analysis.estimates import row_difference
 from bench.analysis.frames import Key, require_columns, split
-from bench.analysis.seeds import SEED_COLUMNS, SeedResults, expected_seeds, read_seeds
+from bench.analysis.seeds import SEED_COLUMNS, SeedResults, expected_seeds, planned_seeds, read_seeds
 from bench.analysis.stats.intervals import LEVEL
 
 FINE_TUNE = "fine-tune"
@@ -52,7 +52,7 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
         - `balanced_accuracy`, `balanced_low`, `balanced_high`: the mean of the classes' accuracies, with Student's
           interval over seeds.
         - `gain`, `gain_low`, `gain_high`, `gain_method`, `num_pairs`: the gain over the from-scratch row of the same
-          model and target, paired by seed and image.
+          model and target, paired by seed and image, over the seeds that both rows should have.
         - `gain_p`: the p-value of a sign-flip test, corrected over the table. It is missing below `pairs_needed`, which
           grows with the number of gains.
         - `gain_status`: `complete`; `given success: …` if seeds failed to train and do not object; `undecided: …` if
@@ -65,9 +65,9 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     require_columns(cells, [*ROW, "ablation", *SEED_COLUMNS], "cells")
     ladder = cells[cells["ablation"] == ""]
     expected, packed = expected_seeds(ladder), by_key(correctness)
+    from_scratch = planned_seeds(ladder[ladder["corpus"] == SCRATCH], expected)
     results = {
-        key: read_seeds(rows, expected_seeds(rows) if key[_KIND] == AS_IT_IS else expected, packed)
-        for key, rows in split(ladder, ROW)
+        key: read_seeds(rows, _expected(key, rows, expected, from_scratch), packed) for key, rows in split(ladder, ROW)
     }
     scratch = {_baseline(key): row for key, row in results.items() if _is_scratch(key)}
     rows = [
@@ -76,6 +76,13 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     ]
     order = ["model", "corpus", "subset_images", "target", *_TRANSFER[1:]]
     return difference_table(rows, ROW, "gain").sort_values(order, key=_sort_key, ignore_index=True)
+
+
+def _expected(key: Key, rows: pd.DataFrame, expected: list[int], from_scratch: list[int]) -> list[int]:
+    """Return the seeds that a row must have; a suite trains from scratch with all or with the first of its seeds."""
+    if key[_KIND] == AS_IT_IS:
+        return expected_seeds(rows)
+    return from_scratch if _is_scratch(key) else expected
 
 
 def _gain(key: Key, row: SeedResults, scratch: dict[Key, SeedResults], level: float) -> dict[str, Any]:

@@ -73,8 +73,10 @@ def row_difference(
 ) -> PairedDifference:
     """Return a row's accuracy less its reference's, given success of both.
 
-    It is undecided if either side lacks a seed, if images differ, or if seeds that failed to train contradict it.
+    Rows are compared by the seeds that both of them should have. It is undecided if either side lacks one, if images
+    differ, or if seeds that failed to train contradict it.
     """
+    row, reference = row.at(reference.seeds), reference.at(row.seeds)
     try:
         estimate = difference_estimate(row, reference, reference_name)
     except (SingleSeedError, ConstantError) as error:
@@ -94,18 +96,19 @@ def row_difference(
 
 
 def difference_estimate(row: SeedResults, reference: SeedResults, reference_name: str) -> Estimate:
-    """Return a row's accuracy less its reference's, over the seeds with which neither failed to train.
+    """Return a row's accuracy less its reference's, over the seeds of both with which neither failed to train.
 
     Raises:
         UnpairedError: Either side lacks a seed, or there is no seed with which both succeeded.
         DifferentImagesError: The rows were tested on different images.
         SingleSeedError, ConstantError: There is no interval.
     """
+    row, reference = row.at(reference.seeds), reference.at(row.seeds)
     if lacking := lacking_seeds(row, reference, reference_name):
         raise UnpairedError(lacking)
     if not (both := _both(row, reference)):
         failures = "; ".join(_failures(row, reference, reference_name))
-        raise UnpairedError(f"no seed with which both sides succeeded: {failures}")
+        raise UnpairedError("no seed with which both sides succeeded" + f": {failures}" * bool(failures))
     return _less(row.only(both), reference.only(both))
 
 
@@ -115,7 +118,7 @@ def counted_estimate(row: SeedResults, reference: SeedResults) -> Estimate:
     Raises:
         UnpairedError, DifferentImagesError, SingleSeedError, ConstantError: There is no interval.
     """
-    return _less(row.counted(), reference.counted())
+    return _less(row.at(reference.seeds).counted(), reference.at(row.seeds).counted())
 
 
 def failures_in_words(counted: Estimate, level: float) -> str:

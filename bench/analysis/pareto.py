@@ -17,7 +17,7 @@ from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import by_key
 from bench.analysis.estimates import counted_estimate, difference_estimate
 from bench.analysis.frames import require_columns, require_unique, split
-from bench.analysis.seeds import SeedResults, expected_seeds, read_seeds
+from bench.analysis.seeds import SeedResults, expected_seeds, planned_seeds, read_seeds
 from bench.analysis.speed_columns import OURS
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL
@@ -78,13 +78,16 @@ def pareto(
     require_unique(runs, "key", "runs")
     ladder = cells[cells["ablation"] == ""]
     expected, packed = expected_seeds(ladder), by_key(correctness)
+    from_scratch = planned_seeds(ladder[ladder["corpus"] == SCRATCH], expected)
     counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
     cells_of = dict(split(ladder, ROW))
+
+    def costed(compared: pd.Series, cells: pd.DataFrame) -> _CostedRow:
+        seeds = from_scratch if compared["corpus"] == SCRATCH else expected
+        return _CostedRow(compared, read_seeds(cells, seeds, packed), _costs(cells, counted, speeds))
+
     targets = [
-        [
-            _CostedRow(row.iloc[0], read_seeds(cells_of[key], expected, packed), _costs(cells_of[key], counted, speeds))
-            for key, row in split(of_target, ROW)
-        ]
+        [costed(row.iloc[0], cells_of[key]) for key, row in split(of_target, ROW)]
         for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET)
     ]
     better_of_targets = better_rows([[row.results for row in rows] for rows in targets], level)

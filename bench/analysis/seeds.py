@@ -97,6 +97,15 @@ class SeedResults:
             correctness = replace(correctness, seeds=tuple(kept), correct=correct)
         return replace(self, accuracy=accuracy, problems={}, failed={}, correctness=correctness if kept else None)
 
+    def at(self, seeds: Iterable[int]) -> "SeedResults":
+        """Return the results of some of the row's seeds, whatever became of them."""
+        if (kept := {*seeds}) >= {*self.seeds}:
+            return self
+        problems, failed = ({seed: why[seed] for seed in why if seed in kept} for why in (self.problems, self.failed))
+        balanced = {seed: value for seed, value in self.tested.balanced.items() if seed in kept}
+        tested = replace(self.tested, balanced=balanced)
+        return replace(self.only(kept & self.accuracy.keys()), problems=problems, failed=failed, tested=tested)
+
     def counted(self) -> "SeedResults":
         """Return the results with failed seeds counted as what they scored, or as `diverged_accuracy`."""
         diverged = dict.fromkeys(self.failed.keys() - self.accuracy.keys(), self.diverged_accuracy)
@@ -117,6 +126,12 @@ def expected_seeds(cells: pd.DataFrame) -> list[int]:
     """
     begun = cells.loc[cells["status"] != "not_run", "seed"]
     return sorted(int(seed) for seed in (begun if len(begun) else cells["seed"]).unique())
+
+
+def planned_seeds(rows: pd.DataFrame, expected: Iterable[int]) -> list[int]:
+    """Return those of the expected seeds that some rows have a cell of: a suite may train rows with fewer seeds."""
+    planned = {*rows["seed"].tolist()}
+    return [seed for seed in expected if seed in planned]
 
 
 def read_seeds(cells: pd.DataFrame, expected: list[int], packed: PackedRows | None = None) -> SeedResults:

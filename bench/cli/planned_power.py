@@ -13,6 +13,7 @@ from bench.analysis.claims.judge import find_quantities, num_in_correction
 from bench.analysis.claims.looks import Looks
 from bench.analysis.claims.quantities import Difference, Finding
 from bench.analysis.claims.rows import stacked_given_success
+from bench.analysis.corpus_names import SCRATCH
 from bench.analysis.format import decimal, finite_or_none, in_unit, percent, plural, share
 from bench.analysis.seeds import expected_seeds
 from bench.analysis.stats.crossed import CROSSED, SEEDS, Estimate
@@ -205,23 +206,34 @@ def planned_quantities(pilot: Pilot, suite: ResolvedSuite) -> list[PlannedQuanti
     """
     if len(suite.seeds) < 2:
         raise InputError(f"--power: {suite.name!r} has one seed, which shows no spread; list two seeds at the least")
-    return [_planned(quantity, suite, pilot.num_judged) for quantity in pilot.quantities]
+    shown = [quantity for quantity in pilot.quantities if _most_seeds(quantity.claim, suite) > 1]
+    return [_planned(quantity, suite, pilot.num_judged) for quantity in shown]
 
 
 def _planned(quantity: PilotQuantity, suite: ResolvedSuite, num_judged: int) -> PlannedQuantity:
-    looks = _looks(suite)
+    looks, most = _looks(suite), _most_seeds(quantity.claim, suite)
     levels = {look: corrected_level(num_judged, looks.level(look)) for look in looks.at}
-    estimate, last = _estimate(quantity), looks.at[-1]
-    decisive = corrected_level(quantity.num_questions, levels[last])
+    estimate, last = _estimate(quantity), min(looks.at[-1], most)
+    level = levels[looks.at[-1]]
+    decisive = corrected_level(quantity.num_questions, level)
     return PlannedQuantity(
         quantity.claim,
         quantity.name,
         quantity.unit,
         _margin(quantity),
-        tuple(in_unit(planned_half_width(estimate, look, level), quantity.unit) for look, level in levels.items()),
+        tuple(
+            in_unit(planned_half_width(estimate, min(look, most), at_look), quantity.unit)
+            for look, at_look in levels.items()
+        ),
         in_unit(smallest_difference(estimate, last, decisive), quantity.unit),
-        _too_narrow(quantity, estimate, last, levels[last]),
+        _too_narrow(quantity, estimate, last, level),
     )
+
+
+def _most_seeds(claim: str, suite: ResolvedSuite) -> int:
+    """Return the number of seeds that a claim is judged by after the last of them."""
+    from_scratch = (SCRATCH in (own.first.corpus, own.second.corpus) for own in suite.claims if own.id == claim)
+    return suite.scratch_seeds if suite.scratch_seeds and any(from_scratch) else len(suite.seeds)
 
 
 def _looks(suite: ResolvedSuite) -> Looks:

@@ -80,7 +80,8 @@ class Pilot(Strict):
 
 def design_of(suite: ResolvedSuite) -> dict[str, str]:
     """Return a hash of each field of a suite that changes the spread of its results; the data counts by its names."""
-    same = {"name", "description", "limits", "protocol", "seeds", "looks", "device", "precision", "pipeline"}
+    same = {"name", "description", "limits", "protocol", "device", "precision", "pipeline"}
+    same |= {"seeds", "scratch_seeds", "looks"}
     fields = suite.model_dump(mode="json", exclude=same)
     for name in ("corpora", "targets"):
         fields[name] = [entry | {"identity": None} for entry in fields[name]]

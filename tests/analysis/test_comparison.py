@@ -92,9 +92,26 @@ def test_a_failed_seed_from_scratch_undecides_every_rung(
 def test_a_missing_row_is_a_missing_seed(make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row) -> None:
     """A seed that other rows have and this one lacks is missing, as is an `ok` without an accuracy."""
     lacking = [*make_seeds([0.8, 0.9]), {"seed": 2, "accuracy": None}]
-    table = comparison(make_cells(lacking + make_seeds(FROM_SCRATCH[:2], **scratch)))
-    assert table["status"].tolist() == ["seed 2 missing", "seed 2 has no accuracy"]
-    assert table["num_seeds"].tolist() == [2, 2]
+    other = make_seeds(FROM_SCRATCH, model="other", **scratch)
+    table = comparison(make_cells(lacking + make_seeds(FROM_SCRATCH[:2], **scratch) + other))
+    assert table["status"].tolist() == ["seed 2 missing", "seed 2 has no accuracy", "complete"]
+    assert table["num_seeds"].tolist() == [2, 2, 3]
+
+
+def test_a_gain_is_paired_by_the_seeds_that_train_from_scratch(
+    make_cells: MakeCells, make_seeds: MakeSeeds, scratch: Row
+) -> None:
+    """Fewer seeds from scratch are no seeds that are missing; one of them that is missing leaves the gain undecided."""
+    pretrained = make_seeds([0.7, 0.9, 0.1, 0.2])
+    table = comparison(make_cells(make_seeds([0.5, 0.6], **scratch) + pretrained))
+    assert table["status"].tolist() == ["complete", "complete"]
+    assert table["num_seeds"].tolist() == [2, 4]
+    assert table.iloc[1][["gain_status", "num_pairs"]].tolist() == ["complete", 2]
+    assert table["gain"].iloc[1] == pytest.approx((0.2 + 0.3) / 2)
+    cells = make_cells(make_seeds([0.5, 0.6, "not_run"], **scratch) + pretrained)
+    assert comparison(cells)["gain_status"].iloc[1] == "undecided: from scratch seed 2 not run"
+    cells = make_cells(make_seeds([0.5, 0.6, 0.6], **scratch) + make_seeds([0.7, "not_run", 0.8, 0.9]))
+    assert comparison(cells)["gain_status"].iloc[1] == "undecided: seed 1 not run"
 
 
 def test_a_seed_that_nothing_has_begun_is_not_held_against_any_row(

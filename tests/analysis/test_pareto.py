@@ -157,6 +157,16 @@ def test_from_scratch_and_external_weights(costs_of: Any, make_seeds: MakeSeeds,
     assert flops["place"].to_dict() == {"a": FRONT, "b": FRONT, "c": ""}
 
 
+def test_fewer_seeds_from_scratch_are_compared_with_as_many(
+    costs_of: Any, make_seeds: MakeSeeds, scratch: dict[str, Any]
+) -> None:
+    """The row from scratch trains two of four seeds, and is clearly worse by these."""
+    more = [row | {"pretrain_key": ""} for row in make_seeds([0.4, 0.41], model="b", **scratch)]
+    table = costs_of({"a": ([0.8, 0.82, 0.81, 0.83], 1000.0)}, *more)
+    assert _places(table, "parameters") == {"a": FRONT, "b": BEHIND}
+    assert table.set_index("model")["status"].unique().tolist() == ["complete"]
+
+
 def test_which_speeds_count(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
     """Of our own implementation, in inference, that ran, at the image size; the reference's is not the model's best."""
     cells = make_cells([row | _keys(row) for row in make_seeds([0.5, 0.6], model="vit_pico/8")])

@@ -73,6 +73,22 @@ def test_from_a_store_and_then_from_what_is_kept(pilot: Store, write_suite: Call
     assert f"equal ±{own['half_widths'][-1]:.1f} (decides " in line
 
 
+def test_a_claim_about_training_from_scratch_is_planned_at_the_seeds_that_do_so(
+    pilot: Store, write_suite: Callable[..., Path]
+) -> None:
+    """Their number is no other design, as the number of seeds is none."""
+    claim = CLAIM | {"second": {"model": "bit_resnet_pico", "corpus": "none"}}
+    suite = write_suite(**SUITE | {"claims": [claim], "scratch_seeds": 5})
+    plan(suite, "--power", "--pilot", pilot.root)
+    (own,) = (row for row in json.loads(plan(suite, "--power", "--json").stdout) if row["claim"] == "equal")
+    risk = 0.05 / json.loads(suite.with_suffix(".pilot.json").read_text())["num_judged"]
+    first_look, last_look = (stats.t.isf(risk * part / 36 / 2, seeds - 1) for part, seeds in ((16, 4), (20, 5)))
+    assert own["half_widths"] == pytest.approx([2.6458 * first_look / 2, 2.6458 * last_look / 5**0.5], rel=1e-3)
+    assert own["too_narrow"].startswith("too narrow for 5 seeds")
+    write_suite(**SUITE | {"claims": [claim], "scratch_seeds": 1})
+    assert "equal" not in {row["claim"] for row in json.loads(plan(suite, "--power", "--json").stdout)}
+
+
 def test_other_seeds_need_no_other_pilot_but_another_design_does(
     pilot: Store, write_suite: Callable[..., Path]
 ) -> None:

@@ -58,6 +58,28 @@ def test_every_number_is_on_both_pages(pages: Any) -> None:
     assert not re.search(r"\b(nan|<na>)\b", html + markdown, re.IGNORECASE)
 
 
+def test_rows_that_a_suite_leaves_out_are_named_and_leave_no_doubt(pages: Any) -> None:
+    """Two of three seeds train from scratch, on one of two targets; arms are on the other."""
+    cells = make_cells()
+    of_scratch = cells["corpus"] == "none"
+    left_out = of_scratch & ((cells["seed"] == 2) | (cells["target"] != "digits@100"))
+    left_out |= (cells["ablation"] != "") & (cells["target"] == "digits@100")
+    chosen = [
+        {"target": "digits@100", "optional": False, "rows": ["ladder", "scratch"], "transfers": None},
+        {"target": "fractals-heldout", "optional": False, "rows": ["ladder", "position"], "transfers": ["linear"]},
+    ]
+    for page in pages(cells[~left_out].reset_index(drop=True), scratch_seeds=2, targets=chosen):
+        for shown in (
+            "digits@100 (rows: ladder, scratch), fractals-heldout (rows: ladder, position; transfers: linear)",
+            "0, 1, 2; from scratch 0, 1",
+            "The suite trains 2 of its seeds from scratch, and gains are paired by these.",
+            "Nothing was trained from scratch on fractals-heldout.",
+            "(2 of 9 pairs)",
+        ):
+            assert shown in re.sub(r"\s*<small>(.*?)</small>", r" (\1)", page)
+        assert not re.search("seed 2 missing|no from-scratch row", page)
+
+
 def test_the_pages_say_what_was_run(pages: Any) -> None:
     """Recipe, exceptions, models, seeds, machine, limits, resolved suite."""
     for page in pages(make_cells()):

@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
-from bench.analysis.comparison import AS_IT_IS, FINE_TUNE
+from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
 from bench.analysis.correctness import PackedRows, by_key
 from bench.analysis.format import listed
 from bench.analysis.frames import require_columns, require_unique, split
-from bench.analysis.seeds import expected_seeds, read_seeds
+from bench.analysis.seeds import expected_seeds, planned_seeds, read_seeds
 from bench.analysis.stats.statistics_errors import DifferentImagesError, IncompleteRowError, MissingRowError
 from bench.analysis.targets import is_in_domain, is_real
 
@@ -135,8 +135,11 @@ class Evidence:
         return Scope(transfer, targets, tuple(filter(is_in_domain, begun)), left_out)
 
     def rows(self, row_ids: Sequence[RowId], targets: Sequence[str]) -> dict[str, list[CompleteRow]]:
-        """Return target -> rows; errors as for `row`."""
-        return {target: [self.row(row_id, target) for row_id in row_ids] for target in targets}
+        """Return target -> rows, with the seeds that all of them should have; errors as for `row`."""
+        as_scratch = any(map(_is_scratch, row_ids))
+        return {
+            target: [self._row_at(row_id, target, as_scratch=as_scratch) for row_id in row_ids] for target in targets
+        }
 
     def row(self, row_id: RowId, target: str) -> CompleteRow:
         """Return one row with all its seeds.
@@ -146,9 +149,7 @@ class Evidence:
             IncompleteRowError: A seed has no outcome, or no seed succeeded.
             DuplicateRowError, DifferentImagesError: A run occurs twice, or seeds were tested on different images.
         """
-        if (row_id, target) not in self._read:
-            self._read[row_id, target] = self._read_row(row_id, target)
-        return self._read[row_id, target]
+        return self._row_at(row_id, target, as_scratch=_is_scratch(row_id))
 
     def training_flops(self, row: CompleteRow) -> float:
         """Return the FLOPs of the pretraining behind a row, the median over its seeds.
@@ -166,19 +167,27 @@ class Evidence:
         known = self.runs["tokens"].reindex(cells["transfer_key"]).dropna()
         return int(known.iloc[0]) if len(known) else None
 
-    def _read_row(self, row_id: RowId, target: str) -> CompleteRow:
+    def _row_at(self, row_id: RowId, target: str, *, as_scratch: bool) -> CompleteRow:
+        """Return one row, with the seeds from scratch alone if it is compared with a row from scratch."""
+        key = (row_id, target, as_scratch)
+        if key not in self._read:
+            self._read[key] = self._read_row(*key)
+        return self._read[key]
+
+    def _read_row(self, row_id: RowId, target: str, as_scratch: bool) -> CompleteRow:
         cells = self._rows.get(_key(row_id, target))
         if cells is None or self.runs.empty:
             raise MissingRowError(f"the suite has no row {row_id}, {row_id.transfer} on {target}")
-        expected = self._expected[row_id.ablation]
-        results = read_seeds(cells, expected, self._packed)
+        expected = self._from_scratch if _is_scratch(row_id) else self._expected[row_id.ablation]
+        seeds = self._from_scratch if as_scratch else expected
+        results = read_seeds(cells, expected, self._packed).at(seeds)
         if results.lacking or not results.succeeded:
             why = f" ({results.reason})" if results.reason else ""
             message = f"{row_id}, {row_id.transfer} on {target}: {results.status}{why}"
-            raise IncompleteRowError(message, len(results.succeeded), len(expected))
+            raise IncompleteRowError(message, len(results.succeeded), len(seeds))
         if results.mixed:
             raise DifferentImagesError(results.mixed)
-        tested = cells[cells["seed"].isin(expected)]
+        tested = cells[cells["seed"].isin(seeds)]
         return CompleteRow(row_id, results, *(_keys(tested, name) for name in _KEYS))
 
     @cached_property
@@ -191,13 +200,23 @@ class Evidence:
         return {ablation: expected_seeds(cells) for (ablation,), cells in split(self.cells, ["ablation"])}
 
     @cached_property
-    def _read(self) -> dict[tuple[RowId, str], CompleteRow]:
+    def _from_scratch(self) -> list[int]:
+        """Return the seeds that the ladder's rows from scratch must have."""
+        return planned_seeds(self.ladder[self.ladder["corpus"] == SCRATCH], self._expected[""])
+
+    @cached_property
+    def _read(self) -> dict[tuple[RowId, str, bool], CompleteRow]:
         """Return a cache of rows, since most claims ask for the same ones."""
         return {}
 
     @cached_property
     def _packed(self) -> PackedRows:
         return by_key(self.tables.get("correctness"))
+
+
+def _is_scratch(row_id: RowId) -> bool:
+    """Tell whether it is a row from scratch that is no arm; a suite may train it with fewer seeds."""
+    return row_id.corpus == SCRATCH and not row_id.ablation
 
 
 def _key(row_id: RowId, target: str) -> tuple[Any, ...]:

@@ -71,10 +71,10 @@ def what_was_run(suite: Mapping[str, Any], runs: pd.DataFrame) -> Section:
         "protocol version": suite["protocol"],
         "image size": _image_size(suite, runs),
         "corpora": "; ".join(_ladder(ladder) for ladder in suite["corpora"]) or "none",
-        "targets": ", ".join(choice["target"] + " (optional)" * choice["optional"] for choice in suite["targets"]),
+        "targets": ", ".join(map(_target, suite["targets"])),
         "validation images of targets": _VALIDATION[suite.get("carve", True)],
         "transfers": _transfers(suite) if starts_somewhere(suite) else "none",
-        "seeds": ", ".join(map(str, suite["seeds"])),
+        "seeds": _seeds(suite),
         "budgets matched by": MATCHED[suite.get("match", "images")],
         **_budgets(suite, set(runs["kind"])),
         **({"pretraining budgets compared": _multiples(suite["budgets"])} if suite.get("budgets") else {}),
@@ -207,7 +207,27 @@ def _transfers(suite: Mapping[str, Any]) -> str:
     """Return the ways of transfer, with the shots and draws of k-shot probes."""
     shots = ", ".join(map(str, suite.get("shots", ())))
     words = {"k-shot": f"k-shot ({shots} images per class, {suite.get('draws')} draws per seed)"}
-    return ", ".join(words.get(kind, kind) for kind in suite.get("transfers", (FINE_TUNE,)))
+    return ", ".join(words.get(kind, kind) for kind in all_transfers(suite))
+
+
+def all_transfers(suite: Mapping[str, Any]) -> list[str]:
+    """Return the ways of transfer of all targets, each once."""
+    of_suite = suite.get("transfers", (FINE_TUNE,))
+    kinds = (kind for choice in suite["targets"] for kind in choice.get("transfers") or of_suite)
+    return list(dict.fromkeys(kinds))
+
+
+def _target(choice: Mapping[str, Any]) -> str:
+    """Return a target with what is said of it alone: `digits@1000 (optional; rows: ladder, scratch)`."""
+    said = [f"{name}: {', '.join(choice[name])}" for name in ("rows", "transfers") if choice.get(name)]
+    said = ["optional"] * choice["optional"] + said
+    return choice["target"] + (f" ({'; '.join(said)})" if said else "")
+
+
+def _seeds(suite: Mapping[str, Any]) -> str:
+    """Return the seeds, and those that train from scratch if that are fewer."""
+    seeds, number = (list(map(str, suite["seeds"])), suite.get("scratch_seeds"))
+    return ", ".join(seeds) + (f"; from scratch {', '.join(seeds[:number])}" if number else "")
 
 
 def _models(runs: pd.DataFrame) -> Table:

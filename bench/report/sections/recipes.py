@@ -8,7 +8,7 @@ from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.format import ABSENT, text
 from bench.report.layout import family_name
 from bench.report.page import Section, Table, section, table
-from bench.report.sections.design import has_own_models, starts_somewhere
+from bench.report.sections.design import all_transfers, has_own_models, starts_somewhere
 
 
 def recipes(suite: Mapping[str, Any]) -> Section:
@@ -53,7 +53,7 @@ class _Trained:
 
 def _trained(suite: Mapping[str, Any]) -> list[_Trained]:
     """Return the suite's recipe, then each other recipe once, of every stage in which a network is trained."""
-    fine_tunes = FINE_TUNE in suite.get("transfers", (FINE_TUNE,)) and starts_somewhere(suite)
+    fine_tunes = FINE_TUNE in all_transfers(suite) and starts_somewhere(suite)
     used = {"pretrain": has_own_models(suite) or bool(suite.get("ablations")), "transfer": fine_tunes}
     trained = [_Trained(stage, recipe, False) for stage, recipe in suite["recipes"].items() if used[stage]]
     for exception in suite.get("recipe_exceptions", ()):

@@ -90,6 +90,10 @@ def gains(comparison: pd.DataFrame) -> Section:
         external = "Every model starts from external weights, so none is trained from scratch."
         is_external = pretrained["subset_images"].isna().all()
         return section(_GAIN, external if is_external else "The suite trains nothing from scratch.", no_gain)
+    is_scratch = fine_tuned["corpus"] == SCRATCH
+    from_scratch = set(fine_tuned.loc[is_scratch, "target"])
+    without = [target for target in dict.fromkeys(pretrained["target"]) if target not in from_scratch]
+    pretrained = pretrained[pretrained["target"].isin(from_scratch)]
     over = interval_over(pretrained["gain_method"])
     caption = (
         f"Gain in percentage points ± half of its {CONFIDENCE} interval over {over}, "
@@ -98,7 +102,16 @@ def gains(comparison: pd.DataFrame) -> Section:
     )
     as_much = AS_MUCH[fine_tuned["match"].iloc[0]]
     scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."
+    most_from_scratch, most = (_most_seeds(rows) for rows in (fine_tuned[is_scratch], pretrained))
+    if most_from_scratch < most:
+        scratch += f" The suite trains {most_from_scratch} of its seeds from scratch, and gains are paired by these."
+    if without:
+        scratch += f" Nothing was trained from scratch on {', '.join(without)}."
     return section(_GAIN, scratch, no_gain, _by_target(pretrained, caption, gain_cell))
+
+
+def _most_seeds(rows: pd.DataFrame) -> int:
+    return max((len(json.loads(seeds)) for seeds in rows["seeds"]), default=0)
 
 
 def ablations(arms: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:

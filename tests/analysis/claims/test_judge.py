@@ -304,6 +304,21 @@ def test_failed_seeds_are_named_and_must_not_object(study: Study, failing: str) 
         assert (found.verdict, found.reason) == ("supported", "")
 
 
+def test_a_row_from_scratch_is_compared_by_the_seeds_that_it_has(study: Study) -> None:
+    """The suite trains two seeds from scratch; without one of them the claim is open."""
+    study.ladder(rising)
+    study.seeds = (0, 1)
+    study.row("vit_pico/8", "cifar10", 0.5, 0, corpus="none", subset_classes=None)
+    claim = custom(NamedRow("vit_pico/8", "fractals", 100_000), NamedRow("vit_pico/8", "none", 0), Limits(0, math.inf))
+    (found,) = judge_claims([claim], study.evidence())
+    assert (found.num_seeds, found.pairs, found.verdict) == (2, "2 of 2", "supported")
+    assert len(found.keys) == 2 * 2 * 2
+    study.cells[-1] |= {"status": "failed", "accuracy": math.nan}
+    (found,) = judge_claims([claim], study.evidence())
+    assert found.verdict == "undecided"
+    assert "vit_pico/8 from scratch, fine-tune on cifar10: seed 1 ended with an error" in found.reason
+
+
 def test_sides_of_different_seeds_do_not_pair(study: Study) -> None:
     """An ablation whose seeds are not the ladder's."""
     study.ladder(rising)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bench.config.external_weights import ExternalModel
 from bench.config.recipe import FamilyException, RecipeStage
-from bench.config.resolved import ResolvedSuite
+from bench.config.resolved import ResolvedSuite, ResolvedTarget
 from bench.config.search_space import Point
 from bench.config.target_choice import all_kinds
 from bench.errors import InputError
@@ -49,7 +49,7 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
     """Return the studies of all families in all stages that they train in, pretraining first.
 
     Raises:
-        InputError: no model is trained in any stage.
+        InputError: no model is trained in any stage, or a stage has no target for trials.
     """
     initial, external = suite.first_models, _first_external(suite)
     members = suite.tuning.members if suite.tuning is not None else {}
@@ -65,6 +65,12 @@ def studies_of(suite: ResolvedSuite) -> tuple[Study, ...]:
                 studies.append(Study("transfer", family, external[family].bare_model, external=external[family]))
     if not studies:
         raise InputError(f"suite {suite.name}: tuning: no model is trained, so there is nothing to tune")
+    for study in studies:
+        if not (study.stage == "pretrain" and study.pretrained) and not _targets(suite, study):
+            raise InputError(
+                f"suite {suite.name}: tuning: {study} needs a target that is not optional, and on which its models are "
+                "trained in this stage"
+            )
     return tuple(studies)
 
 
@@ -93,15 +99,25 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
         ladder = suite.corpora[0]
         yield pretrain_run(suite, study.model, ladder, ladder.rungs[-1], seed, share)
         return
-    for target in suite.targets:
-        row = "external" if study.external else "ladder" if suite.corpora else "scratch"
-        if target.optional or not target.has(row):  # the choice must not depend on which data is present
-            continue
+    for target in _targets(suite, study):
         if study.stage == "pretrain":
             yield scratch_run(suite, study.model, target, seed, share)
         else:
             starting_point = Start(study.model, seed, pretraining=start, external=study.external)
             yield transfer_run(suite, starting_point, target, share)
+
+
+def _targets(suite: ResolvedSuite, study: Study) -> list[ResolvedTarget]:
+    """Return the targets of a study; optional ones are left out, since no choice may depend on which data is present."""
+    row = "external" if study.external else "ladder" if suite.corpora else "scratch"
+    is_transfer = study.stage == "transfer"
+    return [
+        target
+        for target in suite.targets
+        if not target.optional
+        and target.has(row)
+        and not (is_transfer and "fine-tune" not in target.kinds(suite.transfers))
+    ]
 
 
 def _with_point(suite: ResolvedSuite, study: Study, point: Point) -> ResolvedSuite:

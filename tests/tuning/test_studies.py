@@ -91,6 +91,16 @@ def test_a_trial_of_transfer_is_on_every_target_that_is_not_optional(tunable):
     assert {run.settings.learning_rate for run in runs} == {0.004}
 
 
+def test_a_trial_of_transfer_leaves_out_targets_to_which_the_suite_does_not_fine_tune(tunable):
+    probed = {"target": "fractals-heldout@40", "transfers": ["linear"]}
+    suite = tunable(targets=["digits@20", probed])
+    (start,) = runs_of(suite, "pretrain")["vit"]
+    assert [str(run.target) for run in runs_of(suite, "transfer", start=start)["vit"]] == ["digits@20"]
+    optional = {"target": "digits@20", "optional": True}
+    with pytest.raises(InputError, match="vit transfer needs a target that is not optional, and on which"):
+        studies_of(tunable(targets=[optional, probed]))
+
+
 def test_no_trial_reads_test_images_and_its_key_says_so(tunable):
     suite = tunable(corpus=[], subsets=None)
     (run,) = runs_of(suite, "pretrain")["vit"]

@@ -96,13 +96,16 @@ def run(
     tracker: Tracker = "tensorboard",
 ) -> None:
     """Execute the runs of a suite and write its tables; skip finished runs, and resume interrupted ones."""
-    from bench.cli.named_suite import plan_of, resolve_named
+    from bench.cli.named_suite import kept_trials, plan_of, resolve_named
     from bench.cli.run import RunArguments, run_suite
     from bench.config.suite import default_data_dir
 
-    resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
+    resolved = resolve_named(suite, device, data, seed_offset)
+    kept = kept_trials(suite, resolved)
+    resolved, plan = plan_of(resolved, results, only, kept)
     options = RunOptions(checkpoint_every, tracker)
-    failed = run_suite(resolved, plan, RunArguments(results, data or default_data_dir(), workers, options), console)
+    arguments = RunArguments(results, data or default_data_dir(), workers, options, kept)
+    failed = run_suite(resolved, plan, arguments, console)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -116,16 +119,21 @@ def tune(
     workers: NumWorkers = None,
     checkpoint_every: CheckpointEvery = 60.0,
     tracker: Tracker = "none",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the trials beside the suite's file, for all who run the suite.")
+    ] = False,
 ) -> None:
     """Run the trials that a suite's `tuning` asks for; `bench run` then trains with the settings of the best trial."""
-    from bench.cli.named_suite import resolve_named
+    from bench.cli.named_suite import kept_trials, resolve_named
     from bench.cli.run import RunArguments
     from bench.cli.tune import tune_suite
     from bench.config.suite import default_data_dir
+    from bench.tuning.kept import kept_path
 
     options = RunOptions(checkpoint_every, tracker)
-    arguments = RunArguments(results, data or default_data_dir(), workers, options)
-    failed = tune_suite(resolve_named(suite, device, data), arguments, console)
+    resolved = resolve_named(suite, device, data)
+    arguments = RunArguments(results, data or default_data_dir(), workers, options, kept_trials(suite, resolved))
+    failed = tune_suite(resolved, arguments, console, keep_in=kept_path(suite) if keep else None)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -152,11 +160,13 @@ def show_plan(
     as_json: AsJson = False,
 ) -> None:
     """Print a suite's runs, the images they see and what they share; or their time, memory and disk; or its power."""
-    from bench.cli.named_suite import AUTO, plan_of, resolve_named
+    from bench.cli.named_suite import AUTO, kept_trials, plan_of, resolve_named
 
     if (power and estimate) or (pilot is not None and not power):
         raise InputError("--power goes without --estimate, and --pilot goes with --power")
-    resolved, plan = plan_of(resolve_named(suite, device, data, seed_offset), results, only)
+    resolved = resolve_named(suite, device, data, seed_offset)
+    kept = kept_trials(suite, resolved)
+    resolved, plan = plan_of(resolved, results, only, kept)
     named = resolved.name if suite == AUTO else suite
     if power:
         from bench.cli.planned_power import plan_power
@@ -178,7 +188,7 @@ def show_plan(
             say(json.dumps(plan_as_json(resolved, plan), indent=1))
         else:
             show(console, resolved, plan, each_run=runs)
-            if line := power_line(named, resolved):
+            for line in filter(None, (kept.why_unused(resolved), power_line(named, resolved))):
                 console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from bench.machine.device import Device, choose_device
 from bench.plan.expand import Plan, expand
 from bench.store.store import Store
 from bench.tuning.choice import tuned, tuning_store
+from bench.tuning.kept import NO_TRIALS, KeptTrials, kept_path, read_kept
 
 AUTO = "auto"
 """The default suite: `gpu` if CUDA is available, else `cpu`."""
@@ -29,9 +30,27 @@ def resolve_named(name: str, device: Device | None, data_dir: Path | None, seed_
     return resolve(name, suite, device=chosen, data_dir=data_dir or default_data_dir(), seed_offset=seed_offset)
 
 
-def plan_of(suite: ResolvedSuite, results: Path, only: str | None) -> tuple[ResolvedSuite, Plan]:
-    """Return the suite with the settings that its tuning chose, and its runs; `only` selects some of them."""
-    suite = tuned(suite, results / suite.name)
+def kept_trials(name: str, suite: ResolvedSuite) -> KeptTrials:
+    """Return the trials that a suite keeps beside its file, given its name on the command line; none without a tuning.
+
+    Raises:
+        InputError: their file is damaged.
+    """
+    return read_kept(kept_path(suite.name if name == AUTO else name)) if suite.tuning is not None else NO_TRIALS
+
+
+def plan_of(
+    suite: ResolvedSuite, results: Path, only: str | None, kept: KeptTrials = NO_TRIALS
+) -> tuple[ResolvedSuite, Plan]:
+    """Return the suite with the settings that its trials chose, and its runs.
+
+    Args:
+        suite: the suite.
+        results: the folder of all stores.
+        only: what selects some of the runs; by default all.
+        kept: trials that the suite keeps beside its file.
+    """
+    suite = tuned(suite, results / suite.name, kept)
     plan = expand(suite)
     return suite, plan if only is None else select(plan, only)
 

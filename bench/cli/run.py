@@ -27,7 +27,8 @@ from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions, check_tracker
 from bench.store.repair import repair
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables
-from bench.tuning.choice import check_tuned
+from bench.tuning.choice import check_tuned, tuning_store
+from bench.tuning.kept import NO_TRIALS, KeptTrials, take_up
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class RunArguments:
     data_dir: Path
     num_workers: int | None = None
     options: RunOptions = DEFAULT_OPTIONS
+    kept: KeptTrials = NO_TRIALS
+    """Trials that the suite keeps beside its file."""
 
 
 def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console: Console) -> bool:
@@ -49,7 +52,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
         KeyboardInterrupt, Terminated: the user stopped it; checkpoints keep the runs under way, tables the others.
     """
     check_tracker(arguments.options.tracker)
-    check_tuned(suite, arguments.results / suite.name)
+    check_tuned(suite, arguments.results / suite.name, arguments.kept)
     keys = {run.key for run in plan.runs}
     if len(Store(arguments.results / suite.name).finished(keys)) < len(keys):
         check_device(suite.device, suite.threads)
@@ -57,10 +60,14 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
             check_size_class(suite)
         check_sums(_data_names(plan), arguments.data_dir)
     store = open_store(arguments.results, suite)
+    if suite.tuning is not None and suite.tuning.chosen:
+        take_up(suite, tuning_store(store.root), arguments.kept)
     missing = missing_targets(plan, arguments.data_dir)
     console.print(marked(f"suite {suite.name}", "bold", f": {summary(suite, plan)}"), highlight=False, soft_wrap=True)
     if suite.tuning is not None:
         console.print(tuning(suite.tuning), highlight=False, soft_wrap=True)
+    if unused := arguments.kept.why_unused(suite):
+        console.print(unused, highlight=False, soft_wrap=True)
     todo = unfinished(plan, store, console)
     if num_finished := len(plan.runs) - len(todo):
         console.print(f"{num_finished} runs are finished and will be skipped")

@@ -23,7 +23,8 @@ from bench.runner.pool.pool import Workers, check_device
 from bench.runner.run_options import check_tracker
 from bench.store.store import Record, Store, check_trials_belong, keep_suite, open_trials
 from bench.tuning.choice import change_to_make, survey, tuning_store
-from bench.tuning.halving import NOT_RUN, Due, StudyState, study_states
+from bench.tuning.halving import Due, StudyState, chosen, study_states
+from bench.tuning.kept import NO_TRIALS, KeptTrials, look_into, take_up, write_kept
 from bench.tuning.studies import in_words, studies_of
 from bench.tuning.trials import trials_table
 
@@ -31,8 +32,14 @@ TRIED_AGAIN = ("failed", "out_of_memory")
 """The statuses of trials that may succeed the next time; a training that diverged would diverge again."""
 
 
-def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) -> bool:
+def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console, *, keep_in: Path | None = None) -> bool:
     """Run the trials of a suite; return whether a trial failed, a study has no choice or the suite is to be changed.
+
+    Args:
+        suite: the suite.
+        arguments: the other arguments.
+        console: where to print.
+        keep_in: the file in which the trials are kept for all users of the suite; by default none.
 
     Raises:
         InputError: the suite asks for no tuning, a member leaves its size class, torch cannot use the device, or the
@@ -48,11 +55,12 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     check_device(suite.device, suite.threads)
     root = arguments.results / suite.name
     check_trials_belong(root, suite)
-    trials = Trials(suite.untuned(), tuning_store(root), is_adopted=_is_adopted(Store(root)))
+    trials = Trials(suite.untuned(), tuning_store(root), is_adopted=_is_adopted(Store(root)), kept=arguments.kept)
     if suite.tuning.members and trials.due():
         check_members(suite)
     store = open_trials(trials.store.root)
     keep_suite(store, suite)
+    take_up(suite, store, arguments.kept)
     each = f"{suite.tuning.trials} trials each for {', '.join(map(str, studies_of(suite)))}"
     halvings = "".join(
         f"; the half with the higher scores continues after {percent(share, places=0)} of the budget"
@@ -66,20 +74,27 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console) 
     finally:
         studies = survey(suite, store)
         store.write_tables({"trials": trials_table(studies)})
-    return _conclude(suite, studies, store, console)
+    has_more = _conclude(suite, studies, store, console)
+    if keep_in is not None:
+        if chosen(studies):
+            write_kept(keep_in, suite, studies)
+        kept = f"kept in {keep_in}" if chosen(studies) else f"not kept in {keep_in}, since a choice is missing"
+        console.print(kept, highlight=False, soft_wrap=True)
+    return has_more
 
 
 class Trials:
     """The trials of a suite during one call of `bench tune`; each trial that failed before is run once more.
 
-    After `bench run` has used the chosen settings, failed trials are not repeated: another choice of settings would
-    make another suite.
+    Failed trials that the suite keeps, or whose choice `bench run` has used, are not repeated: another choice of
+    settings would make another suite.
     """
 
-    def __init__(self, suite: ResolvedSuite, store: Store, *, is_adopted: bool) -> None:
-        """Start with the untuned suite, the store of its trials, and whether their choice is in use."""
-        self.suite, self.store = suite, store
-        self.tried_again = (NOT_RUN,) if is_adopted else (NOT_RUN, *TRIED_AGAIN)
+    def __init__(self, suite: ResolvedSuite, store: Store, *, is_adopted: bool, kept: KeptTrials = NO_TRIALS) -> None:
+        """Start with the untuned suite, its store of trials, whether their choice is in use, and the kept trials."""
+        self.suite, self.store, self.kept = suite, store, kept
+        self.look = look_into(store, kept)
+        self.tried_again = () if is_adopted else TRIED_AGAIN
         self.tried: set[str] = set()
 
     def due(self) -> list[tuple[StudyState, list[Due]]]:
@@ -91,9 +106,9 @@ class Trials:
         return [(study, due) for study, due in studies if due]
 
     def _look(self, key: str) -> Record | None:
-        record = self.store.look(key)
-        is_open = record is not None and record["status"] in self.tried_again and key not in self.tried
-        return None if is_open else record
+        record = self.look(key)
+        is_settled = key in self.tried or key in self.kept.records
+        return None if record is None or (record["status"] in self.tried_again and not is_settled) else record
 
 
 def _is_adopted(store: Store) -> bool:

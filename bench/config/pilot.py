@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from bench import PROTOCOL_VERSION
 from bench.analysis.format import Unit
 from bench.config.resolved import ResolvedSuite
-from bench.config.suite import SUITES
+from bench.config.suite import beside
 from bench.config.validation import Strict, explain
-from bench.config.yaml_file import path_of
 from bench.errors import InputError
 
 
@@ -91,7 +90,7 @@ def design_of(suite: ResolvedSuite) -> dict[str, str]:
 
 def pilot_path(suite: str) -> Path:
     """Return where the pilot results of a suite are kept, given its shipped name or the path of its file."""
-    return (path_of(suite) or SUITES / f"{suite}.yaml").with_suffix(".pilot.json")
+    return beside(suite, ".pilot.json")
 
 
 def read_pilot(path: Path) -> Pilot | None:

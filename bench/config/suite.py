@@ -14,7 +14,7 @@ from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning, members_of
 from bench.config.target_choice import TargetChoice, Transfer, all_kinds, check_rows
 from bench.config.validation import ModelName, Strict, distinct, explain
-from bench.config.yaml_file import name_of, read_yaml
+from bench.config.yaml_file import name_of, path_of, read_yaml
 from bench.data.corpus import FORMULAS
 from bench.data.dataset import OnBadImage, WantedPipeline
 from bench.errors import InputError
@@ -358,6 +358,16 @@ def _check_looks(suite: Suite) -> None:
             f"looks: {suite.looks[-1]} is more than the suite's {len(suite.seeds)} seeds; list more seeds, or look at "
             f"{len(suite.seeds)} at most"
         )
+
+
+def beside(named: str, ending: str) -> Path:
+    """Return the path of a file that is kept beside a suite's file.
+
+    Args:
+        named: the suite's shipped name or the path of its file.
+        ending: the end of the kept file's name, such as `.pilot.json`, which replaces `.yaml`.
+    """
+    return (path_of(named) or SUITES / f"{named}.yaml").with_suffix(ending)
 
 
 def load_suite(name: str) -> tuple[str, Suite]:

@@ -38,6 +38,8 @@ class _Data(_Fields):
     num_shared_between_splits: dict[str, Count] | None = None
     num_under_several_classes: Count = None
     constant_answer: Share = None
+    constant_validation_answer: Share = None
+    num_validation_images: Count = None
     num_test_images: Count = None
     smallest_test_class_images: Count = None
     largest_test_class_images: Count = None

@@ -6,8 +6,9 @@ from pathlib import Path
 from bench.analysis.format import listed
 from bench.config.resolved import ResolvedSuite
 from bench.errors import InputError
-from bench.store.store import Record, Store
-from bench.tuning.halving import NOT_RUN, StudyState, chosen, study_states
+from bench.store.store import Store
+from bench.tuning.halving import StudyState, chosen, study_states
+from bench.tuning.kept import NO_TRIALS, KeptTrials, look_into
 from models.spec.model_spec import parse_spec
 
 
@@ -16,15 +17,20 @@ def tuning_store(root: Path) -> Store:
     return Store(root / "tuning")
 
 
-def tuned(suite: ResolvedSuite, root: Path) -> ResolvedSuite:
+def tuned(suite: ResolvedSuite, root: Path, kept: KeptTrials = NO_TRIALS) -> ResolvedSuite:
     """Return the suite with the choices of its trials in its recipes; unchanged until every study has a choice.
+
+    Args:
+        suite: the suite.
+        root: the folder of its results.
+        kept: trials that it keeps beside its file; those in the folder have priority.
 
     Raises:
         InputError: a family chose another member than the suite's first model of the family.
     """
     if suite.tuning is None:
         return suite
-    states = survey(suite, tuning_store(root))
+    states = survey(suite, tuning_store(root), kept)
     choice = chosen(states)
     if choice and (change := change_to_make(suite, states)):
         raise InputError(change)
@@ -52,19 +58,14 @@ def change_to_make(suite: ResolvedSuite, states: Sequence[StudyState]) -> str:
     )
 
 
-def survey(suite: ResolvedSuite, store: Store) -> tuple[StudyState, ...]:
-    """Return the state of every study from the records in a store of trials; empty before the first trial."""
-    if not store.has_suite:
+def survey(suite: ResolvedSuite, store: Store, kept: KeptTrials = NO_TRIALS) -> tuple[StudyState, ...]:
+    """Return the state of every study, by a store of trials and by kept trials; empty before the first trial."""
+    if not store.has_suite and not kept.records:
         return ()
-
-    def look(key: str) -> Record | None:
-        record = store.look(key)
-        return record if record is not None and record["status"] != NOT_RUN else None
-
-    return study_states(suite.untuned(), look)
+    return study_states(suite.untuned(), look_into(store, kept))
 
 
-def check_tuned(suite: ResolvedSuite, root: Path) -> None:
+def check_tuned(suite: ResolvedSuite, root: Path, kept: KeptTrials = NO_TRIALS) -> None:
     """Refuse a suite that must be tuned and is not.
 
     Raises:
@@ -75,7 +76,8 @@ def check_tuned(suite: ResolvedSuite, root: Path) -> None:
     states = survey(suite, tuning_store(root))
     lacking = ", ".join(f"{state.study} ({state.missing})" for state in states if state.missing)
     untuned = lacking or "every family, since no trial was made"
+    unused = f"; {why}" if (why := kept.why_unused(suite)) else ""
     raise InputError(
         f"suite {suite.name} has to be tuned (tuning.required: true) and is not: {untuned}. `bench tune` of this "
-        f"suite makes what is missing, in {tuning_store(root).root}"
+        f"suite makes what is missing, in {tuning_store(root).root}{unused}"
     )

@@ -108,7 +108,7 @@ def _runs(suite: ResolvedSuite, study: Study, seed: int, share: float, start: Ru
 
 
 def _targets(suite: ResolvedSuite, study: Study) -> list[ResolvedTarget]:
-    """Return the targets of a study; optional ones are left out, since no choice may depend on which data is present."""
+    """Return the targets of a study; no optional ones, since the choice must not depend on which data is present."""
     row = "external" if study.external else "ladder" if suite.corpora else "scratch"
     is_transfer = study.stage == "transfer"
     return [

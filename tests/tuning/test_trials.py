@@ -15,12 +15,14 @@ import yaml
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.cli.status import suite_status
 from bench.config.resolved import ResolvedSuite, resolve
 from bench.config.suite import load_suite
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.runner import execute, run_data
 from bench.store.store import Store, open_trials
+from bench.tables.build import build_tables
 from bench.tuning.choice import tuned, tuning_store
 from bench.tuning.halving import study_states
 from bench.tuning.studies import studies_of, trial_runs
@@ -113,7 +115,7 @@ def records(store: Store) -> dict[str, tuple[str, dict]]:
 def test_tuning_makes_every_trial_and_the_suite_then_trains_with_the_choice(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SUITE), encoding="utf-8")
     store = tuning_store(tmp_path / "results" / "tiny")
-    code, printed = finish(tmp_path, "tune", "tiny.yaml")
+    code, printed = finish(tmp_path, "tune", "tiny.yaml", "--keep")
     assert code == 0, printed
     assert "chosen for vit transfer: trial" in printed
     assert "transfer vit_pico/8:depth=1 on digits@20, seed 1000, trial 1 (batch_size" in printed
@@ -125,6 +127,32 @@ def test_tuning_makes_every_trial_and_the_suite_then_trains_with_the_choice(tmp_
     suite = tuned(resolved(tmp_path), store.root.parent)
     assert len(suite.tuning.chosen) == 2
     assert planned_keys(tmp_path) == [run.key for run in expand(suite).runs]
+    check_that_nobody_else_pays_for_the_trials(tmp_path, suite)
+
+
+def check_that_nobody_else_pays_for_the_trials(folder: Path, suite: ResolvedSuite) -> None:
+    """Run the suite with its kept trials alone; the store and its slim copy then need no other file."""
+    code, printed = finish(folder, "run", "tiny.yaml", "--results", "fresh")
+    assert code == 0, printed
+    assert "tuning: by 2 trials for each family and stage; every run trains with the settings" in printed
+    (folder / "tiny.trials.json").unlink()
+    fresh = Store(folder / "fresh" / "tiny")
+    assert fresh.suite() == suite
+    expected = pd.read_parquet(folder / "results" / "tiny" / "tuning" / "tables" / "trials.parquet")
+    here(folder, "slim", str(folder / "slim" / "tiny"), results="fresh")
+    for store in (fresh, Store(folder / "slim" / "tiny")):
+        pd.testing.assert_frame_equal(build_tables(store)["trials"], expected)
+        assert suite_status(store)["tuning"]["counts"] == {"done": 4, "failed": 0, "left": 0}
+    here(folder, "report", "--reports", str(folder), results="slim")
+    assert "(figures/tuning.png)" in (folder / "tiny" / "report.md").read_text(encoding="utf-8")
+    assert "2 runs are finished and will be skipped" in here(folder, "run", "--data", str(folder), results="slim")
+
+
+def here(folder: Path, command: str, *words: str, results: str) -> str:
+    """Call the command line in this process; return what it prints."""
+    said = CliRunner().invoke(app, [command, str(folder / "tiny.yaml"), *words, "--results", str(folder / results)])
+    assert said.exit_code == 0, said.output
+    return said.output
 
 
 @pytest.mark.slow

@@ -259,7 +259,7 @@ def _chance(data: Mapping[str, Any]) -> float:
     stays.
     """
     share, num = data.get("constant_validation_answer"), data.get("num_validation_images")
-    return WORST if share is None or num is None else share + 2 * sqrt(share * (1 - share) / num)
+    return WORST if share is None or not num else share + 2 * sqrt(share * (1 - share) / num)
 
 
 def _accuracy(run: Run, record: Record) -> float:

@@ -38,7 +38,11 @@ claims:
     target: digits@20
     difference: above
     margin: 0.5
-tuning: {trials: 4, space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}, warmup: [0.0, 0.1]}, halvings: [0.5]}
+tuning:
+  trials: 4
+  space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}, warmup: [0.0, 0.1]}
+  halvings: [0.5]
+  members: {vit: [vit_pico/8, vit_pico/4], cnn: [bit_resnet_pico]}
 """
 RECIPE = """
 optimizer: adamw

@@ -171,3 +171,10 @@ def test_a_file_of_another_version_is_refused(tmp_path):
 def test_the_runs_of_a_suite_that_keeps_trials_are_those_of_the_tuned_suite(suite, kept, tmp_path):
     planned = json.loads(bench(tmp_path, "plan", "--json", results="fresh")[1])["runs"]
     assert [run["key"] for run in planned] == [run.key for run in expand(tuned(suite, tmp_path / "tiny")).runs]
+
+
+def test_a_kept_trial_without_validation_images_has_no_chance(suite, kept, tmp_path):
+    """A file that says so is somebody else's; the suite is planned all the same."""
+    data = {"constant_validation_answer": 0.5, "num_validation_images": 0}
+    none = {key: record | {"data": data} for key, record in kept.records.items()}
+    assert survey(suite, tuning_store(tmp_path / "fresh"), KeptTrials(kept.path, none, kept.made_for))

@@ -30,9 +30,9 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
         return (section("Tuning", _budget(asked), _judged(asked), _chosen(asked), _space(asked), warnings=(gone,)),)
     curve = _curve_in_words(asked) if picture else None
     unpruned = [f"{stage}: {reason}." for (stage, reason), _ in split(trials, ["stage", "unpruned"]) if reason]
-    members = (_taking_turns(asked), _members(asked, trials)) if asked.get("members") else ()
-    tables = (_chosen(asked), *members, _spent(trials), _space(asked))
-    return (section("Tuning", _budget(asked), _judged(asked), *unpruned, curve, picture, *tables),)
+    turns, members = (_taking_turns(asked), _members(asked, trials)) if asked.get("members") else (None, None)
+    tables = (_chosen(asked), members, _spent(trials), _space(asked))
+    return (section("Tuning", _budget(asked), _judged(asked), turns, *unpruned, curve, picture, *tables),)
 
 
 def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:
@@ -91,7 +91,8 @@ def _taking_turns(asked: Mapping[str, Any]) -> str:
     families = listed([family_name(family) for family in asked["members"]])
     return (
         f"The trials of pretraining also chose the model among members of one size class, for {families}. The members "
-        "took turns, so they shared the trials of the family evenly. Fine-tuning was tuned with the chosen member."
+        "took turns, so they shared the trials of the family evenly: the more members, the fewer trials of each. "
+        "Trials of fine-tuning trained the chosen member."
     )
 
 

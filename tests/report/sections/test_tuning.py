@@ -85,6 +85,7 @@ def test_it_tells_what_trials_each_member_had_and_which_was_chosen():
     shown = page(TUNING | {"members": {"vit": ["vit_pico/8", "vit_pico/4"]}}, table)
     for part in (
         "chose the model among members of one size class, for ViT. The members took turns",
+        "the more members, the fewer trials of each. Trials of fine-tuning trained the chosen member.",
         "| ViT | vit_pico/8 (chosen) | 2 | 1 | 75.0 % |",
         f"| ViT | vit_pico/4 | 1 | 0 | {ABSENT} |",
         "| pretrain | ViT | 3 | 1 | 1 | 1 | 1,400 | 3 G | 4.5 min |",

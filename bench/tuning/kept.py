@@ -89,7 +89,8 @@ def _record(path: Path, key: str, kept: Any) -> Record:
     """Return the record of a kept trial without its run."""
     if not KEY.fullmatch(key) or not isinstance(kept, dict):
         raise _damaged(path, f"{key[:80]!r} is no key with a record")
-    record = {"schema_version": SCHEMA_VERSION, "run": {}, "data": {}, **kept, "key": key}
+    parts: Record = {part: {} for part in PARTS}
+    record = {"schema_version": SCHEMA_VERSION, "run": {}, **parts, **kept, "key": key}
     if wrong := wrong_field(record):
         raise _damaged(path, f"run {key}: {wrong}")
     if record["status"] == NOT_RUN:

@@ -173,8 +173,16 @@ def test_the_runs_of_a_suite_that_keeps_trials_are_those_of_the_tuned_suite(suit
     assert [run["key"] for run in planned] == [run.key for run in expand(tuned(suite, tmp_path / "tiny")).runs]
 
 
-def test_a_kept_trial_without_validation_images_has_no_chance(suite, kept, tmp_path):
-    """A file that says so is somebody else's; the suite is planned all the same."""
-    data = {"constant_validation_answer": 0.5, "num_validation_images": 0}
-    none = {key: record | {"data": data} for key, record in kept.records.items()}
-    assert survey(suite, tuning_store(tmp_path / "fresh"), KeptTrials(kept.path, none, kept.made_for))
+@pytest.mark.parametrize(
+    "changed",
+    [{"data": {"constant_validation_answer": 0.5, "num_validation_images": 0}}, {"cost": None, "data": None}],
+)
+def test_kept_trials_that_lack_what_only_the_table_needs_choose_all_the_same(suite, kept, tmp_path, changed):
+    content = json.loads(kept.path.read_text(encoding="utf-8"))
+    for record in content["trials"].values():
+        record |= changed
+        for part in [part for part, value in changed.items() if value is None]:
+            del record[part]
+    kept.path.write_text(json.dumps(content), encoding="utf-8")
+    states = survey(suite, tuning_store(tmp_path / "fresh"), read_kept(kept.path))
+    assert trials_table(states)["is_chosen"].sum() == 4

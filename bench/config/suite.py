@@ -315,12 +315,8 @@ def _check_tuning(suite: Suite) -> None:
         return
     if not suite.carve:
         raise ValueError("tuning: carve: false leaves no validation images, and trials are judged by them")
-    row = "ladder" if suite.corpus else "scratch"
-    if not any(choice.has(row) and not choice.optional for choice in suite.targets):
-        which = f" with the rows {row}" if any(choice.rows for choice in suite.targets) else ""
-        raise ValueError(
-            f"tuning: every target{which} is optional; trials need at least one target that is not optional"
-        )
+    if all(choice.optional for choice in suite.targets):
+        raise ValueError("tuning: every target is optional; trials need at least one target that is not optional")
     if suite.recipes.exceptions:
         raise ValueError("tuning: recipes.exceptions would override what trials choose; leave out one of the two")
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from bench.analysis.claims.claim import Citation, Claim, Judgement
 from bench.analysis.claims.custom import CustomDifference, NamedRow
 from bench.analysis.claims.evidence import FIVE, Evidence
+from bench.analysis.claims.exact_check import has_arms
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.claims.own_rows import ahead_warnings
@@ -115,10 +116,13 @@ def _details(judgement: Judgement) -> list[Text]:
 
 
 def evidence_of(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:
-    """Return a store's tables with what claims need beside them, such as the results of the suite `arrangement`."""
+    """Return a store's tables with what claims need beside them.
+
+    These are the results of the suite `arrangement`, unless the suite itself has arms on this target.
+    """
     neighbour = Store(store.root.parent / ARRANGEMENT)
     arrangement = None
-    if neighbour.root != store.root and neighbour.has_suite:
+    if not has_arms(tables["cells"]) and neighbour.root != store.root and neighbour.has_suite:
         arrangement = Evidence(build_tables(neighbour), _references(neighbour.suite()))
     return Evidence(tables, _references(suite), _size_classes(tables["cells"], tables["runs"]), arrangement)
 

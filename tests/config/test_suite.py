@@ -205,8 +205,8 @@ def test_a_thousand_images_may_be_written_in_powers_of_ten(tmp_path, write_suite
         ({"targets": ["cifar10"]}, ["cifar10", "nowhere", "bench data fetch cifar10"]),
         ({"targets": ["digits@5000"]}, ["digits", "5,000"]),
         ({"targets": ["folder:nothing/here"]}, ["nothing/here"]),
-        ({"targets": ["arrangement@20"], "image_size": 16}, ["image_size: given 16", "multiple of 4 from 32"]),
-        ({"corpus": "arrangement", "image_size": 16}, ["image_size: given 16", "arrangement has 4 x 4 cells"]),
+        ({"targets": ["arrangement@20"], "image_size": 8}, ["image_size: given 8", "multiple of 4 from 16"]),
+        ({"corpus": "arrangement", "image_size": 8}, ["image_size: given 8", "arrangement has 4 x 4 cells"]),
     ],
 )
 def test_missing_things_that_a_suite_names_are_refused(resolve_suite, changes, parts):

@@ -72,7 +72,7 @@ def test_rows_that_a_suite_leaves_out_are_named_and_leave_no_doubt(pages: Any) -
         for shown in (
             "digits@100 (rows: ladder, scratch), fractals-heldout (rows: ladder, position; transfers: linear)",
             "0, 1, 2; from scratch 0, 1",
-            "The suite trains 2 of its 3 seeds from scratch, and gains are paired by these.",
+            "The suite trains 2 of its 3 seeds from scratch; gains are paired by these.",
             "Nothing was trained from scratch on fractals-heldout.",
             "(2 of 9 pairs)",
         ):

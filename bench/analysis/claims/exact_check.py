@@ -24,6 +24,9 @@ from bench.analysis.targets import ARRANGEMENT, base
 _TABLE = "permutation_check"
 _COLUMNS = ["transfer_key", "num_groups", "same_answers", "largest_confidence_difference"]
 _WITHOUT = re.compile(r"[:,]pos=none(,|$)")
+_OVERLAP = re.compile(r"[:,]stride=")
+_CELLS = 4
+"""Number of cells per side of an image of the target."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,26 @@ class CannotTell:
     """Without positional encoding, a model gives the same output for all arrangements of the same patches."""
 
     def check(self, claim: Claim, evidence: Evidence) -> Judgement:
-        """Judge the claim by every seed of every arm.
+        """Judge the claim by every seed of every arm: the suite's own on the target, or those of `arrangement`.
 
         The value is the share of instances with the same output for all images, averaged over the seeds of the arms
         without encoding.
 
         Raises:
-            MissingRowError: The suite `arrangement` was not run, or its predictions are not kept.
+            MissingRowError: Neither has such arms, their predictions are not kept, or patches reach across cells.
             IncompleteRowError: A seed of an arm is missing or diverged.
             DuplicateRowError: A run occurs twice.
         """
-        suite = evidence.arrangement or evidence
+        suite = evidence if has_arms(evidence.cells) else evidence.arrangement or evidence
         arms = _arms(suite)
         blind = [arm for arm, row in arms.items() if _WITHOUT.search(row.id.model)]
         if not blind:
             raise MissingRowError(f"the ablation {POSITION!r} on {ARRANGEMENT} has no arm without encoding (pos=none)")
+        if across := [arm for arm in blind if _reaches_across(suite, arms[arm])]:
+            raise MissingRowError(
+                f"patches of {arms[across[0]].id.model} reach across the cells of {ARRANGEMENT}, so its arrangements "
+                "do not have the same patches; a side of a patch is a quarter of the image's side, or a part of that"
+            )
         checks = _checks(suite, [key for row in arms.values() for key in row.transfer_keys])
         shares = {arm: checks["same_answers"].reindex(row.transfer_keys).tolist() for arm, row in arms.items()}
         tells_apart = any(min(shares[arm]) < 1 for arm in blind)
@@ -68,6 +76,18 @@ class CannotTell:
         )
 
 
+def has_arms(cells: pd.DataFrame) -> bool:
+    """Return whether a suite has arms of positional encodings on the target."""
+    return not _arm_cells(cells).empty
+
+
+def _reaches_across(evidence: Evidence, row: CompleteRow) -> bool:
+    """Return whether patches overlap, or are no whole parts of the target's 4 x 4 cells."""
+    tokens = evidence.tokens(evidence.cells[evidence.cells["transfer_key"].isin(row.transfer_keys)])
+    side = math.isqrt(tokens) if tokens is not None else _CELLS
+    return side % _CELLS > 0 or bool(_OVERLAP.search(row.id.model))
+
+
 def _detail(arm: str, row: CompleteRow, shares: list[float], checks: pd.DataFrame) -> str:
     difference = checks["largest_confidence_difference"].reindex(row.transfer_keys).max()
     by_seed = listed(list(map(share, shares)))
@@ -78,10 +98,12 @@ def _detail(arm: str, row: CompleteRow, shares: list[float], checks: pd.DataFram
 
 def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
     """Return each arm's row on the target."""
-    cells = evidence.cells[(evidence.cells["ablation"] == POSITION)]
-    cells = cells[cells["target"].map(base) == ARRANGEMENT]
+    cells = _arm_cells(evidence.cells)
     if cells.empty:
-        raise MissingRowError(f"the suite {ARRANGEMENT}, which shows this, has no results under the same --results")
+        raise MissingRowError(
+            f"the suite has no arms of {POSITION} on the target {ARRANGEMENT}, and the suite {ARRANGEMENT}, which "
+            "shows this, has no results under the same --results"
+        )
     targets = dict(zip(cells["arm"], cells["target"], strict=True))
     row_ids = evidence.arms(cells, evidence.transfer(cells))
     rows = {arm: evidence.row(row_id, targets[arm]) for arm, row_id in row_ids.items()}
@@ -89,6 +111,11 @@ def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
         if len(row.results.accuracy) < row.num_seeds:
             raise IncompleteRowError(f"{row.id}: {row.results.status}", len(row.results.accuracy), row.num_seeds)
     return rows
+
+
+def _arm_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    arms = cells[cells["ablation"] == POSITION]
+    return arms[arms["target"].map(base) == ARRANGEMENT]
 
 
 def _checks(evidence: Evidence, keys: list[str]) -> pd.DataFrame:

@@ -113,7 +113,10 @@ CLAIMS = (
         published=Citation("exact: the same output", "", "by construction"),
         comparison=CannotTell(),
         margin="exact: without encoding one output for all arrangements, in every seed; with an encoding, in no seed",
-        needs="the results of the suite arrangement (`bench run arrangement`), with the predictions on its test images",
+        needs=(
+            "arms of the ablation `position` on the target arrangement, in this suite or in the suite arrangement "
+            "(`bench run arrangement`), with the predictions on its test images"
+        ),
     ),
     Claim(
         id="C9",

@@ -104,9 +104,7 @@ def gains(comparison: pd.DataFrame) -> Section:
     scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."
     most_from_scratch, most = (_most_seeds(rows) for rows in (fine_tuned[is_scratch], pretrained))
     if most_from_scratch < most:
-        scratch += (
-            f" The suite trains {most_from_scratch} of its {most} seeds from scratch, and gains are paired by these."
-        )
+        scratch += f" The suite trains {most_from_scratch} of its {most} seeds from scratch; gains are paired by these."
     if without:
         scratch += f" Nothing was trained from scratch on {', '.join(without)}."
     return section(_GAIN, scratch, no_gain, _by_target(pretrained, caption, gain_cell))

@@ -18,12 +18,12 @@ ARMS = {"learned-1d": "vit_pico/8", "none": "vit_pico/8:pos=none", "relative": "
 def arrangement(study: Study) -> Callable[..., Evidence]:
     """The tables of the suite `arrangement`, in which these shares of instances get the same output."""
 
-    def made(same: dict[str, float], *, lacking: str = "") -> Evidence:
+    def made(same: dict[str, float], *, lacking: str = "", tokens: int = 16, **row: object) -> Evidence:
         study.seeds = (0, 1, 2)
         study.references["position"] = "learned-1d"
         for arm, model in ARMS.items():
             where = {"ablation": "position", "arm": arm, "corpus": "none", "subset_classes": None}
-            study.row(model, "arrangement", 1.0, 0, **where)
+            study.row(model, "arrangement", 1.0, 0, **where | {"tokens": tokens} | row)
         rows = [
             {
                 "transfer_key": cell["transfer_key"],
@@ -74,6 +74,30 @@ def test_it_is_read_from_the_suite_arrangement_beside_the_judged_one(
         "the suite arrangement, which shows this, has no results under the same --results"
         in judge(other.evidence(), "C8").reason
     )
+
+
+def test_a_suite_is_judged_by_its_own_arms_first(arrangement: Callable[..., Evidence], judge: Judge) -> None:
+    """Although they are pretrained, and although the suite `arrangement` says otherwise."""
+    own = arrangement({"none": 1.0, "learned-1d": 0.0, "relative": 0.0}, corpus="fractals", subset_classes=8)
+    other = Study().ladder(lambda family, size, target: 0.7).evidence()
+    found = judge(Evidence(own.tables, own.references, arrangement=other), "C8")
+    assert found.verdict == "supported"
+    assert "after 0 images of fractals, position: learned-1d and the other arms" in found.measured
+
+
+@pytest.mark.parametrize(("tokens", "arm"), [(4, "vit_pico/8:pos=none"), (16, "vit_pico/16:pos=none,stride=8")])
+def test_patches_across_cells_leave_it_open(
+    arrangement: Callable[..., Evidence],
+    judge: Judge,
+    monkeypatch: pytest.MonkeyPatch,
+    tokens: int,
+    arm: str,
+) -> None:
+    """They hold pixels of several cells, so that a model without encoding tells arrangements apart."""
+    monkeypatch.setitem(ARMS, "none", arm)
+    found = judge(arrangement({"none": 0.0, "learned-1d": 0.0, "relative": 0.0}, tokens=tokens), "C8")
+    assert found.verdict == "undecided"
+    assert f"patches of {arm} reach across the cells of arrangement" in found.reason
 
 
 def test_a_seed_that_is_missing_leaves_it_open(

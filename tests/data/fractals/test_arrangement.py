@@ -113,7 +113,7 @@ def test_an_image_does_not_depend_on_its_batch(indices: list[int]) -> None:
     assert np.array_equal(together, np.stack(alone))
 
 
-@pytest.mark.parametrize("size", [32, 64, 224])
+@pytest.mark.parametrize("size", [16, 32, 64, 224])
 def test_golden_images(data: DataSet, size: int) -> None:
     """A change here is a new version: raise `version` in the catalogue, or that of fractals if they changed."""
     images = data.read(np.array([0, 9, 9_999, 10_000, 10_499, 10_500, 12_499]), size)
@@ -158,10 +158,20 @@ def test_it_says_that_no_augmentation_is_applied() -> None:
     assert "augmentable" not in target_identity(parse_target("digits@10"), NOWHERE)
 
 
-@pytest.mark.parametrize("size", [16, 28, 34, 2048])
+@pytest.mark.parametrize("size", [12, 18, 34, 2048])
 def test_a_size_that_cells_do_not_fill_is_refused(data: DataSet, size: int) -> None:
-    with pytest.raises(InputError, match=rf"image_size: given {size}; .* multiple of 4 from 32 to 2,044"):
+    with pytest.raises(InputError, match=rf"image_size: given {size}; .* multiple of 4 from 16 to 2,044"):
         data.read(data.test[:1], size)
+
+
+@pytest.mark.parametrize("size", [16, 28])
+def test_a_cell_that_is_too_small_for_a_fractal_is_the_mean_of_a_larger_one(data: DataSet, size: int) -> None:
+    """So an image has the cells of the image of twice the size, and no pixel mixes two cells."""
+    small, large = (data.read(data.test[:20], side).astype(int) for side in (size, 2 * size))
+    mean = (large[..., ::2, ::2] + large[..., 1::2, ::2] + large[..., ::2, 1::2] + large[..., 1::2, 1::2] + 2) // 4
+    assert np.array_equal(small, mean)
+    (one, other) = (sorted(cell.tobytes() for cell in cells(image)) for image in small[:2])
+    assert one == other
 
 
 # What models make of it
@@ -170,7 +180,7 @@ def test_a_size_that_cells_do_not_fill_is_refused(data: DataSet, size: int) -> N
 def logits(model: torch.nn.Module, instances: NDArray[np.uint8]) -> Tensor:
     """Return (instances, classes that they stand in, outputs)."""
     with torch.no_grad():
-        answers: Tensor = model.eval()(scaled(torch.from_numpy(instances.reshape(-1, 3, 32, 32))))
+        answers: Tensor = model.eval()(scaled(torch.from_numpy(instances.reshape(-1, *instances.shape[2:]))))
     return answers.reshape(len(instances), NUM_CLASSES, -1)
 
 
@@ -186,6 +196,18 @@ def test_without_positions_a_vit_gives_all_classes_of_an_instance_one_answer(
     answers = logits(models.build(spec, num_classes=NUM_CLASSES, image_size=32, seed=1), instances)
     assert spread(answers) < 1e-5
     assert spread(answers.transpose(0, 1)) > 1e-3  # instances do differ
+
+
+def test_the_same_holds_for_small_patches_of_small_images(data: DataSet) -> None:
+    """At 16 pixels a cell has 4, so patches of 4 are cells, and patches of 8 are not."""
+    small = data.read(data.test[: 5 * NUM_CLASSES], 16).reshape(5, NUM_CLASSES, 3, 16, 16)
+    blind, across, seeing = (
+        logits(models.build(spec, num_classes=NUM_CLASSES, image_size=16, seed=1), small)
+        for spec in ("vit_pico/4:pos=none", "vit_pico/8:pos=none", "vit_pico/4")
+    )
+    assert spread(blind) < 1e-5
+    assert spread(blind.transpose(0, 1)) > 1e-3
+    assert min(spread(across), spread(seeing)) > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -238,6 +260,7 @@ def test_with_positions_it_is_learned(data: DataSet) -> None:
 
 NAMES = ("arrangement", "arrangement@30")
 GOLDEN = {
+    16: "57f45aa30cb62bf2de720fc0be26fc7796342d19b44cf4c97a43090c993c2d8b",
     32: "71c9496323d91a7361dddf1c51421b1fcab34290d2341ebb5489e998a5e2fff3",
     64: "22793ab54b4a25962e53353df783b567f465643a902e9aa52cbb6c11ee3a02bd",
     224: "f3009bc656c09d588c77611176a7832535999e0304eff369b132fe0e2befb943",

@@ -72,7 +72,8 @@ def tune_suite(suite: ResolvedSuite, arguments: RunArguments, console: Console, 
         with interruptible(console):
             _run_trials(trials, arguments, console)
     finally:
-        studies = survey(suite, store)
+        take_up(suite, store, arguments.kept)
+        studies = survey(suite, store, arguments.kept)
         store.write_tables({"trials": trials_table(studies)})
     has_more = _conclude(suite, studies, store, console)
     if keep_in is not None:

@@ -224,7 +224,7 @@ def _check_tuning(suite: ResolvedSuite, tuning: ResolvedTuning) -> None:
     if tuning.seed in suite.seeds:
         raise InputError(
             f"tuning.seed {tuning.seed} is one of the suite's seeds, and nothing may be chosen by their results; "
-            "choose another seed"
+            "choose another seed, or another --seed-offset if one is given"
         )
     families = dict.fromkeys(parse_spec(model).family for model in suite.trained_models)
     for recipe, family, (name, value) in product(suite.recipes.values(), families, tuning.examples()):

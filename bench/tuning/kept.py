@@ -127,6 +127,8 @@ def look_into(store: Store, kept: KeptTrials) -> Look:
 def take_up(suite: ResolvedSuite, store: Store, kept: KeptTrials) -> None:
     """Write kept trials into the store of a suite's trials, which then needs no other file.
 
+    Those of a study to which trials are still missing follow once it is complete.
+
     Args:
         suite: the suite.
         store: the store of its trials; it need not exist.

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.cli.tune import Trials
 from bench.config.resolved import ResolvedSuite
+from bench.config.suite import SUITES
 from bench.errors import InputError
 from bench.plan.expand import expand
 from bench.store.store import Outcome, Store
@@ -27,6 +28,7 @@ def kept(suite, make_trials, tmp_path) -> KeptTrials:
     """The trials of the suite, kept beside its file."""
     path = kept_path(str(tmp_path / "tiny.yaml"))
     assert path == tmp_path / "tiny.trials.json"
+    assert kept_path("cpu") == SUITES / "cpu.trials.json"
     write_kept(path, suite, survey(suite, tuning_store(make_trials(suite))))
     return read_kept(path)
 
@@ -68,6 +70,30 @@ def test_bench_tune_keeps_its_trials_in_the_same_bytes_and_has_nothing_to_do_els
     first, second = (bench(tmp_path, "plan", "--json", results=results)[1] for results in ("", "other"))
     assert first == second
     assert not (tmp_path / "other").exists()
+
+
+def test_of_a_suite_with_more_trials_only_the_new_ones_are_made(kept, tunable, invented, tmp_path, monkeypatch):
+    new = []
+
+    def make(trials: Trials, *_) -> None:
+        while due := [one.run for _, of_study in trials.due() for one in of_study]:
+            for run in due:
+                invented.make(run)
+                trials.store.write(Outcome({"schema_version": 1, "run": run.resolved()} | invented.records[run.key]))
+                new.append(run.key)
+
+    monkeypatch.setattr("bench.cli.tune._run_trials", make)
+    invented.records.clear()
+    suite = tunable({"trials": 5, "halvings": [0.5]}, models=["vit_pico/8", "bit_resnet_pico"])
+    code, said = bench(tmp_path, "tune", results="fresh")
+    assert code == 0, said
+    assert not {*new} & {*kept.records}
+    kept.path.unlink()
+    states = survey(suite, tuning_store(tmp_path / "fresh" / "tiny"))
+    assert all(state.best for state in states)
+    made = {run.key for state in states for trial in state.trials for run in trial.runs}
+    assert made & {*kept.records}
+    assert {*new} <= made
 
 
 def test_an_incomplete_tuning_is_not_kept(suite, make_trials, tmp_path, monkeypatch):

@@ -33,6 +33,7 @@ from bench.tables.build import build_tables
 from models.spec.size_classes import size_class
 
 _OTHER_FILE = "The suite file has other seeds or looks now; these are the store's, as declared before its first run."
+_DECLARED = ("seeds", "scratch_seeds", "looks")
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 
 
@@ -50,7 +51,7 @@ def judge_and_write(store: Store, suite: str, tables: Mapping[str, pd.DataFrame]
     written = load_suite(suite)[1] if path is not None and path.is_file() else None
     claims = all_claims(resolved, resolved.claims if written is None else written.claims)
     judgements = judge_claims(claims, evidence_of(store, resolved, tables), resolved.looks)
-    if written is not None and (written.seeds, written.looks) != (resolved.seeds, resolved.looks):
+    if written is not None and any(getattr(written, name) != getattr(resolved, name) for name in _DECLARED):
         judgements = [replace(each, looks=f"{each.looks} {_OTHER_FILE}") for each in judgements]
     store.write_tables({"claims": claims_table(judgements)})
     return judgements

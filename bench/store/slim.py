@@ -2,9 +2,9 @@
 
 It keeps the suite, the records of its runs, tables, calibrations and the records of trials as they are; predictions and
 histories packed (`bench.store.packed`); and the weights from which pictures and traits of a network can be made later:
-those of the largest rungs' pretrainings, and of training from scratch on the suite's first target, of the first three
-seeds. `slim.json` names what is left out. Hashes in the records stay those of the files that runs wrote, so a run can
-still be verified. Imports no torch.
+those of the largest rungs' pretrainings, and of training from scratch on the first target with such rows, of the first
+three seeds. `slim.json` names what is left out. Hashes in the records stay those of the files that runs wrote, so a run
+can still be verified. Imports no torch.
 """
 
 import json

@@ -94,6 +94,21 @@ def test_another_suite_of_the_same_name_is_refused(store, resolve_suite):
         match=r"it differs in: seeds\) \(seeds are fixed by the first run.*--results DIR",
     ):
         open_store(store.root.parent, resolve_suite(seeds=[5]))
+    with pytest.raises(InputError, match=r"it differs in: scratch_seeds\) \(scratch_seeds are fixed by the first run"):
+        open_store(store.root.parent, resolve_suite(scratch_seeds=1))
+    with pytest.raises(InputError, match=r"it differs in: targets\); keep both"):
+        open_store(store.root.parent, resolve_suite(targets=[{"target": "digits@20", "transfers": ["linear"]}]))
+
+
+def test_a_store_from_before_targets_chose_their_rows_is_still_that_of_its_suite(store, resolve_suite):
+    path = store.root / "suite.json"
+    older = json.loads(path.read_text(encoding="utf-8"))
+    del older["scratch_seeds"]
+    for target in older["targets"]:
+        del target["rows"], target["transfers"]
+    path.write_text(json.dumps(older), encoding="utf-8")
+    suite = open_store(store.root.parent, resolve_suite()).suite()
+    assert (suite.scratch_seeds, suite.targets[0].rows, suite.targets[0].transfers) == (None, None, None)
 
 
 def test_a_suite_may_change_its_texts(store, resolve_suite):

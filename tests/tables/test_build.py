@@ -1,10 +1,14 @@
 """The tables show how runs were done: in the rows of the runs, and in the cells that depend on them."""
 
+import re
+
 import pytest
 
 from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
 from bench.analysis.format import ABSENT
+from bench.report.page import as_markdown
 from bench.report.sections.design import left_out
+from bench.report.write import build_page
 from bench.store.new_record import build_record
 from bench.store.record_shape import wrong_field
 from bench.store.store import Outcome, open_store
@@ -63,6 +67,41 @@ def test_a_probe_s_row_has_the_amount_that_its_suite_matches(resolve_suite, tmp_
     flops = {"images": None, "match": "flops", "flops": {"pretrain": 1e12, "transfer": 1e11}}
     suite = resolve_suite(**MODEL, **flops, transfers=["fine-tune", "linear"])
     assert set(build_tables(open_store(tmp_path, suite))["cells"]["match"]) == {"flops"}
+
+
+def test_rows_that_a_target_or_a_seed_has_not_are_no_rows(resolve_suite, plan_suite, tmp_path):
+    """Gains are paired by the seed from scratch; nothing is missing or undecided for what the suite leaves out."""
+    arms = {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}
+    probed = {"target": "digits@40", "rows": ["ladder"], "transfers": ["linear"]}
+    changes = {
+        "seeds": [0, 1, 2],
+        "scratch_seeds": 2,
+        "subsets": [16],
+        "targets": ["digits@20", probed, {"target": "arrangement", "rows": ["position"]}],
+        "ablations": [{"name": "position", "reference": "with", "arms": arms}],
+    }
+    suite = resolve_suite(**changes)
+    store = open_store(tmp_path, suite)
+    for run in plan_suite(**changes).runs:
+        record = build_record(
+            run, status="ok", metrics={"test_accuracy": 0.5 + 0.01 * run.seed**2 * (run.stage != "scratch")}
+        )
+        store.write(Outcome(record))
+    tables = build_tables(store)
+    comparison = tables["comparison"].set_index(["model", "target", "corpus"]).loc["vit_pico/8"]
+    assert comparison["num_seeds"].to_dict() == {
+        ("digits@20", "none"): 2,
+        ("digits@20", "fractals"): 3,
+        ("digits@40", "fractals"): 3,
+    }
+    assert set(tables["comparison"]["status"]) == set(tables["ablations"]["status"]) == {"complete"}
+    gain = comparison.loc[("digits@20", "fractals")]
+    assert (gain["gain"], gain["num_pairs"], gain["gain_status"]) == (pytest.approx(0.005), 2, "complete")
+    assert tables["ablations"]["target"].unique().tolist() == ["digits@20", "arrangement"]
+    page = as_markdown(build_page(suite.model_dump(mode="json"), tables, {}))
+    assert "arrangement (rows: position)" in page
+    assert "The suite trains 2 of its 3 seeds from scratch; gains are paired by these." in page
+    assert not re.search(r"\bmissing\b", page.replace("if a seed of either side is missing", ""))
 
 
 def test_what_sources_passed_over_has_a_table_and_a_section(resolve_suite, plan_suite, tmp_path):

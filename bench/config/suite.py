@@ -272,8 +272,8 @@ def _check_stages(suite: Suite) -> None:
     as_they_are = [choice for choice in suite.targets if "none" in choice.kinds(suite.transfers)]
     if bare and any(choice.rows != ("external",) for choice in as_they_are):
         raise ValueError(
-            f"transfers: none evaluates weights as they are, but {bare[0]} has none; give it weights=FILE, or leave "
-            "one of the two out"
+            f"transfers: none evaluates weights as they are, but {bare[0]} has none; give it weights=FILE, leave "
+            "one of the two out, or give the target `rows: [external]`"
         )
     kinds_of_all = all_kinds(suite.targets, suite.transfers)
     if not suite.carve and (probes := [kind for kind in kinds_of_all if kind not in ("fine-tune", "none")]):

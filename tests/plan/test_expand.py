@@ -239,6 +239,22 @@ def test_a_model_with_external_weights_has_its_own_transfer_and_no_rung(plan_sui
     assert not any("weights" in run.resolved() for run in others)
 
 
+def test_a_target_may_be_for_external_weights_alone(resolve_suite, tmp_path):
+    """Also as they are, beside models that are pretrained for other targets."""
+    path = tmp_path / "ten.safetensors"
+    save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), path)
+    spec, rows = f"timm:test_resnet:weights={path}", ["ladder", "scratch"]
+    targets = [
+        {"target": "digits@20", "rows": rows},
+        {"target": "digits@40", "rows": ["external"], "transfers": ["none", "k-shot"]},
+    ]
+    suite = resolve_suite(models=["vit_pico/8", spec], targets=targets, seeds=[0, 1], shots=[5], draws=1)
+    cells = expand(suite).cells
+    assert num_cells(suite) == len(cells) == 2 * (1 + 2) + 2 + 1
+    external = [(cell.transfer_kind, str(cell.transfer.target)) for cell in cells if cell.transfer.external]
+    assert external == [("none", "digits"), ("k-shot", "digits"), ("k-shot", "digits")]
+
+
 def test_our_own_models_take_external_weights_too(plan_suite, resolve_suite, tmp_path):
     path = tmp_path / "own.safetensors"
     save_file(models.build("vit_pico/8:depth=1", num_classes=3).state_dict(), path)

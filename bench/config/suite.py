@@ -79,6 +79,8 @@ class Ablation(Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     reference: str
+    pretrained: bool = True
+    """If false, arms train from scratch although there is a ladder, with the budget of a transfer."""
     arms: Annotated[dict[str, ModelName], Field(min_length=2)]
 
     @field_validator("arms")

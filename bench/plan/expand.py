@@ -13,7 +13,7 @@ from bench.config.external_weights import ExternalModel
 from bench.config.ladder import ResolvedLadder
 from bench.config.recipe import Recipe, RecipeStage, Settings
 from bench.config.resolved import ResolvedSuite, ResolvedTarget
-from bench.config.suite import BudgetFactors
+from bench.config.suite import Ablation, BudgetFactors
 from bench.config.target_choice import Transfer, all_kinds
 from bench.data.named_sizes import Rung
 from bench.data.target import parse_target
@@ -90,16 +90,16 @@ def expand(suite: ResolvedSuite) -> Plan:
 def num_cells(suite: ResolvedSuite) -> int:
     """Return the number of a suite's cells, without making them."""
     models, external = len(_models_to_pretrain(suite)), len(suite.external_weights)
-    arms = {ablation.name: len(ablation.arms) for ablation in suite.ablations}
+    pretrained = [ablation for ablation in suite.ablations if _is_pretrained(suite, ablation)]
     starts = {
         "ladder": models * sum(len(ladder.subsets) for ladder in suite.corpora),
         "external": external,
         "budgets": models * len(suite.budgets.factors) if suite.budgets is not None else 0,
-        **(arms if suite.corpora else {}),
+        **{ablation.name: len(ablation.arms) for ablation in pretrained},
     }
     per_seed = sum(count * _num_per_start(suite, row) for row, count in starts.items())
-    if not suite.corpora:
-        per_seed += sum(count * len(_targets(suite, name)) for name, count in arms.items())
+    others = [ablation for ablation in suite.ablations if ablation not in pretrained]
+    per_seed += sum(len(ablation.arms) * len(_targets(suite, ablation.name)) for ablation in others)
     seeds_from_scratch = len(suite.seeds[: suite.scratch_seeds]) if suite.from_scratch else 0
     from_scratch = models * seeds_from_scratch * len(_targets(suite, "scratch"))
     as_they_are = external * len(_whole(_targets(suite, "external", "none")))
@@ -132,20 +132,27 @@ def _cells_of_seed(suite: ResolvedSuite, seed: int) -> Iterator[Cell]:
         yield from _transfers(suite, Start(external.bare_model, seed, external=external), "external")
     for ablation in suite.ablations:
         for arm, model in ablation.arms.items():
-            yield from _arm_cells(suite, model, seed, ablation.name, arm)
+            yield from _arm_cells(suite, model, seed, ablation, arm)
     if suite.budgets is not None:
         yield from _budget_cells(suite, suite.budgets, seed)
 
 
-def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: str, arm: str) -> Iterator[Cell]:
-    """Yield an arm's cells: on the largest subset of the first ladder, or from scratch if there is no ladder."""
-    if suite.corpora:
+def _arm_cells(suite: ResolvedSuite, model: str, seed: int, ablation: Ablation, arm: str) -> Iterator[Cell]:
+    """Yield an arm's cells: pretrained on the largest subset of the first ladder, or from scratch."""
+    if _is_pretrained(suite, ablation):
         ladder = suite.corpora[0]
         pretrain = pretrain_run(suite, model, ladder, ladder.rungs[-1], seed)
-        yield from _transfers(suite, _pretrained(pretrain), ablation, ablation, arm)
+        yield from _transfers(suite, _pretrained(pretrain), ablation.name, ablation.name, arm)
         return
-    for target in _targets(suite, ablation):
-        yield Cell(None, scratch_run(suite, model, target, seed), "fine-tune", ablation, arm)
+    for target in _targets(suite, ablation.name):
+        run = scratch_run(suite, model, target, seed)
+        if suite.corpora:
+            run = replace(run, budget=_budget(suite, "transfer"))
+        yield Cell(None, run, "fine-tune", ablation.name, arm)
+
+
+def _is_pretrained(suite: ResolvedSuite, ablation: Ablation) -> bool:
+    return bool(suite.corpora) and ablation.pretrained
 
 
 def _budget_cells(suite: ResolvedSuite, budgets: BudgetFactors, seed: int) -> Iterator[Cell]:

@@ -85,6 +85,7 @@ PROBED = {"transfers": ["fine-tune", "linear", "k-shot"], "shots": [1, 5], "draw
         {"targets": CHOSEN, "seeds": [0, 1], "ablations": [POSITION], **PROBED},
         {"targets": CHOSEN, "budgets": {"subset": 16, "factors": [1, 2]}, "ablations": [POSITION], **PROBED},
         {"targets": [CHOSEN[0], CHOSEN[3]], "corpus": [], "subsets": None, "ablations": [POSITION]},
+        {"targets": CHOSEN[:1], "ablations": [POSITION | {"pretrained": False}], **PROBED},
     ],
 )
 def test_cells_are_counted_without_making_them(resolve_suite, changes):
@@ -167,6 +168,19 @@ def test_without_a_corpus_models_and_arms_train_from_scratch_alone(plan_suite):
     assert {cell.pretrain for cell in plan.cells} == {None}
     alike = plan_suite().runs
     assert {run.key for run in plan.runs if run.model == "vit_pico/8"} < {run.key for run in alike}
+
+
+def test_arms_that_are_not_pretrained_see_as_many_images_as_a_transfer(plan_suite):
+    arms = {"learned": "vit_pico/4", "none": "vit_pico/4:pos=none"}
+    order = {"name": "order", "reference": "learned", "pretrained": False, "arms": arms}
+    digits, target = {"target": "digits", "rows": ["ladder", "scratch"]}, {"target": "arrangement", "rows": ["order"]}
+    cells = plan_suite(ablations=[order], targets=[digits, target]).cells
+    ours = [cell for cell in cells if cell.ablation == "order"]
+    assert {(cell.arm, cell.pretrain, cell.transfer.stage) for cell in ours} == {
+        (arm, None, "scratch") for arm in ("learned", "none")
+    }
+    (amount,) = {cell.transfer.budget for cell in cells if cell.pretrain is not None}
+    assert {cell.transfer.budget for cell in ours} == {amount}
 
 
 def test_budgets_are_arms_of_one_model(plan_suite):

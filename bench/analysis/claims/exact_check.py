@@ -48,7 +48,7 @@ class CannotTell:
         arms = _arms(suite)
         blind = [arm for arm, row in arms.items() if _WITHOUT.search(row.id.model)]
         if not blind:
-            raise MissingRowError(f"the ablation {POSITION!r} on {ARRANGEMENT} has no arm without encoding (pos=none)")
+            raise MissingRowError(f"no ablation on {ARRANGEMENT} has an arm without encoding (pos=none)")
         if across := [arm for arm in blind if _reaches_across(suite, arms[arm])]:
             raise MissingRowError(
                 f"patches of {arms[across[0]].id.model} reach across the cells of {ARRANGEMENT}, so its arrangements "
@@ -77,7 +77,7 @@ class CannotTell:
 
 
 def has_arms(cells: pd.DataFrame) -> bool:
-    """Return whether a suite has arms of positional encodings on the target."""
+    """Return whether a suite has an ablation on the target."""
     return not _arm_cells(cells).empty
 
 
@@ -101,8 +101,8 @@ def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
     cells = _arm_cells(evidence.cells)
     if cells.empty:
         raise MissingRowError(
-            f"the suite has no arms of {POSITION} on the target {ARRANGEMENT}, and the suite {ARRANGEMENT}, which "
-            "shows this, has no results under the same --results"
+            f"the suite has no ablation on the target {ARRANGEMENT}, and the suite {ARRANGEMENT}, which shows this, "
+            "has no results under the same --results"
         )
     targets = dict(zip(cells["arm"], cells["target"], strict=True))
     row_ids = evidence.arms(cells, evidence.transfer(cells))
@@ -114,8 +114,10 @@ def _arms(evidence: Evidence) -> dict[str, CompleteRow]:
 
 
 def _arm_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    arms = cells[cells["ablation"] == POSITION]
-    return arms[arms["target"].map(base) == ARRANGEMENT]
+    """Return the cells of one ablation on the target: `position`, or else the first."""
+    arms = cells[(cells["ablation"] != "") & (cells["target"].map(base) == ARRANGEMENT)]
+    names = sorted(arms["ablation"].unique(), key=lambda name: name != POSITION)
+    return arms[arms["ablation"] == names[0]] if names else arms
 
 
 def _checks(evidence: Evidence, keys: list[str]) -> pd.DataFrame:

@@ -85,6 +85,11 @@ def test_a_suite_is_judged_by_its_own_arms_first(arrangement: Callable[..., Evid
     assert "after 0 images of fractals, position: learned-1d and the other arms" in found.measured
 
 
+def test_an_ablation_of_another_name_is_judged_too(arrangement: Callable[..., Evidence], judge: Judge) -> None:
+    same = {"none": 1.0, "learned-1d": 0.0, "relative": 0.0}
+    assert judge(arrangement(same, ablation="order"), "C8").verdict == "supported"
+
+
 @pytest.mark.parametrize(("tokens", "arm"), [(4, "vit_pico/8:pos=none"), (16, "vit_pico/16:pos=none,stride=8")])
 def test_patches_across_cells_leave_it_open(
     arrangement: Callable[..., Evidence],

@@ -44,12 +44,14 @@ def _draw_arms(ax: Axes, panel: Panel, constant: float | None) -> None:
         draw_seeds(ax, place, row)
     seeds = [[100 * value for value in seed_values(row)] for _, row in rows.iterrows()]
     tops = [np.nanmax([0, mean, min(end, 100), *dots]) for mean, end, dots in zip(y, high, seeds, strict=True)]
-    for at, top, (_, row) in zip(x, tops, rows.iterrows(), strict=True):
-        ax.annotate(_above(row), (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
+    labels = [_above(row) for _, row in rows.iterrows()]
+    for at, top, label in zip(x, tops, labels, strict=True):
+        ax.annotate(label, (at, top), (0, 3), textcoords="offset points", ha="center", fontsize="small")
     ax.set_xticks(x, _below(rows))
     ax.tick_params(axis="x", length=0)
     ax.set_title(panel.title)
-    ax.set_ylim(0, 1.16 * max(*tops, 1))
+    num_lines = max(len(label.splitlines()) for label in labels)
+    ax.set_ylim(0, (1 + 0.08 * num_lines) * max(*tops, 1))
 
 
 def _above(row: pd.Series) -> str:

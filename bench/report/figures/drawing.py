@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import Bbox, ScaledTranslation
 
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.ladder.rungs import AtRung
@@ -73,13 +73,17 @@ def grid(
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write a figure as SVG, PNG and PDF, without dates or versions in the files."""
+    """Write a figure as SVG, PNG and PDF, without dates or versions in the files.
+
+    The pictures are as large as the figure, or larger if a label or the legend reaches over its edge.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     with style():
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # so that savefig does not compute the layout again for every format
+        whole = Bbox.union([figure.bbox_inches, figure.get_tightbbox()])
         for ending, metadata in _FORMATS.items():
-            figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=200)
+            figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=200, bbox_inches=whole)
 
 
 def colour(family: str) -> str:

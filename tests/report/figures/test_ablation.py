@@ -42,3 +42,16 @@ def test_an_arm_without_a_seed_or_a_result_says_so() -> None:
     assert dots == [[100 * value for value in json.loads(of_row) if value is not None] for of_row in seeds]
     assert ax.texts[1].get_text() == "no result"
     assert len(ax.get_xticks()) == 3
+
+
+def test_what_stands_above_a_bar_ends_below_the_title() -> None:
+    """Also in three lines, over the highest bar."""
+    cells = break_seed(make_cells(targets=("digits@100",)), arm="none")
+    table = make_tables(cells)["ablations"]
+    table.loc[table["arm"] == "none", ["accuracy", "low", "high"]] += 0.3
+    figure = ablation_figure(table[table["ablation"] == "position"], {})
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    tops = [text.get_window_extent().y1 for text in ax.texts if "given success" in text.get_text()]
+    assert tops
+    assert max(tops) < ax.title.get_window_extent().y0

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from bench.report.figures.accuracy import accuracy_figure
-from bench.report.figures.drawing import save
+from bench.report.figures.drawing import grid, save
 from tests.report.hand_made import break_seed, make_cells, make_tables
 
 CONSTANT = {"digits@100": 0.1}
@@ -102,3 +102,14 @@ def test_files_are_pictures_and_repeat_to_the_byte(tmp_path: Path) -> None:
     assert picture.size == (1400, 708)
     colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
     assert {(1, 115, 178), (222, 143, 5), (2, 158, 115)} <= colours
+
+
+def test_a_picture_holds_a_legend_wider_than_its_figure(tmp_path: Path) -> None:
+    """So that a long model name is not cut off."""
+    figure, _ = grid(1, [Line2D([], [], label=40 * "wide ")], height=2.0)
+    save(figure, tmp_path / "wide")
+    (legend,) = figure.legends
+    shown = legend.get_window_extent().width / figure.dpi * 200
+    assert shown > 200 * figure.get_figwidth()
+    with Image.open(tmp_path / "wide.png") as picture:
+        assert picture.width >= shown

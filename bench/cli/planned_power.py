@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.analysis.claims.claim import Claim
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.exact_check import CannotTell, has_arms
 from bench.analysis.claims.judge import find_quantities, num_in_correction
 from bench.analysis.claims.looks import Looks
 from bench.analysis.claims.quantities import Difference, Finding
@@ -148,7 +150,7 @@ def pilot_of(store: Store, suite: ResolvedSuite) -> Pilot:
         of_claim = [] if finding is None or error is not None else list(_spreads(claim, finding))
         quantities += of_claim
         if not of_claim:
-            lacking[claim.id] = _why_lacking(claim, finding, error)
+            lacking[claim.id] = _why_lacking(claim, finding, error, evidence)
     seeds = expected_seeds(evidence.cells)
     if len(seeds) < 2:
         raise InputError(f"--pilot {store.root}: {plural(len(seeds), 'seed')}, which shows no spread; two are needed")
@@ -190,11 +192,13 @@ def _spreads(claim: Claim, finding: Finding) -> Iterator[PilotQuantity]:
         )
 
 
-def _why_lacking(claim: Claim, finding: Finding | None, error: AnalysisError | None) -> str:
+def _why_lacking(claim: Claim, finding: Finding | None, error: AnalysisError | None, evidence: Evidence) -> str:
     if error is not None:
         return f"{error}; it needs {claim.needs}" if isinstance(error, MissingRowError) else str(error)
     if finding is not None:
         return "its interval does not follow from a variance, so it is not planned"
+    if isinstance(claim.comparison, CannotTell) and has_arms(evidence.cells):
+        return "no interval decides it: an exact check of the suite's own arms does"
     return f"no interval decides it; it needs {claim.needs}"
 
 

@@ -127,3 +127,18 @@ def test_what_is_refused(pilot: Store, write_suite: Callable[..., Path]) -> None
     suite.with_suffix(".pilot.json").write_text("{}")
     with pytest.raises(InputError, match=r"pilot results .*tiny\.pilot\.json"):
         plan(suite)
+
+
+def test_an_exact_check_of_the_suite_s_own_arms_needs_no_plan(
+    tmp_path: Path, resolve_suite: Callable[..., ResolvedSuite], write_suite: Callable[..., Path]
+) -> None:
+    arms = {"name": "order", "reference": "with", "pretrained": False}
+    arms |= {"arms": {"with": "vit_pico/8", "none": "vit_pico/8:pos=none"}}
+    targets = [{"target": "digits@20", "rows": ["ladder", "scratch"]}, {"target": "arrangement", "rows": ["order"]}]
+    fields = {"seeds": [0, 1], "ablations": [arms], "targets": targets}
+    pilot = open_store(tmp_path / "results", resolve_suite("pilot", seed_offset=1000, **fields))
+    for run in expand(pilot.suite()).runs:
+        accuracy = 0.5 + 0.001 * (run.seed % 7) + 0.002 * (len(run.model) % 7)
+        pilot.write(Outcome(build_record(run, status="ok", metrics={"test_accuracy": accuracy})))
+    said = " ".join(plan(write_suite(**fields), "--power", "--pilot", pilot.root).stdout.split())
+    assert "C8 not planned: no interval decides it: an exact check of the suite's own arms does" in said

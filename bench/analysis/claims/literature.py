@@ -114,8 +114,8 @@ CLAIMS = (
         comparison=CannotTell(),
         margin="exact: without encoding one output for all arrangements, in every seed; with an encoding, in no seed",
         needs=(
-            "arms of the ablation `position` on the target arrangement, in this suite or in the suite arrangement "
-            "(`bench run arrangement`), with the predictions on its test images"
+            "arms with and without positional encoding on the target arrangement, in this suite or in the suite "
+            "arrangement (`bench run arrangement`), with the predictions on its test images"
         ),
     ),
     Claim(

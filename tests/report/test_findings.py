@@ -143,6 +143,12 @@ def test_a_seed_that_diverged_is_said() -> None:
     assert not re.search(r"\bnan\b", as_markdown(Page("", (), (), (across,))), re.IGNORECASE)
 
 
+def test_a_transfer_to_targets_that_are_not_real_alone_has_nothing_across_targets() -> None:
+    """Which says nothing of the suite's other transfers."""
+    (found,) = find(make_ladder_cells(targets=("fractals-heldout",)))
+    assert across_targets(found, {}).paragraphs == ("No real target has this transfer on a ladder.",)
+
+
 def test_one_seed_has_no_intervals_and_no_verdict() -> None:
     """Every cell that needs a spread is undecided, and says why; the figures are still drawn."""
     (found,) = find(make_ladder_cells(seeds=1, num_rungs=3))

@@ -28,7 +28,7 @@ def across_targets(findings: Findings, pictures: Pictures) -> Section:
     """Return the results over all real targets of a transfer: a row per model or pair, a column per rung."""
     title = heading("Across targets", findings.transfer)
     if not findings.together:
-        return section(title, "The suite has no real target with a ladder.")
+        return section(title, "No real target has this transfer on a ladder.")
     return section(
         title,
         _MEANING,

@@ -20,8 +20,9 @@ def lines(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
             f"{first['task']}, {KINDS[first['kind']]}: {first['precision']}, {first['image_size']} px, "
             f"{first['device_name']}, {plural(first['threads'], 'thread')}. {intervals_in_words(table)}"
         )
+        widths = (max(WIDTHS[0], *map(len, table["model"])), *WIDTHS[1:])
         for _, row in table.sort_values("reference_ratio", ascending=False, kind="stable").iterrows():
-            cells = (text.ljust(width) for text, width in zip(_cells(row), WIDTHS, strict=False))
+            cells = (text.ljust(width) for text, width in zip(_cells(row), widths, strict=False))
             yield "  " + " ".join(cells).rstrip()
         yield ""
 

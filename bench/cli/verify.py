@@ -28,7 +28,8 @@ from bench.store.store import WEIGHTS, Record, Store, check_protocol, open_store
 ACCURACY_TOLERANCE = 0.08
 """Largest difference of an accuracy that counts as reproduced on another processor or with other versions.
 
-Of 243 accuracies of the suite `cpu`, on two generations of AMD EPYC, the largest difference was 0.060.
+Of 243 accuracies of the suite `cpu` under protocol version 1, on two generations of AMD EPYC, the largest difference
+was 0.060.
 """
 DECIDING = ("python", *LIBRARIES, "processor", "processor_model", "device")
 """Facts of the environment of which bits depend."""

@@ -2,11 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
+from scipy import stats
 from typer.testing import CliRunner, Result
 
 from bench.cli.app import app
@@ -19,6 +21,10 @@ from bench.plan.run import Run
 from bench.store.store import Store
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference-cpu"
+SUITE = Store(REFERENCE).suite()
+SEEDS, PROTOCOL = SUITE.seeds, SUITE.protocol
+NUM_RUNS = len(expand(SUITE).runs)
+LOST = (9, 10, 11, 9, 10, 11)
 
 Change = Callable[[Run, dict[str, Any]], None]
 """Changes the record of a run."""
@@ -26,10 +32,9 @@ Change = Callable[[Run, dict[str, Any]], None]
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Store:
-    """A copy of the reference store."""
-    for name in ("suite.json", "runs"):
-        source = REFERENCE / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    """A copy of the reference store's records."""
+    shutil.copy(REFERENCE / "suite.json", tmp_path)
+    shutil.copytree(REFERENCE / "runs", tmp_path / "runs", ignore=shutil.ignore_patterns("*.safetensors"))
     return Store(tmp_path)
 
 
@@ -58,20 +63,20 @@ def change_suite(store: Store, **fields: Any) -> None:
 
 
 def is_chosen(run: Run) -> bool:
-    """The runs of three seeds: one row of the comparison."""
-    return (run.stage, run.model, str(run.target)) == ("scratch", "bit_resnet_pico", "digits@100")
+    """One run of each seed: one row of the comparison."""
+    return (run.stage, run.model, str(run.target)) == ("scratch", "bit_resnet_pico", "digits@20")
 
 
-def lose(points_of_seeds: tuple[float, float, float]) -> Change:
+def lose(points_of_seeds: Sequence[float]) -> Change:
     def lose_points(run: Run, record: dict[str, Any]) -> None:
         if is_chosen(run):
-            record["metrics"]["test_accuracy"] -= points_of_seeds[run.seed] / 100
+            record["metrics"]["test_accuracy"] -= points_of_seeds[SEEDS.index(run.seed)] / 100
 
     return lose_points
 
 
 def the_row(found: dict[str, Any]) -> dict[str, Any]:
-    (row,) = [row for row in found["rows"] if (row["model"], row["data"]) == ("bit_resnet_pico", "digits@100")][:1]
+    (row,) = [row for row in found["rows"] if (row["model"], row["data"]) == ("bit_resnet_pico", "digits@20")][:1]
     assert row["pretrained_on"] == "from scratch"
     return row
 
@@ -79,7 +84,7 @@ def the_row(found: dict[str, Any]) -> dict[str, Any]:
 def test_a_store_beside_itself_has_not_changed(copy):
     found = as_json(copy, "--fail-over", "0")
     runs = expand(copy.suite()).runs
-    assert found["runs"] == found["equal_runs"] == len(runs) == 135
+    assert found["runs"] == found["equal_runs"] == len(runs) == NUM_RUNS
     assert sum(row["runs"] for row in found["rows"]) == sum(run.stage != "pretrain" for run in runs)
     assert {(row["low"], row["difference"], row["high"]) for row in found["rows"]} == {(0.0, 0.0, 0.0)}
     assert found["fail_over"] == {"limit": 0.0, "worse": [], "undecided": []}
@@ -87,36 +92,37 @@ def test_a_store_beside_itself_has_not_changed(copy):
 
 
 def test_a_loss_with_its_whole_interval_trips_and_names_its_row(copy):
-    change(copy, lose((9, 10, 11)))
+    change(copy, lose(LOST))
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 1
     worse = [line for line in result.stdout.splitlines() if line.startswith("worse")]
-    assert worse == ["worse by more than 5 %: bit_resnet_pico, from scratch, training on digits@100"]
+    assert worse == ["worse by more than 5 %: bit_resnet_pico, from scratch, training on digits@20"]
     row = the_row(as_json(copy))
     assert row["difference"] == pytest.approx(-0.10)
-    assert (row["low"], row["high"]) == pytest.approx((-0.1 - 0.0248, -0.1 + 0.0248), abs=1e-4)
-    assert (row["seeds"], row["runs"], row["equal_runs"]) == (3, 3, 0)
+    half = stats.t(len(LOST) - 1).ppf(0.975) * np.std(LOST, ddof=1) / np.sqrt(len(LOST)) / 100
+    assert (row["low"], row["high"]) == pytest.approx((-0.1 - half, -0.1 + half), abs=1e-4)
+    assert (row["seeds"], row["runs"], row["equal_runs"]) == (6, 6, 0)
     assert compare(copy).exit_code == 0
 
 
 @pytest.mark.parametrize("points", [(1, 10, 20), (-9, -10, -11), (3, 4, 5)])
 def test_a_loss_with_a_wide_interval_a_small_one_and_a_gain_do_not(copy, points):
-    change(copy, lose(points))
+    change(copy, lose(2 * points))
     assert compare(copy, "--fail-over", "0.05").exit_code == 0
 
 
 def test_a_loss_without_an_interval_is_said_and_does_not_trip(copy):
-    change(copy, lose((10, 10, 10)))
+    change(copy, lose(6 * (10,)))
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 0
-    assert "undecided, without an interval: bit_resnet_pico, from scratch, training on digits@100" in result.stdout
+    assert "undecided, without an interval: bit_resnet_pico, from scratch, training on digits@20" in result.stdout
     row = the_row(as_json(copy))
     assert (row["low"], row["high"], row["reason"]) == (None, None, "every seed differs by the same")
 
 
 def test_runs_that_are_not_ok_are_listed_and_left_out_of_the_means(copy):
     def diverge(run: Run, record: dict[str, Any]) -> None:
-        if is_chosen(run) and run.seed == 1:
+        if is_chosen(run) and run.seed == SEEDS[1]:
             record |= {"status": "diverged", "reason": "at step 7", "metrics": {}}
 
     change(copy, diverge)
@@ -128,21 +134,23 @@ def test_runs_that_are_not_ok_are_listed_and_left_out_of_the_means(copy):
         ("NEW", "not_run", "not run yet"),
     }
     assert len(found["not_ok"]) == 2
-    assert (the_row(found)["seeds"], the_row(found)["runs"], the_row(found)["equal_runs"]) == (2, 3, 2)
-    assert "diverged in NEW, at step 7: 1 (scratch bit_resnet_pico on digits@100, seed 1)" in compare(copy).stdout
+    assert (the_row(found)["seeds"], the_row(found)["runs"], the_row(found)["equal_runs"]) == (5, 6, 5)
+    assert (
+        f"diverged in NEW, at step 7: 1 (scratch bit_resnet_pico on digits@20, seed {SEEDS[1]})" in compare(copy).stdout
+    )
 
 
 def test_runs_of_one_side_are_listed(copy):
-    change_suite(copy, models=["vit_pico/8", "r_pico+vit_pico/8"], seeds=[0, 1])
+    change_suite(copy, models=[model for model in SUITE.models if model != "bit_resnet_pico"], seeds=SEEDS[:2])
     found = as_json(copy)
-    gone = [run for run in expand(Store(REFERENCE).suite()).runs if run.seed == 2 or run.model == "bit_resnet_pico"]
+    gone = [run for run in expand(SUITE).runs if run.seed not in SEEDS[:2] or run.model == "bit_resnet_pico"]
     assert len(found["only_old"]) == len(gone)
     assert not found["only_new"]
     assert {row["seeds"] for row in found["rows"]} == {2}
 
 
 def test_without_a_run_in_common_there_is_nothing_to_compare(copy):
-    change_suite(copy, seeds=[7, 8])
+    change_suite(copy, seeds=[7777, 7778])
     with pytest.raises(InputError, match="no run in common"):
         compare(copy, "--fail-over", "5%")
 
@@ -159,16 +167,16 @@ def test_another_machine_is_refused_unless_forced(copy, name, value):
 
 def test_another_protocol_is_refused_and_when_forced_still_finds_its_pairs(copy):
     records = {pairing_key(run): copy.run_folder(run.key) for run in expand(copy.suite()).runs}
-    change_suite(copy, protocol=2)
+    change_suite(copy, protocol=PROTOCOL + 1)
     for run in expand(copy.suite()).runs:
         folder = records[pairing_key(run)].rename(copy.run_folder(run.key))
         record = json.loads((folder / "record.json").read_text())
         (folder / "record.json").write_text(json.dumps(record | {"key": run.key}))
-    with pytest.raises(InputError, match="protocol: OLD 1, NEW 2"):
+    with pytest.raises(InputError, match=f"protocol: OLD {PROTOCOL}, NEW {PROTOCOL + 1}"):
         compare(copy)
     found = as_json(copy, "--force")
-    assert found["forced"] == ["protocol: OLD 1, NEW 2"]
-    assert found["runs"] == found["equal_runs"] == 135
+    assert found["forced"] == [f"protocol: OLD {PROTOCOL}, NEW {PROTOCOL + 1}"]
+    assert found["runs"] == found["equal_runs"] == NUM_RUNS
 
 
 def test_other_devices_are_refused_and_when_forced_find_their_pairs(tmp_path, write_suite):

@@ -149,6 +149,16 @@ def test_a_transfer_to_targets_that_are_not_real_alone_has_nothing_across_target
     assert across_targets(found, {}).paragraphs == ("No real target has this transfer on a ladder.",)
 
 
+def test_long_names_leave_a_forest_s_axis_its_room() -> None:
+    """In inches, for short names and long ones."""
+    widths = []
+    for name in ("short", "vit_pico/12:padding=2,stride=8 over r_pico+vit_pico/8"):
+        figure = forest_figure([Forest("digits", (ForestLine(name, Interval(3, 1, 7, 6), "C0"),))], "x", 0, (0, 10))
+        figure.draw_without_rendering()
+        widths.append(figure.axes[0].get_window_extent().width / figure.dpi)
+    assert min(widths) > 1.8
+
+
 def test_one_seed_has_no_intervals_and_no_verdict() -> None:
     """Every cell that needs a spread is undecided, and says why; the figures are still drawn."""
     (found,) = find(make_ladder_cells(seeds=1, num_rungs=3))

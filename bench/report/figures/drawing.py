@@ -35,6 +35,7 @@ _COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
 _OF_PAIRS = (4, 9, 5, 3, 7, 8, 6)
 _MARKERS = {"vit": "o", "cnn": "s", "hybrid": "D"}
 _CONSTANT: dict[str, Any] = {"color": "0.45", "linewidth": 1, "linestyle": (0, (1, 2)), "label": "constant answer"}
+_DPI = 200
 _FORMATS = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
@@ -79,11 +80,12 @@ def save(figure: Figure, stem: Path) -> None:
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     with style():
+        figure.set_dpi(_DPI)  # hinting makes a text's width depend on it
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # so that savefig does not compute the layout again for every format
         whole = Bbox.union([figure.bbox_inches, figure.get_tightbbox()])
         for ending, metadata in _FORMATS.items():
-            figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=200, bbox_inches=whole)
+            figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=_DPI, bbox_inches=whole)
 
 
 def colour(family: str) -> str:

@@ -41,9 +41,11 @@ def forest_figure(forests: Sequence[Forest], label: str, neutral: float, limits:
     """
     num_columns = min(2, len(forests))
     num_rows = ceil(len(forests) / num_columns)
+    longest = max(len(line.name) for forest in forests for line in forest.lines)
+    width = max(4.6, 2.2 + 0.065 * longest)  # in inches; a character has about 0.065
     height = 0.24 * max(len(forest.lines) for forest in forests) + 0.75
     with style():
-        figure = Figure(figsize=(4.6 * num_columns, height * num_rows), layout="constrained")
+        figure = Figure(figsize=(width * num_columns, height * num_rows), layout="constrained")
         axes = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
         for ax in axes[len(forests) :]:
             ax.remove()

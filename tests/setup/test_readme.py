@@ -18,6 +18,7 @@ from bench.plan.expand import expand
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLES = ROOT / "results" / "reference-cpu" / "tables"
+VERDICTS = ("supported", "refuted", "undecided", "not judged yet")
 COMMANDS = re.compile(r"bench (?:plan|run) (\w+) .*?--only (\S+)")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
@@ -46,8 +47,10 @@ def _accuracy(row: pd.Series) -> str:
 
 def verdicts() -> str:
     """Return the literature's claims by their verdicts: `supported: C8; undecided: C1, C2`."""
-    claims = pd.read_parquet(TABLES / "claims.parquet").drop_duplicates("claim")
-    return "; ".join(f"{verdict}: {', '.join(of)}" for verdict, of in claims.groupby("verdict", sort=False)["claim"])
+    claims = pd.read_parquet(TABLES / "claims.parquet").set_index("claim")["verdict"]
+    by_verdict = {verdict: claims.index[claims == verdict] for verdict in VERDICTS}
+    assert sum(map(len, by_verdict.values())) == len(claims)
+    return "; ".join(f"{verdict}: {', '.join(of)}" for verdict, of in by_verdict.items() if len(of))
 
 
 def test_the_results_are_those_of_the_committed_store() -> None:

@@ -34,6 +34,7 @@ from models.spec.size_classes import size_class
 
 _OTHER_FILE = "The suite file has other seeds or looks now; these are the store's, as declared before its first run."
 _DECLARED = ("seeds", "scratch_seeds", "looks")
+_MOST_KEYS = 12
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 
 
@@ -111,9 +112,16 @@ def _details(judgement: Judgement) -> list[Text]:
         ("why", judgement.reason),
         ("would decide", judgement.would_decide),
         *(("beside", line) for line in judgement.beside),
-        ("runs", " ".join(judgement.keys)),
+        ("runs", _some(judgement.keys)),
     ]
     return [heading, *(Text(f"  {name:<13}{text}") for name, text in details if text)]
+
+
+def _some(keys: Sequence[str]) -> str:
+    """Return keys in a line, or the first of them and how many there are."""
+    if len(keys) <= _MOST_KEYS:
+        return " ".join(keys)
+    return f"{' '.join(keys[:_MOST_KEYS])} … ({len(keys)} in all; --json lists them)"
 
 
 def evidence_of(store: Store, suite: ResolvedSuite, tables: Mapping[str, pd.DataFrame]) -> Evidence:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.analysis.format import plural
 from bench.cli.claims import judge_and_write
 from bench.store.packed import ANSWERS, HISTORIES
 from bench.store.slim import write_slim
@@ -33,5 +34,5 @@ def slim_store(store: Store, suite: str, folder: Path, console: Console) -> None
     }
     for name, pattern in parts.items():
         sizes = [path.stat().st_size for path in folder.glob(pattern) if path.is_file()]
-        console.print(f"{name:10}{sum(sizes) / 1e6:8.2f} MB in {len(sizes)} files", highlight=False)
+        console.print(f"{name:10}{sum(sizes) / 1e6:8.2f} MB in {plural(len(sizes), 'file')}", highlight=False)
     console.print(f"copy      {folder}", highlight=False, soft_wrap=True)

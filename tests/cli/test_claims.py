@@ -243,6 +243,8 @@ def test_the_reference_store(tmp_path: Path) -> None:
     for name in ("C5", "C6", "C7", "C8", "C9", "C11"):
         assert found[name]["estimate"] is not None
         assert found[name]["num_pairs"] == num_seeds
+    printed = call("claims", "reference-cpu", tmp_path).stdout
+    assert f" … ({len(found['C9']['keys'])} in all; --json lists them)" in printed
     assert found["C8"]["verdict"] == "supported"
     assert found["C10"]["verdict"] == "not judged yet"
     assert "budgets" in found["C12"]["reason"]

@@ -28,7 +28,7 @@ def results_table() -> str:
     rows = pd.read_parquet(TABLES / "comparison.parquet").set_index(["model", "subset_images"])
     digits, strokes = (rows[rows["target"].str.startswith(name)] for name in ("digits@", "strokes-heldout@"))
     lines = [
-        "| model | pretrained on | digits, 20 training images | gain over from scratch | held-out strokes, probe |",
+        "| model | pretrained on | digits, 100 training images | gain over from scratch | held-out strokes, probe |",
         "|---|---|---|---|---|",
     ]
     for model, of_model in digits.groupby(level="model", sort=False):

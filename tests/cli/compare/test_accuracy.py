@@ -64,7 +64,7 @@ def change_suite(store: Store, **fields: Any) -> None:
 
 def is_chosen(run: Run) -> bool:
     """One run of each seed: one row of the comparison."""
-    return (run.stage, run.model, str(run.target)) == ("scratch", "bit_resnet_pico", "digits@20")
+    return (run.stage, run.model, str(run.target)) == ("scratch", "bit_resnet_pico", "digits@100")
 
 
 def lose(points_of_seeds: Sequence[float]) -> Change:
@@ -76,7 +76,7 @@ def lose(points_of_seeds: Sequence[float]) -> Change:
 
 
 def the_row(found: dict[str, Any]) -> dict[str, Any]:
-    (row,) = [row for row in found["rows"] if (row["model"], row["data"]) == ("bit_resnet_pico", "digits@20")][:1]
+    (row,) = [row for row in found["rows"] if (row["model"], row["data"]) == ("bit_resnet_pico", "digits@100")][:1]
     assert row["pretrained_on"] == "from scratch"
     return row
 
@@ -96,7 +96,7 @@ def test_a_loss_with_its_whole_interval_trips_and_names_its_row(copy):
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 1
     worse = [line for line in result.stdout.splitlines() if line.startswith("worse")]
-    assert worse == ["worse by more than 5 %: bit_resnet_pico, from scratch, training on digits@20"]
+    assert worse == ["worse by more than 5 %: bit_resnet_pico, from scratch, training on digits@100"]
     row = the_row(as_json(copy))
     assert row["difference"] == pytest.approx(-0.10)
     half = stats.t(len(LOST) - 1).ppf(0.975) * np.std(LOST, ddof=1) / np.sqrt(len(LOST)) / 100
@@ -115,7 +115,7 @@ def test_a_loss_without_an_interval_is_said_and_does_not_trip(copy):
     change(copy, lose(6 * (10,)))
     result = compare(copy, "--fail-over", "5%")
     assert result.exit_code == 0
-    assert "undecided, without an interval: bit_resnet_pico, from scratch, training on digits@20" in result.stdout
+    assert "undecided, without an interval: bit_resnet_pico, from scratch, training on digits@100" in result.stdout
     row = the_row(as_json(copy))
     assert (row["low"], row["high"], row["reason"]) == (None, None, "every seed differs by the same")
 
@@ -136,7 +136,7 @@ def test_runs_that_are_not_ok_are_listed_and_left_out_of_the_means(copy):
     assert len(found["not_ok"]) == 2
     assert (the_row(found)["seeds"], the_row(found)["runs"], the_row(found)["equal_runs"]) == (5, 6, 5)
     assert (
-        f"diverged in NEW, at step 7: 1 (scratch bit_resnet_pico on digits@20, seed {SEEDS[1]})" in compare(copy).stdout
+        f"diverged in NEW, at step 7: 1 (scratch bit_resnet_pico on digits@100, seed {SEEDS[1]})" in compare(copy).stdout
     )
 
 

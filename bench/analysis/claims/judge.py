@@ -206,7 +206,18 @@ def _why(part: JudgedQuantity, parts: Sequence[JudgedQuantity]) -> str:
         return f"{part.name}: beyond its limits, but not at the level corrected for {number} comparisons (Holm)"
     reached = [limit for limit in (limits.low, limits.high) if low <= limit <= high]
     ends = [f"{quantity(limit, part.unit)} {part.unit}" if limit else "zero" for limit in reached]
-    return f"{part.name}: the interval reaches {listed(ends)}"
+    return f"{part.name}: the interval reaches {listed(ends)}{_what_its_width_decides(part)}"
+
+
+def _what_its_width_decides(part: JudgedQuantity) -> str:
+    """Return which margin an interval of this width could decide; empty for ratios and sizes."""
+    half = (part.interval.high - part.interval.low) / 2
+    if not part.unit.startswith(("points", "log odds")) or not math.isfinite(half):
+        return ""
+    width = f"{quantity(half, part.unit).removeprefix('+')} {part.unit}"
+    if math.isinf(part.limits.low) or math.isinf(part.limits.high):
+        return f"; half of its width is {width}"
+    return f"; of this width, it could support no margin narrower than ±{width}"
 
 
 def _next_look(look: int | None) -> str:

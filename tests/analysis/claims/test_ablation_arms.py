@@ -92,6 +92,12 @@ def test_overlap_at_equal_tokens(study: Study, judge: Judge, gain: float, verdic
     assert found.beside[0].startswith("fewer tokens: overlap less fewer, cifar10: +")
 
 
+def test_an_open_claim_says_which_margin_its_interval_could_support(study: Study, judge: Judge) -> None:
+    found = judge(overlap(study, 0.01).evidence(), "C7")
+    half = 50 * (found.interval.high - found.interval.low)  # percentage points
+    assert f"could support no margin narrower than ±{half:.1f} points" in found.reason
+
+
 @pytest.mark.parametrize("tokens", [49, None])
 def test_without_an_arm_of_as_many_tokens_overlap_is_not_judged(study: Study, judge: Judge, tokens: int | None) -> None:
     found = judge(overlap(study, 0.0, tokens).evidence(), "C7")

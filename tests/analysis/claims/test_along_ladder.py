@@ -214,7 +214,8 @@ def test_a_trend_that_is_lost_in_noise_says_how_many_seeds_it_takes(study: Study
     study.spread = 0.02
     found = judge(study.ladder(turning(1e5, vit=0.004)).evidence(), "C11")
     assert found.verdict == "undecided"
-    assert "the interval reaches zero" in found.reason
+    half = 50 * (found.parts[0].interval.high - found.parts[0].interval.low)
+    assert f"the interval reaches zero; half of its width is {half:.1f} points per decade" in found.reason
     assert re.search("a new suite (with|of) [0-9,]+ (other )?seeds", found.would_decide)
 
 

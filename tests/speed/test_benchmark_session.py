@@ -80,7 +80,7 @@ def test_what_cannot_be_built_is_a_row_with_its_reason_and_a_skip(
 
 
 def test_the_table_is_printed(session: tuple[Path, str]) -> None:
-    said = "training, equal settings: fp32, 32 px, cpu, 1 thread. Measured in one process: the intervals are of that"
+    said = "training, equal settings: fp32, 16 px, cpu, 1 thread. Measured in one process: the intervals are of that"
     assert said in session[1]
     assert "the reference" in session[1]
     assert "kept in" in session[1]

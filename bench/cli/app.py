@@ -1,14 +1,14 @@
 """The command line: parse, print, set the exit code.
 
-Exit codes: 0 done, 1 some run did not end `ok`, 2 wrong input, 130 and 143 stopped. Each command imports its modules
-when it runs, so that `bench --help` and `bench plan` load neither torch nor pandas.
+Exit codes: 0 done, 1 some run did not end `ok`, 2 wrong input, 3 no recommendation, 130 and 143 stopped. Each command
+imports its modules when it runs, so that `bench --help` and `bench plan` load neither torch nor pandas.
 """
 
 import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -224,6 +224,58 @@ def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_jso
     store = find_store(suite, results)
     tables = build_tables(store)
     show_claims(console, judge_and_write(store, suite, tables), tables.get("own_rows"), as_json_values=as_json)
+
+
+@app.command()
+def recommend(
+    suite: SuiteName,
+    images: Annotated[int, typer.Option("--images", min=1, help="The labelled images that you have, of all classes.")],
+    target: Annotated[str, typer.Option("--target", help="The target of the suite that your images are most like.")],
+    results: Results = Path("results"),
+    pretraining: Annotated[
+        str, typer.Option("--pretraining", help="scratch, a rung, or CORPUS:RUNG. Default: the largest rung.")
+    ] = "",
+    transfer: Annotated[
+        Literal["fine-tune", "linear"], typer.Option("--transfer", help="How the models are transferred.")
+    ] = "fine-tune",
+    machine: Annotated[
+        str, typer.Option("--device", metavar="MACHINE", help="The name of a speed file: the cheapest is the fastest.")
+    ] = "",
+    percentile: Annotated[
+        Literal["50", "95", "99"], typer.Option("--percentile", help="Of the latencies of single images.")
+    ] = "95",
+    max_latency_ms: Annotated[float | None, typer.Option("--max-latency-ms", help="Of a single image.")] = None,
+    max_memory_mib: Annotated[float | None, typer.Option("--max-memory-mib", help="Of inference, on a GPU.")] = None,
+    max_parameters: Annotated[float | None, typer.Option("--max-parameters", help="Of the network.")] = None,
+    within: Annotated[
+        float, typer.Option("--within", help="The points of accuracy that you would give up for a cheaper model.")
+    ] = 1.0,
+    image_size: Annotated[int | None, typer.Option("--image-size", min=1, help="Of your images, in pixels.")] = None,
+    classes: Annotated[int | None, typer.Option("--classes", min=1, help="Your number of classes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recommend a model for a number of labelled images, or refuse, with exit code 3, and say what would help."""
+    from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS
+    from bench.analysis.recommend.question import Question
+    from bench.cli.named_suite import find_store
+    from bench.cli.recommend import answer_from, show_answer
+
+    limits = {LATENCY: max_latency_ms, MEMORY: max_memory_mib, PARAMETERS: max_parameters}
+    question = Question(
+        images=images,
+        target=target,
+        pretraining=pretraining,
+        transfer=transfer,
+        machine=machine,
+        percentile=int(percentile),
+        most={name: most for name, most in limits.items() if most is not None},
+        within=within,
+        image_size=image_size,
+        classes=classes,
+    )
+    answer = answer_from(find_store(suite, results), results, question)
+    show_answer(console, answer, as_json_values=as_json)
+    raise typer.Exit(3 if answer.refusal else 0)
 
 
 @app.command()

@@ -58,6 +58,21 @@ def machines(
     return tuple(machines_)
 
 
+def speeds_of_suite(
+    suite: Mapping[str, Any], cells: pd.DataFrame, files: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return machine -> the speeds of a suite's models and their references, at the precision that `machines` takes.
+
+    Args:
+        suite: The resolved suite.
+        cells: The table `cells`.
+        files: Machine -> its records, from `bench.store.speed_file.all_machines`.
+    """
+    models = list(dict.fromkeys(cells["model"]))
+    found = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
+    return {name: rows[rows["precision"] == _precision(rows, suite)] for name, rows in found.items() if len(rows)}
+
+
 def _of_suite(records: pd.DataFrame, suite: Mapping[str, Any], models: list[str]) -> pd.DataFrame:
     """Return a machine's records to show: those of this suite, or else of the suite with the most common models."""
     at_size = latest(records[records["image_size"] == suite["image_size"]])

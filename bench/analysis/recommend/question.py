@@ -1,0 +1,243 @@
+"""The question of a user, and what of a suite's results it is about: pretraining, numbers of images, machine.
+
+Nothing is carried over to what was not measured: another pretraining, another machine, other kinds of images, another
+image size, or far more classes. Such a question is refused, and the refusal says what would help.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.rows import Transfer
+from bench.analysis.comparison import FINE_TUNE, SCRATCH
+from bench.analysis.format import listed
+from bench.analysis.frames import split
+from bench.analysis.recommend.candidates import (
+    LATENCY,
+    MEMORY,
+    PARAMETERS,
+    Latencies,
+    Pretraining,
+    cells_at,
+    latencies_of,
+    not_measured,
+)
+from bench.analysis.stats.statistics_errors import AnalysisError
+from bench.analysis.targets import base, is_in_domain, is_real
+from bench.errors import InputError
+
+PERCENTILES = (50, 95, 99)
+MOST_TIMES_CLASSES = 10
+"""A target with more than this many times the classes of the measured one is another task."""
+SCRATCH_NAME = "scratch"
+MEASURE = "`make throughput` measures the speeds of a suite's models on the machine that it runs on"
+_OPTIONS = {LATENCY: "--max-latency-ms", MEMORY: "--max-memory-mib", PARAMETERS: "--max-parameters"}
+
+
+class NoRecommendationError(AnalysisError):
+    """There is no recommendation."""
+
+    def __init__(self, reason: str, would_help: str) -> None:
+        """Take the reason, and what would help."""
+        super().__init__(reason)
+        self.would_help = would_help
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user asks for."""
+
+    images: int
+    """The labelled images that the user has, of all classes together."""
+    target: str
+    """The target that the user's images are most like, with or without its number of images."""
+    pretraining: str = ""
+    """`scratch`, a rung of the first corpus, or `CORPUS:RUNG`; by default the largest rung of the first corpus."""
+    transfer: str = FINE_TUNE
+    machine: str = ""
+    percentile: int = 95
+    most: Mapping[str, float] = field(default_factory=dict)
+    """Limit -> the most that a model may have: `LATENCY`, `MEMORY`, `PARAMETERS`."""
+    within: float = 1.0
+    """The percentage points that the user would give up for a cheaper model."""
+    image_size: int | None = None
+    """The size of the user's images in pixels, if it is asked for."""
+    classes: int | None = None
+    """The number of the user's classes, if it is asked for."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A suite's results and speeds."""
+
+    suite: str
+    tables: Mapping[str, pd.DataFrame]
+    """`cells` and `runs`, and `correctness` if it is kept."""
+    rungs: Mapping[str, Mapping[str, int]]
+    """Corpus -> its rungs in the suite's order, smallest first: the name or number of each, and its images."""
+    speeds: Mapping[str, pd.DataFrame]
+    """Machine -> the latest records of the suite's models and of the references, of one precision, with figures."""
+
+
+@dataclass(frozen=True)
+class QuestionScope:
+    """What of a suite's results a question is about."""
+
+    pretraining: Pretraining
+    transfer: Transfer
+    sizes: Mapping[int, str]
+    """Number of labelled images -> target, ascending."""
+    image_size: int
+    machine: str
+    """The machine whose latencies are used; empty if none is."""
+    latencies: Latencies
+
+
+def targets_like(question: Question, evidence: Evidence) -> list[str]:
+    """Return the targets of a suite that a question may be about.
+
+    Raises:
+        InputError: A number of the question means nothing, or the suite has no such target.
+    """
+    _check(question)
+    names = list(dict.fromkeys(evidence.cells["target"]))
+    if targets := [name for name in names if question.target in (name, base(name))]:
+        return targets
+    known = ", ".join(dict.fromkeys(map(base, names)))
+    raise InputError(f"--target {question.target}: not a target of this suite; its targets are {known}")
+
+
+def scope_of(question: Question, measured: Measured, evidence: Evidence, targets: Sequence[str]) -> QuestionScope:
+    """Return what of a suite's results a question is about.
+
+    Raises:
+        NoRecommendationError: It was not measured.
+        InputError: Several machines were measured, and the question does not say which one it is about.
+    """
+    _require_real(evidence, targets)
+    pretraining, transfer = _pretraining(question.pretraining, measured), Transfer(question.transfer)
+    sizes = _sizes(evidence, targets, pretraining, transfer)
+    cells = pd.concat([cells_at(evidence, target, pretraining, transfer) for target in sizes.values()])
+    image_size = int(cells.loc[cells["ablation"] == "", "image_size"].iloc[0])
+    _require_same_task(question, evidence, cells, image_size)
+    machine = _machine(question, measured, image_size)
+    latencies = latencies_of(measured.speeds[machine], image_size, question.percentile) if machine else not_measured
+    return QuestionScope(pretraining, transfer, sizes, image_size, machine, latencies)
+
+
+def _check(question: Question) -> None:
+    """Refuse numbers that mean nothing.
+
+    Raises:
+        InputError: Names the wrong number, and what is allowed.
+    """
+    if question.images < 1:
+        raise InputError(f"--images {question.images}: there must be at least one labelled image")
+    if question.percentile not in PERCENTILES:
+        raise InputError(f"--percentile {question.percentile}: must be one of {', '.join(map(str, PERCENTILES))}")
+    if not 0 <= question.within <= 100:
+        raise InputError(f"--within {question.within:g}: must be from 0 to 100 percentage points")
+    for name, most in question.most.items():
+        if not (math.isfinite(most) and most > 0):
+            raise InputError(f"{_OPTIONS[name]} {most:g}: must be a number above zero")
+
+
+def _require_real(evidence: Evidence, targets: Sequence[str]) -> None:
+    """Refuse targets whose images are not real."""
+    if is_real(targets[0]):
+        return
+    real = list(dict.fromkeys(base(name) for name in evidence.cells["target"] if is_real(name)))
+    what = "drawn by the formula of a corpus" if is_in_domain(targets[0]) else "made for one purpose"
+    reason = f"the images of {base(targets[0])} are {what}, so results on it say nothing about a user's images"
+    if real:
+        raise NoRecommendationError(reason, f"--target of a real target: {listed(real)}")
+    raise NoRecommendationError(
+        f"{reason}; the suite has no real target", "a suite with a real target, such as digits@100 or a folder:PATH@N"
+    )
+
+
+def _pretraining(name: str, measured: Measured) -> Pretraining:
+    """Return the pretraining that is asked for, or the largest rung of the first corpus."""
+    rungs = {corpus: dict(of_corpus) for corpus, of_corpus in measured.rungs.items() if of_corpus}
+    if name == SCRATCH_NAME or not (name or rungs):
+        return Pretraining(SCRATCH, 0)
+    corpus, _, rung = name.rpartition(":")
+    corpus = corpus or next(iter(rungs), "")
+    of_corpus = rungs.get(corpus, {})
+    if not name:
+        return Pretraining(corpus, max(of_corpus.values()))
+    images = of_corpus.get(rung.replace(",", ""))
+    if images is None:
+        known = [f"{other}:{one}" if len(rungs) > 1 else one for other, of_other in rungs.items() for one in of_other]
+        raise NoRecommendationError(
+            f"the suite {measured.suite} did not run the pretraining {name}",
+            f"--pretraining {' or '.join([SCRATCH_NAME, *known])}, or a suite with that rung",
+        )
+    return Pretraining(corpus, images)
+
+
+def _sizes(evidence: Evidence, targets: Sequence[str], pretraining: Pretraining, transfer: Transfer) -> dict[int, str]:
+    """Return number of labelled images -> target, ascending, of the ladder's rows."""
+    sizes: dict[int, str] = {}
+    for target in targets:
+        cells = cells_at(evidence, target, pretraining, transfer)
+        known = cells.loc[cells["ablation"] == "", "target_images"].dropna()
+        if len(known):
+            sizes[int(known.iloc[0])] = target
+    if not sizes:
+        of_targets = evidence.ladder[evidence.ladder["target"].isin(targets) & evidence.ladder["subset_images"].notna()]
+        rows = split(of_targets, ["corpus", "subset_images", "transfer"])
+        has = [f"{kind} {Pretraining(corpus, images)}" for (corpus, images, kind), _ in rows]
+        raise NoRecommendationError(
+            f"the suite has no row with {transfer} on {listed(list(targets))} {pretraining}",
+            f"one of the rows that it has there: {listed(has) or 'none'}",
+        )
+    return dict(sorted(sizes.items()))
+
+
+def _require_same_task(question: Question, evidence: Evidence, cells: pd.DataFrame, image_size: int) -> None:
+    """Refuse another image size, and far more classes than the target has."""
+    if question.image_size not in (None, image_size):
+        raise NoRecommendationError(
+            f"measured on images of {image_size} pixels a side, not {question.image_size}",
+            f"a suite with `image_size: {question.image_size}`, or images scaled to {image_size} pixels",
+        )
+    if question.classes is None:
+        return
+    counted = evidence.runs.get("num_classes", pd.Series(dtype="Int64")).reindex(list(cells["transfer_key"])).dropna()
+    if counted.empty:
+        raise NoRecommendationError(
+            "no record says how many classes the target has", "`bench run` with the present code"
+        )
+    classes = int(counted.iloc[0])
+    if question.classes > MOST_TIMES_CLASSES * classes:
+        raise NoRecommendationError(
+            f"measured with {classes:,} classes; {question.classes:,} are more than {MOST_TIMES_CLASSES} times as many",
+            "a suite with a target of about as many classes",
+        )
+
+
+def _machine(question: Question, measured: Measured, image_size: int) -> str:
+    """Return the machine that a question is about; empty if it is about none."""
+    is_limited = [name for name in (LATENCY, MEMORY) if name in question.most]
+    if not (question.machine or is_limited):
+        return ""
+    known = listed(list(measured.speeds)) or "none"
+    if question.machine and question.machine not in measured.speeds:
+        raise NoRecommendationError(
+            f"no model of the suite was measured on {question.machine} at {image_size} pixels (measured on: {known}), "
+            "and speeds are never estimated from multiply-accumulates",
+            MEASURE,
+        )
+    if not measured.speeds:
+        raise NoRecommendationError(
+            f"no machine measured this suite's models at {image_size} pixels, and speeds are never estimated from "
+            "multiply-accumulates",
+            MEASURE,
+        )
+    if not question.machine and len(measured.speeds) > 1:
+        raise InputError(f"a limit on latency or memory needs --device MACHINE; measured on: {known}")
+    return question.machine or next(iter(measured.speeds))

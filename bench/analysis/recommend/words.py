@@ -1,0 +1,82 @@
+"""Say why a candidate does not fit or cannot be told, why none fits, and what would help."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.analysis.format import byte_size, count, listed, plural, three_digits
+from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS, Candidate
+from bench.analysis.recommend.decide import Gap, within_limit
+from bench.analysis.recommend.question import MEASURE
+from bench.analysis.stats.crossed import Estimate
+from bench.analysis.stats.multiple import corrected_level
+from bench.analysis.stats.power import MOST_SEEDS, Limits, seeds_needed
+
+_AMOUNTS = {LATENCY: "latency", MEMORY: "memory", PARAMETERS: "parameters"}
+_SHOWN: dict[str, Callable[[float], str]] = {
+    LATENCY: lambda value: f"{three_digits(value)} ms",
+    MEMORY: lambda value: byte_size(value * 2**20),
+    PARAMETERS: lambda value: f"{count(value)} parameters",
+}
+
+
+def would_tell(estimate: Estimate, num_compared: int, within: float, gap: Gap) -> tuple[str, int | None]:
+    """Return what would tell whether a candidate is as good as the best: in words, and as a number of seeds if known.
+
+    Args:
+        estimate: How much more accurate the best candidate is.
+        num_compared: Over how many comparisons the level is corrected.
+        within: The difference that the user would give up, as a share of 1.
+        gap: The same difference with its intervals.
+    """
+    low, high = gap.bounds[num_compared - 1]
+    if low > within or high <= within:
+        return "seeds that failed to train object", None
+    needed = seeds_needed(estimate, Limits(-math.inf, within), corrected_level(num_compared))
+    if needed.seeds is not None:
+        return f"about {plural(needed.seeds, 'seed')} would tell", needed.seeds
+    return ("more test images would tell" if needed.images_forbid else f"{MOST_SEEDS:,} seeds would not tell"), None
+
+
+def why_not(candidate: Candidate, limits: Mapping[str, float], word: str) -> str:
+    """Return which limits a candidate does not meet, or may not meet, and by how much."""
+    names = [name for name, most in limits.items() if within_limit(candidate.amounts[name], most) == word]
+    return "; ".join(_beyond(name, candidate, limits[name]) for name in names)
+
+
+def nothing_fits(candidates: Sequence[Candidate], most: Mapping[str, float], untold: Sequence[str]) -> tuple[str, str]:
+    """Return that no candidate fits, with the nearest one to each limit, and what would help.
+
+    Args:
+        candidates: The candidates.
+        most: Limit -> the most that the user allows.
+        untold: The models of which it cannot be told whether they fit.
+    """
+    lines = [_nearest(name, candidates, limit) for name, limit in most.items()]
+    found = f"no model fits; {'; '.join(lines)}"
+    if untold:
+        help_ = f"more calls on a quiet machine, and the models that were not measured: {MEASURE}"
+        return f"{found}; whether {listed(untold)} {'fits' if len(untold) == 1 else 'fit'} cannot be told", help_
+    return found, "a higher limit, or a suite with other models"
+
+
+def _nearest(name: str, candidates: Sequence[Candidate], most: float) -> str:
+    """Return who meets a limit, or who is nearest to it, and by how much."""
+    known = [each for each in candidates if not math.isnan(each.amounts[name].value)]
+    limit = f"at most {_SHOWN[name](most)}"
+    if fitting := [each.model for each in known if within_limit(each.amounts[name], most) == "fits"]:
+        return f"{limit}: met by {listed(fitting)}"
+    nearest = min(known, key=lambda each: each.amounts[name].value)
+    return f"{limit}: nearest is {nearest.model}, {_beyond(name, nearest, most)}"
+
+
+def _beyond(name: str, candidate: Candidate, most: float) -> str:
+    """Return an amount with its bounds, and how far it is over its limit."""
+    amount, shown = candidate.amounts[name], _SHOWN[name]
+    if math.isnan(amount.value):
+        return f"{_AMOUNTS[name]} not measured"
+    text = shown(amount.value)
+    if amount.low < amount.high:
+        high = shown(amount.high) if math.isfinite(amount.high) else "unknown, by too few calls"
+        text += f" ({shown(amount.low)} to {high})"
+    over = f", {shown(amount.value - most)} over the limit" if amount.value > most else ""
+    return text + over + (f"; {candidate.note}" if name == LATENCY and candidate.note else "")

@@ -1,0 +1,224 @@
+"""`bench recommend`: which model to take for a number of labelled images, or why there is no answer. No torch."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from bench.analysis.format import (
+    ABSENT,
+    bounds,
+    byte_size,
+    count,
+    decimal,
+    finite_or_none,
+    is_known,
+    listed,
+    share,
+    short_count,
+    steady,
+    three_digits,
+)
+from bench.analysis.recommend.answer import Answer, JudgedCandidate, JudgedSize, recommend
+from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS
+from bench.analysis.recommend.question import Measured, Question
+from bench.analysis.stats.multiple import corrected_level
+from bench.cli.grouped_table import grouped_table
+from bench.cli.terminal import marked, say
+from bench.config.resolved import ResolvedSuite
+from bench.report.machines import speeds_of_suite
+from bench.store.speed_file import all_machines
+from bench.store.store import Store
+from bench.tables.build import build_tables
+
+_GOOD = ("best", "as good")
+
+
+def answer_from(store: Store, results: Path, question: Question) -> Answer:
+    """Answer a question from a store and the speed files beside it.
+
+    Raises:
+        InputError: the store or a speed file is damaged, or the question is wrong.
+    """
+    suite, tables = store.suite(), build_tables(store)
+    speeds = speeds_of_suite(suite.model_dump(mode="json"), tables["cells"], all_machines(results))
+    return recommend(question, Measured(store.root.name, tables, _rungs(suite), speeds))
+
+
+def _rungs(suite: ResolvedSuite) -> dict[str, dict[str, int]]:
+    """Return corpus -> its rungs, smallest first: the name or number of each, and its images."""
+    return {
+        ladder.corpus.name: {
+            str(subset): ladder.rung(subset).images
+            for subset in sorted(ladder.subsets, key=lambda subset: ladder.rung(subset).images)
+        }
+        for ladder in suite.corpora
+    }
+
+
+def show_answer(console: Console, answer: Answer, *, as_json_values: bool) -> None:
+    """Print a recommendation or a refusal, and the candidates behind it."""
+    if as_json_values:
+        say(json.dumps(as_json(answer), indent=1, allow_nan=False))
+        return
+    for line in _conclusion(answer):
+        console.print(line, highlight=False, soft_wrap=True)
+    for at_size in answer.at_sizes:
+        console.print(_table(answer, at_size))
+        for line in _open_ends(at_size):
+            console.print(line, highlight=False, soft_wrap=True)
+    for note in answer.notes:
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def _conclusion(answer: Answer) -> list[str | Text]:
+    known = [at_size for at_size in answer.at_sizes if at_size.recommended]
+    if not answer.refusal:
+        return [marked(answer.recommended, "green", f": {_why(answer, at_size)}") for at_size in known]
+    return [
+        marked("no recommendation", "yellow", f": {answer.refusal}"),
+        f"what would help: {answer.would_help}",
+        *(f"with {at_size.images:,} images, {at_size.recommended}: {_why(answer, at_size)}" for at_size in known),
+    ]
+
+
+def _why(answer: Answer, at_size: JudgedSize) -> str:
+    """Return the accuracy of the recommended model, and why it is recommended."""
+    recommended = next(each for each in at_size.judged if each.candidate.model == at_size.recommended)
+    accuracy, good = recommended.candidate.accuracy, [each for each in at_size.judged if each.standing in _GOOD]
+    points = f"{answer.question.within:g} point{'' if answer.question.within == 1 else 's'}"
+    best = "the highest mean accuracy" + " of the models that fit" * bool(answer.is_limited)
+    if len(good) == 1:
+        others = sum(each.standing in ("cannot tell", "worse") for each in at_size.judged)
+        reason = f"it has {best}" + f", and no other is shown to be within {points} of it" * bool(others)
+    elif recommended.standing == "best":
+        reason = f"it has {best}, and is the cheapest by {answer.cost} of the {len(good)} shown to be within {points}"
+    else:
+        reason = f"it is the cheapest by {answer.cost} of the {len(good)} shown to be within {points} of {best}"
+    shown = f"{_percent(accuracy.mean)} %{_ends((accuracy.low, accuracy.high))} on {at_size.target}"
+    return f"{shown}; {reason}"
+
+
+def _table(answer: Answer, at_size: JudgedSize) -> Any:
+    """Return a table of the candidates."""
+    machine = answer.machine
+    header = ["accuracy, %", "behind the best", "", "MACs", "parameters"]
+    header += [f"p{answer.question.percentile}, ms", "memory"] if machine else []
+    pretraining = str(answer.scope.pretraining) if answer.scope else ""
+    group = f"{at_size.target}, {pretraining}" + (f", {machine}" if machine else "")
+    rows = [(group, each.candidate.model, _figures(each, with_speed=bool(machine))) for each in at_size.judged]
+    return grouped_table("model", header, rows)
+
+
+def _figures(judged: JudgedCandidate, *, with_speed: bool) -> list[str]:
+    candidate, amounts = judged.candidate, judged.candidate.amounts
+    accuracy = candidate.accuracy
+    behind = ABSENT
+    if judged.num_compared:
+        behind = f"{_percent(judged.gap.mean)}{_ends(judged.interval)}"
+    figures = [
+        f"{_percent(accuracy.mean)}{_ends((accuracy.low, accuracy.high))}",
+        behind,
+        judged.standing,
+        short_count(candidate.macs),
+        count(amounts[PARAMETERS].value),
+    ]
+    if with_speed:
+        memory = amounts[MEMORY].value
+        figures += [three_digits(amounts[LATENCY].value), byte_size(memory * 2**20)]
+    return figures
+
+
+def _ends(interval: Sequence[float]) -> str:
+    low, high = interval
+    return f" ({bounds(low, high, _percent)})" if is_known(low) else ""
+
+
+def _percent(share_of_1: float) -> str:
+    return decimal(100 * share_of_1, 1)
+
+
+def _open_ends(at_size: JudgedSize) -> list[str]:
+    """Return the level of the intervals, and the reasons of what could not be told or does not fit."""
+    levels = sorted({each.num_compared for each in at_size.judged if each.num_compared})
+    named = listed([share(corrected_level(number)) for number in reversed(levels)])
+    lines = [f"{each.candidate.model}: {each.standing}: {each.reason}" for each in at_size.judged if each.reason]
+    return [
+        *([f"behind the best: intervals at {named}, corrected over the models compared (Holm)"] if levels else []),
+        *lines,
+    ]
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """Return JSON values; null stands for what is not known, and for an end that is open."""
+    question, scope = answer.question, answer.scope
+    return {
+        "suite": answer.suite,
+        "question": {
+            "images": question.images,
+            "target": question.target,
+            "pretraining": question.pretraining or None,
+            "transfer": question.transfer,
+            "machine": question.machine or None,
+            "percentile": question.percentile,
+            "limits": dict(question.most),
+            "within": question.within,
+            "image_size": question.image_size,
+            "classes": question.classes,
+        },
+        "recommended": answer.recommended or None,
+        "refusal": answer.refusal or None,
+        "would_help": answer.would_help or None,
+        "cheapest_by": answer.cost,
+        "pretraining": str(scope.pretraining) if scope else None,
+        "machine": answer.machine or None,
+        "at_sizes": [
+            {
+                "target": at_size.target,
+                "images": at_size.images,
+                "recommended": at_size.recommended or None,
+                "candidates": [_candidate_as_json(each) for each in at_size.judged],
+            }
+            for at_size in answer.at_sizes
+        ],
+        "notes": list(answer.notes),
+    }
+
+
+def _candidate_as_json(judged: JudgedCandidate) -> dict[str, Any]:
+    candidate, (low, high) = judged.candidate, judged.interval
+    row = candidate.row
+    return {
+        "model": candidate.model,
+        "family": candidate.family,
+        "ablation": row.id.ablation,
+        "arm": row.id.arm,
+        "standing": judged.standing,
+        "reason": judged.reason,
+        "seeds_needed": judged.seeds,
+        "num_seeds": row.num_seeds,
+        "accuracy": _numbers(
+            {"mean": candidate.accuracy.mean, "low": candidate.accuracy.low, "high": candidate.accuracy.high}
+        ),
+        "behind_best": _numbers(
+            {
+                "mean": judged.gap.mean,
+                "low": low,
+                "high": high,
+                "level": corrected_level(judged.num_compared) if judged.num_compared else math.nan,
+            }
+        ),
+        "macs": _numbers({"macs": candidate.macs})["macs"],
+        **{name: _numbers(vars(amount)) for name, amount in candidate.amounts.items()},
+        "note": candidate.note,
+        "keys": [*row.pretrain_keys, *row.transfer_keys],
+    }
+
+
+def _numbers(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return JSON numbers without the last bits, in which processors differ."""
+    return finite_or_none({name: steady(value) for name, value in numbers.items()})

@@ -229,7 +229,7 @@ def claims(suite: SuiteName = "auto", results: Results = Path("results"), as_jso
 @app.command()
 def recommend(
     suite: SuiteName,
-    images: Annotated[int, typer.Option("--images", min=1, help="The labelled images that you have, of all classes.")],
+    images: Annotated[int, typer.Option("--images", help="The labelled images that you have, of all classes.")],
     target: Annotated[str, typer.Option("--target", help="The target of the suite that your images are most like.")],
     results: Results = Path("results"),
     pretraining: Annotated[

@@ -106,7 +106,7 @@ def _why(answer: Answer, at_size: JudgedSize) -> str:
 def _table(answer: Answer, at_size: JudgedSize) -> Any:
     """Return a table of the candidates."""
     machine = answer.machine
-    header = ["accuracy, %", "behind the best", "", "MACs", "parameters"]
+    header = ["accuracy, %", "behind the best", "standing", "MACs", "parameters"]
     header += [f"p{answer.question.percentile}, ms", "memory"] if machine else []
     pretraining = str(answer.scope.pretraining) if answer.scope else ""
     group = f"{at_size.target}, {pretraining}" + (f", {machine}" if machine else "")

@@ -110,7 +110,7 @@ def test_a_refusal_has_an_exit_code_of_its_own(store: Store) -> None:
 def test_wrong_input(store: Store) -> None:
     with pytest.raises(InputError, match="not a target of this suite; its targets are digits"):
         call("tiny", store.root.parent, "--images", "20", "--target", "mnist")
-    for wrong in (["--percentile", "90"], ["--images", "0"], ["--transfer", "k-shot"]):
+    for wrong in (["--percentile", "90"], ["--classes", "0"], ["--transfer", "k-shot"]):
         assert call("tiny", store.root.parent, *LIKE, *wrong).exit_code == 2
     with pytest.raises(InputError, match="no results of suite 'other'"):
         call("other", store.root.parent, *LIKE)

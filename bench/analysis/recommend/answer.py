@@ -106,13 +106,14 @@ class Answer:
         candidates = [each for at_size in self.at_sizes for each in at_size.candidates]
         notes += [f"{each.model}: {each.note}" for each in candidates if each.note]
         failing = [(each.model, each.row.results.failures) for each in candidates if each.row.results.failed]
-        notes += [f"{model}: {GIVEN_SUCCESS}, since {failures}" for model, failures in failing]
+        counted = "the best is chosen by means that count them as what they scored"
+        notes += [f"{model}: {GIVEN_SUCCESS}, since {failures}; {counted}" for model, failures in failing]
         sizes = [each.amounts[PARAMETERS].value for each in candidates]
         known = [size for size in sizes if not math.isnan(size)]
         if self.scope and self.at_sizes:
             chosen = "" if self.question.pretraining else " (the default; --pretraining takes another, or scratch)"
             notes.append(f"Rows compared: {self.scope.transfer} {self.scope.pretraining}{chosen}.")
-        if known and self.scope:
+        if self.scope and known:
             ends = dict.fromkeys([short_count(min(known)), short_count(max(known))])
             notes.append(
                 f"This holds for models of {' to '.join(ends)} parameters on images of {self.scope.image_size} pixels; "
@@ -139,25 +140,43 @@ def recommend(question: Question, measured: Measured) -> Answer:
     try:
         scope = scope_of(question, measured, evidence, targets)
         used = _sizes_like(question.images, list(scope.sizes))
+        if far := _far(question, scope, used):
+            at_sizes = _known(question, measured.suite, evidence, scope, used[0])
+            raise NoRecommendationError(*far)
         at_sizes = tuple(_at_size(question, measured.suite, evidence, scope, size) for size in used)
-        recommended = _agreed(question, scope, at_sizes)
+        recommended = _agreed(question, at_sizes)
     except NoRecommendationError as error:
         return Answer(question, measured.suite, "", str(error), error.would_help, scope, at_sizes)
     return Answer(question, measured.suite, recommended, scope=scope, at_sizes=at_sizes)
 
 
-def _agreed(question: Question, scope: QuestionScope, at_sizes: Sequence[JudgedSize]) -> str:
+def _far(question: Question, scope: QuestionScope, used: Sequence[int]) -> tuple[str, str] | None:
+    """Return that the user's number of images is neither like a measured one nor between two, and what would help."""
+    images = question.images
+    if len(used) > 1 or _alike(images, used[0]):
+        return None
+    sizes = listed([f"{size:,}" for size in scope.sizes])
+    target = base(scope.sizes[used[0]])
+    reason = f"{target} was measured with {sizes} labelled images; {images:,} {'is' if images == 1 else 'are'} "
+    return reason + _times(images, used[0]), f"a suite with the target {target}@{images}"
+
+
+def _known(
+    question: Question, suite: str, evidence: Evidence, scope: QuestionScope, size: int
+) -> tuple[JudgedSize, ...]:
+    """Return what is known with another number of images than the user's; nothing if that is refused, too."""
+    try:
+        return (_at_size(question, suite, evidence, scope, size),)
+    except NoRecommendationError:
+        return ()
+
+
+def _agreed(question: Question, at_sizes: Sequence[JudgedSize]) -> str:
     """Return the model that is recommended with each number of images.
 
     Raises:
-        NoRecommendationError: There is none, or the user's number of images is not like these.
+        NoRecommendationError: There is none, or they differ.
     """
-    target, images = base(at_sizes[0].target), question.images
-    would_help = f"a suite with the target {target}@{images}"
-    if len(at_sizes) == 1 and not _alike(images, at_sizes[0].images):
-        sizes = listed([f"{size:,}" for size in scope.sizes])
-        reason = f"{target} was measured with {sizes} labelled images; {images:,} {'is' if images == 1 else 'are'} "
-        raise NoRecommendationError(reason + _times(images, at_sizes[0].images), would_help)
     for at_size in at_sizes:
         if not at_size.recommended:
             untold = [each.candidate.model for each in at_size.judged if each.standing == "fit unknown"]
@@ -167,14 +186,15 @@ def _agreed(question: Question, scope: QuestionScope, at_sizes: Sequence[JudgedS
         turns = " and ".join(f"{at_size.recommended} with {at_size.images:,}" for at_size in at_sizes)
         first, second = (f"{at_size.images:,}" for at_size in at_sizes)
         raise NoRecommendationError(
-            f"the recommendation turns between {first} and {second} labelled images: it is {turns}", would_help
+            f"the recommendation turns between {first} and {second} labelled images: it is {turns}",
+            f"a suite with the target {base(at_sizes[0].target)}@{question.images}",
         )
     return models[0]
 
 
 def _sizes_like(images: int, sizes: Sequence[int]) -> list[int]:
     """Return the measured size that is used for a number of images, or the two around it if none is near."""
-    nearest = min(sizes, key=lambda size: abs(math.log(size / images)))
+    nearest = min(sizes, key=lambda size: abs(math.log(size) - math.log(images)))
     below, above = [size for size in sizes if size < images], [size for size in sizes if size > images]
     return [nearest] if _alike(images, nearest) or not (below and above) else [below[-1], above[0]]
 
@@ -200,7 +220,7 @@ def _at_size(question: Question, suite: str, evidence: Evidence, scope: Question
     try:
         collected = collect(evidence, target, scope.pretraining, scope.transfer, scope.latencies)
     except IncompleteRowError as error:
-        reason = f"a model of the ladder is not complete, so it could not win: {error}"
+        reason = f"a model of the ladder is not complete, which would favour the others: {error}"
         raise NoRecommendationError(reason, f"`bench run {suite}` goes on") from None
     candidates = collected.candidates
     _require_seeds(candidates, target)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -67,10 +68,16 @@ class Candidate:
         """Return the model's spec."""
         return self.row.id.model
 
+    @property
+    def mean(self) -> float:
+        """Return the mean accuracy by which the best is chosen: failed seeds count as what they scored."""
+        results = self.row.results
+        return fmean(results.counted().accuracy.values()) if results.failed else self.accuracy.mean
+
     def alternative(self, *, by_latency: bool) -> Alternative:
         """Return what is decided on; its price is the latency, or else the multiply-accumulates."""
         price = self.amounts[LATENCY].value if by_latency else self.macs
-        return Alternative(self.accuracy.mean, math.inf if math.isnan(price) else price, self.amounts)
+        return Alternative(self.mean, math.inf if math.isnan(price) else price, self.amounts)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Alternative:
     """What is compared of a model."""
 
     mean: float
-    """The mean accuracy."""
+    """The mean accuracy, with failed seeds counted as what they scored."""
     price: float
     """What the cheapest alternative has least of; infinite if it is unknown."""
     amounts: Mapping[str, Amount]

@@ -32,6 +32,7 @@ from bench.errors import InputError
 PERCENTILES = (50, 95, 99)
 MOST_TIMES_CLASSES = 10
 """A target with more than this many times the classes of the measured one is another task."""
+MOST_IMAGES = 10**12
 SCRATCH_NAME = "scratch"
 MEASURE = "`make throughput` measures the speeds of a suite's models on the machine that it runs on"
 _OPTIONS = {LATENCY: "--max-latency-ms", MEMORY: "--max-memory-mib", PARAMETERS: "--max-parameters"}
@@ -134,8 +135,8 @@ def _check(question: Question) -> None:
     Raises:
         InputError: Names the wrong number, and what is allowed.
     """
-    if question.images < 1:
-        raise InputError(f"--images {question.images}: there must be at least one labelled image")
+    if not 1 <= question.images <= MOST_IMAGES:
+        raise InputError(f"--images {question.images}: must be from 1 to {MOST_IMAGES:,} labelled images")
     if question.percentile not in PERCENTILES:
         raise InputError(f"--percentile {question.percentile}: must be one of {', '.join(map(str, PERCENTILES))}")
     if not 0 <= question.within <= 100:

@@ -220,7 +220,7 @@ def test_one_seed_shows_nothing(plant: Plant) -> None:
 
 def test_a_model_that_is_not_complete_is_not_passed_over(plant: Plant) -> None:
     answer = recommend(QUESTION, plant(BEST, EQUAL, WORSE | {"status": "not_run", "reason": "not run yet"}))
-    assert "a model of the ladder is not complete, so it could not win: vit_pico/8 after 1,024" in answer.refusal
+    assert "a model of the ladder is not complete, which would favour the others: vit_pico/8 after" in answer.refusal
     assert answer.would_help == "`bench run planted` goes on"
 
 
@@ -248,11 +248,27 @@ def test_failed_seeds_leave_a_model_open(plant: Plant) -> None:
     assert note.startswith("vit_pico/8: given success, since seed 0 failed to train: ")
 
 
+def test_a_best_model_that_fails_is_not_recommended(plant: Plant) -> None:
+    """Given success it leads by four points; with the third of its seeds that fails, its mean is far below."""
+    failing = BEST | {"accuracy": 0.94, "failed": 3}
+    answer = recommend(QUESTION, plant(failing, EQUAL, num_seeds=9))
+    assert found(answer) == {EQUAL["model"]: "best", failing["model"]: "cannot tell"}
+    assert answer.recommended == EQUAL["model"]
+
+
+def test_another_number_of_images_is_refused_before_what_is_missing(plant: Plant) -> None:
+    """Running the rest of the suite would not help."""
+    answer = recommend(replace(QUESTION, images=5000), plant(BEST, WORSE | {"status": "not_run"}))
+    assert answer.refusal.startswith("digits was measured with 100 labelled images; 5,000 are 50 times as many")
+    assert answer.at_sizes == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"target": "mnist"}, "--target mnist: not a target of this suite; its targets are digits"),
-        ({"images": 0}, "at least one labelled image"),
+        ({"images": 0}, "--images 0: must be from 1 to"),
+        ({"images": 10**400}, "must be from 1 to 1,000,000,000,000"),
         ({"within": math.nan}, "from 0 to 100"),
         ({"within": -1.0}, "from 0 to 100"),
         ({"percentile": 90}, "must be one of 50, 95, 99"),

@@ -10,7 +10,7 @@ from bench.analysis.format import count, is_known, plural
 from bench.analysis.ladder.across_targets import AcrossTargets, across_targets
 from bench.analysis.ladder.error_consistency import PairConsistency, pair_consistencies
 from bench.analysis.ladder.growth import Growth, PairGrowth, growth, pair_growths
-from bench.analysis.ladder.rungs import LadderResults, ladders, over_targets
+from bench.analysis.ladder.rungs import LadderResults, ladders, over_targets, with_means
 from bench.analysis.targets import is_real
 from bench.report.layout import marked
 
@@ -87,7 +87,7 @@ def _of_transfer(transfer: str, of_transfer: Sequence[LadderResults]) -> Finding
     alone = [ladder for ladder in real if _but_targets(ladder) not in put_together]
     return Findings(
         transfer,
-        tuple(OnTarget(name(each), each, growth(each), pair_growths(each)) for each in [*real, *several, *others]),
+        tuple(OnTarget(name(each), each, growth(each), pair_growths(each)) for each in with_means(of_transfer)),
         tuple(Together(name(each), each, across_targets(each)) for each in [*several, *alone]),
         tuple(Errors(name(each), each, pair_consistencies(each)) for each in [*real, *others] if each.shots is None),
     )

@@ -32,7 +32,7 @@ OWN_FOLDERS = ("runs", "running", "damaged", "tables", "contents", "calibrations
 """Names of the folders that a store makes."""
 READ_TABLES = ("cells", "runs", "correctness")
 """Tables whose numbers are read from records, and not computed."""
-FITTED_TABLES = ("claims",)
+FITTED_TABLES = ("claims", "data_ratios", "extrapolations")
 """Tables of fitted quantities; in others, p-values are, which end in `_p`."""
 PARQUET_ALONE = ("correctness",)
 """Tables without a CSV file, since they contain bytes."""

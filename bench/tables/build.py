@@ -13,6 +13,7 @@ import pandas as pd
 from bench.analysis.ablations import ablations
 from bench.analysis.claims.own_rows import own_rows
 from bench.analysis.comparison import comparison
+from bench.analysis.ladder.ladder_tables import ladder_tables
 from bench.analysis.tested import COLUMNS
 from bench.config.resolved import ResolvedSuite
 from bench.config.suite import Match
@@ -61,6 +62,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         "comparison": comparison(cells, correctness),
         "ablations": ablations(cells, runs, references, correctness),
         **_own_rows(cells, runs, correctness),
+        **ladder_tables(cells, correctness),
         **_left_out(plan, records),
         **_trials(store, suite),
         **_permutation_check(store, plan, records),

@@ -1,5 +1,6 @@
 """What ladders show stands on pages and in figures as the statistics have it, with the reason where they have none."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -7,6 +8,9 @@ import pandas as pd
 import pytest
 
 from bench.analysis.ladder.crossings import Crossing, Passage
+from bench.analysis.ladder.data_ratios import DataRatio
+from bench.analysis.ladder.growth import PairGrowth
+from bench.analysis.ladder.rungs import LadderModel
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.crossing import crossing_figure
 from bench.report.figures.forest import Forest, ForestLine, forest_figure
@@ -15,7 +19,7 @@ from bench.report.figures.scaling import scaling_figure
 from bench.report.findings import Findings, findings
 from bench.report.page import Page, Section, TableCell, as_html, as_markdown
 from bench.report.sections.consistency import consistency
-from bench.report.sections.scaling import crossing_in_words, crossings, scaling
+from bench.report.sections.scaling import crossing_in_words, crossings, ratio_in_words, scaling
 from bench.report.sections.targets import across_targets
 from tests.report.hand_made import add_probes, break_seed, make_answers, make_ladder_cells
 
@@ -213,6 +217,47 @@ def test_crossings_in_words(
 ) -> None:
     """Sizes of rungs in full, others to three digits; open ends said; two crossings are two."""
     assert crossing_in_words(Crossing(passages, low, high, is_ahead, (256.0, 4096.0), 3, False)) == words
+
+
+VIT, RESNET = LadderModel("vit", "vit"), LadderModel("resnet", "cnn")
+SAME = "for the same accuracy on digits"
+UNTOLD = "; which of both needs more cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((7.4, 4.1, 15.2), f"vit needs 7.4 times as many images as resnet, 4.1 to 15.2, {SAME}"),
+        ((0.2, 0.1, 0.4), f"resnet needs 5.0 times as many images as vit, 2.5 to 10, {SAME}"),
+        ((math.nan, 27, math.inf), f"vit needs more than 27 times as many images as resnet {SAME}"),
+        ((math.nan, 0, 1 / 27), f"resnet needs more than 27 times as many images as vit {SAME}"),
+        ((9, 3, math.inf), f"vit needs 9.0 times as many images as resnet, at least 3.0, {SAME}"),
+        ((1.5, 0, 3), f"vit needs 1.5 times as many images as resnet, at most 3.0, {SAME}{UNTOLD}"),
+        ((1.5, 0, math.inf), "vit and resnet on digits: the rungs bound the ratio of images at neither end"),
+        ((math.nan, 0.5, math.inf), f"vit needs at least 0.50 times as many images as resnet {SAME}{UNTOLD}"),
+        (None, "vit and resnet on digits: no ratio of images; the accuracy of vit falls"),
+    ],
+)
+def test_ratios_in_words(numbers: tuple[float, float, float] | None, words: str) -> None:
+    """The model that needs more stands first; a bound is said to be one, and a refusal has its reason."""
+    found = DataRatio(Interval(*numbers, 6) if numbers else None, reason="" if numbers else "the accuracy of vit falls")
+    assert ratio_in_words(PairGrowth(VIT, RESNET, ratio=found), "digits") == words
+
+
+def test_ratios_and_predictions_are_on_the_page() -> None:
+    """A sentence per pair and target, and each prediction beside what came."""
+    (found,) = find(make_ladder_cells())
+    grown, crossed = scaling(found, {}), crossings(found, {})
+    sentences = [row[0].text for row in crossed.tables[0].cells]
+    assert len(sentences) == sum(len(one.pairs) for one in found.targets)
+    assert sum("times as many images" in sentence for sentence in sentences) > 6
+    assert any(sentence.endswith("on the mean of 2 real targets") for sentence in sentences)
+    predictions = [model.prediction for one in found.targets for model in one.growth]
+    assert len(grown.tables[1].cells) == len(predictions)
+    held = sum(one.is_held is True for one in predictions if one)
+    told = sum(one.is_held is not None for one in predictions if one)
+    assert grown.paragraphs[1].endswith(f"the intervals of {held} of {told} predictions hold what came.")
+    assert told > 6
 
 
 def test_crossings_are_drawn_where_they_are() -> None:

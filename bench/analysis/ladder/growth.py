@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.analysis.ladder.crossings import Crossing, crossing, extrapolated, fitted_curves
+from bench.analysis.ladder.data_ratios import DataRatio, data_ratio
+from bench.analysis.ladder.extrapolation import Prediction, predict_largest
 from bench.analysis.ladder.rungs import AtRung, LadderModel, LadderResults, problems
 from bench.analysis.stats.crossed import crossed_mean
 from bench.analysis.stats.intervals import LEVEL, Interval
@@ -31,6 +33,8 @@ class Growth:
     """The gain in accuracy per decade of images, in shares of 1."""
     no_law: str = ""
     """Why the curve is interpolated; empty for a law."""
+    prediction: Prediction | None = None
+    """The largest rung as predicted from the smaller ones; None if there are fewer than five rungs."""
     reason: str = ""
     """Why intervals or all numbers are missing; empty if nothing is missing."""
 
@@ -48,6 +52,8 @@ class PairGrowth:
     crossing: Crossing | None = None
     beyond: Crossing | None = None
     """The extrapolated crossing of their laws beyond the largest rung, if there is one."""
+    ratio: DataRatio | None = None
+    """The first model's pretraining images over the second's, for equal accuracy."""
     reason: str = ""
     """Why the pair is undecided; empty if there is a crossing or a bound."""
 
@@ -73,7 +79,8 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     if len(sizes) < 2:
         return result
     curve, no_law = fit_curve(sizes, model.parts)
-    result = replace(result, curve=curve, no_law=no_law)
+    prediction = predict_largest(sizes, model.parts, level)
+    result = replace(result, curve=curve, no_law=no_law, prediction=prediction)
     try:
         known = parameters(curve, model.parts, level) if isinstance(curve, LawCurve) else None
         return replace(result, parameters=known, slope=slope(sizes, model.parts).interval(level))
@@ -83,6 +90,7 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
 
 def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGrowth:
     first, second = pair.first, pair.second
+    pair = replace(pair, ratio=data_ratio(sizes, first, second, level))
     if problem := problems(first, second):
         return replace(pair, reason=problem)
     differences = [ours - theirs for ours, theirs in zip(first.parts, second.parts, strict=True)]

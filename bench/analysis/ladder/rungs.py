@@ -20,7 +20,7 @@ from bench.analysis.seeds import COMPLETE, SEED_COLUMNS, SeedResults, expected_s
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.statistics_errors import DifferentImagesError
-from bench.analysis.targets import slices
+from bench.analysis.targets import is_real, slices
 
 _SETTING = ["corpus", "subset_classes", "target", "image_size", "transfer", "shots", "match"]
 _ORDER = ("vit", "hybrid", "cnn")
@@ -121,6 +121,12 @@ def over_targets(single: Iterable[LadderResults]) -> tuple[LadderResults, ...]:
         setting = (ladder.corpus, ladder.subset_classes, ladder.image_size, ladder.transfer, ladder.shots, ladder.match)
         groups.setdefault((*setting, ladder.sizes), []).append(ladder)
     return tuple(_combined(group) for group in groups.values() if len(group) > 1)
+
+
+def with_means(single: Sequence[LadderResults]) -> tuple[LadderResults, ...]:
+    """Return the ladders of real targets, their means where there are several targets, and then all others."""
+    real = [ladder for ladder in single if is_real(ladder.targets[0])]
+    return (*real, *over_targets(real), *(ladder for ladder in single if not is_real(ladder.targets[0])))
 
 
 def problems(*models: LadderModel) -> str:

@@ -123,21 +123,22 @@ class InterpolatedCurve:
 Curve = LawCurve | InterpolatedCurve
 
 
-def fit_law(sizes: Sequence[int], accuracy: np.ndarray) -> LawCurve:
+def fit_law(sizes: Sequence[int], accuracy: np.ndarray, fewest: int = FEWEST_RUNGS) -> LawCurve:
     """Fit a power law with a floor to mean accuracies.
 
     Args:
         sizes: The pretraining images of the rungs, ascending.
         accuracy: (rungs,), 0 to 1.
+        fewest: The fewest rungs to which a law is fitted.
 
     Raises:
-        TooFewRungsError: There are fewer than five rungs.
+        TooFewRungsError: There are fewer rungs.
         NoLawError: The error does not fall, falls like a line, or falls to its floor before the second rung.
         ShapeError, NotFiniteError: Sizes do not ascend or do not match the accuracies, or a value is not finite.
     """
     rungs, error = _check(sizes, accuracy)
-    if len(rungs) < FEWEST_RUNGS:
-        raise TooFewRungsError(f"{len(rungs)} rungs; a power law needs {FEWEST_RUNGS}")
+    if len(rungs) < fewest:
+        raise TooFewRungsError(f"{len(rungs)} rungs; a power law needs {fewest}")
     span = f"from {rungs[0]:,} to {rungs[-1]:,} images"
     exponent = _best_exponent(rungs, error)
     floor, drop, _ = (float(best[0]) for best in _floor_and_drop(rungs, error, np.array([exponent])))

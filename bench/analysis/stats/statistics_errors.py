@@ -98,5 +98,9 @@ class NoLawError(AnalysisError):
     """No power law with a floor describes the errors."""
 
 
+class NotRisingError(AnalysisError):
+    """An accuracy does not clearly rise with pretraining images, or clearly falls between two rungs."""
+
+
 class TooFewModelsError(AnalysisError):
     """There are fewer models than a ranking needs."""

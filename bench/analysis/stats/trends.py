@@ -9,14 +9,18 @@ are not parallel in points. Log odds are averaged over targets; their variance i
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from scipy import special
 
+from bench.analysis.format import bounds, decimal, signed
 from bench.analysis.stats.crossed import Estimate, crossed_mean
+from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.scaling import Parts, mean_accuracy, weighted
-from bench.analysis.stats.statistics_errors import InfiniteOddsError, ShapeError, TooFewRungsError
+from bench.analysis.stats.statistics_errors import InfiniteOddsError, NotRisingError, ShapeError, TooFewRungsError
+from bench.analysis.stats.verdicts import verdict_interval
 
 
 def slope(sizes: Sequence[int], parts: Parts) -> Estimate:
@@ -53,6 +57,42 @@ def difference_slope(sizes: Sequence[int], first: Parts, second: Parts) -> Estim
     """
     require_pairs(first, second)
     return slope(sizes, [ours - theirs for ours, theirs in zip(first, second, strict=True)])
+
+
+def require_rise(sizes: Sequence[int], parts: Parts, level: float = LEVEL) -> None:
+    """Require an accuracy that clearly rises: the interval of its slope lies above zero.
+
+    Raises:
+        NotRisingError: It does not.
+        TooFewRungsError, SingleSeedError, ConstantError: There is no interval.
+        ShapeError, NotFiniteError: The results do not match the rungs, or a value is not finite.
+    """
+    found = verdict_interval(slope(sizes, parts), level)
+    if not found.low > 0:
+        slopes = f"{bounds(100 * found.low, 100 * found.high, signed)} points per tenfold images"
+        raise NotRisingError(f"does not clearly rise from {sizes[0]:,} to {sizes[-1]:,} images ({slopes})")
+
+
+def require_no_fall(sizes: Sequence[int], parts: Parts, level: float = LEVEL) -> None:
+    """Require an accuracy that clearly falls between no two rungs, at a level that is corrected over the pairs.
+
+    Raises:
+        NotRisingError: It falls.
+        SingleSeedError, ConstantError: There is no interval.
+    """
+    means, units = mean_accuracy(parts), np.eye(len(sizes))
+    pairs = list(combinations(range(len(sizes)), 2))
+    for before, after in pairs:
+        fall = float(means[before] - means[after])
+        if fall <= 0:
+            continue
+        found = verdict_interval(
+            weighted(parts, units[before] - units[after], fall), corrected_level(len(pairs), level)
+        )
+        if found.low > 0:
+            raise NotRisingError(
+                f"falls from {sizes[before]:,} to {sizes[after]:,} images, by {decimal(100 * fall, 1)} points"
+            )
 
 
 def log_odds_sum(parts: Parts, weights: np.ndarray) -> Estimate:

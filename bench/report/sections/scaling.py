@@ -1,8 +1,20 @@
 """Write the sections on pretraining size: how each model improves with it, and where families cross."""
 
+import math
 from collections.abc import Sequence
 
-from bench.analysis.format import ABSENT, bounds, count, decimal, listed, percent, plural, points, short_count
+from bench.analysis.format import (
+    ABSENT,
+    bounds,
+    count,
+    decimal,
+    listed,
+    percent,
+    plural,
+    points,
+    quantity,
+    short_count,
+)
 from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.ladder.growth import Growth, PairGrowth
 from bench.analysis.stats.intervals import Interval
@@ -26,6 +38,12 @@ _GAINS = (
     "times as many pretraining images. Levels are not corrected for the number of pairs on this page."
 )
 
+_RATIOS = (
+    "The factor by which one curve must be shifted along the images so that both are equal on average where they then "
+    "overlap; claim C12 gives it for training FLOPs. There is none if a curve is flat or falls."
+)
+_TRUST = "An extrapolation is as good as the law, so the largest rung is predicted from the smaller ones, and"
+
 _LARGEST_EXPONENT = 100.0
 """The end of an exponent's interval from which it counts as open."""
 
@@ -42,7 +60,9 @@ def scaling(findings: Findings, pictures: Pictures) -> Section:
         f"{_intervals(findings)}"
     )
     header = ("Model", "Target", "Points per decade", "Floor", "Exponent", "Largest misfit")
-    return section(title, _GROWTH, pictures.get(("scaling", findings.transfer)), Table(caption, header, rows, 2))
+    slopes, picture = Table(caption, header, rows, 2), pictures.get(("scaling", findings.transfer))
+    predicted = [(model, name) for model, name in grown if model.prediction]
+    return section(title, _GROWTH, _trust(predicted), picture, slopes, _predictions(predicted))
 
 
 def crossings(findings: Findings, pictures: Pictures) -> Section:
@@ -60,8 +80,10 @@ def crossings(findings: Findings, pictures: Pictures) -> Section:
     )
     header = ("First", "Second", "Target", "The first", "Gain in points per decade")
     crossing_table = Table(_intervals(findings), header, rows, 4)
+    ratios = tuple((ratio_in_words(pair, name),) for pair, name in in_order)
+    ratio_table = Table(f"{_RATIOS} {_intervals(findings)}", ("Images for the same accuracy",), ratios)
     picture = pictures.get(("crossings", findings.transfer))
-    return section(title, _meaning([pair for pair, _ in pairs]), _GAINS, picture, crossing_table)
+    return section(title, _meaning([pair for pair, _ in pairs]), _GAINS, picture, ratio_table, crossing_table)
 
 
 def crossing_in_words(crossing: Crossing) -> str:
@@ -75,6 +97,32 @@ def crossing_in_words(crossing: Crossing) -> str:
     return listed([f"{passage.verb} at {images(passage.size)} {_interval(passage)}" for passage in crossing.passages])
 
 
+def ratio_in_words(pair: PairGrowth, target: str) -> str:
+    """Return in a sentence how many times as many images one model of a pair needs for the other's accuracy.
+
+    The model that needs more is named first: `vit needs 7.4 times as many images as resnet, 4.1 to 15, for the same
+    accuracy on digits@100`.
+    """
+    first, second = pair.first.model, pair.second.model
+    ratio, reason = (pair.ratio.ratio, pair.ratio.reason) if pair.ratio else (None, pair.reason)
+    on = f"for the same accuracy on {'the ' * target.startswith('mean')}{target}"
+    if ratio is None:
+        return f"{first} and {second} on {target}: no ratio of images; {reason}"
+    mean, low, high = ratio.mean, ratio.low, ratio.high
+    if mean < 1 or (math.isnan(mean) and math.isfinite(high)):
+        first, second = second, first
+        mean, low, high = 1 / mean, 1 / high, 1 / low if low else math.inf
+    if low == 0 and math.isinf(high):
+        return f"{first} and {second} on {target}: the rungs bound the ratio of images at neither end"
+    which = "" if low > 1 else "; which of both needs more cannot be told"
+    if math.isnan(mean):
+        least = "at least" if which else "more than"
+        return f"{first} needs {least} {_times(low)} times as many images as {second} {on}{which}"
+    ends = bounds(low, high, _times) if low else f"at most {_times(high)}"
+    ends = ends if math.isfinite(high) else f"at least {_times(low)}"
+    return f"{first} needs {_times(mean)} times as many images as {second}, {ends}, {on}{which}"
+
+
 def images(size: float | None) -> str:
     """Return a size with its unit, such as `2,050 images`; a dash if it is None."""
     return ABSENT if size is None else f"{_size(size)} images"
@@ -83,6 +131,32 @@ def images(size: float | None) -> str:
 def _intervals(findings: Findings) -> str:
     over = interval_over(target.ladder.method for target in findings.trends)
     return f"{CONFIDENCE} intervals over {over}, conditional on the pretraining subsets."
+
+
+def _trust(predicted: Sequence[tuple[Growth, str]]) -> str:
+    """Return in how many cases the law of the smaller rungs holds at the largest; empty without such a law."""
+    held = [model.prediction.is_held for model, _ in predicted if model.prediction and model.prediction.predicted]
+    if not held:
+        return ""
+    return f"{_TRUST} the intervals of {held.count(True)} of {plural(len(held), 'prediction')} hold what came."
+
+
+def _predictions(predicted: Sequence[tuple[Growth, str]]) -> Table:
+    """Return the predictions of the largest rung beside what came."""
+    rows = []
+    for model, name in grouped(predicted, lambda pair: pair[0].model):
+        found = model.prediction
+        if found is None:
+            continue
+        came, told = percent(found.measured), found.predicted
+        if told is None:
+            rows.append((model.model, name, undecided(found.reason), came, ABSENT))
+            continue
+        ends = f"{bounds(100 * told.low, 100 * told.high, _tenths)} %"
+        held = "yes" if found.is_held else "no"
+        rows.append((model.model, name, TableCell(percent(told.mean), ends), came, held))
+    caption = "The largest rung, predicted by a law that was fitted without it, with the interval of what comes."
+    return Table(caption, ("Model", "Target", "Predicted", "Came", "Held"), tuple(rows), 2)
 
 
 def _meaning(pairs: Sequence[PairGrowth]) -> str:
@@ -139,6 +213,10 @@ def _interval(passage: Passage) -> str:
     if high is None:
         return f"(from {_size(low or 0)} on)"
     return f"(up to {_size(high)})" if low is None else f"({bounds(low, high, _size)})"
+
+
+def _times(ratio: float) -> str:
+    return quantity(ratio, "times") if ratio >= 10 else f"{ratio:#.2g}"
 
 
 def _size(size: float) -> str:

@@ -93,12 +93,16 @@ def _why(answer: Answer, at_size: JudgedSize) -> str:
     points = f"{answer.question.within:g} point{'' if answer.question.within == 1 else 's'}"
     best = "the highest mean accuracy" + " of the models that fit" * bool(answer.is_limited)
     if len(good) == 1:
-        others = sum(each.standing in ("cannot tell", "worse") for each in at_size.judged)
-        reason = f"it has {best}" + f", and no other is shown to be within {points} of it" * bool(others)
+        reason = f"it has {best}"
     elif recommended.standing == "best":
         reason = f"it has {best}, and is the cheapest by {answer.cost} of the {len(good)} shown to be within {points}"
     else:
         reason = f"it is the cheapest by {answer.cost} of the {len(good)} shown to be within {points} of {best}"
+    num_untold, num_worse = (sum(each.standing == word for each in at_size.judged) for word in ("cannot tell", "worse"))
+    if num_untold:
+        reason += f"; whether {num_untold} other{'s are' if num_untold > 1 else ' is'} as good cannot be told"
+    if num_worse:
+        reason += f"; {num_worse} {'are' if num_worse > 1 else 'is'} worse by more than {points}"
     shown = f"{_percent(accuracy.mean)} %{_ends((accuracy.low, accuracy.high))} on {at_size.target}"
     return f"{shown}; {reason}"
 

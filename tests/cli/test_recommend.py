@@ -63,7 +63,7 @@ def test_an_answer(store: Store) -> None:
     assert first.startswith("r_pico+vit_pico/8: 89.4 % (")
     assert first.endswith(
         " on digits@20; it is the cheapest by multiply-accumulates of the 2 shown to be within 1 point of the highest "
-        "mean accuracy"
+        "mean accuracy; 1 is worse by more than 1 point"
     )
     text = "\n".join(rest)
     for part in (

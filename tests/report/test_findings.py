@@ -231,6 +231,7 @@ UNTOLD = "; which of both needs more cannot be told"
         ((0.2, 0.1, 0.4), f"resnet needs 5.0 times as many images as vit, 2.5 to 10, {SAME}"),
         ((math.nan, 27, math.inf), f"vit needs more than 27 times as many images as resnet {SAME}"),
         ((math.nan, 0, 1 / 27), f"resnet needs more than 27 times as many images as vit {SAME}"),
+        ((128, 64, 1024), f"vit needs 128 times as many images as resnet, 64 to 1,020, {SAME}"),
         ((9, 3, math.inf), f"vit needs 9.0 times as many images as resnet, at least 3.0, {SAME}"),
         ((1.5, 0, 3), f"vit needs 1.5 times as many images as resnet, at most 3.0, {SAME}{UNTOLD}"),
         ((1.5, 0, math.inf), "vit and resnet on digits: the rungs bound the ratio of images at neither end"),

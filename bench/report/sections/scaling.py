@@ -12,7 +12,6 @@ from bench.analysis.format import (
     percent,
     plural,
     points,
-    quantity,
     short_count,
 )
 from bench.analysis.ladder.crossings import Crossing, Passage
@@ -216,7 +215,8 @@ def _interval(passage: Passage) -> str:
 
 
 def _times(ratio: float) -> str:
-    return quantity(ratio, "times") if ratio >= 10 else f"{ratio:#.2g}"
+    """Return a ratio to two digits, or three from 10 on: `7.4`, `27`, `1,020`."""
+    return f"{float(f'{ratio:.3g}'):,g}" if ratio >= 9.95 else f"{ratio:#.2g}"
 
 
 def _size(size: float) -> str:

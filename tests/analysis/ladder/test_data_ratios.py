@@ -6,6 +6,7 @@ import pytest
 from bench.analysis.ladder.data_ratios import DataRatio, data_ratio
 from bench.analysis.ladder.rungs import LadderModel
 from bench.analysis.stats.intervals import Interval
+from tests.analysis.ladder.random_ladders import random_ladder
 
 RUNGS = np.arange(5)
 
@@ -95,6 +96,23 @@ def test_there_is_no_ratio_without_curves_that_rise(
 def test_a_fall_within_noise_is_no_reason() -> None:
     """The level is corrected over the ten pairs of rungs."""
     assert known(found_between(shifted(2.0) - 0.005 * (RUNGS == 4), shifted(1.0), spread=0.01)).high > 2
+
+
+def test_models_that_change_places_have_the_reciprocal() -> None:
+    """On ladders of every shape: the same refusals, the interval holds the estimate, and nothing else is raised."""
+    told = 0
+    for seed in range(60):
+        ladder = random_ladder(seed)
+        for first, second in ladder.rivals:
+            one, other = (data_ratio(ladder.sizes, *pair) for pair in ((first, second), (second, first)))
+            assert (one.ratio is None) == (other.ratio is None) == bool(one.reason)
+            if one.ratio is None or other.ratio is None:
+                continue
+            told += 1
+            ends = [1 / end if end else np.inf for end in (other.ratio.mean, other.ratio.high, other.ratio.low)]
+            assert [one.ratio.mean, one.ratio.low, one.ratio.high] == pytest.approx(ends, rel=1e-4, nan_ok=True)
+            assert np.isnan(one.ratio.mean) or one.ratio.low < one.ratio.mean < one.ratio.high
+    assert told > 3
 
 
 def test_models_that_do_not_pair_have_no_ratio() -> None:

@@ -14,7 +14,7 @@ from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
 from bench.analysis.comparison import SCRATCH
 from bench.analysis.estimates import counted_estimate, difference_estimate, row_interval
-from bench.analysis.format import plural
+from bench.analysis.format import plural, steady
 from bench.analysis.frames import split
 from bench.analysis.recommend.decide import NOT_MEASURED, Alternative, Amount, Gap
 from bench.analysis.speed_columns import GROUP, OURS
@@ -75,9 +75,12 @@ class Candidate:
         return fmean(results.counted().accuracy.values()) if results.failed else self.accuracy.mean
 
     def alternative(self, *, by_latency: bool) -> Alternative:
-        """Return what is decided on; its price is the latency, or else the multiply-accumulates."""
+        """Return what is decided on; its price is the latency, or else the multiply-accumulates.
+
+        The mean has no last bits, in which processors differ: they must not break a tie.
+        """
         price = self.amounts[LATENCY].value if by_latency else self.macs
-        return Alternative(self.mean, math.inf if math.isnan(price) else price, self.amounts)
+        return Alternative(steady(self.mean), math.inf if math.isnan(price) else price, self.amounts)
 
 
 @dataclass(frozen=True)

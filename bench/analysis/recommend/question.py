@@ -194,7 +194,7 @@ def _sizes(evidence: Evidence, targets: Sequence[str], pretraining: Pretraining,
         has = [f"{kind} {Pretraining(corpus, images)}" for (corpus, images, kind), _ in rows]
         raise NoRecommendationError(
             f"the suite has no row with {transfer} on {listed(list(targets))} {pretraining}",
-            f"one of the rows that it has there: {listed(has) or 'none'}",
+            f"one of the rows that it has there: {listed(has)}" if has else "a suite that pretrains its models itself",
         )
     return dict(sorted(sizes.items()))
 

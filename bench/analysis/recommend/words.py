@@ -52,7 +52,7 @@ def nothing_fits(candidates: Sequence[Candidate], most: Mapping[str, float], unt
         untold: The models of which it cannot be told whether they fit.
     """
     lines = [_nearest(name, candidates, limit) for name, limit in most.items()]
-    found = f"no model fits; {'; '.join(lines)}"
+    found = f"no model {'is shown to fit' if untold else 'fits'}; {'; '.join(lines)}"
     if untold:
         help_ = f"more calls on a quiet machine, and the models that were not measured: {MEASURE}"
         return f"{found}; whether {listed(untold)} {'fits' if len(untold) == 1 else 'fit'} cannot be told", help_

@@ -115,6 +115,30 @@ def test_latency_limits_and_prices(plant: Plant) -> None:
     assert found(nothing).keys() == {row["model"] for row in ALL}
 
 
+def test_a_limit_at_a_models_own_latency_cannot_be_told(plant: Plant) -> None:
+    """Nobody is then shown to fit; more calls would tell."""
+    rows = latencies(100.0, 250.0, 1000.0)
+    p95 = float(rows.loc[rows["model"] == WORSE["model"], "p95_ms"].iloc[-1])
+    answer = recommend(replace(QUESTION, most={LATENCY: p95}), plant(*ALL, speeds={"cpu-a": rows}))
+    assert found(answer)[WORSE["model"]] == "fit unknown"
+    assert answer.refusal.startswith("no model is shown to fit; at most 1.")
+    assert answer.refusal.endswith("; whether vit_pico/8 fits cannot be told")
+    assert answer.would_help.startswith("more calls on a quiet machine")
+
+
+def test_of_equal_means_the_cheaper_is_the_best(plant: Plant) -> None:
+    """Whatever their last bits are."""
+    twins = [BEST | {"model": name, "macs": macs} for name, macs in (("vit_pico/4", 3.0), ("vit_pico/8", 2.0))]
+    measured_ = plant(*twins)
+    cells = measured_.tables["cells"]
+    answers = measured_.tables["correctness"]
+    same = answers["correct"].iloc[: len(answers) // 2].tolist()
+    tables = {**measured_.tables, "correctness": answers.assign(correct=[*same, *same])}
+    means = cells["accuracy"].iloc[: len(cells) // 2].tolist()
+    tables["cells"] = cells.assign(accuracy=[*means, *(mean * (1 + 1e-15) for mean in means)])
+    assert recommend(QUESTION, replace(measured_, tables=tables)).recommended == "vit_pico/8"
+
+
 def test_a_busy_machine_refutes_no_model(plant: Plant) -> None:
     """A tail of twice the median, or a reference that drifts: what takes too long may fit on a quiet machine."""
     quiet = latencies(100.0, 250.0, 1000.0)

@@ -55,6 +55,8 @@ CROSSED = "seeds and images"
 SEEDS = "seeds"
 _NO_VARIANCE = 1e-24
 """A variance of shares of 1 below this is rounding error, since unequal counts differ by far more than its root."""
+_EQUAL = 1e-9
+"""The relative difference up to which two mean squares are equal."""
 _FEW, _FEW_SHARE = 10, 0.05
 """Values that differ from the others are few if they are fewer than this number, and at most this share of all."""
 _SOME = 199
@@ -255,7 +257,8 @@ def _mean_squares(part: np.ndarray) -> tuple[float, float, int]:
 
 def _images_part(squares: Sequence[tuple[float, float, int]]) -> tuple[float, float]:
     """Return the images' part of the variance of the mean over targets, and its degrees of freedom."""
-    parts = [(images - rest, degrees) for images, rest, degrees in squares if images > rest]
+    # A difference that small is rounding error, whose sign differs between processors.
+    parts = [(images - rest, degrees) for images, rest, degrees in squares if images - rest > _EQUAL * images]
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return 0.0, math.inf

@@ -31,10 +31,11 @@ def found(answer: Answer) -> dict[str, str]:
 
 
 def latencies(*rates: float, **other: Any) -> pd.DataFrame:
-    """Of the three models, by single images per second."""
+    """Of the three models, by single images per second, and of a peer of the hybrid's name that takes far longer."""
     group = {"task": "inference", "kind": "latency", "batch_size": 1} | other
     rows = (measured(rate, rounds=20, model=row["model"], **group) for row, rate in zip(ALL, rates, strict=True))
-    return speeds(reference(300.0, rounds=20, **group), *rows)
+    peer = measured(1.0, rounds=20, **group | {"model": EQUAL["model"], "implementation": "timm"})
+    return speeds(reference(300.0, rounds=20, **group), *rows, peer)
 
 
 @pytest.mark.parametrize("num_seeds", [3, 9])
@@ -81,8 +82,9 @@ def test_arms_are_candidates_one_a_model(plant: Plant) -> None:
     same = WORSE | arm | {"arm": "learned"}
     other = arm | {"arm": "none", "model": "vit_pico/8:pos=none", "accuracy": 0.97}
     broken = other | {"model": "vit_pico/8:pos=rope", "arm": "rope", "status": "failed", "reason": "disk"}
+    again = other | {"ablation": "pooling", "arm": "mean"}
     budget = WORSE | {"ablation": "budget vit_pico/8", "arm": "4", "accuracy": 0.99}
-    answer = recommend(QUESTION, plant(*ALL, same, other, budget, broken, num_seeds=9))
+    answer = recommend(QUESTION, plant(*ALL, same, other, again, budget, broken, num_seeds=9))
     assert answer.recommended == "vit_pico/8:pos=none"
     assert len(found(answer)) == len(answer.at_sizes[0].judged) == 4
     assert any("left out: vit_pico/8:pos=rope" in note for note in answer.notes)
@@ -179,13 +181,30 @@ def test_bounds_of_a_quantile_are_ordered_values() -> None:
     assert np.mean(held) > 0.93
 
 
-@pytest.mark.parametrize(("images", "used"), [(50, 100), (199, 100), (330, None), (500, 1000), (2000, 1000)])
-def test_a_number_of_images_is_like_one_within_a_factor_of_two(plant: Plant, images: int, used: int | None) -> None:
+@pytest.mark.parametrize(
+    ("images", "used", "is_far"),
+    [
+        (49, [100], True),
+        (50, [100], False),
+        (200, [100], False),
+        (201, [100, 1000], False),
+        (499, [100, 1000], False),
+        (500, [1000], False),
+        (2000, [1000], False),
+        (2001, [1000], True),
+    ],
+)
+def test_a_number_of_images_is_like_one_within_a_factor_of_two(
+    plant: Plant, images: int, used: list[int], is_far: bool
+) -> None:
     more = [row | {"target": "digits@1000", "target_images": 1000} for row in ALL]
-    answer = recommend(replace(QUESTION, images=images), plant(*ALL, *more, num_seeds=9))
-    assert [at_size.images for at_size in answer.at_sizes] == ([used] if used else [100, 1000])
-    if used:
-        assert not answer.refusal
+    answer = recommend(replace(QUESTION, images=images), plant(*ALL, *more))
+    assert [at_size.images for at_size in answer.at_sizes] == used
+    assert ("nothing is extrapolated" in answer.refusal) == is_far
+
+
+def test_ten_times_the_classes_are_still_like_it(plant: Plant) -> None:
+    assert not recommend(replace(QUESTION, classes=100, image_size=32), plant(*ALL)).refusal
 
 
 def test_between_two_sizes_both_must_agree(plant: Plant) -> None:
@@ -249,7 +268,7 @@ def test_a_model_that_is_not_complete_is_not_passed_over(plant: Plant) -> None:
 
 
 def test_memory_is_not_measured_on_a_cpu(plant: Plant) -> None:
-    rows = latencies(100.0, 250.0, 1000.0).assign(peak_memory_bytes=pd.array([None] * 4, dtype="Int64"))
+    rows = latencies(100.0, 250.0, 1000.0).assign(peak_memory_bytes=pd.array([None] * 5, dtype="Int64"))
     answer = recommend(replace(QUESTION, most={MEMORY: 10.0}), plant(*ALL, speeds={"cpu-a": rows}))
     assert "memory was not measured on cpu-a" in answer.refusal
 

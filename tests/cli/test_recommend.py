@@ -69,7 +69,7 @@ def test_an_answer(store: Store) -> None:
     for part in (
         "digits@20, after 32 images of fractals",
         "behind the best: intervals at 97.5 %, corrected over the models compared (Holm)",
-        "Rows compared: fine-tune after 32 images of fractals (the default; --pretraining takes another, or scratch).",
+        "Rows compared: fine-tuned after 32 images of fractals (the default; --pretraining takes another, or scratch).",
         "This holds for models of 200 k parameters on images of 32 pixels; nothing is carried over to larger models.",
     ):
         assert part in text

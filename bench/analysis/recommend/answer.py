@@ -25,6 +25,7 @@ from bench.analysis.targets import base
 SIZE_FACTOR = 2
 """A number of images is like a measured one if neither is more than this many times the other."""
 FEWEST_SEEDS = 2
+_ROWS = {"fine-tune": "fine-tuned", "linear": "linear probes"}
 _PLACES = {"best": 0, "as good": 0, "cannot tell": 1, "worse": 2, "fit unknown": 3, "does not fit": 4}
 
 
@@ -112,7 +113,7 @@ class Answer:
         known = [size for size in sizes if not math.isnan(size)]
         if self.scope and self.at_sizes:
             chosen = "" if self.question.pretraining else " (the default; --pretraining takes another, or scratch)"
-            notes.append(f"Rows compared: {self.scope.transfer} {self.scope.pretraining}{chosen}.")
+            notes.append(f"Rows compared: {_ROWS[self.scope.transfer.kind]} {self.scope.pretraining}{chosen}.")
         if self.scope and known:
             ends = dict.fromkeys([short_count(min(known)), short_count(max(known))])
             notes.append(

@@ -246,6 +246,13 @@ def test_refusals(plant: Plant, changes: dict[str, Any], reason: str, help_: str
     assert help_ in answer.would_help
 
 
+def test_linear_probes_on_request(plant: Plant) -> None:
+    probes = [row | {"transfer": "linear", "accuracy": 0.6} for row in ALL]
+    answer = recommend(replace(QUESTION, transfer="linear"), plant(*ALL, *probes))
+    assert all(each.accuracy.mean < 0.7 for each in answer.at_sizes[0].candidates)
+    assert any(note.startswith("Rows compared: linear probes after 1,024 images") for note in answer.notes)
+
+
 def test_what_is_known_nearest_stands_beside_a_refusal(plant: Plant) -> None:
     answer = recommend(replace(QUESTION, images=5000), plant(*ALL, num_seeds=9))
     assert answer.at_sizes[0].recommended in (BEST["model"], EQUAL["model"])

@@ -14,7 +14,8 @@ def grouped_table(names: str, figures: Sequence[str], rows: Iterable[tuple[str, 
     Args:
         names: the heading of the names.
         figures: the headings of the figures.
-        rows: the group, the name and the figures of each row; rows of one group need not follow each other.
+        rows: the group, the name and the figures of each row; rows of one group need not follow each other. An empty
+            group has no heading.
     """
     columns = (Column(heading, justify="right") for heading in figures)
     table = Table(Column(names, overflow="fold"), *columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -22,8 +23,9 @@ def grouped_table(names: str, figures: Sequence[str], rows: Iterable[tuple[str, 
     for group, name, of_row in rows:
         groups.setdefault(group, []).append((name, of_row))
     for group, of_group in groups.items():
-        table.add_row(marked(group, "bold"))
+        if group:
+            table.add_row(marked(group, "bold"))
         for name, of_row in of_group:
-            table.add_row(f"  {name}", *of_row)
+            table.add_row(f"{'  ' if group else ''}{name}", *of_row)
         table.add_section()
     return table

@@ -68,6 +68,7 @@ def show_answer(console: Console, answer: Answer, *, as_json_values: bool) -> No
     for line in _conclusion(answer):
         console.print(line, highlight=False, soft_wrap=True)
     for at_size in answer.at_sizes:
+        console.print(marked(_heading(answer, at_size), "bold"), soft_wrap=True)
         console.print(_table(answer, at_size))
         for line in _open_ends(at_size):
             console.print(line, highlight=False, soft_wrap=True)
@@ -107,14 +108,18 @@ def _why(answer: Answer, at_size: JudgedSize) -> str:
     return f"{shown}; {reason}"
 
 
+def _heading(answer: Answer, at_size: JudgedSize) -> str:
+    """Return on which target, after which pretraining and on which machine the candidates are compared."""
+    parts = (at_size.target, str(answer.scope.pretraining) if answer.scope else "", answer.machine)
+    return ", ".join(filter(None, parts))
+
+
 def _table(answer: Answer, at_size: JudgedSize) -> Any:
     """Return a table of the candidates."""
     machine = answer.machine
     header = ["accuracy, %", "behind the best", "standing", "MACs", "parameters"]
     header += [f"p{answer.question.percentile}, ms", "memory"] if machine else []
-    pretraining = str(answer.scope.pretraining) if answer.scope else ""
-    group = f"{at_size.target}, {pretraining}" + (f", {machine}" if machine else "")
-    rows = [(group, each.candidate.model, _figures(each, with_speed=bool(machine))) for each in at_size.judged]
+    rows = [("", each.candidate.model, _figures(each, with_speed=bool(machine))) for each in at_size.judged]
     return grouped_table("model", header, rows)
 
 

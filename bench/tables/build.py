@@ -49,7 +49,8 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
     suite = store.suite()
     plan = expand(suite)
     records = {run.key: store.look(run.key) for run in plan.runs}
-    cells = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
+    rows = pd.DataFrame([_cell_row(cell, records, suite.match) for cell in plan.cells]).astype(CELL_TYPES)
+    cells = with_known_classes(rows)
     runs = pd.DataFrame([_run_row(run, records[run.key]) for run in plan.runs]).astype(RUN_TYPES)
     correctness = correctness_table(store, records)
     _check_images(store, plan, correctness)
@@ -67,6 +68,15 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         **_trials(store, suite),
         **_permutation_check(store, plan, records),
     }
+
+
+def with_known_classes(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells in which those without a run have the number of classes that other seeds' records give their subset.
+
+    The files of a corpus tell its number of classes, so the plan need not know it. Seeds of one row would stand apart.
+    """
+    known = cells.groupby(["corpus", "subset_images"], dropna=False)["subset_classes"].transform("max")
+    return cells.assign(subset_classes=cells["subset_classes"].fillna(known))
 
 
 def _check_images(store: Store, plan: Plan, correctness: pd.DataFrame) -> None:

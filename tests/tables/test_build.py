@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
@@ -12,7 +13,7 @@ from bench.report.write import build_page
 from bench.store.new_record import build_record
 from bench.store.record_shape import wrong_field
 from bench.store.store import Outcome, open_store
-from bench.tables.build import build_tables
+from bench.tables.build import build_tables, with_known_classes
 
 MODEL = {"models": ["vit_pico/8"], "subsets": [16]}
 PARTS = "batches of 32 went through the model in parts of 16"
@@ -176,6 +177,13 @@ def test_draws_that_share_different_numbers_of_images_give_the_largest(resolve_s
     tables = build_tables(store)
     assert tables["left_out"][["reason", "num"]].to_numpy().tolist() == [[SHARED["test"], 5]]
     assert len(list(duplicate_warnings(tables["cells"], tables["left_out"]))) == 1
+
+
+def test_a_seed_that_is_not_run_yet_has_the_classes_of_the_others():
+    sizes, classes = [0, 16, 16, 32, 64], [None, 200, None, 200, None]
+    cells = pd.DataFrame({"corpus": ["none", *["photos"] * 4], "subset_images": sizes, "subset_classes": classes})
+    filled = with_known_classes(cells.astype({"subset_images": "Int64", "subset_classes": "Int64"}))
+    assert filled["subset_classes"].tolist() == [pd.NA, 200, 200, 200, pd.NA]
 
 
 def test_training_flops_may_exceed_the_largest_integer_of_a_table(resolve_suite, plan_suite, tmp_path):

@@ -15,4 +15,4 @@ pin() {
 }
 
 echo uv | pin requirements/uv.txt "$@" -
-pin requirements/dev.txt --extra test --extra check "$@" pyproject.toml
+pin requirements/dev.txt --extra report --extra test --extra check "$@" pyproject.toml

@@ -65,8 +65,12 @@ def three_digits(value: Any) -> str:
 
 
 def percent(mean: Any, low: float = math.nan, high: float = math.nan, *, places: int = 1) -> str:
-    """Return a share of 1 in percent, with half of its interval's width if that is known: `92.3 ± 1.2 %`."""
-    return f"{_plus_minus(decimal(100 * mean, places), low, high)} %" if is_known(mean) else ABSENT
+    """Return a share of 1 in percent, with its interval if that is known: `92.5 % (89.6 to 94.6)`."""
+
+    def show(share: float) -> str:
+        return decimal(100 * share, places)
+
+    return with_bounds(f"{show(mean)} %", low, high, show) if is_known(mean) else ABSENT
 
 
 def share(value: Any) -> str:
@@ -75,8 +79,17 @@ def share(value: Any) -> str:
 
 
 def points(mean: Any, low: float = math.nan, high: float = math.nan) -> str:
-    """Return a difference of accuracies in percentage points, as `percent` does an accuracy: `+2.9 ± 1.1`."""
-    return _plus_minus(signed(100 * mean), low, high) if is_known(mean) else ABSENT
+    """Return a difference of accuracies in percentage points, as `percent` does an accuracy: `+2.9 (1.8 to 4.0)`.
+
+    The ends have their signs unless both are positive: `-15.9 (-19.0 to -12.8)`, `+0.4 (-1.0 to +1.8)`.
+    """
+    show = decimal if is_known(low) and low >= 0 else signed
+    return with_bounds(signed(100 * mean), low, high, lambda end: show(100 * end, 1)) if is_known(mean) else ABSENT
+
+
+def with_bounds(shown: str, low: Any, high: Any, show: Callable[[Any], str] = three_digits) -> str:
+    """Return a number that is text already, with the ends of its interval if they are known: `0.8 (0.7 to 0.9)`."""
+    return f"{shown} ({bounds(low, high, show)})" if is_known(low) and is_known(high) else shown
 
 
 def bounds(low: Any, high: Any, show: Callable[[Any], str] = three_digits) -> str:
@@ -86,8 +99,7 @@ def bounds(low: Any, high: Any, show: Callable[[Any], str] = three_digits) -> st
 
 def percent_change(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
     """Return a ratio of two times as a change in percent, with its interval if known: `+3.1 % (+2.0 to +4.2)`."""
-    change = f"{_change(ratio)} %"
-    return f"{change} ({bounds(low, high, _change)})" if is_known(low) else change
+    return with_bounds(f"{_change(ratio)} %", low, high, _change)
 
 
 def p_value(value: Any) -> str:
@@ -166,9 +178,7 @@ def quantity_interval(interval: "Interval", unit: Unit) -> str:
     if unit == "share":
         return share(interval.mean)
     shown = f"{quantity(interval.mean, unit)} {unit}"
-    if not (is_known(interval.low) and is_known(interval.high)):
-        return shown
-    return f"{shown} ({bounds(interval.low, interval.high, lambda end: quantity(end, unit))})"
+    return with_bounds(shown, interval.low, interval.high, lambda end: quantity(end, unit))
 
 
 def steady(value: float, digits: int = 9) -> float:
@@ -183,7 +193,3 @@ def finite_or_none(numbers: Mapping[str, float]) -> dict[str, float | None]:
 
 def _change(ratio: float) -> str:
     return signed(100 * (ratio - 1))
-
-
-def _plus_minus(mean: str, low: float, high: float) -> str:
-    return f"{mean} ± {decimal(50 * (high - low), 1)}" if is_known(low) and is_known(high) else mean

@@ -39,6 +39,16 @@ def test_the_last_bits_of_a_mean_decide_no_digit(mean: float) -> None:
     assert points(mean - 0.5) == "+25.4"
 
 
+def test_intervals_are_given_by_their_ends() -> None:
+    """Which need not be equally far from the mean; ends of differences have signs unless both are positive."""
+    assert percent(0.753, 0.608, 0.857) == "75.3 % (60.8 to 85.7)"
+    assert percent(0.753, 0.608, 0.857, places=0) == "75 % (61 to 86)"
+    assert points(0.029, 0.018, 0.04) == "+2.9 (1.8 to 4.0)"
+    assert points(0.004, -0.01, 0.018) == "+0.4 (\N{MINUS SIGN}1.0 to +1.8)"
+    assert points(-0.159, -0.19, -0.128) == "\N{MINUS SIGN}15.9 (\N{MINUS SIGN}19.0 to \N{MINUS SIGN}12.8)"
+    assert (percent(0.5, math.nan, math.nan), points(0.5, math.nan, math.nan)) == ("50.0 %", "+50.0")
+
+
 def test_what_is_computed_is_rounded_and_the_rest_is_kept() -> None:
     table = pd.DataFrame({"mean": [1 / 3, math.nan], "p": [2 / 3, 1e-9 / 3], "n": [1, 2], "name": ["a", None]})
     found = rounded(table, fitted=["p"])

@@ -23,6 +23,7 @@ from bench.report.sections.scaling import crossing_in_words, crossings, ratio_in
 from bench.report.sections.targets import across_targets
 from tests.report.hand_made import add_probes, break_seed, make_answers, make_ladder_cells
 
+MINUS = "\N{MINUS SIGN}"
 Tables = dict[str, pd.DataFrame]
 
 SECTIONS = (scaling, crossings, across_targets, consistency)
@@ -84,10 +85,9 @@ def test_slopes_laws_and_crossings_are_on_the_page() -> None:
         for model in one.growth:
             assert model.slope is not None
             assert model.parameters is not None
-            half_width = 50 * (model.slope.high - model.slope.low)
-            exponent = model.parameters.exponent
+            slope, exponent = model.slope, model.parameters.exponent
             for shown in (
-                f"+{100 * model.slope.mean:.1f} ± {half_width:.1f} (3 seeds)",
+                f"+{100 * slope.mean:.1f} ({100 * slope.low:.1f} to {100 * slope.high:.1f}) (3 seeds)",
                 f"{exponent.mean:.2f} ({exponent.low:.2f} to {exponent.high:.2f})",
                 f"{100 * model.parameters.floor.mean:.1f} %",
             ):
@@ -115,9 +115,8 @@ def test_targets_and_errors_are_on_the_page() -> None:
     for overall in together.across.models:
         for rung in overall.rungs:
             assert rung.interval is not None
-            assert (
-                f"{100 * rung.mean:.1f} ± {50 * (rung.interval.high - rung.interval.low):.1f} % (3 seeds)" in markdown
-            )
+            ends = f"{100 * rung.interval.low:.1f} to {100 * rung.interval.high:.1f}"
+            assert f"{100 * rung.mean:.1f} % ({ends}) (3 seeds)" in markdown
     for pair in together.across.improvements:
         for rung in pair.rungs:
             assert rung.interval is not None
@@ -126,7 +125,7 @@ def test_targets_and_errors_are_on_the_page() -> None:
         for one in errors.pairs:
             assert one.consistency is not None
             kappa = one.consistency.kappa.interval()
-            assert f"{kappa.mean:.2f} ± {(kappa.high - kappa.low) / 2:.2f} (3 seeds)" in markdown
+            assert f"{kappa.mean:.2f} ({kappa.low:.2f} to {kappa.high:.2f}) (3 seeds)" in markdown.replace(MINUS, "-")
 
 
 def test_a_seed_that_diverged_is_said() -> None:

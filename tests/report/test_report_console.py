@@ -25,8 +25,8 @@ def test_rows_columns_and_problems() -> None:
     assert text.count("from scratch") == 3
     assert " ".join(text.split()).count("failed to train") == 1
     assert "folder:[red]x[/red]" in text
-    for accuracy in comparison["accuracy"]:
-        assert f"{100 * accuracy:.1f} ± " in text
+    for accuracy, low, high in comparison[["accuracy", "low", "high"]].to_numpy():
+        assert f"{100 * accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in text
 
 
 def test_one_answer_for_all_images_is_marked() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import PROTOCOL_VERSION
+from bench.analysis.format import points
 from bench.analysis.targets import population
 from bench.report.page import as_html, as_markdown
 from bench.report.sections.design import what_was_run
@@ -45,16 +46,17 @@ def test_every_number_is_on_both_pages(pages: Any) -> None:
     plain = re.sub(r"\s*<small>(.*?)</small>", r" (\1)", html)
     for name in ("comparison", "ablations"):
         for _, row in tables[name].iterrows():
-            half_width = 50 * (row["high"] - row["low"])
-            shown = f"{100 * row['accuracy']:.1f} ± {half_width:.1f} % (3 seeds)"
+            ends = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+            shown = f"{100 * row['accuracy']:.1f} % ({ends}) (3 seeds)"
             assert shown in plain
             assert shown in markdown
     for _, row in tables["comparison"].dropna(subset="gain").iterrows():
-        shown = f"+{100 * row['gain']:.1f} ± {50 * (row['gain_high'] - row['gain_low']):.1f} (3 of 10 pairs)"
+        ends = f"{100 * row['gain_low']:.1f} to {100 * row['gain_high']:.1f}"
+        shown = f"+{100 * row['gain']:.1f} ({ends}) (3 of 10 pairs)"
         assert shown in plain
         assert shown in markdown
     for _, row in tables["ablations"].dropna(subset="difference").iterrows():
-        assert f"{100 * row['difference']:+.1f} ± ".replace("-", "\N{MINUS SIGN}") in markdown
+        assert points(row["difference"], row["difference_low"], row["difference_high"]) in markdown
     assert not re.search(r"\b(nan|<na>)\b", html + markdown, re.IGNORECASE)
 
 
@@ -130,8 +132,8 @@ def test_rows_that_give_one_answer_are_marked_beside_the_best_constant_answer(un
     assert notes["vit_pico/8", "from scratch"] == f"3 seeds; no interval; balanced 50.0 %; {single}"
     assert notes["vit_pico/8", "256 images"].endswith(f"{single}; 201 of 1,311 test images pretrained on")
     of_cnn = tables["comparison"].query("model == 'bit_resnet_pico' and corpus == 'none'").iloc[0]
-    half_width = 50 * (of_cnn["balanced_high"] - of_cnn["balanced_low"])
-    shown = f"3 seeds; balanced {100 * of_cnn['balanced_accuracy']:.1f} ± {half_width:.1f} %"
+    ends = f"{100 * of_cnn['balanced_low']:.1f} to {100 * of_cnn['balanced_high']:.1f}"
+    shown = f"3 seeds; balanced {100 * of_cnn['balanced_accuracy']:.1f} % ({ends})"
     assert notes["bit_resnet_pico", "from scratch"] == shown
     even = make_tables(uneven_cells.assign(smallest_test_class_images=638))
     assert "balanced" not in as_markdown(build_page(make_suite(), even, {}))
@@ -219,7 +221,7 @@ def test_a_failed_seed_is_named_everywhere(pages: Any) -> None:
     cells = break_seed(make_cells(), model="vit_pico/8", subset_images=1024, target="digits@100")
     for page in pages(cells):
         assert "given success" in page
-        share = "share of failed seeds 33.3 % (0.8 % to 90.6 %)"
+        share = "share of failed seeds 33.3 % (0.8 to 90.6)"
         assert f"2 of 3 seeds; seed 2 failed to train: diverged; {share}" in page
         assert re.search(r"undecided: given success only, since it is .* as what they scored: seed 2 failed", page)
         assert re.search(r"\d\d\.\d, \d\d\.\d, –\W+(<small>)?seed 2 failed to train: diverged", page)  # noqa: RUF001
@@ -259,7 +261,7 @@ def test_intervals_say_what_they_are_over() -> None:
         as_markdown(build_page(make_suite(), make_tables(cells, kept), {}))
         for kept in (answers[:0], answers[of_digits], answers)
     )
-    assert "half of its 95 % interval over seeds (number of seeds)" in alone
+    assert "mean over seeds with its 95 % interval over seeds (number of seeds)" in alone
     assert "are Student's t over seeds. All are at 95 %" in alone
     assert "conditional on both" in alone
     assert "interval over seeds and test images (number of seeds)" in every
@@ -322,7 +324,7 @@ def test_a_single_seed_has_no_interval(pages: Any) -> None:
     html, markdown = pages(make_cells(seeds=(0,), targets=("digits@100",), arms=False))
     assert "1 seed; no interval" in html
     assert "undecided: one pair has no interval" in markdown
-    assert "± 0.0" not in markdown
+    assert "0.0 to" not in markdown
 
 
 def test_exceptions_are_a_table(pages: Any) -> None:

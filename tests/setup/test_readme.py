@@ -42,7 +42,7 @@ def results_table() -> str:
 
 
 def _accuracy(row: pd.Series) -> str:
-    return percent(row["accuracy"], row["low"], row["high"]).removesuffix(" %")
+    return percent(row["accuracy"], row["low"], row["high"]).replace(" %", "")
 
 
 def verdicts() -> str:

@@ -67,7 +67,7 @@ def _difference(row: pd.Series) -> str:
         return "reference"
     if not is_known(row["difference"]) or f"undecided: {GIVEN_SUCCESS}" in row["difference_status"]:
         return "undecided"
-    return points(row["difference"], row["difference_low"], row["difference_high"])
+    return points(row["difference"], row["difference_low"], row["difference_high"]).replace(" (", "\n(")
 
 
 def _below(rows: pd.DataFrame) -> list[str]:

@@ -1,6 +1,6 @@
 """Write the section on error consistency: how much the errors of models agree."""
 
-from bench.analysis.format import ABSENT, decimal, percent, plural
+from bench.analysis.format import ABSENT, decimal, percent, plural, with_bounds
 from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, PairConsistency
 from bench.report.findings import Findings, at_largest
 from bench.report.layout import CONFIDENCE, grouped, heading
@@ -28,7 +28,7 @@ def consistency(findings: Findings, pictures: Pictures) -> Section:
         for pair, where in grouped(pairs, lambda item: (item[0].first.model, item[0].second.model))
     )
     header = ("First", "Second", "Target", "Kappa", "Both right or both wrong", "By accuracy alone")
-    caption = f"Kappa ± half of its {CONFIDENCE} interval over seeds and test images."
+    caption = f"Kappa with its {CONFIDENCE} interval over seeds and test images."
     picture = pictures.get(("consistency", findings.transfer))
     return section(title, _MEANING, picture, Table(caption, header, rows, 3))
 
@@ -37,6 +37,6 @@ def _cells(pair: PairConsistency) -> tuple[str | TableCell, ...]:
     if pair.consistency is None:
         return (undecided(pair.reason), ABSENT, ABSENT)
     kappa = pair.consistency.kappa.interval()
-    shown = f"{decimal(kappa.mean, 2)} ± {decimal((kappa.high - kappa.low) / 2, 2)}"
+    shown = with_bounds(decimal(kappa.mean, 2), kappa.low, kappa.high, lambda end: decimal(end, 2))
     shares = (percent(pair.consistency.observed), percent(pair.consistency.expected))
     return (TableCell(shown, plural(kappa.n, "seed")), *shares)

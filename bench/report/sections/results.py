@@ -8,7 +8,6 @@ import pandas as pd
 from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
 from bench.analysis.format import (
     ABSENT,
-    bounds,
     count,
     decimal,
     is_known,
@@ -17,7 +16,6 @@ from bench.analysis.format import (
     plural,
     points,
     share,
-    signed,
     text,
 )
 from bench.analysis.frames import split
@@ -96,9 +94,8 @@ def gains(comparison: pd.DataFrame) -> Section:
     pretrained = pretrained[pretrained["target"].isin(from_scratch)]
     over = interval_over(pretrained["gain_method"])
     caption = (
-        f"Gain in percentage points ± half of its {CONFIDENCE} interval over {over}, "
-        f"paired by seed. {_TESTED} A gain is undecided if a seed of either side is missing, "
-        "or if seeds that failed to train contradict it."
+        f"Gain in percentage points with its {CONFIDENCE} interval over {over}, paired by seed. {_TESTED} "
+        "A gain is undecided if a seed of either side is missing, or if seeds that failed to train contradict it."
     )
     as_much = AS_MUCH[fine_tuned["match"].iloc[0]]
     scratch = f"The from-scratch model was trained {as_much} as pretraining and transfer together."
@@ -149,7 +146,7 @@ def own_rows(arms: pd.DataFrame | None) -> tuple[Section, ...]:
 def _to_own_row(row: pd.Series) -> TableCell:
     if not is_known(row["difference"]):
         return undecided(row["reason"])
-    shown = f"{points(row['difference'])} ({bounds(row['low'], row['high'], lambda end: signed(100 * end))})"
+    shown = points(row["difference"], row["low"], row["high"])
     return TableCell(shown, "; ".join(filter(None, (plural(int(row["num_pairs"]), "pair"), row["reason"]))))
 
 
@@ -188,7 +185,7 @@ def accuracy_cell(row: pd.Series) -> TableCell:
     """
     num_seeds, num_failed = int(row["num_seeds"]), int(row["num_failed"])
     seeds = f"{num_seeds} of {plural(num_seeds + num_failed, 'seed')}" if num_failed else plural(num_seeds, "seed")
-    share = f"share of failed seeds {percent(row['failed'])} ({bounds(row['failed_low'], row['failed_high'], percent)})"
+    share = f"share of failed seeds {percent(row['failed'], row['failed_low'], row['failed_high'])}"
     notes = [
         seeds if num_seeds or num_failed else "",
         "no interval" if num_seeds and not is_known(row["low"]) else "",
@@ -209,7 +206,7 @@ def seeds_cell(row: pd.Series) -> TableCell:
 
 
 def gain_cell(row: pd.Series) -> TableCell:
-    """Return a gain, such as `+2.9 ± 1.1`, with its number of pairs, or `undecided` with the reason."""
+    """Return a gain, such as `+2.9 (1.8 to 4.0)`, with its number of pairs, or `undecided` with the reason."""
     return _paired_cell(row, "gain")
 
 
@@ -228,11 +225,11 @@ def _paired_cell(row: pd.Series, name: str) -> TableCell:
 
 def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, constant: Mapping[str, float]) -> Section:
     over = interval_over(rows["method"])
-    caption = f"Test accuracy: mean over seeds ± half of its {CONFIDENCE} interval over {over} (number of seeds)."
+    caption = f"Test accuracy: mean over seeds with its {CONFIDENCE} interval over {over} (number of seeds)."
     if any(map(balanced, (row for _, row in rows.iterrows()))):
         caption += (
             f" Where the largest test class has more than {UNEVEN} times the images of the smallest, the balanced "
-            "accuracy is given, too: the mean of the classes' accuracies ± half of its Student's t interval over seeds."
+            "accuracy is given, too: the mean of the classes' accuracies with its Student's t interval over seeds."
         )
     return section(
         heading("Accuracy", transfer),
@@ -282,7 +279,7 @@ def _ablation(title: str, arms: pd.DataFrame, picture: Picture | None) -> Sectio
     pretrained_on = " and ".join(dict.fromkeys(arms.apply(pretraining_name(arms), axis=1)))
     trained = f"Pretrained on {pretrained_on}" if (arms["corpus"] != SCRATCH).all() else "Trained from scratch"
     caption = (
-        f"{trained}. Accuracy as above, and its difference to {reference} in percentage points ± half of its "
+        f"{trained}. Accuracy as above, and its difference to {reference} in percentage points with its "
         f"{CONFIDENCE} interval over {interval_over(arms['difference_method'])}, paired by seed. {_TESTED}"
     )
     header = ("Arm", "Model", "Tokens", "Parameters", *titles)

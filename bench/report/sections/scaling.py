@@ -13,6 +13,7 @@ from bench.analysis.format import (
     plural,
     points,
     short_count,
+    with_bounds,
 )
 from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.ladder.growth import Growth, PairGrowth
@@ -142,7 +143,7 @@ def _trust(predicted: Sequence[tuple[Growth, str]]) -> str:
 
 def _predictions(predicted: Sequence[tuple[Growth, str]]) -> Table:
     """Return the predictions of the largest rung beside what came."""
-    rows = []
+    rows: list[tuple[str | TableCell, ...]] = []
     for model, name in grouped(predicted, lambda pair: pair[0].model):
         found = model.prediction
         if found is None:
@@ -151,9 +152,8 @@ def _predictions(predicted: Sequence[tuple[Growth, str]]) -> Table:
         if told is None:
             rows.append((model.model, name, undecided(found.reason), came, ABSENT))
             continue
-        ends = f"{bounds(100 * told.low, 100 * told.high, _tenths)} %"
         held = "yes" if found.is_held else "no"
-        rows.append((model.model, name, TableCell(percent(told.mean), ends), came, held))
+        rows.append((model.model, name, percent(told.mean, told.low, told.high), came, held))
     caption = "The largest rung, predicted by a law that was fitted without it, with the interval of what comes."
     return Table(caption, ("Model", "Target", "Predicted", "Came", "Held"), tuple(rows), 2)
 
@@ -179,8 +179,8 @@ def _growth(model: Growth) -> tuple[str | TableCell, ...]:
     floor, exponent = model.parameters.floor, model.parameters.exponent
     return (
         slope,
-        TableCell(percent(floor.mean), f"{bounds(100 * floor.low, 100 * floor.high, _tenths)} %"),
-        TableCell(_hundredths(exponent.mean), bounds(exponent.low, exponent.high, _hundredths)),
+        percent(floor.mean, floor.low, floor.high),
+        with_bounds(_hundredths(exponent.mean), exponent.low, exponent.high, _hundredths),
         _tenths(100 * model.curve.misfit),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.format import bounds, count, decimal, p_value, percent, plural
+from bench.analysis.format import count, decimal, p_value, percent, plural
 from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, Together, at_largest
@@ -61,7 +61,7 @@ def _means(targets: Together) -> Table:
     )
     caption = (
         f"{targets.title}: interquartile mean of the accuracies on {plural(targets.across.num_targets, 'target')}, "
-        f"± half of its {CONFIDENCE} interval over {interval_over([targets.ladder.method])}, by pretraining images."
+        f"with its {CONFIDENCE} interval over {interval_over([targets.ladder.method])}, by pretraining images."
     )
     return Table(caption, ("Model", *_sizes(targets)), rows, 1)
 
@@ -109,5 +109,4 @@ def _cell(rung: AtRung | None, reason: str, *, is_pair: bool) -> TableCell:
     interval = rung.interval
     if not is_pair:
         return TableCell(percent(interval.mean, interval.low, interval.high), plural(interval.n, "seed"))
-    ends = bounds(100 * interval.low, 100 * interval.high, lambda end: f"{end:.0f}")
-    return TableCell(percent(interval.mean, places=0), f"{ends} %; {plural(interval.n, 'pair')}")
+    return TableCell(percent(interval.mean, interval.low, interval.high, places=0), plural(interval.n, "pair"))

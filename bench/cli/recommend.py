@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,9 @@ from rich.text import Text
 
 from bench.analysis.format import (
     ABSENT,
-    bounds,
     byte_size,
     count,
-    decimal,
     finite_or_none,
-    is_known,
     listed,
     share,
     short_count,
@@ -25,6 +22,7 @@ from bench.analysis.format import (
 )
 from bench.analysis.recommend.answer import Answer, JudgedCandidate, JudgedSize, recommend
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS
+from bench.analysis.recommend.conclusion import ends, percent_number, why
 from bench.analysis.recommend.question import Measured, Question
 from bench.analysis.stats.multiple import corrected_level
 from bench.cli.grouped_table import grouped_table
@@ -34,8 +32,6 @@ from bench.report.machines import speeds_of_suite
 from bench.store.speed_file import all_machines
 from bench.store.store import Store
 from bench.tables.build import build_tables
-
-_GOOD = ("best", "as good")
 
 
 def answer_from(store: Store, results: Path, question: Question) -> Answer:
@@ -79,33 +75,12 @@ def show_answer(console: Console, answer: Answer, *, as_json_values: bool) -> No
 def _conclusion(answer: Answer) -> list[str | Text]:
     known = [at_size for at_size in answer.at_sizes if at_size.recommended]
     if not answer.refusal:
-        return [marked(answer.recommended, "green", f": {_why(answer, at_size)}") for at_size in known]
+        return [marked(answer.recommended, "green", f": {why(answer, at_size)}") for at_size in known]
     return [
         marked("no recommendation", "yellow", f": {answer.refusal}"),
         f"what would help: {answer.would_help}",
-        *(f"with {at_size.images:,} images, {at_size.recommended}: {_why(answer, at_size)}" for at_size in known),
+        *(f"with {at_size.images:,} images, {at_size.recommended}: {why(answer, at_size)}" for at_size in known),
     ]
-
-
-def _why(answer: Answer, at_size: JudgedSize) -> str:
-    """Return the accuracy of the recommended model, and why it is recommended."""
-    recommended = next(each for each in at_size.judged if each.candidate.model == at_size.recommended)
-    accuracy, good = recommended.candidate.accuracy, [each for each in at_size.judged if each.standing in _GOOD]
-    points = f"{answer.question.within:g} point{'' if answer.question.within == 1 else 's'}"
-    best = "the highest mean accuracy" + " of the models that fit" * bool(answer.is_limited)
-    if len(good) == 1:
-        reason = f"it has {best}"
-    elif recommended.standing == "best":
-        reason = f"it has {best}, and is the cheapest by {answer.cost} of the {len(good)} shown to be within {points}"
-    else:
-        reason = f"it is the cheapest by {answer.cost} of the {len(good)} shown to be within {points} of {best}"
-    num_untold, num_worse = (sum(each.standing == word for each in at_size.judged) for word in ("cannot tell", "worse"))
-    if num_untold:
-        reason += f"; whether {num_untold} other{'s are' if num_untold > 1 else ' is'} as good cannot be told"
-    if num_worse:
-        reason += f"; {num_worse} {'are' if num_worse > 1 else 'is'} worse by more than {points}"
-    shown = f"{_percent(accuracy.mean)} %{_ends((accuracy.low, accuracy.high))} on {at_size.target}"
-    return f"{shown}; {reason}"
 
 
 def _heading(answer: Answer, at_size: JudgedSize) -> str:
@@ -128,9 +103,9 @@ def _figures(judged: JudgedCandidate, *, with_speed: bool) -> list[str]:
     accuracy = candidate.accuracy
     behind = ABSENT
     if judged.num_compared:
-        behind = f"{_percent(judged.gap.mean)}{_ends(judged.interval)}"
+        behind = f"{percent_number(judged.gap.mean)}{ends(judged.interval)}"
     figures = [
-        f"{_percent(accuracy.mean)}{_ends((accuracy.low, accuracy.high))}",
+        f"{percent_number(accuracy.mean)}{ends((accuracy.low, accuracy.high))}",
         behind,
         judged.standing,
         short_count(candidate.macs),
@@ -140,15 +115,6 @@ def _figures(judged: JudgedCandidate, *, with_speed: bool) -> list[str]:
         memory = amounts[MEMORY].value
         figures += [three_digits(amounts[LATENCY].value), byte_size(memory * 2**20)]
     return figures
-
-
-def _ends(interval: Sequence[float]) -> str:
-    low, high = interval
-    return f" ({bounds(low, high, _percent)})" if is_known(low) else ""
-
-
-def _percent(share_of_1: float) -> str:
-    return decimal(100 * share_of_1, 1)
 
 
 def _open_ends(at_size: JudgedSize) -> list[str]:
@@ -190,6 +156,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
                 "target": at_size.target,
                 "images": at_size.images,
                 "recommended": at_size.recommended or None,
+                "why": why(answer, at_size) if at_size.recommended else None,
                 "candidates": [_candidate_as_json(each) for each in at_size.judged],
             }
             for at_size in answer.at_sizes

@@ -6,10 +6,19 @@ from dataclasses import dataclass
 
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.format import listed, plural, short_count
-from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS, Candidate, collect, gap_estimates, gaps
+from bench.analysis.recommend.candidates import (
+    LATENCY,
+    MEMORY,
+    PARAMETERS,
+    Candidate,
+    Collected,
+    collect,
+    gap_estimates,
+    gaps,
+)
 from bench.analysis.recommend.decide import Alternative, Decision, Gap, Standing, decide
+from bench.analysis.recommend.messages import message
 from bench.analysis.recommend.question import (
-    MEASURE,
     Measured,
     NoRecommendationError,
     Question,
@@ -18,14 +27,13 @@ from bench.analysis.recommend.question import (
     targets_like,
 )
 from bench.analysis.recommend.words import nothing_fits, why_not, would_tell
-from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.analysis.stats.statistics_errors import IncompleteRowError
 from bench.analysis.targets import base
 
 SIZE_FACTOR = 2
 """A number of images is like a measured one if neither is more than this many times the other."""
 FEWEST_SEEDS = 2
-_ROWS = {"fine-tune": "fine-tuned", "linear": "linear probes"}
+ROWS = {"fine-tune": "fine-tuned", "linear": "linear probes"}
 _PLACES = {"best": 0, "as good": 0, "cannot tell": 1, "worse": 2, "fit unknown": 3, "does not fit": 4}
 
 
@@ -93,7 +101,9 @@ class Answer:
     @property
     def cost(self) -> str:
         """Return by what the cheapest model is chosen."""
-        return f"p{self.question.percentile} latency on {self.machine}" if self.machine else "multiply-accumulates"
+        if not self.machine:
+            return message("macs cost")
+        return message("latency cost", percentile=self.question.percentile, machine=self.machine)
 
     @property
     def is_limited(self) -> bool:
@@ -103,23 +113,19 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the answer should know."""
-        notes = [f"left out: {text}" for at_size in self.at_sizes for text in at_size.left_out]
+        notes = [message("left out", row=row) for at_size in self.at_sizes for row in at_size.left_out]
         candidates = [each for at_size in self.at_sizes for each in at_size.candidates]
-        notes += [f"{each.model}: {each.note}" for each in candidates if each.note]
-        failing = [(each.model, each.row.results.failures) for each in candidates if each.row.results.failed]
-        counted = "the best is chosen by means that count them as what they scored"
-        notes += [f"{model}: {GIVEN_SUCCESS}, since {failures}; {counted}" for model, failures in failing]
+        of_models = [(each.model, each.note) for each in candidates]
+        of_models += [(each.model, each.failure_note) for each in candidates]
+        notes += [message("of model", model=model, note=note) for model, note in of_models if note]
         sizes = [each.amounts[PARAMETERS].value for each in candidates]
         known = [size for size in sizes if not math.isnan(size)]
         if self.scope and self.at_sizes:
-            chosen = "" if self.question.pretraining else " (the default; --pretraining takes another, or scratch)"
-            notes.append(f"Rows compared: {_ROWS[self.scope.transfer.kind]} {self.scope.pretraining}{chosen}.")
+            name, rows = "rows" if self.question.pretraining else "default rows", ROWS[self.scope.transfer.kind]
+            notes.append(message(name, rows=rows, pretraining=self.scope.pretraining))
         if self.scope and known:
-            ends = dict.fromkeys([short_count(min(known)), short_count(max(known))])
-            notes.append(
-                f"This holds for models of {' to '.join(ends)} parameters on images of {self.scope.image_size} pixels; "
-                "nothing is carried over to larger models."
-            )
+            ends = " to ".join(dict.fromkeys([short_count(min(known)), short_count(max(known))]))
+            notes.append(message("sizes", sizes=ends, pixels=self.scope.image_size))
         return tuple(dict.fromkeys(notes))
 
 
@@ -158,8 +164,9 @@ def _far(question: Question, scope: QuestionScope, used: Sequence[int]) -> tuple
         return None
     sizes = listed([f"{size:,}" for size in scope.sizes])
     target = base(scope.sizes[used[0]])
-    reason = f"{target} was measured with {sizes} labelled images; {images:,} {'is' if images == 1 else 'are'} "
-    return reason + _times(images, used[0]), f"a suite with the target {target}@{images}"
+    values = {"sizes": sizes, "images": f"{images:,}", "are": "is" if images == 1 else "are"}
+    reason = message("far", target=target, times=_times(images, used[0]), **values)
+    return reason, message("other size", target=target, images=images)
 
 
 def _known(
@@ -184,11 +191,11 @@ def _agreed(question: Question, at_sizes: Sequence[JudgedSize]) -> str:
             raise NoRecommendationError(*nothing_fits(at_size.candidates, question.most, untold))
     models = [at_size.recommended for at_size in at_sizes]
     if len(set(models)) > 1:
-        turns = " and ".join(f"{at_size.recommended} with {at_size.images:,}" for at_size in at_sizes)
+        turns = [message("at size", model=each.recommended, size=f"{each.images:,}") for each in at_sizes]
         first, second = (f"{at_size.images:,}" for at_size in at_sizes)
         raise NoRecommendationError(
-            f"the recommendation turns between {first} and {second} labelled images: it is {turns}",
-            f"a suite with the target {base(at_sizes[0].target)}@{question.images}",
+            message("turns", first=first, second=second, models=" and ".join(turns)),
+            message("other size", target=base(at_sizes[0].target), images=question.images),
         )
     return models[0]
 
@@ -206,16 +213,15 @@ def _alike(images: int, size: int) -> bool:
 
 def _times(images: int, size: int) -> str:
     """Return how far a number of images is from a measured one."""
-    times = f"{max(images, size) / min(images, size):,.3g} times"
-    far = f"{times} as many as {size:,}" if images > size else f"too few: {size:,} are {times} as many"
-    return f"{far}, and nothing is extrapolated"
+    times = f"{max(images, size) / min(images, size):,.3g}"
+    return message("more" if images > size else "fewer", times=times, size=f"{size:,}")
 
 
-def _at_size(question: Question, suite: str, evidence: Evidence, scope: QuestionScope, size: int) -> JudgedSize:
-    """Collect the candidates with one number of images, and decide among them.
+def collected_at(evidence: Evidence, suite: str, scope: QuestionScope, size: int) -> Collected:
+    """Collect the candidates with one number of images.
 
     Raises:
-        NoRecommendationError: A row is not complete, there are too few seeds, or no candidate has what is limited.
+        NoRecommendationError: A row is not complete, or there are too few seeds.
     """
     target = scope.sizes[size]
     try:
@@ -223,8 +229,18 @@ def _at_size(question: Question, suite: str, evidence: Evidence, scope: Question
     except IncompleteRowError as error:
         reason = f"a model of the ladder is not complete, which would favour the others: {error}"
         raise NoRecommendationError(reason, f"`bench run {suite}` goes on") from None
+    _require_seeds(collected.candidates, target)
+    return collected
+
+
+def _at_size(question: Question, suite: str, evidence: Evidence, scope: QuestionScope, size: int) -> JudgedSize:
+    """Decide among the candidates with one number of images.
+
+    Raises:
+        NoRecommendationError: They cannot be compared, or none of them has what is limited.
+    """
+    collected = collected_at(evidence, suite, scope, size)
     candidates = collected.candidates
-    _require_seeds(candidates, target)
     limits = dict(question.most)
     if scope.machine:  # without a latency there, a model is not recommended for the machine
         limits.setdefault(LATENCY, math.inf)
@@ -235,7 +251,9 @@ def _at_size(question: Question, suite: str, evidence: Evidence, scope: Question
     judged = _judged(candidates, differences, decision, limits, within)
     order = sorted(range(len(judged)), key=lambda number: _order(judged[number].standing, alternatives[number]))
     recommended = "" if decision.recommended is None else candidates[decision.recommended].model
-    return JudgedSize(target, size, tuple(judged[number] for number in order), recommended, collected.left_out)
+    return JudgedSize(
+        scope.sizes[size], size, tuple(judged[number] for number in order), recommended, collected.left_out
+    )
 
 
 def _order(standing: Standing, alternative: Alternative) -> tuple[float, float, float]:
@@ -253,12 +271,9 @@ def _require_seeds(candidates: Sequence[Candidate], target: str) -> None:
 def _require_amounts(candidates: Sequence[Candidate], limits: Mapping[str, float], scope: QuestionScope) -> None:
     """Refuse a limit of which no candidate has the amount."""
     reasons = {
-        LATENCY: (f"no model's latency was measured on {scope.machine} at {scope.image_size} pixels", MEASURE),
-        MEMORY: (
-            f"memory was not measured on {scope.machine}; it is on GPUs alone",
-            "--device of a machine with a GPU",
-        ),
-        PARAMETERS: ("no record counts parameters", "`bench run` with the present code"),
+        LATENCY: (message("no latency", machine=scope.machine, pixels=scope.image_size), message("measure")),
+        MEMORY: (message("no memory", machine=scope.machine), message("other machine")),
+        PARAMETERS: (message("no parameters"), message("present code")),
     }
     for name in limits:
         if all(math.isnan(each.amounts[name].value) for each in candidates):

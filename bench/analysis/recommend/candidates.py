@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -17,6 +17,7 @@ from bench.analysis.estimates import counted_estimate, difference_estimate, row_
 from bench.analysis.format import plural, steady
 from bench.analysis.frames import split
 from bench.analysis.recommend.decide import NOT_MEASURED, Alternative, Amount, Gap
+from bench.analysis.seeds import GIVEN_SUCCESS
 from bench.analysis.speed_columns import GROUP, OURS
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL, Interval
@@ -73,6 +74,14 @@ class Candidate:
         """Return the mean accuracy by which the best is chosen: failed seeds count as what they scored."""
         results = self.row.results
         return fmean(results.counted().accuracy.values()) if results.failed else self.accuracy.mean
+
+    @property
+    def failure_note(self) -> str:
+        """Return that seeds failed to train; empty if none did."""
+        if not self.row.results.failed:
+            return ""
+        counted = "the best is chosen by means that count them as what they scored"
+        return f"{GIVEN_SUCCESS}, since {self.row.results.failures}; {counted}"
 
     def alternative(self, *, by_latency: bool) -> Alternative:
         """Return what is decided on; its price is the latency, or else the multiply-accumulates.
@@ -150,7 +159,8 @@ def gap_estimates(first: Candidate, second: Candidate) -> tuple[Estimate, Estima
 def gaps(candidates: Sequence[Candidate], level: float = LEVEL) -> dict[tuple[int, int], Gap]:
     """Return how much more accurate each candidate is than each later one, with verdicts' intervals.
 
-    There is one interval for each number of comparisons that its level may be corrected over.
+    There is one interval for each number of comparisons that its level may be corrected over. Numbers have no last
+    bits, in which processors differ: a page decides on the same ones.
     """
     levels = [corrected_level(number, level) for number in range(1, len(candidates))]
     return {
@@ -214,16 +224,17 @@ def _candidate(evidence: Evidence, family: str, row: CompleteRow, latencies: Lat
 def _gap(first: Candidate, second: Candidate, levels: Sequence[float]) -> Gap:
     found = gap_estimates(first, second)
     if isinstance(found, str):
-        return Gap(first.accuracy.mean - second.accuracy.mean, ())
+        return Gap(steady(first.accuracy.mean - second.accuracy.mean), ())
     estimate, counted = found
+    gap = Gap(steady(estimate.mean), _bounds(estimate, levels))
     if counted is None:
-        return Gap(estimate.mean, _bounds(estimate, levels))
-    return Gap(estimate.mean, _bounds(estimate, levels), counted.mean, _bounds(counted, levels))
+        return gap
+    return replace(gap, counted_mean=steady(counted.mean), counted_bounds=_bounds(counted, levels))
 
 
 def _bounds(estimate: Estimate, levels: Sequence[float]) -> tuple[tuple[float, float], ...]:
     intervals = (verdict_interval(estimate, level) for level in levels)
-    return tuple((interval.low, interval.high) for interval in intervals)
+    return tuple((steady(interval.low), steady(interval.high)) for interval in intervals)
 
 
 def _busy(row: pd.Series, calls: np.ndarray, rows: pd.DataFrame) -> str:

@@ -25,6 +25,7 @@ from bench.analysis.recommend.candidates import (
     latencies_of,
     not_measured,
 )
+from bench.analysis.recommend.messages import message
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.targets import base, is_in_domain, is_real
 from bench.errors import InputError
@@ -34,8 +35,7 @@ MOST_TIMES_CLASSES = 10
 """A target with more than this many times the classes of the measured one is another task."""
 MOST_IMAGES = 10**12
 SCRATCH_NAME = "scratch"
-MEASURE = "`make throughput` measures the speeds of a suite's models on the machine that it runs on"
-_OPTIONS = {LATENCY: "--max-latency-ms", MEMORY: "--max-memory-mib", PARAMETERS: "--max-parameters"}
+OPTIONS = {LATENCY: "--max-latency-ms", MEMORY: "--max-memory-mib", PARAMETERS: "--max-parameters"}
 
 
 class NoRecommendationError(AnalysisError):
@@ -108,7 +108,7 @@ def targets_like(question: Question, evidence: Evidence) -> list[str]:
     if targets := [name for name in names if question.target in (name, base(name))]:
         return targets
     known = ", ".join(dict.fromkeys(map(base, names)))
-    raise InputError(f"--target {question.target}: not a target of this suite; its targets are {known}")
+    raise InputError(message("wrong target", target=question.target, known=known))
 
 
 def scope_of(question: Question, measured: Measured, evidence: Evidence, targets: Sequence[str]) -> QuestionScope:
@@ -136,14 +136,15 @@ def _check(question: Question) -> None:
         InputError: Names the wrong number, and what is allowed.
     """
     if not 1 <= question.images <= MOST_IMAGES:
-        raise InputError(f"--images {question.images}: must be from 1 to {MOST_IMAGES:,} labelled images")
+        raise InputError(message("wrong images", images=question.images, most=f"{MOST_IMAGES:,}"))
     if question.percentile not in PERCENTILES:
-        raise InputError(f"--percentile {question.percentile}: must be one of {', '.join(map(str, PERCENTILES))}")
+        known = ", ".join(map(str, PERCENTILES))
+        raise InputError(message("wrong percentile", percentile=question.percentile, known=known))
     if not 0 <= question.within <= 100:
-        raise InputError(f"--within {question.within:g}: must be from 0 to 100 percentage points")
+        raise InputError(message("wrong points", points=f"{question.within:g}"))
     for name, most in question.most.items():
         if not (math.isfinite(most) and most > 0):
-            raise InputError(f"{_OPTIONS[name]} {most:g}: must be a number above zero")
+            raise InputError(message("wrong limit", option=OPTIONS[name], limit=f"{most:g}"))
 
 
 def _require_real(evidence: Evidence, targets: Sequence[str]) -> None:
@@ -174,8 +175,8 @@ def _pretraining(name: str, measured: Measured) -> Pretraining:
     if images is None:
         known = [f"{other}:{one}" if len(rungs) > 1 else one for other, of_other in rungs.items() for one in of_other]
         raise NoRecommendationError(
-            f"the suite {measured.suite} did not run the pretraining {name}",
-            f"--pretraining {' or '.join([SCRATCH_NAME, *known])}, or a suite with that rung",
+            message("pretraining", suite=measured.suite, name=name),
+            message("other pretraining", known=" or ".join([SCRATCH_NAME, *known])),
         )
     return Pretraining(corpus, images)
 
@@ -210,9 +211,7 @@ def _require_same_task(question: Question, evidence: Evidence, cells: pd.DataFra
         return
     counted = evidence.runs.get("num_classes", pd.Series(dtype="Int64")).reindex(list(cells["transfer_key"])).dropna()
     if counted.empty:
-        raise NoRecommendationError(
-            "no record says how many classes the target has", "`bench run` with the present code"
-        )
+        raise NoRecommendationError("no record says how many classes the target has", message("present code"))
     classes = int(counted.iloc[0])
     if question.classes > MOST_TIMES_CLASSES * classes:
         raise NoRecommendationError(
@@ -228,17 +227,10 @@ def _machine(question: Question, measured: Measured, image_size: int) -> str:
         return ""
     known = listed(list(measured.speeds)) or "none"
     if question.machine and question.machine not in measured.speeds:
-        raise NoRecommendationError(
-            f"no model of the suite was measured on {question.machine} at {image_size} pixels (measured on: {known}), "
-            "and speeds are never estimated from multiply-accumulates",
-            MEASURE,
-        )
+        reason = message("machine", machine=question.machine, pixels=image_size, known=known)
+        raise NoRecommendationError(reason, message("measure"))
     if not measured.speeds:
-        raise NoRecommendationError(
-            f"no machine measured this suite's models at {image_size} pixels, and speeds are never estimated from "
-            "multiply-accumulates",
-            MEASURE,
-        )
+        raise NoRecommendationError(message("no machine", pixels=image_size), message("measure"))
     if not question.machine and len(measured.speeds) > 1:
-        raise InputError(f"a limit on latency or memory needs --device MACHINE; measured on: {known}")
+        raise InputError(message("which machine", known=known))
     return question.machine or next(iter(measured.speeds))

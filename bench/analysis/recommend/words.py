@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.analysis.format import byte_size, count, listed, plural, three_digits
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS, Candidate
 from bench.analysis.recommend.decide import Gap, within_limit
-from bench.analysis.recommend.question import MEASURE
+from bench.analysis.recommend.messages import message
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, Limits, seeds_needed
@@ -30,11 +30,11 @@ def would_tell(estimate: Estimate, num_compared: int, within: float, gap: Gap) -
     """
     low, high = gap.bounds[num_compared - 1]
     if low > within or high <= within:
-        return "seeds that failed to train object", None
+        return message("failed seeds"), None
     needed = seeds_needed(estimate, Limits(-math.inf, within), corrected_level(num_compared))
     if needed.seeds is not None:
-        return f"about {plural(needed.seeds, 'seed')} would tell", needed.seeds
-    return ("more test images would tell" if needed.images_forbid else f"{MOST_SEEDS:,} seeds would not tell"), None
+        return message("seeds", seeds=plural(needed.seeds, "seed")), needed.seeds
+    return message("images") if needed.images_forbid else message("too many seeds", most=f"{MOST_SEEDS:,}"), None
 
 
 def why_not(candidate: Candidate, limits: Mapping[str, float], word: str) -> str:
@@ -51,32 +51,33 @@ def nothing_fits(candidates: Sequence[Candidate], most: Mapping[str, float], unt
         most: Limit -> the most that the user allows.
         untold: The models of which it cannot be told whether they fit.
     """
-    lines = [_nearest(name, candidates, limit) for name, limit in most.items()]
-    found = f"no model {'is shown to fit' if untold else 'fits'}; {'; '.join(lines)}"
+    lines = "; ".join(_nearest(name, candidates, limit) for name, limit in most.items())
     if untold:
-        help_ = f"more calls on a quiet machine, and the models that were not measured: {MEASURE}"
-        return f"{found}; whether {listed(untold)} {'fits' if len(untold) == 1 else 'fit'} cannot be told", help_
-    return found, "a higher limit, or a suite with other models"
+        word = "fits" if len(untold) == 1 else "fit"
+        found = message("none is shown to fit", limits=lines, models=listed(untold), fit=word)
+        return found, message("more calls", measure=message("measure"))
+    return message("none fits", limits=lines), message("higher")
 
 
 def _nearest(name: str, candidates: Sequence[Candidate], most: float) -> str:
     """Return who meets a limit, or who is nearest to it, and by how much."""
     known = [each for each in candidates if not math.isnan(each.amounts[name].value)]
-    limit = f"at most {_SHOWN[name](most)}"
+    limit = _SHOWN[name](most)
     if fitting := [each.model for each in known if within_limit(each.amounts[name], most) == "fits"]:
-        return f"{limit}: met by {listed(fitting)}"
+        return message("met", limit=limit, models=listed(fitting))
     nearest = min(known, key=lambda each: each.amounts[name].value)
-    return f"{limit}: nearest is {nearest.model}, {_beyond(name, nearest, most)}"
+    return message("nearest", limit=limit, model=nearest.model, beyond=_beyond(name, nearest, most))
 
 
 def _beyond(name: str, candidate: Candidate, most: float) -> str:
     """Return an amount with its bounds, and how far it is over its limit."""
     amount, shown = candidate.amounts[name], _SHOWN[name]
     if math.isnan(amount.value):
-        return f"{_AMOUNTS[name]} not measured"
+        return message("unmeasured", amount=_AMOUNTS[name])
     text = shown(amount.value)
     if amount.low < amount.high:
-        high = shown(amount.high) if math.isfinite(amount.high) else "unknown, by too few calls"
-        text += f" ({shown(amount.low)} to {high})"
-    over = f", {shown(amount.value - most)} over the limit" if amount.value > most else ""
-    return text + over + (f"; {candidate.note}" if name == LATENCY and candidate.note else "")
+        high = shown(amount.high) if math.isfinite(amount.high) else message("few calls")
+        text = message("bounded", value=text, low=shown(amount.low), high=high)
+    if amount.value > most:
+        text = message("over", value=text, by=shown(amount.value - most))
+    return text + (f"; {candidate.note}" if name == LATENCY and candidate.note else "")

@@ -317,8 +317,8 @@ def test_another_number_of_images_is_refused_before_what_is_missing(plant: Plant
     ("changes", "message"),
     [
         ({"target": "mnist"}, "--target mnist: not a target of this suite; its targets are digits"),
-        ({"images": 0}, "--images 0: must be from 1 to"),
-        ({"images": 10**400}, "must be from 1 to 1,000,000,000,000"),
+        ({"images": 0}, "--images 0: must be a whole number from 1 to"),
+        ({"images": 10**400}, "a whole number from 1 to 1,000,000,000,000"),
         ({"within": math.nan}, "from 0 to 100"),
         ({"within": -1.0}, "from 0 to 100"),
         ({"percentile": 90}, "must be one of 50, 95, 99"),

@@ -1,0 +1,69 @@
+"""The words of a recommendation that depend on what a user asks: templates for the command and for a page's script.
+
+A page answers without Python: its script fills the same templates, so each wording stands in one place.
+"""
+
+MESSAGES = {
+    "wrong images": "--images {images}: must be a whole number from 1 to {most} labelled images",
+    "wrong percentile": "--percentile {percentile}: must be one of {known}",
+    "wrong points": "--within {points}: must be from 0 to 100 percentage points",
+    "wrong limit": "{option} {limit}: must be a number above zero",
+    "wrong target": "--target {target}: not a target of this suite; its targets are {known}",
+    "which machine": "a limit on latency or memory needs --device MACHINE; measured on: {known}",
+    "far": "{target} was measured with {sizes} labelled images; {images} {are} {times}, and nothing is extrapolated",
+    "more": "{times} times as many as {size}",
+    "fewer": "too few: {size} are {times} times as many",
+    "other size": "a suite with the target {target}@{images}",
+    "turns": "the recommendation turns between {first} and {second} labelled images: it is {models}",
+    "at size": "{model} with {size}",
+    "pretraining": "the suite {suite} did not run the pretraining {name}",
+    "other pretraining": "--pretraining {known}, or a suite with that rung",
+    "machine": "no model of the suite was measured on {machine} at {pixels} pixels (measured on: {known}), and speeds "
+    "are never estimated from multiply-accumulates",
+    "no machine": "no machine measured this suite's models at {pixels} pixels, and speeds are never estimated from "
+    "multiply-accumulates",
+    "measure": "`make throughput` measures the speeds of a suite's models on the machine that it runs on",
+    "no latency": "no model's latency was measured on {machine} at {pixels} pixels",
+    "no memory": "memory was not measured on {machine}; it is on GPUs alone",
+    "other machine": "--device of a machine with a GPU",
+    "no parameters": "no record counts parameters",
+    "present code": "`bench run` with the present code",
+    "none fits": "no model fits; {limits}",
+    "none is shown to fit": "no model is shown to fit; {limits}; whether {models} {fit} cannot be told",
+    "higher": "a higher limit, or a suite with other models",
+    "more calls": "more calls on a quiet machine, and the models that were not measured: {measure}",
+    "met": "at most {limit}: met by {models}",
+    "nearest": "at most {limit}: nearest is {model}, {beyond}",
+    "unmeasured": "{amount} not measured",
+    "bounded": "{value} ({low} to {high})",
+    "few calls": "unknown, by too few calls",
+    "over": "{value}, {by} over the limit",
+    "seeds": "about {seeds} would tell",
+    "images": "more test images would tell",
+    "too many seeds": "{most} seeds would not tell",
+    "failed seeds": "seeds that failed to train object",
+    "left out": "left out: {row}",
+    "of model": "{model}: {note}",
+    "rows": "Rows compared: {rows} {pretraining}.",
+    "default rows": "Rows compared: {rows} {pretraining} (the default; --pretraining takes another, or scratch).",
+    "sizes": "This holds for models of {sizes} parameters on images of {pixels} pixels; nothing is carried over to "
+    "larger models.",
+    "latency cost": "p{percentile} latency on {machine}",
+    "macs cost": "multiply-accumulates",
+    "best": "it has {best}",
+    "best and cheapest": "it has {best}, and is the cheapest by {cost} of the {good} shown to be within {points}",
+    "cheapest": "it is the cheapest by {cost} of the {good} shown to be within {points} of {best}",
+    "highest": "the highest mean accuracy",
+    "highest that fits": "the highest mean accuracy of the models that fit",
+    "untold": "{reason}; whether {number} others are as good cannot be told",
+    "one untold": "{reason}; whether 1 other is as good cannot be told",
+    "worse": "{reason}; {number} are worse by more than {points}",
+    "one worse": "{reason}; 1 is worse by more than {points}",
+    "why": "{accuracy} on {target}; {reason}",
+}
+"""Name -> template."""
+
+
+def message(name: str, /, **values: object) -> str:
+    """Return a template with its values."""
+    return MESSAGES[name].format(**values)

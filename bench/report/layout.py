@@ -77,6 +77,11 @@ def target_name(target: str, transfer: str, shots: Any) -> str:
     return ", ".join([target, *probe, *_shots(shots)])
 
 
+def target_key(row: pd.Series) -> str:
+    """Return the key by which the page filters a row: its target with its way of transfer and shots."""
+    return target_name(row["target"], row["transfer"], row["shots"])
+
+
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Return the targets of one transfer's table in its order; targets that are not real come last and are marked."""
     sized = table.assign(panel_size=_panel_sizes(table))

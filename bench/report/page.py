@@ -1,15 +1,14 @@
-"""Define the parts of a page, and render it as one HTML file or as Markdown. All texts are escaped."""
+"""Define the parts of a page: sections of texts, tables, charts and folded parts, below a first screen."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from hashlib import blake2s
+from typing import Any, TypeVar
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_Block = TypeVar("_Block")
 
 
 @dataclass(frozen=True)
@@ -20,65 +19,230 @@ class TableCell:
     note: str = ""
     doubtful: bool = False
     """Whether results behind the text are missing; the note says which."""
+    value: float | None = None
+    """The number by which the column is sorted; by default the text is compared."""
+    best: bool = False
+    """Whether the number is marked as one of the best."""
+    link: str = ""
+    """The id of the part of the page that the text links to."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a line of Python, that a reader can copy."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is behind a row of a table; folded."""
+
+    commands: tuple[Command, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name and value of each fact."""
+    seeds: tuple[tuple[str, float | None, str], ...] = ()
+    """Seed, accuracy in percent and key of the run of each; None if the seed has no accuracy."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table that a reader can filter, link to and unfold."""
+
+    cells: tuple[str | TableCell, ...]
+    id: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """The values by which the page filters: `family`, `model`, `target` and `arm`."""
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows of text. Columns of numbers are aligned to the right."""
+    """Columns and rows. Columns of numbers are aligned to the right."""
 
     caption: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str | TableCell, ...], ...]
+    rows: tuple[TableRow | tuple[str | TableCell, ...], ...]
     num_text_columns: int = 1
 
     @property
+    def all_rows(self) -> list[TableRow]:
+        """The rows, with each tuple turned into a row, and each text into a cell."""
+        rows = [row if isinstance(row, TableRow) else TableRow(row) for row in self.rows]
+        return [TableRow(tuple(map(_as_cell, row.cells)), row.id, row.facts, row.details) for row in rows]
+
+    @property
     def cells(self) -> list[list[TableCell]]:
-        """The rows, with each text turned into a cell."""
-        return [[cell if isinstance(cell, TableCell) else TableCell(cell) for cell in row] for row in self.rows]
+        """The cells of each row."""
+        return [[_as_cell(cell) for cell in row.cells] for row in self.all_rows]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Return whether the page's filters act on the rows."""
+        return any(row.facts for row in self.all_rows)
+
+    @property
+    def has_details(self) -> bool:
+        """Return whether a row can be unfolded."""
+        return any(row.details for row in self.all_rows)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure on a page."""
+class Chart:
+    """A chart: static figures for readers without scripts and for print, and a specification for the others."""
 
-    path: str
-    """The path of the files without their suffix, relative to the page."""
-    caption: str
+    name: str
+    titles: Mapping[str, str]
+    """Target -> what is seen on it. The key '' holds for every other target."""
     alternative: str
-    """The text for readers who cannot see the figure."""
+    """The text for readers who cannot see the chart."""
+    caption: str = ""
+    figures: tuple[str, ...] = ()
+    """Inline SVG."""
+    files: tuple[str, ...] = ()
+    """The paths of the printed figures without their suffix, relative to the page."""
+    spec: Mapping[str, Any] | None = None
+    """The Vega-Lite specification; None without the extra `report`."""
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name of a state of the page -> its values and their labels: what a reader can choose to see."""
+    height: int = 300
+    """The height of the interactive chart in pixels."""
+
+    @property
+    def title(self) -> str:
+        """The heading that stands before a target is chosen."""
+        return next(iter(self.titles.values()), "")
 
 
-Pictures = Mapping[tuple[str, ...], Picture]
-"""Key -> figure; a key is the kind of figure, followed by names that distinguish figures of one kind."""
+Charts = Mapping[tuple[str, ...], Chart]
+"""Key -> chart; a key is the kind of chart, followed by names that distinguish charts of one kind."""
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning."""
+
+    text: str
+    anchor: str = ""
+    """The section that has the details."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text that is shown as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Parts that are shown when their summary is clicked."""
+
+    summary: str
+    blocks: "tuple[Block, ...]"
+
+
+Block = str | Warned | Table | Chart | Code | Folded
+"""A part of a section; a string is a paragraph."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and the contents below it, in the order of the fields."""
+    """A heading and the parts below it, in their order."""
 
     title: str
-    paragraphs: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    tables: tuple[Table, ...] = ()
-    code: str = ""
+    blocks: tuple[Block, ...] = ()
+    anchor: str = ""
+
+    def all_blocks(self, kind: type[_Block]) -> tuple[_Block, ...]:
+        """Return the parts of one kind, folded ones included."""
+        return tuple(block for block in _walk(self.blocks) if isinstance(block, kind))
 
     @property
-    def anchor(self) -> str:
-        """The anchor of the heading for links."""
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+    def paragraphs(self) -> tuple[str, ...]:
+        """All paragraphs, folded ones included."""
+        return self.all_blocks(str)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables, folded ones included."""
+        return self.all_blocks(Table)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All warnings, folded ones included."""
+        return tuple(block.text for block in self.all_blocks(Warned))
 
 
-def section(title: str, *parts: str | Picture | Table | None, warnings: Iterable[str] = (), code: str = "") -> Section:
-    """Return a section of paragraphs, pictures and tables, without empty parts and tables without rows."""
-    return Section(
-        title,
-        paragraphs=tuple(part for part in parts if isinstance(part, str) and part),
-        warnings=tuple(warnings),
-        pictures=tuple(part for part in parts if isinstance(part, Picture)),
-        tables=tuple(part for part in parts if isinstance(part, Table) and part.rows),
-        code=code,
-    )
+@dataclass(frozen=True)
+class Claimed:
+    """A claim in the strip of the first screen."""
+
+    name: str
+    sign: str
+    verdict: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """What a reader sees first: the question, the answer, its warnings, the ladder, and the claims."""
+
+    question: str
+    facts: str
+    sentences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Target -> the answer on it. The key '' holds for every other target."""
+    warnings: tuple[Warned, ...] = ()
+    chart: Chart | None = None
+    recommender: Mapping[str, Any] | None = None
+    """What `bench.report.recommender` gives; None if nothing can be recommended."""
+    counts: str = ""
+    claims: tuple[Claimed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a reader can choose in the whole page."""
+
+    targets: tuple[tuple[str, str], ...] = ()
+    """Key and name of each target; the first is shown at the start."""
+    families: tuple[tuple[str, str], ...] = ()
+    has_arms: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report."""
+
+    title: str
+    first: FirstScreen
+    sections: tuple[Section, ...] = ()
+    filters: Filters = Filters()
+    citation: str = ""
+    """BibTeX."""
+    downloads: tuple[str, ...] = ()
+    """The paths of tables and figures, relative to the page."""
+    bundle: str = ""
+    """The script that draws the interactive charts; empty without the extra `report`."""
+    note: str = ""
+    """How to get interactive charts, if there are none."""
+
+
+def section(title: str, *parts: Block | None, warnings: Iterable[str] = (), anchor: str = "") -> Section:
+    """Return a section without its empty parts; warnings come first."""
+    return Section(title, (*map(Warned, warnings), *_kept(parts)), anchor or slug(title))
+
+
+def folded(summary: str, *parts: Block | None) -> Folded | None:
+    """Return a folded part without its empty parts; None if all are empty."""
+    kept = _kept(parts)
+    return Folded(summary, kept) if kept else None
+
+
+def fold(part: Section) -> Folded | None:
+    """Return a section as a folded part of another one."""
+    return folded(part.title, *part.blocks)
 
 
 def table(
@@ -105,48 +269,27 @@ def undecided(reason: str) -> TableCell:
     return TableCell("undecided", reason, doubtful=True)
 
 
-@dataclass(frozen=True)
-class Page:
-    """A report."""
-
-    title: str
-    summary: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-    sections: tuple[Section, ...] = field(default_factory=tuple)
+def slug(text: str) -> str:
+    """Return a text as a part of an address: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def as_html(page: Page) -> str:
-    """Return the page as one HTML file with its style; the figures are separate files."""
-    return _environment(escape_html=True).get_template("page.html.j2").render(page=page)
+def row_id(*names: object) -> str:
+    """Return the id of a row on the page, made of everything that identifies it."""
+    return f"row-{blake2s(repr(tuple(map(str, names))).encode(), digest_size=6).hexdigest()}"
 
 
-def as_markdown(page: Page) -> str:
-    """Return the same page as Markdown, for reading in a repository."""
-    return _environment(escape_html=False).get_template("page.md.j2").render(page=page)
+def _as_cell(cell: str | TableCell) -> TableCell:
+    return cell if isinstance(cell, TableCell) else TableCell(cell)
 
 
-def escape_markdown(text: str) -> str:
-    """Return a text on one line, escaped so that nothing in it acts as Markdown or HTML."""
-    entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(entities.split()))
-    return re.sub(r"^(#|[-+] )", r"\\\1", line)
+def _kept(parts: Iterable[Block | None]) -> tuple[Block, ...]:
+    """Return the parts that have a content."""
+    return tuple(part for part in parts if part and not (isinstance(part, Table) and not part.rows))
 
 
-def fence(code: str) -> str:
-    """Return the backticks of a code fence, longer than any run of backticks inside the code."""
-    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
-    return "`" * max(3, longest + 1)
-
-
-def _environment(*, escape_html: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=escape_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
-    environment.filters["fence"] = fence
-    return environment
+def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if isinstance(block, Folded):
+            yield from _walk(block.blocks)

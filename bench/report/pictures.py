@@ -25,7 +25,7 @@ from bench.report.figures.tuning import tuning_figure
 from bench.report.findings import Errors, Findings, Together, at_largest
 from bench.report.layout import AS_MUCH, CONFIDENCE, by_transfer, heading, is_tuned, panels
 from bench.report.machines import Machine
-from bench.report.page import Picture
+from bench.report.page import Chart
 
 FOLDER = "figures"
 """The folder of the figures, below that of the page."""
@@ -73,7 +73,7 @@ def draw(
     out: Path,
     machines: Sequence[Machine] = (),
     findings: Sequence[Findings] = (),
-) -> dict[tuple[str, ...], Picture]:
+) -> dict[tuple[str, ...], Chart]:
     """Draw all figures into `out/figures`, and delete those of an earlier report.
 
     Args:
@@ -98,7 +98,7 @@ def draw(
     )
     pictures = {}
     for key, name, title, caption, figure in drawings:
-        pictures[key] = Picture(f"{FOLDER}/{name}", f"{title}: {caption}", title)
+        pictures[key] = Chart(name, {"": title}, title, caption, files=(f"{FOLDER}/{name}",))
         save(figure, out / FOLDER / name)
     return pictures
 

@@ -1,4 +1,4 @@
-"""Write a suite's report: `index.html` with a folder of figures, and the same page as `report.md`."""
+"""Write a suite's report: `index.html`, which needs no other file, the same page as `report.md`, and its figures."""
 
 from collections.abc import Mapping, Sequence
 from math import log
@@ -13,10 +13,13 @@ from bench.analysis.correctness import clusters_of_targets
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
+from bench.report.layout import family_name, target_key
 from bench.report.machines import Machine, machines
-from bench.report.page import Page, Pictures, as_html, as_markdown
+from bench.report.page import Charts, Filters, FirstScreen, Page, Section, Warned, fold, folded, section
 from bench.report.pictures import FOLDER, draw
+from bench.report.rendering import as_html, as_markdown
 from bench.report.sections import claims, design, provenance, results, speed
+from bench.report.sections.compare import compare
 from bench.report.sections.consistency import consistency
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.recipes import recipes, trained_apart
@@ -57,8 +60,8 @@ def write_report(
     check_plain([out, out / FOLDER])  # what an earlier report left there is removed
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        pictures = draw(suite, tables, _constant_answers(tables["runs"]), out, measured, of_ladders)
-        page = build_page(suite, tables, pictures, outside, measured, of_ladders, judgements)
+        charts = draw(suite, tables, _constant_answers(tables["runs"]), out, measured, of_ladders)
+        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements)
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -68,64 +71,110 @@ def write_report(
 def build_page(
     suite: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    pictures: Pictures,
+    charts: Charts,
     outside: Sequence[str] = (),
     measured: Sequence[Machine] = (),
     of_ladders: Sequence[Findings] = (),
     judgements: Sequence[Judgement] = (),
 ) -> Page:
-    """Return the page with all of its sections in order."""
-    cells, runs, comparison, ablations = (tables[name] for name in ("cells", "runs", "comparison", "ablations"))
+    """Return the page with its first screen and all of its sections in order."""
     sections = (
+        compare(tables),
+        _more_data(charts, of_ladders),
+        _speed_and_cost(charts, measured),
+        _ablations(tables, charts),
         *claims.claims(judgements),
-        *results.accuracy(comparison, pictures, _constant_answers(runs)),
-        results.gains(comparison),
-        *(
-            part(of_transfer, pictures)
-            for of_transfer in of_ladders
-            for part in (scaling, crossings, across_targets, consistency)
-        ),
-        *results.ablations(ablations, pictures),
-        *results.own_rows(tables.get("own_rows")),
-        *(
-            part
-            for machine in measured
-            for part in (
-                speed.equal(machine),
-                speed.best(machine),
-                speed.ranking(machine),
-                accuracy_against_cost(machine, pictures),
-            )
-        ),
-        design.limits(
-            suite,
-            cells,
-            {*comparison["method"], *ablations["method"]},
-            clusters_of_targets(cells, tables.get("correctness")),
-        ),
-        *results.pretraining(cells, runs, _guessing(suite)),
+        _fairness(suite, tables, charts),
+        _runs(tables, outside),
+        _limits(suite, tables, charts, of_ladders),
+    )
+    warnings = (
+        *provenance.shortcomings(suite, tables),
+        *provenance.failed_seeds(tables["comparison"], tables["ablations"]),
+        *provenance.same_predictions(tables["comparison"], tables["ablations"]),
+        *ahead_warnings(tables.get("own_rows")),
+    )
+    first = FirstScreen(
+        "ViT, CNN or hybrid?",
+        f"suite {suite['name']}",
+        {"": (provenance.summary(tables["cells"]), *trained_apart(suite), *tuned_alike(suite))},
+        tuple(map(Warned, warnings)),
+    )
+    return Page(f"ViT, CNN and hybrid compared: {suite['name']}", first, sections, _filters(tables))
+
+
+def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
+    """Return the targets and families that the page can show, in the order of the comparison."""
+    comparison, arms = tables["comparison"], tables["ablations"]
+    keys = list(dict.fromkeys(target_key(row) for table in (comparison, arms) for _, row in table.iterrows()))
+    families = dict.fromkeys([*comparison["family"], *arms["family"]])
+    return Filters(
+        tuple((key, key) for key in keys), tuple((each, family_name(each)) for each in families), len(arms) > 0
+    )
+
+
+def _more_data(charts: Charts, of_ladders: Sequence[Findings]) -> Section:
+    parts = [part(of_transfer, charts) for of_transfer in of_ladders for part in (scaling, crossings)]
+    return section("More data", *map(fold, parts))
+
+
+def _speed_and_cost(charts: Charts, measured: Sequence[Machine]) -> Section:
+    parts = [
+        part
+        for machine in measured
+        for part in (
+            accuracy_against_cost(machine, charts),
+            speed.ranking(machine),
+            speed.equal(machine),
+            speed.best(machine),
+        )
+    ]
+    return section("Speed and cost", *map(fold, parts))
+
+
+def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
+    parts = (*results.ablations(tables["ablations"], charts), *results.own_rows(tables.get("own_rows")))
+    return section("Ablations", *map(fold, parts))
+
+
+def _fairness(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
+    cells, runs = tables["cells"], tables["runs"]
+    parts = (
         design.what_was_run(suite, runs),
-        *design.left_out(tables.get("left_out")),
         recipes(suite),
-        *tuning(suite, tables.get("trials"), pictures.get(("tuning",))),
+        *tuning(suite, tables.get("trials"), charts.get(("tuning",))),
+        *design.left_out(tables.get("left_out")),
+        *results.pretraining(cells, runs, _guessing(suite)),
+    )
+    return section("Fairness", *map(fold, parts))
+
+
+def _runs(tables: Mapping[str, pd.DataFrame], outside: Sequence[str]) -> Section:
+    cells, runs = tables["cells"], tables["runs"]
+    parts = (
         provenance.failures(runs),
         provenance.not_run(cells),
         *provenance.notes(runs),
         *provenance.outside(outside),
         provenance.cost(runs),
-        provenance.environment(runs),
-        design.resolved_suite(suite),
     )
-    return Page(
-        title=f"ViT, CNN and hybrid compared: {suite['name']}",
-        summary=(provenance.summary(cells), *trained_apart(suite), *tuned_alike(suite)),
-        warnings=(
-            *provenance.shortcomings(suite, tables),
-            *provenance.failed_seeds(comparison, ablations),
-            *provenance.same_predictions(comparison, ablations),
-            *ahead_warnings(tables.get("own_rows")),
-        ),
-        sections=sections,
+    return section("Runs", *map(fold, parts))
+
+
+def _limits(
+    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], charts: Charts, of_ladders: Sequence[Findings]
+) -> Section:
+    comparison, ablations = tables["comparison"], tables["ablations"]
+    clusters = clusters_of_targets(tables["cells"], tables.get("correctness"))
+    limits = design.limits(suite, tables["cells"], {*comparison["method"], *ablations["method"]}, clusters)
+    together = [part(each, charts) for each in of_ladders for part in (across_targets, consistency)]
+    return section(
+        "Limits",
+        *limits.blocks,
+        *map(fold, together),
+        folded("Gain over training from scratch", *results.gains(comparison).blocks),
+        fold(provenance.environment(tables["runs"])),
+        fold(design.resolved_suite(suite)),
     )
 
 

@@ -7,7 +7,8 @@ from bench.analysis.claims.claim import Judgement
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
-from bench.report.page import Section, TableCell, as_html, as_markdown
+from bench.report.page import Section, TableCell
+from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.claims import claims
 from bench.report.write import build_page
 from tests.report.hand_made import make_cells, make_suite, make_tables

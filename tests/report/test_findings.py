@@ -17,7 +17,8 @@ from bench.report.figures.forest import Forest, ForestLine, forest_figure
 from bench.report.figures.ranks import ranks_figure
 from bench.report.figures.scaling import scaling_figure
 from bench.report.findings import Findings, findings
-from bench.report.page import Page, Section, TableCell, as_html, as_markdown
+from bench.report.page import FirstScreen, Page, Section, TableCell
+from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.consistency import consistency
 from bench.report.sections.scaling import crossing_in_words, crossings, ratio_in_words, scaling
 from bench.report.sections.targets import across_targets
@@ -36,7 +37,7 @@ def find(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
 
 def _pages(sections: list[Section]) -> tuple[str, str]:
     """Both, with notes in brackets."""
-    page = Page("Hand-made", (), (), tuple(sections))
+    page = Page("Hand-made", FirstScreen("", ""), tuple(sections))
     return re.sub(r"\s*<small>(.*?)</small>", r" (\1)", as_html(page)), as_markdown(page)
 
 
@@ -143,7 +144,7 @@ def test_a_seed_that_diverged_is_said() -> None:
         assert len(undecided) < len(_cells(section)) / 2
     across = across_targets(found, {})
     assert f"vit_pico/8: on digits@100 {why}" in across.paragraphs[-1]
-    assert not re.search(r"\bnan\b", as_markdown(Page("", (), (), (across,))), re.IGNORECASE)
+    assert not re.search(r"\bnan\b", as_markdown(Page("", FirstScreen("", ""), (across,))), re.IGNORECASE)
 
 
 def test_a_transfer_to_targets_that_are_not_real_alone_has_nothing_across_targets() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench import PROTOCOL_VERSION
 from bench.analysis.format import points
 from bench.analysis.targets import population
-from bench.report.page import as_html, as_markdown
+from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.design import what_was_run
 from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.write import build_page, write_report

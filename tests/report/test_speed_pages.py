@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bench.report.machines import machines
-from bench.report.page import Section, Table, as_html, as_markdown
+from bench.report.page import Section, Table
+from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.speed import best, equal, ranking
 from bench.report.write import build_page

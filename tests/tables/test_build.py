@@ -7,7 +7,7 @@ import pytest
 
 from bench.analysis.duplicates import SEVERAL_CLASSES, SHARED, duplicate_warnings
 from bench.analysis.format import ABSENT
-from bench.report.page import as_markdown
+from bench.report.rendering import as_markdown
 from bench.report.sections.design import left_out
 from bench.report.write import build_page
 from bench.store.new_record import build_record

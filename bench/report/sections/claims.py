@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.format import text
 from bench.report.layout import CONFIDENCE
-from bench.report.page import Section, Table, TableCell, section, table
+from bench.report.page import Code, Section, Table, TableCell, folded, section, table
 
 _HOW = (
     "An interval decides each claim, except the exact one (C8). A claim is supported if the interval lies wholly "
@@ -23,9 +23,9 @@ def claims(judgements: Sequence[Judgement]) -> tuple[Section, ...]:
         return ()
     keys = "\n".join(f"{each.claim.id}: [{', '.join(each.keys)}]" for each in judgements if each.keys)
     looks = judgements[0].looks
-    return (
-        section("Claims", _HOW, looks, _verdicts(judgements), _quantities(judgements), _further(judgements), code=keys),
-    )
+    behind = folded("Keys of the runs behind each claim", Code(keys)) if keys else None
+    parts = (_HOW, looks, _verdicts(judgements), _quantities(judgements), _further(judgements), behind)
+    return (section("Claims", *parts),)
 
 
 def _verdicts(judgements: Sequence[Judgement]) -> Table:

@@ -4,7 +4,7 @@ from bench.analysis.format import ABSENT, decimal, percent, plural, with_bounds
 from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, PairConsistency
 from bench.report.findings import Findings, at_largest
 from bench.report.layout import CONFIDENCE, grouped, heading
-from bench.report.page import Pictures, Section, Table, TableCell, section, undecided
+from bench.report.page import Charts, Section, Table, TableCell, section, undecided
 
 _MEANING = (
     "Error consistency (Geirhos et al. 2020) is Cohen's kappa of right and wrong at the largest rung, within each "
@@ -15,7 +15,7 @@ _MEANING = (
 _AVERAGED = "Per-image correctness is averaged over draws, so no image is simply right or wrong."
 
 
-def consistency(findings: Findings, pictures: Pictures) -> Section:
+def consistency(findings: Findings, charts: Charts) -> Section:
     """Return the error consistency of models: a row per pair and target."""
     title = heading("Error consistency", findings.transfer)
     if not findings.errors:
@@ -29,8 +29,8 @@ def consistency(findings: Findings, pictures: Pictures) -> Section:
     )
     header = ("First", "Second", "Target", "Kappa", "Both right or both wrong", "By accuracy alone")
     caption = f"Kappa with its {CONFIDENCE} interval over seeds and test images."
-    picture = pictures.get(("consistency", findings.transfer))
-    return section(title, _MEANING, picture, Table(caption, header, rows, 3))
+    chart = charts.get(("consistency", findings.transfer))
+    return section(title, _MEANING, chart, Table(caption, header, rows, 3))
 
 
 def _cells(pair: PairConsistency) -> tuple[str | TableCell, ...]:

@@ -13,7 +13,7 @@ from bench.analysis.frames import split
 from bench.analysis.stats.crossed import CROSSED, SEEDS
 from bench.analysis.targets import ARRANGEMENT, IN_DOMAIN, base, population
 from bench.report.layout import CONFIDENCE, MATCHED, family_name
-from bench.report.page import Section, Table, section, table
+from bench.report.page import Code, Section, Table, section, table
 
 _AMOUNTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "images": ("images seen", count),
@@ -109,7 +109,7 @@ def resolved_suite(suite: Mapping[str, Any]) -> Section:
     shown = {name: value for name, value in suite.items() if name not in unused}
     plain = json.loads(json.dumps(shown))  # YAML would give anchors to objects that are used twice
     return section(
-        "Resolved suite", code=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110).rstrip()
+        "Resolved suite", Code(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110).rstrip())
     )
 
 

@@ -10,7 +10,7 @@ from bench.analysis.pareto import BEHIND, FRONT, UNDECIDED
 from bench.report.figures.pareto import COST_NAMES
 from bench.report.layout import CONFIDENCE, Panel, panels, pretraining_name
 from bench.report.machines import Machine
-from bench.report.page import Pictures, Section, Table, TableCell, section
+from bench.report.page import Charts, Section, Table, TableCell, section
 from bench.report.sections.results import accuracy_cell
 
 _SHOWN = {"parameters": count, "macs": short_count, "training_flops": short_count}
@@ -27,12 +27,12 @@ _RULES = (
 )
 
 
-def accuracy_against_cost(machine: Machine, pictures: Pictures) -> Section:
+def accuracy_against_cost(machine: Machine, charts: Charts) -> Section:
     """Return a figure and a table for each target that has a fine-tuned row of known cost."""
     title = machine.title("Accuracy against cost")
     if machine.costs.empty:
         return section(title, "No fine-tuned row of the ladder has a cost that is known.")
-    drawn = {panel.title: pictures.get(("cost", machine.name, panel.title)) for panel in panels(machine.costs)}
+    drawn = {panel.title: charts.get(("cost", machine.name, panel.title)) for panel in panels(machine.costs)}
     missing = ", ".join(name for name, picture in drawn.items() if picture is None)
     return section(
         title,

@@ -35,7 +35,7 @@ from bench.report.layout import (
     panels,
     pretraining_name,
 )
-from bench.report.page import Picture, Pictures, Section, Table, TableCell, section, table, undecided
+from bench.report.page import Chart, Charts, Section, Table, TableCell, section, table, undecided
 
 _GAIN = "Gain over training from scratch"
 _NO_GAIN = "Probes train no network, so they have no row from scratch and no gain over one."
@@ -61,16 +61,16 @@ _PROBED = {
 """Transfer -> the description of its probe."""
 
 
-def accuracy(comparison: pd.DataFrame, pictures: Pictures, constant: Mapping[str, float]) -> tuple[Section, ...]:
+def accuracy(comparison: pd.DataFrame, charts: Charts, constant: Mapping[str, float]) -> tuple[Section, ...]:
     """Return a section per transfer with its figure and its table.
 
     Args:
         comparison: The table from `bench.analysis.comparison`.
-        pictures: The report's figures.
+        charts: The report's figures.
         constant: Target -> accuracy of the best constant answer, 0 to 1.
     """
     return tuple(
-        _accuracy(transfer, rows, pictures.get(("accuracy", transfer)), constant)
+        _accuracy(transfer, rows, charts.get(("accuracy", transfer)), constant)
         for transfer, rows in by_transfer(comparison)
     )
 
@@ -111,12 +111,12 @@ def _most_seeds(rows: pd.DataFrame) -> int:
     return max((len(json.loads(seeds)) for seeds in rows["seeds"]), default=0)
 
 
-def ablations(arms: pd.DataFrame, pictures: Pictures) -> tuple[Section, ...]:
+def ablations(arms: pd.DataFrame, charts: Charts) -> tuple[Section, ...]:
     """Return a section per ablation, with its figure and its table."""
     if arms.empty:
         return (section("Ablations", "The suite has none."),)
     return tuple(
-        _ablation(heading(f"Ablation: {name}", transfer), rows, pictures.get(("ablation", name, transfer)))
+        _ablation(heading(f"Ablation: {name}", transfer), rows, charts.get(("ablation", name, transfer)))
         for (name,), of_ablation in split(arms, ["ablation"])
         for transfer, rows in by_transfer(of_ablation)
     )
@@ -223,7 +223,7 @@ def _paired_cell(row: pd.Series, name: str) -> TableCell:
     return TableCell(f"{difference} {GIVEN_SUCCESS}", note, doubtful=True)
 
 
-def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, constant: Mapping[str, float]) -> Section:
+def _accuracy(transfer: str, rows: pd.DataFrame, chart: Chart | None, constant: Mapping[str, float]) -> Section:
     over = interval_over(rows["method"])
     caption = f"Test accuracy: mean over seeds with its {CONFIDENCE} interval over {over} (number of seeds)."
     if any(map(balanced, (row for _, row in rows.iterrows()))):
@@ -235,7 +235,7 @@ def _accuracy(transfer: str, rows: pd.DataFrame, picture: Picture | None, consta
         heading("Accuracy", transfer),
         _PROBED.get(transfer),
         *_constant_answers(rows, constant),
-        picture or "No figure: no pretrained row of known size has a result.",
+        chart or "No figure: no pretrained row of known size has a result.",
         _by_target(rows, caption, accuracy_cell),
         _by_target(rows, EVERY_SEED, seeds_cell),
     )
@@ -267,7 +267,7 @@ def _by_target(comparison: pd.DataFrame, caption: str, cell: Callable[[pd.Series
     return Table(caption, ("Model", "Pretrained on", *titles), rows, 2)
 
 
-def _ablation(title: str, arms: pd.DataFrame, picture: Picture | None) -> Section:
+def _ablation(title: str, arms: pd.DataFrame, chart: Chart | None) -> Section:
     """Return a section with arms in rows; each target has a column of accuracies and one of differences."""
     drawn = panels(arms)
     reference = arms.loc[arms["is_reference"], "arm"].iloc[0]
@@ -286,7 +286,7 @@ def _ablation(title: str, arms: pd.DataFrame, picture: Picture | None) -> Sectio
     every = tuple((arm, *map(_arm_seeds, _panel_rows(drawn, arm))) for arm in dict.fromkeys(arms["arm"]))
     seeds = Table(EVERY_SEED, ("Arm", *(panel.title for panel in drawn)), every)
     no_figure = "No figure: no arm has a result."
-    return section(title, picture or no_figure, Table(caption, header, tuple(rows), 2), seeds)
+    return section(title, chart or no_figure, Table(caption, header, tuple(rows), 2), seeds)
 
 
 def _panel_rows(drawn: Sequence[Panel], arm: str) -> list[pd.DataFrame]:

@@ -21,7 +21,7 @@ from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import LawCurve
 from bench.report.findings import Findings
 from bench.report.layout import CONFIDENCE, grouped, heading, interval_over
-from bench.report.page import Pictures, Section, Table, TableCell, section, undecided
+from bench.report.page import Charts, Section, Table, TableCell, section, undecided
 
 _NO_LADDER = (
     "No ladder has two rungs of equal class count, so there is no trend and no crossing: rungs that differ in their "
@@ -48,7 +48,7 @@ _LARGEST_EXPONENT = 100.0
 """The end of an exponent's interval from which it counts as open."""
 
 
-def scaling(findings: Findings, pictures: Pictures) -> Section:
+def scaling(findings: Findings, charts: Charts) -> Section:
     """Return the rise of accuracy with pretraining images: a row per model and ladder."""
     title = heading("Scaling", findings.transfer)
     if not findings.trends:
@@ -60,12 +60,12 @@ def scaling(findings: Findings, pictures: Pictures) -> Section:
         f"{_intervals(findings)}"
     )
     header = ("Model", "Target", "Points per decade", "Floor", "Exponent", "Largest misfit")
-    slopes, picture = Table(caption, header, rows, 2), pictures.get(("scaling", findings.transfer))
+    slopes, chart = Table(caption, header, rows, 2), charts.get(("scaling", findings.transfer))
     predicted = [(model, name) for model, name in grown if model.prediction]
-    return section(title, _GROWTH, _trust(predicted), picture, slopes, _predictions(predicted))
+    return section(title, _GROWTH, _trust(predicted), chart, slopes, _predictions(predicted))
 
 
-def crossings(findings: Findings, pictures: Pictures) -> Section:
+def crossings(findings: Findings, charts: Charts) -> Section:
     """Return the crossings and gains of models of different families: a row per pair and ladder."""
     title = heading("Where families cross", findings.transfer)
     if not findings.trends:
@@ -82,8 +82,8 @@ def crossings(findings: Findings, pictures: Pictures) -> Section:
     crossing_table = Table(_intervals(findings), header, rows, 4)
     ratios = tuple((ratio_in_words(pair, name),) for pair, name in in_order)
     ratio_table = Table(f"{_RATIOS} {_intervals(findings)}", ("Images for the same accuracy",), ratios)
-    picture = pictures.get(("crossings", findings.transfer))
-    return section(title, _meaning([pair for pair, _ in pairs]), _GAINS, picture, ratio_table, crossing_table)
+    chart = charts.get(("crossings", findings.transfer))
+    return section(title, _meaning([pair for pair, _ in pairs]), _GAINS, chart, ratio_table, crossing_table)
 
 
 def crossing_in_words(crossing: Crossing) -> str:

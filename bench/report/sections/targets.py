@@ -7,7 +7,7 @@ from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, Together, at_largest
 from bench.report.layout import CONFIDENCE, heading, interval_over
-from bench.report.page import Pictures, Section, Table, TableCell, section, undecided
+from bench.report.page import Charts, Section, Table, TableCell, section, undecided
 
 _Rows = tuple[tuple[str | TableCell, ...], ...]
 
@@ -24,7 +24,7 @@ _RANKING = (
 )
 
 
-def across_targets(findings: Findings, pictures: Pictures) -> Section:
+def across_targets(findings: Findings, charts: Charts) -> Section:
     """Return the results over all real targets of a transfer: a row per model or pair, a column per rung."""
     title = heading("Across targets", findings.transfer)
     if not findings.together:
@@ -34,8 +34,8 @@ def across_targets(findings: Findings, pictures: Pictures) -> Section:
         _MEANING,
         _RANKING,
         *(_ranking(targets) for targets in findings.together),
-        pictures.get(("improvement", findings.transfer)),
-        pictures.get(("ranks", findings.transfer)),
+        charts.get(("improvement", findings.transfer)),
+        charts.get(("ranks", findings.transfer)),
         *(part(targets) for targets in findings.together for part in (_means, _improvements, _pairs)),
     )
 

@@ -8,16 +8,16 @@ import pandas as pd
 from bench.analysis.format import count, duration, listed, percent, plural, short_count
 from bench.analysis.frames import split
 from bench.report.layout import family_name, is_tuned
-from bench.report.page import Picture, Section, Table, TableCell, section, table
+from bench.report.page import Chart, Section, Table, TableCell, section, table
 
 
-def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Picture | None) -> tuple[Section, ...]:
+def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, chart: Chart | None) -> tuple[Section, ...]:
     """Return the section on the suite's tuning; nothing if it asks for none.
 
     Args:
         suite: The resolved suite.
         trials: One row per trial, as in `results/<suite>/tables/trials.parquet`.
-        picture: The figure of the curves, if it was drawn.
+        chart: The figure of the curves, if it was drawn.
     """
     asked = suite.get("tuning")
     if asked is None:
@@ -28,11 +28,11 @@ def tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None, picture: Pictu
     if trials is None or trials.empty:
         gone = "The records of the trials are gone, so this page cannot say how they ended."
         return (section("Tuning", _budget(asked), _judged(asked), _chosen(asked), _space(asked), warnings=(gone,)),)
-    curve = _curve_in_words(asked) if picture else None
+    curve = _curve_in_words(asked) if chart else None
     unpruned = [f"{stage}: {reason}." for (stage, reason), _ in split(trials, ["stage", "unpruned"]) if reason]
     turns, members = (_taking_turns(asked), _members(asked, trials)) if asked.get("members") else (None, None)
     tables = (_chosen(asked), members, _spent(trials), _space(asked))
-    return (section("Tuning", _budget(asked), _judged(asked), turns, *unpruned, curve, picture, *tables),)
+    return (section("Tuning", _budget(asked), _judged(asked), turns, *unpruned, curve, chart, *tables),)
 
 
 def tuned_alike(suite: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ import pytest
 from bench.analysis.format import ABSENT
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.tuning import tuning_figure
-from bench.report.page import Page, Picture, as_markdown
+from bench.report.page import Chart, FirstScreen, Page
+from bench.report.rendering import as_markdown
 from bench.report.sections.tuning import tuning
 from bench.report.write import write_report
 from tests.report.hand_made import make_cells, make_suite, make_tables
 
-PICTURE = Picture("figures/tuning", "Expected best: a line per family.", "Expected best")
+PICTURE = Chart("tuning", {"": "Expected best"}, "Expected best", "a line per family.", files=("figures/tuning",))
 CHOSEN = [
     {
         "stage": stage,
@@ -56,8 +57,8 @@ def trials() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def page(asked: dict | None, table: pd.DataFrame | None, picture: Picture | None = None) -> str:
-    return as_markdown(Page("", (), sections=tuning({"tuning": asked}, table, picture)))
+def page(asked: dict | None, table: pd.DataFrame | None, picture: Chart | None = None) -> str:
+    return as_markdown(Page("", FirstScreen("", ""), sections=tuning({"tuning": asked}, table, picture)))
 
 
 def test_it_tells_the_budget_the_choices_and_their_cost():

@@ -1,0 +1,15 @@
+readFragment();
+startTables();
+startFilters();
+startTheme();
+startChoices();
+startAnswer();
+startLinks();
+startPrinting();
+if (typeof startCharts === "function") startCharts();
+if (typeof startRecommender === "function") startRecommender();
+addEventListener("hashchange", () => {
+  readFragment();
+  for (const subscriber of subscribers) subscriber();
+});
+for (const subscriber of subscribers) subscriber();

@@ -1,0 +1,178 @@
+// Tables: sort, filter, count, unfold, copy.
+function dataRows(table) {
+  return [...table.tBodies[0].rows].filter((row) => !row.classList.contains("details"));
+}
+
+function detailsOf(row) {
+  const next = row.nextElementSibling;
+  return next && next.classList.contains("details") ? next : null;
+}
+
+function sortKey(row, column) {
+  const cell = row.cells[column];
+  if (!cell) return null;
+  if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+  const text = cell.textContent.trim();
+  return text === "" || text === "–" ? null : text;
+}
+
+function compareKeys(first, second) {
+  if (typeof first === "number" && typeof second === "number") return first - second;
+  return String(first).localeCompare(String(second), "en", { numeric: true });
+}
+
+// Rows without a value stay last in both directions, and equal rows keep their order.
+function sortTable(table, column, isDescending) {
+  const rows = dataRows(table).map((row) => ({ row, behind: detailsOf(row), key: sortKey(row, column) }));
+  rows.sort((first, second) => {
+    if (first.key === null || second.key === null) return (first.key === null) - (second.key === null);
+    return isDescending ? compareKeys(second.key, first.key) : compareKeys(first.key, second.key);
+  });
+  for (const { row, behind } of rows) table.tBodies[0].append(row, ...(behind ? [behind] : []));
+  [...table.tHead.rows[0].cells].forEach((head, number) => {
+    if (number === column) head.setAttribute("aria-sort", isDescending ? "descending" : "ascending");
+    else head.removeAttribute("aria-sort");
+  });
+}
+
+function restoreOrder(table) {
+  for (const pair of originalOrder.get(table)) table.tBodies[0].append(...pair);
+  for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
+}
+
+const originalOrder = new Map();
+
+function addSorting(table) {
+  originalOrder.set(table, dataRows(table).map((row) => [row, detailsOf(row)].filter(Boolean)));
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const isNumber = head.classList.contains("number");
+      const before = head.getAttribute("aria-sort");
+      const isDescending = before ? before === "ascending" : isNumber;
+      setState({ [`sort.${table.id}`]: `${column}:${isDescending ? "desc" : "asc"}` });
+    });
+  });
+}
+
+function showSorting(table) {
+  const [column, direction] = getState(`sort.${table.id}`).split(":");
+  const number = Number(column);
+  if (column === "" || !(number >= 0 && number < table.tHead.rows[0].cells.length)) {
+    if (table.querySelector("th[aria-sort]")) restoreOrder(table);
+  } else {
+    sortTable(table, number, direction === "desc");
+  }
+}
+
+function shownFamilies() {
+  const text = getState("family");
+  const all = [...document.querySelectorAll('#filters input[name="family"]')].map((box) => box.value);
+  return text ? text.split(",").filter((family) => family !== "none") : all;
+}
+
+function isShown(row, families, wanted) {
+  const { family, target, arm } = row.dataset;
+  if (family !== undefined && families.length && !families.includes(family)) return false;
+  if (getState("family") === "none" && family !== undefined) return false;
+  if (target !== undefined && target !== "" && shownTarget() && target !== shownTarget()) return false;
+  if (arm && getState("arms") !== "1") return false;
+  return !wanted || row.textContent.toLowerCase().includes(wanted);
+}
+
+function shownTarget() {
+  const select = document.querySelector('#filters select[name="target"]');
+  return getState("target") || (select ? select.options[0].value : "");
+}
+
+function filterTables() {
+  const families = shownFamilies();
+  const wanted = getState("find").toLowerCase();
+  let shown = 0;
+  let all = 0;
+  for (const table of document.querySelectorAll(".table[data-filtered] table")) {
+    for (const row of dataRows(table)) {
+      const keep = isShown(row, families, wanted);
+      row.hidden = !keep;
+      if (!keep) unfold(row, false);
+      shown += keep;
+      all += 1;
+    }
+  }
+  const counts = document.getElementById("counts");
+  if (counts) counts.textContent = `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} rows`;
+}
+
+function unfold(row, isOpen) {
+  const button = row.querySelector(".unfold");
+  const behind = detailsOf(row);
+  if (!button || !behind) return;
+  button.setAttribute("aria-expanded", String(isOpen));
+  behind.hidden = !isOpen;
+}
+
+// Show a row, whatever is folded around it, and open its details. Filters that hide it are lifted.
+function openRow(id) {
+  const row = document.getElementById(id);
+  if (!row) return;
+  if (row.hidden) setState({ family: "", find: "", arms: row.dataset.arm ? "1" : getState("arms"), target: row.dataset.target || getState("target") });
+  for (let outer = row.parentElement; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
+  unfold(row, true);
+  row.scrollIntoView({ block: "center" });
+  row.querySelector(".unfold")?.focus();
+}
+
+function cellText(cell) {
+  return cell.innerText.replace(/\s+/g, " ").trim();
+}
+
+function tableTexts(table) {
+  const rows = [table.tHead.rows[0], ...dataRows(table).filter((row) => !row.hidden)];
+  return rows.map((row) => [...row.cells].map(cellText));
+}
+
+const copyFormats = {
+  CSV: (rows) => rows.map((row) => row.map((text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)).join(",")).join("\n"),
+  Markdown: (rows) => {
+    const lines = rows.map((row) => `| ${row.map((text) => text.replace(/[\\|]/g, "\\$&")).join(" | ")} |`);
+    return [lines[0], `|${" --- |".repeat(rows[0].length)}`, ...lines.slice(1)].join("\n");
+  },
+  LaTeX: (rows) => {
+    const escaped = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "−": "$-$", "–": "--" };
+    const safe = (text) => text.replace(/[\\~^−–&%$#_{}]/g, (sign) => escaped[sign] ?? `\\${sign}`);
+    const [head, ...body] = rows.map((row) => `${row.map(safe).join(" & ")} \\\\`);
+    return [`\\begin{tabular}{${"l".repeat(rows[0].length)}}`, "\\toprule", head, "\\midrule", ...body, "\\bottomrule", "\\end{tabular}"].join("\n");
+  },
+};
+
+function addCopying(box) {
+  const tools = document.createElement("div");
+  tools.className = "tools";
+  for (const [name, write] of Object.entries(copyFormats)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Copy ${name}`;
+    button.addEventListener("click", () => copyText(write(tableTexts(box.querySelector("table"))), button));
+    tools.append(button);
+  }
+  box.append(tools);
+}
+
+function startTables() {
+  for (const box of document.querySelectorAll(".table")) {
+    const table = box.querySelector("table");
+    addSorting(table);
+    addCopying(box);
+    table.addEventListener("click", (event) => {
+      const button = event.target.closest(".unfold");
+      if (button) unfold(button.closest("tr"), button.getAttribute("aria-expanded") !== "true");
+    });
+  }
+  subscribe(() => {
+    filterTables();
+    for (const table of originalOrder.keys()) showSorting(table);
+  });
+}

@@ -1,7 +1,6 @@
 """Write a suite's report: `index.html`, which needs no other file, the same page as `report.md`, and its figures."""
 
 from collections.abc import Mapping, Sequence
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +8,24 @@ import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.claims.own_rows import ahead_warnings
-from bench.analysis.correctness import clusters_of_targets
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
 from bench.report.layout import family_name, target_key
 from bench.report.machines import Machine, machines
-from bench.report.page import Charts, Filters, FirstScreen, Page, Section, Warned, fold, folded, section
+from bench.report.page import Charts, Filters, FirstScreen, Page, Section, Warned, fold, section
 from bench.report.pictures import FOLDER, draw
 from bench.report.rendering import as_html, as_markdown
-from bench.report.sections import claims, design, provenance, results, speed
+from bench.report.sections import provenance, results, speed
+from bench.report.sections.claims import claims
 from bench.report.sections.compare import compare
-from bench.report.sections.consistency import consistency
+from bench.report.sections.fairness import fairness
+from bench.report.sections.limits import limits
 from bench.report.sections.pareto import accuracy_against_cost
-from bench.report.sections.recipes import recipes, trained_apart
+from bench.report.sections.recipes import trained_apart
+from bench.report.sections.runs import runs
 from bench.report.sections.scaling import crossings, scaling
-from bench.report.sections.targets import across_targets
-from bench.report.sections.tuning import tuned_alike, tuning
+from bench.report.sections.tuning import tuned_alike
 
 
 def write_report(
@@ -83,10 +83,10 @@ def build_page(
         _more_data(charts, of_ladders),
         _speed_and_cost(charts, measured),
         _ablations(tables, charts),
-        *claims.claims(judgements),
-        _fairness(suite, tables, charts),
-        _runs(tables, outside),
-        _limits(suite, tables, charts, of_ladders),
+        *claims(judgements, charts),
+        fairness(suite, tables, charts),
+        runs(suite["name"], tables["cells"], tables["runs"], outside),
+        limits(suite, tables, charts, of_ladders),
     )
     warnings = (
         *provenance.shortcomings(suite, tables),
@@ -137,56 +137,9 @@ def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
     return section("Ablations", *map(fold, parts))
 
 
-def _fairness(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
-    cells, runs = tables["cells"], tables["runs"]
-    parts = (
-        design.what_was_run(suite, runs),
-        recipes(suite),
-        *tuning(suite, tables.get("trials"), charts.get(("tuning",))),
-        *design.left_out(tables.get("left_out")),
-        *results.pretraining(cells, runs, _guessing(suite)),
-    )
-    return section("Fairness", *map(fold, parts))
-
-
-def _runs(tables: Mapping[str, pd.DataFrame], outside: Sequence[str]) -> Section:
-    cells, runs = tables["cells"], tables["runs"]
-    parts = (
-        provenance.failures(runs),
-        provenance.not_run(cells),
-        *provenance.notes(runs),
-        *provenance.outside(outside),
-        provenance.cost(runs),
-    )
-    return section("Runs", *map(fold, parts))
-
-
-def _limits(
-    suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], charts: Charts, of_ladders: Sequence[Findings]
-) -> Section:
-    comparison, ablations = tables["comparison"], tables["ablations"]
-    clusters = clusters_of_targets(tables["cells"], tables.get("correctness"))
-    limits = design.limits(suite, tables["cells"], {*comparison["method"], *ablations["method"]}, clusters)
-    together = [part(each, charts) for each in of_ladders for part in (across_targets, consistency)]
-    return section(
-        "Limits",
-        *limits.blocks,
-        *map(fold, together),
-        folded("Gain over training from scratch", *results.gains(comparison).blocks),
-        fold(provenance.environment(tables["runs"])),
-        fold(design.resolved_suite(suite)),
-    )
-
-
 def _constant_answers(runs: pd.DataFrame) -> dict[str, float]:
     """Return target -> accuracy of the best constant answer, or 1 / classes if only older runs recorded the target."""
     tested = runs[runs["target"] != ""]
     known = tested.reindex(columns=["constant_answer", "num_classes"]).astype("float64")
     levels = known["constant_answer"].fillna(1 / known["num_classes"]).groupby(tested["target"]).max()
     return {str(target): level for target, level in levels.dropna().items()}
-
-
-def _guessing(suite: Mapping[str, Any]) -> dict[str, float]:
-    """Return corpus -> cross-entropy of equal probabilities for its classes, if their number is known."""
-    corpora = [ladder["corpus"] for ladder in suite["corpora"]]
-    return {corpus["name"]: log(corpus["classes"]) for corpus in corpora if corpus.get("classes")}

@@ -1,75 +1,64 @@
 """Write the section on claims: verdicts, the numbers that decide them, and the runs behind them. Judges nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.format import text
 from bench.report.layout import CONFIDENCE
-from bench.report.page import Code, Section, Table, TableCell, folded, section, table
+from bench.report.page import Charts, Details, Section, Table, TableCell, TableRow, folded, section
 
+SIGNS = {"supported": "\N{CHECK MARK}", "refuted": "\N{BALLOT X}", "undecided": "?"}
+"""Verdict -> its sign; other claims have a dash."""
 _HOW = (
     "An interval decides each claim, except the exact one (C8). A claim is supported if the interval lies wholly "
     "within the claim's margin, and refuted if it lies wholly beyond. Otherwise it is undecided: these results cannot "
-    f"tell. The levels are corrected, so that all verdicts of this page together hold at {CONFIDENCE}. Pairs are "
-    "seeds. A claim about stated pretraining sizes is judged at those sizes only. The table of further results shows "
-    "the results at this suite's own sizes, which are no verdicts. The keys of the runs behind each claim are listed "
-    "at the end of this section."
+    "tell. A claim with several estimates is supported only if all of them are. The levels are corrected, so that all "
+    f"verdicts of this page together hold at {CONFIDENCE}. Pairs are seeds. A claim about stated pretraining sizes is "
+    f"judged at those sizes only. Further results are uncorrected {CONFIDENCE} intervals at this suite's own sizes, "
+    "and no verdicts."
 )
 
 
-def claims(judgements: Sequence[Judgement]) -> tuple[Section, ...]:
-    """Return the section with verdicts, quantities, further results and keys of runs; nothing without a judgement."""
+def claims(judgements: Sequence[Judgement], charts: Charts) -> tuple[Section, ...]:
+    """Return the section with a row for each claim, and what is behind it folded; nothing without a judgement."""
     if not judgements:
         return ()
-    keys = "\n".join(f"{each.claim.id}: [{', '.join(each.keys)}]" for each in judgements if each.keys)
-    looks = judgements[0].looks
-    behind = folded("Keys of the runs behind each claim", Code(keys)) if keys else None
-    parts = (_HOW, looks, _verdicts(judgements), _quantities(judgements), _further(judgements), behind)
-    return (section("Claims", *parts),)
+    rows = tuple(map(_row, judgements))
+    verdicts = Table("Verdicts; each row unfolds.", ("Claim", "Verdict", "Sentence", "Estimate", "Published"), rows, 5)
+    how = folded("How claims are judged", _HOW)
+    return (section("Claims", judgements[0].looks, charts.get(("claims",)), verdicts, how),)
 
 
-def _verdicts(judgements: Sequence[Judgement]) -> Table:
-    return table(
-        "Verdicts, each with the estimate that decides it, its interval and the published number.",
-        {
-            "Claim": _name,
-            "Sentence": lambda each: TableCell(each.claim.sentence, _noted("judged by", each.claim.margin)),
-            "Verdict": lambda each: each.verdict,
-            "Estimate": lambda each: text(each.text),
-            "Pairs": lambda each: text(each.pairs),
-            "Published": _published,
-            "Why undecided, and what would decide": lambda each: TableCell(
-                text(each.reason), _noted("would decide", each.would_decide)
-            ),
-        },
-        judgements,
+def sign(judgement: Judgement) -> str:
+    """Return the sign of a verdict."""
+    return SIGNS.get(judgement.verdict, "\N{EN DASH}")
+
+
+def _row(judgement: Judgement) -> TableRow:
+    claim = judgement.claim
+    cells = (
+        TableCell(claim.id, "custom claim of this suite" if claim.is_custom else ""),
+        f"{sign(judgement)} {judgement.verdict}",
+        claim.sentence,
+        text(judgement.text),
+        text(claim.published.figure),
     )
+    facts = tuple((name, value) for name, value in _facts(judgement) if value)
+    return TableRow(cells, f"claim-{claim.id}", details=Details(facts=facts))
 
 
-def _name(judgement: Judgement) -> TableCell:
-    return TableCell(judgement.claim.id, "custom claim of this suite" if judgement.claim.is_custom else "")
-
-
-def _noted(what: str, value: str) -> str:
-    return f"{what}: {value}" if value else ""
-
-
-def _published(judgement: Judgement) -> TableCell:
+def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of what is behind a verdict; some are empty."""
     published = judgement.claim.published
-    return TableCell(text(published.figure), "; ".join(filter(None, (published.metric, published.source))))
-
-
-def _quantities(judgements: Sequence[Judgement]) -> Table:
-    rows = [
-        (each.claim.id, part.name, part.text, part.word, each.measured, each.level_text)
-        for each in judgements
-        for part in each.parts
-    ]
-    caption = "Estimates at the corrected level. A claim with several lines is supported only if all of them are."
-    return Table(caption, ("Claim", "Difference", "Estimate", "Verdict", "Measured", "Level"), tuple(rows), 6)
-
-
-def _further(judgements: Sequence[Judgement]) -> Table:
-    rows = [(each.claim.id, line) for each in judgements for line in each.beside]
-    caption = f"Further results, which are no verdicts: uncorrected {CONFIDENCE} intervals."
-    return Table(caption, ("Claim", "What these results show"), tuple(rows), 2)
+    yield "Judged by", judgement.claim.margin
+    yield "Why", judgement.reason
+    yield "What would decide", judgement.would_decide
+    yield "Pairs", judgement.pairs
+    yield "Level", judgement.level_text
+    for part in judgement.parts:
+        yield part.name, "; ".join(filter(None, (part.text, part.word)))
+    yield "Measured", judgement.measured
+    for line in judgement.beside:
+        yield "Further result", line
+    yield "Published", "; ".join(filter(None, (published.figure, published.metric, published.source)))
+    yield "Runs", ", ".join(judgement.keys)

@@ -90,7 +90,7 @@ def same_predictions(*tables: pd.DataFrame) -> tuple[str, ...]:
 
 def failures(runs: pd.DataFrame) -> Section:
     """Return the runs that were attempted and did not end ok, each with its reason."""
-    title, named = "Runs that did not end ok", _named(runs)
+    title, named = "Runs that did not end ok", named_runs(runs)
     failed = named[~named["status"].isin(["ok", "not_run"])]
     if failed.empty:
         return section(title, "None.")
@@ -102,7 +102,7 @@ def failures(runs: pd.DataFrame) -> Section:
 
 def notes(runs: pd.DataFrame) -> tuple[Section, ...]:
     """Return the notes of runs, such as batches in parts, and the runs that were resumed; nothing without any."""
-    named = _named(runs)
+    named = named_runs(runs)
     noted, resumed = named[named["notes"] != ""], named[named["resumed_at_step"] != ""]
     if noted.empty and resumed.empty:
         return ()
@@ -133,6 +133,26 @@ def _resuming(resumed: pd.DataFrame) -> str:
 
 def _all(runs: pd.DataFrame, name: str) -> str:
     return "; ".join(runs[name].unique())
+
+
+def not_run_in_words(suite: str, cells: pd.DataFrame) -> str:
+    """Return how many rows of the plan were not attempted, of what, and how to go on; empty if there are none."""
+    missing = cells[cells["status"] == "not_run"]
+    if missing.empty:
+        return ""
+    name = pretraining_name(cells)
+    counted = {
+        "model": missing["model"].nunique(),
+        "pretraining": missing.apply(name, axis=1).nunique(),
+        "target": missing["target"].nunique(),
+        "seed": missing["seed"].nunique(),
+    }
+    of_what = ", ".join(plural(number, noun) for noun, number in counted.items())
+    reasons = first_few([text(reason) for reason in dict.fromkeys(missing["reason"])])
+    why = "" if set(missing["reason"]) == {"not run yet"} else f" Reasons: {reasons}."
+    return (
+        f"{missing.shape[0]:,} of {plural(len(cells), 'row')} not run, of {of_what}.{why} `bench run {suite}` goes on."
+    )
 
 
 def not_run(cells: pd.DataFrame) -> Section:
@@ -195,7 +215,7 @@ def environment(runs: pd.DataFrame) -> Section:
     )
 
 
-def _named(runs: pd.DataFrame) -> pd.DataFrame:
+def named_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with the names of their target and of their pretraining, or that of the run they start from."""
     rows = [row for _, row in runs.iterrows()]
     name, by_key = pretraining_name(runs), {row["key"]: row for row in rows}

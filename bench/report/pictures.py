@@ -1,7 +1,8 @@
-"""Draw the figures of a report, and write their captions."""
+"""Draw the figures of a report, and say once for each kind how to read them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,59 +12,67 @@ from matplotlib.figure import Figure
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.format import percent
 from bench.analysis.frames import split
-from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.ranks import Ranking
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.ablation import ablation_figure
 from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.crossing import crossing_figure
-from bench.report.figures.drawing import colour, pair_colour, save
+from bench.report.figures.drawing import COLOURS, colour, pair_colour, save
 from bench.report.figures.forest import Forest, ForestLine, forest_figure
+from bench.report.figures.inline import inline_svg
 from bench.report.figures.pareto import pareto_figure
-from bench.report.figures.ranks import ranks_figure
-from bench.report.figures.scaling import scaling_figure
 from bench.report.figures.tuning import tuning_figure
 from bench.report.findings import Errors, Findings, Together, at_largest
-from bench.report.layout import AS_MUCH, CONFIDENCE, by_transfer, heading, is_tuned, panels
+from bench.report.layout import CONFIDENCE, by_transfer, heading, is_tuned, panels, target_key, target_name
 from bench.report.machines import Machine
-from bench.report.page import Chart
+from bench.report.page import Chart, slug
 
 FOLDER = "figures"
 """The folder of the figures, below that of the page."""
-_MEANS = f"means over seeds with {CONFIDENCE} intervals; dots beside them are single seeds"
-_LADDER_CAPTIONS = {
-    "scaling": (
-        "Test error against the number of pretraining images",
-        f"means with {CONFIDENCE} intervals, and single seeds (dots), on logarithmic axes. "
-        "From five rungs on, a curve is a power law with a "
-        "floor; otherwise lines join the rungs. A power law without a floor is straight on these axes; one that comes "
-        "near its floor bends. Shaded: beyond the sizes measured.",
-    ),
+_SEEDS = f"Points are means with {CONFIDENCE} intervals, faint dots are single seeds."
+READING = {
+    "accuracy": f"{_SEEDS} Models from scratch stand at the left, since zero has no logarithm.",
     "crossings": (
-        "Where families cross",
-        f"paired differences with {CONFIDENCE} intervals, and single seeds (dots). Above zero the first model is "
-        "ahead. The strip below shows the size at which each pair crosses, with its interval; an arrow marks an open "
-        "end. If a pair does not cross within the sizes measured, the bar shows the sizes at which it still can. "
-        "Hollow: extrapolated.",
+        f"{_SEEDS} Above zero the first model of a pair is ahead. The strip at the bottom shows the size at which a "
+        "pair crosses, with its interval, or else the sizes at which it still can; an arrow marks an open end. Shaded: "
+        "beyond the sizes measured."
     ),
+    "cost": (
+        "The line is the front: the best accuracy for each cost or less. Rows on it have an edge and their "
+        f"{CONFIDENCE} intervals of accuracy. Pale: behind, since another row is better and costs no more. A larger "
+        "marker means more pretraining images."
+    ),
+    "ablation": f"Paired differences to the reference arm with {CONFIDENCE} intervals.",
     "improvement": (
-        "Probability of improvement at the largest rung",
-        "how often a run of the first model beats a run of the second on a target drawn at random, with "
-        f"{CONFIDENCE} intervals over seeds.",
+        "How often a run of the first model beats a run of the second on a target drawn at random, with "
+        f"{CONFIDENCE} intervals over seeds."
     ),
     "ranks": (
-        "Mean ranks over seeds",
-        "1 is best. A bar joins models whose mean ranks differ by less than Nemenyi's critical difference at "
-        f"{percent(1 - LEVEL, places=0)}.",
+        "Mean ranks over seeds; 1 is best. Bars are as long as Nemenyi's critical difference at "
+        f"{percent(1 - LEVEL, places=0)}: two models differ if theirs do not overlap."
     ),
     "consistency": (
-        "Error consistency at the largest rung",
         "1 means the same errors; 0 means no more errors in common than the accuracies explain. Hollow: one model, "
-        f"compared from seed to seed. {CONFIDENCE} intervals over seeds and test images.",
+        f"compared from seed to seed. {CONFIDENCE} intervals over seeds and test images."
     ),
+    "tuning": "A line per family; its last point is the best of all trials.",
 }
-"""Kind of a ladder's figure -> its title and caption."""
-_Drawing = tuple[tuple[str, ...], str, str, str, Figure]
-"""The key, name of the files, title, caption, and figure."""
+"""Kind of figure -> how to read it, said once for all figures of the kind."""
+MOST_TARGETS = 8
+"""The largest number of targets that have figures of a kind; the tables hold all of them."""
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A figure before it is saved."""
+
+    key: tuple[str, ...]
+    """The key of its chart; figures of one chart follow each other."""
+    target: str
+    """The target by which the page chooses among the figures of a chart; empty if there is no choice."""
+    title: str
+    figure: Figure
 
 
 def draw(
@@ -85,96 +94,119 @@ def draw(
         findings: The results of the ladders, one per transfer.
 
     Returns:
-        The figures by their key; a figure with nothing to draw is absent.
+        The charts by their key, with their static figures; a chart with nothing to draw is absent.
     """
     for old in (out / FOLDER).glob("*"):
         old.unlink()
     drawings = (
         *_accuracies(tables["comparison"], constant),
-        *_ablations(tables["ablations"], constant),
+        *_ablations(tables["ablations"]),
         *_costs(machines),
         *(drawing for of_transfer in findings for drawing in _ladders(of_transfer)),
         *_tuning(suite, tables.get("trials")),
     )
-    pictures = {}
-    for key, name, title, caption, figure in drawings:
-        pictures[key] = Chart(name, {"": title}, title, caption, files=(f"{FOLDER}/{name}",))
-        save(figure, out / FOLDER / name)
-    return pictures
+    charts: dict[tuple[str, ...], Chart] = {}
+    for key, group in groupby(drawings, key=lambda drawing: drawing.key):
+        name = slug("-".join(part for part in key if part != FINE_TUNE))[:60]
+        while any(name == chart.name for chart in charts.values()):
+            name += "-2"
+        charts[key] = _chart(name, READING[key[0]], list(group), out)
+    return charts
+
+
+def _chart(name: str, caption: str, drawings: Sequence[_Drawing], out: Path) -> Chart:
+    """Save the figures of a chart, and return it with them."""
+    files = [f"{FOLDER}/{name}" + (f"-{place}" if place > 1 else "") for place in range(1, len(drawings) + 1)]
+    for file, drawing in zip(files, drawings, strict=True):
+        save(drawing.figure, out / file, drawing.title)
+    inline = [inline_svg(out / f"{file}.svg", with_title=len(files) > 1) for file in files]
+    titles = {drawing.target: drawing.title for drawing in drawings}
+    alternative = " ".join(f"{title}." for title in titles.values())
+    return Chart(name, titles, alternative, caption, tuple(inline), tuple(files))
 
 
 def _accuracies(comparison: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
     for transfer, rows in by_transfer(comparison):
         on_ladder = (rows["corpus"] != SCRATCH) & rows["subset_images"].notna()
-        if (rows["accuracy"].notna() & on_ladder).any():
-            title = heading("Test accuracy against the number of pretraining images", transfer)
-            figure = accuracy_figure(rows, constant)
-            yield ("accuracy", transfer), _name("accuracy", transfer), title, _accuracy_caption(rows), figure
+        drawn = rows[rows["target"].isin(set(rows.loc[on_ladder & rows["accuracy"].notna(), "target"]))]
+        for panel in panels(drawn)[:MOST_TARGETS]:
+            title = f"{heading('Test accuracy', transfer)}: {panel.title}"
+            figure = accuracy_figure(panel.rows, constant.get(panel.target), title)
+            yield _Drawing(("accuracy", transfer), target_key(panel.rows.iloc[0]), title, figure)
 
 
-def _accuracy_caption(comparison: pd.DataFrame) -> str:
-    caption = f"{_MEANS}. Points of one size are moved sideways, so that their intervals can be seen."
-    if (comparison["corpus"] == SCRATCH).any():
-        caption += (
-            " Models trained from scratch are at the left, since zero has no logarithm. They were trained "
-            f"{AS_MUCH[comparison['match'].iloc[0]]} as pretraining and transfer together."
-        )
-    if comparison["subset_images"].isna().any():
-        caption += " Rows of unknown size are not shown on this axis; the table has them."
-    return caption
-
-
-def _ablations(ablations: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
-    caption = (
-        f"{_MEANS}. Above each bar: its paired difference to the reference arm (in full colour), in percentage "
-        "points. Under it: its tokens, without the class token, and its parameters. Hatched: a seed is missing or "
-        "failed. Dotted: the best constant answer."
-    )
-    for number, ((name,), arms) in enumerate(split(ablations, ["ablation"]), start=1):
+def _ablations(ablations: pd.DataFrame) -> Iterator[_Drawing]:
+    for (name,), arms in split(ablations, ["ablation"]):
         for transfer, rows in by_transfer(arms):
             if rows["accuracy"].notna().any():
-                title = heading(f"Test accuracy by arm of ablation {name}", transfer)
-                figure = ablation_figure(rows, constant)
-                yield ("ablation", name, transfer), _name(f"ablation-{number}", transfer), title, caption, figure
+                title = f"Ablation {heading(name, transfer)}"
+                yield _Drawing(("ablation", name, transfer), "", title, ablation_figure(rows, title))
 
 
 def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
-    caption = (
-        f"{_MEANS}. The line is the front: the best accuracy for each cost or less. Pale: behind, since another row "
-        "is better and costs no more. A larger marker means more pretraining images. Rows of one model are moved "
-        "sideways, so that their intervals can be seen."
-    )
-    for number, machine in enumerate(machines, start=1):
-        for of_target, panel in enumerate(panels(machine.costs), start=1):
+    for machine in machines:
+        for panel in panels(machine.costs)[:MOST_TARGETS]:
             if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
-                name = f"cost-{of_target}" + ("" if machine.is_only else f"-machine-{number}")
-                title = f"{machine.title('Test accuracy against cost')}, {panel.title}"
-                yield ("cost", machine.name, panel.title), name, title, caption, pareto_figure(panel.rows)
+                title = f"{machine.title('Test accuracy against cost')}: {panel.title}"
+                target = target_key(panel.rows.iloc[0])
+                yield _Drawing(("cost", machine.name), target, title, pareto_figure(panel.rows, title))
 
 
 def _ladders(findings: Findings) -> Iterator[_Drawing]:
-    for kind, figure in _ladder_figures(findings):
-        title, caption = _LADDER_CAPTIONS[kind]
-        key, name = (kind, findings.transfer), _name(kind, findings.transfer)
-        yield key, name, heading(title, findings.transfer), caption, figure
+    crossed = [target for target in findings.targets if any(pair.rungs for pair in target.pairs)]
+    for target in crossed[:MOST_TARGETS]:
+        title = f"{heading('Differences of families', findings.transfer)}: {target.title}"
+        ladder = target.ladder
+        name = target_name(ladder.targets[0], ladder.transfer, ladder.shots) if len(ladder.targets) == 1 else ""
+        yield _Drawing(("crossings", findings.transfer), name, title, crossing_figure(target, title))
+    for kind, (name, label, neutral, forests, limits) in _forests(findings).items():
+        if forests:
+            title = heading(name, findings.transfer)
+            figure = forest_figure(forests, title, label, neutral, limits)
+            yield _Drawing((kind, findings.transfer), "", title, figure)
 
 
-def _ladder_figures(findings: Findings) -> Iterator[tuple[str, Figure]]:
-    if grown := [target for target in findings.targets if any(model.curve for model in target.growth)]:
-        yield "scaling", scaling_figure(grown)
-    if crossed := [target for target in findings.targets if any(pair.rungs for pair in target.pairs)]:
-        yield "crossings", crossing_figure(crossed)
+def _forests(findings: Findings) -> dict[str, tuple[str, str, float, list[Forest], tuple[float, float]]]:
+    """Return for each kind of forest plot its title, label, neutral value, panels and limits."""
     together = findings.together
-    if improved := [forest for targets in together if (forest := _improvements(targets))]:
-        yield "improvement", forest_figure(improved, "Probability of improvement (%)", 50, (-3, 103))
-    if ranked := [(at_largest(targets), targets.across.ranking) for targets in together if targets.across.ranking]:
-        families = {model.model: model.family for targets in together for model in targets.ladder.models}
-        yield "ranks", ranks_figure(ranked, families)
-    if alike := [forest for errors in findings.errors if (forest := _consistencies(errors))]:
-        kappas = [line.interval for forest in alike for line in forest.lines if line.interval]
-        low, high = min(0.0, *(kappa.low for kappa in kappas)), max(0.0, *(kappa.high for kappa in kappas))
-        label = "Error consistency \N{GREEK SMALL LETTER KAPPA}"
-        yield "consistency", forest_figure(alike, label, 0, (low - 0.03, high + 0.03))
+    improved = [forest for targets in together if (forest := _improvements(targets))]
+    ranked = [_ranks(targets, targets.across.ranking) for targets in together if targets.across.ranking]
+    most = max((len(forest.lines) for forest in ranked), default=1)
+    alike = [forest for errors in findings.errors if (forest := _consistencies(errors))]
+    kappas = [end for forest in alike for line in forest.lines if line.interval for end in _ends(line.interval)]
+    kappa = "Error consistency \N{GREEK SMALL LETTER KAPPA}"
+    return {
+        "improvement": (
+            "Probability of improvement at the largest rung",
+            "Probability of improvement (%)",
+            50,
+            improved,
+            (-3, 103),
+        ),
+        "ranks": ("Mean ranks over seeds", "Mean rank", (most + 1) / 2, ranked, (0, most + 1)),
+        "consistency": (
+            "Error consistency at the largest rung",
+            kappa,
+            0,
+            alike,
+            (min(0.0, *kappas, 0.0) - 0.03, max(0.0, *kappas, 0.0) + 0.03),
+        ),
+    }
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
+
+
+def _ranks(targets: Together, ranking: Ranking) -> Forest:
+    """Return the models by rank, each with half of the critical difference on either side."""
+    families = {model.model: model.family for model in targets.ladder.models}
+    half = ranking.critical_difference / 2
+    lines = tuple(
+        ForestLine(name, Interval(mean, mean - half, mean + half, ranking.num_seeds), colour(families[name]))
+        for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True)
+    )
+    return Forest(at_largest(targets), lines)
 
 
 def _improvements(targets: Together) -> Forest | None:
@@ -193,7 +225,7 @@ def _consistencies(errors: Errors) -> Forest | None:
         ForestLine(
             f"{pair.first.model} from seed to seed" if pair.is_self else f"{pair.first.model} and {pair.second.model}",
             pair.consistency.kappa.interval() if pair.consistency else None,
-            colour(pair.first.family) if pair.is_self else "0.3",
+            colour(pair.first.family) if pair.is_self else COLOURS["quiet"],
             pair.is_self,
         )
         for pair in errors.pairs
@@ -205,9 +237,4 @@ def _tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> Iterator[_
     curves = tuning_curves(trials) if trials is not None and is_tuned(suite) else pd.DataFrame()
     if not curves.empty:
         title = "Expected best validation accuracy against the number of trials"
-        caption = "a line per family; its last point is the best of all trials."
-        yield ("tuning",), "tuning", title, caption, tuning_figure(curves)
-
-
-def _name(kind: str, transfer: str) -> str:
-    return kind if transfer == FINE_TUNE else f"{kind}-{transfer}"
+        yield _Drawing(("tuning",), "", title, tuning_figure(curves, title))

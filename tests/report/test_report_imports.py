@@ -24,6 +24,6 @@ def test_settings_are_left_alone() -> None:
     from matplotlib import pyplot
 
     before = dict(matplotlib.rcParams)
-    accuracy_figure(make_tables(make_cells(arms=False))["comparison"], {})
+    accuracy_figure(make_tables(make_cells(arms=False))["comparison"], 0.1, "")
     assert dict(matplotlib.rcParams) == before
     assert pyplot.get_fignums() == []

@@ -1,49 +1,52 @@
-"""Draw the difference of two families against pretraining size, and where it is zero."""
+"""Draw the differences of families on one target against pretraining size, and where they are zero."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from bench.analysis.format import short_count
 from bench.analysis.ladder.crossings import Crossing
 from bench.analysis.ladder.growth import PairGrowth
-from bench.report.figures.drawing import apart, draw_rungs, grid, pair_colour, rung_ends, style
-from bench.report.figures.scaling import reach, set_rungs
+from bench.report.figures import drawing
 from bench.report.findings import OnTarget
 
-_STRIP_ROW = 0.055
+_STRIP_ROW = 0.06
 """The height of a pair's row in the strip of crossings below the differences, as a share of the panel."""
-_MARKERS = "osD^vPX"
 
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class _PairLook:
-    """The colour and marker of a pair."""
+    """How a pair is drawn."""
 
     colour: str
     marker: str
+    cap: float
 
 
-@style()
-def crossing_figure(targets: Sequence[OnTarget]) -> Figure:
+@drawing.style()
+def crossing_figure(target: OnTarget, title: str) -> Figure:
     """Draw differences in points with their intervals and, below them, the sizes at which each pair may cross.
 
     Args:
-        targets: At least one target, each with a pair that has differences.
+        target: A target with at least one pair that has differences.
+        title: What the figure shows, in a sentence.
     """
-    pairs = dict.fromkeys(_names(pair) for target in targets for pair in target.pairs if pair.rungs)
+    pairs = [pair for pair in target.pairs if pair.rungs]
     looks = {
-        names: _PairLook(pair_colour(number), _MARKERS[number % len(_MARKERS)]) for number, names in enumerate(pairs)
+        _names(pair): _PairLook(
+            drawing.pair_colour(number), drawing.pair_marker(number), drawing.cap_width(number, len(pairs))
+        )
+        for number, pair in enumerate(pairs)
     }
-    label = "Difference in test accuracy (points)"
-    figure, axes = grid(len(targets), _legend(targets, looks), height=3.2, ylabel=label)
-    for target, ax in zip(targets, axes, strict=True):
-        _draw_panel(ax, target, looks)
+    figure, ax = drawing.panel(title, _legend(target, looks), height=3.1, ylabel="Difference (points)")
+    _draw(ax, target, pairs, looks)
     return figure
 
 
@@ -51,28 +54,46 @@ def _names(pair: PairGrowth) -> Pair:
     return pair.first.model, pair.second.model
 
 
-def _draw_panel(ax: Axes, target: OnTarget, looks: Mapping[Pair, _PairLook]) -> None:
-    set_rungs(ax, target)
-    ax.axhline(0, color="0.35", linewidth=0.9, zorder=1)
-    drawn = [pair for pair in target.pairs if pair.rungs]
-    for number, pair in enumerate(drawn):
+def _draw(ax: Axes, target: OnTarget, pairs: Sequence[PairGrowth], looks: Mapping[Pair, _PairLook]) -> None:
+    _set_rungs(ax, target)
+    ax.axhline(0, color=drawing.COLOURS["quiet"], linewidth=1, zorder=1)
+    for pair in pairs:
         look, sizes = looks[_names(pair)], [rung.size for rung in pair.rungs]
-        ax.plot(sizes, [_points(rung.mean) for rung in pair.rungs], "-", color=look.colour, linewidth=1.2)
-        draw_rungs(ax, apart(ax, sizes, number, len(drawn)).tolist(), pair.rungs, _points, look.colour, look.marker)
-    ends = [0.0, *(_points(end) for end in rung_ends(rung for pair in drawn for rung in pair.rungs))]
-    air = 0.06 * (max(ends) - min(ends)) or 1.0
-    low, high = min(ends) - air, max(ends) + air
-    strip = _STRIP_ROW * (len(drawn) + 0.5)
-    ax.set_yticks([tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high])
-    ax.set_ylim(low - (high - low) * strip / (1 - strip), high)
-    ax.axhspan(low - (high - low), low, color="0.97", zorder=0.5)
-    for number, pair in enumerate(drawn):
+        known = [(rung.size, 100 * rung.interval.low, 100 * rung.interval.high) for rung in pair.rungs if rung.interval]
+        drawing.draw_intervals(ax, known, look.colour, look.cap)
+        drawing.draw_seeds(ax, sizes, [[100 * value for value in rung.of_seeds] for rung in pair.rungs], look.colour)
+        means = [100 * rung.mean for rung in pair.rungs]
+        ax.plot(sizes, means, f"{look.marker}-", color=look.colour, linewidth=1.4, markersize=7, zorder=3)
+    strip = _set_differences(ax, pairs)
+    for number, pair in enumerate(pairs):
         if crossing := pair.beyond or pair.crossing:
             _draw_crossing(ax, crossing, looks[_names(pair)].colour, strip - _STRIP_ROW * (number + 0.75))
 
 
-def _points(difference: float) -> float:
-    return 100 * difference
+def _set_rungs(ax: Axes, target: OnTarget) -> None:
+    """Set up the axis of a ladder's rungs; the range beyond the largest rung is shaded."""
+    sizes, far = target.ladder.sizes, _reach(target)
+    drawing.set_sizes(ax, {size: short_count(size) for size in sizes}, far or 0.0)
+    if far:
+        ax.axvspan(sizes[-1], far * 10, color=drawing.COLOURS["shade"], zorder=0)
+
+
+def _reach(target: OnTarget) -> float | None:
+    """Return a size past the last extrapolated crossing; None without one."""
+    beyond = [size for pair in target.pairs if pair.beyond for size in pair.beyond.sizes]
+    return 1.5 * max(beyond) if beyond else None
+
+
+def _set_differences(ax: Axes, pairs: Sequence[PairGrowth]) -> float:
+    """Set up the axis of differences with a strip below them, and return the strip's share of the axis."""
+    ends = [0.0, *(100 * end for end in drawing.rung_ends(rung for pair in pairs for rung in pair.rungs))]
+    air = 0.06 * (max(ends) - min(ends)) or 1.0
+    low, high = min(ends) - air, max(ends) + air
+    strip = _STRIP_ROW * (len(pairs) + 0.5)
+    ax.set_yticks([tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high])
+    ax.set_ylim(low - (high - low) * strip / (1 - strip), high)
+    ax.axhline(low, color=drawing.COLOURS["ink"], linewidth=0.8, zorder=0.5)
+    return strip
 
 
 def _draw_crossing(ax: Axes, crossing: Crossing, shade: str, height: float) -> None:
@@ -84,19 +105,19 @@ def _draw_crossing(ax: Axes, crossing: Crossing, shade: str, height: float) -> N
         ax.plot([max(low, left), min(high, right)], [height, height], color=shade, linewidth=1.6, transform=across)
         for is_open, end, arrow in ((high >= right, right, ">"), (low <= left, left, "<")):
             if is_open:
-                ax.plot([end], [height], arrow, color=shade, markersize=4, transform=across, clip_on=False)
-    face = "white" if crossing.is_extrapolated and crossing.size else shade
+                ax.plot([end], [height], arrow, color=shade, markersize=5, transform=across, clip_on=False)
+    face = drawing.COLOURS["paper"] if crossing.is_extrapolated and crossing.size else shade
     for size in crossing.sizes:
-        ax.plot([size], [height], "d", color=shade, markerfacecolor=face, markersize=5.5, transform=across, zorder=4)
+        ax.plot([size], [height], "d", color=shade, markerfacecolor=face, markersize=6.5, transform=across, zorder=4)
 
 
-def _legend(targets: Sequence[OnTarget], looks: Mapping[Pair, _PairLook]) -> list[Line2D]:
+def _legend(target: OnTarget, looks: Mapping[Pair, _PairLook]) -> list[Line2D]:
     handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, markersize=4.5, label=f"{first} less {second}")
+        Line2D([], [], color=look.colour, marker=look.marker, label=drawing.wrapped(f"{first} less {second}"))
         for (first, second), look in looks.items()
     ]
-    handles.append(Line2D([], [], color="0.45", marker="d", linewidth=1.6, label="crossing, or its possible sizes"))
-    if any(reach(target) for target in targets):
-        hollow = Line2D([], [], color="0.45", marker="d", markerfacecolor="white", linewidth=1.6, label="extrapolated")
-        handles.append(hollow)
+    mark: dict[str, Any] = {"color": drawing.COLOURS["quiet"], "marker": "d", "linewidth": 1.6}
+    handles.append(Line2D([], [], label="in the strip: where they cross, or still can", **mark))
+    if _reach(target):
+        handles.append(Line2D([], [], label="extrapolated", markerfacecolor=drawing.COLOURS["paper"], **mark))
     return handles

@@ -1,14 +1,15 @@
-"""Provide what all figures share: colours for colour-blind readers, panels, and files without dates.
+"""Provide what all figures share: colours for colour-blind readers, one panel with its title, and files without dates.
 
-Figures are drawn without pyplot's global state, and the same tables give the same bytes.
+Figures are drawn without pyplot's global state, and the same tables give the same bytes. A figure is one panel of about
+the width of a phone, since the page shows it at that width, too: all of its text is then at least 11 pixels high.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import ceil
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -19,9 +20,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-from matplotlib.transforms import Bbox, ScaledTranslation
+from matplotlib.transforms import Bbox
 
 from bench.analysis.comparison import SCRATCH
+from bench.analysis.format import percent
 from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.seeds import COMPLETE
 from bench.report.layout import family_name
@@ -30,14 +32,38 @@ Dashes = str | tuple[int, tuple[int, ...]]
 _DASHES: tuple[Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """The dashes that distinguish the lines of one family; dotted lines are constant answers and extrapolations."""
 
-_PALETTE = seaborn.color_palette("colorblind").as_hex()
-_COLOURS = {"vit": _PALETTE[0], "cnn": _PALETTE[1], "hybrid": _PALETTE[2]}
-_OF_PAIRS = (4, 9, 5, 3, 7, 8, 6)
+COLOURS = {
+    "vit": "#0173b2",
+    "cnn": "#b35a00",
+    "hybrid": "#027a5b",
+    "other": "#70757a",
+    "pair-1": "#9c3f97",
+    "pair-2": "#7a5c1e",
+    "pair-3": "#5b6570",
+    "constant": "#6b6b6b",
+    "ink": "#262626",
+    "quiet": "#595959",
+    "line": "#d9d9d9",
+    "shade": "#f2f2f2",
+    "paper": "#ffffff",
+}
+"""Name of a CSS variable of the page -> the colour in print. No two are the same: `inline_svg` tells them apart."""
+TITLE, BACKGROUND = "figure-title", "figure-background"
+"""The ids of the groups in an SVG that hold the title and the white behind the figure."""
+WIDTH = 4.8
+"""The width of a figure in inches; at 400 pixels on a screen, a point of it is more than a pixel."""
+TEXT_POINTS, _TITLE_POINTS = 11.5, 13.0
+_TITLE_CHARACTERS, _LABEL_CHARACTERS, _NAME_CHARACTERS = 42, 42, 48
+ROW = 0.22
+"""The height of a row of text or of a dot in inches, where items stand below each other."""
 _MARKERS = {"vit": "o", "cnn": "s", "hybrid": "D"}
-_CONSTANT: dict[str, Any] = {"color": "0.45", "linewidth": 1, "linestyle": (0, (1, 2)), "label": "constant answer"}
+_PAIR_MARKERS = ("^", "v", "P", "X", "<", ">")
+_WIDEST_CAP, _THINNEST_CAP = 15.0, 6.0
+_SEED: dict[str, Any] = {"markersize": 6, "alpha": 0.35, "markeredgewidth": 0, "zorder": 1.5}
+_CONSTANT: dict[str, Any] = {"color": COLOURS["constant"], "linewidth": 1.2, "linestyle": (0, (1, 2))}
 _DPI = 200
 _FORMATS = {
-    "svg": {"Date": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
@@ -46,37 +72,71 @@ _FORMATS = {
 @contextmanager
 def style() -> Iterator[None]:
     """Set Matplotlib up while a figure is drawn or saved; its settings are restored afterwards."""
-    fixed = matplotlib.rc_context({"svg.hashsalt": "bench", "pdf.fonttype": 42, "font.family": "DejaVu Sans"})
-    with seaborn.axes_style("ticks"), seaborn.plotting_context("paper"), fixed:
+    ink, sizes = (
+        COLOURS["ink"],
+        ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"),
+    )
+    settings: Any = {
+        **dict.fromkeys(sizes, TEXT_POINTS),
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), ink),
+        "svg.fonttype": "none",
+        "svg.hashsalt": "bench",
+        "pdf.fonttype": 42,
+        "font.family": "DejaVu Sans",
+        "text.parse_math": False,  # a name may hold a dollar sign
+    }
+    with seaborn.axes_style("ticks"), seaborn.plotting_context("paper"), matplotlib.rc_context(settings):
         yield
 
 
-def grid(
-    num_panels: int, handles: Sequence[Line2D], *, height: float, ylabel: str = "Test accuracy (%)", width: float = 3.5
+def panel(title: str, handles: Sequence[Line2D], *, height: float, ylabel: str = "") -> tuple[Figure, Axes]:
+    """Return a figure of one panel between its title and its legend, with horizontal grid lines.
+
+    Args:
+        title: What the figure shows, in a sentence; it is broken into lines.
+        handles: The entries of the legend.
+        height: The height of the panel, in inches.
+        ylabel: The label of the vertical axis, in a few words.
+    """
+    figure, (ax,) = frame(title, handles, height=height)
+    ax.grid(axis="y", color=COLOURS["line"], linewidth=0.7)
+    ax.set_ylabel(ylabel)
+    return figure, ax
+
+
+def frame(
+    title: str, handles: Sequence[Line2D], *, height: float, num_columns: int = 1, num_panels: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with panels and a legend below them; `width` and `height` are a panel's, in inches."""
-    num_columns = 2 if num_panels == 4 else min(3, num_panels)
-    num_rows = ceil(num_panels / num_columns)
-    below = 0.18 * ceil(len(handles) / num_columns)
-    figure = Figure(figsize=(width * num_columns, height * num_rows + below), layout="constrained")
+    """Return a figure with panels in columns, between its title and its legend; `height` is a panel's, in inches."""
+    num_rows = -(-num_panels // num_columns)
+    lines = wrap(title, _TITLE_CHARACTERS, break_on_hyphens=False)
+    num_lines = len(lines) + sum(len(str(handle.get_label()).splitlines()) for handle in handles)
+    line = 1.3 * TEXT_POINTS / 72
+    figure = Figure(figsize=(WIDTH, height * num_rows + line * num_lines), layout="constrained")
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", gid=TITLE, fontsize=_TITLE_POINTS)
+    figure.patch.set_gid(BACKGROUND)
     axes = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     for ax in axes[num_panels:]:
         ax.remove()
-    for number, ax in enumerate(axes[:num_panels]):
+    for ax in axes[:num_panels]:
         seaborn.despine(ax=ax)
-        ax.grid(axis="y", color="0.9", linewidth=0.6)
+        ax.patch.set_gid(BACKGROUND)
         ax.set_axisbelow(True)
-        if number % num_columns == 0:
-            ax.set_ylabel(ylabel)
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
+        figure.legend(handles=handles, loc="outside lower left", frameon=False, borderaxespad=0.1, labelspacing=0.25)
     return figure, axes[:num_panels]
 
 
-def save(figure: Figure, stem: Path) -> None:
+def save(figure: Figure, stem: Path, title: str = "") -> None:
     """Write a figure as SVG, PNG and PDF, without dates or versions in the files.
 
-    The pictures are as large as the figure, or larger if a label or the legend reaches over its edge.
+    Text stays text in SVG and PDF. The pictures are as large as the figure, or larger if a label or the legend reaches
+    over its edge.
+
+    Args:
+        figure: The figure.
+        stem: The path of the files without their suffix.
+        title: What the figure shows, for readers who cannot see it.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     with style():
@@ -84,28 +144,34 @@ def save(figure: Figure, stem: Path) -> None:
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # so that savefig does not compute the layout again for every format
         whole = Bbox.union([figure.bbox_inches, figure.get_tightbbox()])
-        for ending, metadata in _FORMATS.items():
+        for ending, fixed in _FORMATS.items():
+            metadata = {**fixed, **({"Title": title} if title else {})}
             figure.savefig(stem.with_name(f"{stem.name}.{ending}"), metadata=metadata, dpi=_DPI, bbox_inches=whole)
 
 
 def colour(family: str) -> str:
     """Return a family's colour; grey for an unknown family."""
-    return str(_COLOURS.get(family, _PALETTE[7]))
-
-
-def pair_colour(number: int) -> str:
-    """Return one of seven colours for a pair of models; no family has these colours."""
-    return str(_PALETTE[_OF_PAIRS[number % len(_OF_PAIRS)]])
-
-
-def tint(full: str) -> str:
-    """Return a lighter, opaque shade of a colour."""
-    return str(seaborn.blend_palette(["white", full], 5).as_hex()[2])
+    return COLOURS[family if family in _MARKERS else "other"]
 
 
 def marker(family: str) -> str:
     """Return a family's marker."""
-    return _MARKERS.get(family, "v")
+    return _MARKERS.get(family, "p")
+
+
+def pair_colour(number: int) -> str:
+    """Return one of three colours for a pair of models; no family has these colours."""
+    return COLOURS[f"pair-{1 + number % 3}"]
+
+
+def pair_marker(number: int) -> str:
+    """Return the marker of a pair of models; no family has these markers."""
+    return _PAIR_MARKERS[number % len(_PAIR_MARKERS)]
+
+
+def cap_width(number: int, num_items: int) -> float:
+    """Return the width of an item's caps in points, which tells intervals in one place apart: the first is widest."""
+    return _WIDEST_CAP - (_WIDEST_CAP - _THINNEST_CAP) * number / max(1, num_items - 1)
 
 
 def family_dashes(lines: Iterable[tuple[str, Hashable]]) -> dict[Any, Dashes]:
@@ -119,10 +185,15 @@ def family_dashes(lines: Iterable[tuple[str, Hashable]]) -> dict[Any, Dashes]:
     return chosen
 
 
-def model_handle(model: str, family: str, dashes: Dashes) -> Line2D:
-    """Return the legend's entry for a model's line."""
-    look: dict[str, Any] = {"color": colour(family), "marker": marker(family), "linestyle": dashes}
-    return Line2D([], [], label=f"{family_name(family)}: {model}", **look)
+def model_handle(model: str, family: str, **look: Any) -> Line2D:
+    """Return the legend's entry for a model, with its family in front of its name."""
+    label = wrapped(f"{family_name(family)}: {model}")
+    return Line2D([], [], label=label, color=colour(family), marker=marker(family), **look)
+
+
+def wrapped(label: str) -> str:
+    """Return a label for the legend, in lines that the figure can hold."""
+    return "\n".join(wrap(label, _LABEL_CHARACTERS, break_on_hyphens=False))
 
 
 def fill_handles(rows: pd.DataFrame) -> list[Line2D]:
@@ -131,66 +202,62 @@ def fill_handles(rows: pd.DataFrame) -> list[Line2D]:
         "from scratch": ((rows["corpus"] == SCRATCH).any(), row_fill(True, True)),
         "a seed is missing or failed": ((rows["status"] != COMPLETE).any(), row_fill(False, False)),
     }
-    look: dict[str, Any] = {"color": "0.45", "marker": "o", "linestyle": ""}
+    look: dict[str, Any] = {"color": COLOURS["quiet"], "marker": "o", "linestyle": ""}
     return [Line2D([], [], label=label, **look, **fill) for label, (is_drawn, fill) in fills.items() if is_drawn]
 
 
 def row_fill(from_scratch: bool, is_complete: bool) -> dict[str, Any]:
     """Return a row's fill: full if pretrained, half if from scratch, hollow if a seed is missing or failed."""
     if not is_complete:
-        return {"markerfacecolor": "white"}
-    return {"fillstyle": "left" if from_scratch else "full", "markerfacecoloralt": "white"}
+        return {"markerfacecolor": COLOURS["paper"]}
+    return {"fillstyle": "left" if from_scratch else "full", "markerfacecoloralt": COLOURS["paper"]}
 
 
-def draw_row(
-    ax: Axes, x: float, row: pd.Series, shade: str, size: float = 5.5, zorder: float = 3.0, **edge: Any
-) -> None:
-    """Draw a row's mean accuracy, in percent, with its interval and a dot for each seed."""
-    draw_seeds(ax, x, row, zorder)
-    mean, low, high = (100 * float(row[name]) for name in ("accuracy", "low", "high"))
-    ends = [[mean - low], [high - mean]]
-    ax.errorbar([x], [mean], ends, fmt="none", ecolor=shade, elinewidth=1.1, zorder=zorder)
-    fill = row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
-    look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": zorder + 0.5} | fill | edge
-    ax.plot([x], [mean], marker(row["family"]), **look)
+def set_rows(ax: Axes) -> None:
+    """Set up an axis of rows, which are named by lines of text over the grid."""
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x", color=COLOURS["line"], linewidth=0.7)
 
 
-def draw_seeds(ax: Axes, x: float, row: pd.Series, zorder: float = 3.0) -> None:
-    """Draw a dot at the accuracy of each seed, in percent; failed seeds have dots, too."""
-    _draw_dots(ax, x, [100 * value for value in seed_values(row)], zorder)
+def name_lines(name: str) -> list[str]:
+    """Return the lines of a name that stands over its dots."""
+    return wrap(name, _NAME_CHARACTERS, break_on_hyphens=False)
 
 
-def _draw_dots(ax: Axes, x: float, values: Sequence[float], zorder: float) -> None:
-    """Draw a dot for each seed, right of the marker of their mean."""
-    beside = ax.transData + ScaledTranslation(7 / 72, 0, ax.figure.dpi_scale_trans)
-    look: dict[str, Any] = {"color": "0.2", "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.3}
-    ax.plot([x] * len(values), values, ".", transform=beside, zorder=zorder, **look)
+def write_name(ax: Axes, row: int, name: str) -> int:
+    """Write a name from a row on, and return the first row below it."""
+    lines = name_lines(name)
+    for number, line in enumerate(lines):
+        write(ax, row + number, line)
+    return row + len(lines)
+
+
+def write(ax: Axes, row: float, text: str, at: float = 0.0) -> None:
+    """Write text into a row, from a share of the axis' width on."""
+    behind: dict[str, Any] = {"facecolor": COLOURS["paper"], "edgecolor": "none", "pad": 1.0}
+    ax.text(at, row, text, transform=ax.get_yaxis_transform(), va="center", bbox=behind, zorder=4)
+
+
+def draw_intervals(ax: Axes, intervals: Iterable[tuple[float, float, float]], shade: str, cap: float) -> None:
+    """Draw intervals given as (x, low, high), with caps of a width in points; those without ends are left out."""
+    known = [interval for interval in intervals if np.isfinite(interval).all()]
+    if known:
+        at, low, high = zip(*known, strict=True)
+        ax.vlines(at, low, high, color=shade, linewidth=1.2, zorder=2)
+        ax.plot([*at, *at], [*low, *high], "_", color=shade, markersize=cap, markeredgewidth=1.4, zorder=2)
+
+
+def draw_seeds(ax: Axes, x: Iterable[float], seeds: Iterable[Sequence[float]], shade: str) -> None:
+    """Draw a faint dot for each seed at each x."""
+    dots = [(at, value) for at, values in zip(x, seeds, strict=True) for value in values]
+    if dots:
+        ax.plot(*zip(*dots, strict=True), ".", color=shade, **_SEED)
 
 
 def seed_values(row: pd.Series) -> list[float]:
-    """Return the accuracies of a row's seeds, 0 to 1."""
-    return [value for value in json.loads(row["seeds"]) if value is not None]
-
-
-def draw_rungs(
-    ax: Axes, x: Sequence[float], rungs: Sequence[AtRung], shown: Callable[[float], float], shade: str, sign: str
-) -> None:
-    """Draw the number at each rung with its interval, and a dot for each seed.
-
-    Args:
-        ax: The axes to draw on.
-        x: The x coordinate of each rung.
-        rungs: The numbers at the rungs.
-        shown: Converts a number to the units of the axis.
-        shade: The colour.
-        sign: The marker.
-    """
-    for at, rung in zip(x, rungs, strict=True):
-        if rung.interval:
-            ends = sorted((shown(rung.interval.low), shown(rung.interval.high)))
-            ax.plot([at, at], ends, color=shade, linewidth=1.1)
-        _draw_dots(ax, at, [shown(value) for value in rung.of_seeds], 2.5)
-    ax.plot(x, [shown(rung.mean) for rung in rungs], sign, color=shade, markersize=5, zorder=3)
+    """Return the accuracies of a row's seeds in percent."""
+    return [100 * value for value in json.loads(row["seeds"]) if value is not None]
 
 
 def rung_ends(rungs: Iterable[AtRung]) -> list[float]:
@@ -202,21 +269,10 @@ def rung_ends(rungs: Iterable[AtRung]) -> list[float]:
     ]
 
 
-def apart(ax: Axes, x: Iterable[float], number: int, num_items: int) -> np.ndarray:
-    """Return x shifted for one of several items, so that intervals at the same x do not overlap.
-
-    The scale and the limits of the axis must be set before.
-    """
-    share = (number - (num_items - 1) / 2) * min(0.02, 0.1 / num_items)
-    to_axes = ax.transScale + ax.transLimits
-    places = to_axes.transform([(value, 0.5) for value in x]) + np.array([share, 0.0])
-    return np.asarray(to_axes.inverted().transform(places)[:, 0])
-
-
 def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
     """Set up a logarithmic axis of pretraining sizes with a tick at each, up to the last size or a later end."""
     sizes = sorted(ticks)
-    edge = max(sizes[-1] / sizes[0], 2.0) ** 0.08
+    edge = max(sizes[-1] / sizes[0], 2.0) ** 0.06
     ax.set_xscale("log")
     ax.set_xlim(sizes[0] / edge, max(end, sizes[-1]) * edge)
     ax.xaxis.set_major_locator(FixedLocator(sizes))
@@ -226,20 +282,23 @@ def set_sizes(ax: Axes, ticks: Mapping[float, str], end: float = 0.0) -> None:
     ax.set_xlabel("Pretraining images")
 
 
-def set_accuracies(ax: Axes, rows: pd.DataFrame, constant: float | None = None) -> None:
-    """Set the limits of an axis of accuracies in percent: rows, seeds and the line with a margin, within 0 to 100."""
+def accuracy_limits(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the limits of an axis of accuracies in percent: rows, intervals and seeds with air, within 0 to 100."""
     drawn = [100 * value for column in ("accuracy", "low", "high") for value in rows[column].dropna()]
-    drawn += [100 * value for _, row in rows.iterrows() for value in seed_values(row)]
-    drawn += [] if constant is None else [100 * constant]
-    ax.set_ylim(max(0.0, min(drawn, default=4) - 4), min(101.0, max(drawn, default=100) + 4))
+    drawn += [value for _, row in rows.iterrows() for value in seed_values(row)]
+    low, high = min(drawn, default=0.0), max(drawn, default=100.0)
+    air = 0.05 * (high - low) or 1.0
+    return max(-1.0, low - air), min(101.0, high + air)
 
 
-def draw_constant(ax: Axes, constant: float | None) -> None:
-    """Draw a line at the accuracy of the best constant answer (0 to 1), if it is known."""
-    if constant is not None:
+def constant_handle(constant: float, limits: tuple[float, float]) -> Line2D:
+    """Return the legend's entry for the best constant answer (0 to 1); it says so if the axis does not reach it."""
+    is_shown = limits[0] <= 100 * constant <= limits[1]
+    label = f"constant answer: {percent(constant)}{'' if is_shown else ', beyond this axis'}"
+    return Line2D([], [], label=label, **_CONSTANT | ({} if is_shown else {"linestyle": ""}))
+
+
+def draw_constant(ax: Axes, constant: float) -> None:
+    """Draw a line at the accuracy of the best constant answer (0 to 1), if the axis reaches it."""
+    if ax.get_ylim()[0] <= 100 * constant <= ax.get_ylim()[1]:
         ax.axhline(100 * constant, **_CONSTANT)
-
-
-def constant_handle() -> Line2D:
-    """Return the legend's entry for the line of the best constant answer."""
-    return Line2D([], [], **_CONSTANT)

@@ -1,6 +1,6 @@
-"""Draw accuracy against cost for one target: a panel per cost, each with its Pareto front."""
+"""Draw accuracy against cost for one target: a small panel per cost, each with its Pareto front."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import log10
 from typing import Any
 
@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from bench.analysis.comparison import SCRATCH
 from bench.analysis.format import short_count
 from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, COSTS, FRONT
+from bench.analysis.seeds import COMPLETE
 from bench.report.figures import drawing
 from bench.report.layout import pretraining_name
 
-_Lines = Mapping[str, drawing.Dashes]
 COST_NAMES = {
     "images_per_second": "Images/s",
     "p50_ms": "Latency, ms",
@@ -26,57 +27,59 @@ COST_NAMES = {
     "joules_per_thousand_images": "J per thousand images",
 }
 """Cost -> its name, with its unit."""
-_EDGE = "0.1"
-"""The colour of the edge of markers on the front."""
-_FRONT_LINE: dict[str, Any] = {"color": "0.25", "linewidth": 1.1, "label": "the front"}
+_FRONT_LINE: dict[str, Any] = {"color": drawing.COLOURS["quiet"], "linewidth": 1.2, "label": "the front"}
 _LOGARITHMIC_FROM = 4.0
 """The ratio of the largest to the smallest value from which a cost's axis is logarithmic."""
 _AIR = 0.08
 """The margin at either end of an axis, as a share of its length."""
-_SMALLEST, _LARGEST = 3.5, 6.5
+_SMALLEST, _LARGEST = 3.5, 7.0
 """The sizes of markers in points, from the first pretraining of the comparison to its last."""
+_PALE = 0.25
+"""The opacity of the fill of a row that is behind."""
 
 
 @drawing.style()
-def pareto_figure(costs: pd.DataFrame) -> Figure:
-    """Draw accuracy with its interval against each cost.
+def pareto_figure(costs: pd.DataFrame, title: str) -> Figure:
+    """Draw accuracy against each cost, with intervals on the front.
 
     Args:
         costs: The rows of one target from `bench.analysis.pareto`; rows without accuracy or value are left out.
+        title: What the figure shows, in a sentence.
     """
     rows = costs[costs["accuracy"].notna() & costs["value"].notna()]
     name = pretraining_name(rows)
     rows = rows.assign(pretraining=[name(row) for _, row in rows.iterrows()])
     pretrainings = list(dict.fromkeys(rows["pretraining"]))
-    dashes = drawing.family_dashes(key for key, _ in split(rows, ["family", "model"]))
     drawn = list(split(rows, ["cost"]))
-    figure, axes = drawing.grid(len(drawn), _legend(rows, dashes), height=2.8)
-    for ((cost,), of_cost), ax in zip(drawn, axes, strict=True):
-        _draw_panel(ax, of_cost, pretrainings, dashes, COSTS[cost] == "more")
-        ax.set_xlabel(COST_NAMES[cost] + " (more is better)" * (COSTS[cost] == "more"))
-        drawing.set_accuracies(ax, rows)
+    figure, axes = drawing.frame(title, _legend(rows), height=2.1, num_columns=2, num_panels=len(drawn))
+    limits = drawing.accuracy_limits(rows)
+    for number, (((cost,), of_cost), ax) in enumerate(zip(drawn, axes, strict=True)):
+        ax.set_ylim(*limits)
+        ax.grid(axis="y", color=drawing.COLOURS["line"], linewidth=0.7)
+        _draw_panel(ax, of_cost, pretrainings, COSTS[cost] == "more")
+        ax.set_xlabel(COST_NAMES[cost] + "\n(more is better)" * (COSTS[cost] == "more"))
+        if number % 2 == 0:
+            ax.set_ylabel("Accuracy (%)")
     return figure
 
 
-def _draw_panel(
-    ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], dashes: _Lines, more_is_better: bool
-) -> None:
+def _draw_panel(ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], more_is_better: bool) -> None:
     _set_costs(ax, rows["value"])
     _draw_front(ax, rows[rows["place"] == FRONT], more_is_better)
-    num_sizes = len(pretrainings)
-    for (model, family), of_model in split(rows, ["model", "family"]):
-        numbers = [pretrainings.index(name) for name in of_model["pretraining"]]
-        x = [
-            float(drawing.apart(ax, [value], number, num_sizes)[0])
-            for value, number in zip(of_model["value"], numbers, strict=True)
-        ]
-        pale = drawing.tint(drawing.colour(family))
-        ax.plot(x, 100 * of_model["accuracy"], linestyle=dashes[model], color=pale, linewidth=0.9, zorder=1.5)
-        for at, number, (_, row) in zip(x, numbers, of_model.iterrows(), strict=True):
-            size = _SMALLEST + (_LARGEST - _SMALLEST) * number / max(1, num_sizes - 1)
-            shade, zorder = (pale, 2.0) if row["place"] == BEHIND else (drawing.colour(family), 3.0)
-            edge = {"markeredgecolor": _EDGE} if row["place"] == FRONT else {}
-            drawing.draw_row(ax, at, row, shade, size, zorder, **edge)
+    order = list(dict.fromkeys(rows["model"]))
+    for (model, family, place), of_model in split(rows, ["model", "family", "place"]):
+        shade = drawing.colour(family)
+        if place == FRONT:
+            intervals = zip(of_model["value"], 100 * of_model["low"], 100 * of_model["high"], strict=True)
+            drawing.draw_intervals(ax, intervals, shade, drawing.cap_width(order.index(model), len(order)))
+        for _, row in of_model.iterrows():
+            number = pretrainings.index(row["pretraining"])
+            size = _SMALLEST + (_LARGEST - _SMALLEST) * number / max(1, len(pretrainings) - 1)
+            fill = drawing.row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
+            look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": 3.5 if place == FRONT else 3.0} | fill
+            look |= {"markerfacecolor": (shade, _PALE)} if place == BEHIND and "fillstyle" in fill else {}
+            look |= {"markeredgecolor": drawing.COLOURS["ink"]} if place == FRONT else {}
+            ax.plot([row["value"]], [100 * row["accuracy"]], drawing.marker(family), **look)
 
 
 def _set_costs(ax: Axes, values: pd.Series) -> None:
@@ -87,11 +90,11 @@ def _set_costs(ax: Axes, values: pd.Series) -> None:
         ax.set_xscale("log")
         ax.set_xlim(smallest / edge, largest * edge)
         decades = log10(largest / smallest)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 1.5 else (1, 3) if decades > 0.9 else (1, 2, 5)))
     else:
         edge = _AIR * (largest - smallest) or 0.1 * abs(largest) or 1.0
         ax.set_xlim(smallest - edge, largest + edge)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.xaxis.set_major_formatter(FuncFormatter(_tick))
     ax.xaxis.set_minor_locator(NullLocator())
 
@@ -111,10 +114,14 @@ def _draw_front(ax: Axes, front: pd.DataFrame, more_is_better: bool) -> None:
         ax.step([*x, high], [*y, y[-1]], where="post", zorder=1, **_FRONT_LINE)
 
 
-def _legend(rows: pd.DataFrame, dashes: _Lines) -> list[Line2D]:
-    models = (key for key, _ in split(rows, ["family", "model"]))
-    handles = [drawing.model_handle(model, family, dashes[model]) for family, model in models]
-    handles.append(Line2D([], [], marker="o", markeredgecolor=_EDGE, markerfacecolor="0.6", **_FRONT_LINE))
+def _legend(rows: pd.DataFrame) -> list[Line2D]:
+    handles = [
+        drawing.model_handle(model, family, linestyle="") for (family, model), _ in split(rows, ["family", "model"])
+    ]
+    edge: dict[str, Any] = {"markeredgecolor": drawing.COLOURS["ink"], "markerfacecolor": drawing.COLOURS["quiet"]}
+    handles.append(Line2D([], [], marker="o", **edge, **_FRONT_LINE))
     if (rows["place"] == BEHIND).any():
-        handles.append(Line2D([], [], color="0.75", marker="o", linestyle="", label="behind"))
+        quiet = drawing.COLOURS["quiet"]
+        look: dict[str, Any] = {"color": quiet, "markerfacecolor": (quiet, _PALE), "linestyle": ""}
+        handles.append(Line2D([], [], marker="o", label="behind", **look))
     return handles + drawing.fill_handles(rows)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.frames import split
-from bench.report.figures.drawing import colour, grid, marker, style
+from bench.report.figures.drawing import COLOURS, colour, frame, marker, style
 from bench.report.layout import family_name
 
 _MOST_MARKERS = 24
@@ -17,20 +17,22 @@ _TITLES: dict[Hashable, str] = {"pretrain": "Pretraining", "transfer": "Fine-tun
 
 
 @style()
-def tuning_figure(curves: pd.DataFrame) -> Figure:
+def tuning_figure(curves: pd.DataFrame, title: str) -> Figure:
     """Draw the expected best validation accuracy against the number of trials.
 
     Args:
         curves: The table from `bench.analysis.tuning.tuning_curves`, with at least one row.
+        title: What the figure shows, in a sentence.
     """
     stages = list(split(curves, ["stage"]))
     handles = [
         Line2D([], [], color=colour(family), marker=marker(family), label=family_name(family))
         for family in dict.fromkeys(curves["family"])
     ]
-    label = "Expected best validation\naccuracy (%)"
-    figure, axes = grid(len(stages), handles, height=2.8, ylabel=label)
+    figure, axes = frame(title, handles, height=2.5, num_columns=len(stages), num_panels=len(stages))
+    axes[0].set_ylabel("Validation accuracy (%)")
     for ((stage,), of_stage), ax in zip(stages, axes, strict=True):
+        ax.grid(axis="y", color=COLOURS["line"], linewidth=0.7)
         _draw_stage(ax, of_stage)
         ax.set_title(_TITLES.get(stage, str(stage)))
     return figure

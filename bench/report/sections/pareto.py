@@ -32,14 +32,12 @@ def accuracy_against_cost(machine: Machine, charts: Charts) -> Section:
     title = machine.title("Accuracy against cost")
     if machine.costs.empty:
         return section(title, "No fine-tuned row of the ladder has a cost that is known.")
-    drawn = {panel.title: charts.get(("cost", machine.name, panel.title)) for panel in panels(machine.costs)}
-    missing = ", ".join(name for name, picture in drawn.items() if picture is None)
+    chart = charts.get(("cost", machine.name))
     return section(
         title,
         _RULES,
         *_costs_in_words(machine),
-        f"No figure of {missing}: no row has a result." if missing else None,
-        *drawn.values(),
+        chart or "No figure: no row has a result.",
         *(_table(panel) for panel in panels(machine.costs)),
     )
 

@@ -60,7 +60,7 @@ def scaling(findings: Findings, charts: Charts) -> Section:
         f"{_intervals(findings)}"
     )
     header = ("Model", "Target", "Points per decade", "Floor", "Exponent", "Largest misfit")
-    slopes, chart = Table(caption, header, rows, 2), charts.get(("scaling", findings.transfer))
+    slopes, chart = Table(caption, header, rows, 2), charts.get(("accuracy", findings.transfer))
     predicted = [(model, name) for model, name in grown if model.prediction]
     return section(title, _GROWTH, _trust(predicted), chart, slopes, _predictions(predicted))
 

@@ -20,16 +20,11 @@ def costs(cells: pd.DataFrame, speeds: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def _by_cost(figure: Figure) -> dict[str, Axes]:
-    return {ax.get_xlabel().removesuffix(" (more is better)"): ax for ax in figure.axes}
+    return {ax.get_xlabel().removesuffix("\n(more is better)"): ax for ax in figure.axes}
 
 
 def _markers(ax: Axes) -> list[Line2D]:
-    return [line for line in ax.lines if line.get_linestyle() == "None" and line.get_marker() != "."]
-
-
-def _share(ax: Axes, value: float) -> float:
-    """Where a cost lies between the ends of its axis, 0 to 1."""
-    return float(ax.transLimits.transform(ax.transScale.transform((value, 50)))[0])
+    return [line for line in ax.lines if line.get_linestyle() == "None" and line.get_marker() in "osD"]
 
 
 def _front(ax: Axes) -> Line2D:
@@ -38,11 +33,11 @@ def _front(ax: Axes) -> Line2D:
 
 
 def test_points_intervals_and_front_are_the_tables() -> None:
-    """A panel a cost; a point a row at its accuracy and about its cost, a staircase through those of the front."""
+    """A panel a cost; a point a row at its accuracy and cost, a staircase and intervals for those of the front."""
     table = costs(make_cells(targets=("digits@100",), arms=False))
-    figure = pareto_figure(table)
+    figure = pareto_figure(table, "")
     names = list(dict.fromkeys(table["cost"]))
-    assert [ax.get_xlabel().removesuffix(" (more is better)") for ax in figure.axes] == [
+    assert [ax.get_xlabel().removesuffix("\n(more is better)") for ax in figure.axes] == [
         COST_NAMES[name] for name in names
     ]
     for ax, name in zip(figure.axes, names, strict=True):
@@ -51,18 +46,17 @@ def test_points_intervals_and_front_are_the_tables() -> None:
         assert heights == pytest.approx(sorted(100 * rows["accuracy"]))
         places = {round(float(line.get_ydata()[0]), 6): float(line.get_xdata()[0]) for line in _markers(ax)}
         for _, row in rows.iterrows():
-            drawn = places[round(100 * row["accuracy"], 6)]
-            assert _share(ax, drawn) == pytest.approx(_share(ax, row["value"]), abs=0.05)
-        spans = [segment[:, 1] for bars in ax.collections for segment in bars.get_segments()]
-        assert np.sort(spans, axis=0) == pytest.approx(np.sort(100 * rows[["low", "high"]].to_numpy(), axis=0))
+            assert places[round(100 * row["accuracy"], 6)] == row["value"]
         front = rows[rows["place"] == "front"]
+        spans = [segment[:, 1] for bars in ax.collections for segment in bars.get_segments()]
+        assert np.sort(spans, axis=0) == pytest.approx(np.sort(100 * front[["low", "high"]].to_numpy(), axis=0))
         assert set(np.round(_front(ax).get_ydata(), 6)) == set(np.round(100 * front["accuracy"], 6))
         assert set(front["value"]) <= set(_front(ax).get_xdata())
 
 
 def test_the_staircase_falls_with_speed_and_rises_with_size() -> None:
     """What is to be had at a rate or more, and for so many parameters or less; each up to the axis' dear end."""
-    figure = pareto_figure(costs(make_cells(targets=("digits@100",), arms=False)))
+    figure = pareto_figure(costs(make_cells(targets=("digits@100",), arms=False)), "")
     by_cost = _by_cost(figure)
     rates, sizes = by_cost[COST_NAMES["images_per_second"]], by_cost[COST_NAMES["parameters"]]
     assert (np.diff(_front(rates).get_ydata()) <= 0).all()
@@ -76,21 +70,19 @@ def test_pale_edged_and_hollow() -> None:
     """Behind is pale, the front has an edge, from scratch is half filled, and a missing seed is hollow."""
     cells = break_seed(make_cells(targets=("digits@100",), arms=False), model="vit_pico/8", subset_images=1024)
     table = costs(cells)
-    figure = pareto_figure(table)
+    figure = pareto_figure(table, "")
     rows = table[table["cost"] == "parameters"]
     ax = _by_cost(figure)[COST_NAMES["parameters"]]
     points = {round(float(line.get_ydata()[0]), 6): line for line in _markers(ax)}
-    full = {
-        points[round(100 * row["accuracy"], 6)].get_color() for _, row in rows[rows["place"] != "behind"].iterrows()
-    }
     for _, row in rows.iterrows():
         point = points[round(100 * row["accuracy"], 6)]
-        assert (point.get_color() in full) == (row["place"] != "behind")
-        assert (point.get_markeredgecolor() == "0.1") == (row["place"] == "front")
+        assert (point.get_markeredgecolor() == "#262626") == (row["place"] == "front")
         if row["status"] != "complete":
-            assert point.get_markerfacecolor() == "white"
+            assert point.get_markerfacecolor() == "#ffffff"
         else:
             assert point.get_fillstyle() == ("left" if row["corpus"] == "none" else "full")
+            is_pale = point.get_markerfacecolor() == (point.get_color(), 0.25)
+            assert is_pale == (row["place"] == "behind")
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[3:] == ["the front", "behind", "from scratch", "a seed is missing or failed"]
 
@@ -100,7 +92,7 @@ def test_costs_that_differ_manyfold_are_on_a_logarithmic_axis() -> None:
     table = costs(make_cells(targets=("digits@100",), arms=False))
     table.loc[table["cost"] == "macs", "value"] = [1e6, 3e6, 1e8] * 4
     table.loc[table["cost"] == "parameters", "value"] = 5.0
-    figure = pareto_figure(table)
+    figure = pareto_figure(table, "")
     by_cost = _by_cost(figure)
     macs, parameters = by_cost[COST_NAMES["macs"]], by_cost[COST_NAMES["parameters"]]
     assert (macs.get_xscale(), parameters.get_xscale()) == ("log", "linear")
@@ -117,7 +109,7 @@ def test_rows_without_a_number_are_left_out() -> None:
     cells = make_cells(targets=("digits@100",), arms=False)
     cells.loc[cells["model"] == "bit_resnet_pico", ["status", "accuracy"]] = ["failed", float("nan")]
     frame = measurement()
-    figure = pareto_figure(costs(cells, frame[frame["model"] != "r_pico+vit_pico/8"]))
+    figure = pareto_figure(costs(cells, frame[frame["model"] != "r_pico+vit_pico/8"]), "")
     by_cost = {name: len(_markers(ax)) for name, ax in _by_cost(figure).items()}
     assert by_cost[COST_NAMES["images_per_second"]] == 4
     assert by_cost[COST_NAMES["parameters"]] == 8

@@ -122,7 +122,7 @@ def test_choices_outlive_the_records_of_their_trials(table, why):
 
 
 def test_a_curve_rises_from_the_mean_to_the_best():
-    figure = tuning_figure(tuning_curves(trials()))
+    figure = tuning_figure(tuning_curves(trials()), "What is seen")
     assert [ax.get_title() for ax in figure.axes] == ["Pretraining", "Fine-tuning"]
     for ax in figure.axes:
         for line in ax.get_lines():

@@ -183,6 +183,8 @@ class Claimed:
     sign: str
     verdict: str
     sentence: str
+    decides: str = ""
+    """The estimate that decides the claim, or what would decide it."""
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,23 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
-from bench.analysis.claims.own_rows import ahead_warnings
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
+from bench.report.first_screen.screen_words import first_screen
 from bench.report.layout import family_name, target_key
 from bench.report.machines import Machine, machines
-from bench.report.page import Charts, Filters, FirstScreen, Page, Section, Warned, fold, section
+from bench.report.page import Charts, Filters, Page, Section, fold, section
 from bench.report.pictures import FOLDER, draw
 from bench.report.rendering import as_html, as_markdown
-from bench.report.sections import provenance, results, speed
+from bench.report.sections import results, speed
 from bench.report.sections.claims import claims
 from bench.report.sections.compare import compare
 from bench.report.sections.fairness import fairness
 from bench.report.sections.limits import limits
 from bench.report.sections.pareto import accuracy_against_cost
-from bench.report.sections.recipes import trained_apart
 from bench.report.sections.runs import runs
 from bench.report.sections.scaling import crossings, scaling
-from bench.report.sections.tuning import tuned_alike
 
 
 def write_report(
@@ -88,18 +86,7 @@ def build_page(
         runs(suite["name"], tables["cells"], tables["runs"], outside),
         limits(suite, tables, charts, of_ladders),
     )
-    warnings = (
-        *provenance.shortcomings(suite, tables),
-        *provenance.failed_seeds(tables["comparison"], tables["ablations"]),
-        *provenance.same_predictions(tables["comparison"], tables["ablations"]),
-        *ahead_warnings(tables.get("own_rows")),
-    )
-    first = FirstScreen(
-        "ViT, CNN or hybrid?",
-        f"suite {suite['name']}",
-        {"": (provenance.summary(tables["cells"]), *trained_apart(suite), *tuned_alike(suite))},
-        tuple(map(Warned, warnings)),
-    )
+    first = first_screen(suite, tables, of_ladders, judgements)
     return Page(f"ViT, CNN and hybrid compared: {suite['name']}", first, sections, _filters(tables))
 
 

@@ -30,7 +30,7 @@ from bench.analysis.stats.statistics_errors import (
     SingleSeedError,
     UnpairedError,
 )
-from bench.analysis.stats.verdicts import failures_agree
+from bench.analysis.stats.verdicts import failures_agree, verdict_interval
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def row_difference(
         return PairedDifference(interval, "; ".join([f"undecided: {why}", *_failures(row, reference, reference_name)]))
     except (UnpairedError, DifferentImagesError) as error:
         return PairedDifference(unknown(len(_both(row, reference))), f"undecided: {error}")
-    interval, status = estimate.interval(level), COMPLETE
+    interval, status = verdict_interval(estimate, level), COMPLETE
     if failures := "; ".join(_failures(row, reference, reference_name)):
         counted = counted_estimate(row, reference)
         status = f"{GIVEN_SUCCESS}: {failures}"
@@ -123,7 +123,7 @@ def counted_estimate(row: SeedResults, reference: SeedResults) -> Estimate:
 
 def failures_in_words(counted: Estimate, level: float) -> str:
     """Return the difference with failed seeds counted, in words."""
-    interval = counted.interval(level)
+    interval = verdict_interval(counted, level)
     shown = f"{points(interval.mean)} points ({bounds(interval.low, interval.high, points)})"
     return f"{GIVEN_SUCCESS} only, since it is {shown} with failed seeds counted as what they scored"
 

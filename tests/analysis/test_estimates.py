@@ -18,6 +18,7 @@ from bench.analysis.seeds import SeedResults
 from bench.analysis.stats.crossed import accuracy, paired_difference
 from bench.analysis.stats.intervals import Interval, unknown
 from bench.analysis.stats.statistics_errors import ConstantError, DifferentImagesError, SingleSeedError, UnpairedError
+from bench.analysis.stats.verdicts import verdict_interval
 
 MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]
 NUM_IMAGES = 40
@@ -48,7 +49,7 @@ def test_intervals_are_those_of_the_answers(make_cells: MakeCells) -> None:
     _, row = (row for _, row in comparison(cells, answers).iterrows())
     rows = {name: Correctness((0, 1, 2), correct, "h") for name, correct in right.items()}
     ours = accuracy(rows["pretrained"]).interval()
-    gain = paired_difference(rows["pretrained"], rows["scratch"]).interval()
+    gain = verdict_interval(paired_difference(rows["pretrained"], rows["scratch"]))
     assert row[["accuracy", "low", "high"]].tolist() == pytest.approx([ours.mean, ours.low, ours.high])
     assert row[["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([gain.mean, gain.low, gain.high])
     assert row[["method", "gain_method", "gain_status"]].tolist() == [
@@ -143,7 +144,8 @@ def test_what_differs_in_no_image_has_an_interval(make_cells: MakeCells) -> None
     same = _tables(make_cells, {"scratch": _right(3, 0.5), "pretrained": _right(3, 0.5)})
     row = comparison(*same).iloc[1]
     assert (row["gain"], row["gain_status"]) == (0, "complete")
-    assert -row["gain_low"] == row["gain_high"] == pytest.approx(0.108, abs=0.001)
+    # 2.2 images of 40, by the quantile of two degrees of freedom for the difference, and of 39 for the accuracy.
+    assert -row["gain_low"] == row["gain_high"] == pytest.approx(0.055 * stats.t(2).ppf(0.975), rel=1e-9)
     every = _tables(make_cells, {"pretrained": np.ones((3, NUM_IMAGES))})
     row = comparison(*every).iloc[0]
     assert (row["accuracy"], row["high"], row["method"]) == (1.0, 1.0, "seeds and images")

@@ -9,7 +9,6 @@ from bench.analysis.format import Unit, percent, plural, quantity
 from bench.analysis.ladder.crossings import Crossing, FittedCurve, Passage, crossing, fitted_curves
 from bench.analysis.stats.intervals import LEVEL, Interval, unknown
 from bench.analysis.stats.power import Limits
-from bench.analysis.stats.verdicts import verdict_interval
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class CrossingSize:
         return self.name
 
     def interval(self, level: float) -> Interval:
-        """Return the size with the interval that verdicts use; without a crossing, the bound that follows."""
-        result = crossing(*self.curves, level, interval_of=verdict_interval)
+        """Return the size with its interval; without a crossing, the bound that follows."""
+        result = crossing(*self.curves, level)
         if result.outcome in ("several", "is passed"):  # a claim is about one passing of ViT
             return unknown(result.num_seeds)
         low = 0.0 if result.low is None else result.low

@@ -20,7 +20,7 @@ At a rung the difference's own interval decides if it excludes zero. Laws that c
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -30,13 +30,12 @@ import numpy as np
 from scipy import optimize
 
 from bench.analysis.stats.crossed import Estimate
-from bench.analysis.stats.intervals import LEVEL, Interval
+from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.scaling import Curve, LawCurve, Parts, fit_curve, interpolate, mean_accuracy, weighted
 from bench.analysis.stats.statistics_errors import ShapeError
 from bench.analysis.stats.trends import require_pairs
+from bench.analysis.stats.verdicts import verdict_interval
 
-IntervalOf = Callable[[Estimate, float], Interval]
-"""Returns an estimate's interval at a level."""
 Outcome = Literal["passes", "is passed", "several", "ahead", "behind", "no difference"]
 """What the first model does as pretraining grows.
 
@@ -149,7 +148,6 @@ def crossing(
     second: FittedCurve,
     level: float = LEVEL,
     reach: float = 1.0,
-    interval_of: IntervalOf = Estimate.interval,
 ) -> Crossing:
     """Find where the first model passes the second, or is passed by it.
 
@@ -159,18 +157,17 @@ def crossing(
         level: The confidence level of the interval.
         reach: How far laws are extrapolated, as a multiple of the largest rung; 1 for no extrapolation. Laws that
             contradict a rung are replaced by lines, which end at the largest rung.
-        interval_of: Returns the interval of the difference at a size; a verdict's is wider if seeds are few.
 
     Raises:
         SingleSeedError, ConstantError: There is no interval.
         ShapeError: The models do not pair or share no range, or `reach` would extrapolate interpolated curves.
         LevelError: The level is not between 0 and 1.
     """
-    gap = _Gap(first, second, level, interval_of)
+    gap = _Gap(first, second, level)
     if reach > 1 and not gap.by_law:
         raise ShapeError("an interpolated curve ends at its last rung; only laws reach beyond")
     if gap.contradicts_a_rung:
-        gap, reach = _Gap(_with_lines(first), _with_lines(second), level, interval_of), 1.0
+        gap, reach = _Gap(_with_lines(first), _with_lines(second), level), 1.0
     points = _scan(gap, reach)
     grid = [log_size for log_size, _ in points]
     clear = _clear(gap, points)
@@ -198,7 +195,7 @@ def extrapolated(
     """
     if not (isinstance(first.curve, LawCurve) and isinstance(second.curve, LawCurve)):
         return None
-    roots = [log_size for log_size, is_root in _scan(_Gap(first, second, level, Estimate.interval), reach) if is_root]
+    roots = [log_size for log_size, is_root in _scan(_Gap(first, second, level), reach) if is_root]
     if len(roots) != 1 or roots[0] <= math.log(first.curve.sizes[-1]):
         return None  # so the costly intervals are not needed
     result = crossing(first, second, level, reach)
@@ -208,7 +205,7 @@ def extrapolated(
 class _Gap:
     """The difference of two curves, first less second, at any logarithm of a size."""
 
-    def __init__(self, first: FittedCurve, second: FittedCurve, level: float, interval_of: IntervalOf) -> None:
+    def __init__(self, first: FittedCurve, second: FittedCurve, level: float) -> None:
         """Pair the models' results.
 
         Raises:
@@ -218,7 +215,7 @@ class _Gap:
         if first.curve.sizes != second.curve.sizes:
             raise ShapeError(f"curves on {first.curve.sizes} and {second.curve.sizes} images; both need the same rungs")
         self.first, self.second = first.curve, second.curve
-        self.level, self.interval_of = level, interval_of
+        self.level = level
         self.parts = [one - other for one, other in zip(first.parts, second.parts, strict=True)]
         self.pooled = [np.concatenate([a, -b], axis=2) for a, b in zip(first.parts, second.parts, strict=True)]
         self.by_law = isinstance(self.first, LawCurve) and isinstance(self.second, LawCurve)
@@ -266,7 +263,7 @@ class _Gap:
         ]
 
     def _from_zero(self, estimate: Estimate) -> float:
-        interval = self.interval_of(estimate, self.level)
+        interval = verdict_interval(estimate, self.level)
         return max(interval.low, -interval.high)
 
     def _departure(self, log_size: float) -> float:

@@ -17,6 +17,7 @@ from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.scaling import Curve, LawCurve, Parameters, Parts, fit_curve, mean_accuracy, parameters
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.stats.trends import difference_slope, slope
+from bench.analysis.stats.verdicts import verdict_interval
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _growth(model: LadderModel, ladder: LadderResults, level: float) -> Growth:
     result = replace(result, curve=curve, no_law=no_law, prediction=prediction)
     try:
         known = parameters(curve, model.parts, level) if isinstance(curve, LawCurve) else None
-        return replace(result, parameters=known, slope=slope(sizes, model.parts).interval(level))
+        return replace(result, parameters=known, slope=verdict_interval(slope(sizes, model.parts), level))
     except AnalysisError as error:
         return replace(result, reason=str(error))
 
@@ -97,7 +98,7 @@ def _pair_growth(pair: PairGrowth, sizes: Sequence[int], level: float) -> PairGr
     pair = replace(pair, rungs=_at_rungs(differences, sizes, level, is_share=False))
     try:
         curves = fitted_curves(sizes, first.parts, second.parts)
-        gained = difference_slope(sizes, first.parts, second.parts).interval(level)
+        gained = verdict_interval(difference_slope(sizes, first.parts, second.parts), level)
         return replace(pair, slope=gained, crossing=crossing(*curves, level), beyond=extrapolated(*curves, level))
     except AnalysisError as error:
         return replace(pair, reason=str(error))
@@ -118,6 +119,7 @@ def _at_rungs(parts: Parts, sizes: Sequence[int], level: float, *, is_share: boo
 
 def _interval(values: Sequence[np.ndarray], level: float, *, is_share: bool) -> Interval | None:
     try:
-        return replace(crossed_mean(values), is_share=is_share).interval(level)
+        estimate = crossed_mean(values)
+        return replace(estimate, is_share=True).interval(level) if is_share else verdict_interval(estimate, level)
     except AnalysisError:
         return None

@@ -178,21 +178,25 @@ def _on_all(name: str, family: str, group: Sequence[LadderResults]) -> LadderMod
 
 
 def _with_arrays(ladder: LadderResults) -> LadderResults:
-    """Return the ladder with its models' arrays; they hold accuracies alone unless all correctness is kept."""
-    rows = [row for model in ladder.complete for of_target in model.rows.values() for row in of_target]
-    is_crossed = all(row.correctness for row in rows)
-    return replace(
-        ladder, models=tuple(model if model.problem else _stacked(model, is_crossed) for model in ladder.models)
-    )
+    """Return the ladder with its models' arrays; on images of which not all correctness is kept, accuracies alone."""
+    models = [model if model.problem else _stacked(model) for model in ladder.models]
+    kept = [all(images) for images in zip(*(model.images for model in models if not model.problem), strict=True)]
+    return replace(ladder, models=tuple(model if model.problem else _alike(model, kept) for model in models))
 
 
-def _stacked(model: LadderModel, is_crossed: bool) -> LadderModel:
+def _stacked(model: LadderModel) -> LadderModel:
     try:
         parts = tuple(stack(model.rows))
     except DifferentImagesError as error:
         return replace(model, problem=str(error))
-    if not is_crossed:
-        accuracies = tuple(part.mean(axis=1, keepdims=True) for part in parts)
-        return replace(model, parts=accuracies, images=("",) * len(parts))
-    rows = [model.rows[same[0]][0] for same in slices(model.rows)]
-    return replace(model, parts=parts, images=tuple(row.correctness.images for row in rows if row.correctness))
+    tested = [[row.correctness for target in same for row in model.rows[target]] for same in slices(model.rows)]
+    images = tuple(rows[0].images if rows[0] and all(rows) else "" for rows in tested)
+    return replace(model, parts=parts, images=images)
+
+
+def _alike(model: LadderModel, kept: Sequence[bool]) -> LadderModel:
+    """Return the model with accuracies alone on the images of which some model has no correctness."""
+    parts = zip(model.parts, kept, strict=True)
+    accuracies = tuple(part if is_kept else part.mean(axis=1, keepdims=True) for part, is_kept in parts)
+    images = tuple(hashed if is_kept else "" for hashed, is_kept in zip(model.images, kept, strict=True))
+    return replace(model, parts=accuracies, images=images)

@@ -1,8 +1,8 @@
-"""Compute the intervals from which verdicts are derived.
+"""Compute the intervals of differences and slopes, from which verdicts are derived; tables show the same ones.
 
-With fewer than five seeds, verdicts use at most as many degrees of freedom as seeds less one. So few seeds estimate
-their own spread badly, so these intervals are wider than those that tables show. They use the larger of both quantiles
-(Cochran's), since the mean of both, which tables use, errs more often than a verdict may.
+With fewer than five seeds they use at most as many degrees of freedom as seeds less one, since so few seeds estimate
+their own spread badly. They use the larger of both quantiles (Cochran's): the mean of both, which intervals of
+accuracies use, misses more often than promised at three and four seeds, and at corrected levels.
 
 Where seeds failed to train, the difference of those that succeeded decides only if the failures agree.
 """
@@ -18,12 +18,12 @@ _FEW_SEEDS = 5
 
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
-    """Return the interval from which a verdict is derived."""
+    """Return the interval of a difference or a slope, from which a verdict is derived."""
     return estimate.interval(level, most_degrees(estimate), is_strict=True)
 
 
 def most_degrees(estimate: Estimate) -> float:
-    """Return the most degrees of freedom that a verdict may use."""
+    """Return the most degrees of freedom that the interval of a difference may use."""
     return estimate.num_seeds - 1 if estimate.num_seeds < _FEW_SEEDS else math.inf
 
 

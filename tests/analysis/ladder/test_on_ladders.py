@@ -18,6 +18,7 @@ from bench.analysis.stats.consistency import error_consistency, self_consistency
 from bench.analysis.stats.ranks import rank
 from bench.analysis.stats.scaling import LawCurve
 from bench.analysis.stats.trends import difference_slope, slope
+from bench.analysis.stats.verdicts import verdict_interval
 from tests.analysis.conftest import with_correctness
 
 SIZES = (256, 1024, 4096, 16384, 65536)
@@ -80,7 +81,7 @@ def test_growth_is_each_models(make_ladder: MakeLadder) -> None:
         for rung in found.rungs:
             assert rung.interval is not None
             assert 0 < rung.interval.low < rung.mean < rung.interval.high < 1
-        assert found.slope == slope(SIZES[:3], [part]).interval()
+        assert found.slope == verdict_interval(slope(SIZES[:3], [part]))
         assert not isinstance(found.curve, LawCurve)
         assert (found.parameters, found.no_law) == (None, "3 rungs; a power law needs 5")
 
@@ -116,7 +117,7 @@ def test_duels_are_between_families(make_ladder: MakeLadder) -> None:
     ]
     for duel, first, second in zip(found, (vit, vit, hybrid), (hybrid, resnet, resnet), strict=True):
         assert duel.crossing == crossing(*fitted_curves(SIZES[:3], first.parts, second.parts))
-        assert duel.slope == difference_slope(SIZES[:3], first.parts, second.parts).interval()
+        assert duel.slope == verdict_interval(difference_slope(SIZES[:3], first.parts, second.parts))
         assert duel.beyond is None
         apart = (first.parts[0] - second.parts[0]).mean(axis=(0, 1))
         assert [rung.mean for rung in duel.rungs] == pytest.approx(apart)

@@ -11,7 +11,7 @@ from bench.analysis.claims.quantities import Difference, words
 from bench.analysis.claims.rows import CompleteRow, RowId, Transfer
 from bench.analysis.correctness import Correctness
 from bench.analysis.stats.crossed import Estimate, accuracy
-from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import Limits
 from tests.analysis.conftest import with_correctness
@@ -99,10 +99,10 @@ def _row(correct: np.ndarray, images: str) -> CompleteRow:
 
 
 def _judged(differences: Iterable[Difference], truth: float) -> Found:
-    """Coverage of the intervals that are shown, and verdicts as claims have them."""
+    """Coverage of the intervals, and verdicts as claims have them."""
     shares = [
         (
-            _holds(one.estimate, truth),
+            _holds(one.interval(LEVEL), truth),
             *(_is_decided(one, corrected_level(family)) for family in (1, FAMILY)),
         )
         for one in differences
@@ -116,13 +116,12 @@ def _is_decided(difference: Difference, level: float) -> bool:
 
 
 def _covered(estimates: Iterable[Estimate], truth: float) -> Found:
-    held = [_holds(one, truth) for one in estimates]
+    held = [_holds(one.interval(LEVEL), truth) for one in estimates]
     assert len(held) == NUM_EXPERIMENTS
     return Found(float(np.mean(held)))
 
 
-def _holds(estimate: Estimate, truth: float) -> bool:
-    interval = estimate.interval(LEVEL)
+def _holds(interval: Interval, truth: float) -> bool:
     return interval.low <= truth <= interval.high
 
 

@@ -14,7 +14,9 @@ from scipy import special
 
 from bench.analysis.correctness import Correctness
 from bench.analysis.stats.consistency import error_consistency
-from bench.analysis.stats.crossed import Estimate, accuracy, paired_difference
+from bench.analysis.stats.crossed import accuracy, paired_difference
+from bench.analysis.stats.intervals import Interval
+from bench.analysis.stats.verdicts import verdict_interval
 from tests.analysis.simulated.table import Row, require_documented
 
 NUM_EXPERIMENTS = 500
@@ -39,8 +41,10 @@ def coverage(sizes: str, correlation: str, num_seeds: int) -> dict[str, tuple[fl
         plain, clustered = (
             [Correctness(tuple(range(num_seeds)), one, "h", given) for one in correct] for given in (None, clusters)
         )
-        held["accuracy"].append((holds(accuracy(plain[0]), ACCURACY), holds(accuracy(clustered[0]), ACCURACY)))
-        held["difference"].append((holds(paired_difference(*plain), 0), holds(paired_difference(*clustered), 0)))
+        accuracies = [accuracy(one[0]).interval() for one in (plain, clustered)]
+        differences = [verdict_interval(paired_difference(*pair)) for pair in (plain, clustered)]
+        held["accuracy"].append((holds(accuracies[0], ACCURACY), holds(accuracies[1], ACCURACY)))
+        held["difference"].append((holds(differences[0], 0), holds(differences[1], 0)))
     return {name: tuple(np.mean(pairs, axis=0).tolist()) for name, pairs in held.items()}
 
 
@@ -58,7 +62,7 @@ def kappa_coverage(sizes: str, num_seeds: int) -> tuple[float, float]:
     for _ in range(NUM_EXPERIMENTS):
         correct = answers(clusters, CORRELATIONS["large"], num_seeds, generator)
         pairs = ([Correctness(tuple(range(num_seeds)), one, "h", by) for one in correct] for by in (None, clusters))
-        held.append([holds(error_consistency(*pair).kappa, truth) for pair in pairs])
+        held.append([holds(error_consistency(*pair).kappa.interval(), truth) for pair in pairs])
     by_images, by_clusters = np.mean(held, axis=0).tolist()
     return by_images, by_clusters
 
@@ -81,8 +85,7 @@ def effect(
     return np.sqrt(correlation) * of_clusters + np.sqrt(1 - correlation) * of_images
 
 
-def holds(estimate: Estimate, truth: float) -> bool:
-    interval = estimate.interval()
+def holds(interval: Interval, truth: float) -> bool:
     return interval.low <= truth <= interval.high
 
 
@@ -91,8 +94,8 @@ def holds(estimate: Estimate, truth: float) -> bool:
 def test_intervals_by_clusters_hold_the_truth(sizes: str, num_seeds: int) -> None:
     """Where those by images do not, and whether clusters matter or not."""
     for correlation in CORRELATIONS:
-        for by_images, by_clusters in coverage(sizes, correlation, num_seeds).values():
-            assert 0.91 <= by_clusters <= 0.99
+        for name, (by_images, by_clusters) in coverage(sizes, correlation, num_seeds).items():
+            assert 0.91 <= by_clusters <= (1.0 if name == "difference" and num_seeds == 3 else 0.99)
             assert by_clusters > by_images - 0.02
     by_images, by_clusters = coverage(sizes, "large", num_seeds)["accuracy"]
     assert by_images < by_clusters - 0.04

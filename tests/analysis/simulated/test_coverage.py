@@ -1,7 +1,8 @@
 """Intervals hold the truth as often as they say, and verdicts are seldom wrong, in a thousand experiments each.
 
-Between 91 and 98.5 % of 95 % intervals at 3 seeds, between 93 and 97.5 % from 5 on; where nothing differs at most 6.6 %
-of single verdicts go either way: 5 % and what a thousand experiments may differ from it by chance.
+Between 91 and 98.5 % of 95 % intervals at 3 seeds, between 93 and 97.5 % from 5 on. Those of differences, from which
+verdicts are derived, may hold it more often at 3 seeds. Where nothing differs, at most 6.6 % of single verdicts go
+either way: 5 % and what a thousand experiments may differ from it by chance.
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def _covers(found: Found, num_seeds: int) -> bool:
     return low <= found.coverage <= high
 
 
+def _difference_covers(found: Found, num_seeds: int) -> bool:
+    low, high = (0.94, 1.0) if num_seeds == 3 else (0.936, 0.98)
+    return low <= found.coverage <= high
+
+
 @at_seeds
 @of_all_effects
 def test_accuracy(effects: Effects, num_seeds: int) -> None:
@@ -53,7 +59,7 @@ def test_accuracy_near_one(effects: Effects, num_seeds: int) -> None:
 @of_all_effects
 def test_difference(effects: Effects, num_seeds: int) -> None:
     """Of 5 points."""
-    assert _covers(of_difference((0.75, 0.7), effects, num_seeds), num_seeds)
+    assert _difference_covers(of_difference((0.75, 0.7), effects, num_seeds), num_seeds)
 
 
 @at_seeds
@@ -61,7 +67,7 @@ def test_difference(effects: Effects, num_seeds: int) -> None:
 def test_no_difference(effects: Effects, num_seeds: int) -> None:
     """The verdict, too: of one claim, and of one among twelve."""
     found = of_difference((0.7, 0.7), effects, num_seeds)
-    assert _covers(found, num_seeds)
+    assert _difference_covers(found, num_seeds)
     assert found.decided <= MOST_DECIDED
     assert found.decided_of_family <= MOST_DECIDED_OF_FAMILY
 
@@ -79,7 +85,7 @@ def test_verdicts_at_other_numbers_of_seeds(effects: Effects, num_seeds: int) ->
 def test_a_seeds_effect_on_all_rungs_and_targets(effects: Effects, num_seeds: int) -> None:
     """The mean difference over three rungs and two targets."""
     found = of_ladder(effects, num_seeds)
-    assert _covers(found, num_seeds)
+    assert _difference_covers(found, num_seeds)
     assert found.decided <= MOST_DECIDED
     assert found.decided_of_family <= MOST_DECIDED_OF_FAMILY
 

@@ -30,7 +30,8 @@ def of_few(num_images: int, margin: float, share: float, num_seeds: int) -> tupl
         differs = rng.random(num_images) < margin / share
         values = (differs & (rng.random((num_seeds, num_images)) < share)).astype(float)
         estimate = crossed_mean([values])
-        covered += estimate.interval().low <= margin <= estimate.interval().high
+        shown = verdict_interval(estimate)
+        covered += shown.low <= margin <= shown.high
         interval = verdict_interval(estimate, LEVEL)
         equal += -margin < interval.low and interval.high < margin
     return covered / NUM_DRAWS, equal / NUM_DRAWS

@@ -14,6 +14,7 @@ from bench.analysis.ladder.crossings import Crossing, FittedCurve, crossing, fit
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import Law, fit_law, mean_accuracy, parameters, weighted
 from bench.analysis.stats.trends import difference_slope
+from bench.analysis.stats.verdicts import verdict_interval
 from tests.analysis.simulated.table import Row, require_documented
 
 pytestmark = pytest.mark.slow
@@ -122,7 +123,7 @@ def test_models_that_are_alike_seldom_pass_one_another(seeds: int) -> None:
         vit, cnn = 0.5 + draws.normal(0, 0.02, (1, seeds, 1, 1)) + draws.normal(0, 0.01, (2, seeds, 1, 3))
         one, other = (side.curve for side in fitted_curves(THREE, [vit], [cnn]))
         apart = one.accuracy(2048) - other.accuracy(2048)
-        held.append(_holds(weighted([vit - cnn], one.weights(2048), apart).interval(), 0))
+        held.append(_holds(verdict_interval(weighted([vit - cnn], one.weights(2048), apart)), 0))
     assert 1 - np.mean(held) <= 0.066
 
 
@@ -145,14 +146,14 @@ def of_a_trend(seeds: int, images: int) -> float:
                 for sign, noise in ((1, vit), (-1, cnn))
             ]
         truth = 0.04 / math.log10(4) / (1 if images == 1 else 0.7)
-        held.append(_holds(difference_slope(THREE, *([one] for one in answers)).interval(), truth))
+        held.append(_holds(verdict_interval(difference_slope(THREE, *([one] for one in answers))), truth))
     return float(np.mean(held))
 
 
 @pytest.mark.parametrize("seeds", AROUND)
 @pytest.mark.parametrize("images", [1, 300])
 def test_intervals_hold_a_planted_trend(seeds: int, images: int) -> None:
-    _require_coverage(seeds, of_a_trend(seeds, images))
+    _require_coverage(seeds, of_a_trend(seeds, images), may_be_wider=True)
 
 
 def rows() -> Iterator[Row]:

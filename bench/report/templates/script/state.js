@@ -32,6 +32,6 @@ function readFragment() {
 }
 
 function writeFragment() {
-  const text = new URLSearchParams([...state]).toString();
+  const text = new URLSearchParams([...state]).toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%40", "@");
   history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
 }

@@ -104,6 +104,8 @@ class Chart:
     """The paths of the printed figures without their suffix, relative to the page."""
     spec: Mapping[str, Any] | None = None
     """The Vega-Lite specification; None without the extra `report`."""
+    titles_of_views: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """View -> the titles that replace `titles` if a reader chooses it."""
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Name of a state of the page -> its values and their labels: what a reader can choose to see."""
     height: int = 300

@@ -11,7 +11,7 @@ from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
-from bench.report.layout import family_name, target_key
+from bench.report.layout import by_transfer, family_name, panels, target_key
 from bench.report.machines import Machine, machines
 from bench.report.page import Charts, Filters, Page, Section, fold, section
 from bench.report.pictures import FOLDER, draw
@@ -93,7 +93,12 @@ def build_page(
 def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
     """Return the targets and families that the page can show, in the order of the comparison."""
     comparison, arms = tables["comparison"], tables["ablations"]
-    keys = list(dict.fromkeys(target_key(row) for table in (comparison, arms) for _, row in table.iterrows()))
+    keys = dict.fromkeys(
+        target_key(panel.rows.iloc[0])
+        for table in (comparison, arms)
+        for _, of_transfer in by_transfer(table)
+        for panel in panels(of_transfer)
+    )
     families = dict.fromkeys([*comparison["family"], *arms["family"]])
     return Filters(
         tuple((key, key) for key in keys), tuple((each, family_name(each)) for each in families), len(arms) > 0

@@ -91,6 +91,18 @@ function startAnswer() {
   });
 }
 
+// Of a chart's static figures, that of the shown target is seen, or the first if there is none of it.
+function startPictures() {
+  for (const box of document.querySelectorAll(".static")) {
+    const pictures = [...box.querySelectorAll(".picture[data-target]")];
+    if (!pictures.length) continue;
+    subscribe(() => {
+      const shown = pictures.find((picture) => picture.dataset.target === shownTarget()) ?? pictures[0];
+      for (const picture of pictures) picture.hidden = picture !== shown;
+    });
+  }
+}
+
 // A link into the page opens what is folded around its end, and keeps the state in the address.
 function startLinks() {
   document.addEventListener("click", (event) => {

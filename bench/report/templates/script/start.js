@@ -4,6 +4,7 @@ startFilters();
 startTheme();
 startChoices();
 startAnswer();
+startPictures();
 startLinks();
 startPrinting();
 if (typeof startCharts === "function") startCharts();

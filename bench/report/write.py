@@ -21,9 +21,9 @@ from bench.report.sections.claims import claims
 from bench.report.sections.compare import compare
 from bench.report.sections.fairness import fairness
 from bench.report.sections.limits import limits
+from bench.report.sections.more_data import more_data
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.runs import runs
-from bench.report.sections.scaling import crossings, scaling
 
 
 def write_report(
@@ -78,7 +78,7 @@ def build_page(
     """Return the page with its first screen and all of its sections in order."""
     sections = (
         compare(tables),
-        _more_data(charts, of_ladders),
+        more_data(of_ladders, charts),
         _speed_and_cost(charts, measured),
         _ablations(tables, charts),
         *claims(judgements, charts),
@@ -103,11 +103,6 @@ def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
     return Filters(
         tuple((key, key) for key in keys), tuple((each, family_name(each)) for each in families), len(arms) > 0
     )
-
-
-def _more_data(charts: Charts, of_ladders: Sequence[Findings]) -> Section:
-    parts = [part(of_transfer, charts) for of_transfer in of_ladders for part in (scaling, crossings)]
-    return section("More data", *map(fold, parts))
 
 
 def _speed_and_cost(charts: Charts, measured: Sequence[Machine]) -> Section:

@@ -14,17 +14,24 @@ from bench.analysis.ladder.rungs import LadderModel
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.crossing import crossing_figure
 from bench.report.findings import Findings, findings
-from bench.report.page import FirstScreen, Page, Section, TableCell
+from bench.report.page import Charts, FirstScreen, Page, Section, TableCell
 from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.consistency import consistency
-from bench.report.sections.scaling import crossing_in_words, crossings, ratio_in_words, scaling
+from bench.report.sections.more_data import more_data
+from bench.report.sections.scaling import crossing_in_words, ratio_in_words
 from bench.report.sections.targets import across_targets
 from tests.report.hand_made import add_probes, break_seed, make_answers, make_ladder_cells
 
 MINUS = "\N{MINUS SIGN}"
 Tables = dict[str, pd.DataFrame]
 
-SECTIONS = (scaling, crossings, across_targets, consistency)
+
+def data_section(found: Findings, charts: Charts) -> Section:
+    """Return the section on pretraining size for the ladders of one way of transfer."""
+    return more_data([found], charts)
+
+
+SECTIONS = (data_section, across_targets, consistency)
 
 
 def find(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
@@ -70,9 +77,9 @@ def test_ladders_of_other_classes_are_named() -> None:
     cells.loc[cells["subset_images"] == 1024, "subset_classes"] = 64
     (found,) = find(cells)
     assert [one.title for one in found.targets] == ["digits@100, 32 classes", "digits@100, 64 classes"]
-    for section in (scaling(found, {}), crossings(found, {})):
-        assert "No ladder has two rungs of equal class count" in section.paragraphs[0]
-        assert section.tables == ()
+    section = more_data([found], {})
+    assert "No ladder has two rungs of equal class count" in section.paragraphs[0]
+    assert section.tables == ()
 
 
 def test_slopes_laws_and_crossings_are_on_the_page() -> None:
@@ -131,7 +138,7 @@ def test_a_seed_that_diverged_is_said() -> None:
     broken = {"model": "vit_pico/8", "subset_images": 1024, "target": "digits@100"}
     (found,) = find(break_seed(make_ladder_cells(), **broken))
     why = "at 1,024 images seed 2 failed to train: diverged"
-    for section in (scaling(found, {}), crossings(found, {}), consistency(found, {})):
+    for section in (more_data([found], {}), consistency(found, {})):
         undecided = [row for row in _cells(section) if any(cell.doubtful for cell in row)]
         assert undecided
         for row in undecided:
@@ -153,9 +160,8 @@ def test_a_transfer_to_targets_that_are_not_real_alone_has_nothing_across_target
 def test_one_seed_has_no_intervals_and_no_verdict() -> None:
     """Every cell that needs a spread is undecided, and says why; the figures are still drawn."""
     (found,) = find(make_ladder_cells(seeds=1, num_rungs=3))
-    for section in (crossings(found, {}), scaling(found, {})):
-        notes = [cell.note for row in _cells(section) for cell in row if cell.doubtful]
-        assert set(notes) == {"one seed shows no spread; an interval needs two"}
+    notes = [cell.note for row in _cells(more_data([found], {})) for cell in row if cell.doubtful]
+    assert set(notes) == {"one seed shows no spread; an interval needs two"}
     assert crossing_figure(found.targets[0], "").axes
 
 
@@ -234,16 +240,17 @@ def test_ratios_in_words(numbers: tuple[float, float, float] | None, words: str)
 def test_ratios_and_predictions_are_on_the_page() -> None:
     """A sentence per pair and target, and each prediction beside what came."""
     (found,) = find(make_ladder_cells())
-    grown, crossed = scaling(found, {}), crossings(found, {})
-    sentences = [row[0].text for row in crossed.tables[0].cells]
+    section = more_data([found], {})
+    _, ratios, _, predicted = section.tables
+    sentences = [row[0].text for row in ratios.cells]
     assert len(sentences) == sum(len(one.pairs) for one in found.targets)
     assert sum("times as many images" in sentence for sentence in sentences) > 6
     assert any(sentence.endswith("on the mean of 2 real targets") for sentence in sentences)
     predictions = [model.prediction for one in found.targets for model in one.growth]
-    assert len(grown.tables[1].cells) == len(predictions)
+    assert len(predicted.cells) == len(predictions)
     held = sum(one.is_held is True for one in predictions if one)
     told = sum(one.is_held is not None for one in predictions if one)
-    assert grown.paragraphs[1].endswith(f"the intervals of {held} of {told} predictions hold what came.")
+    assert section.blocks[3].endswith(f"the intervals of {held} of {told} predictions hold what came.")
     assert told > 6
 
 
@@ -254,5 +261,5 @@ def test_extrapolations_are_marked() -> None:
     (found,) = find(cells)
     beyond = [duel for duel in found.targets[0].pairs if duel.beyond]
     assert beyond
-    _, markdown = _pages([crossings(found, {})])
+    _, markdown = _pages([more_data([found], {})])
     assert markdown.count("extrapolated: passes at") == len(beyond)

@@ -1,4 +1,4 @@
-"""Write the sections on pretraining size: how each model improves with it, and where families cross."""
+"""Write the words and tables on pretraining size: how each model improves with it, and where families cross."""
 
 import math
 from collections.abc import Sequence
@@ -21,12 +21,8 @@ from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import LawCurve
 from bench.report.findings import Findings
 from bench.report.layout import CONFIDENCE, grouped, heading, interval_over
-from bench.report.page import Charts, Section, Table, TableCell, section, undecided
+from bench.report.page import Table, TableCell, undecided
 
-_NO_LADDER = (
-    "No ladder has two rungs of equal class count, so there is no trend and no crossing: rungs that differ in their "
-    "classes differ in more than their size."
-)
 _GROWTH = (
     "The slope says how many percentage points ten times as many pretraining images add, by least squares within each "
     "seed. From five rungs on, a power law with a floor is fitted to the means over seeds: error = floor + drop x "
@@ -42,48 +38,67 @@ _RATIOS = (
     "The factor by which one curve must be shifted along the images so that both are equal on average where they then "
     "overlap; claim C12 gives it for training FLOPs. There is none if a curve is flat or falls."
 )
-_TRUST = "An extrapolation is as good as the law, so the largest rung is predicted from the smaller ones, and"
-
 _LARGEST_EXPONENT = 100.0
 """The end of an exponent's interval from which it counts as open."""
 
 
-def scaling(findings: Findings, charts: Charts) -> Section:
-    """Return the rise of accuracy with pretraining images: a row per model and ladder."""
-    title = heading("Scaling", findings.transfer)
-    if not findings.trends:
-        return section(title, _NO_LADDER)
+def growth_table(findings: Findings) -> Table:
+    """Return the slope and the power law of each model on each ladder: a row per model and ladder."""
     grown = [(model, target.title) for target in findings.trends for model in target.growth]
     rows = tuple((model.model, name, *_growth(model)) for model, name in grouped(grown, lambda pair: pair[0].model))
     caption = (
         "Slope in points per decade of images, floor as an error, largest distance of a rung from its law in points; "
-        f"{_intervals(findings)}"
+        f"{intervals(findings)}"
     )
-    header = ("Model", "Target", "Points per decade", "Floor", "Exponent", "Largest misfit")
-    slopes, chart = Table(caption, header, rows, 2), charts.get(("accuracy", findings.transfer))
-    predicted = [(model, name) for model, name in grown if model.prediction]
-    return section(title, _GROWTH, _trust(predicted), chart, slopes, _predictions(predicted))
+    return Table(caption, ("Model", "Target", "Points per decade", "Floor", "Exponent", "Largest misfit"), rows, 2)
 
 
-def crossings(findings: Findings, charts: Charts) -> Section:
+def ratio_table(findings: Findings) -> Table:
+    """Return how many times as many images one model of each pair needs: a sentence per pair and ladder."""
+    ratios = tuple((ratio_in_words(pair, name),) for pair, name in _pairs(findings))
+    return Table(f"{_RATIOS} {intervals(findings)}", ("Images for the same accuracy",), ratios)
+
+
+def crossing_table(findings: Findings) -> Table:
     """Return the crossings and gains of models of different families: a row per pair and ladder."""
-    title = heading("Where families cross", findings.transfer)
-    if not findings.trends:
-        return section(title, _NO_LADDER)
-    pairs = [(pair, target.title) for target in findings.trends for pair in target.pairs]
-    if not pairs:
-        return section(title, "All models are of one family.")
-    in_order = grouped(pairs, lambda pair: (pair[0].first.model, pair[0].second.model))
     rows = tuple(
         (pair.first.model, pair.second.model, name, _crossing(pair), _slope(pair.slope, pair.reason, "pair"))
-        for pair, name in in_order
+        for pair, name in _pairs(findings)
     )
-    header = ("First", "Second", "Target", "The first", "Gain in points per decade")
-    crossing_table = Table(_intervals(findings), header, rows, 4)
-    ratios = tuple((ratio_in_words(pair, name),) for pair, name in in_order)
-    ratio_table = Table(f"{_RATIOS} {_intervals(findings)}", ("Images for the same accuracy",), ratios)
-    chart = charts.get(("crossings", findings.transfer))
-    return section(title, _meaning([pair for pair, _ in pairs]), _GAINS, chart, ratio_table, crossing_table)
+    return Table(intervals(findings), ("First", "Second", "Target", "The first", "Gain in points per decade"), rows, 4)
+
+
+def prediction_table(of_ladders: Sequence[Findings]) -> Table:
+    """Return the predictions of the largest rung beside what came: a row per model and ladder."""
+    rows: list[tuple[str | TableCell, ...]] = []
+    predicted = [
+        (model.model, heading(target.title, findings.transfer), model.prediction)
+        for findings in of_ladders
+        for target in findings.trends
+        for model in target.growth
+        if model.prediction
+    ]
+    for model, name, found in grouped(predicted, lambda each: each[0]):
+        came, told = percent(found.measured), found.predicted
+        if told is None:
+            rows.append((model, name, undecided(found.reason), came, ABSENT))
+            continue
+        held = "yes" if found.is_held else "no"
+        rows.append((model, name, percent(told.mean, told.low, told.high), came, held))
+    caption = "The largest rung, predicted by a law that was fitted without it, with the interval of what comes."
+    return Table(caption, ("Model", "Target", "Predicted", "Came", "Held"), tuple(rows), 2)
+
+
+def how_to_read(findings: Sequence[Findings]) -> tuple[str, ...]:
+    """Return what slopes, laws, gains and crossings mean."""
+    pairs = [pair for each in findings for target in each.trends for pair in target.pairs]
+    return (_GROWTH, *((_GAINS, _meaning(pairs)) if pairs else ()))
+
+
+def _pairs(findings: Findings) -> list[tuple[PairGrowth, str]]:
+    """Return each pair with the title of its ladder; those of the same two models follow each other."""
+    pairs = [(pair, target.title) for target in findings.trends for pair in target.pairs]
+    return grouped(pairs, lambda pair: (pair[0].first.model, pair[0].second.model))
 
 
 def crossing_in_words(crossing: Crossing) -> str:
@@ -97,30 +112,35 @@ def crossing_in_words(crossing: Crossing) -> str:
     return listed([f"{passage.verb} at {images(passage.size)} {_interval(passage)}" for passage in crossing.passages])
 
 
-def ratio_in_words(pair: PairGrowth, target: str) -> str:
+def ratio_in_words(pair: PairGrowth, target: str = "") -> str:
     """Return in a sentence how many times as many images one model of a pair needs for the other's accuracy.
 
     The model that needs more is named first: `vit needs 7.4 times as many images as resnet, 4.1 to 15, for the same
     accuracy on digits@100`.
+
+    Args:
+        pair: The two models on a ladder.
+        target: The title of the ladder; empty if the text around the sentence names it.
     """
     first, second = pair.first.model, pair.second.model
     ratio, reason = (pair.ratio.ratio, pair.ratio.reason) if pair.ratio else (None, pair.reason)
-    on = f"for the same accuracy on {'the ' * target.startswith('mean')}{target}"
+    of_both = f"{first} and {second}" + (f" on {target}" if target else "")
     if ratio is None:
-        return f"{first} and {second} on {target}: no ratio of images; {reason}"
+        return f"{of_both}: no ratio of images; {reason}"
     mean, low, high = ratio.mean, ratio.low, ratio.high
     if mean < 1 or (math.isnan(mean) and math.isfinite(high)):
         first, second = second, first
         mean, low, high = 1 / mean, 1 / high, 1 / low if low else math.inf
     if low == 0 and math.isinf(high):
-        return f"{first} and {second} on {target}: the rungs bound the ratio of images at neither end"
+        return f"{of_both}: the rungs bound the ratio of images at neither end"
+    on = f"for the same accuracy on {'the ' * target.startswith('mean')}{target}" if target else ""
     which = "" if low > 1 else "; which of both needs more cannot be told"
     if math.isnan(mean):
         least = "at least" if which else "more than"
-        return f"{first} needs {least} {_times(low)} times as many images as {second} {on}{which}"
+        return f"{first} needs {least} {_times(low)} times as many images as {second}{' ' * bool(on)}{on}{which}"
     ends = bounds(low, high, _times) if low else f"at most {_times(high)}"
     ends = ends if math.isfinite(high) else f"at least {_times(low)}"
-    return f"{first} needs {_times(mean)} times as many images as {second}, {ends}, {on}{which}"
+    return f"{first} needs {_times(mean)} times as many images as {second}, {ends}{', ' * bool(on)}{on}{which}"
 
 
 def images(size: float | None) -> str:
@@ -128,34 +148,10 @@ def images(size: float | None) -> str:
     return ABSENT if size is None else f"{_size(size)} images"
 
 
-def _intervals(findings: Findings) -> str:
+def intervals(findings: Findings) -> str:
+    """Return what the intervals of a way of transfer are, in a sentence."""
     over = interval_over(target.ladder.method for target in findings.trends)
     return f"{CONFIDENCE} intervals over {over}, conditional on the pretraining subsets."
-
-
-def _trust(predicted: Sequence[tuple[Growth, str]]) -> str:
-    """Return in how many cases the law of the smaller rungs holds at the largest; empty without such a law."""
-    held = [model.prediction.is_held for model, _ in predicted if model.prediction and model.prediction.predicted]
-    if not held:
-        return ""
-    return f"{_TRUST} the intervals of {held.count(True)} of {plural(len(held), 'prediction')} hold what came."
-
-
-def _predictions(predicted: Sequence[tuple[Growth, str]]) -> Table:
-    """Return the predictions of the largest rung beside what came."""
-    rows: list[tuple[str | TableCell, ...]] = []
-    for model, name in grouped(predicted, lambda pair: pair[0].model):
-        found = model.prediction
-        if found is None:
-            continue
-        came, told = percent(found.measured), found.predicted
-        if told is None:
-            rows.append((model.model, name, undecided(found.reason), came, ABSENT))
-            continue
-        held = "yes" if found.is_held else "no"
-        rows.append((model.model, name, percent(told.mean, told.low, told.high), came, held))
-    caption = "The largest rung, predicted by a law that was fitted without it, with the interval of what comes."
-    return Table(caption, ("Model", "Target", "Predicted", "Came", "Held"), tuple(rows), 2)
 
 
 def _meaning(pairs: Sequence[PairGrowth]) -> str:

@@ -9,7 +9,8 @@ from bench.analysis.ladder.crossings import Crossing
 from bench.analysis.ladder.growth import PairGrowth, growth, pair_growths
 from bench.analysis.stats.intervals import Interval
 from bench.report.findings import Findings, OnTarget
-from bench.report.sections.scaling import crossing_in_words, crossings, scaling
+from bench.report.sections.more_data import more_data
+from bench.report.sections.scaling import crossing_in_words
 from tests.analysis.ladder.random_ladders import random_ladder
 
 
@@ -24,8 +25,7 @@ def test_no_ladder_ends_in_an_exception_or_a_contradiction(seeds: range) -> None
             warnings.simplefilter("error")
             models, pairs = growth(ladder), pair_growths(ladder)
             findings = Findings("fine-tune", (OnTarget("target", ladder, models, pairs),), (), ())
-            assert scaling(findings, {}).tables
-            assert crossings(findings, {}).tables
+            assert more_data([findings], {}).tables
         assert all(model.slope or model.reason for model in models)
         for pair in pairs:
             assert (pair.crossing is None) == bool(pair.reason)

@@ -1,0 +1,167 @@
+"""Write the section on pretraining size: who gains by it, how much data a lead is worth, and where families cross."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from bench.analysis.format import listed, plural, points
+from bench.analysis.ladder.growth import PairGrowth
+from bench.report.findings import Findings, OnTarget
+from bench.report.layout import family_name, heading
+from bench.report.page import Block, Charts, Section, Table, folded, section
+from bench.report.sections.scaling import (
+    crossing_in_words,
+    crossing_table,
+    growth_table,
+    how_to_read,
+    images,
+    intervals,
+    prediction_table,
+    ratio_in_words,
+    ratio_table,
+)
+
+_NO_LADDER = (
+    "No ladder has two rungs of equal class count, so there is no trend and no crossing: rungs that differ in their "
+    "classes differ in more than their size."
+)
+_AT_END = re.compile(r" \([^()]*\)$")
+_TRUST = "An extrapolation is as good as the law, so the largest rung is predicted from the smaller ones:"
+
+
+def more_data(of_ladders: Sequence[Findings], charts: Charts) -> Section:
+    """Return what pretraining on more images does, by rules from the statistics; one line without a ladder.
+
+    In sentences it is told of one ladder: the mean over real targets, or else the first target. The tables have all.
+    """
+    title = "More data"
+    told = [findings for findings in of_ladders if any(_is_finished(target) for target in findings.trends)]
+    if not told:
+        reasons = dict.fromkeys(
+            model.problem
+            for findings in of_ladders
+            for target in findings.trends
+            for model in target.ladder.models
+            if model.problem
+        )
+        return section(title, f"No ladder is finished: {next(iter(reasons))}." if reasons else _NO_LADDER)
+    first, *others = told
+    return section(
+        title,
+        *_of_transfer(first, charts),
+        _trust(told),
+        folded("Slopes, ratios and crossings of all targets", *_tables(first)),
+        *(
+            folded(heading(title, findings.transfer), *_of_transfer(findings, charts), *_tables(findings))
+            for findings in others
+        ),
+        folded("Trust in extrapolation", prediction_table(told)),
+        folded("How to read this", *how_to_read(told)),
+    )
+
+
+def _is_finished(target: OnTarget) -> bool:
+    return any(model.rungs for model in target.growth)
+
+
+def _of_transfer(findings: Findings, charts: Charts) -> Iterator[Block | None]:
+    finished = [target for target in findings.trends if _is_finished(target)]
+    target = next((target for target in finished if len(target.ladder.targets) > 1), finished[0])
+    yield charts.get(("crossings", findings.transfer))
+    on = f"On {'the ' * target.title.startswith('mean')}{target.title},"
+    if not any(model.slope for model in target.growth):
+        reason = next(model.reason for model in target.growth if model.reason)
+        yield f"{on} the effect of more data is undecided: {reason}."
+        return
+    yield f"{on} {_slopes(target)}. {intervals(findings)}"
+    if not target.pairs:
+        yield "All models are of one family."
+        return
+    pairs, say = _one_per_families(target.pairs), _by_family(target)
+    yield _sentences(*map(say, _ratios(pairs)))
+    yield _sentences(*map(say, _crossings(pairs)))
+
+
+def _one_per_families(pairs: Sequence[PairGrowth]) -> list[PairGrowth]:
+    """Return the first pair of each two families: with several models per family, the tables have the others."""
+    chosen: dict[tuple[str, str], PairGrowth] = {}
+    for pair in pairs:
+        chosen.setdefault((pair.first.family, pair.second.family), pair)
+    return list(chosen.values())
+
+
+def _by_family(target: OnTarget) -> Callable[[str], str]:
+    """Return a function that calls each model in a text by its family, if that has no other model on the ladder."""
+    families = {model.model: model.family for model in target.ladder.models}
+    alone = {model for model, family in families.items() if list(families.values()).count(family) == 1}
+    longest_first = "|".join(re.escape(model) for model in sorted(families, key=len, reverse=True))
+
+    def name(found: re.Match[str]) -> str:
+        return f"the {_family_word(families[found.group()])}" if found.group() in alone else found.group()
+
+    return lambda text: re.sub(longest_first, name, text)
+
+
+def _slopes(target: OnTarget) -> str:
+    """Return how many points tenfold images add to each model."""
+    known = [(f"the {_family_word(model.family)} {model.model}", model.slope) for model in target.growth if model.slope]
+    added = [f"{points(slope.mean, slope.low, slope.high)} to {model}" for model, slope in known]
+    return f"ten times as many pretraining images add these points: {listed(added)}"
+
+
+def _ratios(pairs: Sequence[PairGrowth]) -> Iterator[str]:
+    """Yield a sentence for each pair with a ratio, and one for those that lack it for the same reason."""
+    known = [pair for pair in pairs if pair.ratio and pair.ratio.ratio]
+    unknown = [(pair, pair.ratio.reason if pair.ratio else pair.reason) for pair in pairs if pair not in known]
+    told = [ratio_in_words(pair) for pair in known]
+    yield from (f"For the same accuracy, {told[0]}", *told[1:]) if told else ()
+    for reason, who in _by_reason(unknown, len(pairs)):
+        yield f"There is no ratio of images for {who}: {reason}"
+
+
+def _crossings(pairs: Sequence[PairGrowth]) -> Iterator[str]:
+    """Yield where the first model of each pair passes the second, or that it does not."""
+    apart = []
+    for pair in pairs:
+        first, second, found = pair.first.model, pair.second.model, pair.crossing
+        if found and found.outcome == "behind":
+            apart.append(f"{first} is behind {second} (at the earliest at {images(found.low)})")
+        elif found and found.outcome == "ahead":
+            apart.append(f"{first} is ahead of {second} (at the latest at {images(found.high)})")
+        elif found:
+            yield f"Against {second}, {first} {crossing_in_words(found)}"
+    if apart:
+        yield f"No crossing within the sizes measured: {listed(apart)}"
+    for reason, who in _by_reason([(pair, pair.reason) for pair in pairs if not pair.crossing], len(pairs)):
+        yield f"Crossings are undecided for {who}: {reason}"
+
+
+def _by_reason(pairs: Sequence[tuple[PairGrowth, str]], num_pairs: int) -> Iterator[tuple[str, str]]:
+    """Yield each reason with the pairs that it holds for, in words; a reason's figures are left to the tables."""
+    of_reason: dict[str, list[str]] = {}
+    for pair, reason in pairs:
+        short = _AT_END.sub("", reason)
+        of_reason.setdefault(short, []).append(f"{pair.first.model} and {pair.second.model}")
+    for reason, named in of_reason.items():
+        yield reason, "any pair" if len(named) == num_pairs > 1 else ", nor for ".join(named)
+
+
+def _trust(told: Sequence[Findings]) -> str | None:
+    """Return in how many cases the law of the smaller rungs holds at the largest; None without such a law."""
+    predictions = [model.prediction for each in told for target in each.trends for model in target.growth]
+    held = [found.is_held for found in predictions if found and found.predicted]
+    if not held:
+        return None
+    return f"{_TRUST} the intervals of {held.count(True)} of {plural(len(held), 'prediction')} hold what came."
+
+
+def _tables(findings: Findings) -> tuple[Table, ...]:
+    pairs = (ratio_table(findings), crossing_table(findings))
+    return (growth_table(findings), *(table for table in pairs if table.rows))
+
+
+def _sentences(*texts: str) -> str:
+    return " ".join(f"{'T' if text.startswith('the ') else text[0]}{text[1:]}." for text in texts if text)
+
+
+def _family_word(family: str) -> str:
+    return family_name(family) if family in ("vit", "cnn") else family

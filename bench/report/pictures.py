@@ -36,7 +36,7 @@ READING = {
     "crossings": (
         f"{_SEEDS} Above zero the first model of a pair is ahead. The strip at the bottom shows the size at which a "
         "pair crosses, with its interval, or else the sizes at which it still can; an arrow marks an open end. Shaded: "
-        "beyond the sizes measured."
+        "beyond the sizes measured. Of more than six pairs, those of each family's most accurate model are shown."
     ),
     "cost": (
         "The line is the front: the best accuracy for each cost or less. Rows on it have an edge and their "
@@ -59,8 +59,12 @@ READING = {
     "tuning": "A line per family; its last point is the best of all trials.",
 }
 """Kind of figure -> how to read it, said once for all figures of the kind."""
-MOST_TARGETS = 8
-"""The largest number of targets that have figures of a kind; the tables hold all of them."""
+MOST_TARGETS, MOST_FRONTS = 6, 4
+"""The largest number of targets that have a figure of accuracy and of differences, and of costs.
+
+A figure takes about 0.3 s, one of costs up to 1 s. Tables and interactive charts have every target."""
+_MOST_LINES = 24
+"""The largest number of lines in a panel of a forest plot; a longer one is a table."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def _ablations(ablations: pd.DataFrame) -> Iterator[_Drawing]:
 
 def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
     for machine in machines:
-        for panel in panels(machine.costs)[:MOST_TARGETS]:
+        for panel in panels(machine.costs)[:MOST_FRONTS]:
             if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
                 title = f"{machine.title('Test accuracy against cost')}: {panel.title}"
                 target = target_key(panel.rows.iloc[0])
@@ -171,9 +175,7 @@ def _forests(findings: Findings) -> dict[str, tuple[str, str, float, list[Forest
     together = findings.together
     improved = [forest for targets in together if (forest := _improvements(targets))]
     ranked = [_ranks(targets, targets.across.ranking) for targets in together if targets.across.ranking]
-    most = max((len(forest.lines) for forest in ranked), default=1)
     alike = [forest for errors in findings.errors if (forest := _consistencies(errors))]
-    kappas = [end for forest in alike for line in forest.lines if line.interval for end in _ends(line.interval)]
     kappa = "Error consistency \N{GREEK SMALL LETTER KAPPA}"
     return {
         "improvement": (
@@ -183,19 +185,22 @@ def _forests(findings: Findings) -> dict[str, tuple[str, str, float, list[Forest
             improved,
             (-3, 103),
         ),
-        "ranks": ("Mean ranks over seeds", "Mean rank", (most + 1) / 2, ranked, (0, most + 1)),
+        "ranks": ("Mean ranks over seeds", "Mean rank", 1, ranked, _limits(ranked, 1, 0.3)),
         "consistency": (
             "Error consistency at the largest rung",
             kappa,
             0,
             alike,
-            (min(0.0, *kappas, 0.0) - 0.03, max(0.0, *kappas, 0.0) + 0.03),
+            _limits(alike, 0, 0.03),
         ),
     }
 
 
-def _ends(interval: Interval) -> tuple[float, float]:
-    return interval.low, interval.high
+def _limits(forests: Sequence[Forest], neutral: float, air: float) -> tuple[float, float]:
+    """Return limits that hold all intervals and the value of no effect."""
+    known = [line.interval for forest in forests for line in forest.lines if line.interval]
+    ends = [neutral, *(interval.low for interval in known), *(interval.high for interval in known)]
+    return min(ends) - air, max(ends) + air
 
 
 def _ranks(targets: Together, ranking: Ranking) -> Forest:
@@ -216,7 +221,7 @@ def _improvements(targets: Together) -> Forest | None:
         last = next((rung.interval for rung in pair.rungs if rung.size == targets.ladder.sizes[-1]), None)
         interval = last and replace(last, mean=100 * last.mean, low=100 * last.low, high=100 * last.high)
         lines.append(ForestLine(f"{pair.first.model} over {pair.second.model}", interval, pair_colour(number)))
-    return Forest(at_largest(targets), tuple(lines)) if any(line.interval for line in lines) else None
+    return Forest(at_largest(targets), tuple(lines)) if _is_drawn(lines) else None
 
 
 def _consistencies(errors: Errors) -> Forest | None:
@@ -230,7 +235,11 @@ def _consistencies(errors: Errors) -> Forest | None:
         )
         for pair in errors.pairs
     )
-    return Forest(at_largest(errors), lines) if any(line.interval for line in lines) else None
+    return Forest(at_largest(errors), lines) if _is_drawn(lines) else None
+
+
+def _is_drawn(lines: Sequence[ForestLine]) -> bool:
+    return any(line.interval for line in lines) and len(lines) <= _MOST_LINES
 
 
 def _tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> Iterator[_Drawing]:

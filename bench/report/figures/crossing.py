@@ -15,6 +15,8 @@ from bench.analysis.ladder.growth import PairGrowth
 from bench.report.figures import drawing
 from bench.report.findings import OnTarget
 
+_MOST_PAIRS = 6
+"""The largest number of pairs that can be told apart in one figure."""
 _STRIP_ROW = 0.06
 """The height of a pair's row in the strip of crossings below the differences, as a share of the panel."""
 
@@ -38,7 +40,7 @@ def crossing_figure(target: OnTarget, title: str) -> Figure:
         target: A target with at least one pair that has differences.
         title: What the figure shows, in a sentence.
     """
-    pairs = [pair for pair in target.pairs if pair.rungs]
+    pairs = _shown(target)
     looks = {
         _names(pair): _PairLook(
             drawing.pair_colour(number), drawing.pair_marker(number), drawing.cap_width(number, len(pairs))
@@ -48,6 +50,17 @@ def crossing_figure(target: OnTarget, title: str) -> Figure:
     figure, ax = drawing.panel(title, _legend(target, looks), height=3.1, ylabel="Difference (points)")
     _draw(ax, target, pairs, looks)
     return figure
+
+
+def _shown(target: OnTarget) -> list[PairGrowth]:
+    """Return the pairs to draw: all, or those of each family's most accurate model at the largest rung."""
+    pairs = [pair for pair in target.pairs if pair.rungs]
+    if len(pairs) <= _MOST_PAIRS:
+        return pairs
+    known = [model for model in target.growth if model.rungs]
+    known.sort(key=lambda model: -model.rungs[-1].mean)
+    best = [next(model.model for model in known if model.family == family) for family in {m.family for m in known}]
+    return [pair for pair in pairs if {pair.first.model, pair.second.model} <= set(best)]
 
 
 def _names(pair: PairGrowth) -> Pair:

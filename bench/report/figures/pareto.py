@@ -32,7 +32,7 @@ _LOGARITHMIC_FROM = 4.0
 """The ratio of the largest to the smallest value from which a cost's axis is logarithmic."""
 _AIR = 0.08
 """The margin at either end of an axis, as a share of its length."""
-_SMALLEST, _LARGEST = 3.5, 7.0
+_SMALLEST, _LARGEST = 4.5, 7.0
 """The sizes of markers in points, from the first pretraining of the comparison to its last."""
 _PALE = 0.25
 """The opacity of the fill of a row that is behind."""
@@ -78,7 +78,7 @@ def _draw_panel(ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], more_
             fill = drawing.row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
             look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": 3.5 if place == FRONT else 3.0} | fill
             look |= {"markerfacecolor": (shade, _PALE)} if place == BEHIND and "fillstyle" in fill else {}
-            look |= {"markeredgecolor": drawing.COLOURS["ink"]} if place == FRONT else {}
+            look["markeredgecolor"] = drawing.COLOURS["ink"] if place == FRONT else shade
             ax.plot([row["value"]], [100 * row["accuracy"]], drawing.marker(family), **look)
 
 
@@ -122,6 +122,11 @@ def _legend(rows: pd.DataFrame) -> list[Line2D]:
     handles.append(Line2D([], [], marker="o", **edge, **_FRONT_LINE))
     if (rows["place"] == BEHIND).any():
         quiet = drawing.COLOURS["quiet"]
-        look: dict[str, Any] = {"color": quiet, "markerfacecolor": (quiet, _PALE), "linestyle": ""}
+        look: dict[str, Any] = {
+            "color": quiet,
+            "markerfacecolor": (quiet, _PALE),
+            "markeredgecolor": quiet,
+            "linestyle": "",
+        }
         handles.append(Line2D([], [], marker="o", label="behind", **look))
     return handles + drawing.fill_handles(rows)

@@ -5,16 +5,18 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from bench.analysis.comparison import comparison
 from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.drawing import COLOURS, frame, model_handle, save
 from bench.report.figures.inline import inline_svg
 from bench.report.findings import findings
-from bench.report.pictures import draw
-from tests.report.hand_made import make_cells, make_suite, make_tables
+from bench.report.pictures import MOST_TARGETS, draw
+from tests.report.hand_made import make_cells, make_ladder_cells, make_suite, make_tables
 
 TITLE = "A <b>title</b> & more"
 MARKS = ("vit", "cnn", "hybrid", "other", "pair-1", "pair-2", "pair-3", "constant")
@@ -24,9 +26,9 @@ MARKS = ("vit", "cnn", "hybrid", "other", "pair-1", "pair-2", "pair-3", "constan
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a figure that is saved twice."""
     folder = tmp_path_factory.mktemp("figures")
-    comparison = make_tables(make_cells(targets=("digits@100",), arms=False))["comparison"]
+    rows = make_tables(make_cells(targets=("digits@100",), arms=False))["comparison"]
     for name in ("one", "two"):
-        save(accuracy_figure(comparison, 0.02, TITLE), folder / name, TITLE)
+        save(accuracy_figure(rows, 0.02, TITLE), folder / name, TITLE)
     return folder
 
 
@@ -113,6 +115,24 @@ def test_a_chart_with_several_targets_names_each_in_its_figure(tmp_path: Path) -
         assert (">Test accuracy: digits@100</text>" in chart.figures[0]) == (len(targets) > 1)
         for file in chart.files:
             assert all((tmp_path / f"{file}.{ending}").is_file() for ending in ("svg", "pdf", "png"))
+
+
+def test_many_targets_and_models_have_few_figures_of_few_pairs(tmp_path: Path) -> None:
+    """The first targets have one, with the pairs of each family's best model; tables have all of them."""
+    cells = make_ladder_cells(num_rungs=2, targets=tuple(f"target{number}" for number in range(MOST_TARGETS + 2)))
+    worse = [
+        cells.assign(model=cells["model"] + f"-{less}", accuracy=cells["accuracy"] - 0.03 * less) for less in (1, 2)
+    ]
+    cells = pd.concat([cells, *worse], ignore_index=True)
+    (found,) = findings({"cells": cells})
+    tables = {"comparison": comparison(cells), "ablations": make_tables(make_cells())["ablations"].iloc[:0]}
+    charts = draw(make_suite(), tables, {}, tmp_path, findings=[found])
+    assert [len(charts[kind, "fine-tune"].figures) for kind in ("accuracy", "crossings")] == 2 * [MOST_TARGETS]
+    drawn = charts["crossings", "fine-tune"].figures[0]
+    assert len(found.targets[0].pairs) == 27
+    assert "vit_pico/8 less bit_resnet_pico" in drawn
+    assert drawn.count(" less ") == 3
+    assert ("improvement", "fine-tune") not in charts
 
 
 def test_marks_can_be_seen_and_told_apart() -> None:

@@ -18,6 +18,7 @@ from bench.analysis.stats.crossed import CROSSED
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.targets import is_in_domain, is_real
 from bench.analysis.tested import UNEVEN
+from bench.report.page import row_id
 
 _Item = TypeVar("_Item")
 CONFIDENCE = percent(LEVEL, places=0)
@@ -80,6 +81,16 @@ def target_name(target: str, transfer: str, shots: Any) -> str:
 def target_key(row: pd.Series) -> str:
     """Return the key by which the page filters a row: its target with its way of transfer and shots."""
     return target_name(row["target"], row["transfer"], row["shots"])
+
+
+def comparison_row(row: pd.Series) -> str:
+    """Return the id that a row of the comparison has on the page."""
+    return row_id("comparison", row["model"], row["corpus"], row["subset_images"], target_key(row))
+
+
+def arm_row(row: pd.Series) -> str:
+    """Return the id that a row of the table of ablations has on the page."""
+    return row_id("ablations", row["ablation"], row["arm"], row["subset_images"], target_key(row))
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (ROOT / "bench", ROOT / "models")
-SHOWING = {"bench/cli", "bench/cli/compare", "bench/report/sections", "bench/report/figures"}
+SHOWING = {"bench/cli", "bench/cli/compare", *(f"bench/report/{part}" for part in ("charts", "figures", "sections"))}
 """Folders whose files may bear the name of what they show."""
 
 

@@ -46,6 +46,10 @@ class Citation:
     metric: str
     """The published metric, which often differs from the one measured here."""
     source: str
+    span: tuple[float, float] | None = None
+    """The figure as the ends of a range in a claim's unit; equal if it is one number, None if it is none."""
+    unit: Unit | Literal[""] = ""
+    """The unit of the span."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ CLAIMS = (
     Claim(
         id="C1",
         sentence="Pretrained on the small set, ViT is slightly worse than ResNet on every target.",
-        published=Citation("about \N{MINUS SIGN}1 to \N{MINUS SIGN}3 points", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation(
+            "about \N{MINUS SIGN}1 to \N{MINUS SIGN}3 points", _TRANSFER, f"{_VIT}, section 4.3", (-3, -1), "points"
+        ),
         comparison=AtSize(SMALL, Limits(-3 * POINT, 0.0), on_each_target=True, stands_in="smallest"),
         margin="below 0, by less than 3 points, on each real target",
         needs="ViT and ResNet after 1.3 million images, within a tenth, on real targets",
@@ -49,7 +51,7 @@ CLAIMS = (
     Claim(
         id="C2",
         sentence="On the medium set they are about equal.",
-        published=Citation("within a point", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation("within a point", _TRANSFER, f"{_VIT}, section 4.3", (-1, 1), "points"),
         comparison=AtSize(MEDIUM, WITHIN_A_POINT, on_each_target=False, stands_in="middle"),
         margin="within 1 point, on the mean of the real targets",
         needs="ViT and ResNet after 14 million images, within a tenth, on real targets",
@@ -57,7 +59,7 @@ CLAIMS = (
     Claim(
         id="C3",
         sentence="On the big set ViT is about 1 point better.",
-        published=Citation("+1 point", _TRANSFER, f"{_VIT}, section 4.3"),
+        published=Citation("+1 point", _TRANSFER, f"{_VIT}, section 4.3", (1, 1), "points"),
         comparison=AtSize(BIG, ABOVE_ZERO, on_each_target=False, stands_in="largest"),
         margin="above 0, on the mean of the real targets; by how much is shown, and not judged",
         needs="ViT and ResNet after 300 million images, within a tenth, on real targets",
@@ -65,7 +67,13 @@ CLAIMS = (
     Claim(
         id="C4",
         sentence="They cross near 100 million pretraining images; ViT keeps rising with more data, ResNet saturates.",
-        published=Citation("at 1e8 images; ResNet flat to 3e8", "ImageNet, five-shot linear", f"{_VIT}, figure 4"),
+        published=Citation(
+            "at 1e8 images; ResNet flat to 3e8",
+            "ImageNet, five-shot linear",
+            f"{_VIT}, figure 4",
+            (1e8, 1e8),
+            "images",
+        ),
         comparison=CrossesNear(NEAR, factor=2.0, flat=POINT),
         margin="crossing within a factor of 2; from 1e8 to 3e8 ViT gains, and ResNet moves by less than 1 point",
         needs="ViT and ResNet after 14, 100 and 300 million images of equal class count, on real targets",
@@ -73,7 +81,13 @@ CLAIMS = (
     Claim(
         id="C5",
         sentence="Without positional encoding ViT loses about 3 points.",
-        published=Citation("\N{MINUS SIGN}2.8 points (61.4 against 64.2 %)", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
+        published=Citation(
+            "\N{MINUS SIGN}2.8 points (61.4 against 64.2 %)",
+            _FIVE_SHOT,
+            f"{_VIT}, appendix D.4",
+            (-2.8, -2.8),
+            "points",
+        ),
         comparison=ArmDifferences(
             POSITION,
             without_encoding,
@@ -88,7 +102,9 @@ CLAIMS = (
     Claim(
         id="C6",
         sentence="The kind of positional encoding hardly matters.",
-        published=Citation("1-D 64.21, 2-D 64.00, relative 64.03 %", _FIVE_SHOT, f"{_VIT}, appendix D.4"),
+        published=Citation(
+            "1-D 64.21, 2-D 64.00, relative 64.03 %", _FIVE_SHOT, f"{_VIT}, appendix D.4", (-0.21, -0.18), "points"
+        ),
         comparison=ArmDifferences(POSITION, other_encodings, WITHIN_A_POINT, few_shot=True),
         margin="each kind within 1 point of the reference arm, on the mean of the real targets",
         needs="the ablation `position` with arms of several kinds, on real targets",
@@ -159,7 +175,11 @@ CLAIMS = (
         id="C12",
         sentence="For equal accuracy ViT needs less pretraining compute than ResNet.",
         published=Citation(
-            "2 to 4 times less", "mean over five targets, pretrained on JFT", f"{_VIT}, section 4.4 and figure 5"
+            "2 to 4 times less",
+            "mean over five targets, pretrained on JFT",
+            f"{_VIT}, section 4.4 and figure 5",
+            (0.25, 0.5),
+            "times",
         ),
         comparison=LessCompute(Limits(-math.inf, 1.0)),
         margin=(

@@ -33,13 +33,13 @@ _DASHES: tuple[Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """The dashes that distinguish the lines of one family; dotted lines are constant answers and extrapolations."""
 
 COLOURS = {
-    "vit": "#0173b2",
-    "cnn": "#b35a00",
-    "hybrid": "#027a5b",
+    "vit": "#005b94",
+    "cnn": "#b85d00",
+    "hybrid": "#00462d",
     "other": "#70757a",
-    "pair-1": "#9c3f97",
-    "pair-2": "#7a5c1e",
-    "pair-3": "#5b6570",
+    "pair-1": "#b04aa8",
+    "pair-2": "#6b4e12",
+    "pair-3": "#2f3a45",
     "constant": "#6b6b6b",
     "ink": "#262626",
     "quiet": "#595959",

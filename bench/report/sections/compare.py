@@ -6,8 +6,17 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.format import count, percent
-from bench.report.layout import CONFIDENCE, Panel, family_name, interval_over, panels, pretraining_name, target_key
-from bench.report.page import Section, Table, TableCell, TableRow, row_id, section
+from bench.report.layout import (
+    CONFIDENCE,
+    Panel,
+    comparison_row,
+    family_name,
+    interval_over,
+    panels,
+    pretraining_name,
+    target_key,
+)
+from bench.report.page import Section, Table, TableCell, TableRow, section
 
 
 def compare(tables: Mapping[str, pd.DataFrame]) -> Section:
@@ -37,7 +46,7 @@ def _row(row: pd.Series, panel: Panel, name: Any) -> TableRow:
         count(row["num_seeds"]),
     )
     facts = {"family": row["family"], "model": row["model"], "target": key, "arm": ""}
-    return TableRow(cells, row_id("comparison", row["model"], row["corpus"], row["subset_images"], key), facts)
+    return TableRow(cells, comparison_row(row), facts)
 
 
 def _value(number: Any) -> float | None:

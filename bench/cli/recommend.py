@@ -13,22 +13,25 @@ from bench.analysis.format import (
     ABSENT,
     byte_size,
     count,
+    decimal,
     finite_or_none,
     listed,
     share,
     short_count,
     steady,
     three_digits,
+    with_bounds,
 )
 from bench.analysis.recommend.answer import Answer, JudgedCandidate, JudgedSize, recommend
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS
-from bench.analysis.recommend.conclusion import ends, percent_number, why
+from bench.analysis.recommend.conclusion import why
+from bench.analysis.recommend.messages import message
 from bench.analysis.recommend.question import Measured, Question
 from bench.analysis.stats.multiple import corrected_level
 from bench.cli.grouped_table import grouped_table
 from bench.cli.terminal import marked, say
-from bench.config.resolved import ResolvedSuite
 from bench.report.machines import speeds_of_suite
+from bench.report.recommender import rungs_of
 from bench.store.speed_file import all_machines
 from bench.store.store import Store
 from bench.tables.build import build_tables
@@ -40,20 +43,9 @@ def answer_from(store: Store, results: Path, question: Question) -> Answer:
     Raises:
         InputError: the store or a speed file is damaged, or the question is wrong.
     """
-    suite, tables = store.suite(), build_tables(store)
-    speeds = speeds_of_suite(suite.model_dump(mode="json"), tables["cells"], all_machines(results))
-    return recommend(question, Measured(store.root.name, tables, _rungs(suite), speeds))
-
-
-def _rungs(suite: ResolvedSuite) -> dict[str, dict[str, int]]:
-    """Return corpus -> its rungs, smallest first: the name or number of each, and its images."""
-    return {
-        ladder.corpus.name: {
-            str(subset): ladder.rung(subset).images
-            for subset in sorted(ladder.subsets, key=lambda subset: ladder.rung(subset).images)
-        }
-        for ladder in suite.corpora
-    }
+    suite, tables = store.suite().model_dump(mode="json"), build_tables(store)
+    speeds = speeds_of_suite(suite, tables["cells"], all_machines(results))
+    return recommend(question, Measured(store.root.name, tables, rungs_of(suite), speeds))
 
 
 def show_answer(console: Console, answer: Answer, *, as_json_values: bool) -> None:
@@ -103,9 +95,9 @@ def _figures(judged: JudgedCandidate, *, with_speed: bool) -> list[str]:
     accuracy = candidate.accuracy
     behind = ABSENT
     if judged.num_compared:
-        behind = f"{percent_number(judged.gap.mean)}{ends(judged.interval)}"
+        behind = with_bounds(_percent(judged.gap.mean), *judged.interval, _percent)
     figures = [
-        f"{percent_number(accuracy.mean)}{ends((accuracy.low, accuracy.high))}",
+        with_bounds(_percent(accuracy.mean), accuracy.low, accuracy.high, _percent),
         behind,
         judged.standing,
         short_count(candidate.macs),
@@ -117,13 +109,17 @@ def _figures(judged: JudgedCandidate, *, with_speed: bool) -> list[str]:
     return figures
 
 
+def _percent(share_of_1: float) -> str:
+    return decimal(100 * share_of_1, 1)
+
+
 def _open_ends(at_size: JudgedSize) -> list[str]:
     """Return the level of the intervals, and the reasons of what could not be told or does not fit."""
     levels = sorted({each.num_compared for each in at_size.judged if each.num_compared})
     named = listed([share(corrected_level(number)) for number in reversed(levels)])
     lines = [f"{each.candidate.model}: {each.standing}: {each.reason}" for each in at_size.judged if each.reason]
     return [
-        *([f"behind the best: intervals at {named}, corrected over the models compared (Holm)"] if levels else []),
+        *([message("corrected", levels=named)] if levels else []),
         *lines,
     ]
 

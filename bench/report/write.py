@@ -1,20 +1,23 @@
 """Write a suite's report: `index.html`, which needs no other file, the same page as `report.md`, and its figures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.recommend.question import Measured
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
 from bench.report.layout import by_transfer, family_name, panels, target_key
-from bench.report.machines import Machine, machines
+from bench.report.machines import Machine, machines, speeds_of_suite
 from bench.report.page import Charts, Filters, Page, Section, fold, section
 from bench.report.pictures import FOLDER, draw
+from bench.report.recommender import recommender, rungs_of
 from bench.report.rendering import as_html, as_markdown
 from bench.report.sections import results, speed
 from bench.report.sections.claims import claims
@@ -59,7 +62,9 @@ def write_report(
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         charts = draw(suite, tables, _constant_answers(tables["runs"]), out, measured, of_ladders)
-        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements)
+        of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
+        advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
+        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice)
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -74,6 +79,7 @@ def build_page(
     measured: Sequence[Machine] = (),
     of_ladders: Sequence[Findings] = (),
     judgements: Sequence[Judgement] = (),
+    advice: Mapping[str, Any] | None = None,
 ) -> Page:
     """Return the page with its first screen and all of its sections in order."""
     sections = (
@@ -86,7 +92,7 @@ def build_page(
         runs(suite["name"], tables["cells"], tables["runs"], outside),
         limits(suite, tables, charts, of_ladders),
     )
-    first = first_screen(suite, tables, of_ladders, judgements)
+    first = replace(first_screen(suite, tables, of_ladders, judgements), recommender=advice)
     return Page(f"ViT, CNN and hybrid compared: {suite['name']}", first, sections, _filters(tables))
 
 

@@ -213,7 +213,8 @@ def _alike(images: int, size: int) -> bool:
 
 def _times(images: int, size: int) -> str:
     """Return how far a number of images is from a measured one."""
-    times = f"{max(images, size) / min(images, size):,.3g}"
+    ratio = max(images, size) / min(images, size)
+    times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
     return message("more" if images > size else "fewer", times=times, size=f"{size:,}")
 
 

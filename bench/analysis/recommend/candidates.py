@@ -186,7 +186,7 @@ def latencies_of(speeds: pd.DataFrame, image_size: int, percentile: int) -> Late
             return NOT_MEASURED, NOT_MEASURED, ""
         calls = 1000 * np.asarray(row["call_seconds"], dtype=np.float64)
         amount, note = quantile_bounds(calls, percentile / 100), _busy(row, calls, rows)
-        memory = float(row["peak_memory_bytes"]) / _MIB if pd.notna(row["peak_memory_bytes"]) else math.nan
+        memory = steady(float(row["peak_memory_bytes"]) / _MIB) if pd.notna(row["peak_memory_bytes"]) else math.nan
         # On a busy machine calls take longer: a model that is too slow there may fit elsewhere, one that fits does.
         return Amount(amount.value, 0.0, amount.high) if note else amount, Amount(memory, memory, memory), note
 
@@ -210,7 +210,7 @@ def quantile_bounds(values: np.ndarray, share: float, level: float = LEVEL) -> A
     upper = int(stats.binom.ppf((1 + level) / 2, number, share)) + 1
     low = float(ordered[lower - 1]) if lower > 0 else 0.0
     high = float(ordered[upper - 1]) if upper <= number else math.inf
-    return Amount(float(np.quantile(ordered, share)), low, high)
+    return Amount(*map(steady, (float(np.quantile(ordered, share)), low, high)))
 
 
 def _candidate(evidence: Evidence, family: str, row: CompleteRow, latencies: Latencies) -> Candidate:

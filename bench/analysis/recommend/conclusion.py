@@ -1,8 +1,6 @@
 """Say in one sentence how accurate the recommended model is, and why it is recommended."""
 
-from collections.abc import Sequence
-
-from bench.analysis.format import bounds, decimal, is_known
+from bench.analysis.format import percent
 from bench.analysis.recommend.answer import Answer, JudgedSize
 from bench.analysis.recommend.messages import message
 
@@ -24,17 +22,6 @@ def why(answer: Answer, at_size: JudgedSize) -> str:
     for name, number in (("untold", standings.count("cannot tell")), ("worse", standings.count("worse"))):
         if number:
             reason = message(name if number > 1 else f"one {name}", reason=reason, number=number, points=points)
-    accuracy = recommended.candidate.accuracy
-    shown = f"{percent_number(accuracy.mean)} %{ends((accuracy.low, accuracy.high))}"
-    return message("why", accuracy=shown, target=at_size.target, reason=reason)
-
-
-def ends(interval: Sequence[float]) -> str:
-    """Return the ends of an interval of shares of 1 in percent: ` (89.6 to 94.6)`; empty if they are unknown."""
-    low, high = interval
-    return f" ({bounds(low, high, percent_number)})" if is_known(low) else ""
-
-
-def percent_number(share_of_1: float) -> str:
-    """Return a share of 1 in percent, without the sign: `92.5`."""
-    return decimal(100 * share_of_1, 1)
+    found = recommended.candidate.accuracy
+    accuracy = percent(found.mean, found.low, found.high)
+    return message("why", accuracy=accuracy, target=at_size.target, reason=reason)

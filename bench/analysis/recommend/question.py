@@ -119,7 +119,7 @@ def scope_of(question: Question, measured: Measured, evidence: Evidence, targets
         InputError: Several machines were measured, and the question does not say which one it is about.
     """
     _require_real(evidence, targets)
-    pretraining, transfer = _pretraining(question.pretraining, measured), Transfer(question.transfer)
+    pretraining, transfer = pretraining_of(question.pretraining, measured), Transfer(question.transfer)
     sizes = _sizes(evidence, targets, pretraining, transfer)
     cells = pd.concat([cells_at(evidence, target, pretraining, transfer) for target in sizes.values()])
     image_size = int(cells.loc[cells["ablation"] == "", "image_size"].iloc[0])
@@ -161,8 +161,19 @@ def _require_real(evidence: Evidence, targets: Sequence[str]) -> None:
     )
 
 
-def _pretraining(name: str, measured: Measured) -> Pretraining:
-    """Return the pretraining that is asked for, or the largest rung of the first corpus."""
+def pretraining_names(measured: Measured) -> list[str]:
+    """Return the names by which a question can ask for the pretrainings of a suite, `scratch` first."""
+    corpora = {corpus: of_corpus for corpus, of_corpus in measured.rungs.items() if of_corpus}
+    named = [(corpus, rung) for corpus, of_corpus in corpora.items() for rung in of_corpus]
+    return [SCRATCH_NAME, *(f"{corpus}:{rung}" if len(corpora) > 1 else rung for corpus, rung in named)]
+
+
+def pretraining_of(name: str, measured: Measured) -> Pretraining:
+    """Return the pretraining that is asked for, or the largest rung of the first corpus.
+
+    Raises:
+        NoRecommendationError: The suite did not run it.
+    """
     rungs = {corpus: dict(of_corpus) for corpus, of_corpus in measured.rungs.items() if of_corpus}
     if name == SCRATCH_NAME or not (name or rungs):
         return Pretraining(SCRATCH, 0)
@@ -173,10 +184,9 @@ def _pretraining(name: str, measured: Measured) -> Pretraining:
         return Pretraining(corpus, max(of_corpus.values()))
     images = of_corpus.get(rung.replace(",", ""))
     if images is None:
-        known = [f"{other}:{one}" if len(rungs) > 1 else one for other, of_other in rungs.items() for one in of_other]
         raise NoRecommendationError(
             message("pretraining", suite=measured.suite, name=name),
-            message("other pretraining", known=" or ".join([SCRATCH_NAME, *known])),
+            message("other pretraining", known=" or ".join(pretraining_names(measured))),
         )
     return Pretraining(corpus, images)
 

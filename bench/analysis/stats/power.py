@@ -12,6 +12,7 @@ the seeds' part of the variance. The test images' part stays, and may be too lar
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import cache
 
 from scipy import stats
 
@@ -92,10 +93,16 @@ def seeds_needed(estimate: Estimate, limits: Limits, level: float = LEVEL, power
 
 def _reach(estimate: Estimate, num_seeds: int, level: float, power: float) -> float:
     """Return the smallest distance of a limit from the estimate that a new suite of `num_seeds` seeds resolves."""
-    degrees = estimate.num_seeds - 1
-    pessimistic = estimate.seeds_variance * degrees / stats.chi2.ppf(_VARIANCE_RISK, degrees)
-    shrunk = pessimistic * estimate.num_seeds / num_seeds
+    pessimism, quantile = seed_factors(estimate.num_seeds, power)
+    shrunk = estimate.seeds_variance * pessimism * estimate.num_seeds / num_seeds
     planned = replace(estimate, num_seeds=num_seeds, seeds_variance=shrunk, seeds_degrees=num_seeds - 1, is_share=False)
     interval = verdict_interval(planned, level)
     both = math.sqrt(estimate.seeds_variance + estimate.seeds_variance * estimate.num_seeds / num_seeds)
-    return (interval.high - interval.low) / 2 + stats.t.ppf(power, degrees) * both
+    return (interval.high - interval.low) / 2 + quantile * both
+
+
+@cache
+def seed_factors(num_seeds: int, power: float = POWER) -> tuple[float, float]:
+    """Return by what so many seeds' variance is multiplied to plan with, and the quantile of both suites' error."""
+    degrees = num_seeds - 1
+    return degrees / float(stats.chi2.ppf(_VARIANCE_RISK, degrees)), float(stats.t.ppf(power, degrees))

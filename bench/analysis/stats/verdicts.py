@@ -14,7 +14,8 @@ from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL, Interval
 
 Word = Literal["supported", "refuted", "undecided"]
-_FEW_SEEDS = 5
+FEW_SEEDS = 5
+"""With fewer seeds than this, a difference uses at most as many degrees of freedom as seeds less one."""
 
 
 def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
@@ -24,7 +25,7 @@ def verdict_interval(estimate: Estimate, level: float = LEVEL) -> Interval:
 
 def most_degrees(estimate: Estimate) -> float:
     """Return the most degrees of freedom that the interval of a difference may use."""
-    return estimate.num_seeds - 1 if estimate.num_seeds < _FEW_SEEDS else math.inf
+    return estimate.num_seeds - 1 if estimate.num_seeds < FEW_SEEDS else math.inf
 
 
 def failures_agree(given_success: Interval, counted: Estimate, low: float, high: float, level: float) -> bool:

@@ -1,0 +1,139 @@
+// The recommender's form: what is typed is part of the page's state, and the answer follows it.
+const RECOMMENDER_FIELDS = ["images", "like", "pretraining", "machine", "latency", "percentile", "parameters", "memory", "within"];
+
+function startRecommender() {
+  const data = readJson("recommender-data");
+  const form = document.getElementById("recommender");
+  if (!data || !form) return;
+  form.hidden = false;
+  document.getElementById("recommender-command").hidden = true;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", (event) => setState({ [event.target.name]: event.target.value }));
+  subscribe(() => {
+    for (const name of RECOMMENDER_FIELDS) {
+      const field = form.elements[name];
+      if (field.value !== getState(name)) field.value = getState(name);
+    }
+    showAnswer(data, questionOf(data));
+  });
+}
+
+function questionOf(data) {
+  return {
+    images: getState("images").replace(/^(\d{1,3})((,\d{3})+)$/, (text) => text.replaceAll(",", "")) || String(data.images),
+    like: getState("like") || data.like,
+    pretraining: getState("pretraining"),
+    machine: getState("machine"),
+    percentile: getState("percentile") || "95",
+    limits: { latency_ms: getState("latency"), memory_mib: getState("memory"), parameters: getState("parameters") },
+    within: getState("within") || "1",
+  };
+}
+
+let shownAnswer = "";
+
+function showAnswer(data, question) {
+  const key = JSON.stringify(question);
+  if (key === shownAnswer) return; // a live region speaks only of what changed
+  shownAnswer = key;
+  const answer = answerTo(data, question);
+  document.getElementById("recommendation").replaceChildren(...conclusionParts(data, answer), commandButton(data, question, answer));
+  const others = document.getElementById("others");
+  const sizes = answer.sizes;
+  others.hidden = !sizes.length;
+  if (others.hidden) return;
+  others.querySelector("summary").textContent = summaryOf(sizes);
+  others.querySelector("ol").replaceChildren(...sizes.flatMap((size) => candidateItems(data, answer, size, sizes.length > 1)));
+  others.querySelector("ul").replaceChildren(...[...levelNotes(data, sizes), ...answer.notes].map((note) => partOf("li", note)));
+}
+
+function partOf(tag, text, className = "") {
+  const part = document.createElement(tag);
+  part.textContent = text;
+  if (className) part.className = className;
+  return part;
+}
+
+function conclusionParts(data, answer) {
+  if (answer.wrong) return [partOf("p", answer.wrong, "wrong")];
+  if (answer.recommended) {
+    const title = partOf("p", "");
+    title.append(partOf("strong", answer.recommended, "recommended"), " ", loadButton(data, answer, answer.sizes[0], answer.recommended));
+    return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why"))];
+  }
+  const refusal = partOf("p", "");
+  refusal.append(partOf("strong", "No recommendation: "), partOf("span", answer.refusal, "refusal"));
+  const help = partOf("p", "What would help: ");
+  help.append(partOf("span", answer.help, "help"));
+  const known = answer.sizes.filter((size) => size.recommended);
+  return [refusal, help, ...known.map((size) => knownPart(data, answer, size))];
+}
+
+function knownPart(data, answer, size) {
+  const part = partOf("p", `With ${wholeNumber(size.images)} images, `);
+  part.append(partOf("strong", size.recommended), ": ", partOf("span", size.why, "why"), " ", loadButton(data, answer, size, size.recommended));
+  return part;
+}
+
+function copyButton(label, text) {
+  const button = partOf("button", label, "copy");
+  button.type = "button";
+  button.dataset.copy = text;
+  button.title = text;
+  return button;
+}
+
+// A pretrained network is loaded to be trained on other images; one from scratch is built.
+function loadButton(data, answer, size, model) {
+  const { key } = size.candidates.find((candidate) => candidate.name === model);
+  const folder = `results/${data.suite}/runs/${key}`;
+  const code = key ? `models.load(${JSON.stringify(folder)})` : `models.build(${JSON.stringify(model)}, image_size=${answer.scope.pixels})`;
+  return copyButton("Copy code to load it", code);
+}
+
+function commandButton(data, question, answer) {
+  const words = ["bench", "recommend", data.suite, "--images", question.images, "--target", question.like];
+  const options = {
+    "--pretraining": question.pretraining,
+    "--device": question.machine,
+    "--percentile": question.percentile === "95" ? "" : question.percentile,
+    "--max-latency-ms": question.limits.latency_ms,
+    "--max-memory-mib": question.limits.memory_mib,
+    "--max-parameters": question.limits.parameters,
+    "--within": question.within === "1" ? "" : question.within,
+  };
+  for (const [option, value] of Object.entries(options)) if (value) words.push(option, value);
+  const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\"'\"'")}'`));
+  return copyButton("Copy as a command", quoted.join(" "));
+}
+
+function summaryOf(sizes) {
+  const standings = sizes.flatMap((size) => size.candidates.map((candidate) => candidate.standing));
+  const counts = Object.keys(PLACES).map((word) => [standings.filter((standing) => standing === word).length, word]);
+  return `All models: ${counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ")}`;
+}
+
+function candidateItems(data, answer, size, showsSize) {
+  return size.candidates.map((candidate) => {
+    const item = partOf("li", "");
+    const cost = answer.machine ? SHOWN_AMOUNTS.latency_ms(candidate.amounts.latency_ms[0]) : `${shortCount(candidate.macs)} MACs`;
+    const behind = candidate.compared ? `, behind the best by ${percentWithBounds(...candidate.behind, "")}` : "";
+    item.append(
+      partOf("strong", candidate.name, "model"),
+      showsSize ? ` with ${wholeNumber(size.images)} images: ` : ": ",
+      partOf("span", percentWithBounds(...candidate.accuracy), "accuracy"),
+      partOf("span", behind, "behind"),
+      `, ${cost}: `,
+      partOf("em", candidate.standing, "standing"),
+      candidate.reason ? "; " : "",
+      partOf("span", candidate.reason, "reason"),
+    );
+    return item;
+  });
+}
+
+function levelNotes(data, sizes) {
+  const numbers = sizes.flatMap((size) => size.candidates.map((candidate) => candidate.compared)).filter(Boolean);
+  const levels = [...new Set(numbers)].sort((one, other) => other - one).map((number) => levelOf(data, number).text);
+  return levels.length ? [messageOf(data, "corrected", { levels: inSentence(levels) })] : [];
+}

@@ -98,6 +98,7 @@ class Chart:
     alternative: str
     """The text for readers who cannot see the chart."""
     caption: str = ""
+    """How to read the static figures."""
     figures: tuple[str, ...] = ()
     """Inline SVG."""
     files: tuple[str, ...] = ()
@@ -110,11 +111,20 @@ class Chart:
     """Name of a state of the page -> its values and their labels: what a reader can choose to see."""
     height: int = 300
     """The height of the interactive chart in pixels."""
+    targets: tuple[str, ...] = ()
+    """The target of each figure; by default the titles' targets if there are as many, or else every figure is shown."""
 
     @property
     def title(self) -> str:
         """The heading that stands before a target is chosen."""
         return next(iter(self.titles.values()), "")
+
+    @property
+    def pictures(self) -> list[tuple[str, str]]:
+        """The figures with their targets; a figure without a target is always shown."""
+        number = len(self.figures)
+        targets = self.targets or (tuple(self.titles) if len(self.titles) == number > 1 else ("",) * number)
+        return list(zip(targets, self.figures, strict=True))
 
 
 Charts = Mapping[tuple[str, ...], Chart]

@@ -11,8 +11,10 @@ from bench.analysis.claims.claim import Judgement
 from bench.analysis.recommend.question import Measured
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
+from bench.report.charts.embed import HOW_TO_GET, bundle
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
+from bench.report.interactive import LADDER, with_ladder, with_specs
 from bench.report.layout import by_transfer, family_name, panels, target_key
 from bench.report.machines import Machine, machines, speeds_of_suite
 from bench.report.page import Charts, Filters, Page, Section, fold, section
@@ -61,10 +63,16 @@ def write_report(
     check_plain([out, out / FOLDER])  # what an earlier report left there is removed
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        charts = draw(suite, tables, _constant_answers(tables["runs"]), out, measured, of_ladders)
+        constant = _constant_answers(tables["runs"])
+        drawn = draw(suite, tables, constant, out, measured, of_ladders)
+        charts = with_ladder(drawn, tables, of_ladders)
+        scripts = bundle()
+        if scripts is not None:
+            charts = with_specs(charts, tables, constant, measured, of_ladders, judgements)
         of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
         advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
         page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice)
+        page = replace(page, bundle=scripts or "", note="" if scripts else HOW_TO_GET)
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -92,7 +100,8 @@ def build_page(
         runs(suite["name"], tables["cells"], tables["runs"], outside),
         limits(suite, tables, charts, of_ladders),
     )
-    first = replace(first_screen(suite, tables, of_ladders, judgements), recommender=advice)
+    words = first_screen(suite, tables, of_ladders, judgements)
+    first = replace(words, chart=charts.get(LADDER), recommender=advice)
     return Page(f"ViT, CNN and hybrid compared: {suite['name']}", first, sections, _filters(tables))
 
 

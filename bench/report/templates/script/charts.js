@@ -36,7 +36,7 @@ async function drawChart(figure) {
     chartKeys(live, tip, view);
     const update = async () => {
       for (const [name, value] of wanted()) view.signal(name, value);
-      showTitle(figure, wanted().get("target"));
+      showTitle(figure, wanted().get("target"), wanted().get("view"));
       await view.runAsync();
     };
     subscribe(update);
@@ -44,6 +44,7 @@ async function drawChart(figure) {
     describeChart(figure, live, plot.querySelector("svg"));
     live.style.minHeight = "";
     figure.dataset.drawn = "";
+    for (const words of figure.querySelectorAll(".of-static")) words.hidden = true;
   } catch (error) {
     console.error(error);
     live.replaceChildren();
@@ -67,9 +68,12 @@ function chartParams(first, targets, choices) {
   return params;
 }
 
-function showTitle(figure, target) {
+// The heading says what is seen: on the shown target, in the chosen view.
+function showTitle(figure, target, view) {
   const heading = figure.querySelector("[data-titles]");
-  const titles = new Map(Object.entries(heading ? JSON.parse(heading.dataset.titles) : {}));
+  if (!heading) return;
+  const views = new Map(Object.entries(JSON.parse(heading.dataset.views)));
+  const titles = new Map(Object.entries(views.get(view) ?? JSON.parse(heading.dataset.titles)));
   const title = titles.get(target) ?? titles.get("");
   if (title !== undefined) heading.textContent = title;
 }

@@ -91,10 +91,10 @@ function startAnswer() {
   });
 }
 
-// Of a chart's static figures, that of the shown target is seen, or the first if there is none of it.
+// Of a chart's static figures and files, that of the shown target is seen, or the first if there is none of it.
 function startPictures() {
-  for (const box of document.querySelectorAll(".static")) {
-    const pictures = [...box.querySelectorAll(".picture[data-target]")];
+  for (const box of document.querySelectorAll(".static, .chart figcaption")) {
+    const pictures = [...box.querySelectorAll(".picture[data-target], .files[data-target]")];
     if (!pictures.length) continue;
     subscribe(() => {
       const shown = pictures.find((picture) => picture.dataset.target === shownTarget()) ?? pictures[0];

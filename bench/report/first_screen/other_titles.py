@@ -115,7 +115,7 @@ def _of_arms(arms: Sequence[str], signs: Sequence[int], reference: str) -> str:
         for arm, of_arm in by_arm.items():
             if wanted in of_arm and set(of_arm) != {wanted}:
                 words.append(
-                    f"{arm} is {what} {reference} on {of_arm.count(wanted)} of {plural(len(of_arm), 'target')}"
+                    f"the arm {arm} is {what} {reference} on {of_arm.count(wanted)} of {plural(len(of_arm), 'target')}"
                 )
         if some := [arm for arm, of_arm in by_arm.items() if wanted in of_arm]:
             numbers.append(f"{len(some)} of {plural(len(by_arm), 'arm')} {'is' if len(some) == 1 else 'are'} {what}")

@@ -1,0 +1,97 @@
+"""The trend is that of the claim C11 as it was judged; the ratio of images is of the target shown, or says of which."""
+
+import re
+
+import pandas as pd
+
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.literature import CLAIMS
+from bench.report.findings import findings
+from bench.report.first_screen.claims_strip import claims_strip, verdict_counts
+from bench.report.first_screen.trend_sentence import ratio_sentence, trend_sentence
+from tests.report.first_screen.planted import CNN, HYBRID, VIT, plant
+from tests.report.hand_made import make_tables
+
+UP, FLAT = [0.5, 0.6, 0.7, 0.8], [0.7, 0.7, 0.7, 0.7]
+
+
+def judge(cells: pd.DataFrame) -> list[Judgement]:
+    """Return the judgements of all claims."""
+    return judge_claims(CLAIMS, Evidence(make_tables(cells)))
+
+
+def test_the_trend_is_what_the_claim_says() -> None:
+    gains = trend_sentence(judge(plant({VIT: UP, CNN: FLAT})))
+    assert re.fullmatch(
+        r"With ten times as many pretraining images the ViT gains 16\.6 points on the CNN \([\d.]+ to [\d.]+ at "
+        r"[\d.]+ %\), on digits@100\.",
+        gains,
+    )
+    loses = trend_sentence(judge(plant({VIT: FLAT, CNN: UP})))
+    assert re.search(r"the ViT loses 16\.6 points on the CNN \(16\.\d to 16\.\d at", loses)
+    untold = trend_sentence(judge(plant({VIT: UP, CNN: UP}, spread=1)))
+    assert untold.startswith(
+        "Whether more pretraining images help the ViT more than the CNN cannot be told on digits@100"
+    )
+    low, high = re.search(r"points \((\S+) to (\S+) at", untold).groups()  # type: ignore[union-attr]
+    assert low.startswith("\N{MINUS SIGN}")
+    assert high.startswith("+")
+
+
+def test_where_points_and_log_odds_disagree_the_sentence_says_so() -> None:
+    """From 50 to 80 % is less in log odds than from 90 to 99 %, and more in points."""
+    text = trend_sentence(judge(plant({VIT: [0.5, 0.6, 0.7, 0.8], CNN: [0.9, 0.96, 0.984, 0.992]}, spread=0.1)))
+    assert "cannot be told" in text
+    assert "the sign differs between points and log odds" in text
+
+
+def test_without_the_models_of_the_claim_the_reason_is_given() -> None:
+    text = trend_sentence(judge(plant({VIT: UP, HYBRID: FLAT})))
+    assert text == (
+        "Whether more pretraining images help the ViT more than the CNN cannot be told: the suite pretrains no ResNet."
+    )
+    assert trend_sentence(()) == ""
+
+
+def test_the_ratio_is_that_of_vit_and_cnn_on_the_target_shown() -> None:
+    shifted = {VIT: [0.5, 0.6, 0.7, 0.8, 0.85], CNN: [0.6, 0.7, 0.8, 0.85, 0.88], HYBRID: [*FLAT, 0.7]}
+    cells = plant(shifted, targets=("digits@100",))
+    text = ratio_sentence("digits@100", findings({"cells": cells}))
+    assert re.fullmatch(
+        r"The ViT vit_pico/8 needs [34]\.\d times as many images as bit_resnet_pico, [\d.]+ to [\d.]+, for the same "
+        r"accuracy on digits@100\.",
+        text,
+    )
+
+
+def test_a_refused_ratio_gives_that_of_another_target_and_why() -> None:
+    cells = plant({VIT: [0.5, 0.6, 0.7, 0.8], CNN: [0.6, 0.7, 0.8, 0.85]}, targets=("digits@100", "fractals-heldout"))
+    falls = cells["target"].eq("digits@100") & cells["family"].eq("vit")
+    cells.loc[falls, "accuracy"] = 1 - cells.loc[falls, "accuracy"]
+    text = ratio_sentence("digits@100", findings({"cells": cells}))
+    assert (
+        "on fractals-heldout (in-domain). There is no such ratio on digits@100: the accuracy of vit_pico/8 does not"
+        in text
+    )
+    refused = ratio_sentence("digits@100", findings({"cells": cells[cells["target"] == "digits@100"]}))
+    assert refused.startswith(
+        "How many times as many images one family needs for the same accuracy on digits@100 is not"
+    )
+    assert ratio_sentence("digits@100", ()) == ""
+
+
+def test_the_strip_counts_verdicts_and_says_what_decides_each() -> None:
+    judgements = judge(plant({VIT: UP, CNN: FLAT}))
+    assert verdict_counts(judgements) == "1 supported · 10 undecided · 1 not judged"
+    by_name = {line.name: line for line in claims_strip(judgements)}
+    trend, open_one, not_judged = by_name["C11"], by_name["C1"], by_name["C10"]
+    assert (trend.sign, trend.verdict) == ("✓", "supported")
+    assert trend.decides.startswith("+16.6 points per decade") or "log odds" in trend.decides
+    assert (open_one.sign, open_one.decides) == (
+        "?",
+        "ViT and ResNet after 1.3 million images, within a tenth, on real targets",
+    )
+    assert (not_judged.sign, not_judged.verdict) == ("\N{EN DASH}", "not judged")
+    assert not_judged.decides.startswith("it needs images")

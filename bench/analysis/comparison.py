@@ -67,7 +67,8 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     expected, packed = expected_seeds(ladder), by_key(correctness)
     from_scratch = planned_seeds(ladder[ladder["corpus"] == SCRATCH], expected)
     results = {
-        key: read_seeds(rows, _expected(key, rows, expected, from_scratch), packed) for key, rows in split(ladder, ROW)
+        key: read_seeds(rows, seeds_of_row(key, rows, expected, from_scratch), packed)
+        for key, rows in split(ladder, ROW)
     }
     scratch = {_baseline(key): row for key, row in results.items() if _is_scratch(key)}
     rows = [
@@ -78,7 +79,7 @@ def comparison(cells: pd.DataFrame, correctness: pd.DataFrame | None = None, lev
     return difference_table(rows, ROW, "gain").sort_values(order, key=_sort_key, ignore_index=True)
 
 
-def _expected(key: Key, rows: pd.DataFrame, expected: list[int], from_scratch: list[int]) -> list[int]:
+def seeds_of_row(key: Key, rows: pd.DataFrame, expected: list[int], from_scratch: list[int]) -> list[int]:
     """Return the seeds that a row must have; a suite trains from scratch with all or with the first of its seeds."""
     if key[_KIND] == AS_IT_IS:
         return expected_seeds(rows)

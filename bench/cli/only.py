@@ -7,7 +7,7 @@ from bench.errors import InputError
 from bench.plan.expand import Cell, Plan
 from models.spec.model_spec import parse_spec
 
-FIELDS = ("model", "target", "seed", "subset", "ablation", "arm", "transfer", "shots", "draw")
+FIELDS = ("model", "target", "seed", "subset", "classes", "corpus", "ablation", "arm", "transfer", "shots", "draw")
 _FIELD = re.compile(rf"(?:^|,)({'|'.join(FIELDS)})=")
 
 
@@ -58,6 +58,8 @@ def _values(cell: Cell, name: str) -> tuple[str, ...]:
         "target": (str(cell.transfer.target),),
         "seed": (str(cell.transfer.seed),),
         "subset": (_subset(cell),),
+        "classes": (str(cell.pretrain.subset_classes) if cell.pretrain else "",),
+        "corpus": ((cell.pretrain or cell.transfer).pretraining_name,),
         "ablation": (cell.ablation,),
         "arm": (cell.arm,),
         "transfer": (cell.transfer_kind,),

@@ -8,10 +8,12 @@ from bench.analysis.claims.own_rows import ahead_warnings
 from bench.analysis.duplicates import duplicate_warnings
 from bench.cli.claims import judge_and_write
 from bench.cli.terminal import marked
+from bench.config.suite import SUITES
 from bench.report.console import comparison_text
+from bench.report.sections.row_details import StoreFacts
 from bench.report.write import write_report
 from bench.store.speed_file import all_machines
-from bench.store.store import Store
+from bench.store.store import WEIGHTS, Store
 from bench.tables.build import build_tables, runs_outside_suite
 
 
@@ -30,7 +32,8 @@ def report_store(store: Store, suite: str, results: Path, reports: Path, console
     judgements = judge_and_write(store, suite, tables)
     outside = runs_outside_suite(store)
     suite_fields = store.suite().model_dump(mode="json")
-    page = write_report(suite_fields, tables, reports / store.root.name, outside, all_machines(results), judgements)
+    out, speeds, facts = reports / store.root.name, all_machines(results), _facts(store)
+    page = write_report(suite_fields, tables, out, outside, speeds, judgements, facts)
     console.print(comparison_text(tables["comparison"]))
     warnings = (*duplicate_warnings(tables["cells"], tables.get("left_out")), *ahead_warnings(tables.get("own_rows")))
     for sentence in warnings:
@@ -38,3 +41,11 @@ def report_store(store: Store, suite: str, results: Path, reports: Path, console
     if outside:
         console.print(f"{len(outside)} finished runs in {store.root} are not part of this suite: {', '.join(outside)}")
     console.print(f"tables  {store.tables}\nreport  {page}", highlight=False, soft_wrap=True)
+
+
+def _facts(store: Store) -> StoreFacts:
+    """Return what a page says of a store: how `bench run` names its suite, and which runs can be loaded."""
+    name = store.suite().name
+    is_shipped = (SUITES / f"{name}.yaml").is_file()
+    with_weights = {path.parent.name for path in store.root.glob(f"runs/*/{WEIGHTS}")}
+    return StoreFacts(name if is_shipped else f"{name}.yaml", store.root.name, with_weights)

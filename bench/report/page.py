@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2s
+from math import floor
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -43,7 +44,13 @@ class Details:
     facts: tuple[tuple[str, str], ...] = ()
     """Name and value of each fact."""
     seeds: tuple[tuple[str, float | None, str], ...] = ()
-    """Seed, accuracy in percent and key of the run of each; None if the seed has no accuracy."""
+    """Seed, accuracy in percent and keys of the runs of each, separated by spaces; None if it has no accuracy."""
+
+    @property
+    def axis(self) -> tuple[int, int] | None:
+        """Return the whole percents between which the accuracies of the seeds lie; None if there is none."""
+        known = [accuracy for _, accuracy, _ in self.seeds if accuracy is not None]
+        return (floor(min(known)), floor(max(known)) + 1) if known else None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from bench.report.sections.fairness import fairness
 from bench.report.sections.limits import limits
 from bench.report.sections.more_data import more_data
 from bench.report.sections.pareto import accuracy_against_cost
+from bench.report.sections.row_details import BehindRows, StoreFacts
 from bench.report.sections.runs import runs
 
 
@@ -38,6 +39,7 @@ def write_report(
     outside: Sequence[str] = (),
     speeds: Mapping[str, pd.DataFrame] | None = None,
     judgements: Sequence[Judgement] = (),
+    store: StoreFacts | None = None,
 ) -> Path:
     """Write the report of one suite; the same input gives the same bytes.
 
@@ -50,6 +52,7 @@ def write_report(
         speeds: Machine -> its records, from `bench.store.speed_file.all_machines`. Records without any of the suite's
             models are ignored.
         judgements: The judgements of claims; without any, the report has no section on claims.
+        store: The store that the tables are from; by default the one of the report's name, without weights.
 
     Returns:
         The path of `index.html`.
@@ -63,7 +66,7 @@ def write_report(
     check_plain([out, out / FOLDER])  # what an earlier report left there is removed
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        constant = _constant_answers(tables["runs"])
+        constant = constant_answers(tables["runs"])
         drawn = draw(suite, tables, constant, out, measured, of_ladders)
         charts = with_ladder(drawn, tables, of_ladders)
         scripts = bundle()
@@ -71,8 +74,10 @@ def write_report(
             charts = with_specs(charts, tables, constant, measured, of_ladders, judgements)
         of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
         advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
-        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice)
-        page = replace(page, bundle=scripts or "", note="" if scripts else HOW_TO_GET)
+        facts = store or StoreFacts(folder=out.name)
+        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, facts)
+        note = "" if scripts else HOW_TO_GET
+        page = replace(page, bundle=scripts or "", note=note, downloads=_files(out / FOLDER))
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -88,10 +93,11 @@ def build_page(
     of_ladders: Sequence[Findings] = (),
     judgements: Sequence[Judgement] = (),
     advice: Mapping[str, Any] | None = None,
+    store: StoreFacts | None = None,
 ) -> Page:
     """Return the page with its first screen and all of its sections in order."""
     sections = (
-        compare(tables),
+        compare(tables, BehindRows(suite, tables, store or StoreFacts()), measured, constant_answers(tables["runs"])),
         more_data(of_ladders, charts),
         _speed_and_cost(charts, measured),
         _ablations(tables, charts),
@@ -139,7 +145,12 @@ def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
     return section("Ablations", *map(fold, parts))
 
 
-def _constant_answers(runs: pd.DataFrame) -> dict[str, float]:
+def _files(folder: Path) -> tuple[str, ...]:
+    """Return the paths of the files in a folder of the report, relative to the page."""
+    return tuple(f"{folder.name}/{path.name}" for path in sorted(folder.iterdir()))
+
+
+def constant_answers(runs: pd.DataFrame) -> dict[str, float]:
     """Return target -> accuracy of the best constant answer, or 1 / classes if only older runs recorded the target."""
     tested = runs[runs["target"] != ""]
     known = tested.reindex(columns=["constant_answer", "num_classes"]).astype("float64")

@@ -1,6 +1,7 @@
 """The pages say what the tables say, name what is missing, and escape what they are given."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from bench import PROTOCOL_VERSION
 from bench.analysis.format import points
 from bench.analysis.targets import population
+from bench.report.page import Folded, Page, Section, Table
 from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.design import what_was_run
 from bench.report.sections.recipes import recipes, trained_apart
@@ -22,6 +24,19 @@ from tests.speed_rows import measurement
 Suite = dict[str, Any]
 
 EVIL = '<script>alert("x")</script> | `rm` [a](javascript:b)'
+
+
+def part_of(page: Page, title: str, summary: str) -> Section:
+    """Return a folded part of a section, as a section."""
+    (outer,) = (each for each in page.sections if each.title == title)
+    (found,) = (part for part in outer.all_blocks(Folded) if part.summary == summary)
+    return Section(summary, found.blocks)
+
+
+def table_of(page: Page, title: str) -> Table:
+    """Return the first table of a section."""
+    (found,) = (each for each in page.sections if each.title == title)
+    return found.tables[0]
 
 
 @pytest.fixture
@@ -39,17 +54,18 @@ def pages() -> Callable[..., tuple[str, str]]:
 
 
 def test_every_number_is_on_both_pages(pages: Any) -> None:
-    """Each accuracy with its interval and seeds, each gain and each difference with its pairs."""
+    """Each accuracy with its interval, each arm with its seeds, each gain and each difference with its pairs."""
     cells = make_cells()
     tables = make_tables(cells)
     html, markdown = pages(cells)
     plain = re.sub(r"\s*<small>(.*?)</small>", r" (\1)", html)
-    for name in ("comparison", "ablations"):
+    for name, seeds in (("comparison", ""), ("ablations", " (3 seeds)")):
         for _, row in tables[name].iterrows():
             ends = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
-            shown = f"{100 * row['accuracy']:.1f} % ({ends}) (3 seeds)"
+            shown = f"{100 * row['accuracy']:.1f} % ({ends}){seeds}"
             assert shown in plain
             assert shown in markdown
+    assert "means of 3 seeds, with 95 % intervals over seeds." in plain
     for _, row in tables["comparison"].dropna(subset="gain").iterrows():
         ends = f"{100 * row['gain_low']:.1f} to {100 * row['gain_high']:.1f}"
         shown = f"+{100 * row['gain']:.1f} ({ends}) (3 of 10 pairs)"
@@ -124,16 +140,17 @@ def test_rows_that_give_one_answer_are_marked_beside_the_best_constant_answer(un
     tables = make_tables(uneven_cells)
     tables["runs"]["constant_answer"] = 0.729
     page = build_page(make_suite(), tables, {})
-    (section,) = (section for section in page.sections if section.title == "Accuracy")
-    assert "The best constant answer reaches 72.9 % on digits@100." in section.paragraphs
-    assert "more than 1.5 times the images of the smallest" in section.tables[0].caption
-    notes = {(row[0].text, row[1].text): row[2].note for row in section.tables[0].cells}
+    compared = table_of(page, "Compare")
+    assert "The best constant answer reaches 72.9 % on digits@100." in compared.caption
+    assert "Test images: 1,311 of digits@100." in compared.caption
+    assert "more than 1.5 times the images of the smallest" in compared.caption
+    notes = {(row[0].text, row[1].text): row[2].note for row in compared.cells}
     single = "one class for all test images in 3 of 3 seeds"
-    assert notes["vit_pico/8", "from scratch"] == f"3 seeds; no interval; balanced 50.0 %; {single}"
+    assert notes["vit_pico/8", "from scratch"] == f"no interval; balanced 50.0 %; {single}"
     assert notes["vit_pico/8", "256 images"].endswith(f"{single}; 201 of 1,311 test images pretrained on")
     of_cnn = tables["comparison"].query("model == 'bit_resnet_pico' and corpus == 'none'").iloc[0]
     ends = f"{100 * of_cnn['balanced_low']:.1f} to {100 * of_cnn['balanced_high']:.1f}"
-    shown = f"3 seeds; balanced {100 * of_cnn['balanced_accuracy']:.1f} % ({ends})"
+    shown = f"balanced {100 * of_cnn['balanced_accuracy']:.1f} % ({ends})"
     assert notes["bit_resnet_pico", "from scratch"] == shown
     even = make_tables(uneven_cells.assign(smallest_test_class_images=638))
     assert "balanced" not in as_markdown(build_page(make_suite(), even, {}))
@@ -156,9 +173,9 @@ def test_the_report_is_complete_and_repeats_to_the_byte(tmp_path: Path, transfer
         assert index == tmp_path / folder / "index.html"
     one, two = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*.*")} for root in sorted(tmp_path.iterdir()))
     assert one == two
-    of_ladders = ("accuracy", "scaling", "crossings", "improvement", "ranks")
+    of_ladders = ("accuracy", "crossings", "improvement", "ranks")
     assert {path.stem for path in one if path.suffix == ".svg"} == {
-        *("ablation-1", "consistency", "cost-1"),
+        *("ablation-position", "consistency", "cost-cpu-amd"),
         *(f"{name}{transfer}" for name in of_ladders for transfer in transfers),
     }
     html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))
@@ -181,21 +198,27 @@ def test_transfers_are_never_mixed() -> None:
     """Each has sections, with tables, of its own; a draw adds no seed, and a probe has no gain."""
     tables = make_tables(add_probes(make_cells()))
     page = build_page(make_suite(), tables, {})
-    sections = {section.title: section for section in page.sections}
-    titles = [title for title in sections if title.startswith(("Accuracy", "Gain", "Ablation: position"))]
-    accuracies, arms = (
-        [title, f"{title}, linear probes", f"{title}, k-shot probes"] for title in ("Accuracy", "Ablation: position")
-    )
-    assert titles == [*accuracies, "Gain over training from scratch", *arms]
-    shown = [sections[title].tables[0] for title in accuracies]
-    targets = ("digits@100", "fractals-heldout (in-domain)")
-    shots = ("digits, 1 shot", "digits, 5 shots", "fractals-heldout (in-domain), 1 shot", f"{targets[1]}, 5 shots")
-    assert [table.header[2:] for table in shown] == [targets, targets, shots]
-    assert [len(table.rows) for table in shown] == [12, 9, 9]
-    assert {cell.note for row in shown[2].cells for cell in row[2:]} == {"3 seeds"}
-    gains = sections["Gain over training from scratch"]
-    assert "Probes train no network" in gains.paragraphs[-1]
-    assert (gains.tables[0].header[2:], len(gains.tables[0].rows)) == (targets, 9)
+    targets = ("digits@100", "fractals-heldout")
+    few_shot = ("digits", "fractals-heldout")
+    compared = [row for row in table_of(page, "Compare").all_rows if not row.facts["arm"]]
+    assert Counter(row.facts["target"] for row in compared) == {
+        **dict.fromkeys(targets, 12),
+        **{f"{target}, linear": 9 for target in targets},
+        **{f"{target}, k-shot, {shots}": 9 for target in few_shot for shots in ("1 shot", "5 shots")},
+    }
+    assert {row.cells[3].note for row in compared} == {""}
+    assert "means of 3 seeds, with" in table_of(page, "Compare").caption
+    (ablations,) = (each for each in page.sections if each.title == "Ablations")
+    arms = [part.summary for part in ablations.all_blocks(Folded)]
+    assert [name for name in arms if name.startswith("Ablation: position")] == [
+        "Ablation: position",
+        "Ablation: position, linear probes",
+        "Ablation: position, k-shot probes",
+    ]
+    gained = part_of(page, "Compare", "Gain over training from scratch")
+    assert any("Probes train no network" in paragraph for paragraph in gained.paragraphs)
+    titles = ("digits@100", "fractals-heldout (in-domain)")
+    assert (gained.tables[0].header[2:], len(gained.tables[0].rows)) == (titles, 9)
     assert "no baseline" not in as_html(page)
 
 
@@ -213,18 +236,21 @@ def test_a_page_of_probes_alone_says_why_it_has_no_gain() -> None:
     assert "| 1 | not converged |" in page
     assert "Probes train no network, so they have no row from scratch" in page
     assert "| digits, k-shot, 5 shots | – | 0, 1, 2 | too few |" in page  # noqa: RUF001
-    assert "| digits, k-shot, 1 shot |" not in page
+    assert "| digits, k-shot, 1 shot |" not in page.partition("Rows not run")[2]
 
 
 def test_a_failed_seed_is_named_everywhere(pages: Any) -> None:
     """Beside its accuracy, in place of its gain, in the list of runs with its reason, and above all numbers."""
     cells = break_seed(make_cells(), model="vit_pico/8", subset_images=1024, target="digits@100")
-    for page in pages(cells):
+    html, _ = both = pages(cells)
+    key = "t-vit_pico/8-1024-digits@100-2"
+    without = f'seed 2: \N{EN DASH} <a href="#run-{key}">'
+    assert re.search(rf"seed 0: \d\d\.\d <a .*\n.*seed 1: \d\d\.\d <a .*\n.*{re.escape(without)}", html)
+    for page in both:
         assert "given success" in page
         share = "share of failed seeds 33.3 % (0.8 to 90.6)"
         assert f"2 of 3 seeds; seed 2 failed to train: diverged; {share}" in page
         assert re.search(r"undecided: given success only, since it is .* as what they scored: seed 2 failed", page)
-        assert re.search(r"\d\d\.\d, \d\d\.\d, –\W+(<small>)?seed 2 failed to train: diverged", page)  # noqa: RUF001
         assert "loss is NaN at step 312" in page
         assert "1 run diverged, so their seeds failed to train" in page
         row = "1 (vit_pico/8 on digits@100: seed 2 failed to train: diverged)"
@@ -261,15 +287,15 @@ def test_intervals_say_what_they_are_over() -> None:
         as_markdown(build_page(make_suite(), make_tables(cells, kept), {}))
         for kept in (answers[:0], answers[of_digits], answers)
     )
-    assert "mean over seeds with its 95 % interval over seeds (number of seeds)" in alone
+    assert "means of 3 seeds, with 95 % intervals over seeds." in alone
     assert "are Student's t over seeds. All are at 95 %" in alone
     assert "conditional on both" in alone
-    assert "interval over seeds and test images (number of seeds)" in every
+    assert "means of 3 seeds, with 95 % intervals over seeds and test images." in every
     assert "are over seeds and test images, from a two-way analysis of variance. All are at 95 %" in every
     assert "An interval says what another seed and other test images of the same kind would do" in every
     assert "The test images stand on digits@100, fractals-heldout for other images of these classes." in every
     assert "The test images stand" not in alone
-    assert "interval over seeds, and over test images if per-image correctness is kept (number of seeds)" in some
+    assert "with 95 % intervals over seeds, and over test images if per-image correctness is kept." in some
     assert "without per-image correctness they are Student's t over seeds" in some
     assert "Without per-image correctness it is conditional on the test images, too." in some
     assert "conditional on the test images" not in every
@@ -414,16 +440,14 @@ def test_what_runs_noted_is_said_in_their_rows() -> None:
     runs.loc[cells.loc[of_row & (cells["seed"] < 2), "transfer_key"], "notes"] = note
     runs.loc[cells.loc[of_row & (cells["seed"] == 2), "transfer_key"], ["num_resumes", "resumed_at_step"]] = 2, "3, 7"
     page = build_page(make_suite(), tables | {"runs": runs.reset_index(drop=True)}, {})
-    sections = {section.title: section for section in page.sections}
-    noted = sections["Notes on runs"]
+    noted = part_of(page, "Runs", "Notes on runs")
     named = ("scratch", "bit_resnet_pico", "from scratch", "digits@100")
     assert [table.rows for table in noted.tables] == [((*named, "0, 1", "2", note),), ((*named, "2", "3, 7"),)]
     assert noted.paragraphs[0].endswith("bit for bit.")
-    marked = [row for row in sections["Accuracy"].tables[0].cells if "see notes" in row[2].note]
+    marked = [row for row in table_of(page, "Compare").cells if "see notes" in row[2].note]
     assert [(row[0].text, row[1].text) for row in marked] == [("bit_resnet_pico", "from scratch")]
-    assert "Notes on runs" not in {
-        section.title for section in build_page(make_suite(), make_tables(make_cells(arms=False)), {}).sections
-    }
+    without = build_page(make_suite(), make_tables(make_cells(arms=False)), {})
+    assert "Notes on runs" not in [part.summary for each in without.sections for part in each.all_blocks(Folded)]
 
 
 def test_seeds_with_the_same_predictions_are_said_on_top() -> None:
@@ -434,7 +458,8 @@ def test_seeds_with_the_same_predictions_are_said_on_top() -> None:
     answers.loc[answers["transfer_key"].isin(cells.loc[of_row, "transfer_key"]), "predictions"] = "same"
     page = build_page(make_suite(), make_tables(cells, answers), {})
     why = "seeds 0 to 2 gave the same predictions: the seed has no effect, or one is a copy of another"
-    assert page.warnings[-1].endswith(f"no independent repeats: 1 (bit_resnet_pico on digits@100: {why}).")
+    (said,) = (each.text for each in page.first.warnings if "no independent repeats" in each.text)
+    assert said.endswith(f"no independent repeats: 1 (bit_resnet_pico on digits@100: {why}).")
     assert as_markdown(page).count("see notes") == 1
 
 
@@ -499,10 +524,10 @@ def test_whatever_it_is_given_is_escaped(pages: Any) -> None:
     """A reason, a description, a limit and an arm's name are text in both pages."""
     cells = break_seed(make_cells(), model="vit_pico/8", reason=EVIL)
     html, markdown = pages(cells, limits=EVIL, description=f"```\n# {EVIL}", name=EVIL)
-    assert "\n````yaml\n" in markdown
-    assert "<script" not in html
+    assert "\n````\n" in markdown
+    assert html.count("<script") == pages(make_cells())[0].count("<script")
     assert "&lt;script&gt;alert(" in html
-    outside_code = markdown.split("````yaml")[0]
+    outside_code = markdown.split("````")[0]
     assert "<script" not in outside_code
     assert "\\| \\`rm\\` \\[a\\](" in outside_code
 
@@ -533,6 +558,7 @@ def test_nothing_ran(pages: Any) -> None:
     """Still a report: every row, no figure, and why."""
     cells = make_cells().assign(status="not_run", reason="not run yet", accuracy=float("nan"))
     html, markdown = pages(cells)
-    assert "No figure: no pretrained row of known size has a result." in html
+    assert "| vit_pico/8 | from scratch | digits@100 | – (seeds 0 to 2 not run) |" in markdown  # noqa: RUF001
+    assert "Behind the best" not in html
     assert "No figure: no arm has a result." in html
     assert "0.0 %" not in markdown

@@ -11,7 +11,7 @@ from bench.report.figures.pareto import COST_NAMES
 from bench.report.layout import CONFIDENCE, Panel, panels, pretraining_name
 from bench.report.machines import Machine
 from bench.report.page import Charts, Section, Table, TableCell, section
-from bench.report.sections.results import accuracy_cell
+from bench.report.sections.cells import accuracy_cell
 
 _SHOWN = {"parameters": count, "macs": short_count, "training_flops": short_count}
 """Cost -> how its values are written; others have three digits."""

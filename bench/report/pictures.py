@@ -1,7 +1,7 @@
 """Draw the figures of a report, and say once for each kind how to read them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,26 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.evidence import Evidence
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.format import percent
 from bench.analysis.frames import split
-from bench.analysis.stats.intervals import LEVEL, Interval
-from bench.analysis.stats.ranks import Ranking
+from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.tuning import tuning_curves
 from bench.report.figures.ablation import ablation_figure
 from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.crossing import crossing_figure
-from bench.report.figures.drawing import COLOURS, colour, pair_colour, save
-from bench.report.figures.forest import Forest, ForestLine, forest_figure
+from bench.report.figures.drawing import save
+from bench.report.figures.forest import forest_figure
 from bench.report.figures.inline import inline_svg
-from bench.report.figures.pareto import pareto_figure
+from bench.report.figures.pareto import COST_NAMES, pareto_figure
 from bench.report.figures.tuning import tuning_figure
-from bench.report.findings import Errors, Findings, Together, at_largest
+from bench.report.findings import Findings
+from bench.report.first_screen.ladder_titles import difference_title
+from bench.report.first_screen.other_titles import ablation_title, front_title
+from bench.report.first_screen.screen_words import view_titles
+from bench.report.forest_plots import ForestPlot, forest_of_claims, forests_of_ladders
 from bench.report.layout import CONFIDENCE, by_transfer, heading, is_tuned, panels, target_key, target_name
 from bench.report.machines import Machine
 from bench.report.page import Chart, slug
@@ -56,6 +61,10 @@ READING = {
         "1 means the same errors; 0 means no more errors in common than the accuracies explain. Hollow: one model, "
         f"compared from seed to seed. {CONFIDENCE} intervals over seeds and test images."
     ),
+    "claims": (
+        "Estimates that decide claims, at the level of the verdicts. Grey: the values with which a claim holds. "
+        "Hollow: undecided."
+    ),
     "tuning": "A line per family; its last point is the best of all trials.",
 }
 """Kind of figure -> how to read it, said once for all figures of the kind."""
@@ -63,8 +72,6 @@ MOST_TARGETS, MOST_FRONTS = 6, 4
 """The largest number of targets that have a figure of accuracy and of differences, and of costs.
 
 A figure takes about 0.3 s, one of costs up to 1 s. Tables and interactive charts have every target."""
-_MOST_LINES = 24
-"""The largest number of lines in a panel of a forest plot; a longer one is a table."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ def draw(
     out: Path,
     machines: Sequence[Machine] = (),
     findings: Sequence[Findings] = (),
+    judgements: Sequence[Judgement] = (),
 ) -> dict[tuple[str, ...], Chart]:
     """Draw all figures into `out/figures`, and delete those of an earlier report.
 
@@ -96,17 +104,21 @@ def draw(
         out: The report's folder.
         machines: The machines whose speeds the report shows.
         findings: The results of the ladders, one per transfer.
+        judgements: The judgements of claims.
 
     Returns:
         The charts by their key, with their static figures; a chart with nothing to draw is absent.
     """
     for old in (out / FOLDER).glob("*"):
         old.unlink()
+    evidence = Evidence(tables)
+    titles = view_titles(tables, findings)
     drawings = (
-        *_accuracies(tables["comparison"], constant),
-        *_ablations(tables["ablations"]),
+        *_accuracies(tables["comparison"], constant, titles["accuracy"]),
+        *_ablations(tables["ablations"], evidence),
         *_costs(machines),
-        *(drawing for of_transfer in findings for drawing in _ladders(of_transfer)),
+        *(drawing for of_transfer in findings for drawing in _ladders(of_transfer, evidence)),
+        *_claims(judgements),
         *_tuning(suite, tables.get("trials")),
     )
     charts: dict[tuple[str, ...], Chart] = {}
@@ -129,21 +141,24 @@ def _chart(name: str, caption: str, drawings: Sequence[_Drawing], out: Path) -> 
     return Chart(name, titles, alternative, caption, tuple(inline), tuple(files))
 
 
-def _accuracies(comparison: pd.DataFrame, constant: Mapping[str, float]) -> Iterator[_Drawing]:
+def _accuracies(
+    comparison: pd.DataFrame, constant: Mapping[str, float], titles: Mapping[str, str]
+) -> Iterator[_Drawing]:
     for transfer, rows in by_transfer(comparison):
         on_ladder = (rows["corpus"] != SCRATCH) & rows["subset_images"].notna()
         drawn = rows[rows["target"].isin(set(rows.loc[on_ladder & rows["accuracy"].notna(), "target"]))]
         for panel in panels(drawn)[:MOST_TARGETS]:
-            title = f"{heading('Test accuracy', transfer)}: {panel.title}"
+            target = target_key(panel.rows.iloc[0])
+            title = f"{heading(panel.title, transfer)}: {titles.get(target, 'not finished yet')}"
             figure = accuracy_figure(panel.rows, constant.get(panel.target), title)
-            yield _Drawing(("accuracy", transfer), target_key(panel.rows.iloc[0]), title, figure)
+            yield _Drawing(("accuracy", transfer), target, title, figure)
 
 
-def _ablations(ablations: pd.DataFrame) -> Iterator[_Drawing]:
+def _ablations(ablations: pd.DataFrame, evidence: Evidence) -> Iterator[_Drawing]:
     for (name,), arms in split(ablations, ["ablation"]):
         for transfer, rows in by_transfer(arms):
             if rows["accuracy"].notna().any():
-                title = f"Ablation {heading(name, transfer)}"
+                title = f"{heading(name, transfer)}: {ablation_title(rows, evidence)}"
                 yield _Drawing(("ablation", name, transfer), "", title, ablation_figure(rows, title))
 
 
@@ -151,95 +166,33 @@ def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
     for machine in machines:
         for panel in panels(machine.costs)[:MOST_FRONTS]:
             if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
-                title = f"{machine.title('Test accuracy against cost')}: {panel.title}"
+                of_first = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
+                cost = COST_NAMES[of_first["cost"].iloc[0]]
+                title = f"{machine.title(panel.title)}: {front_title(of_first)} by {cost}"
                 target = target_key(panel.rows.iloc[0])
                 yield _Drawing(("cost", machine.name), target, title, pareto_figure(panel.rows, title))
 
 
-def _ladders(findings: Findings) -> Iterator[_Drawing]:
+def _ladders(findings: Findings, evidence: Evidence) -> Iterator[_Drawing]:
     crossed = [target for target in findings.targets if any(pair.rungs for pair in target.pairs)]
     for target in crossed[:MOST_TARGETS]:
-        title = f"{heading('Differences of families', findings.transfer)}: {target.title}"
         ladder = target.ladder
+        title = f"{heading(target.title, findings.transfer)}: {difference_title(target, evidence)}"
         name = target_name(ladder.targets[0], ladder.transfer, ladder.shots) if len(ladder.targets) == 1 else ""
         yield _Drawing(("crossings", findings.transfer), name, title, crossing_figure(target, title))
-    for kind, (name, label, neutral, forests, limits) in _forests(findings).items():
-        if forests:
-            title = heading(name, findings.transfer)
-            figure = forest_figure(forests, title, label, neutral, limits)
-            yield _Drawing((kind, findings.transfer), "", title, figure)
+    for plot in forests_of_ladders(findings):
+        yield _forest(plot, findings.transfer)
 
 
-def _forests(findings: Findings) -> dict[str, tuple[str, str, float, list[Forest], tuple[float, float]]]:
-    """Return for each kind of forest plot its title, label, neutral value, panels and limits."""
-    together = findings.together
-    improved = [forest for targets in together if (forest := _improvements(targets))]
-    ranked = [_ranks(targets, targets.across.ranking) for targets in together if targets.across.ranking]
-    alike = [forest for errors in findings.errors if (forest := _consistencies(errors))]
-    kappa = "Error consistency \N{GREEK SMALL LETTER KAPPA}"
-    return {
-        "improvement": (
-            "Probability of improvement at the largest rung",
-            "Probability of improvement (%)",
-            50,
-            improved,
-            (-3, 103),
-        ),
-        "ranks": ("Mean ranks over seeds", "Mean rank", 1, ranked, _limits(ranked, 1, 0.3)),
-        "consistency": (
-            "Error consistency at the largest rung",
-            kappa,
-            0,
-            alike,
-            _limits(alike, 0, 0.03),
-        ),
-    }
+def _claims(judgements: Sequence[Judgement]) -> Iterator[_Drawing]:
+    if plot := forest_of_claims(judgements):
+        yield _forest(plot)
 
 
-def _limits(forests: Sequence[Forest], neutral: float, air: float) -> tuple[float, float]:
-    """Return limits that hold all intervals and the value of no effect."""
-    known = [line.interval for forest in forests for line in forest.lines if line.interval]
-    ends = [neutral, *(interval.low for interval in known), *(interval.high for interval in known)]
-    return min(ends) - air, max(ends) + air
-
-
-def _ranks(targets: Together, ranking: Ranking) -> Forest:
-    """Return the models by rank, each with half of the critical difference on either side."""
-    families = {model.model: model.family for model in targets.ladder.models}
-    half = ranking.critical_difference / 2
-    lines = tuple(
-        ForestLine(name, Interval(mean, mean - half, mean + half, ranking.num_seeds), colour(families[name]))
-        for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True)
-    )
-    return Forest(at_largest(targets), lines)
-
-
-def _improvements(targets: Together) -> Forest | None:
-    """Return the pairs at the largest rung, in percent; None if no pair has an interval."""
-    lines = []
-    for number, pair in enumerate(targets.across.improvements):
-        last = next((rung.interval for rung in pair.rungs if rung.size == targets.ladder.sizes[-1]), None)
-        interval = last and replace(last, mean=100 * last.mean, low=100 * last.low, high=100 * last.high)
-        lines.append(ForestLine(f"{pair.first.model} over {pair.second.model}", interval, pair_colour(number)))
-    return Forest(at_largest(targets), tuple(lines)) if _is_drawn(lines) else None
-
-
-def _consistencies(errors: Errors) -> Forest | None:
-    """Return the pairs, and each model paired with itself; None if no pair has an interval."""
-    lines = tuple(
-        ForestLine(
-            f"{pair.first.model} from seed to seed" if pair.is_self else f"{pair.first.model} and {pair.second.model}",
-            pair.consistency.kappa.interval() if pair.consistency else None,
-            colour(pair.first.family) if pair.is_self else COLOURS["quiet"],
-            pair.is_self,
-        )
-        for pair in errors.pairs
-    )
-    return Forest(at_largest(errors), lines) if _is_drawn(lines) else None
-
-
-def _is_drawn(lines: Sequence[ForestLine]) -> bool:
-    return any(line.interval for line in lines) and len(lines) <= _MOST_LINES
+def _forest(plot: ForestPlot, transfer: str = "") -> _Drawing:
+    title = heading(plot.title, transfer) if transfer else plot.title
+    figure = forest_figure(plot.forests, title, plot.label, plot.neutral)
+    return _Drawing((plot.kind, transfer) if transfer else (plot.kind,), "", title, figure)
 
 
 def _tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> Iterator[_Drawing]:

@@ -67,7 +67,7 @@ def write_report(
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         constant = constant_answers(tables["runs"])
-        drawn = draw(suite, tables, constant, out, measured, of_ladders)
+        drawn = draw(suite, tables, constant, out, measured, of_ladders, judgements)
         charts = with_ladder(drawn, tables, of_ladders)
         scripts = bundle()
         if scripts is not None:

@@ -1,4 +1,4 @@
-"""Select the measured speeds for a suite's report: those of its models at its image size."""
+"""Select the measured speeds for a suite's report, those of its models at its image size, and the costs of its rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,16 @@ import pandas as pd
 
 from bench.analysis.frames import split
 from bench.analysis.pareto import pareto
-from bench.analysis.speed_columns import OURS
+from bench.analysis.speed_columns import OURS, SCHEMA
 from bench.store.speed_file import latest
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The speeds and costs of one machine in a report."""
+    """The speeds and costs of one machine in a report, or the costs that are known without a machine."""
 
     name: str
+    """The machine's name; empty if none was measured."""
     rows: pd.DataFrame
     """The latest groups with the suite's models, their peers and the references, in the order of the suite."""
     costs: pd.DataFrame
@@ -39,7 +40,7 @@ class Machine:
 def machines(
     suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], files: Mapping[str, pd.DataFrame]
 ) -> tuple[Machine, ...]:
-    """Return the machines on which models of a suite were measured.
+    """Return the machines on which models of a suite were measured; if there are none, one without a name.
 
     Args:
         suite: The resolved suite.
@@ -48,7 +49,8 @@ def machines(
     """
     models = list(dict.fromkeys(tables["cells"]["model"]))
     of_suite = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
-    shown = {name: rows for name, rows in of_suite.items() if len(rows)}
+    not_measured = pd.DataFrame(columns=list(SCHEMA)).astype({"is_reference": bool})
+    shown = {name: rows for name, rows in of_suite.items() if len(rows)} or {"": not_measured}
     machines_ = []
     for name, rows in shown.items():
         precision = _precision(rows, suite)

@@ -21,15 +21,15 @@ from bench.report.page import Charts, Filters, Page, Section, fold, section
 from bench.report.pictures import FOLDER, draw
 from bench.report.recommender import recommender, rungs_of
 from bench.report.rendering import as_html, as_markdown
-from bench.report.sections import results, speed
+from bench.report.sections import results
 from bench.report.sections.claims import claims
 from bench.report.sections.compare import compare
 from bench.report.sections.fairness import fairness
 from bench.report.sections.limits import limits
 from bench.report.sections.more_data import more_data
-from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.row_details import BehindRows, StoreFacts
 from bench.report.sections.runs import runs
+from bench.report.sections.speed_and_cost import speed_and_cost
 
 
 def write_report(
@@ -96,10 +96,11 @@ def build_page(
     store: StoreFacts | None = None,
 ) -> Page:
     """Return the page with its first screen and all of its sections in order."""
+    behind = BehindRows(suite, tables, store or StoreFacts())
     sections = (
-        compare(tables, BehindRows(suite, tables, store or StoreFacts()), measured, constant_answers(tables["runs"])),
+        compare(tables, behind, [machine for machine in measured if machine.name], constant_answers(tables["runs"])),
         more_data(of_ladders, charts),
-        _speed_and_cost(charts, measured),
+        speed_and_cost(suite["name"], measured or machines(suite, tables, {}), charts),
         _ablations(tables, charts),
         *claims(judgements, charts),
         fairness(suite, tables, charts),
@@ -124,20 +125,6 @@ def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
     return Filters(
         tuple((key, key) for key in keys), tuple((each, family_name(each)) for each in families), len(arms) > 0
     )
-
-
-def _speed_and_cost(charts: Charts, measured: Sequence[Machine]) -> Section:
-    parts = [
-        part
-        for machine in measured
-        for part in (
-            accuracy_against_cost(machine, charts),
-            speed.ranking(machine),
-            speed.equal(machine),
-            speed.best(machine),
-        )
-    ]
-    return section("Speed and cost", *map(fold, parts))
 
 
 def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:

@@ -1,4 +1,4 @@
-"""The sections on speed say what the speed files say; without any there is no section, and no byte is other."""
+"""The parts on speed say what the speed files say."""
 
 import json
 import math
@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from bench.report.machines import machines
-from bench.report.page import Section, Table
+from bench.report.page import Section, Table, Warned
 from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.speed import best, equal, ranking
+from bench.report.sections.speed_and_cost import speed_and_cost
 from bench.report.write import build_page
 from tests.report.hand_made import add_probes, make_cells, make_suite, make_tables
 from tests.speed_rows import FAILED, RATES, measured, measurement, reference, speeds
@@ -46,7 +47,7 @@ def sections(tables: dict[str, pd.DataFrame]) -> Callable[..., Sections]:
         return {
             section.title: section
             for machine in machines(make_suite(**suite), tables, files)
-            for section in (equal(machine), best(machine), ranking(machine), accuracy_against_cost(machine, {}))
+            for section in (equal(machine), best(machine), ranking(machine), accuracy_against_cost(machine))
         }
 
     return build
@@ -67,13 +68,15 @@ def _plain(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_speeds_of_other_models_or_another_image_size_are_left_out(sections: Any) -> None:
+def test_speeds_of_other_models_or_another_image_size_are_left_out(tables: dict[str, pd.DataFrame]) -> None:
     others = {
         MACHINE: measurement().assign(image_size=224),
         "cuda-nvidia-h100": speeds(reference(1.0, model="vit_base/16"), measured(2.0, model="vit_base/16")),
         "empty": measurement().iloc[:0],
     }
-    assert sections(others) == {}
+    (machine,) = machines(make_suite(), tables, others)
+    assert machine.name == ""
+    assert machine.rows.empty
 
 
 def test_equal_settings(sections: Any) -> None:
@@ -109,7 +112,6 @@ def test_equal_settings(sections: Any) -> None:
         *(f"{call[name]:#.3g} ms" for name in ("p50_ms", "p95_ms", "p99_ms")),
         "600",
     ]
-    assert section.warnings == ()
     assert "AMD EPYC 9B45, 1 thread, 2026-01-01 at commit 0123abc, with python 3.11.2" in section.paragraphs[0]
     assert "Energy was not measured." in section.paragraphs
 
@@ -209,16 +211,16 @@ def test_the_same_order_says_so(sections: Any) -> None:
 
 
 def test_accuracy_against_cost(sections: Any, tables: dict[str, pd.DataFrame]) -> None:
-    """A table a target with the place of each row by each cost, and what was not measured left out."""
-    section = sections({MACHINE: measurement()})[TITLES[3]]
-    digits, heldout = section.tables
-    assert heldout.caption.startswith("fractals-heldout (in-domain)")
-    assert digits.header == (
-        *("Model", "Pretrained on", "Accuracy", "Images/s", "Latency, ms"),
+    """The place of each row by each cost, with the page's filters, and what was not measured left out."""
+    (table,) = sections({MACHINE: measurement()})[TITLES[3]].tables
+    assert table.header == (
+        *("Model", "Pretrained on", "Target", "Accuracy", "Images/s", "Latency, ms"),
         *("Parameters", "Multiply-accumulates", "Training FLOPs"),
     )
-    assert len(digits.rows) == 12
-    notes = {(row[0].text, row[1].text): [cell.note for cell in row[3:]] for row in digits.cells}
+    assert [row[2].text for row in table.cells] == ["digits@100"] * 12 + ["fractals-heldout (in-domain)"] * 12
+    assert [row.facts["target"] for row in table.all_rows] == ["digits@100"] * 12 + ["fractals-heldout"] * 12
+    assert {row.facts["family"] for row in table.all_rows} == {"vit", "cnn", "hybrid"}
+    notes = {(row[0].text, row[1].text): [cell.note for cell in row[4:]] for row in table.cells[:12]}
     assert notes["bit_resnet_pico", "4,096 images"] == ["front"] * 5
     assert notes["vit_pico/8", "from scratch"][0] == "behind"
     without = measurement()
@@ -233,9 +235,9 @@ def test_without_a_known_cost_there_is_nothing_to_show() -> None:
     failed = make_cells(arms=False).assign(status="not_run", reason="no data", accuracy=math.nan)
     for cells in (probed, failed):
         (machine,) = machines(make_suite(), make_tables(cells), {MACHINE: measurement().query("kind == 'equal'")})
-        section = accuracy_against_cost(machine, {})
+        section = accuracy_against_cost(machine)
         assert section.paragraphs == ("No fine-tuned row of the ladder has a cost that is known.",)
-        assert section.tables == section.pictures == ()
+        assert section.tables == ()
 
 
 def test_each_machine_has_sections_of_its_own(sections: Any) -> None:
@@ -272,11 +274,16 @@ def test_a_model_that_the_suite_lacks_is_left_out(sections: Any) -> None:
     assert [row[0].text for row in table.cells] == ["vit_tiny/8", "vit_pico/8", "vit_pico/16"]
 
 
-def test_measurements_that_differ_warn(sections: Any) -> None:
+def test_measurements_that_differ_warn(tables: dict[str, pd.DataFrame]) -> None:
     """In versions, threads or commit; and rows of another version of the protocol."""
     frame = measurement()
     frame.loc[frame["task"] == "training", ["torch", "protocol"]] = ["2.14.0", 0]
-    warnings = sections({MACHINE: frame})[TITLES[0]].warnings
+    (machine,) = machines(make_suite(), tables, {MACHINE: frame})
+    section = speed_and_cost("cpu", [machine], {})
+    warnings = section.warnings
+    assert [block.text for block in section.blocks if isinstance(block, Warned)] == list(warnings)
+    (same,) = machines(make_suite(), tables, {MACHINE: measurement()})
+    assert speed_and_cost("cpu", [same], {}).warnings == ()
     assert [warning.split(",")[0] for warning in warnings[:2]] == [
         "The measurements differ in protocol",
         "The measurements differ in torch",
@@ -291,7 +298,8 @@ def test_every_rate_is_on_both_pages_and_text_is_escaped(tables: dict[str, pd.Da
     frame.loc[frame["status"] != "ok", "reason"] = evil
     page = build_page(suite, tables, {}, measured=machines(suite, tables, {MACHINE: frame, evil: frame}))
     html, markdown = as_html(page), as_markdown(page)
-    assert "<script" not in html + markdown.split("```yaml")[0]
+    assert "<script>alert" not in html + markdown.split("```yaml")[0]
+    assert "&lt;script&gt;alert" in html
     for rate in frame.loc[frame["kind"] != "latency", "images_per_second"].dropna():
         assert f"{rate:,.0f}" in html
         assert f"{rate:,.0f}" in markdown

@@ -1,4 +1,4 @@
-"""Write the section on accuracy against cost: each row's costs, and whether it is on the Pareto front."""
+"""Write the table of accuracy against cost: each row's costs, and whether it is on the Pareto front."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from bench.analysis.format import ABSENT, count, is_known, short_count, three_di
 from bench.analysis.frames import split
 from bench.analysis.pareto import BEHIND, FRONT, UNDECIDED
 from bench.report.figures.pareto import COST_NAMES
-from bench.report.layout import CONFIDENCE, Panel, panels, pretraining_name
+from bench.report.layout import CONFIDENCE, panels, pretraining_name, target_key
 from bench.report.machines import Machine
-from bench.report.page import Charts, Section, Table, TableCell, section
+from bench.report.page import Section, Table, TableCell, TableRow, section
 from bench.report.sections.cells import accuracy_cell
 
 _SHOWN = {"parameters": count, "macs": short_count, "training_flops": short_count}
@@ -27,45 +27,46 @@ _RULES = (
 )
 
 
-def accuracy_against_cost(machine: Machine, charts: Charts) -> Section:
-    """Return a figure and a table for each target that has a fine-tuned row of known cost."""
+def accuracy_against_cost(machine: Machine) -> Section:
+    """Return the costs of each fine-tuned row, with its place by each of them."""
     title = machine.title("Accuracy against cost")
     if machine.costs.empty:
         return section(title, "No fine-tuned row of the ladder has a cost that is known.")
-    chart = charts.get(("cost", machine.name))
-    return section(
-        title,
-        _RULES,
-        *_costs_in_words(machine),
-        chart or "No figure: no row has a result.",
-        *(_table(panel) for panel in panels(machine.costs)),
-    )
+    return section(title, _RULES, *_costs_in_words(machine), _table(machine.costs))
 
 
 def _costs_in_words(machine: Machine) -> Iterator[str]:
+    if machine.name:
+        yield (
+            f"Images per second are those of inference in {machine.precision} at a model's best settings; latency is "
+            "the median of single images. Both are of our own implementation."
+        )
     yield (
-        f"Images per second are those of inference in {machine.precision} at a model's best settings; latency is the "
-        "median of single images. Both are of our own implementation. Parameters and multiply-accumulates are those of "
-        "the network that was tested. Training FLOPs are those of pretraining and transfer together."
+        "Parameters and multiply-accumulates are those of the network that was tested. Training FLOPs are those of "
+        "pretraining and transfer together."
     )
     missing = [COST_NAMES[cost] for cost in _MEASURED if cost not in set(machine.costs["cost"])]
-    if missing:
+    if missing and machine.name:
         yield f"Not measured, and left out: {', '.join(missing)}."
 
 
-def _table(panel: Panel) -> Table:
-    name, costs = pretraining_name(panel.rows), list(dict.fromkeys(panel.rows["cost"]))
-    named = panel.rows.assign(pretraining=panel.rows.apply(name, axis=1))
-    rows = []
-    for (model, pretraining), of_row in split(named, ["model", "pretraining"]):
-        by_cost = {row["cost"]: row for _, row in of_row.iterrows()}
-        rows.append((model, pretraining, accuracy_cell(of_row.iloc[0]), *(_cost(by_cost[cost]) for cost in costs)))
-    header = ("Model", "Pretrained on", "Accuracy", *(COST_NAMES[cost] for cost in costs))
-    return Table(f"{panel.title}: test accuracy and its costs.", header, tuple(rows), 2)
+def _table(of_machine: pd.DataFrame) -> Table:
+    costs, rows = list(dict.fromkeys(of_machine["cost"])), []
+    for panel in panels(of_machine):
+        key, name = target_key(panel.rows.iloc[0]), pretraining_name(panel.rows)
+        named = panel.rows.assign(pretraining=panel.rows.apply(name, axis=1))
+        for (model, pretraining), of_row in split(named, ["model", "pretraining"]):
+            by_cost = {row["cost"]: row for _, row in of_row.iterrows()}
+            shown = (_cost(by_cost[cost]) if cost in by_cost else ABSENT for cost in costs)
+            facts = {"family": of_row["family"].iloc[0], "model": model, "target": key, "arm": ""}
+            rows.append(TableRow((model, pretraining, panel.title, accuracy_cell(of_row.iloc[0]), *shown), facts=facts))
+    header = ("Model", "Pretrained on", "Target", "Accuracy", *(COST_NAMES[cost] for cost in costs))
+    return Table("Test accuracy and its costs.", header, tuple(rows), 3)
 
 
 def _cost(row: pd.Series) -> str | TableCell:
     """Return a cost, with the row's place (front, behind or undecided) by that cost."""
     if not is_known(row["value"]):
         return ABSENT
-    return TableCell(_SHOWN.get(row["cost"], three_digits)(row["value"]), row["place"])
+    shown = _SHOWN.get(row["cost"], three_digits)(row["value"])
+    return TableCell(shown, row["place"], value=float(row["value"]))

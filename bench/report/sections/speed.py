@@ -1,4 +1,4 @@
-"""Write the sections on speed: results at equal and at best settings, and where these rank models differently."""
+"""Write the parts on speed: results at equal and at best settings, and where these rank models differently."""
 
 import pandas as pd
 
@@ -40,7 +40,7 @@ def equal(machine: Machine) -> Section:
     is_measured = machine.rows["joules_per_thousand_images"].notna().any()
     energy = "Energy is what the device itself counts; the rest of the machine is left out."
     notes = (_METHOD, _COLUMNS, energy if is_measured else "Energy was not measured.")
-    return section(title, _place(machine), *notes, *rates, *latencies, warnings=_differences(machine))
+    return section(title, _place(machine), *notes, *rates, *latencies)
 
 
 def best(machine: Machine) -> Section:
@@ -72,6 +72,19 @@ def ranking(machine: Machine) -> Section:
     return section(title, how, none if changes.empty else None, _places(machine), _changes(changes))
 
 
+def differences(machine: Machine) -> list[str]:
+    """Return warnings about facts in which measurements differ, and about rows of another speed protocol."""
+    rows = machine.rows
+    mixed = [name for name in _MUST_AGREE if rows[name].nunique() > 1]
+    warnings = [f"The measurements differ in {name}, so only rows of one table are comparable." for name in mixed]
+    others = ", ".join(map(str, sorted(set(rows["protocol"]) - {SPEED_PROTOCOL})))
+    if others:
+        warnings.append(
+            f"Measured under version {others} of the speed protocol; the present version is {SPEED_PROTOCOL}."
+        )
+    return warnings
+
+
 def _place(machine: Machine) -> str:
     """Return a sentence with the machine, the date of the measurement, and the software versions."""
     rows = machine.rows
@@ -85,19 +98,6 @@ def _place(machine: Machine) -> str:
 
 def _all(values: pd.Series) -> str:
     return " or ".join(dict.fromkeys(str(value) or ABSENT for value in values))
-
-
-def _differences(machine: Machine) -> list[str]:
-    """Return warnings about facts in which measurements differ, and about rows of another speed protocol."""
-    rows = machine.rows
-    mixed = [name for name in _MUST_AGREE if rows[name].nunique() > 1]
-    warnings = [f"The measurements differ in {name}, so only rows of one table are comparable." for name in mixed]
-    others = ", ".join(map(str, sorted(set(rows["protocol"]) - {SPEED_PROTOCOL})))
-    if others:
-        warnings.append(
-            f"Measured under version {others} of the speed protocol; the present version is {SPEED_PROTOCOL}."
-        )
-    return warnings
 
 
 def _places(machine: Machine) -> Table:

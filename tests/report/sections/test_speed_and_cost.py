@@ -1,0 +1,123 @@
+"""The section on speed and cost says who is on the front, with speeds and without, and folds every table."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from bench.report.first_screen.other_titles import front_title
+from bench.report.machines import machines
+from bench.report.page import Chart, Charts, Folded, Section
+from bench.report.sections.speed_and_cost import speed_and_cost
+from tests.report.hand_made import Tables, make_cells, make_suite, make_tables
+from tests.speed_rows import measured, measurement, reference, speeds
+
+NAME = "cpu-amd-epyc-9b45"
+CHARTS: Charts = {("cost", name): Chart(f"cost-{name}", {"": "Costs"}, "Costs.") for name in ("", NAME)}
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    """Of a suite with a real target and one that is not."""
+    return make_tables(make_cells(arms=False))
+
+
+def build(tables: Tables, files: dict[str, pd.DataFrame]) -> Section:
+    """Return the section for the speed files of some machines."""
+    return speed_and_cost("hand-made", machines(make_suite(), tables, files), CHARTS)
+
+
+def open_text(section: Section) -> list[str]:
+    """Return the paragraphs that are not folded."""
+    return [block for block in section.blocks if isinstance(block, str)]
+
+
+def summaries(section: Section) -> list[str]:
+    """Return what the folded parts are called."""
+    return [block.summary for block in section.blocks if isinstance(block, Folded)]
+
+
+def test_without_speeds_the_known_costs_stand_alone(tables: Tables) -> None:
+    """And one line says how to measure speeds; nothing is said of what was not measured."""
+    section = build(tables, {})
+    measure, *fronts = open_text(section)
+    assert measure == "No speed was measured for this suite; `make throughput SUITE=hand-made` measures them."
+    assert [front.partition(":")[0] for front in fronts] == [
+        "By multiply-accumulates on digits@100",
+        "By multiply-accumulates on fractals-heldout (in-domain)",
+    ]
+    assert summaries(section) == ["Accuracy against cost"]
+    (table,) = section.tables
+    assert table.header[4:] == ("Parameters", "Multiply-accumulates", "Training FLOPs")
+    assert section.blocks[1] == CHARTS["cost", ""]
+    assert not any("not measured" in text.lower() for text in section.paragraphs)
+
+
+def test_each_target_has_a_sentence_by_latency() -> None:
+    """By the rule of the titles, with the models on the front unless these are all."""
+    tables = make_tables(make_cells())
+    files = {NAME: measurement()}
+    (machine,) = machines(make_suite(), tables, files)
+    by_latency = machine.costs[machine.costs["cost"] == "p50_ms"]
+    of_digits, others = (by_latency[(by_latency["target"] == "digits@100") == wanted] for wanted in (True, False))
+    assert len(set(of_digits.loc[of_digits["place"] == "front", "model"])) == 3
+    models = list(dict.fromkeys(others.loc[others["place"] == "front", "model"]))
+    assert len(models) == 2
+    assert open_text(build(tables, files))[:2] == [
+        f"By latency on digits@100: {front_title(of_digits)}.",
+        f"By latency on fractals-heldout (in-domain): {front_title(others)}. The front is of {' and '.join(models)}.",
+    ]
+
+
+def test_targets_of_which_the_same_is_true_share_a_sentence() -> None:
+    """And more than three sentences are folded."""
+    cells = make_cells(targets=("digits@100", "cifar10"), seeds=(0,), arms=False)
+    cells["accuracy"] = cells["accuracy"].round(1)
+    (sentence,) = open_text(build(make_tables(cells), {}))[1:]
+    assert sentence.startswith("By multiply-accumulates on digits@100 and cifar10: ")
+    many = make_cells(targets=tuple(f"folder:{number}" for number in range(5)), arms=False)
+    for number in range(5):
+        many.loc[(many["target"] == f"folder:{number}") & (many["subset_images"] < 256 * number), "accuracy"] = 0.9
+    section = build(make_tables(many), {})
+    assert len(open_text(section)) == 4
+    assert "Fronts on other targets" in summaries(section)
+
+
+def test_what_best_settings_change_is_open(tables: Tables) -> None:
+    """Who overtakes whom in which task; the same order is said, too; and nothing if one of both was not measured."""
+    overtaken = "bit_resnet_pico overtakes vit_pico/8 and r_pico+vit_pico/8"
+    *_, changes = open_text(build(tables, {NAME: measurement()}))
+    assert changes == (f"At best settings in place of equal ones, {overtaken} in inference; {overtaken} in training.")
+    frame = measurement()
+    equal = frame[frame["kind"] == "equal"]
+    assert "settings" not in open_text(build(tables, {NAME: equal}))[-1]
+    same = pd.concat([equal, equal.assign(kind="best")])
+    assert open_text(build(tables, {NAME: same}))[-1] == (
+        "At equal and at best settings the models have the same order of speed."
+    )
+    rows, layouts = [], {"equal": "contiguous", "best": "channels_last"}
+    for kind, rates in (("equal", (1000.0, 970.0)), ("best", (1000.0, 1500.0))):
+        rows.append(reference(1000.0, kind=kind))
+        for model, rate in zip(("vit_pico/8", "bit_resnet_pico"), rates, strict=True):
+            rows.append(measured(rate, model=model, kind=kind, layout=layouts[kind], noise=0.05))
+    unclear = open_text(build(tables, {NAME: speeds(*rows)}))[-1]
+    assert unclear == "At best settings in place of equal ones, 1 pair of models may change places."
+
+
+def test_of_several_machines_the_first_is_open(tables: Tables) -> None:
+    section = build(tables, {NAME: measurement(), "cuda-nvidia-h100": measurement(machine="cuda-nvidia-h100")})
+    assert section.blocks[0] == f"On {NAME}:"
+    assert summaries(section)[-1] == "On cuda-nvidia-h100"
+    parts = ["Accuracy against cost", "Speed at equal settings", "Speed at best settings", "Where the ranking changes"]
+    assert summaries(section)[:-1] == [f"{part}: {NAME}" for part in parts]
+    (block,) = [block for block in section.blocks if isinstance(block, Folded) and block.summary.startswith("On ")]
+    assert [part.summary for part in block.blocks if isinstance(part, Folded)] == [
+        f"{part}: cuda-nvidia-h100" for part in parts
+    ]
+
+
+def test_a_store_without_results_has_two_lines() -> None:
+    cells = make_cells(arms=False).assign(status="not_run", reason="no data", accuracy=math.nan)
+    section = build(make_tables(cells), {})
+    assert section.blocks[2:] == ("No fine-tuned row of the ladder has a cost that is known.",)
+    assert section.tables == ()

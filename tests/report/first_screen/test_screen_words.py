@@ -7,7 +7,7 @@ from bench.report.findings import findings
 from bench.report.first_screen.headline import facts, question
 from bench.report.first_screen.screen_words import first_screen, view_titles
 from tests.report.first_screen.planted import CNN, HYBRID, VIT, plant, rename
-from tests.report.hand_made import make_suite, make_tables
+from tests.report.hand_made import make_cells, make_suite, make_tables
 
 THREE = {VIT: [0.6, 0.7, 0.8], CNN: [0.8, 0.85, 0.9], HYBRID: [0.7, 0.75, 0.85]}
 
@@ -72,3 +72,19 @@ def test_a_family_that_nobody_knows_is_called_by_its_name() -> None:
     tables = make_tables(cells)
     lead = first_screen(make_suite(), tables, findings(tables)).sentences["digits@100"][0]
     assert "and mlp mixer (0.10 M) 80.0 %" in lead
+
+
+def test_a_suite_of_arms_alone_has_no_answer() -> None:
+    cells = make_cells()
+    tables = make_tables(cells[cells["ablation"] != ""].reset_index(drop=True))
+    screen = first_screen(make_suite(), tables, ())
+    assert (screen.question, screen.facts) == ("Which family?", "suite hand-made · 3 seeds")
+    assert screen.sentences == {"": ("No model of the ladder is tested on this target.",)}
+    assert not any(view_titles(tables, ()).values())
+
+
+def test_networks_that_are_not_trained_have_no_leader() -> None:
+    cells = plant(THREE)
+    tables = make_tables(cells[cells["seed"] == 0].assign(transfer="none"))
+    (lead,) = first_screen(make_suite(), tables, ()).sentences["digits@100, without training"]
+    assert lead.startswith("Each model is evaluated once, so no family leads on digits (100 training images, without")

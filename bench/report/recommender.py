@@ -22,6 +22,7 @@ from bench.analysis.recommend.decide import Amount
 from bench.analysis.recommend.messages import MESSAGES
 from bench.analysis.recommend.question import (
     MOST_IMAGES,
+    MOST_TIMES_CLASSES,
     OPTIONS,
     PERCENTILES,
     Measured,
@@ -91,6 +92,7 @@ def recommender(measured: Measured) -> Values | None:
         "options": OPTIONS,
         "most_images": MOST_IMAGES,
         "size_factor": SIZE_FACTOR,
+        "times_classes": MOST_TIMES_CLASSES,
         "rows": ROWS[FINE_TUNE],
         "models": models,
         "scopes": scopes,
@@ -112,7 +114,7 @@ def _scope(measured: Measured, evidence: Evidence, target: str, pretraining: str
     except NoRecommendationError as error:
         return _refusal(error)
     sizes = [_size(measured, evidence, scope, images, models) for images in scope.sizes]
-    return {"pretraining": str(scope.pretraining), "pixels": scope.image_size, "sizes": sizes}
+    return {"pretraining": str(scope.pretraining), "pixels": scope.image_size, "classes": scope.classes, "sizes": sizes}
 
 
 def _size(measured: Measured, evidence: Evidence, scope: QuestionScope, images: int, models: Sequence[str]) -> Values:

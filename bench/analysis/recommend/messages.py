@@ -8,6 +8,7 @@ MESSAGES = {
     "wrong percentile": "--percentile {percentile}: must be one of {known}",
     "wrong points": "--within {points}: must be from 0 to 100 percentage points",
     "wrong limit": "{option} {limit}: must be a number above zero",
+    "wrong number": "{option} {number}: must be a whole number above zero",
     "wrong target": "--target {target}: not a target of this suite; its targets are {known}",
     "which machine": "a limit on latency or memory needs --device MACHINE; measured on: {known}",
     "far": "{target} was measured with {sizes} labelled images; {images} {are} {times}, and nothing is extrapolated",
@@ -18,6 +19,11 @@ MESSAGES = {
     "at size": "{model} with {size}",
     "pretraining": "the suite {suite} did not run the pretraining {name}",
     "other pretraining": "--pretraining {known}, or a suite with that rung",
+    "other pixels": "measured on images of {pixels} pixels a side, not {asked}",
+    "suite at pixels": "a suite with `image_size: {asked}`, or images scaled to {pixels} pixels",
+    "no classes": "no record says how many classes the target has",
+    "more classes": "measured with {classes} classes; {asked} are more than {times} times as many",
+    "suite of classes": "a suite with a target of about as many classes",
     "machine": "no model of the suite was measured on {machine} at {pixels} pixels (measured on: {known}), and speeds "
     "are never estimated from multiply-accumulates",
     "no machine": "no machine measured this suite's models at {pixels} pixels, and speeds are never estimated from "

@@ -92,6 +92,8 @@ class QuestionScope:
     sizes: Mapping[int, str]
     """Number of labelled images -> target, ascending."""
     image_size: int
+    classes: int | None
+    """None if no record has their number."""
     machine: str
     """The machine whose latencies are used; empty if none is."""
     latencies: Latencies
@@ -123,10 +125,11 @@ def scope_of(question: Question, measured: Measured, evidence: Evidence, targets
     sizes = _sizes(evidence, targets, pretraining, transfer)
     cells = pd.concat([cells_at(evidence, target, pretraining, transfer) for target in sizes.values()])
     image_size = int(cells.loc[cells["ablation"] == "", "image_size"].iloc[0])
-    _require_same_task(question, evidence, cells, image_size)
+    classes = _num_classes(evidence, cells)
+    _require_same_task(question, image_size, classes)
     machine = _machine(question, measured, image_size)
     latencies = latencies_of(measured.speeds[machine], image_size, question.percentile) if machine else not_measured
-    return QuestionScope(pretraining, transfer, sizes, image_size, machine, latencies)
+    return QuestionScope(pretraining, transfer, sizes, image_size, classes, machine, latencies)
 
 
 def _check(question: Question) -> None:
@@ -142,6 +145,9 @@ def _check(question: Question) -> None:
         raise InputError(message("wrong percentile", percentile=question.percentile, known=known))
     if not 0 <= question.within <= 100:
         raise InputError(message("wrong points", points=f"{question.within:g}"))
+    for option, number in (("--image-size", question.image_size), ("--classes", question.classes)):
+        if number is not None and number < 1:
+            raise InputError(message("wrong number", option=option, number=number))
     for name, most in question.most.items():
         if not (math.isfinite(most) and most > 0):
             raise InputError(message("wrong limit", option=OPTIONS[name], limit=f"{most:g}"))
@@ -210,24 +216,24 @@ def _sizes(evidence: Evidence, targets: Sequence[str], pretraining: Pretraining,
     return dict(sorted(sizes.items()))
 
 
-def _require_same_task(question: Question, evidence: Evidence, cells: pd.DataFrame, image_size: int) -> None:
+def _num_classes(evidence: Evidence, cells: pd.DataFrame) -> int | None:
+    counted = evidence.runs.get("num_classes", pd.Series(dtype="Int64")).reindex(list(cells["transfer_key"])).dropna()
+    return None if counted.empty else int(counted.iloc[0])
+
+
+def _require_same_task(question: Question, image_size: int, classes: int | None) -> None:
     """Refuse another image size, and far more classes than the target has."""
     if question.image_size not in (None, image_size):
-        raise NoRecommendationError(
-            f"measured on images of {image_size} pixels a side, not {question.image_size}",
-            f"a suite with `image_size: {question.image_size}`, or images scaled to {image_size} pixels",
-        )
+        values = {"pixels": image_size, "asked": question.image_size}
+        raise NoRecommendationError(message("other pixels", **values), message("suite at pixels", **values))
     if question.classes is None:
         return
-    counted = evidence.runs.get("num_classes", pd.Series(dtype="Int64")).reindex(list(cells["transfer_key"])).dropna()
-    if counted.empty:
-        raise NoRecommendationError("no record says how many classes the target has", message("present code"))
-    classes = int(counted.iloc[0])
+    if classes is None:
+        raise NoRecommendationError(message("no classes"), message("present code"))
     if question.classes > MOST_TIMES_CLASSES * classes:
-        raise NoRecommendationError(
-            f"measured with {classes:,} classes; {question.classes:,} are more than {MOST_TIMES_CLASSES} times as many",
-            "a suite with a target of about as many classes",
-        )
+        counts = {"classes": f"{classes:,}", "asked": f"{question.classes:,}"}
+        reason = message("more classes", times=MOST_TIMES_CLASSES, **counts)
+        raise NoRecommendationError(reason, message("suite of classes"))
 
 
 def _machine(question: Question, measured: Measured, image_size: int) -> str:

@@ -321,6 +321,7 @@ def test_another_number_of_images_is_refused_before_what_is_missing(plant: Plant
         ({"images": 10**400}, "a whole number from 1 to 1,000,000,000,000"),
         ({"within": math.nan}, "from 0 to 100"),
         ({"within": -1.0}, "from 0 to 100"),
+        ({"classes": 0}, "--classes 0: must be a whole number above zero"),
         ({"percentile": 90}, "must be one of 50, 95, 99"),
         ({"most": {LATENCY: 0.0}}, "--max-latency-ms 0: must be a number above zero"),
         ({"most": {MEMORY: math.inf}}, "--max-memory-mib inf: must be a number above zero"),

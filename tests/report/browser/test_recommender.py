@@ -71,6 +71,8 @@ def drawn(measured: Measured, rng: Random) -> dict[str, str]:
         "images": one_of(["1", "60", "100", "200", "300", "450", "2000", "5000"], ["0", "-3", "2.5", "10000000000000"]),
         "like": one_of(["", "", "", "digits", "folder:photos", "strokes-heldout"], ["mnist"]),
         "pretraining": one_of(["", "", "256", "1024", "scratch"], ["512"]),
+        "classes": one_of(["", "", "", "100", "101"], ["0"]),
+        "pixels": one_of(["", "", "", "", "32", "224"], ["-5"]),
         "machine": one_of(["", *measured.speeds], ["cpu-z"]),
         "percentile": one_of(["50", "95", "99"], ["90"]),
         "latency": one_of(
@@ -97,6 +99,8 @@ def expected(measured: Measured, form: Form) -> dict[str, Any]:
         percentile=int(form.get("percentile", "95")),
         most={name: float(most) for name, most in limits.items() if most},
         within=float(form.get("within", "1")),
+        image_size=int(form["pixels"]) if "pixels" in form else None,
+        classes=int(form["classes"]) if "classes" in form else None,
     )
     try:
         return as_on_page(as_json(recommend(question, measured)))
@@ -176,6 +180,9 @@ def test_the_form_is_part_of_the_page(open_page: OpenPage, tmp_path: Path) -> No
     again = open_page(path, fragment="#" + page.url.partition("#")[2]).page
     assert again.locator("#recommendation").inner_text() == answer.inner_text()
     assert again.get_by_label("Training images").input_value() == "5,000"
+    page.get_by_label("Classes").fill("ten")
+    assert answer.locator(".wrong").inner_text() == "--classes ten: must be a whole number above zero"
+    page.get_by_label("Classes").fill("")
     page.get_by_label("Pretraining").select_option("scratch")
     page.get_by_label("Training images").fill("100")
     code = page.get_by_text("Copy code to load it").get_attribute("data-copy")

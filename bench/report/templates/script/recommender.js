@@ -1,5 +1,5 @@
 // The recommender's form: what is typed is part of the page's state, and the answer follows it.
-const RECOMMENDER_FIELDS = ["images", "like", "pretraining", "machine", "latency", "percentile", "parameters", "memory", "within"];
+const RECOMMENDER_FIELDS = ["images", "like", "classes", "pixels", "pretraining", "machine", "latency", "percentile", "parameters", "memory", "within"];
 
 function startRecommender() {
   const data = readJson("recommender-data");
@@ -22,6 +22,8 @@ function questionOf(data) {
   return {
     images: getState("images").replace(/^(\d{1,3})((,\d{3})+)$/, (text) => text.replaceAll(",", "")) || String(data.images),
     like: getState("like") || data.like,
+    classes: getState("classes"),
+    pixels: getState("pixels"),
     pretraining: getState("pretraining"),
     machine: getState("machine"),
     percentile: getState("percentile") || "95",
@@ -37,7 +39,7 @@ function showAnswer(data, question) {
   if (key === shownAnswer) return; // a live region speaks only of what changed
   shownAnswer = key;
   const answer = answerTo(data, question);
-  document.getElementById("recommendation").replaceChildren(...conclusionParts(data, answer), commandButton(data, question, answer));
+  document.getElementById("recommendation").replaceChildren(...conclusionParts(data, answer), buttonsOf(data, question, answer));
   const others = document.getElementById("others");
   const sizes = answer.sizes;
   others.hidden = !sizes.length;
@@ -58,7 +60,7 @@ function conclusionParts(data, answer) {
   if (answer.wrong) return [partOf("p", answer.wrong, "wrong")];
   if (answer.recommended) {
     const title = partOf("p", "");
-    title.append(partOf("strong", answer.recommended, "recommended"), " ", loadButton(data, answer, answer.sizes[0], answer.recommended));
+    title.append(partOf("strong", answer.recommended, "recommended"));
     return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why"))];
   }
   const refusal = partOf("p", "");
@@ -66,12 +68,22 @@ function conclusionParts(data, answer) {
   const help = partOf("p", "What would help: ");
   help.append(partOf("span", answer.help, "help"));
   const known = answer.sizes.filter((size) => size.recommended);
-  return [refusal, help, ...known.map((size) => knownPart(data, answer, size))];
+  return [refusal, help, ...known.map(knownPart)];
 }
 
-function knownPart(data, answer, size) {
+function knownPart(size) {
   const part = partOf("p", `With ${wholeNumber(size.images)} images, `);
-  part.append(partOf("strong", size.recommended), ": ", partOf("span", size.why, "why"), " ", loadButton(data, answer, size, size.recommended));
+  part.append(partOf("strong", size.recommended), ": ", partOf("span", size.why, "why"));
+  return part;
+}
+
+function buttonsOf(data, question, answer) {
+  const part = partOf("p", "");
+  const models = new Map(answer.sizes.filter((size) => size.recommended).map((size) => [size.recommended, size]));
+  for (const [model, size] of models) {
+    part.append(loadButton(data, answer, size, models.size > 1 ? `Copy code to load ${model}` : "Copy code to load it"), " ");
+  }
+  part.append(commandButton(data, question));
   return part;
 }
 
@@ -84,16 +96,19 @@ function copyButton(label, text) {
 }
 
 // A pretrained network is loaded to be trained on other images; one from scratch is built.
-function loadButton(data, answer, size, model) {
+function loadButton(data, answer, size, label) {
+  const model = size.recommended;
   const { key } = size.candidates.find((candidate) => candidate.name === model);
   const folder = `results/${data.suite}/runs/${key}`;
   const code = key ? `models.load(${JSON.stringify(folder)})` : `models.build(${JSON.stringify(model)}, image_size=${answer.scope.pixels})`;
-  return copyButton("Copy code to load it", code);
+  return copyButton(label, code);
 }
 
-function commandButton(data, question, answer) {
+function commandButton(data, question) {
   const words = ["bench", "recommend", data.suite, "--images", question.images, "--target", question.like];
   const options = {
+    "--classes": question.classes,
+    "--image-size": question.pixels,
     "--pretraining": question.pretraining,
     "--device": question.machine,
     "--percentile": question.percentile === "95" ? "" : question.percentile,
@@ -116,14 +131,14 @@ function summaryOf(sizes) {
 function candidateItems(data, answer, size, showsSize) {
   return size.candidates.map((candidate) => {
     const item = partOf("li", "");
-    const cost = answer.machine ? SHOWN_AMOUNTS.latency_ms(candidate.amounts.latency_ms[0]) : `${shortCount(candidate.macs)} MACs`;
+    const shown = answer.machine ? SHOWN_AMOUNTS.latency_ms : (macs) => `${shortCount(macs)} MACs`;
     const behind = candidate.compared ? `, behind the best by ${percentWithBounds(...candidate.behind, "")}` : "";
     item.append(
       partOf("strong", candidate.name, "model"),
       showsSize ? ` with ${wholeNumber(size.images)} images: ` : ": ",
       partOf("span", percentWithBounds(...candidate.accuracy), "accuracy"),
       partOf("span", behind, "behind"),
-      `, ${cost}: `,
+      candidate.price < Infinity ? `, ${shown(candidate.price)}: ` : ": ",
       partOf("em", candidate.standing, "standing"),
       candidate.reason ? "; " : "",
       partOf("span", candidate.reason, "reason"),

@@ -22,7 +22,8 @@ function messageOf(data, name, values = {}) {
 const orUnknown = (value) => value ?? NaN;
 const plainCount = (number, noun) => `${wholeNumber(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-// The answer to a question: {images, like, pretraining, machine, percentile, limits, within}, with texts as typed.
+// The answer to a question: {images, like, classes, pixels, pretraining, machine, percentile, limits, within}, all of
+// them texts as typed, and limits by name.
 function answerTo(data, question) {
   const asked = { ...question, images: Number(question.images), within: Number(question.within), percentile: Number(question.percentile) };
   const answer = { recommended: "", refusal: "", help: "", wrong: "", sizes: [], machine: "", scope: null };
@@ -62,6 +63,9 @@ function checkedLimits(data, question, asked) {
     throw wrong("wrong percentile", { percentile: question.percentile, known: data.percentiles.join(", ") });
   }
   if (!(asked.within >= 0 && asked.within <= 100)) throw wrong("wrong points", { points: asTyped(question.within) });
+  for (const [option, number] of [["--image-size", question.pixels], ["--classes", question.classes]]) {
+    if (number !== "" && !(/^\d+$/.test(number) && Number(number) >= 1)) throw wrong("wrong number", { option, number });
+  }
   const limits = {};
   for (const [name, option] of Object.entries(data.options)) {
     if (question.limits[name] === "") continue;
@@ -91,7 +95,21 @@ function scopeOf(data, question) {
   }
   const scope = scopes[place];
   if (scope.refusal) throw new NoRecommendation(scope.refusal, scope.would_help);
+  requireSameTask(data, question, scope);
   return scope;
+}
+
+function requireSameTask(data, question, { pixels, classes }) {
+  const refusal = (reason, help, values) => new NoRecommendation(messageOf(data, reason, values), messageOf(data, help, values));
+  if (question.pixels && Number(question.pixels) !== pixels) {
+    throw refusal("other pixels", "suite at pixels", { pixels, asked: Number(question.pixels) });
+  }
+  if (!question.classes) return;
+  if (classes === null) throw refusal("no classes", "present code");
+  if (Number(question.classes) > data.times_classes * classes) {
+    const values = { classes: wholeNumber(classes), asked: wholeNumber(Number(question.classes)), times: data.times_classes };
+    throw refusal("more classes", "suite of classes", values);
+  }
 }
 
 function machineOf(data, asked, pixels) {

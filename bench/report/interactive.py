@@ -19,11 +19,17 @@ DIFFERENCES = ("differences",)
 CLAIMS = ("claims",)
 """The key of the chart of all claims."""
 _ALTERNATIVE = "Test accuracy of each model against the number of its pretraining images."
-_ALTERNATIVES = {
-    DIFFERENCES: "How much the accuracy of each ablation arm differs from that of its reference.",
-    CLAIMS: "The estimates behind the claims, with the values with which a claim holds and what was published.",
+_WORDS: Mapping[tuple[str, ...], tuple[str, str]] = {
+    DIFFERENCES: (
+        "How much each ablation arm differs from its reference",
+        "The difference of each ablation arm to its reference in points of accuracy, with its interval.",
+    ),
+    CLAIMS: (
+        "The estimates behind the claims",
+        "The estimates behind the claims, the values with which a claim holds, and what was published.",
+    ),
 }
-"""The texts for readers who cannot see the charts that have no static figures."""
+"""Key -> title and alternative text of the charts without static figures."""
 
 
 def with_ladder(charts: Charts, tables: Mapping[str, pd.DataFrame], of_ladders: Sequence[Findings]) -> Charts:
@@ -73,7 +79,8 @@ def with_specs(
     specs = _specs(tables, constant, measured, of_ladders, judgements)
     react = {}
     for key, spec in specs:
-        chart = charts.get(key) or Chart(slug("-".join(key)), {"": ""}, _ALTERNATIVES.get(key, ""))
+        title, alternative = _WORDS.get(key, ("", ""))
+        chart = charts.get(key) or Chart(slug("-".join(key)), {"": title}, alternative)
         choices = {} if isinstance(spec, list) else spec["usermeta"]["choices"]
         react[key] = replace(chart, spec=spec, choices=choices)
     return {**charts, **react}

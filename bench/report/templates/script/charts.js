@@ -87,7 +87,9 @@ function showTitle(figure, view) {
   heading.textContent = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
 }
 
+// The chart is one picture with one text for readers who cannot see it; its parts, of which Vega says nothing, are hidden.
 function describeChart(figure, box, svg) {
+  for (const part of svg.children) part.setAttribute("aria-hidden", "true");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", figure.dataset.alternative);
   svg.removeAttribute("aria-roledescription");

@@ -128,7 +128,7 @@ def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
 
 
 def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
-    parts = (*results.ablations(tables["ablations"], charts), *results.own_rows(tables.get("own_rows")))
+    parts = (*results.ablations(tables["ablations"]), *results.own_rows(tables.get("own_rows")))
     return section("Ablations", charts.get(DIFFERENCES), *map(fold, parts))
 
 

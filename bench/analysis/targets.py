@@ -9,6 +9,8 @@ IN_DOMAIN = ("fractals-heldout", "strokes-heldout")
 """The targets with held-out classes of a corpus that is drawn by formula."""
 ARRANGEMENT = "arrangement"
 """The target that shows whether a model distinguishes positions of patches."""
+SHAPES = ("shapes-heldout", "shapes-outline", "shapes-texture", "shapes-conflict")
+"""The targets that show whether a model decides by outline or by texture."""
 
 _CLUSTERS = {
     **dict.fromkeys(IN_DOMAIN, "classes"),
@@ -55,4 +57,4 @@ def is_in_domain(target: str) -> bool:
 
 def is_real(target: str) -> bool:
     """Tell whether a target is neither in-domain nor purpose-made; means and claims use only real targets."""
-    return base(target) not in (*IN_DOMAIN, ARRANGEMENT)
+    return base(target) not in (*IN_DOMAIN, ARRANGEMENT, *SHAPES)

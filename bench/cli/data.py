@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.progress import Progress
 
-from bench.analysis.format import plural
+from bench.analysis.format import listed, plural
 from bench.cli.terminal import Terminal, say
 from bench.config.validation import explain
 from bench.data import catalogue, corpus, opening, presence, source_kinds
@@ -87,7 +87,7 @@ def sample(
     if name in corpus.FORMULAS:
         images = _drawn_grid(name, _difficulty(difficulty or []), image_size, classes, per_class)
     elif difficulty:
-        drawn = " and ".join(corpus.FORMULAS)
+        drawn = listed(list(corpus.FORMULAS))
         raise InputError(f"--difficulty {difficulty[0]}: only {drawn} have a difficulty, not {name}")
     else:
         images = _grid(name, data, image_size, classes, per_class)

@@ -9,6 +9,8 @@ from bench.data.dataset import DataSet
 from bench.data.formula import Difficulty, Formula, check_image_size
 from bench.data.fractals import arrangement, heldout
 from bench.data.fractals.source import FRACTALS
+from bench.data.shapes import cues
+from bench.data.shapes.shape_corpus import SHAPES
 from bench.data.sources import torchvision_layouts as layouts
 from bench.data.sources.torchvision_sets import BY_FLAG, BY_SPLIT, PublishedFiles
 from bench.data.strokes.stroke_corpus import STROKES
@@ -64,12 +66,34 @@ def _heldout(formula: Formula) -> BuiltIn:
     )
 
 
+def _shapes(target: str) -> BuiltIn:
+    """Return one of the targets of filled outlines."""
+    cue = cues.TARGETS[target]
+    told = {
+        "both": "outline and texture tell the class",
+        "outline": "the outline alone tells the class",
+        "texture": "the texture alone tells the class",
+        "conflict": "outline and texture are of two classes",
+    }
+    sizes = (per_class * cues.NUM_CLASSES for per_class in cues.INSTANCES.values())
+    return BuiltIn(
+        f"filled outlines; {told[cue]}",
+        SplitSizes(cues.NUM_CLASSES, *sizes),
+        open=lambda: cues.open_shapes(cue),
+        flip=False,
+        formula=SHAPES,
+        difficulty=cues.DIFFICULTY,
+        check_size=check_image_size,
+    )
+
+
 CATALOGUE = {
     "digits": BuiltIn(
         "scikit-learn's handwritten digits, 8 px", SplitSizes(10, 785, 199, 813), open=heldout.open_digits, flip=False
     ),
     "fractals-heldout": _heldout(FRACTALS),
     "strokes-heldout": _heldout(STROKES),
+    **{target: _shapes(target) for target in cues.TARGETS},
     ARRANGEMENT: BuiltIn(
         "the same sixteen fractals, in ten arrangements",
         SplitSizes(10, 10_000, 500, 2_000),

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bench.analysis.format import listed
 from bench.data import identity, opening, presence, source_kinds
 from bench.data.dataset import DataSet, ImageSet, Splits
 from bench.data.formula import MAX_CLASSES, MAX_INSTANCES, Difficulty, Domain, Formula, FormulaSource
@@ -18,11 +19,12 @@ from bench.data.fractals.source import FRACTALS
 from bench.data.named_sizes import Rung, RungName, named_rungs, num_classes_of
 from bench.data.orders import Indices
 from bench.data.random import sha256_of
+from bench.data.shapes.shape_corpus import SHAPES
 from bench.data.strokes.stroke_corpus import STROKES
 from bench.data.subset import SubsetIndex, class_counts, class_order, formula_subset, new_labels, subset
 from bench.errors import InputError
 
-FORMULAS = {formula.name: formula for formula in (FRACTALS, STROKES)}
+FORMULAS = {formula.name: formula for formula in (FRACTALS, STROKES, SHAPES)}
 DEFAULT_CLASSES = 32
 VALIDATION_INSTANCES = 20
 """Number of validation images per class for pretraining on drawn images."""
@@ -51,7 +53,7 @@ class CorpusRef(BaseModel):
             object.__setattr__(self, "classes", self.classes or DEFAULT_CLASSES)
             object.__setattr__(self, "difficulty", self.difficulty or Difficulty())
         elif self.difficulty is not None:
-            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {" and ".join(FORMULAS)} do')
+            raise InputError(f'corpus: "{self.name}" takes no difficulty; only {listed(list(FORMULAS))} do')
         return self
 
     @property

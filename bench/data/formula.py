@@ -45,6 +45,9 @@ class Domain(Enum):
     ARRANGEMENT_TRAIN = (2, 0)
     ARRANGEMENT_VALIDATION = (2, 1)
     ARRANGEMENT_TEST = (2, 2)
+    SHAPES_TRAIN = (3, 0)
+    SHAPES_VALIDATION = (3, 1)
+    SHAPES_TEST = (3, 2)
 
 
 class Difficulty(BaseModel):
@@ -117,13 +120,7 @@ def render(
     unique, rows = np.unique(classes, return_inverse=True)
     parameters = np.stack([class_parameters(formula, int(index), domain) for index in unique])
     keys = hash_words(*formula.key, "instance", formula.version, *domain.value, classes, instances)
-    settings = RenderSettings(
-        jitter_percent=difficulty.jitter_percent,
-        shift_pixels=difficulty.shift_pixels,
-        both_polarities=difficulty.polarity == "both",
-        coloured=difficulty.colour == "instance",
-        rotated=difficulty.rotation == "any",
-    )
+    settings = render_settings(difficulty)
 
     def draw(part: slice) -> None:
         formula.draw_images(parameters, rows[part], keys[part], settings, images[part])
@@ -135,6 +132,17 @@ def render(
         with ThreadPoolExecutor(num_threads) as pool:
             list(pool.map(draw, [slice(start, start + chunk) for start in range(0, len(images), chunk)]))
     return images
+
+
+def render_settings(difficulty: Difficulty) -> RenderSettings:
+    """Return a difficulty in the form that a renderer needs."""
+    return RenderSettings(
+        jitter_percent=difficulty.jitter_percent,
+        shift_pixels=difficulty.shift_pixels,
+        both_polarities=difficulty.polarity == "both",
+        coloured=difficulty.colour == "instance",
+        rotated=difficulty.rotation == "any",
+    )
 
 
 def class_parameters(formula: Formula, index: int, domain: Domain) -> Longs:

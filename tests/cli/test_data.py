@@ -125,7 +125,7 @@ def test_a_sample_of_fractals_shows_a_difficulty(tmp_path: Path) -> None:
         ("fractals", "colur=instance", "colur: unknown field, did you mean colour"),
         ("fractals", "jitter_percent=90", "jitter_percent: given '90'.* 50"),
         ("fractals", "rotation", "it has no value; write FIELD=VALUE"),
-        ("digits", "rotation=any", "only fractals and strokes have a difficulty, not digits"),
+        ("digits", "rotation=any", "only fractals, strokes and shapes have a difficulty, not digits"),
     ],
 )
 def test_a_wrong_difficulty_is_explained(tmp_path: Path, name: str, given: str, complaint: str) -> None:

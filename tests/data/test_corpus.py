@@ -106,10 +106,10 @@ def test_a_corpus_without_its_files_is_refused_with_the_command_that_fetches_it(
     ("settings", "message"),
     [
         ({"name": "strokse"}, "did you mean strokes"),
-        ({"name": "fractal"}, "did you mean fractals.*known are fractals, strokes, digits"),
+        ({"name": "fractal"}, "did you mean fractals.*known are fractals, strokes, shapes, digits"),
         ({"name": "folder:"}, "folder:PATH"),
         ({"name": "digits", "classes": 1}, "greater than or equal to 2"),
-        ({"name": "digits", "difficulty": {}}, "no difficulty; only fractals and strokes do"),
+        ({"name": "digits", "difficulty": {}}, "no difficulty; only fractals, strokes and shapes do"),
         ({"classes": 1}, "greater than or equal to 2"),
         ({"classes": 100_001}, "less than or equal to 100000"),
         ({"difficulty": {"jitter_percent": 51}}, "less than or equal to 50"),

@@ -52,7 +52,7 @@ def write_report(
         speeds: Machine -> its records, from `bench.store.speed_file.all_machines`. Records without any of the suite's
             models are ignored.
         judgements: The judgements of claims; without any, the report has no section on claims.
-        store: The store that the tables are from; by default the one of the report's name, without weights.
+        store: The store that the tables are from; by default the one of the suite's name, without weights.
 
     Returns:
         The path of `index.html`.
@@ -74,8 +74,7 @@ def write_report(
             charts = with_specs(charts, tables, constant, measured, of_ladders, judgements)
         of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
         advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
-        facts = store or StoreFacts(folder=out.name)
-        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, facts)
+        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, store)
         note = "" if scripts else HOW_TO_GET
         page = replace(page, bundle=scripts or "", note=note, downloads=_files(out / FOLDER))
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):

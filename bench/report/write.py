@@ -1,4 +1,4 @@
-"""Write a suite's report: `index.html`, which needs no other file, the same page as `report.md`, and its figures."""
+"""Write a suite's report: `index.html`, which needs no other file, the same page as `report.md`, tables, figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +12,8 @@ from bench.analysis.recommend.question import Measured
 from bench.files.atomic import clear_errors, whole_file
 from bench.files.plain import check_plain
 from bench.report.charts.embed import HOW_TO_GET, bundle
+from bench.report.citation import citation
+from bench.report.exports import TABLES, exported, write_tables
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
 from bench.report.interactive import LADDER, with_ladder, with_specs
@@ -63,7 +65,7 @@ def write_report(
     """
     measured = machines(suite, tables, speeds or {})
     of_ladders = findings(tables)
-    check_plain([out, out / FOLDER])  # what an earlier report left there is removed
+    check_plain([out, out / FOLDER, out / TABLES])  # what an earlier report left there is removed
     with clear_errors(out, "--reports"):
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         constant = constant_answers(tables["runs"])
@@ -76,7 +78,10 @@ def write_report(
         advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
         page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, store)
         note = "" if scripts else HOW_TO_GET
-        page = replace(page, bundle=scripts or "", note=note, downloads=_files(out / FOLDER))
+        (compared,) = (part.tables[0] for part in page.sections if part.title == "Compare")
+        write_tables(exported(tables, compared, judgements), out)
+        downloads = (*_files(out / TABLES), *_files(out / FOLDER))
+        page = replace(page, bundle=scripts or "", note=note, downloads=downloads)
         for name, text in (("report.md", as_markdown(page)), ("index.html", as_html(page))):
             with whole_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -108,7 +113,8 @@ def build_page(
     )
     words = first_screen(suite, tables, of_ladders, judgements)
     first = replace(words, chart=charts.get(LADDER), recommender=advice)
-    return Page(f"ViT, CNN and hybrid compared: {suite['name']}", first, sections, _filters(tables))
+    title, cited = f"ViT, CNN and hybrid compared: {suite['name']}", citation(suite, tables["runs"])
+    return Page(title, first, sections, _filters(tables), cited)
 
 
 def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:

@@ -169,7 +169,9 @@ def test_the_report_is_complete_and_repeats_to_the_byte(tmp_path: Path, transfer
     tables = make_tables(cells, answers) | {"correctness": answers}
     folders = [tmp_path / name / "hand-made" for name in ("one", "two")]
     (folders[0] / "figures").mkdir(parents=True)
-    (folders[0] / "figures" / "old.svg").write_text("")
+    (folders[0] / "tables").mkdir()
+    for old in ("figures/old.svg", "tables/old.csv"):
+        (folders[0] / old).write_text("")
     for folder in folders:
         index = write_report(make_suite(), tables, folder, speeds={"cpu-amd": measurement()})
         assert index == folder / "index.html"
@@ -184,7 +186,7 @@ def test_the_report_is_complete_and_repeats_to_the_byte(tmp_path: Path, transfer
     without_scripts = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     named = re.findall(r'(?:src|href)="([^"#]+)"', without_scripts) + re.findall(r"\]\(([^)]+)\)", markdown)
     assert {Path(name) for name in named} == one.keys() - {Path("index.html"), Path("report.md")}
-    assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf"}
+    assert {path.suffix for path in one} == {".html", ".md", ".svg", ".png", ".pdf", ".csv", ".tex"}
 
 
 def test_runs_of_another_protocol_version_are_said_at_the_top(pages: Any) -> None:

@@ -137,10 +137,10 @@ def ratio_in_words(pair: PairGrowth, target: str = "") -> str:
     which = "" if low > 1 else "; which of both needs more cannot be told"
     if math.isnan(mean):
         least = "at least" if which else "more than"
-        return f"{first} needs {least} {_times(low)} times as many images as {second}{' ' * bool(on)}{on}{which}"
-    ends = bounds(low, high, _times) if low else f"at most {_times(high)}"
-    ends = ends if math.isfinite(high) else f"at least {_times(low)}"
-    return f"{first} needs {_times(mean)} times as many images as {second}, {ends}{', ' * bool(on)}{on}{which}"
+        return f"{first} needs {least} {times(low)} times as many images as {second}{' ' * bool(on)}{on}{which}"
+    ends = bounds(low, high, times) if low else f"at most {times(high)}"
+    ends = ends if math.isfinite(high) else f"at least {times(low)}"
+    return f"{first} needs {times(mean)} times as many images as {second}, {ends}{', ' * bool(on)}{on}{which}"
 
 
 def images(size: float | None) -> str:
@@ -210,7 +210,7 @@ def _interval(passage: Passage) -> str:
     return f"(up to {_size(high)})" if low is None else f"({bounds(low, high, _size)})"
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
     """Return a ratio to two digits, or three from 10 on: `7.4`, `27`, `1,020`."""
     return f"{float(f'{ratio:.3g}'):,g}" if ratio >= 9.95 else f"{ratio:#.2g}"
 

@@ -36,18 +36,18 @@ COLOURS = {
     "vit": "#005b94",
     "cnn": "#b85d00",
     "hybrid": "#00462d",
-    "other": "#70757a",
+    "other": "#5b6570",
     "pair-1": "#b04aa8",
     "pair-2": "#6b4e12",
     "pair-3": "#2f3a45",
     "constant": "#6b6b6b",
-    "ink": "#262626",
-    "quiet": "#595959",
-    "line": "#d9d9d9",
-    "shade": "#f2f2f2",
+    "ink": "#1c2127",
+    "quiet": "#56606b",
+    "line": "#dfe3e8",
+    "shade": "#f5f7f9",
     "paper": "#ffffff",
 }
-"""Name of a CSS variable of the page -> the colour in print. No two are the same: `inline_svg` tells them apart."""
+"""Name of a CSS variable of the page -> its light value, the colour in print. `inline_svg` needs all to differ."""
 TITLE, BACKGROUND = "figure-title", "figure-background"
 """The ids of the groups in an SVG that hold the title and the white behind the figure."""
 WIDTH = 4.8

@@ -44,7 +44,7 @@ def inline_svg(path: Path, *, with_title: bool = False) -> str:
     root.attrib = {
         "role": "img",
         "viewBox": f"{left:g} {top + cut:g} {width:g} {height - cut:g}",
-        "style": f"width:100%;max-width:{_WIDEST * width:.0f}px;fill:var(--ink);stroke-linejoin:round",
+        "style": f"width:{_WIDEST * width:.0f}px;max-width:100%;fill:var(--ink);stroke-linejoin:round",
     }
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.report.figures.accuracy import accuracy_figure
+from bench.report.figures.drawing import COLOURS
 from tests.report.hand_made import break_seed, make_cells, make_tables
 
 
@@ -101,11 +102,11 @@ def test_the_axis_ends_where_the_results_do() -> None:
     rows = rows_of(make_cells())
     near = accuracy_figure(rows, 0.25, "")
     (ax,) = near.axes
-    assert [line.get_ydata()[0] for line in ax.lines if line.get_color() == "#6b6b6b"] == [25]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_color() == COLOURS["constant"]] == [25]
     assert "constant answer: 25.0 %" in _legend(near)
     far = accuracy_figure(rows, 0.02, "")
     (ax,) = far.axes
-    assert not [line for line in ax.lines if line.get_color() == "#6b6b6b"]
+    assert not [line for line in ax.lines if line.get_color() == COLOURS["constant"]]
     assert ax.get_ylim()[0] > 10
     assert "constant answer: 2.0 %, beyond this axis" in _legend(far)
 

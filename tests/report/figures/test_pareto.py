@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.report.figures.drawing import COLOURS
 from bench.report.figures.pareto import COST_NAMES, pareto_figure
 from bench.report.machines import machines
 from tests.report.hand_made import break_seed, make_cells, make_suite, make_tables
@@ -76,7 +77,7 @@ def test_pale_edged_and_hollow() -> None:
     points = {round(float(line.get_ydata()[0]), 6): line for line in _markers(ax)}
     for _, row in rows.iterrows():
         point = points[round(100 * row["accuracy"], 6)]
-        assert (point.get_markeredgecolor() == "#262626") == (row["place"] == "front")
+        assert (point.get_markeredgecolor() == COLOURS["ink"]) == (row["place"] == "front")
         if row["status"] != "complete":
             assert point.get_markerfacecolor() == "#ffffff"
         else:

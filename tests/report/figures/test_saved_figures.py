@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from bench.analysis.comparison import comparison
+from bench.report import write
 from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.drawing import COLOURS, frame, model_handle, save
 from bench.report.figures.inline import inline_svg
@@ -84,6 +85,12 @@ def test_inline_figures_follow_the_page(saved: Path) -> None:
     assert len(fragment) < 25_000
 
 
+def test_an_inline_figure_shrinks_with_its_column(saved: Path) -> None:
+    """It has a width of its own, since a column that is as wide as its contents would give it none."""
+    root = ElementTree.fromstring(inline_svg(saved / "one.svg"))
+    assert re.match(r"width:5\d\dpx;max-width:100%;", root.get("style") or "")
+
+
 def test_inline_text_is_readable_on_a_phone(saved: Path) -> None:
     """All of it is at least 11 pixels high in a column of 350 pixels."""
     fragment = inline_svg(saved / "one.svg")
@@ -136,6 +143,13 @@ def test_many_targets_and_models_have_few_figures_of_few_pairs(tmp_path: Path) -
     assert "vit_pico/8 less bit_resnet_pico" in drawn
     assert drawn.count(" less ") == 3
     assert ("improvement", "fine-tune") not in charts
+
+
+def test_printed_colours_are_those_of_the_page() -> None:
+    """In its light scheme; a figure and a chart of the page look alike."""
+    style = (Path(write.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    light = dict(re.findall(r"--([\w-]+): light-dark\((#\w+)", style)) | {"paper": "#ffffff"}
+    assert {name: light[name] for name in COLOURS} == COLOURS
 
 
 def test_marks_can_be_seen_and_told_apart() -> None:

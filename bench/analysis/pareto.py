@@ -2,12 +2,14 @@
 
 Means alone decide which rows are on the front. A row is behind only if another row costs no more and is better: the
 interval of their difference, paired by seed and test image, lies wholly above zero at a level corrected over all pairs.
+The accuracies are compared once (`compared_rows`), and then with the costs of each machine (`pareto`).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 import pandas as pd
@@ -15,10 +17,12 @@ import pandas as pd
 from bench.analysis.columns import FAILED, TESTED
 from bench.analysis.comparison import FINE_TUNE, ROW, SCRATCH
 from bench.analysis.correctness import by_key
+from bench.analysis.costs import COSTS as COSTS
+from bench.analysis.costs import costs_of
 from bench.analysis.estimates import counted_estimate, difference_estimate
-from bench.analysis.frames import require_columns, require_unique, split
-from bench.analysis.seeds import SeedResults, expected_seeds, planned_seeds, read_seeds
-from bench.analysis.speed_columns import OURS
+from bench.analysis.frames import Key, require_columns, require_unique, split
+from bench.analysis.recommend.decide import Amount
+from bench.analysis.seeds import COMPLETE, SeedResults, expected_seeds, planned_seeds, read_seeds
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import step_down
@@ -26,45 +30,82 @@ from bench.analysis.stats.statistics_errors import ConstantError, DifferentImage
 from bench.analysis.stats.verdicts import failures_agree, verdict_interval
 
 FRONT, BEHIND, UNDECIDED = "front", "behind", "undecided"
-COSTS = {
-    "images_per_second": "more",
-    "p50_ms": "less",
-    "parameters": "less",
-    "macs": "less",
-    "training_flops": "less",
-    "joules_per_thousand_images": "less",
-}
-"""Cost -> whether more or less of it is better."""
 
-_TARGET = ["target"]
+_OF_ARM = ["ablation", "arm"]
+_ARM = [*_OF_ARM, "model", "family", "target", "corpus", "subset_images", "transfer", "shots", "match"]
+"""What identifies an arm on one target."""
 _ACCURACY = ["num_seeds", "accuracy", "low", "high", "status", "notes", "seeds", *FAILED, *TESTED]
-_COUNTED = ["parameters", "macs"]
+_OF_RUN = ["parameters", "macs", "training_flops"]
+_COLUMNS = [*ROW, *_OF_ARM, *_ACCURACY, "cost", "value", "value_low", "value_high", "place"]
 
 
-def pareto(
-    comparison: pd.DataFrame,
-    cells: pd.DataFrame,
-    runs: pd.DataFrame,
-    speeds: pd.DataFrame,
-    correctness: pd.DataFrame | None = None,
-    level: float = LEVEL,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ComparedRow:
+    """A fine-tuned row of the comparison, or a fine-tuned arm of an ablation."""
+
+    facts: Mapping[str, Any]
+    """What identifies it, and its accuracy: the values of some columns."""
+    cells: pd.DataFrame
+    results: SeedResults
+
+    @property
+    def accuracy(self) -> float:
+        """Return the mean over seeds, 0 to 1; NaN if none finished."""
+        return float(self.facts["accuracy"])
+
+
+@dataclass(frozen=True)
+class ComparedTarget:
+    """The rows of one target, compared with one another."""
+
+    rows: tuple[ComparedRow, ...]
+    better: tuple[Sequence[int], ...]
+    """Of each row, the numbers of the rows that are clearly more accurate."""
+
+
+def compared_rows(tables: Mapping[str, pd.DataFrame], level: float = LEVEL) -> tuple[ComparedTarget, ...]:
+    """Compare the accuracies of all fine-tuned rows of each target, those of ablations among them.
+
+    An arm whose runs are those of a row on the ladder, or of an earlier arm, is left out.
+
+    Args:
+        tables: `comparison`, `ablations` and `cells`, and `correctness` if it is kept. A row without it has differences
+            over seeds alone.
+        level: The confidence level at which all differences of all targets hold together.
+
+    Raises:
+        MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
+    """
+    require_columns(tables["comparison"], [*ROW, *_ACCURACY], "comparison")
+    require_columns(tables["ablations"], [*_ARM, *_ACCURACY], "ablations")
+    require_columns(tables["cells"], [*ROW, *_OF_ARM, "pretrain_key", "transfer_key"], "cells")
+    targets: dict[str, list[ComparedRow]] = {}
+    for row in (*_on_ladder(tables), *_arms(tables)):
+        same = targets.setdefault(str(row.facts["target"]), [])
+        if all(set(row.cells["transfer_key"]) != set(other.cells["transfer_key"]) for other in same):
+            same.append(row)
+    better = better_rows([[row.results for row in rows] for rows in targets.values()], level)
+    return tuple(ComparedTarget(tuple(rows), tuple(of)) for rows, of in zip(targets.values(), better, strict=True))
+
+
+def pareto(targets: Sequence[ComparedTarget], runs: pd.DataFrame, speeds: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compare the accuracy of each fine-tuned row with each of its costs, target by target.
 
     Args:
-        comparison: The table from `bench.analysis.comparison`; probes are left out.
-        cells: One row per cell; seeds and the keys of runs are read from it.
+        targets: The rows from `compared_rows`.
         runs: One row per run; parameters, multiply-accumulates and training FLOPs are read from it.
-        speeds: The rows of one machine and precision, with their figures, each group once.
-        correctness: One row per finished transfer. A row without it has differences over seeds alone.
-        level: The confidence level at which all differences of the table hold together.
+        speeds: The rows of one machine and precision, with their figures, each group once; None if nothing was
+            measured.
 
     Returns:
-        One row per row of the comparison and cost; a cost that no row has is left out.
+        One row per row of the comparison, or arm, and cost; a cost that no row has is left out.
 
+        - `ablation`, `arm`: empty for a row of the ladder.
         - `cost`, `value`: one of `COSTS` and its amount. `images_per_second` and `joules_per_thousand_images` are of
-          inference at the model's best settings, `p50_ms` of a single image, `parameters` and `macs` of the fine-tuned
-          network. `training_flops` are of pretraining and transfer together, the median over seeds.
+          inference at the model's best settings; `p50_ms`, `p95_ms` and `peak_memory_mib` of single images;
+          `parameters` and `macs` of the fine-tuned network. `training_flops` are of pretraining and transfer together,
+          the median over seeds; an arm of another budget has no other cost.
+        - `value_low`, `value_high`: the bounds of a measured cost, whatever its distribution; missing without them.
         - `place`: `front` unless another row of the target is at least as accurate for no more cost, and better in one
           of the two. Otherwise `behind` if a row that costs no more is better, the interval of their paired difference
           lies above zero and no failed seed objects; else `undecided`. It is empty without accuracy or value.
@@ -72,35 +113,18 @@ def pareto(
     Raises:
         MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
     """
-    require_columns(comparison, [*ROW, *_ACCURACY], "comparison")
-    require_columns(cells, [*ROW, "ablation", "pretrain_key", "transfer_key"], "cells")
-    require_columns(runs, ["key", *_COUNTED, "training_flops"], "runs")
+    require_columns(runs, ["key", *_OF_RUN], "runs")
     require_unique(runs, "key", "runs")
-    ladder = cells[cells["ablation"] == ""]
-    expected, packed = expected_seeds(ladder), by_key(correctness)
-    from_scratch = planned_seeds(ladder[ladder["corpus"] == SCRATCH], expected)
-    counted = runs.set_index("key")[[*_COUNTED, "training_flops"]]
-    cells_of = dict(split(ladder, ROW))
-
-    def costed(compared: pd.Series, cells: pd.DataFrame) -> _CostedRow:
-        seeds = from_scratch if compared["corpus"] == SCRATCH else expected
-        return _CostedRow(compared, read_seeds(cells, seeds, packed), _costs(cells, counted, speeds))
-
-    targets = [
-        [costed(row.iloc[0], cells_of[key]) for key, row in split(of_target, ROW)]
-        for _, of_target in split(comparison[comparison["transfer"] == FINE_TUNE], _TARGET)
-    ]
-    better_of_targets = better_rows([[row.results for row in rows] for rows in targets], level)
-    lines: list[dict[str, Any]] = []
-    for rows, better_of_rows in zip(targets, better_of_targets, strict=True):
-        for row, better in zip(rows, better_of_rows, strict=True):
-            facts = {name: row.compared[name] for name in (*ROW, *_ACCURACY)}
-            lines += [
-                facts
-                | {"cost": cost, "value": row.costs[cost], "place": _place(row, cost, rows, [rows[i] for i in better])}
-                for cost in COSTS
-            ]
-    table = pd.DataFrame(lines, columns=[*ROW, *_ACCURACY, "cost", "value", "place"])
+    counted = runs.set_index("key")[_OF_RUN]
+    lines = []
+    for target in targets:
+        rows = [_CostedRow(row.accuracy, costs_of(row.cells, counted, speeds)) for row in target.rows]
+        for compared, row, better in zip(target.rows, rows, target.better, strict=True):
+            for cost, amount in row.costs.items():
+                place = _place(row, cost, rows, [rows[number] for number in better])
+                numbers = {"value": amount.value, "value_low": amount.low, "value_high": amount.high}
+                lines.append({**compared.facts, "cost": cost, **numbers, "place": place})
+    table = pd.DataFrame(lines, columns=_COLUMNS)
     return table[table["cost"].isin(set(table.loc[table["value"].notna(), "cost"]))].reset_index(drop=True)
 
 
@@ -114,24 +138,69 @@ def better_rows(targets: Sequence[Sequence[SeedResults]], level: float = LEVEL) 
         targets: The rows of each target.
         level: The confidence level of all comparisons together.
     """
+    num_equal, normal = 0, NormalDist().inv_cdf((1 + level) / 2)
     pairs: list[tuple[int, int, int, Estimate, Estimate | None]] = []
     for target, rows in enumerate(targets):
         for first, second in combinations(range(len(rows)), 2):
-            if (found := _difference(rows[first], rows[second])) is not None:
+            if not _may_differ(rows[first], rows[second], normal):
+                num_equal += 1
+            elif (found := _difference(rows[first], rows[second])) is not None:
                 pairs.append((target, first, second, *found))
 
     def differs(number: int, strict: float) -> bool:
+        if number >= len(pairs):
+            return False  # one of those that are about equal, which count in the correction
         estimate, counted = pairs[number][-2:]
         interval = verdict_interval(estimate, strict)
         agree = counted is None or failures_agree(interval, counted, 0.0, 0.0, strict)
         return agree and (interval.low > 0 or interval.high < 0)
 
     better: list[list[list[int]]] = [[[] for _ in rows] for rows in targets]
-    for number in sorted(step_down(len(pairs), differs, level)):
+    for number in sorted(step_down(len(pairs) + num_equal, differs, level)):
         target, first, second, estimate, _ = pairs[number]
         worse, ahead = (second, first) if estimate.mean > 0 else (first, second)
         better[target][worse].append(ahead)
     return better
+
+
+def _on_ladder(tables: Mapping[str, pd.DataFrame]) -> Iterator[ComparedRow]:
+    """Yield the fine-tuned rows of the ladder."""
+    packed, ladder = by_key(tables.get("correctness")), tables["cells"][tables["cells"]["ablation"] == ""]
+    expected = expected_seeds(ladder)
+    from_scratch = planned_seeds(ladder[ladder["corpus"] == SCRATCH], expected)
+    cells_of = dict(split(ladder, ROW))
+    for key, row in _fine_tuned(tables["comparison"], ROW):
+        seeds = from_scratch if row["corpus"] == SCRATCH else expected
+        facts = {name: row[name] for name in (*ROW, *_ACCURACY)} | dict.fromkeys(_OF_ARM, "")
+        yield ComparedRow(facts, cells_of[key], read_seeds(cells_of[key], seeds, packed))
+
+
+def _arms(tables: Mapping[str, pd.DataFrame]) -> Iterator[ComparedRow]:
+    """Yield the fine-tuned arms of ablations."""
+    packed, arms = by_key(tables.get("correctness")), tables["cells"][tables["cells"]["ablation"] != ""]
+    cells_of = dict(split(arms, _ARM))
+    expected = {ablation: expected_seeds(cells) for (ablation,), cells in split(arms, ["ablation"])}
+    for key, row in _fine_tuned(tables["ablations"], _ARM):
+        cells = cells_of[key]
+        facts = {name: cells.iloc[0][name] for name in ROW} | {name: row[name] for name in (*_OF_ARM, *_ACCURACY)}
+        yield ComparedRow(facts, cells, read_seeds(cells, expected[row["ablation"]], packed))
+
+
+def _fine_tuned(table: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Key, pd.Series]]:
+    """Yield the key of each fine-tuned row of a table, and the row."""
+    for key, rows in split(table[table["transfer"] == FINE_TUNE], columns):
+        yield key, rows.iloc[0]
+
+
+def _may_differ(row: SeedResults, other: SeedResults, normal: float) -> bool:
+    """Tell whether the spread of the seeds leaves room for a clear difference, at a normal quantile of the level.
+
+    An interval is at least that wide, so this changes no result. It saves the estimates of pairs that are about equal.
+    """
+    differences = [row.accuracy[seed] - other.accuracy[seed] for seed in row.accuracy.keys() & other.accuracy.keys()]
+    if row.status != COMPLETE or other.status != COMPLETE or len(differences) < 2:
+        return True
+    return abs(fmean(differences)) > (1 - 1e-6) * normal * stdev(differences) / math.sqrt(len(differences))
 
 
 def _difference(row: SeedResults, other: SeedResults) -> tuple[Estimate, Estimate | None] | None:
@@ -148,24 +217,18 @@ def _difference(row: SeedResults, other: SeedResults) -> tuple[Estimate, Estimat
 
 @dataclass(frozen=True)
 class _CostedRow:
-    """A row of the comparison with all of its costs."""
+    """The accuracy of a row with all of its costs."""
 
-    compared: pd.Series
-    results: SeedResults
-    costs: dict[str, float]
+    accuracy: float
+    costs: Mapping[str, Amount]
 
     def price(self, cost: str) -> float:
         """Return the cost as a number of which less is better; infinite if it is unknown."""
-        value = self.costs[cost]
+        value = self.costs[cost].value
         return math.inf if math.isnan(value) else (-value if COSTS[cost] == "more" else value)
 
-    @property
-    def accuracy(self) -> float:
-        """Return the mean over seeds, 0 to 1; NaN if none finished."""
-        return float(self.compared["accuracy"])
 
-
-def _place(row: _CostedRow, cost: str, rows: list[_CostedRow], better: list[_CostedRow]) -> str:
+def _place(row: _CostedRow, cost: str, rows: Sequence[_CostedRow], better: Sequence[_CostedRow]) -> str:
     """Return a row's place by one cost, given the rows of its target and those that are clearly better."""
     if math.isnan(row.accuracy) or math.isinf(row.price(cost)):
         return ""
@@ -179,33 +242,3 @@ def _dominates(other: _CostedRow, row: _CostedRow, cost: str) -> bool:
     if not other.accuracy >= row.accuracy or other.price(cost) > row.price(cost):
         return False
     return other.accuracy > row.accuracy or other.price(cost) < row.price(cost)
-
-
-def _costs(cells: pd.DataFrame, runs: pd.DataFrame, speeds: pd.DataFrame) -> dict[str, float]:
-    """Return the costs of one row of the comparison by their names; NaN if a cost was not measured."""
-    model, image_size = cells["model"].iloc[0], cells["image_size"].iloc[0]
-    measured = speeds[(speeds["model"] == model) & (speeds["image_size"] == image_size)]
-    measured = measured[(measured["implementation"] == OURS) & (measured["task"] == "inference")]
-    best = measured[(measured["kind"] == "best") & ~measured["is_reference"]]
-    counts = runs.reindex(cells["transfer_key"])
-    return {
-        "images_per_second": _first(best["images_per_second"]),
-        "p50_ms": _first(measured.loc[measured["kind"] == "latency", "p50_ms"]),
-        **{name: _first(counts[name]) for name in _COUNTED},
-        "training_flops": _training_flops(cells, runs),
-        "joules_per_thousand_images": _first(best["joules_per_thousand_images"]),
-    }
-
-
-def _training_flops(cells: pd.DataFrame, runs: pd.DataFrame) -> float:
-    """Return the FLOPs of pretraining and transfer together, median over seeds; NaN for external weights."""
-    flops = runs["training_flops"].astype("float64")
-    of_transfer = flops.reindex(cells["transfer_key"]).to_numpy()
-    of_pretraining = flops.reindex(cells["pretrain_key"]).to_numpy()
-    is_scratch = (cells["corpus"] == SCRATCH).all()
-    return float(pd.Series(of_transfer if is_scratch else of_transfer + of_pretraining).median())
-
-
-def _first(values: Iterable[Any]) -> float:
-    """Return the first value that was measured."""
-    return next((float(value) for value in values if not pd.isna(value)), math.nan)

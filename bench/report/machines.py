@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.frames import split
-from bench.analysis.pareto import pareto
+from bench.analysis.pareto import compared_rows, pareto
 from bench.analysis.speed_columns import OURS, SCHEMA
 from bench.store.speed_file import latest
 
@@ -44,10 +44,10 @@ def machines(
 
     Args:
         suite: The resolved suite.
-        tables: `cells`, `runs` and `comparison`, and `correctness` if it is kept.
+        tables: `cells`, `runs`, `comparison` and `ablations`, and `correctness` if it is kept.
         files: Machine -> its records, from `bench.store.speed_file.all_machines`.
     """
-    models = list(dict.fromkeys(tables["cells"]["model"]))
+    models, compared = list(dict.fromkeys(tables["cells"]["model"])), compared_rows(tables)
     of_suite = {name: _of_suite(records, suite, models) for name, records in sorted(files.items())}
     not_measured = pd.DataFrame(columns=list(SCHEMA)).astype({"is_reference": bool})
     shown = {name: rows for name, rows in of_suite.items() if len(rows)} or {"": not_measured}
@@ -55,7 +55,7 @@ def machines(
     for name, rows in shown.items():
         precision = _precision(rows, suite)
         at_precision = rows[rows["precision"] == precision]
-        costs = pareto(tables["comparison"], tables["cells"], tables["runs"], at_precision, tables.get("correctness"))
+        costs = pareto(compared, tables["runs"], at_precision)
         machines_.append(Machine(name, rows, costs, precision, is_only=len(shown) == 1))
     return tuple(machines_)
 

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from bench.analysis.ablations import ablations
 from bench.analysis.comparison import comparison
 from bench.analysis.correctness import COLUMNS, pack
-from bench.analysis.pareto import BEHIND, COSTS, FRONT, UNDECIDED, pareto
+from bench.analysis.pareto import BEHIND, COSTS, FRONT, UNDECIDED, compared_rows, pareto
 from bench.analysis.stats.statistics_errors import DuplicateRowError, MissingColumnError
-from tests.speed_rows import FAILED, ROW, measured, reference, speeds
+from tests.speed_rows import FAILED, measured, reference, speeds
 
 MakeCells = Callable[[list[dict[str, Any]]], pd.DataFrame]
 MakeSeeds = Callable[..., list[dict[str, Any]]]
@@ -51,9 +53,18 @@ def costs_of(make_cells: MakeCells, make_seeds: MakeSeeds) -> Callable[..., pd.D
             measured(rate, model=name, batch_size=64, **BEST) for name, (_, rate) in models.items() if rate is not None
         ]
         found = speeds(reference(1000.0, kind="best"), *measured_rows)
-        return pareto(comparison(table), table, _runs(table) if runs is None else runs, found)
+        return _pareto(table, _runs(table) if runs is None else runs, found)
 
     return build
+
+
+def _pareto(
+    cells: pd.DataFrame, runs: pd.DataFrame, found: pd.DataFrame | None = None, answers: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    counted = _runs(cells).assign(tokens=None)
+    arms = ablations(cells, counted, dict(cells.loc[cells["ablation"] != "", ["ablation", "arm"]].to_numpy()), answers)
+    tables = {"comparison": comparison(cells, answers), "ablations": arms, "cells": cells}
+    return pareto(compared_rows(tables if answers is None else tables | {"correctness": answers}), runs, found)
 
 
 def _keys(row: dict[str, Any]) -> dict[str, str]:
@@ -99,7 +110,7 @@ def test_costs_are_the_tables(costs_of: Any) -> None:
         "macs": 50,
         "training_flops": 110,
     }
-    assert set(COSTS) - set(table["cost"]) == {"p50_ms", "joules_per_thousand_images"}
+    assert set(COSTS) - set(table["cost"]) == {"p50_ms", "p95_ms", "peak_memory_mib", "joules_per_thousand_images"}
 
 
 def test_an_equal_cost_counts_as_no_more(costs_of: Any) -> None:
@@ -138,12 +149,34 @@ def test_targets_stand_apart(costs_of: Any, make_seeds: MakeSeeds) -> None:
     assert _places(table[table["target"] != "mnist"], "parameters") == {"a": BEHIND, "b": FRONT}
 
 
-def test_probes_and_arms_are_left_out(costs_of: Any, make_seeds: MakeSeeds) -> None:
-    """A probe trains no network, and an arm is no row of the ladder."""
+def test_arms_are_on_the_front_and_probes_are_left_out(costs_of: Any, make_seeds: MakeSeeds) -> None:
+    """An arm may put a row of the ladder behind it; an arm that is that row itself is not listed twice."""
     probe = make_seeds([0.9, 0.9], model="a", transfer="linear", transfer_recipe="")
-    arm = make_seeds([0.9, 0.9], model="c", ablation="position", arm="none")
-    table = costs_of({"a": ([0.5, 0.51], 1000.0), "b": ([0.6, 0.62], 900.0)}, *probe, *arm)
-    assert set(zip(table["model"], table["transfer"], strict=True)) == {("a", "fine-tune"), ("b", "fine-tune")}
+    arm = make_seeds([0.9, 0.91, 0.92], model="c", ablation="position", arm="none")
+    same = make_seeds([0.5, 0.51, 0.52], model="a", ablation="position", arm="reference")
+    table = costs_of({"a": ([0.5, 0.51, 0.52], 1000.0), "b": ([0.6, 0.62, 0.64], 900.0)}, *probe, *arm, *same)
+    by_parameters = table[table["cost"] == "parameters"]
+    assert by_parameters[["model", "ablation", "arm", "place"]].to_numpy().tolist() == [
+        ["a", "", "", BEHIND],
+        ["b", "", "", BEHIND],
+        ["c", "position", "none", FRONT],
+    ]
+    assert set(table["transfer"]) == {"fine-tune"}
+
+
+def test_an_arm_of_another_budget_is_compared_by_its_training_alone(costs_of: Any, make_seeds: MakeSeeds) -> None:
+    """Else the row that is trained longest would win by every other cost."""
+    longer = make_seeds([0.9, 0.91, 0.92], model="a", ablation="budget a", arm="4")
+    longer = [row | {"transfer_key": f"p-longer-{row['seed']}"} for row in longer]  # 100 FLOPs in place of 10
+    table = costs_of({"a": ([0.5, 0.51, 0.52], 1000.0)}, *longer)
+    places = table.pivot_table(index="arm", columns="cost", values="place", aggfunc="first")
+    assert places.loc[""].tolist() == [FRONT] * 4
+    assert places.loc["4"].to_dict() == dict.fromkeys(places, "") | {"training_flops": FRONT}
+
+
+def test_without_speeds_the_costs_are_those_that_are_counted(costs_of: Any) -> None:
+    cells = costs_of({"a": ([0.5, 0.6], None)})
+    assert set(cells["cost"]) == {"parameters", "macs", "training_flops"}
 
 
 def test_from_scratch_and_external_weights(costs_of: Any, make_seeds: MakeSeeds, scratch: dict[str, Any]) -> None:
@@ -183,12 +216,24 @@ def test_which_speeds_count(make_cells: MakeCells, make_seeds: MakeSeeds) -> Non
         reference(2000.0),
         measured(2500.0),
     ]
-    table = pareto(comparison(cells), cells, _runs(cells), speeds(*rows)).set_index("cost")["value"]
+    table = _pareto(cells, _runs(cells), speeds(*rows)).set_index("cost")["value"]
     assert table["images_per_second"] == pytest.approx(3000, rel=0.02)
     assert table["p50_ms"] == pytest.approx(4, rel=0.05)
     assert table["joules_per_thousand_images"] == 4
+    full = _pareto(cells, _runs(cells), speeds(*rows)).set_index("cost")
+    calls = 1000 * np.sort(rows[4]["call_seconds"])
+    for cost, share in (("p50_ms", 0.5), ("p95_ms", 0.95)):
+        number, low, high = len(calls), *full.loc[cost, ["value_low", "value_high"]]
+        assert full.loc[cost, "value"] == pytest.approx(np.quantile(calls, share))
+        below = [int((calls < end).sum()) for end in (low, high)]
+        assert stats.binom.cdf(below[0] - 1, number, share) <= 0.025
+        assert stats.binom.sf(below[1], number, share) <= 0.025
+    rates = np.sort(ours["batch_size"] / np.array(ours["round_seconds"]))
+    assert full.loc["images_per_second", ["value_low", "value_high"]].tolist() == pytest.approx([rates[2], rates[9]])
+    assert full.loc["peak_memory_mib", "value"] == pytest.approx(6e6 / 2**20)
+    assert full.loc[["parameters", "peak_memory_mib"], ["value_low", "value_high"]].isna().all(axis=None)
     rows[2] = measured(3000.0, **BEST, **FAILED)
-    assert "images_per_second" not in set(pareto(comparison(cells), cells, _runs(cells), speeds(*rows))["cost"])
+    assert "images_per_second" not in set(_pareto(cells, _runs(cells), speeds(*rows))["cost"])
 
 
 @settings(max_examples=15, deadline=None)
@@ -211,9 +256,8 @@ def test_the_front_is_what_nothing_dominates(rows: list[tuple[int, list[int]]]) 
     runs = _runs(cells)
     for number, (macs, _) in enumerate(rows):
         runs.loc[runs["key"].str.contains(f"-{number}-"), "macs"] = macs
-    nothing = pd.DataFrame([ROW], columns=list(ROW)).assign(images_per_second=1.0, p50_ms=1.0).iloc[:0]
     compared = comparison(cells)
-    found = _places(pareto(compared, cells, runs, nothing), "macs")
+    found = _places(_pareto(cells, runs), "macs")
     means = compared.set_index("model")["accuracy"].reindex([f"m{number}" for number in range(len(rows))]).tolist()
     for number in range(len(rows)):
         dominated = any(
@@ -229,9 +273,9 @@ def test_tables_that_are_wrong_are_refused(costs_of: Any, make_cells: MakeCells,
     cells = make_cells([row | _keys(row) for row in make_seeds([0.5, 0.6], model="vit_pico/8")])
     twice = pd.concat([_runs(cells)] * 2, ignore_index=True)
     with pytest.raises(DuplicateRowError, match="occurs twice"):
-        pareto(comparison(cells), cells, twice, speeds(reference(1.0)))
+        _pareto(cells, twice)
     with pytest.raises(MissingColumnError, match="macs"):
-        pareto(comparison(cells), cells, _runs(cells).drop(columns="macs"), speeds(reference(1.0)))
+        _pareto(cells, _runs(cells).drop(columns="macs"))
 
 
 def test_answers_tell_what_seeds_do_not(make_cells: MakeCells, make_seeds: MakeSeeds) -> None:
@@ -246,10 +290,9 @@ def test_answers_tell_what_seeds_do_not(make_cells: MakeCells, make_seeds: MakeS
         pack(cell["transfer_key"], images if cell["model"] == "good" else images[::-1], 0 * images, images >= n)
         for n, (_, cell) in zip([n for _, of in models for n in of], cells.iterrows(), strict=True)
     ]
-    nothing = speeds(reference(1.0)).iloc[:0]
 
     def place(answers: pd.DataFrame | None = None) -> str:
-        return _places(pareto(comparison(cells), cells, _runs(cells), nothing, answers), "macs")["poor"]
+        return _places(_pareto(cells, _runs(cells), answers=answers), "macs")["poor"]
 
     assert place() == BEHIND
     assert place(pd.DataFrame(packed, columns=list(COLUMNS))) == UNDECIDED

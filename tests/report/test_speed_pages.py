@@ -214,19 +214,21 @@ def test_accuracy_against_cost(sections: Any, tables: dict[str, pd.DataFrame]) -
     """The place of each row by each cost, with the page's filters, and what was not measured left out."""
     (table,) = sections({MACHINE: measurement()})[TITLES[3]].tables
     assert table.header == (
-        *("Model", "Pretrained on", "Target", "Accuracy", "Images/s", "Latency, ms"),
-        *("Parameters", "Multiply-accumulates", "Training FLOPs"),
+        *("Model", "Pretrained on", "Target", "Accuracy", "Images/s", "Median latency, ms"),
+        *("95th percentile of latency, ms", "Peak memory, MiB", "Parameters", "Multiply-accumulates", "Training FLOPs"),
     )
-    assert [row[2].text for row in table.cells] == ["digits@100"] * 12 + ["fractals-heldout (in-domain)"] * 12
-    assert [row.facts["target"] for row in table.all_rows] == ["digits@100"] * 12 + ["fractals-heldout"] * 12
+    assert [row[2].text for row in table.cells] == ["digits@100"] * 16 + ["fractals-heldout (in-domain)"] * 16
+    assert [row.facts["target"] for row in table.all_rows] == ["digits@100"] * 16 + ["fractals-heldout"] * 16
+    arms = ["none of position", "learned-1d of position", "/16 of overlap", "/16, stride 8 of overlap"]
+    assert [row[0].note for row in table.cells[:16]] == [""] * 12 + [f"arm {arm}" for arm in arms]
     assert {row.facts["family"] for row in table.all_rows} == {"vit", "cnn", "hybrid"}
     notes = {(row[0].text, row[1].text): [cell.note for cell in row[4:]] for row in table.cells[:12]}
-    assert notes["bit_resnet_pico", "4,096 images"] == ["front"] * 5
+    assert notes["bit_resnet_pico", "4,096 images"] == ["front"] * 7
     assert notes["vit_pico/8", "from scratch"][0] == "behind"
     without = measurement()
     found = sections({MACHINE: without[without["kind"] == "equal"]})[TITLES[3]]
     assert "Images/s" not in found.tables[0].header
-    assert "Not measured, and left out: Images/s, Latency, ms." in found.paragraphs
+    assert "Not measured, and left out: Images/s, Median latency, ms." in found.paragraphs
 
 
 def test_without_a_known_cost_there_is_nothing_to_show() -> None:
@@ -236,7 +238,7 @@ def test_without_a_known_cost_there_is_nothing_to_show() -> None:
     for cells in (probed, failed):
         (machine,) = machines(make_suite(), make_tables(cells), {MACHINE: measurement().query("kind == 'equal'")})
         section = accuracy_against_cost(machine)
-        assert section.paragraphs == ("No fine-tuned row of the ladder has a cost that is known.",)
+        assert section.paragraphs == ("No fine-tuned row has a cost that is known.",)
         assert section.tables == ()
 
 

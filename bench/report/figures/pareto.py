@@ -20,7 +20,9 @@ from bench.report.layout import pretraining_name
 
 COST_NAMES = {
     "images_per_second": "Images/s",
-    "p50_ms": "Latency, ms",
+    "p50_ms": "Median latency, ms",
+    "p95_ms": "95th percentile of latency, ms",
+    "peak_memory_mib": "Peak memory, MiB",
     "parameters": "Parameters",
     "macs": "Multiply-accumulates",
     "training_flops": "Training FLOPs",
@@ -34,6 +36,8 @@ _AIR = 0.08
 """The margin at either end of an axis, as a share of its length."""
 _SMALLEST, _LARGEST = 4.5, 7.0
 """The sizes of markers in points, from the first pretraining of the comparison to its last."""
+_OF_ARM = 2.8
+"""The size of the marker of an ablation's arm."""
 _PALE = 0.25
 """The opacity of the fill of a row that is behind."""
 
@@ -75,6 +79,7 @@ def _draw_panel(ax: Axes, rows: pd.DataFrame, pretrainings: Sequence[str], more_
         for _, row in of_model.iterrows():
             number = pretrainings.index(row["pretraining"])
             size = _SMALLEST + (_LARGEST - _SMALLEST) * number / max(1, len(pretrainings) - 1)
+            size = _OF_ARM if row["arm"] else size
             fill = drawing.row_fill(row["corpus"] == SCRATCH, row["status"] == COMPLETE)
             look: dict[str, Any] = {"color": shade, "markersize": size, "zorder": 3.5 if place == FRONT else 3.0} | fill
             look |= {"markerfacecolor": (shade, _PALE)} if place == BEHIND and "fillstyle" in fill else {}
@@ -115,9 +120,14 @@ def _draw_front(ax: Axes, front: pd.DataFrame, more_is_better: bool) -> None:
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
+    on_ladder = rows[rows["arm"] == ""]
     handles = [
-        drawing.model_handle(model, family, linestyle="") for (family, model), _ in split(rows, ["family", "model"])
+        drawing.model_handle(model, family, linestyle="")
+        for (family, model), _ in split(on_ladder, ["family", "model"])
     ]
+    if len(on_ladder) < len(rows):
+        small: dict[str, Any] = {"color": drawing.COLOURS["quiet"], "linestyle": "", "markersize": _OF_ARM}
+        handles.append(Line2D([], [], marker="o", label="small: an ablation's arm", **small))
     edge: dict[str, Any] = {"markeredgecolor": drawing.COLOURS["ink"], "markerfacecolor": drawing.COLOURS["quiet"]}
     handles.append(Line2D([], [], marker="o", **edge, **_FRONT_LINE))
     if (rows["place"] == BEHIND).any():

@@ -133,13 +133,16 @@ def test_the_front_holds_every_cost_of_every_row(tables: Tables) -> None:
     costs = costs_of(tables)
     spec = front_chart(costs)
     assert spec is not None
-    points = {point["row"]: point for point in values(spec, kind="row")}
+    points = {point["row"]: point for kind in ("row", "arm") for point in values(spec, kind=kind)}
     known = costs[costs["value"].notna() & costs["accuracy"].notna()]
     assert sum(len(point["costs"]) for point in points.values()) == len(known) > 0
+    assert (known["arm"] != "").any()
     for _, row in known.iterrows():
-        point = points[comparison_row(row)]
+        point = points[arm_row(row) if row["arm"] else comparison_row(row)]
         assert point["accuracy"][:3] == percent(row, "accuracy", "low", "high")
         assert [point["costs"][row["cost"]][place] for place in (0, 4)] == [*shown(row["value"]), row["place"]]
+        ends = [None if pd.isna(end) else shown(end)[0] for end in row[["value_low", "value_high"]]]
+        assert point["costs"][row["cost"]][1:3] == ends
     assert list(spec["usermeta"]["choices"]["cost"]) == [cost for cost in COSTS if cost in set(known["cost"])]
 
 

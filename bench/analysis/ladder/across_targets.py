@@ -15,6 +15,8 @@ from bench.analysis.stats.ranks import Ranking, rank
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.targets import base
 
+FEWEST_SEEDS, FEWEST_TARGETS = 6, 4
+"""From so many seeds or targets on, probabilities of improvement, ranks and kappas are more than noise."""
 _DECIMALS = 9
 """Decimal places of accuracies that are ranked; one image among many millions changes more."""
 
@@ -53,6 +55,18 @@ class AcrossTargets:
     """The ranking at the largest rung."""
     no_ranking: str
     """Why there is no ranking; empty if there is one."""
+
+
+def is_more_than_noise(num_seeds: int, num_targets: int) -> bool:
+    """Tell whether probabilities of improvement, ranks and kappas can tell anything; otherwise a page folds them.
+
+    With fewer seeds no test of ranks rejects at 5 %, and with fewer targets the seeds are all that there is.
+
+    Args:
+        num_seeds: The number of seeds of a ladder.
+        num_targets: The number of its targets; slices of one target count once.
+    """
+    return num_seeds >= FEWEST_SEEDS or num_targets >= FEWEST_TARGETS
 
 
 def across_targets(ladder: LadderResults, level: float = LEVEL) -> AcrossTargets:

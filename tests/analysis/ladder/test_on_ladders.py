@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.correctness import Correctness
-from bench.analysis.ladder.across_targets import across_targets
+from bench.analysis.ladder.across_targets import across_targets, is_more_than_noise
 from bench.analysis.ladder.crossings import crossing, fitted_curves
 from bench.analysis.ladder.error_consistency import NO_CORRECTNESS, pair_consistencies
 from bench.analysis.ladder.growth import growth, pair_growths
@@ -218,3 +218,8 @@ def test_clusters_leave_ties_and_ranks_as_they_are(make_ladder: MakeLadder) -> N
     assert [pair.rungs for pair in first.improvements] == [pair.rungs for pair in second.improvements]
     assert first.ranking == second.ranking
     assert first.models != second.models
+
+
+def test_ranks_and_kappas_are_more_than_noise_from_six_seeds_or_four_targets_on() -> None:
+    found = {(seeds, targets): is_more_than_noise(seeds, targets) for seeds in (5, 6) for targets in (3, 4)}
+    assert found == {(5, 3): False, (5, 4): True, (6, 3): True, (6, 4): True}

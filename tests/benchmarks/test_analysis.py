@@ -1,4 +1,4 @@
-"""Seconds and memory of `bench report` on 1,000 cells of 10,000 test images each: tables, claims, figures and pages.
+"""Seconds, memory and bytes of `bench report` on 1,000 cells of 10,000 test images: tables, claims, figures, pages.
 
 The time must grow no faster than the cells.
 """
@@ -18,11 +18,12 @@ from tests.benchmarks.support.analysed_store import CELLS_PER_TARGET, TARGETS, w
 NUM_IMAGES = 10_000
 LIMIT_S = 60.0
 LIMIT_BYTES = 4 * 2**30
+LIMIT_PAGE_BYTES = 6_000_000
 MOST_GROWTH = 1.3
 """The most times as long that a cell may take among all of them as among a quarter: once, and what a machine adds."""
 
 SCRIPT = """
-import json, sys, time
+import json, pathlib, sys, time
 from bench.machine.environment import peak_memory_bytes
 started = time.perf_counter()
 from bench.cli.app import app
@@ -30,7 +31,9 @@ try:
     app(["report", "analysed", "--results", sys.argv[1], "--reports", sys.argv[1] + "-reports"])
 except SystemExit as end:
     assert not end.code, end.code
-print(json.dumps({"seconds": time.perf_counter() - started, "bytes": peak_memory_bytes()}))
+reading = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time(), "bytes": peak_memory_bytes()}
+page = pathlib.Path(sys.argv[1] + "-reports", "analysed", "index.html")
+print(json.dumps(reading | {"page_bytes": page.stat().st_size}))
 """
 
 
@@ -46,6 +49,7 @@ def test_analysis_of_a_thousand_cells(benchmark: BenchmarkFixture, tmp_path: Pat
         assert len(pd.read_parquet(store / "analysed/tables/cells.parquet")) == cells
         comparison = pd.read_parquet(store / "analysed/tables/comparison.parquet")
         assert set(comparison["method"]) == {"seeds and images"}
+    assert first["page_bytes"] < LIMIT_PAGE_BYTES
     benchmark.extra_info.update(quarter=few, first=first, again=again)
     if benchmark.stats is not None:  # absent under --benchmark-disable
         assert max(first["seconds"], again["seconds"]) < LIMIT_S

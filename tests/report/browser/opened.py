@@ -48,11 +48,21 @@ _FIGURE_TEXT = """() => [...document.querySelectorAll('svg text')]
 _EMPTY_TABLES = """() => [...document.querySelectorAll('table')]
   .filter(table => !table.querySelector('tbody td'))
   .map(table => table.outerHTML.slice(0, 200))"""
-_STOPS = """() => {
+_FOCUSED = """() => {
   const element = document.activeElement;
-  const hidden = element === document.body || element === document.documentElement;
-  return hidden ? '' : element.outerHTML.slice(0, 160);
+  const isNone = element === document.body || element === document.documentElement;
+  return isNone ? '' : element.outerHTML.slice(0, 160);
 }"""
+_CONTROLS = """() => {
+  const controls = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+  return [...document.querySelectorAll(controls)]
+    .filter(element => !element.disabled && element.tabIndex === 0)
+    .filter(element => element.checkVisibility({visibilityProperty: true}))
+    .map(element => element.outerHTML.slice(0, 160));
+}"""
+_SHOWN_ROWS = """selector => [...document.querySelectorAll(`${selector} tbody tr:not(.details)`)]
+  .filter(row => !row.hidden)
+  .map(row => ({id: row.id, ...row.dataset, cells: [...row.cells].map(cell => cell.innerText.trim())}))"""
 
 
 @dataclass
@@ -68,6 +78,7 @@ class OpenedPage:
 
     def __post_init__(self) -> None:
         """Listen before the page opens."""
+        self.page.set_default_timeout(10_000)  # for a busy machine; what never comes fails then
         self.context.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.messages.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.messages.append(f"error: {error}"))
@@ -129,13 +140,20 @@ class OpenedPage:
           .map(node => node.data).join(' ')"""
         return str(self.read(script))
 
+    def shown_rows(self, table: str = ".table[data-filtered]") -> list[dict[str, Any]]:
+        """Return the rows that filters leave, with what they are filtered by and the texts of their cells."""
+        return list(self.page.evaluate(_SHOWN_ROWS, table))
+
+    def controls(self) -> list[str]:
+        """Return the visible elements that take the focus, in the order of the page."""
+        return list(self.read(_CONTROLS))
+
     def tab_stops(self, most: int = 2000) -> list[str]:
         """Press Tab from the top until the focus leaves the page; return the elements that it reached, in order."""
-        self.read("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
-        stops = []
+        stops: list[str] = []
         for _ in range(most):
             self.page.keyboard.press("Tab")
-            if not (stop := self.read(_STOPS)):
+            if not (stop := str(self.read(_FOCUSED))):
                 break
             stops.append(stop)
         return stops

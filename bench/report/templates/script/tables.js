@@ -161,7 +161,21 @@ function addCopying(box) {
   box.append(tools);
 }
 
+// A region is a stop of the Tab key only while it scrolls.
+function watchScrolling() {
+  const watcher = new ResizeObserver((entries) => {
+    for (const region of new Set(entries.map((entry) => entry.target.closest(".scroll")))) {
+      region.tabIndex = region.scrollWidth > region.clientWidth ? 0 : -1;
+    }
+  });
+  for (const region of document.querySelectorAll(".scroll")) {
+    watcher.observe(region);
+    watcher.observe(region.firstElementChild);
+  }
+}
+
 function startTables() {
+  watchScrolling();
   for (const box of document.querySelectorAll(".table")) {
     const table = box.querySelector("table");
     addSorting(table);

@@ -4,21 +4,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.claims.quantities import JudgedQuantity
+from bench.analysis.format import in_unit
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.ranks import Ranking
 from bench.report.figures.drawing import COLOURS, colour, pair_colour
 from bench.report.figures.forest import Forest, ForestLine
 from bench.report.findings import Errors, Findings, Together, at_largest
+from bench.report.layout import heading
 
 _MOST_LINES = 24
 """The largest number of lines in a panel; a longer one is a table."""
+
+
+_CLAIMED = {
+    "points": "Points of accuracy",
+    "points per decade": "Points per tenfold images",
+    "log odds per decade": "Log odds per tenfold images",
+}
+"""Unit of a claim's estimate -> the label of its axis."""
 
 
 @dataclass(frozen=True)
 class ForestPlot:
     """A figure that is still to be drawn."""
 
-    kind: str
+    key: tuple[str, ...]
+    """The key of its chart."""
     title: str
     label: str
     """The label of the axis."""
@@ -42,26 +54,34 @@ def forests_of_ladders(findings: Findings) -> Iterator[ForestPlot]:
     )
     for kind, title, label, neutral, forests in plots:
         if drawn := tuple(filter(_is_drawn, forests)):
-            yield ForestPlot(kind, title, label, neutral, drawn)
+            yield ForestPlot((kind, findings.transfer), heading(title, findings.transfer), label, neutral, drawn)
 
 
-def forest_of_claims(judgements: Sequence[Judgement]) -> ForestPlot | None:
-    """Return the estimates of claims about points, each with the values for which its claim holds; None without one."""
-    lines = tuple(
-        ForestLine(
-            f"{each.claim.id}, {part.word}: {part.name}",
-            _in_percent(part.interval),
-            COLOURS["ink"],
-            part.word == "undecided",
-            (100 * part.limits.low, 100 * part.limits.high),
-        )
-        for each in judgements
-        for part in each.parts
-        if part.unit == "points" and part.interval.is_known
+def forests_of_claims(judgements: Sequence[Judgement]) -> Iterator[ForestPlot]:
+    """Yield the estimates of claims, a plot per unit, each with the values for which its claim holds.
+
+    Units of sizes and ratios have no plot, since few claims have them; the table shows their estimates.
+    """
+    for unit, label in _CLAIMED.items():
+        parts = [(each, part) for each in judgements for part in each.parts if part.unit == unit]
+        forest = Forest("", tuple(_claimed(*pair) for pair in parts if pair[1].interval.is_known))
+        if _is_drawn(forest):
+            yield ForestPlot(("claims", unit), f"Claims in {unit}", label, 0, (forest,))
+
+
+def _claimed(judgement: Judgement, part: JudgedQuantity) -> ForestLine:
+    """Return the line of an estimate, in its unit."""
+    found = part.interval
+    mean, low, high = (in_unit(value, part.unit) for value in (found.mean, found.low, found.high))
+    published = judgement.claim.published
+    return ForestLine(
+        f"{judgement.claim.id}, {part.word}: {part.name}",
+        Interval(mean, low, high, found.n),
+        COLOURS["ink"],
+        part.word == "undecided",
+        (in_unit(part.limits.low, part.unit), in_unit(part.limits.high, part.unit)),
+        published.span if published.unit == part.unit else None,
     )
-    forest = Forest("", lines)
-    label = "Estimate (points)"
-    return ForestPlot("claims", "Claims about points", label, 0, (forest,)) if _is_drawn(forest) else None
 
 
 def _in_percent(interval: Interval) -> Interval:

@@ -16,7 +16,20 @@ LADDER = ("ladder",)
 """The key of the first screen's chart."""
 DIFFERENCES = ("differences",)
 """The key of the chart of all ablations."""
+CLAIMS = ("claims",)
+"""The key of the chart of all claims."""
 _ALTERNATIVE = "Test accuracy of each model against the number of its pretraining images."
+_WORDS: Mapping[tuple[str, ...], tuple[str, str]] = {
+    DIFFERENCES: (
+        "How much each ablation arm differs from its reference",
+        "The difference of each ablation arm to its reference in points of accuracy, with its interval.",
+    ),
+    CLAIMS: (
+        "The estimates behind the claims",
+        "The estimates behind the claims, the values with which a claim holds, and what was published.",
+    ),
+}
+"""Key -> title and alternative text of the charts without static figures."""
 
 
 def with_ladder(charts: Charts, tables: Mapping[str, pd.DataFrame], of_ladders: Sequence[Findings]) -> Charts:
@@ -66,8 +79,10 @@ def with_specs(
     specs = _specs(tables, constant, measured, of_ladders, judgements)
     react = {}
     for key, spec in specs:
-        chart = charts.get(key) or Chart(slug("-".join(key)), {"": ""}, "")
-        react[key] = replace(chart, spec=spec, choices=spec.get("usermeta", {}).get("choices", {}))
+        title, alternative = _WORDS.get(key, ("", ""))
+        chart = charts.get(key) or Chart(slug("-".join(key)), {"": title}, alternative)
+        choices = {} if isinstance(spec, list) else spec["usermeta"]["choices"]
+        react[key] = replace(chart, spec=spec, choices=choices)
     return {**charts, **react}
 
 
@@ -77,7 +92,7 @@ def _specs(
     measured: Sequence[Machine],
     of_ladders: Sequence[Findings],
     judgements: Sequence[Judgement],
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any] | list[dict[str, Any]]]]:
     """Yield the key and specification of each chart that has something to draw. Altair is imported only here."""
     from bench.report.charts.claims import claims_charts
     from bench.report.charts.differences import differences_chart
@@ -91,5 +106,5 @@ def _specs(
             yield ("cost", machine.name), front
     if (differences := differences_chart(tables["ablations"])) is not None:
         yield DIFFERENCES, differences
-    for unit, spec in claims_charts(judgements).items():
-        yield ("claims", unit), spec
+    if of_units := list(claims_charts(judgements).values()):
+        yield CLAIMS, of_units

@@ -28,7 +28,7 @@ from bench.report.findings import Findings
 from bench.report.first_screen.ladder_titles import difference_title
 from bench.report.first_screen.other_titles import ablation_title, front_title
 from bench.report.first_screen.screen_words import view_titles
-from bench.report.forest_plots import ForestPlot, forest_of_claims, forests_of_ladders
+from bench.report.forest_plots import ForestPlot, forests_of_claims, forests_of_ladders
 from bench.report.layout import CONFIDENCE, by_transfer, heading, is_tuned, panels, target_key, target_name
 from bench.report.machines import Machine
 from bench.report.page import Chart, slug
@@ -48,7 +48,7 @@ READING = {
         f"{CONFIDENCE} intervals of accuracy. Pale: behind, since another row is better and costs no more. A larger "
         "marker means more pretraining images."
     ),
-    "ablation": f"Paired differences to the reference arm with {CONFIDENCE} intervals.",
+    "differences": f"Paired differences to the reference arm with {CONFIDENCE} intervals.",
     "improvement": (
         "How often a run of the first model beats a run of the second on a target drawn at random, with "
         f"{CONFIDENCE} intervals over seeds."
@@ -63,11 +63,17 @@ READING = {
     ),
     "claims": (
         "Estimates that decide claims, at the level of the verdicts. Grey: the values with which a claim holds. "
-        "Hollow: undecided."
+        "Crosses: what was published. Hollow: undecided."
     ),
     "tuning": "A line per family; its last point is the best of all trials.",
 }
 """Kind of figure -> how to read it, said once for all figures of the kind."""
+_TOGETHER = {
+    "accuracy": "Test accuracy",
+    "crossings": "Differences of families",
+    "differences": "Arms of ablations against their references",
+}
+"""Kind of figure -> the title over several that no choice of a target tells apart."""
 MOST_TARGETS, MOST_FRONTS = 6, 4
 """The largest number of targets that have a figure of accuracy and of differences, and of costs.
 
@@ -118,7 +124,7 @@ def draw(
         *_ablations(tables["ablations"], evidence),
         *_costs(machines),
         *(drawing for of_transfer in findings for drawing in _ladders(of_transfer, evidence)),
-        *_claims(judgements),
+        *map(_forest, forests_of_claims(judgements)),
         *_tuning(suite, tables.get("trials")),
     )
     charts: dict[tuple[str, ...], Chart] = {}
@@ -126,19 +132,21 @@ def draw(
         name = slug("-".join(part for part in key if part != FINE_TUNE))[:60]
         while any(name == chart.name for chart in charts.values()):
             name += "-2"
-        charts[key] = _chart(name, READING[key[0]], list(group), out)
+        charts[key] = _chart(name, key[0], list(group), out)
     return charts
 
 
-def _chart(name: str, caption: str, drawings: Sequence[_Drawing], out: Path) -> Chart:
+def _chart(name: str, kind: str, drawings: Sequence[_Drawing], out: Path) -> Chart:
     """Save the figures of a chart, and return it with them."""
     files = [f"{FOLDER}/{name}" + (f"-{place}" if place > 1 else "") for place in range(1, len(drawings) + 1)]
     for file, drawing in zip(files, drawings, strict=True):
         save(drawing.figure, out / file, drawing.title)
     inline = [inline_svg(out / f"{file}.svg", with_title=len(files) > 1) for file in files]
     titles = {drawing.target: drawing.title for drawing in drawings}
-    alternative = " ".join(f"{title}." for title in titles.values())
-    return Chart(name, titles, alternative, caption, tuple(inline), tuple(files))
+    if len(titles) < len(drawings):
+        titles = {"": _TOGETHER[kind]}  # each figure has its title
+    alternative = " ".join(f"{drawing.title}." for drawing in drawings)
+    return Chart(name, titles, alternative, READING[kind], tuple(inline), tuple(files))
 
 
 def _accuracies(
@@ -159,7 +167,7 @@ def _ablations(ablations: pd.DataFrame, evidence: Evidence) -> Iterator[_Drawing
         for transfer, rows in by_transfer(arms):
             if rows["accuracy"].notna().any():
                 title = f"{heading(name, transfer)}: {ablation_title(rows, evidence)}"
-                yield _Drawing(("ablation", name, transfer), "", title, ablation_figure(rows, title))
+                yield _Drawing(("differences",), "", title, ablation_figure(rows, title))
 
 
 def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
@@ -180,19 +188,11 @@ def _ladders(findings: Findings, evidence: Evidence) -> Iterator[_Drawing]:
         title = f"{heading(target.title, findings.transfer)}: {difference_title(target, evidence)}"
         name = target_name(ladder.targets[0], ladder.transfer, ladder.shots) if len(ladder.targets) == 1 else ""
         yield _Drawing(("crossings", findings.transfer), name, title, crossing_figure(target, title))
-    for plot in forests_of_ladders(findings):
-        yield _forest(plot, findings.transfer)
+    yield from map(_forest, forests_of_ladders(findings))
 
 
-def _claims(judgements: Sequence[Judgement]) -> Iterator[_Drawing]:
-    if plot := forest_of_claims(judgements):
-        yield _forest(plot)
-
-
-def _forest(plot: ForestPlot, transfer: str = "") -> _Drawing:
-    title = heading(plot.title, transfer) if transfer else plot.title
-    figure = forest_figure(plot.forests, title, plot.label, plot.neutral)
-    return _Drawing((plot.kind, transfer) if transfer else (plot.kind,), "", title, figure)
+def _forest(plot: ForestPlot) -> _Drawing:
+    return _Drawing(plot.key, "", plot.title, forest_figure(plot.forests, plot.title, plot.label, plot.neutral))
 
 
 def _tuning(suite: Mapping[str, Any], trials: pd.DataFrame | None) -> Iterator[_Drawing]:

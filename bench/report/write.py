@@ -16,7 +16,7 @@ from bench.report.citation import citation
 from bench.report.exports import TABLES, exported, write_tables
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
-from bench.report.interactive import LADDER, with_ladder, with_specs
+from bench.report.interactive import DIFFERENCES, LADDER, with_ladder, with_specs
 from bench.report.layout import by_transfer, family_name, panels, target_key
 from bench.report.machines import Machine, machines, speeds_of_suite
 from bench.report.page import Charts, Filters, Page, Section, fold, section
@@ -133,8 +133,8 @@ def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
 
 
 def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
-    parts = (*results.ablations(tables["ablations"], charts), *results.own_rows(tables.get("own_rows")))
-    return section("Ablations", *map(fold, parts))
+    parts = (*results.ablations(tables["ablations"]), *results.own_rows(tables.get("own_rows")))
+    return section("Ablations", charts.get(DIFFERENCES), *map(fold, parts))
 
 
 def _files(folder: Path) -> tuple[str, ...]:

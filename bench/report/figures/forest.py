@@ -22,6 +22,8 @@ class ForestLine:
     is_hollow: bool = False
     band: tuple[float, float] | None = None
     """The values with which a claim about the number holds, drawn behind it; either end may be infinite."""
+    published: tuple[float, float] | None = None
+    """The ends of the published range of the number; equal if it is one number."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _limits(forests: Sequence[Forest], neutral: float) -> tuple[float, float]:
     """Return limits that hold all intervals, the finite ends of all bands and the value of no effect, with air."""
     lines = [line for forest in forests for line in forest.lines]
     ends = [neutral, *(end for line in lines if line.interval for end in (line.interval.low, line.interval.high))]
-    ends += [end for line in lines for end in line.band or () if isfinite(end)]
+    ends += [end for line in lines for end in (*(line.band or ()), *(line.published or ())) if isfinite(end)]
     air = 0.06 * (max(ends) - min(ends)) or 1.0
     return min(ends) - air, max(ends) + air
 
@@ -74,6 +76,8 @@ def _draw(ax: Axes, forest: Forest, neutral: float) -> None:
         if line.band:
             left, right = (min(max(end, ax.get_xlim()[0]), ax.get_xlim()[1]) for end in line.band)
             ax.fill_between([left, right], at - 0.42, at + 0.42, color=drawing.COLOURS["line"], linewidth=0, zorder=0.6)
+        if line.published:
+            ax.plot(line.published, [at, at], "x:", color=drawing.COLOURS["quiet"], markersize=7, zorder=2.5)
         low, mean, high = line.interval.low, line.interval.mean, line.interval.high
         ax.plot([low, high], [at, at], color=line.colour, linewidth=1.8, zorder=2)
         face = drawing.COLOURS["paper"] if line.is_hollow else line.colour

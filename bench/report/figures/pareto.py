@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import log10
+from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -61,7 +62,7 @@ def pareto_figure(costs: pd.DataFrame, title: str) -> Figure:
         ax.set_ylim(*limits)
         ax.grid(axis="y", color=drawing.COLOURS["line"], linewidth=0.7)
         _draw_panel(ax, of_cost, pretrainings, COSTS[cost] == "more")
-        ax.set_xlabel(COST_NAMES[cost] + "\n(more is better)" * (COSTS[cost] == "more"))
+        ax.set_xlabel("\n".join(wrap(COST_NAMES[cost], 22)) + "\n(more is better)" * (COSTS[cost] == "more"))
         if number % 2 == 0:
             ax.set_ylabel("Accuracy (%)")
     return figure

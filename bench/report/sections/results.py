@@ -26,19 +26,19 @@ from bench.report.layout import (
     panels,
     pretraining_name,
 )
-from bench.report.page import Chart, Charts, Section, Table, TableCell, section, table, undecided
+from bench.report.page import Section, Table, TableCell, section, table, undecided
 from bench.report.sections.cells import accuracy_cell, paired_cell, seeds_cell
 from bench.report.sections.gains import TESTED
 
 EVERY_SEED = "Accuracy of every seed in percent, in ascending order of the seeds; a dash is a seed without an accuracy."
 
 
-def ablations(arms: pd.DataFrame, charts: Charts) -> tuple[Section, ...]:
-    """Return a section per ablation, with its figure and its table."""
+def ablations(arms: pd.DataFrame) -> tuple[Section, ...]:
+    """Return a section per ablation, with its table."""
     if arms.empty:
         return (section("Ablations", "The suite has none."),)
     return tuple(
-        _ablation(heading(f"Ablation: {name}", transfer), rows, charts.get(("ablation", name, transfer)))
+        _ablation(heading(f"Ablation: {name}", transfer), rows)
         for (name,), of_ablation in split(arms, ["ablation"])
         for transfer, rows in by_transfer(of_ablation)
     )
@@ -100,7 +100,7 @@ def pretraining(cells: pd.DataFrame, runs: pd.DataFrame, guessing: Mapping[str, 
     return (section("Pretraining", *losses, table(caption, columns, rows, 3)),)
 
 
-def _ablation(title: str, arms: pd.DataFrame, chart: Chart | None) -> Section:
+def _ablation(title: str, arms: pd.DataFrame) -> Section:
     """Return a section with arms in rows; each target has a column of accuracies and one of differences."""
     drawn = panels(arms)
     reference = arms.loc[arms["is_reference"], "arm"].iloc[0]
@@ -118,8 +118,8 @@ def _ablation(title: str, arms: pd.DataFrame, chart: Chart | None) -> Section:
     header = ("Arm", "Model", "Tokens", "Parameters", *titles)
     every = tuple((arm, *map(_arm_seeds, _panel_rows(drawn, arm))) for arm in dict.fromkeys(arms["arm"]))
     seeds = Table(EVERY_SEED, ("Arm", *(panel.title for panel in drawn)), every)
-    no_figure = "No figure: no arm has a result."
-    return section(title, chart or no_figure, Table(caption, header, tuple(rows), 2), seeds)
+    no_figure = "" if arms["accuracy"].notna().any() else "No figure: no arm has a result."
+    return section(title, no_figure, Table(caption, header, tuple(rows), 2), seeds)
 
 
 def _panel_rows(drawn: Sequence[Panel], arm: str) -> list[pd.DataFrame]:

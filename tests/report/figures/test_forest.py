@@ -8,7 +8,7 @@ from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.forest import Forest, ForestLine, forest_figure
-from bench.report.forest_plots import forest_of_claims
+from bench.report.forest_plots import forests_of_claims
 from tests.report.hand_made import make_cells, make_tables
 
 
@@ -25,8 +25,8 @@ def test_claims_are_drawn_against_their_limits() -> None:
     """In points, each estimate on the values with which it holds; what is undecided is hollow."""
     evidence = Evidence(make_tables(make_cells()), {"position": "sincos-2d", "overlap": "/8"})
     judgements = judge_claims(CLAIMS, evidence)
-    plot = forest_of_claims(judgements)
-    assert plot is not None
+    plot = next(forests_of_claims(judgements))
+    assert plot.key == ("claims", "points")
     (ax,) = forest_figure(plot.forests, "", plot.label, plot.neutral).axes
     parts = [part for each in judgements for part in each.parts if part.unit == "points" and part.interval.is_known]
     assert len(parts) > 1
@@ -35,6 +35,10 @@ def test_claims_are_drawn_against_their_limits() -> None:
     hollow = [dot.get_markerfacecolor() == "#ffffff" for dot in dots]
     assert hollow == [part.word == "undecided" for part in parts]
     left, right = ax.get_xlim()
+    published = [each.claim.published.span for each in judgements for part in each.parts if part in parts]
+    crosses = [tuple(line.get_xdata()) for line in ax.lines if line.get_marker() == "x"]
+    assert crosses == [span for span in published if span]
+    assert crosses
     bands = [band.get_paths()[0].get_extents() for band in ax.collections]
     limits = [(max(100 * part.limits.low, left), min(100 * part.limits.high, right)) for part in parts]
     assert np.array([(band.x0, band.x1) for band in bands]) == pytest.approx(np.array(limits))

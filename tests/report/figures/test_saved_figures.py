@@ -16,6 +16,7 @@ from bench.report.figures.accuracy import accuracy_figure
 from bench.report.figures.drawing import COLOURS, frame, model_handle, save
 from bench.report.figures.inline import inline_svg
 from bench.report.findings import findings
+from bench.report.interactive import DIFFERENCES
 from bench.report.pictures import MOST_TARGETS, draw
 from tests.report.hand_made import make_cells, make_ladder_cells, make_suite, make_tables
 
@@ -124,6 +125,17 @@ def test_a_chart_with_several_targets_names_each_in_its_figure(tmp_path: Path) -
         assert any((text.text or "").startswith("digits@100: ") for text in shown) == (len(targets) > 1)
         for file in chart.files:
             assert all((tmp_path / f"{file}.{ending}").is_file() for ending in ("svg", "pdf", "png"))
+
+
+def test_ablations_are_one_chart_of_titled_figures(tmp_path: Path) -> None:
+    """No choice of a target tells them apart, so all are shown, each with its title."""
+    tables = make_tables(make_cells())
+    chart = draw(make_suite(), tables, {}, tmp_path)[DIFFERENCES]
+    assert [target for target, _ in chart.pictures] == ["", ""]
+    assert chart.title == "Arms of ablations against their references"
+    for name, figure in zip(tables["ablations"]["ablation"].unique(), chart.figures, strict=True):
+        texts = [text.text or "" for text in ElementTree.fromstring(figure).iter("text")]
+        assert any(text.startswith(f"{name}: ") for text in texts)
 
 
 def test_many_targets_and_models_have_few_figures_of_few_pairs(tmp_path: Path) -> None:

@@ -19,29 +19,12 @@ async function drawChart(figure) {
   const live = figure.querySelector(".live");
   const fixed = figure.querySelector(".static");
   try {
-    const spec = readJson(`chart-${figure.dataset.chart}`);
-    const settings = spec.params ?? [];
-    const first = new Map(settings.map((param) => [param.name, param.value]));
-    const targets = new Set(spec.data.values.map((datum) => datum.target));
-    const wanted = () => chartParams(first, targets, spec.usermeta.choices);
-    const params = wanted();
-    for (const param of settings) param.value = params.get(param.name);
-    const plot = document.createElement("div");
-    const tip = chartTip();
-    live.append(plot, tip);
+    const specs = [readJson(`chart-${figure.dataset.chart}`)].flat();
     live.hidden = false;
     fixed.hidden = true;
-    const options = { renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: 1, tooltip: chartTips(live, tip) };
-    const { view } = await window.vegaEmbed(plot, spec, options);
-    chartKeys(live, tip, view);
-    const update = async () => {
-      for (const [name, value] of wanted()) view.signal(name, value);
-      showTitle(figure, wanted().get("target"), wanted().get("view"));
-      await view.runAsync();
-    };
-    subscribe(update);
-    await update();
-    describeChart(figure, live, plot.querySelector("svg"));
+    const views = [];
+    for (const spec of specs) views.push(await drawSpec(figure, live, spec));
+    showTitle(figure, views[0]);
     live.style.minHeight = "";
     figure.dataset.drawn = "";
     for (const words of figure.querySelectorAll(".of-static")) words.hidden = true;
@@ -52,6 +35,32 @@ async function drawChart(figure) {
     fixed.hidden = false;
     hideChoices(figure);
   }
+}
+
+async function drawSpec(figure, live, spec) {
+  const settings = spec.params ?? [];
+  const first = new Map(settings.map((param) => [param.name, param.value]));
+  const targets = new Set(spec.data.values.map((datum) => datum.target));
+  const wanted = () => chartParams(first, targets, spec.usermeta.choices);
+  const params = wanted();
+  for (const param of settings) param.value = params.get(param.name);
+  const box = document.createElement("div");
+  const plot = document.createElement("div");
+  const tip = chartTip();
+  box.className = "plot";
+  box.append(plot, tip);
+  live.append(box);
+  const options = { renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: 1, tooltip: chartTips(box, tip) };
+  const { view } = await window.vegaEmbed(plot, spec, options);
+  describeChart(figure, box, plot.querySelector("svg"));
+  chartKeys(box, tip, view);
+  subscribe(() => {
+    for (const [name, value] of wanted()) view.signal(name, value);
+    tip.hidden = true;
+    showTitle(figure, view);
+    view.runAsync();
+  });
+  return view;
 }
 
 function hideChoices(figure) {
@@ -68,24 +77,25 @@ function chartParams(first, targets, choices) {
   return params;
 }
 
-// The heading says what is seen: on the shown target, in the chosen view.
-function showTitle(figure, target, view) {
+// The heading says what is seen on the target and in the view that the chart shows.
+function showTitle(figure, view) {
   const heading = figure.querySelector("[data-titles]");
   if (!heading) return;
-  const views = new Map(Object.entries(JSON.parse(heading.dataset.views)));
-  const titles = new Map(Object.entries(views.get(view) ?? JSON.parse(heading.dataset.titles)));
-  const title = titles.get(target) ?? titles.get("");
-  if (title !== undefined) heading.textContent = title;
+  const signals = view.getState({ signals: (name) => name === "target" || name === "view" }).signals;
+  const [titles, ofViews] = [heading.dataset.titles, heading.dataset.views || "{}"].map((text) => new Map(Object.entries(JSON.parse(text))));
+  const ofView = new Map(Object.entries(ofViews.get(signals.view) ?? {}));
+  heading.textContent = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
 }
 
-function describeChart(figure, live, svg) {
-  const words = figure.querySelector(".chart-title").textContent;
+// The chart is one picture with one text for readers who cannot see it; its parts, of which Vega says nothing, are hidden.
+function describeChart(figure, box, svg) {
+  for (const part of svg.children) part.setAttribute("aria-hidden", "true");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", figure.dataset.alternative || words);
+  svg.setAttribute("aria-label", figure.dataset.alternative);
   svg.removeAttribute("aria-roledescription");
-  live.tabIndex = 0;
-  live.setAttribute("role", "application");
-  live.setAttribute("aria-label", `${words}. Arrow keys go from point to point, Enter opens the row of a point.`);
+  box.tabIndex = 0;
+  box.setAttribute("role", "application");
+  box.setAttribute("aria-label", "Points of the chart: arrow keys go from one to the next, Enter opens its row");
 }
 
 function chartTip() {
@@ -97,77 +107,61 @@ function chartTip() {
 }
 
 // What Vega calls as the pointer comes to a point, with the texts of its tooltip, and as it leaves.
-function chartTips(live, tip) {
+function chartTips(box, tip) {
   return (handler, event, item, texts) => {
-    if (texts === null || texts === undefined || texts === "") {
-      tip.hidden = true;
-    } else {
-      showTip(live, tip, texts, event.clientX, event.clientY);
-    }
+    if (texts === null || texts === undefined || texts === "") tip.hidden = true;
+    else showTip(box, tip, texts, event.clientX, event.clientY);
   };
 }
 
-function showTip(live, tip, texts, x, y) {
-  const lines = Object.entries(texts).filter(([, text]) => text !== "").map(([title, text]) => {
+function showTip(box, tip, texts, x, y) {
+  const lines = Object.entries(texts).filter(([, text]) => text !== "");
+  tip.replaceChildren(...lines.map(([title, text]) => {
     const line = document.createElement("div");
-    line.textContent = title + ": " + text;
+    line.textContent = `${title}: ${text}`;
     return line;
-  });
-  tip.replaceChildren(...lines);
+  }));
   tip.hidden = false;
-  const box = live.getBoundingClientRect();
-  const left = Math.min(x - box.left + 12, box.width - tip.offsetWidth);
-  const above = y - box.top - tip.offsetHeight - 12;
-  tip.style.left = Math.max(0, left) + "px";
-  tip.style.top = (above < 0 ? y - box.top + 16 : above) + "px";
+  const { left, top, width } = box.getBoundingClientRect();
+  const above = y - top - tip.offsetHeight - 12;
+  tip.style.left = `${Math.max(0, Math.min(x - left + 12, width - tip.offsetWidth))}px`;
+  tip.style.top = `${above < 0 ? y - top + 16 : above}px`;
 }
 
 // A click on a point opens its row; so does Enter on the point to which the arrow keys went.
-function chartKeys(live, tip, view) {
+function chartKeys(box, tip, view) {
   let chosen = null;
-  const open = (item) => {
-    if (item?.datum?.row) {
-      openRow(item.datum.row);
-    }
-  };
-  const choose = (step) => {
-    const points = chartPoints(view.scenegraph().root);
-    const place = points.findIndex((item) => item.datum === chosen?.datum);
-    chosen?._svg?.classList.remove("chosen");
-    chosen = points.length === 0 ? null : points[place < 0 ? 0 : (place + step + points.length) % points.length];
-    if (chosen !== null) {
-      const box = chosen._svg.getBoundingClientRect();
-      chosen._svg.classList.add("chosen");
-      showTip(live, tip, chosen.tooltip, box.right, box.top);
-    }
-  };
-  const keys = {
-    ArrowRight: () => choose(1),
-    ArrowDown: () => choose(1),
-    ArrowLeft: () => choose(-1),
-    ArrowUp: () => choose(-1),
-    Enter: () => open(chosen),
-    Escape: () => { tip.hidden = true; },
-  };
-  view.addEventListener("click", (event, item) => open(item));
-  live.addEventListener("keydown", (event) => {
-    if (Object.hasOwn(keys, event.key)) {
-      event.preventDefault();
-      keys[event.key]();
-    }
-  });
-  live.addEventListener("blur", () => {
+  const leave = () => {
     tip.hidden = true;
     chosen?._svg?.classList.remove("chosen");
+  };
+  const open = (item) => {
+    if (item?.datum?.row) openRow(item.datum.row);
+  };
+  const go = (step) => {
+    const points = chartPoints(view.scenegraph().root);
+    const place = points.findIndex((item) => item.datum === chosen?.datum);
+    leave();
+    chosen = points[place < 0 ? 0 : (place + step + points.length) % points.length] ?? null;
+    if (!chosen) return;
+    const { right, top } = chosen._svg.getBoundingClientRect();
+    chosen._svg.classList.add("chosen");
+    showTip(box, tip, chosen.tooltip, right, top);
+  };
+  const keys = { ArrowRight: () => go(1), ArrowDown: () => go(1), ArrowLeft: () => go(-1), ArrowUp: () => go(-1), Enter: () => open(chosen), Escape: leave };
+  view.addEventListener("click", (event, item) => open(item));
+  box.addEventListener("blur", leave);
+  box.addEventListener("keydown", (event) => {
+    if (!Object.hasOwn(keys, event.key)) return;
+    event.preventDefault();
+    keys[event.key]();
   });
 }
 
+// The points with a tooltip in a group of Vega's scene and in the groups inside it.
 function chartPoints(group) {
-  const marks = group.items ?? [];
-  return marks.flatMap((each) => {
-    if (each.marktype === "symbol") {
-      return each.items.filter((item) => item.tooltip);
-    }
+  return (group.items ?? []).flatMap((each) => {
+    if (each.marktype === "symbol") return each.items.filter((item) => item.tooltip);
     return each.items ? chartPoints(each) : [];
   });
 }

@@ -7,29 +7,20 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.frames import split
+from bench.report.figures.pareto import COST_NAMES
 from bench.report.findings import Findings
+from bench.report.first_screen.other_titles import front_title
 from bench.report.first_screen.screen_words import view_titles
+from bench.report.layout import panels, target_key
 from bench.report.machines import Machine
-from bench.report.page import Chart, Charts, slug
+from bench.report.page import Chart, Charts
 
 LADDER = ("ladder",)
 """The key of the first screen's chart."""
 DIFFERENCES = ("differences",)
 """The key of the chart of all ablations."""
-CLAIMS = ("claims",)
-"""The key of the chart of all claims."""
 _ALTERNATIVE = "Test accuracy of each model against the number of its pretraining images."
-_WORDS: Mapping[tuple[str, ...], tuple[str, str]] = {
-    DIFFERENCES: (
-        "How much each ablation arm differs from its reference",
-        "The difference of each ablation arm to its reference in points of accuracy, with its interval.",
-    ),
-    CLAIMS: (
-        "The estimates behind the claims",
-        "The estimates behind the claims, the values with which a claim holds, and what was published.",
-    ),
-}
-"""Key -> title and alternative text of the charts without static figures."""
 
 
 def with_ladder(charts: Charts, tables: Mapping[str, pd.DataFrame], of_ladders: Sequence[Findings]) -> Charts:
@@ -79,11 +70,22 @@ def with_specs(
     specs = _specs(tables, constant, measured, of_ladders, judgements)
     react = {}
     for key, spec in specs:
-        title, alternative = _WORDS.get(key, ("", ""))
-        chart = charts.get(key) or Chart(slug("-".join(key)), {"": title}, alternative)
-        choices = {} if isinstance(spec, list) else spec["usermeta"]["choices"]
-        react[key] = replace(chart, spec=spec, choices=choices)
+        if key in charts:
+            react[key] = replace(charts[key], spec=spec, choices=spec["usermeta"]["choices"])
+    for machine in measured:
+        if (key := ("cost", machine.name)) in react:
+            react[key] = replace(react[key], titles_of_views=_front_titles(machine))
     return {**charts, **react}
+
+
+def _front_titles(machine: Machine) -> dict[str, dict[str, str]]:
+    """Return the titles of a machine's fronts: cost -> key of a target -> what is seen."""
+    titles: dict[str, dict[str, str]] = {}
+    for panel in panels(machine.costs):
+        for (cost,), rows in split(panel.rows, ["cost"]):
+            seen = f"{machine.title(panel.title)}: {front_title(rows)} by {COST_NAMES[cost]}"
+            titles.setdefault(cost, {})[target_key(rows.iloc[0])] = seen
+    return titles
 
 
 def _specs(
@@ -92,7 +94,7 @@ def _specs(
     measured: Sequence[Machine],
     of_ladders: Sequence[Findings],
     judgements: Sequence[Judgement],
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any] | list[dict[str, Any]]]]:
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Yield the key and specification of each chart that has something to draw. Altair is imported only here."""
     from bench.report.charts.claims import claims_charts
     from bench.report.charts.differences import differences_chart
@@ -106,5 +108,5 @@ def _specs(
             yield ("cost", machine.name), front
     if (differences := differences_chart(tables["ablations"])) is not None:
         yield DIFFERENCES, differences
-    if of_units := list(claims_charts(judgements).values()):
-        yield CLAIMS, of_units
+    for unit, spec in claims_charts(judgements).items():
+        yield ("claims", unit), spec

@@ -1,7 +1,7 @@
 """Define the parts of a page: sections of texts, tables, charts and folded parts, below a first screen."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from math import floor
@@ -110,8 +110,8 @@ class Chart:
     """Inline SVG."""
     files: tuple[str, ...] = ()
     """The paths of the printed figures without their suffix, relative to the page."""
-    spec: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-    """The Vega-Lite specification, or several to be drawn below each other; None without the extra `report`."""
+    spec: Mapping[str, Any] | None = None
+    """The Vega-Lite specification; None without the extra `report`."""
     titles_of_views: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """View -> the titles that replace `titles` if a reader chooses it."""
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

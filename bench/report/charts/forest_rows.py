@@ -85,7 +85,7 @@ def _layers(title: str, seen: list[alt.Tooltip], data: Sequence[Datum], scale: a
     x, y = alt.X("mean:Q", scale=scale, axis=axis, title=title), alt.Y("line:O", axis=None)
     looks: dict[str, dict[str, Any]] = {
         "band": {"type": "rule", "color": BAND, "strokeWidth": _ROW_HEIGHT},
-        "published": {"type": "rule", "color": CONSTANT, "strokeWidth": 6, "strokeCap": "round", "opacity": 0.7},
+        "published": {"type": "rule", "color": CONSTANT, "strokeWidth": 8, "strokeCap": "round", "opacity": 0.7},
         "interval": {"type": "rule", "strokeWidth": 2, "cursor": "pointer"},
     }
     for name, look in looks.items():

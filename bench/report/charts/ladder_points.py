@@ -23,6 +23,7 @@ from bench.report.charts.chart_look import (
     short_names,
     tenths,
 )
+from bench.report.figures.crossing import shown_pairs
 from bench.report.findings import Findings, OnTarget
 from bench.report.layout import arm_row, by_transfer, comparison_row, panels, target_key
 
@@ -118,7 +119,7 @@ def _point(row: pd.Series, kind: str, scratch_at: float) -> Datum:
 
 
 def _pairs(findings: Sequence[Findings]) -> Iterator[Datum]:
-    """Yield a point for each difference of two models of different families at a rung."""
+    """Yield a point for each difference of two models at a rung, of the pairs that the printed figure has, too."""
     single = [target for found in findings for target in found.targets if len(target.ladder.targets) == 1]
     several = len({target.ladder.corpus for target in single}) > 1
     for target in single:
@@ -129,8 +130,8 @@ def _pairs_on(target: OnTarget, corpus: str) -> Iterator[Datum]:
     ladder = target.ladder
     key = target_key(pd.Series({"target": ladder.targets[0], "transfer": ladder.transfer, "shots": ladder.shots}))
     models = {model.model: model.family for model in ladder.models}
-    names, drawn = short_names(models), [pair for pair in target.pairs if pair.rungs]
-    for place, pair in enumerate(drawn):
+    names = short_names(models)
+    for place, pair in enumerate(shown_pairs(target)):
         first, second = pair.first, pair.second
         for rung in pair.rungs:
             ends = (rung.interval.low, rung.interval.high) if rung.interval else (None, None)

@@ -40,7 +40,7 @@ def crossing_figure(target: OnTarget, title: str) -> Figure:
         target: A target with at least one pair that has differences.
         title: What the figure shows, in a sentence.
     """
-    pairs = _shown(target)
+    pairs = shown_pairs(target)
     looks = {
         _names(pair): _PairLook(
             drawing.pair_colour(number), drawing.pair_marker(number), drawing.cap_width(number, len(pairs))
@@ -52,7 +52,7 @@ def crossing_figure(target: OnTarget, title: str) -> Figure:
     return figure
 
 
-def _shown(target: OnTarget) -> list[PairGrowth]:
+def shown_pairs(target: OnTarget) -> list[PairGrowth]:
     """Return the pairs to draw: all, or those of each family's most accurate model at the largest rung."""
     pairs = [pair for pair in target.pairs if pair.rungs]
     if len(pairs) <= _MOST_PAIRS:

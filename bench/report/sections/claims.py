@@ -24,9 +24,10 @@ def claims(judgements: Sequence[Judgement], charts: Charts) -> tuple[Section, ..
     if not judgements:
         return ()
     rows = tuple(map(_row, judgements))
+    of_units = [chart for (kind, *_), chart in charts.items() if kind == "claims"]
     verdicts = Table("Verdicts; each row unfolds.", ("Claim", "Verdict", "Sentence", "Estimate", "Published"), rows, 5)
     how = folded("How claims are judged", _HOW)
-    return (section("Claims", judgements[0].looks, charts.get(("claims",)), verdicts, how),)
+    return (section("Claims", judgements[0].looks, *of_units, verdicts, how),)
 
 
 def sign(judgement: Judgement) -> str:

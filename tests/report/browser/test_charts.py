@@ -90,6 +90,21 @@ def test_a_button_shows_another_view(open_page: OpenPage) -> None:
     assert opened.page.locator(f"{LADDER} button[aria-pressed=true]").all_text_contents() == ["differences of pairs"]
 
 
+def test_the_heading_of_a_front_is_about_its_cost(open_page: OpenPage) -> None:
+    opened = open_page("usual")
+    front = opened.page.locator("figure[data-chart^=cost]").first
+    name = str(front.get_attribute("data-chart"))
+    opened.read("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    front.scroll_into_view_if_needed()
+    drawn(opened, name)
+    for cost, words in (("macs", "Multiply-accumulates"), ("parameters", "Parameters")):
+        front.locator(f"button[data-value={cost}]").click()
+        settled(
+            opened, f"() => document.querySelector('figure[data-chart={name}] svg').textContent.includes('{words}')"
+        )
+        assert (front.locator(".chart-title").text_content() or "").endswith(f" by {words}")
+
+
 def test_the_chosen_target_is_shown(open_page: OpenPage) -> None:
     """From the address, too; its highest point is at the accuracy of its table."""
     opened = drawn(open_page("usual", fragment="#target=fractals-heldout&arms=1"))

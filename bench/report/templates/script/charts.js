@@ -19,12 +19,10 @@ async function drawChart(figure) {
   const live = figure.querySelector(".live");
   const fixed = figure.querySelector(".static");
   try {
-    const specs = [readJson(`chart-${figure.dataset.chart}`)].flat();
+    const spec = readJson(`chart-${figure.dataset.chart}`);
     live.hidden = false;
     fixed.hidden = true;
-    const views = [];
-    for (const spec of specs) views.push(await drawSpec(figure, live, spec));
-    showTitle(figure, views[0]);
+    showTitle(figure, await drawSpec(figure, live, spec));
     live.style.minHeight = "";
     figure.dataset.drawn = "";
     for (const words of figure.querySelectorAll(".of-static")) words.hidden = true;
@@ -81,9 +79,9 @@ function chartParams(first, targets, choices) {
 function showTitle(figure, view) {
   const heading = figure.querySelector("[data-titles]");
   if (!heading) return;
-  const signals = view.getState({ signals: (name) => name === "target" || name === "view" }).signals;
+  const signals = view.getState({ signals: (name) => ["target", "view", "cost"].includes(name) }).signals;
   const [titles, ofViews] = [heading.dataset.titles, heading.dataset.views || "{}"].map((text) => new Map(Object.entries(JSON.parse(text))));
-  const ofView = new Map(Object.entries(ofViews.get(signals.view) ?? {}));
+  const ofView = new Map(Object.entries(ofViews.get(signals.view ?? signals.cost) ?? {}));
   heading.textContent = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
 }
 

@@ -193,12 +193,22 @@ def show_plan(
 
 
 @app.command()
-def report(suite: SuiteName = "auto", results: Results = Path("results"), reports: Reports = Path("reports")) -> None:
+def report(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="A suite, by its name or file; or the folder of a store.")
+    ] = "auto",
+    other: Annotated[
+        str | None, typer.Argument(metavar="[OTHER]", help="Another one, whose accuracies stand behind the first's.")
+    ] = None,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
     """Rebuild tables, figures and pages from a store alone, and print the comparison."""
-    from bench.cli.named_suite import find_store
-    from bench.cli.report import report_store
+    from bench.cli.report import other_store, report_store, store_of
 
-    report_store(find_store(suite, results), suite, results, reports, console)
+    store = store_of(suite, results)
+    behind = other_store(store, suite, store_of(other, results), other) if other is not None else None
+    report_store(store, suite, results, reports, console, behind)
 
 
 @app.command()

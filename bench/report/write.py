@@ -29,6 +29,7 @@ from bench.report.sections.compare import compare
 from bench.report.sections.fairness import fairness
 from bench.report.sections.limits import limits
 from bench.report.sections.more_data import more_data
+from bench.report.sections.other_store import OtherStore
 from bench.report.sections.row_details import BehindRows, StoreFacts
 from bench.report.sections.runs import runs
 from bench.report.sections.speed_and_cost import speed_and_cost
@@ -42,6 +43,7 @@ def write_report(
     speeds: Mapping[str, pd.DataFrame] | None = None,
     judgements: Sequence[Judgement] = (),
     store: StoreFacts | None = None,
+    other: OtherStore | None = None,
 ) -> Path:
     """Write the report of one suite; the same input gives the same bytes.
 
@@ -55,6 +57,7 @@ def write_report(
             models are ignored.
         judgements: The judgements of claims; without any, the report has no section on claims.
         store: The store that the tables are from; by default the one of the suite's name, without weights.
+        other: A store whose values stand behind those of this one.
 
     Returns:
         The path of `index.html`.
@@ -76,7 +79,7 @@ def write_report(
             charts = with_specs(charts, tables, constant, measured, of_ladders, judgements)
         of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
         advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
-        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, store)
+        page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, store, other)
         note = "" if scripts else HOW_TO_GET
         (compared,) = (part.tables[0] for part in page.sections if part.title == "Compare")
         write_tables(exported(tables, compared, judgements), out)
@@ -98,11 +101,13 @@ def build_page(
     judgements: Sequence[Judgement] = (),
     advice: Mapping[str, Any] | None = None,
     store: StoreFacts | None = None,
+    other: OtherStore | None = None,
 ) -> Page:
     """Return the page with its first screen and all of its sections in order."""
     behind = BehindRows(suite, tables, store or StoreFacts())
+    named = [machine for machine in measured if machine.name]
     sections = (
-        compare(tables, behind, [machine for machine in measured if machine.name], constant_answers(tables["runs"])),
+        compare(tables, behind, named, constant_answers(tables["runs"]), other),
         more_data(of_ladders, charts),
         speed_and_cost(suite["name"], measured or machines(suite, tables, {}), charts),
         _ablations(tables, charts),

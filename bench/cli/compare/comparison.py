@@ -16,7 +16,7 @@ from bench.errors import InputError
 
 Conditions = Mapping[str, frozenset[str]]
 """All values of each condition on one side, such as the devices of a store's runs."""
-SIDES = ("OLD", "NEW")
+SIDES: tuple[str, str] = ("OLD", "NEW")
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Comparison:
         return {name: getattr(self, name) for name in ("old", "new", "forced", "warnings")} | dict(self.facts)
 
 
-def differences(old: Conditions, new: Conditions) -> tuple[str, ...]:
+def differences(old: Conditions, new: Conditions, sides: tuple[str, str] = SIDES) -> tuple[str, ...]:
     """Return a text for each condition that does not have exactly one value, equal on both sides."""
     return tuple(
-        f"{name}: OLD {' and '.join(sorted(old[name]))}, NEW {' and '.join(sorted(new[name]))}"
+        f"{name}: {sides[0]} {' and '.join(sorted(old[name]))}, {sides[1]} {' and '.join(sorted(new[name]))}"
         for name in old
         if old[name] and new[name] and (old[name] != new[name] or len(old[name]) > 1)
     )

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 import pandas as pd
 
-from bench.analysis.behind_best import ARM, WITHIN, BehindBest, behind_best, suite_rows
+from bench.analysis.behind_best import ARM, WITHIN, BehindBest, SuiteRow, behind_best, suite_rows
 from bench.analysis.comparison import AS_IT_IS, ROW
 from bench.analysis.format import ABSENT, count, decimal, is_known, listed, percent, plural, three_digits, with_bounds
 from bench.analysis.frames import Key, as_key, split
@@ -29,6 +29,7 @@ from bench.report.machines import Machine
 from bench.report.page import Section, Table, TableCell, TableRow, fold, folded, row_id, section, undecided
 from bench.report.sections.cells import accuracy_cell, sort_value
 from bench.report.sections.gains import gains
+from bench.report.sections.other_store import OtherStore
 from bench.report.sections.row_details import BehindRows
 
 _PROBED = {
@@ -64,6 +65,7 @@ class _Compared:
     row: pd.Series
     """Its row in the table `comparison` or `ablations`."""
     key: Key
+    seeds: SuiteRow
     target: str
     """The key by which the page filters targets."""
     pretrained_on: str
@@ -81,6 +83,7 @@ def compare(
     behind_rows: BehindRows,
     measured: Sequence[Machine] = (),
     constant: Mapping[str, float] | None = None,
+    other: OtherStore | None = None,
 ) -> Section:
     """Return a table with one row for each model, pretraining and target, arms of ablations included.
 
@@ -89,12 +92,14 @@ def compare(
         behind_rows: What is behind each row.
         measured: The machines on which the models' speeds were measured.
         constant: Target -> accuracy of the best constant answer, 0 to 1.
+        other: A store whose values stand behind those of the page's own.
     """
     rows = _rows(tables)
     probes = [text for transfer, text in _PROBED.items() if transfer in set(tables["comparison"]["transfer"])]
     return section(
         "Compare",
-        _table(rows, tables, behind_rows, measured, constant or {}),
+        *(other.words([each.seeds for each in rows]) if other else ()),
+        _table(rows, tables, behind_rows, measured, constant or {}, other),
         folded("How probes are made", *probes),
         fold(gains(tables["comparison"])),
     )
@@ -102,34 +107,31 @@ def compare(
 
 def _rows(tables: Mapping[str, pd.DataFrame]) -> list[_Compared]:
     """Return the rows target by target, those of the ladder first."""
+    results = suite_rows(tables["cells"], tables.get("correctness"))
     names: dict[str, Callable[[pd.Series], str]] = {}
     ladder: list[_Compared] = []
     for transfer, rows in by_transfer(tables["comparison"]):
         names[transfer] = pretraining_name(rows)
         for panel in panels(rows):
-            ladder += [
-                _Compared(row, as_key(row[ROW]), target_key(row), names[transfer](row), "")
-                for _, row in panel.rows.iterrows()
-            ]
+            for _, row in panel.rows.iterrows():
+                key = as_key(row[ROW])
+                ladder.append(_Compared(row, key, results[key], target_key(row), names[transfer](row), ""))
     arms: list[_Compared] = []
     for transfer, rows in by_transfer(tables["ablations"]):
         name = names.get(transfer, pretraining_name(rows))
-        arms += [
-            _Compared(row, as_key(row[ARM]), target_key(row), name(row), f"{row['ablation']}: {row['arm']}")
-            for _, row in rows.iterrows()
-        ]
-    return grouped([*ladder, *_without_repeats(arms, tables["cells"])], lambda compared: compared.target)
+        for _, row in rows.iterrows():
+            key, arm = as_key(row[ARM]), f"{row['ablation']}: {row['arm']}"
+            arms.append(_Compared(row, key, results[key], target_key(row), name(row), arm))
+    return grouped(_without_repeats([*ladder, *arms]), lambda compared: compared.target)
 
 
-def _without_repeats(arms: Sequence[_Compared], cells: pd.DataFrame) -> Iterator[_Compared]:
-    """Yield the arms whose runs are not those of a row of the ladder, or of an arm before."""
-    is_arm = cells["ablation"] != ""
-    keys_of = {key: frozenset(rows["transfer_key"]) for key, rows in split(cells[is_arm], ARM)}
-    seen = {frozenset(rows["transfer_key"]) for _, rows in split(cells[~is_arm], ROW)}
-    for arm in arms:
-        if (keys := keys_of[arm.key]) not in seen:
+def _without_repeats(rows: Sequence[_Compared]) -> Iterator[_Compared]:
+    """Yield the rows whose runs are not those of a row before, as those of an arm of the ladder's own model are."""
+    seen: set[frozenset[str]] = set()
+    for each in rows:
+        if (keys := frozenset(each.seeds.cells["transfer_key"])) not in seen:
             seen.add(keys)
-            yield arm
+            yield each
 
 
 def _table(
@@ -138,14 +140,16 @@ def _table(
     behind_rows: BehindRows,
     measured: Sequence[Machine],
     constant: Mapping[str, float],
+    other: OtherStore | None,
 ) -> Table:
-    behind = _behind(rows, tables)
+    behind = _behind(rows)
     usual = _usual([compared.num_seeds for compared in rows])
     columns: dict[str, Callable[[_Compared], str | TableCell]] = {
         "Model": lambda each: TableCell(each.row["model"], each.arm),
         "Pretrained on": lambda each: TableCell(each.pretrained_on, value=sort_value(each.row["subset_images"])),
         "Target": lambda each: each.target,
-        "Accuracy": lambda each: _accuracy(each, behind.get(each.key), usual),
+        "Accuracy": lambda each: _accuracy(each, behind.get(each.key), usual, other),
+        **({"A less B": lambda each: other.difference(each.seeds)} if other else {}),
         "Behind the best": lambda each: _behind_cell(behind.get(each.key)),
         **_costs(tables, measured),
     }
@@ -168,19 +172,18 @@ def _table(
     return Table(caption, header, table_rows, num_texts)
 
 
-def _behind(rows: Sequence[_Compared], tables: Mapping[str, pd.DataFrame]) -> dict[Key, BehindBest]:
+def _behind(rows: Sequence[_Compared]) -> dict[Key, BehindBest]:
     """Return how far each row is behind the best one of its target."""
-    results = suite_rows(tables["cells"], tables.get("correctness"))
     found: dict[Key, BehindBest] = {}
-    for target in dict.fromkeys(compared.target for compared in rows):
-        of_target = [compared.key for compared in rows if compared.target == target]
-        found |= behind_best({key: results[key] for key in of_target})
+    for target in dict.fromkeys(each.target for each in rows):
+        found |= behind_best({each.key: each.seeds for each in rows if each.target == target})
     return found
 
 
-def _accuracy(compared: _Compared, behind: BehindBest | None, usual: int) -> TableCell:
+def _accuracy(compared: _Compared, behind: BehindBest | None, usual: int, other: OtherStore | None) -> TableCell:
     cell = accuracy_cell(compared.row, usual)
-    return replace(cell, best=behind is not None and behind.standing in ("best", "as good"))
+    cell = replace(cell, best=behind is not None and behind.standing in ("best", "as good"))
+    return other.accuracy(cell, compared.seeds) if other else cell
 
 
 def _behind_cell(behind: BehindBest | None) -> str | TableCell:

@@ -29,13 +29,7 @@ def test_the_first_screen_has_all_parts(open_page: OpenPage, store: str) -> None
     assert {name: round(end) for name, end in ends.items() if end > 900} == {}
 
 
-@pytest.mark.parametrize(
-    "store",
-    [
-        "usual",
-        pytest.param("reference-cpu", marks=pytest.mark.xfail(strict=True, reason="the chart ends 56 px too low")),
-    ],
-)
+@pytest.mark.parametrize("store", ["usual", "reference-cpu"])
 def test_the_first_screen_of_a_telephone(open_page: OpenPage, store: str) -> None:
     """The chart ends within one and a half windows, and all of the first screen within two and a half."""
     opened = open_page(store, width=400, height=800)

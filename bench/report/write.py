@@ -16,14 +16,14 @@ from bench.report.citation import citation
 from bench.report.exports import TABLES, exported, write_tables
 from bench.report.findings import Findings, findings
 from bench.report.first_screen.screen_words import first_screen
-from bench.report.interactive import DIFFERENCES, LADDER, with_ladder, with_specs
+from bench.report.interactive import LADDER, with_ladder, with_specs
 from bench.report.layout import by_transfer, family_name, panels, target_key
 from bench.report.machines import Machine, machines, speeds_of_suite
-from bench.report.page import Charts, Filters, Page, Section, fold, section
+from bench.report.page import Charts, Filters, Page
 from bench.report.pictures import FOLDER, draw
 from bench.report.recommender import recommender, rungs_of
 from bench.report.rendering import as_html, as_markdown
-from bench.report.sections import results
+from bench.report.sections.ablations import ablations
 from bench.report.sections.claims import claims
 from bench.report.sections.compare import compare
 from bench.report.sections.fairness import fairness
@@ -110,7 +110,7 @@ def build_page(
         compare(tables, behind, named, constant_answers(tables["runs"]), other),
         more_data(of_ladders, charts),
         speed_and_cost(suite["name"], measured or machines(suite, tables, {}), charts),
-        _ablations(tables, charts),
+        ablations(tables, behind, charts),
         *claims(judgements, charts),
         fairness(suite, tables, charts),
         runs(suite["name"], tables["cells"], tables["runs"], outside),
@@ -135,11 +135,6 @@ def _filters(tables: Mapping[str, pd.DataFrame]) -> Filters:
     return Filters(
         tuple((key, key) for key in keys), tuple((each, family_name(each)) for each in families), len(arms) > 0
     )
-
-
-def _ablations(tables: Mapping[str, pd.DataFrame], charts: Charts) -> Section:
-    parts = (*results.ablations(tables["ablations"]), *results.own_rows(tables.get("own_rows")))
-    return section("Ablations", charts.get(DIFFERENCES), *map(fold, parts))
 
 
 def _files(folder: Path) -> tuple[str, ...]:

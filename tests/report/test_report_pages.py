@@ -551,7 +551,7 @@ def test_a_suite_that_pretrains_nothing(pages: Any) -> None:
     for page in pages(cells.assign(**scratch), corpora=[], targets=[target]):
         for said in (
             "The suite pretrains nothing.",
-            "Trained from scratch. Accuracy as above",
+            "Trained from scratch. The reference is ",
             "no model is pretrained",
             "no model is fine-tuned",
             "18,432",
@@ -570,5 +570,5 @@ def test_nothing_ran(pages: Any) -> None:
     html, markdown = pages(cells)
     assert "| vit_pico/8 | from scratch | digits@100 | – (seeds 0 to 2 not run) |" in markdown  # noqa: RUF001
     assert "Behind the best" not in html
-    assert "No figure: no arm has a result." in html
+    assert "No arm has a result." in html
     assert "0.0 %" not in markdown

@@ -10,7 +10,8 @@ from bench.analysis.format import count
 from bench.analysis.frames import split
 from bench.report.layout import MATCHED
 from bench.report.page import Charts, Section, Table, fold, folded, section
-from bench.report.sections import design, results
+from bench.report.sections import design
+from bench.report.sections.pretraining import pretraining
 from bench.report.sections.recipes import recipes, trained_apart
 from bench.report.sections.tuning import tuned_alike, tuning
 
@@ -28,7 +29,7 @@ def fairness(suite: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], chart
         *map(fold, tuning(suite, tables.get("trials"), charts.get(("tuning",)))),
         folded("Subsets and test images", *_data(cells, tables.get("correctness"))),
         *map(fold, design.left_out(tables.get("left_out"))),
-        *map(fold, results.pretraining(cells, runs, _guessing(suite))),
+        *map(fold, pretraining(cells, runs, _guessing(suite))),
     )
 
 

@@ -130,11 +130,11 @@ def test_a_curve_rises_from_the_mean_to_the_best():
             assert line.get_ydata().tolist() == pytest.approx([100 * 0.75 / 2, 75])
 
 
-def test_the_report_has_the_section_its_picture_and_a_sentence_at_the_top(tmp_path):
+def test_the_report_has_the_section_its_picture_and_a_sentence_on_fairness(tmp_path):
     tables = make_tables(make_cells(targets=("digits@100",), arms=False))
     write_report(make_suite(tuning=TUNING), tables | {"trials": trials()}, tmp_path)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "Tuned alike: 3 trials for each family in each stage (see Tuning)." in report[: report.index("## ")]
+    assert "Tuned alike: 3 trials for each family in each stage (see Tuning)." in report[report.index("## Fairness") :]
     assert "## Tuning" in report
     assert "(figures/tuning.png)" in report
     assert (tmp_path / "figures" / "tuning.png").is_file()

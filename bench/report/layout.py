@@ -89,8 +89,8 @@ def comparison_row(row: pd.Series) -> str:
 
 
 def arm_row(row: pd.Series) -> str:
-    """Return the id that a row of the table of ablations has on the page."""
-    return row_id("ablations", row["ablation"], row["arm"], row["subset_images"], target_key(row))
+    """Return the id that an arm of an ablation has on the page."""
+    return row_id("arm", row["ablation"], row["arm"], row["corpus"], row["subset_images"], target_key(row))
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:

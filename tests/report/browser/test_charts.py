@@ -58,7 +58,15 @@ def test_the_ladder_is_drawn_with_a_point_a_row(open_page: OpenPage, record_prop
     rows = [row for row in data_of(opened) if row["kind"] == "row" and row["target"] == "digits@100"]
     for family in FAMILIES:
         assert num_points(opened, family) == sum(row["family"] == family for row in rows) > 0
-    ids = json.dumps([row["row"] for row in rows])
+
+
+def test_every_point_has_a_row_on_the_page(open_page: OpenPage) -> None:
+    """Points of the ladder, of fronts and of ablations, arms among them; pairs have none."""
+    opened = open_page("usual")
+    charts = [str(each.get_attribute("data-chart")) for each in opened.page.locator("figure[data-chart]").all()]
+    points = [point for chart in charts for point in data_of(opened, chart) if point.get("row", "").startswith("row-")]
+    assert {"row", "arm", "dot"} <= {point["kind"] for point in points}
+    ids = json.dumps([point["row"] for point in points])
     assert opened.read(f"() => {ids}.filter(id => document.getElementById(id) === null)") == []
 
 

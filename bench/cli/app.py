@@ -137,6 +137,47 @@ def tune(
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command()
+def traits(
+    suite: SuiteName = "auto",
+    results: Results = Path("results"),
+    data: Data = None,
+    links: FollowLinks = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="A run's key, or model=…,seed=…: these rows, smaller rungs and arms included."),
+    ] = None,
+    names: Annotated[
+        str | None, typer.Option("--trait", metavar="NAME,…", help="Default: the suite's `traits`, else all.")
+    ] = None,
+    device: Annotated[Device | None, typer.Option("--device", help="Default: the suite's.")] = None,
+    workers: NumWorkers = None,
+) -> None:
+    """Measure traits of the finished runs of a store that kept its weights, and rebuild its tables."""
+    from bench.cli.named_suite import find_store
+    from bench.cli.only import select
+    from bench.cli.traits import measure_of_store
+    from bench.config.suite import default_data_dir
+    from bench.plan.expand import expand
+    from bench.traits.known_traits import TRAITS, traits_named
+
+    store = find_store(suite, results)
+    resolved = store.suite()
+    wanted = names.replace(" ", "").split(",") if names is not None else resolved.traits or tuple(TRAITS)
+    plan = expand(resolved) if only is None else select(expand(resolved), only)
+    failed = measure_of_store(
+        store,
+        plan,
+        traits_named(wanted),
+        data or default_data_dir(),
+        device or resolved.device,
+        workers,
+        console,
+        every_row=only is not None,
+    )
+    raise typer.Exit(1 if failed else 0)
+
+
 @app.command(name="plan")
 def show_plan(
     suite: SuiteName = "auto",

@@ -13,6 +13,7 @@ from bench.cli.progress import SuiteProgress
 from bench.cli.signals import interruptible
 from bench.cli.size_class import check_size_class
 from bench.cli.terminal import marked
+from bench.cli.traits import measure_traits
 from bench.config.resolved import ResolvedSuite
 from bench.data.presence import check_sums
 from bench.data.target import check_target
@@ -27,6 +28,8 @@ from bench.runner.run_options import DEFAULT_OPTIONS, RunOptions, check_tracker
 from bench.store.repair import repair
 from bench.store.store import Store, open_store
 from bench.tables.build import build_tables
+from bench.traits.known_traits import traits_named
+from bench.traits.trait_plan import plan_traits
 from bench.tuning.choice import check_tuned, tuning_store
 from bench.tuning.kept import NO_TRIALS, KeptTrials, take_up
 
@@ -44,7 +47,10 @@ class RunArguments:
 
 
 def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console: Console) -> bool:
-    """Execute the unfinished runs of a plan; return whether a run that was attempted did not end `ok`.
+    """Execute the unfinished runs of a plan, then measure the suite's traits of them.
+
+    Returns:
+        Whether a run or a trait that was attempted did not end `ok`.
 
     Raises:
         InputError: the suite requires tuning, partners of the same size or a device that are missing, a file differs
@@ -74,6 +80,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
     try:
         with interruptible(console):
             ended = _execute(plan, todo, store, arguments, missing, console) if todo else []
+            traits_failed = bool(suite.traits) and _measure_traits(suite, plan, store, arguments, console)
     finally:
         tables = build_tables(store)
         store.write_tables(tables)
@@ -85,7 +92,7 @@ def run_suite(suite: ResolvedSuite, plan: Plan, arguments: RunArguments, console
     for event in failed:
         console.print(failure_line(event.run, event.record), highlight=False, soft_wrap=True)
     console.print(f"tables in {store.tables}", highlight=False)
-    return bool(failed)
+    return bool(failed) or traits_failed
 
 
 def unfinished(plan: Plan, store: Store, console: Console) -> tuple[Run, ...]:
@@ -105,6 +112,12 @@ def missing_targets(plan: Plan, data_dir: Path) -> dict[str, str]:
         except InputError as error:
             missing[str(target)] = str(error)
     return missing
+
+
+def _measure_traits(suite: ResolvedSuite, plan: Plan, store: Store, arguments: RunArguments, console: Console) -> bool:
+    """Measure the suite's traits of the runs that are finished now; return whether one failed."""
+    planned = plan_traits(store, plan, traits_named(suite.traits))
+    return measure_traits(store, planned, arguments.data_dir, suite.device, arguments.num_workers, console)
 
 
 def _data_names(plan: Plan) -> list[str]:

@@ -13,6 +13,7 @@ from bench.config.custom_claims import CustomClaim, check_claim
 from bench.config.ladder import Ladder, Subset
 from bench.config.search_space import Tuning, members_of
 from bench.config.target_choice import TargetChoice, Transfer, all_kinds, check_rows
+from bench.config.trait_names import TraitName
 from bench.config.validation import ModelName, Strict, distinct, explain
 from bench.config.yaml_file import name_of, path_of, read_yaml
 from bench.data.corpus import FORMULAS
@@ -116,6 +117,10 @@ class BudgetFactors(Strict):
         return distinct(value)
 
 
+def _is_empty(value: tuple[Any, ...]) -> bool:
+    return not value
+
+
 class SuiteFields(Strict):
     """The fields of a suite file that resolving leaves as they are."""
 
@@ -147,6 +152,9 @@ class SuiteFields(Strict):
     """Custom claims, judged together with the claims of the literature; they change no run."""
     looks: tuple[Positive, ...] = ()
     """Numbers of seeds at which claims are judged; by default once, at all seeds. They change no run."""
+    traits: Annotated[tuple[TraitName, ...], Field(exclude_if=_is_empty)] = ()
+    """Traits that `bench run` measures of finished runs; they change no run. An empty field is not written, so that
+    stores from before it keep their bytes."""
     pipeline: WantedPipeline = "auto"
     """Pipeline that brings images to the device; `auto` decides by size and memory. No result depends on it."""
     on_bad_image: OnBadImage = "fail"
@@ -209,12 +217,12 @@ class Suite(SuiteFields):
             return value
         return [{"target": item} if isinstance(item, str) else item for item in value]
 
-    @field_validator("corpus", "models", "targets", "seeds", "transfers", "shots", "ablations", "claims")
+    @field_validator("corpus", "models", "targets", "seeds", "transfers", "shots", "ablations", "claims", "traits")
     @classmethod
     def _grids(cls, value: tuple[Any, ...], info: Any) -> tuple[Any, ...]:
         names = {"targets": "target", "ablations": "name", "claims": "id"}
         name = names.get(info.field_name)
-        may_be_empty = info.field_name in ("ablations", "corpus", "claims")
+        may_be_empty = info.field_name in ("ablations", "corpus", "claims", "traits")
         distinct(tuple(getattr(item, name) for item in value) if name else value, may_be_empty=may_be_empty)
         return value
 

@@ -1,10 +1,10 @@
 """Make a slim copy of a store, small enough to commit.
 
-It keeps the suite, the records of its runs, tables, calibrations and the records of trials as they are; predictions and
-histories packed (`bench.store.packed`); and the weights from which pictures and traits of a network can be made later:
-those of the largest rungs' pretrainings, and of training from scratch on the first target with such rows, of the first
-three seeds. `slim.json` names what is left out. Hashes in the records stay those of the files that runs wrote, so a run
-can still be verified. Imports no torch.
+It keeps the suite, the records of its runs, tables, calibrations, traits and the records of trials as they are;
+predictions and histories packed (`bench.store.packed`); and the weights from which pictures and traits of a network can
+be made later: those of the largest rungs' pretrainings, and of training from scratch on the first target with such
+rows, of the first three seeds. `slim.json` names what is left out. Hashes in the records stay those of the files that
+runs wrote, so a run can still be verified. Imports no torch.
 """
 
 import json
@@ -34,7 +34,7 @@ from bench.store.stored_table import read_stored
 
 NUM_SEEDS = 3
 """The number of seeds whose weights are kept."""
-WHOLE = ("tables", "calibrations", "tuning/tables")
+WHOLE = ("tables", "calibrations", "traits", "tuning/tables")
 """Folders that are copied as they are."""
 EXACT_TARGETS = ("arrangement",)
 """Targets on whose runs a check compares probabilities up to the rounding of float32."""

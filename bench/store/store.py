@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 """Name of the file of weights in a run's folder, which other runs start from."""
-OWN_FOLDERS = ("runs", "running", "damaged", "tables", "contents", "calibrations", "curves", "tuning")
+OWN_FOLDERS = ("runs", "running", "damaged", "tables", "contents", "calibrations", "curves", "tuning", "traits")
 """Names of the folders that a store makes."""
-READ_TABLES = ("cells", "runs", "correctness")
+READ_TABLES = ("cells", "runs", "correctness", "traits", "trait_answers")
 """Tables whose numbers are read from records, and not computed."""
 FITTED_TABLES = ("claims", "data_ratios", "extrapolations")
 """Tables of fitted quantities; in others, p-values are, which end in `_p`."""
-PARQUET_ALONE = ("correctness",)
+PARQUET_ALONE = ("correctness", "trait_answers")
 """Tables without a CSV file, since they contain bytes."""
 RECIPE_WORDS: dict[str, Any] = {"description": True, "exceptions": {"__all__": {"reason"}}}
 """Fields of a recipe that change no run."""
@@ -332,7 +332,7 @@ def _different(stored: Record, given: Record) -> list[str]:
 
 def deciding_fields(suite: ResolvedSuite) -> Record:
     """Return the fields that decide a suite's runs; external weights are identified by content, not by path."""
-    words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims"), True)
+    words: dict[str, Any] = dict.fromkeys(("description", "limits", "size_class", "pipeline", "claims", "traits"), True)
     words |= {"tuning": {"required": True}}
     words |= {"corpora": {"__all__": {"balance"}}, "recipes": {"__all__": RECIPE_WORDS}}
     words |= {"recipe_exceptions": {"__all__": {"reason": True, "recipes": {"__all__": RECIPE_WORDS}}}}

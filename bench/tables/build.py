@@ -25,6 +25,7 @@ from bench.store.store import Record, Store
 from bench.tables.left_out import left_out_table
 from bench.tables.per_image import correctness_table
 from bench.tables.permutation_check import permutation_table
+from bench.tables.trait_tables import trait_tables
 from bench.tuning.choice import survey, tuning_store
 from bench.tuning.trials import trials_table
 
@@ -67,6 +68,7 @@ def build_tables(store: Store) -> dict[str, pd.DataFrame]:
         **_left_out(plan, records),
         **_trials(store, suite),
         **_permutation_check(store, plan, records),
+        **trait_tables(store, plan, cells),
     }
 
 

@@ -57,11 +57,11 @@ _NO_VARIANCE = 1e-24
 """A variance of shares of 1 below this is rounding error, since unequal counts differ by far more than its root."""
 _EQUAL = 1e-9
 """The relative difference up to which two mean squares are equal."""
-_FEW, _FEW_SHARE = 10, 0.05
+FEW, FEW_SHARE = 10, 0.05
 """Values that differ from the others are few if they are fewer than this number, and at most this share of all."""
 _SOME = 199
 """The number of values of a part that show whether few of all can differ from the others."""
-_FEW_ERROR = 2.2
+FEW_ERROR = 2.2
 """The standard error, in images, that the images' part has at least if few values differ.
 
 No case in many images is compatible with 3.7 images at 95 %, and with 6.2 at 99.58 % (Clopper-Pearson); the interval of
@@ -277,13 +277,13 @@ def _few_part(part: np.ndarray) -> float:
     num_images = part.shape[1]
     # If few of all values differed from the median, so would few of any of them: most parts need no median of all.
     some = part.flat[:_SOME]
-    if len(some) == _SOME and np.count_nonzero(some != np.median(some)) >= _FEW:
+    if len(some) == _SOME and np.count_nonzero(some != np.median(some)) >= FEW:
         return 0.0
     distances = np.abs(part - np.median(part))
     num_different = int(np.count_nonzero(distances))
-    if num_images == 1 or num_different >= _FEW or num_different > _FEW_SHARE * part.size:
+    if num_images == 1 or num_different >= FEW or num_different > FEW_SHARE * part.size:
         return 0.0
-    return (_FEW_ERROR * (float(distances.max()) or 1.0) / num_images) ** 2
+    return (FEW_ERROR * (float(distances.max()) or 1.0) / num_images) ** 2
 
 
 def _student(degrees: float, probability: float) -> float:

@@ -1,0 +1,1 @@
+"""Traits of finished runs over seeds and images: means, intervals and paired differences between families."""

@@ -1,6 +1,7 @@
 """A hand-made suite and the tables that its store would hold, with plausible numbers and what tests change in them."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -275,3 +276,8 @@ def _run(cell: pd.Series, kind: str, status: str) -> Row:
         "peak_memory_bytes": None,
         **(ENVIRONMENT if status != "not_run" else dict.fromkeys(ENVIRONMENT, "")),
     }
+
+
+def without_scripts(html: str) -> str:
+    """Return a page without its scripts, whose words are no results."""
+    return re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)

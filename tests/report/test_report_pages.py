@@ -184,7 +184,7 @@ def test_the_report_is_complete_and_repeats_to_the_byte(tmp_path: Path, transfer
     assert one == two
     of_ladders = ("accuracy", "crossings", "improvement", "ranks")
     assert {path.stem for path in one if path.suffix == ".svg"} == {
-        *("ablation-position", "consistency", "cost-cpu-amd"),
+        *("differences", "consistency", "cost-cpu-amd"),
         *(f"{name}{transfer}" for name in of_ladders for transfer in transfers),
     }
     html, markdown = (one[Path(name)].decode() for name in ("index.html", "report.md"))

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, SCRATCH
+from bench.analysis.comparison import AS_IT_IS, FINE_TUNE, ROW, SCRATCH
 from bench.analysis.duplicates import num_of_all
 from bench.analysis.format import count, is_known, percent, plural
-from bench.analysis.frames import split
+from bench.analysis.frames import as_key, split
 from bench.analysis.seeds import COMPLETE
 from bench.analysis.stats.crossed import CROSSED
 from bench.analysis.stats.intervals import LEVEL
@@ -85,7 +85,7 @@ def target_key(row: pd.Series) -> str:
 
 def comparison_row(row: pd.Series) -> str:
     """Return the id that a row of the comparison has on the page."""
-    return row_id("comparison", row["model"], row["corpus"], row["subset_images"], target_key(row))
+    return row_id("comparison", *as_key(row[ROW]))
 
 
 def arm_row(row: pd.Series) -> str:

@@ -1,10 +1,12 @@
 """Say what is behind a row of a table: its seeds, the hashes of its images, and the commands that repeat it."""
 
 import json
+import math
 import shlex
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ import pandas as pd
 from bench.analysis.behind_best import ARM
 from bench.analysis.comparison import ROW
 from bench.analysis.format import first_few, is_known
-from bench.analysis.frames import Key, split
+from bench.analysis.frames import Key, as_key
+from bench.analysis.speed_columns import records
 from bench.report.page import Command, Details
 
 _FIELDS = {
@@ -29,8 +32,11 @@ _FIELDS = {
 }
 """Field of `--only` -> the column of `cells` that it selects by. The first three are always said."""
 _ALWAYS = ("model", "target", "subset")
+_READ = ("seed", "status", "accuracy", "subset_hash", "pretrain_key", "transfer_key")
 _UNKNOWN = {"subset": "unknown", "shots": "None", "classes": "None"}
 """Field -> how `--only` names a missing value."""
+_Fields = Mapping[str, Any]
+"""Column -> value of a row of a table."""
 
 
 @dataclass(frozen=True)
@@ -58,71 +64,67 @@ class BehindRows:
 
     def of_row(self, row: pd.Series) -> Details | None:
         """Return what is behind a row of the table `comparison`; None if it has no cell."""
-        return self._of(self._ladder.get(tuple(map(_plain, row[ROW]))))
+        return self._of(self._ladder.get(as_key(row[ROW])))
 
     def of_arm(self, row: pd.Series) -> Details | None:
         """Return what is behind a row of the table `ablations`; None if it has no cell."""
-        return self._of(self._arms.get(tuple(map(_plain, row[ARM]))))
+        return self._of(self._arms.get(as_key(row[ARM])))
 
-    def _of(self, cells: pd.DataFrame | None) -> Details | None:
-        if cells is None:
+    def _of(self, places: Sequence[int] | None) -> Details | None:
+        if places is None:
             return None
-        return Details(tuple(self._commands(cells)), tuple(self._facts(cells)), tuple(_seeds(cells)))
+        cells = [self._cells[place] for place in places]
+        commands = (Command("Run the row again", f"bench run {self._named_suite} --only {self._only(places[0])}"),)
+        done = [cell for cell in cells if cell["status"] == "ok"]
+        return Details((*commands, *self._of_runs(done)), tuple(self._facts(cells)), tuple(_seeds(cells)))
 
-    def _facts(self, cells: pd.DataFrame) -> list[tuple[str, str]]:
-        keys = list(cells["transfer_key"])
-        runs = self._runs.reindex(keys)
-        values: dict[str, Iterable[Any]] = {
-            "pretraining images": cells["subset_hash"],
+    def _facts(self, cells: Sequence[_Fields]) -> list[tuple[str, str]]:
+        keys = [cell["transfer_key"] for cell in cells]
+        runs = [self._runs[key] for key in keys if key in self._runs]
+        values: dict[str, list[Any]] = {
+            "pretraining images": [cell["subset_hash"] for cell in cells],
             "test images": [self._test_images.get(key) for key in keys],
-            "commit": runs["git_commit"],
-            "machine": runs["processor"],
+            "commit": [run["git_commit"] for run in runs],
+            "machine": [run["processor"] for run in runs],
         }
-        known = {
-            name: list(dict.fromkeys(str(each) for each in of_all if is_known(each))) for name, of_all in values.items()
-        }
+        known = {name: list(dict.fromkeys(map(str, filter(is_known, found)))) for name, found in values.items()}
         return [(name, texts[0] if len(texts) == 1 else first_few(texts)) for name, texts in known.items() if texts]
 
-    def _commands(self, cells: pd.DataFrame) -> list[Command]:
-        """Return the commands that run the row, repeat one of its runs, and load the model of a run."""
-        commands = [Command("Run the row again", f"bench run {self._named_suite} --only {self._only(cells)}")]
-        done = cells[cells["status"] == "ok"]
-        if done.empty:
-            return commands
-        key = done["transfer_key"].iloc[0]
-        seed = done["seed"].iloc[0]
-        commands.append(Command(f"Repeat seed {seed}, and compare bit for bit", f"bench verify {key}"))
+    def _of_runs(self, done: Sequence[_Fields]) -> Iterator[Command]:
+        """Yield the commands that repeat one of the runs that ended ok, and load the model of one."""
+        if not done:
+            return
+        seed, key = done[0]["seed"], done[0]["transfer_key"]
+        yield Command(f"Repeat seed {seed}, and compare bit for bit", f"bench verify {key}")
         if run := self._loadable(done):
             is_kept = run in self.store.with_weights
             folder = (self.store.folder if is_kept else "") or self.suite["name"]
             label = "Load a trained model in Python" + ("" if is_kept else ", once the row has been run again")
-            commands.append(Command(label, f"models.load({json.dumps(f'results/{folder}/runs/{run}')})"))
-        return commands
+            yield Command(label, f"models.load({json.dumps(f'results/{folder}/runs/{run}')})")
 
-    def _loadable(self, done: pd.DataFrame) -> str:
+    def _loadable(self, done: Sequence[_Fields]) -> str:
         """Return the key of a run whose network was tested, one with weights in the store if there is one.
 
         A probe trains no network, so it is that of the run that it starts from.
         """
-        is_probe = self._runs["kind"].reindex(done["transfer_key"]).eq("probe").to_numpy()
-        keys = [key for key in done["pretrain_key"].where(is_probe, done["transfer_key"]) if key]
-        return next((key for key in keys if key in self.store.with_weights), keys[0] if keys else "")
+        is_probe = self._runs.get(done[0]["transfer_key"], {}).get("kind") == "probe"
+        keys = [cell["pretrain_key" if is_probe else "transfer_key"] for cell in done]
+        return next((key for key in keys if key in self.store.with_weights), keys[0])
 
     @cached_property
     def _named_suite(self) -> str:
         """Return the suite as `bench run` takes it, on the kind of device on which it was run."""
         return f"{shlex.quote(self.store.suite or self.suite['name'])} --device {self.suite['device']}"
 
-    def _only(self, cells: pd.DataFrame) -> str:
-        """Return the shortest conditions that select these cells alone, quoted for a shell."""
-        place = self._places[cells.index[0]]
+    def _only(self, place: int) -> str:
+        """Return the shortest conditions that select the cells of a cell's row alone, quoted for a shell."""
         selected, said = np.ones(len(self._codes), bool), []
         for number, (field, column) in enumerate(_FIELDS.items()):
             same = self._codes[:, number] == self._codes[place, number]
             if field in _ALWAYS or not same[selected].all():
                 selected &= same
-                value = cells[column].iloc[0]
-                said.append(f"{field}={_UNKNOWN.get(field, '') if pd.isna(value) else value}")
+                value = self._cells[place][column]
+                said.append(f"{field}={value if is_known(value) else _UNKNOWN.get(field, '')}")
         return shlex.quote(",".join(said))
 
     @cached_property
@@ -133,23 +135,30 @@ class BehindRows:
         return np.stack(columns, axis=1)
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {label: place for place, label in enumerate(self.tables["cells"].index)}
+    def _cells(self) -> Sequence[_Fields]:
+        return records(self.tables["cells"][[*_FIELDS.values(), *_READ]])
 
     @cached_property
-    def _ladder(self) -> dict[Key, pd.DataFrame]:
-        cells = self.tables["cells"]
-        return dict(split(cells[cells["ablation"] == ""], ROW))
+    def _ladder(self) -> dict[Key, list[int]]:
+        """Return the places of the cells of each row of the ladder."""
+        return self._places(ROW, of_arms=False)
 
     @cached_property
-    def _arms(self) -> dict[Key, pd.DataFrame]:
-        cells = self.tables["cells"]
-        return dict(split(cells[cells["ablation"] != ""], ARM))
+    def _arms(self) -> dict[Key, list[int]]:
+        return self._places(ARM, of_arms=True)
+
+    def _places(self, columns: list[str], *, of_arms: bool) -> dict[Key, list[int]]:
+        found: dict[Key, list[int]] = {}
+        for place, values in enumerate(self.tables["cells"][columns].itertuples(index=False)):
+            if bool(self._cells[place]["ablation"]) == of_arms:
+                found.setdefault(as_key(values), []).append(place)
+        return found
 
     @cached_property
-    def _runs(self) -> pd.DataFrame:
-        runs = self.tables["runs"].drop_duplicates("key").set_index("key")
-        return runs.reindex(columns=["kind", "git_commit", "processor"])
+    def _runs(self) -> dict[str, _Fields]:
+        """Return key -> what is read of the run."""
+        runs = self.tables["runs"].reindex(columns=["key", "kind", "git_commit", "processor"])
+        return {run["key"]: run for run in records(runs)}
 
     @cached_property
     def _test_images(self) -> dict[str, str]:
@@ -158,14 +167,9 @@ class BehindRows:
         return {} if kept is None else dict(zip(kept["transfer_key"], kept["images"], strict=True))
 
 
-def _seeds(cells: pd.DataFrame) -> list[tuple[str, float | None, str]]:
-    """Return each seed with its accuracy in percent, averaged over draws, and the keys of its runs."""
-    found: list[tuple[str, float | None, str]] = []
-    for (seed,), of_seed in split(cells, ["seed"]):
-        mean = of_seed["accuracy"].mean(skipna=False)
-        found.append((str(seed), None if pd.isna(mean) else float(100 * mean), " ".join(of_seed["transfer_key"])))
-    return found
-
-
-def _plain(value: Any) -> Any:
-    return None if pd.isna(value) else value
+def _seeds(cells: Sequence[_Fields]) -> Iterator[tuple[str, float | None, str]]:
+    """Yield each seed with its accuracy in percent, averaged over draws, and the keys of its runs."""
+    for seed in dict.fromkeys(cell["seed"] for cell in cells):
+        draws = [cell for cell in cells if cell["seed"] == seed]
+        keys, mean = [cell["transfer_key"] for cell in draws], fmean(cell["accuracy"] for cell in draws)
+        yield str(seed), None if math.isnan(mean) else 100 * mean, " ".join(keys)

@@ -25,7 +25,7 @@ def runs(suite: str, cells: pd.DataFrame, of_store: pd.DataFrame, outside: Seque
         provenance.not_run_in_words(suite, cells),
         folded("Rows not run", *provenance.not_run(cells).tables),
         *(block for part in provenance.outside(outside) for block in part.blocks),
-        folded(f"All {plural(len(of_store), 'run')}", _all(suite, of_store)),
+        folded(f"All {plural(len(of_store), 'run')}", _all(of_store)),
         *map(fold, provenance.notes(of_store)),
         fold(provenance.cost(of_store)),
         fold(provenance.environment(of_store)),
@@ -42,7 +42,7 @@ def _failures(of_store: pd.DataFrame) -> Table | None:
     return next(iter(provenance.failures(of_store).tables), None)
 
 
-def _all(suite: str, of_store: pd.DataFrame) -> Table:
+def _all(of_store: pd.DataFrame) -> Table:
     """Return a row for each run: failed runs, then those that were not run, then those that ended ok."""
     order = {"not_run": 1, "ok": 2}
     named = provenance.named_runs(of_store)
@@ -77,7 +77,7 @@ def _all(suite: str, of_store: pd.DataFrame) -> Table:
         "Images seen",
         "Key",
     )
-    caption = f"Failed runs first. `bench verify {suite} KEY` repeats a run and compares the bits."
+    caption = "Failed runs first. `bench verify KEY` repeats a run and compares the bits."
     return Table(caption, header, rows, 6)
 
 

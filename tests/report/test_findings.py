@@ -40,9 +40,10 @@ def find(cells: pd.DataFrame, *, answers: bool = True) -> tuple[Findings, ...]:
 
 
 def _pages(sections: list[Section]) -> tuple[str, str]:
-    """Both, with notes in brackets."""
+    """Both, with notes in brackets and without scripts."""
     page = Page("Hand-made", FirstScreen("", ""), tuple(sections))
-    return re.sub(r"\s*<small>(.*?)</small>", r" (\1)", as_html(page)), as_markdown(page)
+    html = re.sub(r"<script>.*?</script>", "", as_html(page), flags=re.DOTALL)
+    return re.sub(r"\s*<small>(.*?)</small>", r" (\1)", html), as_markdown(page)
 
 
 def _cells(section: Section) -> list[list[TableCell]]:
@@ -250,7 +251,7 @@ def test_ratios_and_predictions_are_on_the_page() -> None:
     assert len(predicted.cells) == len(predictions)
     held = sum(one.is_held is True for one in predictions if one)
     told = sum(one.is_held is not None for one in predictions if one)
-    assert section.blocks[3].endswith(f"the intervals of {held} of {told} predictions hold what came.")
+    assert section.blocks[3].endswith(f"is within the interval of {held} of {told} predictions.")
     assert told > 6
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.analysis.format import listed, plural, points
 from bench.analysis.ladder.growth import PairGrowth
 from bench.report.findings import Findings, OnTarget
-from bench.report.layout import family_name, heading
+from bench.report.first_screen.naming import family_word
+from bench.report.layout import heading
 from bench.report.page import Block, Charts, Section, Table, folded, section
 from bench.report.sections.scaling import (
     crossing_in_words,
@@ -25,7 +26,7 @@ _NO_LADDER = (
     "classes differ in more than their size."
 )
 _AT_END = re.compile(r" \([^()]*\)$")
-_TRUST = "An extrapolation is as good as the law, so the largest rung is predicted from the smaller ones:"
+_TRUST = "How far to trust an extrapolation: predicted from the smaller rungs,"
 
 
 def more_data(of_ladders: Sequence[Findings], charts: Charts) -> Section:
@@ -96,14 +97,14 @@ def _by_family(target: OnTarget) -> Callable[[str], str]:
     longest_first = "|".join(re.escape(model) for model in sorted(families, key=len, reverse=True))
 
     def name(found: re.Match[str]) -> str:
-        return f"the {_family_word(families[found.group()])}" if found.group() in alone else found.group()
+        return f"the {family_word(families[found.group()])}" if found.group() in alone else found.group()
 
     return lambda text: re.sub(longest_first, name, text)
 
 
 def _slopes(target: OnTarget) -> str:
     """Return how many points tenfold images add to each model."""
-    known = [(f"the {_family_word(model.family)} {model.model}", model.slope) for model in target.growth if model.slope]
+    known = [(f"the {family_word(model.family)} {model.model}", model.slope) for model in target.growth if model.slope]
     added = [f"{points(slope.mean, slope.low, slope.high)} to {model}" for model, slope in known]
     return f"ten times as many pretraining images add these points: {listed(added)}"
 
@@ -136,13 +137,19 @@ def _crossings(pairs: Sequence[PairGrowth]) -> Iterator[str]:
 
 
 def _by_reason(pairs: Sequence[tuple[PairGrowth, str]], num_pairs: int) -> Iterator[tuple[str, str]]:
-    """Yield each reason with the pairs that it holds for, in words; a reason's figures are left to the tables."""
+    """Yield each reason with the pairs that it holds for, in words; a reason's figures are left to the tables.
+
+    The reasons are put together if no pair lacks one.
+    """
     of_reason: dict[str, list[str]] = {}
     for pair, reason in pairs:
         short = _AT_END.sub("", reason)
         of_reason.setdefault(short, []).append(f"{pair.first.model} and {pair.second.model}")
+    if len(pairs) == num_pairs > 1:
+        yield "; ".join(of_reason), "any pair"
+        return
     for reason, named in of_reason.items():
-        yield reason, "any pair" if len(named) == num_pairs > 1 else ", nor for ".join(named)
+        yield reason, ", nor for ".join(named)
 
 
 def _trust(told: Sequence[Findings]) -> str | None:
@@ -151,7 +158,7 @@ def _trust(told: Sequence[Findings]) -> str | None:
     held = [found.is_held for found in predictions if found and found.predicted]
     if not held:
         return None
-    return f"{_TRUST} the intervals of {held.count(True)} of {plural(len(held), 'prediction')} hold what came."
+    return f"{_TRUST} the largest is within the interval of {held.count(True)} of {plural(len(held), 'prediction')}."
 
 
 def _tables(findings: Findings) -> tuple[Table, ...]:
@@ -161,7 +168,3 @@ def _tables(findings: Findings) -> tuple[Table, ...]:
 
 def _sentences(*texts: str) -> str:
     return " ".join(f"{'T' if text.startswith('the ') else text[0]}{text[1:]}." for text in texts if text)
-
-
-def _family_word(family: str) -> str:
-    return family_name(family) if family in ("vit", "cnn") else family

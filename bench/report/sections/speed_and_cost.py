@@ -1,21 +1,19 @@
 """Write the section on speed and cost: what accuracy costs, and how fast the models are on each machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bench.analysis.format import listed, plural
 from bench.analysis.frames import split
-from bench.analysis.pareto import COSTS, FRONT
+from bench.analysis.pareto import FRONT
 from bench.analysis.speed import ranking_changes, standings
 from bench.report.figures.pareto import COST_NAMES
 from bench.report.first_screen.other_titles import front_title
-from bench.report.layout import panels
+from bench.report.layout import panels, target_key
 from bench.report.machines import Machine
 from bench.report.page import Block, Charts, Section, Warned, fold, folded, section
 from bench.report.sections.pareto import accuracy_against_cost
 from bench.report.sections.speed import best, differences, equal, ranking
 
-_TOLD_FIRST = ("p50_ms", "macs")
-"""The costs by which sentences tell who is on the front, the first that is known."""
 _MOST_FRONTS = 3
 """The largest number of open sentences on fronts."""
 
@@ -40,11 +38,12 @@ def speed_and_cost(suite: str, machines: Sequence[Machine], charts: Charts) -> S
 
 
 def _of_machine(machine: Machine, charts: Charts) -> Iterator[Block | None]:
-    yield charts.get(("cost", machine.name))
+    chart = charts.get(("cost", machine.name))
+    yield chart
     costs = accuracy_against_cost(machine)
     if not costs.tables:
         yield from costs.blocks
-    sentences = list(_fronts(machine))
+    sentences = list(_fronts(machine, chart.titles if chart else ()))
     yield from sentences[:_MOST_FRONTS]
     yield folded("Fronts on other targets", *sentences[_MOST_FRONTS:])
     speeds = (equal(machine), best(machine), ranking(machine)) if machine.name else ()
@@ -54,25 +53,29 @@ def _of_machine(machine: Machine, charts: Charts) -> Iterator[Block | None]:
         yield fold(part) if part.tables else None
 
 
-def _fronts(machine: Machine) -> Iterator[str]:
-    """Yield who is on the front of one cost: a sentence for the targets of which the same is true.
+def _fronts(machine: Machine, titled: Collection[str]) -> Iterator[str]:
+    """Yield which models are on the front of the first cost: a sentence for the targets of which the same is true.
 
-    Models are named unless all of them are on it.
+    Args:
+        machine: The machine.
+        titled: The targets whose chart has the numbers of rows in its title.
     """
-    targets: dict[tuple[str, ...], list[str]] = {}
+    targets: dict[tuple[str, str, str], list[str]] = {}
     for panel in panels(machine.costs):
-        cost = next(cost for cost in (*_TOLD_FIRST, *COSTS) if cost in set(panel.rows["cost"]))
-        rows = panel.rows[panel.rows["cost"] == cost]
-        on_front = dict.fromkeys(rows.loc[rows["place"] == FRONT, "model"])
-        if set(on_front) == set(rows["model"]):
-            on_front = {}
-        targets.setdefault((_in_sentence(cost), front_title(rows), *on_front), []).append(panel.title)
-    for (cost, title, *models), told in targets.items():
-        whose = f" The front is of {listed(models)}." if models and not title.startswith(models[0]) else ""
-        yield f"By {cost} on {listed(told)}: {title}.{whose}"
+        rows = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
+        title = "" if target_key(rows.iloc[0]) in titled else front_title(rows)
+        on_front = list(dict.fromkeys(rows.loc[rows["place"] == FRONT, "model"]))
+        who = "every model" if set(on_front) == set(rows["model"]) else listed(on_front)
+        targets.setdefault((_in_sentence(rows["cost"].iloc[0]), title, who), []).append(panel.title)
+    for (cost, title, who), told in targets.items():
+        if who:
+            yield f"By {cost} on {listed(told)}, the front is of {who}{f' ({title})' if title else ''}."
+        elif title:
+            yield f"By {cost} on {listed(told)}: {title}."
 
 
 def _in_sentence(cost: str) -> str:
+    """Return a cost's name without its unit: `images/s`, `95th percentile of latency`, `training FLOPs`."""
     name = COST_NAMES[cost].partition(",")[0]
     return name[0].lower() + name[1:]
 

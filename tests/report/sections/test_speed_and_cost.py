@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from bench.analysis.format import listed
 from bench.report.first_screen.other_titles import front_title
 from bench.report.machines import machines
 from bench.report.page import Chart, Charts, Folded, Section
@@ -40,12 +41,17 @@ def summaries(section: Section) -> list[str]:
 def test_without_speeds_the_known_costs_stand_alone(tables: Tables) -> None:
     """And one line says how to measure speeds; nothing is said of what was not measured."""
     section = build(tables, {})
+    (machine,) = machines(make_suite(), tables, {})
+    costs = machine.costs[machine.costs["cost"] == "parameters"]
     measure, *fronts = open_text(section)
     assert measure == "No speed was measured for this suite; `make throughput SUITE=hand-made` measures them."
-    assert [front.partition(":")[0] for front in fronts] == [
-        "By multiply-accumulates on digits@100",
-        "By multiply-accumulates on fractals-heldout (in-domain)",
+    of_digits, others = (costs[(costs["target"] == "digits@100") == wanted] for wanted in (True, False))
+    assert [front.partition("the front is of")[0] for front in fronts] == [
+        "By parameters on digits@100, ",
+        "By parameters on fractals-heldout (in-domain), ",
     ]
+    assert fronts[0].endswith(f" ({front_title(of_digits)}).")
+    assert fronts[1].endswith(f" ({front_title(others)}).")
     assert summaries(section) == ["Accuracy against cost"]
     (table,) = section.tables
     assert table.header[4:] == ("Parameters", "Multiply-accumulates", "Training FLOPs")
@@ -53,20 +59,21 @@ def test_without_speeds_the_known_costs_stand_alone(tables: Tables) -> None:
     assert not any("not measured" in text.lower() for text in section.paragraphs)
 
 
-def test_each_target_has_a_sentence_by_latency() -> None:
-    """By the rule of the titles, with the models on the front unless these are all."""
+def test_the_models_on_the_front_are_named() -> None:
+    """By the cost that the chart shows first, and without the numbers that the chart's title has."""
     tables = make_tables(make_cells())
-    files = {NAME: measurement()}
-    (machine,) = machines(make_suite(), tables, files)
-    by_latency = machine.costs[machine.costs["cost"] == "p50_ms"]
-    of_digits, others = (by_latency[(by_latency["target"] == "digits@100") == wanted] for wanted in (True, False))
-    assert len(set(of_digits.loc[of_digits["place"] == "front", "model"])) == 3
+    (machine,) = machines(make_suite(), tables, {NAME: measurement()})
+    first = machine.costs["cost"].iloc[0]
+    assert first == "images_per_second"
+    of_first = machine.costs[machine.costs["cost"] == first]
+    others = of_first[of_first["target"] != "digits@100"]
     models = list(dict.fromkeys(others.loc[others["place"] == "front", "model"]))
-    assert len(models) == 2
-    assert open_text(build(tables, files))[:2] == [
-        f"By latency on digits@100: {front_title(of_digits)}.",
-        f"By latency on fractals-heldout (in-domain): {front_title(others)}. The front is of {' and '.join(models)}.",
-    ]
+    assert 0 < len(models) < others["model"].nunique()
+    titled = {("cost", NAME): Chart("cost", {"digits@100": "Seen"}, "")}
+    on_digits, on_others = open_text(speed_and_cost("hand-made", [machine], titled))[:2]
+    assert on_digits == "By images/s on digits@100, the front is of bit_resnet_pico."
+    where = "By images/s on fractals-heldout (in-domain)"
+    assert on_others == f"{where}, the front is of {listed(models)} ({front_title(others)})."
 
 
 def test_targets_of_which_the_same_is_true_share_a_sentence() -> None:
@@ -74,7 +81,7 @@ def test_targets_of_which_the_same_is_true_share_a_sentence() -> None:
     cells = make_cells(targets=("digits@100", "cifar10"), seeds=(0,), arms=False)
     cells["accuracy"] = cells["accuracy"].round(1)
     (sentence,) = open_text(build(make_tables(cells), {}))[1:]
-    assert sentence.startswith("By multiply-accumulates on digits@100 and cifar10: ")
+    assert sentence.startswith("By parameters on digits@100 and cifar10, the front is of ")
     many = make_cells(targets=tuple(f"folder:{number}" for number in range(5)), arms=False)
     for number in range(5):
         many.loc[(many["target"] == f"folder:{number}") & (many["subset_images"] < 256 * number), "accuracy"] = 0.9
@@ -119,5 +126,5 @@ def test_of_several_machines_the_first_is_open(tables: Tables) -> None:
 def test_a_store_without_results_has_two_lines() -> None:
     cells = make_cells(arms=False).assign(status="not_run", reason="no data", accuracy=math.nan)
     section = build(make_tables(cells), {})
-    assert section.blocks[2:] == ("No fine-tuned row of the ladder has a cost that is known.",)
+    assert section.blocks[2:] == ("No fine-tuned row has a cost that is known.",)
     assert section.tables == ()

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from bench.analysis.stats.intervals import Interval
 
-Unit = Literal["points", "points per decade", "log odds per decade", "images", "times", "share"]
-"""The unit of a claim's quantity; `times` is a ratio, `share` a share of 1, and a decade is tenfold images."""
+Unit = Literal[
+    "points", "points per decade", "points of shape bias", "log odds per decade", "images", "times", "share", "kappa"
+]
+"""The unit of a claim's quantity; `times` is a ratio, `share` a share of 1, `kappa` an error consistency, and a decade
+is tenfold images."""
 ABSENT = "\N{EN DASH}"
 _PREFIXES = (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 _BYTES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
@@ -170,7 +173,7 @@ def quantity(value: float, unit: Unit) -> str:
         return f"{steady(value):,.0f}"
     if unit == "times":
         return f"{steady(value):.3g}"
-    return signed(in_unit(value, unit), 2 if unit.startswith("log odds") else 1)
+    return signed(in_unit(value, unit), 2 if unit.startswith(("log odds", "kappa")) else 1)
 
 
 def quantity_interval(interval: "Interval", unit: Unit) -> str:

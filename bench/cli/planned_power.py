@@ -14,7 +14,7 @@ from bench.analysis.claims.exact_check import CannotTell, has_arms
 from bench.analysis.claims.judge import find_quantities, num_in_correction
 from bench.analysis.claims.looks import Looks
 from bench.analysis.claims.quantities import Difference, Finding
-from bench.analysis.claims.rows import stacked_given_success
+from bench.analysis.claims.shape_bias import ShareDifference
 from bench.analysis.corpus_names import SCRATCH
 from bench.analysis.format import decimal, finite_or_none, in_unit, percent, plural, share
 from bench.analysis.seeds import expected_seeds
@@ -168,14 +168,13 @@ def _spreads(claim: Claim, finding: Finding) -> Iterator[PilotQuantity]:
     """Yield the spread of each difference; other quantities have no interval that follows from a variance."""
     questions = len({quantity.question for quantity in finding.quantities})
     for quantity in finding.quantities:
-        if not isinstance(quantity, Difference):
+        if not isinstance(quantity, Difference | ShareDifference):
             continue
         try:
             estimate = quantity.estimate
         except AnalysisError:  # log odds of an accuracy of 0 or 100 %
             continue
         limits = finite_or_none({"low": quantity.limits.low, "high": quantity.limits.high})
-        sizes = [part.shape[1] for part in stacked_given_success(quantity.rows)]
         yield PilotQuantity(
             claim=claim.id,
             name=quantity.name,
@@ -188,7 +187,7 @@ def _spreads(claim: Claim, finding: Finding) -> Iterator[PilotQuantity]:
             rest_variance=estimate.rest_variance,
             images_variance=estimate.images_variance,
             images_degrees=finite_or_none({"degrees": estimate.images_degrees})["degrees"],
-            num_images=sum(sizes) if min(sizes) > 1 else 0,
+            num_images=quantity.num_images,
         )
 
 

@@ -20,6 +20,7 @@ _MOST_LINES = 24
 _CLAIMED = {
     "points": "Points of accuracy",
     "points per decade": "Points per tenfold images",
+    "points of shape bias": "Points of shape bias",
     "log odds per decade": "Log odds per tenfold images",
 }
 """Unit of a claim's estimate -> the label of its axis."""

@@ -76,7 +76,7 @@ def test_the_suites_own_claim_stands_beside_the_literatures(store: Store) -> Non
     assert set(own["keys"]) == keys
     assert found["C11"]["verdict"] == "refuted"
     assert "within 20 % of the ViT's parameters" in found["C11"]["measured"]
-    assert found["C10"]["verdict"] == "not judged yet"
+    assert found["C10"]["verdict"] == "undecided"
 
 
 def test_judgements_are_kept_as_a_table(store: Store) -> None:
@@ -244,7 +244,7 @@ def test_the_reference_store(tmp_path: Path) -> None:
     printed = call("claims", "reference-cpu", tmp_path).stdout
     assert f" … ({len(found['C9']['keys'])} in all; --json lists them)" in printed
     assert found["C8"]["verdict"] == "supported"
-    assert found["C10"]["verdict"] == "not judged yet"
+    assert found["C10"]["verdict"] == "undecided"
     assert "budgets" in found["C12"]["reason"]
 
 

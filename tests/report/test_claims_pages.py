@@ -47,7 +47,7 @@ def test_every_claim_has_its_verdict_estimate_pairs_published_number_level_and_k
     assert trend.text.startswith("+1")
     assert "points per decade (+" in trend.text
     assert rows["C5"][4].text.endswith("2.8 points (61.4 against 64.2 %)")
-    assert rows["C10"][1].text == "\N{EN DASH} not judged yet"
+    assert rows["C10"][1].text == "? undecided"
     facts = dict(behind(section, "C11"))
     assert facts["Pairs"] == "3 of 3"
     assert facts["Level"] == trend.level_text

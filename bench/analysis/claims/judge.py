@@ -231,7 +231,8 @@ def _what_would(parts: Sequence[JudgedQuantity], next_look: int | None) -> str:
     It is enough to resolve one quantity estimated beyond its limits, which would refute the claim, or else all.
     """
     if in_words := [part.needed for part in parts if isinstance(part.needed, str)]:
-        return in_words[0]
+        others = [part for part in parts if isinstance(part.needed, Needed)]
+        return "; and ".join([in_words[0], *([_what_would(others, next_look)] if others else [])])
     seeds = [(part.needed, part.interval.mean in part.limits) for part in parts if isinstance(part.needed, Needed)]
     beyond = [needed for needed, is_within in seeds if not is_within]
     if beyond:

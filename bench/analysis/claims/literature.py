@@ -29,6 +29,7 @@ from bench.analysis.claims.along_ladder import (
 from bench.analysis.claims.claim import Citation, Claim
 from bench.analysis.claims.compute_saving import LessCompute
 from bench.analysis.claims.exact_check import CannotTell
+from bench.analysis.claims.shape_bias import MoreLikePeople
 from bench.analysis.stats.power import Limits
 
 POINT = 0.01
@@ -159,9 +160,12 @@ CLAIMS = (
             "shape bias and error consistency",
             "Tuli et al. 2021 (arXiv 2105.07197), Geirhos et al. 2020 (arXiv 2006.16736)",
         ),
-        comparison=None,
-        margin="",
-        needs="images whose shape and texture disagree, and people's answers to them, which this suite lacks",
+        comparison=MoreLikePeople(ABOVE_ZERO),
+        margin="ViT's shape bias above ResNet's on the largest rung, and its errors more consistent with people's",
+        needs=(
+            "the trait cue-conflict of ViT and ResNet after the same pretraining (target shapes-heldout, with weights "
+            "kept), and people's answers to images that the models answer, too"
+        ),
     ),
     Claim(
         id="C11",

@@ -107,6 +107,12 @@ class Difference:
         """
         return self._mean(stacked_given_success(self.rows))
 
+    @property
+    def num_images(self) -> int:
+        """Return the number of test images, or of their clusters, of all targets; 0 if correctness is not kept."""
+        sizes = [part.shape[1] for part in stacked_given_success(self.rows)]
+        return sum(sizes) if min(sizes) > 1 else 0
+
     @cached_property
     def failures(self) -> str:
         """Return which seeds of which rows failed to train, in words; empty if none."""

@@ -13,6 +13,7 @@ from bench.report.charts.forest_rows import forest_rows, line
 _AXES: Mapping[str, str] = {
     "points": "Difference (points of accuracy)",
     "points per decade": "Slope (points per tenfold images)",
+    "points of shape bias": "Difference (points of shape bias)",
     "log odds per decade": "Slope (log odds per tenfold images)",
     "images": "Pretraining images",
     "times": "Ratio",

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -61,7 +62,7 @@ def test_every_claim_is_declared_with_all_that_a_reader_needs() -> None:
         assert claim.published.figure
         assert claim.published.source
         assert claim.needs
-        assert bool(claim.margin) == (claim.id != "C10")
+        assert claim.margin
 
 
 def test_the_level_is_corrected_over_the_claims_that_have_an_interval(study: Study) -> None:
@@ -142,7 +143,8 @@ def test_looks_spend_the_level() -> None:
 
 
 def test_what_is_not_judged_yet_says_so(study: Study) -> None:
-    (found,) = judge_claims([one for one in CLAIMS if one.id == "C10"], study.ladder(rising).evidence())
+    (claim,) = (replace(one, comparison=None) for one in CLAIMS if one.id == "C10")
+    (found,) = judge_claims([claim], study.ladder(rising).evidence())
     assert found.verdict == "not judged yet"
     assert "people's answers" in found.reason
 

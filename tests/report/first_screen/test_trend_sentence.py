@@ -84,14 +84,14 @@ def test_a_refused_ratio_gives_that_of_another_target_and_why() -> None:
 
 def test_the_strip_counts_verdicts_and_says_what_decides_each() -> None:
     judgements = judge(plant({VIT: UP, CNN: FLAT}))
-    assert verdict_counts(judgements) == "1 supported · 10 undecided · 1 not judged"
+    assert verdict_counts(judgements) == "1 supported · 11 undecided"
     by_name = {line.name: line for line in claims_strip(judgements)}
-    trend, open_one, not_judged = by_name["C11"], by_name["C1"], by_name["C10"]
+    trend, open_one, people = by_name["C11"], by_name["C1"], by_name["C10"]
     assert (trend.sign, trend.verdict) == ("✓", "supported")
     assert trend.decides.startswith("+16.6 points per decade") or "log odds" in trend.decides
     assert (open_one.sign, open_one.decides) == (
         "?",
         "ViT and ResNet after 1.3 million images, within a tenth, on real targets",
     )
-    assert (not_judged.sign, not_judged.verdict) == ("\N{EN DASH}", "not judged")
-    assert not_judged.decides.startswith("it needs images")
+    assert (people.sign, people.verdict) == ("?", "undecided")
+    assert people.decides.startswith("the trait cue-conflict of ViT and ResNet")

@@ -64,8 +64,10 @@ def _fronts(machine: Machine, titled: Collection[str]) -> Iterator[str]:
     for panel in panels(machine.costs):
         rows = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
         title = "" if target_key(rows.iloc[0]) in titled else front_title(rows)
-        on_front = list(dict.fromkeys(rows.loc[rows["place"] == FRONT, "model"]))
-        who = "every model" if set(on_front) == set(rows["model"]) else listed(on_front)
+        on_front = rows[rows["place"] == FRONT]
+        on_ladder = set(on_front.loc[on_front["arm"] == "", "model"])
+        names = [f"{model}{'' if model in on_ladder else ' (an arm)'}" for model in dict.fromkeys(on_front["model"])]
+        who = "every model" if set(on_front["model"]) == set(rows["model"]) else listed(names)
         targets.setdefault((_in_sentence(rows["cost"].iloc[0]), title, who), []).append(panel.title)
     for (cost, title, who), told in targets.items():
         if who:

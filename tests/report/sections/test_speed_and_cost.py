@@ -76,6 +76,14 @@ def test_the_models_on_the_front_are_named() -> None:
     assert on_others == f"{where}, the front is of {listed(models)} ({front_title(others)})."
 
 
+def test_a_model_that_is_an_arm_alone_is_named_as_one() -> None:
+    cells = make_cells(targets=("digits@100",))
+    cells.loc[cells["model"] == "vit_pico/8:pos=none", "accuracy"] = 0.99
+    (front,) = open_text(build(make_tables(cells), {}))[1:]
+    assert "vit_pico/8:pos=none (an arm)" in front
+    assert front.count("(an arm)") == 1
+
+
 def test_targets_of_which_the_same_is_true_share_a_sentence() -> None:
     """And more than three sentences are folded."""
     cells = make_cells(targets=("digits@100", "cifar10"), seeds=(0,), arms=False)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.frames import split
-from bench.report.figures.pareto import COST_NAMES
+from bench.report.figures.pareto import cost_in_sentence
 from bench.report.findings import Findings
 from bench.report.first_screen.other_titles import front_title
 from bench.report.first_screen.screen_words import view_titles
@@ -83,7 +83,7 @@ def _front_titles(machine: Machine) -> dict[str, dict[str, str]]:
     titles: dict[str, dict[str, str]] = {}
     for panel in panels(machine.costs):
         for (cost,), rows in split(panel.rows, ["cost"]):
-            seen = f"{machine.title(panel.title)}: {front_title(rows)} by {COST_NAMES[cost]}"
+            seen = f"{machine.title(panel.title)}: {front_title(rows)} by {cost_in_sentence(cost)}"
             titles.setdefault(cost, {})[target_key(rows.iloc[0])] = seen
     return titles
 

@@ -22,7 +22,7 @@ from bench.report.figures.crossing import crossing_figure
 from bench.report.figures.drawing import save
 from bench.report.figures.forest import forest_figure
 from bench.report.figures.inline import inline_svg
-from bench.report.figures.pareto import COST_NAMES, pareto_figure
+from bench.report.figures.pareto import cost_in_sentence, pareto_figure
 from bench.report.figures.tuning import tuning_figure
 from bench.report.findings import Findings
 from bench.report.first_screen.ladder_titles import difference_title
@@ -175,7 +175,7 @@ def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
         for panel in panels(machine.costs)[:MOST_FRONTS]:
             if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
                 of_first = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
-                cost = COST_NAMES[of_first["cost"].iloc[0]]
+                cost = cost_in_sentence(of_first["cost"].iloc[0])
                 title = f"{machine.title(panel.title)}: {front_title(of_first)} by {cost}"
                 target = target_key(panel.rows.iloc[0])
                 yield _Drawing(("cost", machine.name), target, title, pareto_figure(panel.rows, title))

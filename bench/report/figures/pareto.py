@@ -30,6 +30,14 @@ COST_NAMES = {
     "joules_per_thousand_images": "J per thousand images",
 }
 """Cost -> its name, with its unit."""
+
+
+def cost_in_sentence(cost: str) -> str:
+    """Return a cost's name inside a sentence, without its unit: `median latency`, `MACs` stay as they are."""
+    name = COST_NAMES[cost].split(",")[0]
+    return name if name[:2].isupper() or name.startswith("J ") else name[0].lower() + name[1:]
+
+
 _FRONT_LINE: dict[str, Any] = {"color": drawing.COLOURS["quiet"], "linewidth": 1.2, "label": "the front"}
 _LOGARITHMIC_FROM = 4.0
 """The ratio of the largest to the smallest value from which a cost's axis is logarithmic."""

@@ -26,8 +26,9 @@ def claims(judgements: Sequence[Judgement], charts: Charts) -> tuple[Section, ..
     rows = tuple(map(_row, judgements))
     of_units = [chart for (kind, *_), chart in charts.items() if kind == "claims"]
     verdicts = Table("Verdicts; each row unfolds.", ("Claim", "Verdict", "Sentence", "Estimate", "Published"), rows, 5)
+    in_other_units = folded("Estimates in other units", *of_units[1:])
     how = folded("How claims are judged", _HOW)
-    return (section("Claims", judgements[0].looks, *of_units, verdicts, how),)
+    return (section("Claims", judgements[0].looks, *of_units[:1], in_other_units, verdicts, how),)
 
 
 def sign(judgement: Judgement) -> str:

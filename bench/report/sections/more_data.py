@@ -125,9 +125,9 @@ def _crossings(pairs: Sequence[PairGrowth]) -> Iterator[str]:
     for pair in pairs:
         first, second, found = pair.first.model, pair.second.model, pair.crossing
         if found and found.outcome == "behind":
-            apart.append(f"{first} is behind {second} (at the earliest at {images(found.low)})")
+            apart.append(f"{first} is behind {second} (a crossing lies at {images(found.low)} or more)")
         elif found and found.outcome == "ahead":
-            apart.append(f"{first} is ahead of {second} (at the latest at {images(found.high)})")
+            apart.append(f"{first} is ahead of {second} (a crossing lies at {images(found.high)} or fewer)")
         elif found:
             yield f"Against {second}, {first} {crossing_in_words(found)}"
     if apart:

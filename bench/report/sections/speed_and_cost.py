@@ -6,7 +6,7 @@ from bench.analysis.format import listed, plural
 from bench.analysis.frames import split
 from bench.analysis.pareto import FRONT
 from bench.analysis.speed import ranking_changes, standings
-from bench.report.figures.pareto import COST_NAMES
+from bench.report.figures.pareto import cost_in_sentence
 from bench.report.first_screen.other_titles import front_title
 from bench.report.layout import panels, target_key
 from bench.report.machines import Machine
@@ -68,18 +68,12 @@ def _fronts(machine: Machine, titled: Collection[str]) -> Iterator[str]:
         on_ladder = set(on_front.loc[on_front["arm"] == "", "model"])
         names = [f"{model}{'' if model in on_ladder else ' (an arm)'}" for model in dict.fromkeys(on_front["model"])]
         who = "every model" if set(on_front["model"]) == set(rows["model"]) else listed(names)
-        targets.setdefault((_in_sentence(rows["cost"].iloc[0]), title, who), []).append(panel.title)
+        targets.setdefault((cost_in_sentence(rows["cost"].iloc[0]), title, who), []).append(panel.title)
     for (cost, title, who), told in targets.items():
         if who:
             yield f"By {cost} on {listed(told)}, the front is of {who}{f' ({title})' if title else ''}."
         elif title:
             yield f"By {cost} on {listed(told)}: {title}."
-
-
-def _in_sentence(cost: str) -> str:
-    """Return a cost's name without its unit: `images/s`, `95th percentile of latency`, `training FLOPs`."""
-    name = COST_NAMES[cost].partition(",")[0]
-    return name[0].lower() + name[1:]
 
 
 def _changes(machine: Machine) -> str | None:

@@ -31,12 +31,12 @@ def test_a_table_is_copied_as_it_is_shown(open_page: OpenPage) -> None:
     opened.page.get_by_role("checkbox", name="CNN").uncheck()
     opened.page.locator("#compare-1 th", has_text="Accuracy").get_by_role("button").click()
     shown = [row["cells"] for row in opened.shown_rows("#compare-1")]
-    frame = pd.read_csv(io.StringIO(_copied(opened, "Copy CSV")), dtype=str, keep_default_na=False)
+    frame = pd.read_csv(io.StringIO(_copied(opened, "Copy as CSV")), dtype=str, keep_default_na=False)
     assert [[_plain(cell) for cell in row] for row in shown] == frame.map(_plain).to_numpy().tolist()
-    markdown = _copied(opened, "Copy Markdown").splitlines()
+    markdown = _copied(opened, "Copy as Markdown").splitlines()
     assert len(markdown) == len(shown) + 2
     assert set(markdown[1]) == set("| -")
-    latex = _copied(opened, "Copy LaTeX")
+    latex = _copied(opened, "Copy as LaTeX")
     assert latex.startswith("\\begin{tabular}")
     assert "\\toprule" in latex
     assert latex.count("\\\\") == len(shown) + 1

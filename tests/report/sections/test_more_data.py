@@ -90,7 +90,7 @@ def test_pairs_that_lack_a_ratio_for_one_reason_share_a_sentence() -> None:
     assert "There is no ratio of images for any pair: " not in ratios
     few = open_text(more_data(found_in(make_ladder_cells(targets=("digits@100",), num_rungs=2)), NO_CHARTS))
     assert few[1] == "There is no ratio of images for any pair: 2 rungs; a ratio of images needs 3."
-    assert "the ViT is behind the hybrid (at the earliest at 4,096 images)" in crossings
+    assert "the ViT is behind the hybrid (a crossing lies at 4,096 images or more)" in crossings
     assert crossings.count("No crossing within the sizes measured") == 1
     assert re.search(r"does not clearly rise .* \(.* points per tenfold images\)", section.tables[1].cells[0][0].text)
 

@@ -151,10 +151,12 @@ const copyFormats = {
 function addCopying(box) {
   const tools = document.createElement("div");
   tools.className = "tools";
+  tools.append("Copy as");
   for (const [name, write] of Object.entries(copyFormats)) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = `Copy ${name}`;
+    button.textContent = name;
+    button.setAttribute("aria-label", `Copy as ${name}`);
     button.addEventListener("click", () => copyText(write(tableTexts(box.querySelector("table"))), button));
     tools.append(button);
   }

@@ -21,7 +21,12 @@ def costs(cells: pd.DataFrame, speeds: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def _by_cost(figure: Figure) -> dict[str, Axes]:
-    return {ax.get_xlabel().removesuffix("\n(more is better)"): ax for ax in figure.axes}
+    return {_cost(ax): ax for ax in figure.axes}
+
+
+def _cost(ax: Axes) -> str:
+    """Return the name of an axis's cost, whose lines are wrapped."""
+    return ax.get_xlabel().removesuffix("\n(more is better)").replace("\n", " ")
 
 
 def _markers(ax: Axes) -> list[Line2D]:
@@ -38,9 +43,7 @@ def test_points_intervals_and_front_are_the_tables() -> None:
     table = costs(make_cells(targets=("digits@100",), arms=False))
     figure = pareto_figure(table, "")
     names = list(dict.fromkeys(table["cost"]))
-    assert [ax.get_xlabel().removesuffix("\n(more is better)") for ax in figure.axes] == [
-        COST_NAMES[name] for name in names
-    ]
+    assert [_cost(ax) for ax in figure.axes] == [COST_NAMES[name] for name in names]
     for ax, name in zip(figure.axes, names, strict=True):
         rows = table[table["cost"] == name]
         heights = sorted(float(line.get_ydata()[0]) for line in _markers(ax))

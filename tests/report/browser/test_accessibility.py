@@ -16,11 +16,10 @@ QUICK = {(400, "dark"), (1440, "light")}
 
 
 def unfold(opened: OpenedPage) -> None:
-    """Open the details of the first row that has some, and the first folded part of a section."""
-    script = """() => {
-      for (const parts of ['tr details', 'section details']) document.querySelector(parts)?.setAttribute('open', '');
-    }"""
-    opened.read(script)
+    """Open the details of the first row, and the first folded part of a section."""
+    opened.page.locator("#compare-1 .unfold:visible").first.click()
+    opened.page.locator("details.folded > summary:visible").first.click()
+    assert opened.page.locator("tr.details:visible, details.folded[open]").count() == 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from tests.report.browser.conftest import OpenPage
 from tests.report.browser.stores import STORES
 
-QUICK = ("half-finished", "failed runs", "one seed", "nothing run")
+QUICK = ("half-finished", "nothing run")
 
 
 @pytest.mark.parametrize(

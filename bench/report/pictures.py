@@ -39,9 +39,8 @@ _SEEDS = f"Points are means with {CONFIDENCE} intervals, faint dots are single s
 READING = {
     "accuracy": f"{_SEEDS} Models from scratch stand at the left, since zero has no logarithm.",
     "crossings": (
-        f"{_SEEDS} Above zero the first model of a pair is ahead. The strip at the bottom shows the size at which a "
-        "pair crosses, with its interval, or else the sizes at which it still can; an arrow marks an open end. Shaded: "
-        "beyond the sizes measured. Of more than six pairs, those of each family's most accurate model are shown."
+        f"{_SEEDS} Above zero the first model is ahead. The strip shows where a pair crosses, with its interval, or "
+        "else where it still can. Shaded: beyond the sizes measured."
     ),
     "cost": (
         "The line is the front: the best accuracy for each cost or less. Rows on it have an edge and their "

@@ -53,9 +53,8 @@ _BALANCED = (
     "given, too: the mean of the classes' accuracies with its Student's t interval over seeds."
 )
 _BEST = (
-    "Bold: the best row of the ladder on a target, and rows that are shown to be at most "
-    f"{100 * WITHIN:g} point behind it, by paired differences at levels corrected over the target's rows (Holm). "
-    f"The column shows the differences in points with uncorrected {CONFIDENCE} intervals."
+    f"Bold: the best row of the ladder on a target, and those shown to be at most {100 * WITHIN:g} point behind it "
+    f"(paired, Holm over the target's rows). Behind the best: points, with uncorrected {CONFIDENCE} intervals."
 )
 
 

@@ -50,7 +50,7 @@ class Subject:
 
 
 def load_subject(run: Run, store: Store, data_dir: Path, device: Device) -> Subject:
-    """Load the network of a finished run; on a CPU it computes in float32, as the runs of a CPU do.
+    """Load the network of a finished run; on another device than the run's it computes in float32.
 
     Raises:
         DamagedRun: the run's weights are missing or altered.
@@ -58,5 +58,5 @@ def load_subject(run: Run, store: Store, data_dir: Path, device: Device) -> Subj
     """
     folder = store.run_folder(run.key)
     check_file(folder, store.read(run.key) or {}, WEIGHTS)
-    compute = compute_on(device, run.precision if device == run.device else "fp32" if device == "cpu" else "bf16")
+    compute = compute_on(device, run.precision if device == run.device else "fp32")
     return Subject(run, models.load(folder).model.to(compute.device), compute, data_dir)

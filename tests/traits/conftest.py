@@ -31,15 +31,16 @@ def runs(store) -> tuple[Run, ...]:
 
 @pytest.fixture
 def finish(store) -> Callable[..., None]:
+    """End runs of the store ok, with weights drawn by the run's seed."""
+    return lambda *some: finish_runs(store, *some)
+
+
+def finish_runs(store: Store, *some: Run) -> None:
     """End runs ok, with weights drawn by the run's seed."""
-
-    def finished(*some: Run) -> None:
-        for run in some:
-            classes = 4 if run.target is None else num_classes(parse_target(str(run.target)), store.root)
-            model = models.build(run.model, num_classes=classes, image_size=run.image_size, seed=run.seed)
-            data = {"class_names": [f"class {number}" for number in range(classes)], "num_classes": classes}
-            record = build_record(run, status="ok", metrics={"test_accuracy": 0.5}, data=data)
-            weights = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
-            store.write(Outcome(record, weights=safetensors.torch.save(weights)))
-
-    return finished
+    for run in some:
+        classes = 4 if run.target is None else num_classes(parse_target(str(run.target)), store.root)
+        model = models.build(run.model, num_classes=classes, image_size=run.image_size, seed=run.seed)
+        data = {"class_names": [f"class {number}" for number in range(classes)], "num_classes": classes}
+        record = build_record(run, status="ok", metrics={"test_accuracy": 0.5}, data=data)
+        weights = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
+        store.write(Outcome(record, weights=safetensors.torch.save(weights)))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pandas as pd
@@ -14,15 +15,17 @@ from bench.plan.expand import expand
 from bench.plan.run import Run
 from bench.store.new_record import failure
 from bench.store.slim import write_slim
-from bench.store.store import WEIGHTS, Outcome, Store
+from bench.store.store import WEIGHTS, Outcome, Store, open_store
 from bench.tables.build import build_tables
 from bench.traits.known_traits import TRAITS, traits_named
 from bench.traits.measuring import measure
 from bench.traits.trait import TraitOfRun
 from bench.traits.trait_plan import TraitPlan, plan_traits
 from bench.traits.trait_record import DamagedTrait, read_answers, read_trait, trait_folder
+from tests.traits.conftest import CHANGES
 
 CUES = traits_named(["cue-conflict"])
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 def planned(store: Store, **options: bool) -> TraitPlan:
@@ -186,3 +189,18 @@ def test_unknown_traits_are_refused():
 
 def test_each_trait_has_the_name_that_suites_know():
     assert tuple(TRAITS) == get_args(TraitName)
+
+
+def test_the_field_changes_no_key_and_no_stored_suite_without_it(resolve_suite, tmp_path):
+    plain, named = resolve_suite(**CHANGES), resolve_suite(**CHANGES, traits=["cue-conflict"])
+    assert "traits" not in plain.model_dump(mode="json")
+    assert named.model_dump(mode="json")["traits"] == ["cue-conflict"]
+    assert [run.key for run in expand(plain).runs] == [run.key for run in expand(named).runs]
+    for suite in (plain, named, plain):
+        assert open_store(tmp_path, suite).suite().traits == suite.traits
+
+
+def test_stores_from_before_the_field_keep_their_bytes():
+    for path in sorted(RESULTS.glob("reference-*/suite.json")):
+        suite = Store(path.parent).suite()
+        assert (json.dumps(suite.model_dump(mode="json"), indent=1) + "\n").encode() == path.read_bytes()

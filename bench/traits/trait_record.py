@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import InputError
 from bench.files.atomic import write_folder
-from bench.files.plain import read_plain
+from bench.files.plain import read_json, read_plain
 from bench.store.records import KEYS, check_key, hashes_of
 from bench.store.store import Store
 from bench.store.stored_table import read_stored
@@ -88,7 +88,7 @@ def read_trait(store: Store, key: str) -> TraitRecord | None:
     """
     path = trait_folder(store, key) / RECORD
     try:
-        record = TraitRecord.model_validate_json(read_plain(path))
+        record = TraitRecord.model_validate(read_json(path))
     except FileNotFoundError:
         if path.parent.exists():
             raise _damaged(path, "it is missing") from None
@@ -97,7 +97,9 @@ def read_trait(store: Store, key: str) -> TraitRecord | None:
         raise _damaged(path, f"it cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise _damaged(path, f"{'.'.join(map(str, first['loc'])) or 'JSON'}: {first['msg']}") from None
+        raise _damaged(path, f"{'.'.join(map(str, first['loc'])) or 'the record'}: {first['msg']}") from None
+    except ValueError as error:
+        raise _damaged(path, f"no JSON: {error}") from None
     if record.key != key:
         raise _damaged(path, f"it belongs to trait {record.key}")
     return record

@@ -108,9 +108,10 @@ def trait_rows(traits: pd.DataFrame, answers: pd.DataFrame | None = None, level:
     packed = by_measure(answers)
     rows = []
     for key, of_row in split(traits, ROW):
-        found = read_measured(of_row, packed)
-        figures: dict[str, Any] = {"num_seeds": len(found.values), "num_images": found.num_images}
+        figures: dict[str, Any] = {}
         try:
+            found = read_measured(of_row, packed)
+            figures = {"num_seeds": len(found.values), "num_images": found.num_images}
             figures["value"] = found.mean
             figures |= _interval(found.estimate(), level, of_difference=False)
         except AnalysisError as error:
@@ -127,15 +128,16 @@ def trait_differences(traits: pd.DataFrame, answers: pd.DataFrame | None = None,
     packed = by_measure(answers)
     rows = []
     for key, of_measure in split(traits[traits["ablation"] == ""], [*_SHARED, *MEASURE]):
-        found = {model: read_measured(of_model, packed) for model, of_model in split(of_measure, _NETWORK)}
-        for pair in combinations(sorted(found, key=lambda model: FAMILIES.index(model[1])), 2):
+        of_models = dict(split(of_measure, _NETWORK))
+        for pair in combinations(sorted(of_models, key=lambda model: FAMILIES.index(model[1])), 2):
             (model, family), (reference, reference_family) = pair
             if family == reference_family:
                 continue
             names = dict(zip(_PAIR, (model, family, reference, reference_family), strict=True))
             figures: dict[str, Any] = {}
             try:
-                estimate = found[pair[0]].less(found[pair[1]])
+                first, second = (read_measured(of_models[one], packed) for one in pair)
+                estimate = first.less(second)
                 figures = {"num_pairs": estimate.num_seeds, "difference": estimate.mean}
                 figures |= _interval(estimate, level, of_difference=True)
             except AnalysisError as error:

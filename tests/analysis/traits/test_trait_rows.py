@@ -91,5 +91,12 @@ def test_seeds_of_other_images_and_damaged_bits_are_refused():
     other = pack_hits("b", "", "m", np.arange(1, 10), np.ones(9, bool), None)
     with pytest.raises(DifferentImagesError, match="answered different images"):
         unpack_hits({0: first, 1: other})
+    traits, answers = measured(VALUES)
+    answers.loc[0, "images"] = "others"
+    table = trait_rows(traits, answers).set_index("model")
+    assert table["reason"]["vit_pico/8"].startswith("seeds of one row answered different images")
+    assert table["reason"]["bit_resnet_pico"] == ""
+    differences = trait_differences(traits, answers)
+    assert differences["reason"].str.startswith("seeds of one row").tolist() == [True, True, False]
     with pytest.raises(CorrectnessError, match="3 bytes for the bits of 9 images"):
         unpack_hits({0: first | {"hit": b"abc"}})

@@ -54,19 +54,3 @@ def test_escape_closes_a_menu(open_page: OpenPage) -> None:
     opened.page.keyboard.press("Escape")
     expect(opened.page.locator(".menu[open]")).to_have_count(0)
     expect(summary).to_be_focused()
-
-
-def test_enter_on_a_point_opens_its_row(open_page: OpenPage) -> None:
-    """Arrow keys go from point to point."""
-    opened = open_page("usual")
-    chart = opened.page.locator("figure[data-chart='ladder'][data-drawn] .live")
-    chart.focus()
-    opened.page.keyboard.press("ArrowRight")
-    tip = chart.get_by_role("status")
-    expect(tip).to_be_visible()
-    told = tip.inner_text()
-    opened.page.keyboard.press("Enter")
-    row = opened.page.locator("#compare-1 tbody tr:has(.unfold[aria-expanded='true'])")
-    expect(row).to_have_count(1)
-    expect(row).to_be_in_viewport()
-    assert row.get_attribute("data-model") in told

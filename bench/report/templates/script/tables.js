@@ -12,8 +12,9 @@ function sortKey(row, column) {
   const cell = row.cells[column];
   if (!cell) return null;
   if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
-  const text = cell.textContent.trim();
-  return text === "" || text === "–" ? null : text;
+  const text = [...cell.childNodes].filter((part) => part.nodeName !== "SMALL").map((part) => part.textContent).join("").trim();
+  const isMissing = cell.classList.contains("number") ? !/\d/.test(text) : text === "" || text === "–";
+  return isMissing ? null : text; // a note in small print is no value
 }
 
 function compareKeys(first, second) {

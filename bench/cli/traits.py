@@ -99,7 +99,7 @@ def _measured(
     waiting, measured = list(reversed(todo)), []
     running: dict[Future[TraitRecord | None], TraitOfRun] = {}
     try:
-        with Progress(console=console, transient=True) as progress:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("traits", total=len(todo))
             while waiting or running:
                 while waiting and len(running) < processes.count:

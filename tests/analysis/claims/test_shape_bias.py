@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from bench.analysis.claims.evidence import Evidence
-from bench.analysis.claims.judge import judge_claims
+from bench.analysis.claims.judge import find_quantities, judge_claims
 from bench.analysis.claims.literature import CLAIMS
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.traits.packed_hits import COLUMNS, pack_hits
+from bench.cli.planned_power import _spreads
 
 TARGET, NUM_IMAGES, NEITHER = "shapes-heldout@1000", 500, 0.2
 PEOPLE = "people's answers to images that the models answer, too, which this suite lacks"
@@ -121,3 +122,14 @@ def test_a_seed_that_failed_to_train_leaves_it_open(ladder, judge):
     found = judge(with_traits(ladder, {"vit": 0.7, "cnn": 0.4}), "C10")
     assert found.verdict == "undecided"
     assert "seed 2 failed to train: diverged, and has no shape bias then" in found.reason
+
+
+def test_the_shape_bias_can_be_planned_from_pilot_seeds(ladder):
+    (claim,) = (one for one in CLAIMS if one.id == "C10")
+    evidence = with_traits(ladder, {"vit": 0.7, "cnn": 0.4})
+    finding, error = find_quantities(claim, evidence)
+    assert error is None
+    (planned,) = _spreads(claim, finding)
+    assert (planned.unit, planned.low, planned.num_questions) == ("points of shape bias", 0, 2)
+    assert (planned.num_seeds, planned.num_images) == (5, NUM_IMAGES)
+    assert planned.seeds_variance > 0

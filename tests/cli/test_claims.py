@@ -223,7 +223,10 @@ def test_an_arm_that_is_ahead_of_its_family_is_said_below_the_verdicts_and_on_to
     printed = call("report", "tiny", store.root.parent, "--reports", str(tmp_path / "reports")).stdout
     page = (tmp_path / "reports" / "tiny" / "report.md").read_text()
     assert f"warning: {said}" in printed
-    assert page.index(f"> **Note:** {said}") < page.index("## Compare")
+    first_screen = page[: page.index("## Compare")]
+    assert "> **Note:** Another ViT here, vit_pico/8:pos=none, is " in first_screen
+    assert "better than the ladder's vit_pico/8 on " in first_screen
+    assert f"> **Note:** {said}" in page[page.index("## Ablations") :]
     table = pd.read_parquet(store.tables / "own_rows.parquet")
     assert table[["arm", "own_model", "is_ahead"]].to_numpy().tolist() == [["none", "vit_pico/8", True]]
 

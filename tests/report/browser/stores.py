@@ -126,6 +126,14 @@ def many(*, models: int = 3, targets: int = 2, seeds: int = 3) -> pd.DataFrame:
     return pd.concat(of_depths, ignore_index=True)
 
 
+def arms_elsewhere() -> pd.DataFrame:
+    """Return cells with a target on which arms alone are tested."""
+    cells = make_cells()
+    arms = cells[(cells["ablation"] == "position") & (cells["target"] == "digits@100")]
+    elsewhere = arms.assign(target="arrangement", transfer_key="e-" + arms["transfer_key"])
+    return pd.concat([cells, elsewhere], ignore_index=True)
+
+
 def half_finished() -> pd.DataFrame:
     """Return cells of which the second and third seeds have not begun, and the hybrid has no result at all."""
     cells = make_cells()
@@ -180,6 +188,7 @@ STORES: dict[str, Callable[[], Content]] = {
     ),
     "one seed": lambda: hand_made(make_cells(seeds=(0,))),
     "one family": lambda: hand_made(make_cells(arms=False).query("family == 'vit'").reset_index(drop=True)),
+    "arms alone on a target": lambda: hand_made(arms_elsewhere()),
     "one target": lambda: hand_made(make_cells(targets=("digits@100",))),
     "five rungs": lambda: hand_made(make_ladder_cells()),
     "failed runs": lambda: hand_made(failed()),

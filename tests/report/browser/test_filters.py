@@ -86,6 +86,20 @@ def test_ablation_arms_are_shown_on_request(open_page: OpenPage) -> None:
     assert {"position: none", "position: learned-1d", "overlap: /16", "overlap: /16, stride 8"} <= arms
 
 
+def test_a_target_of_arms_alone_shows_them(open_page: OpenPage) -> None:
+    """Unasked, since it has no other row. The ladder's chart, which lacks that target, says which one it shows."""
+    opened = open_page("arms alone on a target", fragment="#target=arrangement")
+    compared = opened.shown_rows("#compare-1")
+    assert {row["target"] for row in compared} == {"arrangement"}
+    assert all(row["arm"] for row in compared)
+    ladder = opened.page.locator(LADDER)
+    expect(ladder).to_have_attribute("data-drawn", "")
+    expect(ladder.locator(".chart-title")).to_contain_text("digits@100: ")
+    opened.page.get_by_role("combobox", name="Target").first.select_option("digits@100")
+    expect(ladder.locator(".chart-title")).not_to_contain_text("digits@100")
+    assert not [row for row in opened.shown_rows("#compare-1") if row.get("arm")]
+
+
 def test_finding_keeps_the_focus_and_the_rows_that_hold_the_text(open_page: OpenPage) -> None:
     opened = open_page("usual")
     find = opened.page.get_by_role("searchbox", name="Find")

@@ -68,21 +68,25 @@ function hideChoices(figure) {
 // The values of a chart's params by the state of the page. What the state does not say, or says wrongly, is as at first.
 function chartParams(first, targets, choices) {
   const params = new Map(first);
-  if (params.has("families") && getState("family")) params.set("families", getState("family").split(","));
+  const families = shownFamilies();
+  if (params.has("families") && (families.length || getState("family") === "none")) params.set("families", families);
   if (targets.has(shownTarget()) && params.has("target")) params.set("target", shownTarget());
   if (params.has("arms")) params.set("arms", getState("arms") === "1");
   for (const [name, words] of Object.entries(choices)) if (Object.hasOwn(words, getState(name))) params.set(name, getState(name));
   return params;
 }
 
-// The heading says what is seen on the target and in the view that the chart shows.
+// The heading says what is seen on the target and in the view that the chart shows. It names the target if that is not
+// the chosen one, which the chart may lack.
 function showTitle(figure, view) {
   const heading = figure.querySelector("[data-titles]");
   if (!heading) return;
   const signals = view.getState({ signals: (name) => ["target", "view", "cost"].includes(name) }).signals;
   const [titles, ofViews] = [heading.dataset.titles, heading.dataset.views || "{}"].map((text) => new Map(Object.entries(JSON.parse(text))));
   const ofView = new Map(Object.entries(ofViews.get(signals.view ?? signals.cost) ?? {}));
-  heading.textContent = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
+  const title = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
+  const isOther = signals.target && shownTarget() && signals.target !== shownTarget() && !title.startsWith(signals.target);
+  heading.textContent = isOther ? `${signals.target}: ${title}` : title;
 }
 
 // The chart is one picture with one text for readers who cannot see it; its parts, of which Vega says nothing, are hidden.

@@ -69,42 +69,51 @@ function showSorting(table) {
   }
 }
 
+// What an address names and the page does not have is as if it were not chosen.
 function shownFamilies() {
-  const text = getState("family");
   const all = [...document.querySelectorAll('#filters input[name="family"]')].map((box) => box.value);
-  return text ? text.split(",").filter((family) => family !== "none") : all;
-}
-
-function isShown(row, families, wanted) {
-  const { family, target, arm } = row.dataset;
-  if (family !== undefined && families.length && !families.includes(family)) return false;
-  if (getState("family") === "none" && family !== undefined) return false;
-  if (target !== undefined && target !== "" && shownTarget() && target !== shownTarget()) return false;
-  if (arm && getState("arms") !== "1") return false;
-  return !wanted || row.textContent.toLowerCase().includes(wanted);
+  const chosen = getState("family").split(",").filter((family) => all.includes(family));
+  return chosen.length || getState("family") === "none" ? chosen : all;
 }
 
 function shownTarget() {
-  const select = document.querySelector('#filters select[name="target"]');
-  return getState("target") || (select ? select.options[0].value : "");
+  const options = document.querySelector('#filters select[name="target"]')?.options ?? [];
+  const known = [...options].map((option) => option.value);
+  return known.includes(getState("target")) ? getState("target") : known[0] ?? "";
+}
+
+// Arms are shown if that is chosen, and where a target has no other row.
+function showsArms(target) {
+  if (getState("arms") === "1") return true;
+  const rows = [...document.querySelectorAll('.table[data-filtered] tr[data-target]:not([data-target=""])')];
+  return !rows.some((row) => !row.dataset.arm && (target === "" || row.dataset.target === target));
+}
+
+function isShown(row, shown) {
+  const { family, target, arm } = row.dataset;
+  if (family !== undefined && shown.families.length && !shown.families.includes(family)) return false;
+  if (getState("family") === "none" && family !== undefined) return false;
+  if (target && shown.target && target !== shown.target) return false;
+  if (arm && !shown.arms) return false;
+  return !shown.text || row.textContent.toLowerCase().includes(shown.text);
 }
 
 function filterTables() {
-  const families = shownFamilies();
-  const wanted = getState("find").toLowerCase();
-  let shown = 0;
+  const target = shownTarget();
+  const shown = { families: shownFamilies(), target, arms: showsArms(target), text: getState("find").toLowerCase() };
+  let number = 0;
   let all = 0;
   for (const table of document.querySelectorAll(".table[data-filtered] table")) {
     for (const row of dataRows(table)) {
-      const keep = isShown(row, families, wanted);
+      const keep = isShown(row, shown);
       row.hidden = !keep;
       if (!keep) unfold(row, false);
-      shown += keep;
+      number += keep;
       all += 1;
     }
   }
   const counts = document.getElementById("counts");
-  if (counts) counts.textContent = `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} rows`;
+  if (counts) counts.textContent = `${number.toLocaleString("en")} of ${all.toLocaleString("en")} rows`;
 }
 
 function unfold(row, isOpen) {

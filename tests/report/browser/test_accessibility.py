@@ -40,7 +40,7 @@ def test_axe_finds_nothing(open_page: OpenPage, store: str, width: int, scheme: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_have_enough_contrast(open_page: OpenPage, scheme: str) -> None:
     """Text 4.5 on what is behind it, marks 3 on the page (WCAG 2.2), as the browser computes them."""
-    opened = open_page("one family", scheme=scheme)
+    opened = open_page("usual", scheme=scheme)
     colours = {name: _colour(opened, name) for name in (*TEXTS, *MARKS, *PAPERS)}
     for name, papers in TEXTS.items():
         for paper in papers:

@@ -110,7 +110,7 @@ def test_the_heading_of_a_front_is_about_its_cost(open_page: OpenPage) -> None:
         settled(
             opened, f"() => document.querySelector('figure[data-chart={name}] svg').textContent.includes('{words}')"
         )
-        assert (front.locator(".chart-title").text_content() or "").endswith(f" by {words}")
+        assert (front.locator(".chart-title").text_content() or "").endswith(f" by {words.lower()}")
 
 
 def test_the_chosen_target_is_shown(open_page: OpenPage) -> None:

@@ -50,3 +50,10 @@ def test_another_target_has_another_answer(open_page: OpenPage) -> None:
     after = opened.page.locator(shown).all_inner_texts()
     assert len(before) == len(after) == 2
     assert before[0] != after[0]
+
+
+def test_the_page_of_the_reference_is_short(open_page: OpenPage) -> None:
+    """As it opens, with most of it folded."""
+    opened = open_page("reference-cpu")
+    assert opened.num_words() <= 1800
+    assert opened.num_screens() <= 9

@@ -29,13 +29,6 @@ def test_text_in_figures_is_legible_on_a_telephone(open_page: OpenPage, store: s
     assert opened.read("() => document.querySelectorAll('svg text').length") > 0
 
 
-def test_the_page_of_the_reference_is_short(open_page: OpenPage) -> None:
-    """As it opens, with most of it folded."""
-    opened = open_page("reference-cpu")
-    assert opened.num_words() <= 1800
-    assert opened.num_screens() <= 9
-
-
 def test_the_page_of_a_half_finished_suite_is_short(open_page: OpenPage) -> None:
     """Of the suite `gpu`, of whose rows few have run."""
     assert open_page("half-finished gpu").num_screens() <= 6

@@ -50,13 +50,14 @@ def short_count(value: Any, digits: int = 3) -> str:
 
 
 def decimal(value: Any, places: int = 3) -> str:
-    """Return a number with fixed decimal places: `0.128`."""
-    return f"{steady(value):.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+    """Return a number with fixed decimal places: `0.128`; what rounds to zero has no sign."""
+    return f"{steady(value):z.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
 
 
 def signed(value: Any, places: int = 1) -> str:
-    """Return a number with its sign and fixed decimal places: `+2.9`."""
-    return f"{steady(value):+.{places}f}".replace("-", "\N{MINUS SIGN}") if is_known(value) else ABSENT
+    """Return a number with its sign and fixed decimal places: `+2.9`; what rounds to zero has no sign."""
+    shown = decimal(value, places)
+    return f"+{shown}" if shown.strip("0.") and is_known(value) and value > 0 else shown
 
 
 def three_digits(value: Any) -> str:

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from bench.analysis.format import pairs_and_p, percent, points
+from bench.analysis.format import decimal, pairs_and_p, percent, points, signed
 from bench.analysis.frames import rounded
 from bench.report.layout import interval_over
 
@@ -47,6 +47,18 @@ def test_intervals_are_given_by_their_ends() -> None:
     assert points(0.004, -0.01, 0.018) == "+0.4 (\N{MINUS SIGN}1.0 to +1.8)"
     assert points(-0.159, -0.19, -0.128) == "\N{MINUS SIGN}15.9 (\N{MINUS SIGN}19.0 to \N{MINUS SIGN}12.8)"
     assert (percent(0.5, math.nan, math.nan), points(0.5, math.nan, math.nan)) == ("50.0 %", "+50.0")
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 0.04, -0.04, -1e-12])
+def test_what_rounds_to_zero_has_no_sign(value: float) -> None:
+    assert (decimal(value, 1), signed(value), decimal(value, 0)) == ("0.0", "0.0", "0")
+    assert points(value / 100, -0.0004, 0.01) == "0.0 (0.0 to +1.0)"
+    assert (decimal(-0.06, 1), signed(-10.0), signed(10.0), signed(0.05)) == (
+        "\N{MINUS SIGN}0.1",
+        "\N{MINUS SIGN}10.0",
+        "+10.0",
+        "+0.1",
+    )
 
 
 def test_what_is_computed_is_rounded_and_the_rest_is_kept() -> None:

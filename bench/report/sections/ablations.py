@@ -111,6 +111,7 @@ def _table(arms: pd.DataFrame, behind: BehindRows) -> Table:
 
 def _own_rows(arms: pd.DataFrame) -> Table:
     """Return the arms beside the ladder's rows of their families."""
+    averaged = "averaged over real targets and " if arms["targets"].str.contains(", ").any() else ""
     level = f", each at {share(arms['level'].max())}" if arms["level"].notna().any() else ""
     columns = {
         "Ablation": lambda row: row["ablation"],
@@ -121,8 +122,8 @@ def _own_rows(arms: pd.DataFrame) -> Table:
         "Ahead of its family": lambda row: "yes" if row["is_ahead"] else "no",
     }
     caption = (
-        "Accuracy of each arm less that of its family's row on the ladder, at the same rung, averaged over real "
-        f"targets and paired by seed and image. The intervals hold together{level}. An arm is ahead if all of its "
+        f"Accuracy of each arm less that of its family's row on the ladder, at the same rung, {averaged}paired by seed "
+        f"and image. The intervals hold together{level}. An arm is ahead if all of its "
         "intervals lie above zero."
     )
     return table(caption, columns, arms, 4)

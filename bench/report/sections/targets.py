@@ -11,11 +11,14 @@ from bench.report.page import Charts, Section, Table, TableCell, section, undeci
 
 _Rows = tuple[tuple[str | TableCell, ...], ...]
 
-_MEANING = (
+_MEAN = (
     "The interquartile mean averages the middle half of a model's accuracies over targets, within each seed, and then "
-    "over seeds; with fewer than four targets it is their mean. The probability of improvement is how often a run of "
-    "the first model beats a run of the second on a target drawn at random, over all pairs of seeds; a tie counts half "
-    "(Agarwal et al. 2021). In-domain and purpose-made targets are in neither."
+    "over seeds; with fewer than four targets it is their mean."
+)
+_IMPROVEMENT = (
+    "The probability of improvement is how often a run of the first model beats a run of the second on a target drawn "
+    "at random, over all pairs of seeds; a tie counts half (Agarwal et al. 2021). In-domain and purpose-made targets "
+    "do not count here."
 )
 _RANKING = (
     "Ranks are taken within each seed, of accuracies averaged over targets at the largest rung; 1 is best. Nemenyi's "
@@ -31,7 +34,8 @@ def across_targets(findings: Findings, charts: Charts) -> Section:
         return section(title, "No real target has this transfer on a ladder.")
     return section(
         title,
-        _MEANING,
+        _MEAN if any(targets.across.num_targets > 1 for targets in findings.together) else None,
+        _IMPROVEMENT,
         _RANKING,
         *(_ranking(targets) for targets in findings.together),
         charts.get(("improvement", findings.transfer)),
@@ -59,9 +63,11 @@ def _means(targets: Together) -> Table:
     rows: _Rows = tuple(
         (model.model, *_row(targets, model.rungs, model.reason, is_pair=False)) for model in targets.across.models
     )
+    several = targets.across.num_targets > 1
+    of_targets = f"interquartile mean of the accuracies on {targets.across.num_targets} targets"
     caption = (
-        f"{targets.title}: interquartile mean of the accuracies on {plural(targets.across.num_targets, 'target')}, "
-        f"with its {CONFIDENCE} interval over {interval_over([targets.ladder.method])}, by pretraining images."
+        f"{targets.title}: {of_targets if several else 'accuracy'}, with its {CONFIDENCE} interval over "
+        f"{interval_over([targets.ladder.method])}, by pretraining images."
     )
     return Table(caption, ("Model", *_sizes(targets)), rows, 1)
 

@@ -84,6 +84,10 @@ def test_an_arm_that_is_ahead_of_its_family_is_said_openly() -> None:
     assert last.summary == "Arms beside the ladder's own rows"
     (table,) = last.blocks
     assert {row[5].text for row in table.cells if row[1].text == "/16, stride 8"} == {"yes"}  # type: ignore[union-attr]
+    assert "at the same rung, paired by seed" in table.caption  # type: ignore[union-attr]
+    tables = make_tables(make_cells(targets=("digits@100", "cifar10")))
+    (table,) = build(tables | {"own_rows": own_rows(tables)}).blocks[-1].blocks  # type: ignore[union-attr]
+    assert "at the same rung, averaged over real targets and paired by seed" in table.caption
 
 
 def test_ways_of_transfer_have_tables_of_their_own() -> None:

@@ -70,9 +70,10 @@ function byteSize(value) {
   return `${fixedPlaces(value, 0)} B`;
 }
 
-// A share of 1 in percent, without the sign.
+// A share of 1 in percent, without the percent sign; what rounds to zero has no minus.
 function percentNumber(share) {
-  return Number.isNaN(share) ? ABSENT_NUMBER : fixedPlaces(steadyNumber(100 * share), 1).replace("-", "\u2212");
+  if (Number.isNaN(share)) return ABSENT_NUMBER;
+  return fixedPlaces(steadyNumber(100 * share), 1).replace(/^-(?=[0.]+$)/, "").replace("-", "\u2212");
 }
 
 function percentWithBounds(mean, low, high, sign = " %") {

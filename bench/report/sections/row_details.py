@@ -74,7 +74,10 @@ class BehindRows:
         if places is None:
             return None
         cells = [self._cells[place] for place in places]
-        commands = (Command("Run the row again", f"bench run {self._named_suite} --only {self._only(places[0])}"),)
+        commands = (
+            Command("Run all seeds again", self._run_again(places[0])),
+            Command("Run one seed again", self._run_again(places[0], seed=cells[0]["seed"])),
+        )
         done = [cell for cell in cells if cell["status"] == "ok"]
         return Details((*commands, *self._of_runs(done)), tuple(self._facts(cells)), tuple(_seeds(cells)))
 
@@ -116,8 +119,13 @@ class BehindRows:
         """Return the suite as `bench run` takes it, on the kind of device on which it was run."""
         return f"{shlex.quote(self.store.suite or self.suite['name'])} --device {self.suite['device']}"
 
+    def _run_again(self, place: int, seed: int | None = None) -> str:
+        """Return the command that runs the row of a cell again, or one seed of it."""
+        only = self._only(place) + ("" if seed is None else f",seed={seed}")
+        return f"bench run {self._named_suite} --only {shlex.quote(only)}"
+
     def _only(self, place: int) -> str:
-        """Return the shortest conditions that select the cells of a cell's row alone, quoted for a shell."""
+        """Return the shortest conditions that select the cells of a cell's row alone."""
         selected, said = np.ones(len(self._codes), bool), []
         for number, (field, column) in enumerate(_FIELDS.items()):
             same = self._codes[:, number] == self._codes[place, number]
@@ -125,7 +133,7 @@ class BehindRows:
                 selected &= same
                 value = self._cells[place][column]
                 said.append(f"{field}={value if is_known(value) else _UNKNOWN.get(field, '')}")
-        return shlex.quote(",".join(said))
+        return ",".join(said)
 
     @cached_property
     def _codes(self) -> np.ndarray:

@@ -34,6 +34,18 @@ def test_the_address_follows_back_and_forth(open_page: OpenPage) -> None:
     assert {row["family"] for row in opened.shown_rows()} == {"cnn", "hybrid"}
 
 
+def test_back_returns_from_where_a_link_led(open_page: OpenPage) -> None:
+    """And the address of a section opens it, with the state of the page."""
+    opened = open_page("usual", fragment="#family=vit")
+    opened.page.get_by_role("link", name="Runs", exact=True).click()
+    assert opened.page.url.partition("#")[2] == "family=vit&at=runs"
+    opened.page.go_back()
+    assert opened.page.url.partition("#")[2] == "family=vit"
+    again = open_page("usual", fragment="#family=vit&at=runs")
+    assert again.read("() => document.activeElement.id") == "runs"
+    assert {row["family"] for row in again.shown_rows()} == {"vit"}
+
+
 @pytest.mark.parametrize(
     "fragment",
     [

@@ -130,8 +130,9 @@ def test_details_name_what_is_behind_a_row() -> None:
         "commit": "0123abc",
         "machine": "AMD EPYC 9654",
     }
-    run, verify, load = details.commands
+    run, of_seed, verify, load = details.commands
     assert run.text == "bench run hand-made.yaml --device cpu --only model=vit_pico/8,target=digits@100,subset=256"
+    assert of_seed.text == f"{run.text},seed=0"
     assert verify.text == f"bench verify {key}0"
     assert load.text == f'models.load("results/reference-hand-made/runs/{key}1")'
     other = table_of(tables).all_rows[1].details
@@ -148,12 +149,12 @@ def test_a_probe_is_loaded_from_the_run_that_it_starts_from() -> None:
     table = table_of(tables)
     of_probe = next(row for row in table.all_rows if row.facts["target"] == "digits, k-shot, 1 shot")
     assert of_probe.details is not None
-    assert of_probe.details.commands[2].text == 'models.load("results/hand-made/runs/p-vit_pico/8-256-0")'
+    assert of_probe.details.commands[3].text == 'models.load("results/hand-made/runs/p-vit_pico/8-256-0")'
     assert len(of_probe.details.seeds[0][2].split()) == 2
     missing = make_cells(targets=("digits@100",), arms=False).assign(status="not_run", accuracy=float("nan"))
     (first, *_) = table_of(make_tables(missing)).all_rows
     assert first.details is not None
-    assert [command.label for command in first.details.commands] == ["Run the row again"]
+    assert [command.label for command in first.details.commands] == ["Run all seeds again", "Run one seed again"]
 
 
 def selected_by(suite: ResolvedSuite, command: str) -> set[Cell]:
@@ -179,6 +180,8 @@ def test_each_row_is_run_by_a_command_that_selects_it_alone(
             assert details is not None
             keys = {key for _, _, of_seed in details.seeds for key in of_seed.split()}
             found = selected_by(suite, details.commands[0].text)
+            of_seed = selected_by(suite, details.commands[1].text)
+            assert of_seed == {cell for cell in found if cell.transfer.seed == min(suite.seeds)}
             arm = row["arm"] if name == "ablations" else ""
             assert {cell.transfer.key for cell in found} == keys
             assert {cell.arm for cell in found} == {arm}

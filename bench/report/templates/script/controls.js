@@ -103,18 +103,24 @@ function startPictures() {
   }
 }
 
-// A link into the page opens what is folded around its end, and keeps the state in the address.
+// Show a part of the page, whatever is folded around it.
+function goTo(id) {
+  const end = document.getElementById(id);
+  if (!end) return;
+  if (end.tagName === "TR") return openRow(id);
+  for (let outer = end; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
+  end.scrollIntoView();
+  end.focus({ preventScroll: true });
+}
+
 function startLinks() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');
-    if (!link) return;
-    const end = document.getElementById(link.getAttribute("href").slice(1));
-    if (!end) return;
+    const id = link?.getAttribute("href").slice(1);
+    if (!id || !document.getElementById(id)) return;
     event.preventDefault();
-    if (end.tagName === "TR") return openRow(end.id);
-    for (let outer = end; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
-    end.scrollIntoView();
-    end.focus({ preventScroll: true });
+    writePlace(id);
+    goTo(id);
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy], button[data-copy-next]");

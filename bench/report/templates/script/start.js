@@ -1,4 +1,3 @@
-readFragment();
 startTables();
 startFilters();
 startTheme();
@@ -7,10 +6,14 @@ startAnswer();
 startPictures();
 startLinks();
 startPrinting();
-if (typeof startCharts === "function") startCharts();
-if (typeof startRecommender === "function") startRecommender();
-addEventListener("hashchange", () => {
+startCharts();
+startRecommender();
+function showState() {
   readFragment();
   for (const subscriber of subscribers) subscriber();
-});
-for (const subscriber of subscribers) subscriber();
+  if (getState("at")) goTo(getState("at"));
+}
+
+addEventListener("popstate", showState);
+addEventListener("hashchange", showState);
+showState();

@@ -31,7 +31,17 @@ function readFragment() {
   for (const [name, value] of new URLSearchParams(text)) if (value !== "") state.set(name, value);
 }
 
-function writeFragment() {
+function fragment() {
   const text = new URLSearchParams([...state]).toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%40", "@");
-  history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
+  return text ? `#${text}` : location.href.split("#")[0];
+}
+
+function writeFragment() {
+  history.replaceState(null, "", fragment());
+}
+
+// Where a link led stands in the address, too, so that the browser's Back returns from there.
+function writePlace(id) {
+  state.set("at", id);
+  history.pushState(null, "", fragment());
 }

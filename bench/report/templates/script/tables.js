@@ -95,25 +95,33 @@ function isShown(row, shown) {
   if (getState("family") === "none" && family !== undefined) return false;
   if (target && shown.target && target !== shown.target) return false;
   if (arm && !shown.arms) return false;
-  return !shown.text || row.textContent.toLowerCase().includes(shown.text);
+  return !shown.text || (row.textContent + (detailsOf(row)?.textContent ?? "")).toLowerCase().includes(shown.text);
 }
 
+// The filters act on every filtered table; the rows of the first one, which compares all, are counted.
 function filterTables() {
   const target = shownTarget();
-  const shown = { families: shownFamilies(), target, arms: showsArms(target), text: getState("find").toLowerCase() };
-  let number = 0;
-  let all = 0;
-  for (const table of document.querySelectorAll(".table[data-filtered] table")) {
-    for (const row of dataRows(table)) {
-      const keep = isShown(row, shown);
-      row.hidden = !keep;
-      if (!keep) unfold(row, false);
-      number += keep;
-      all += 1;
+  const wanted = { families: shownFamilies(), target, arms: showsArms(target), text: getState("find").toLowerCase() };
+  const boxes = [...document.querySelectorAll(".table[data-filtered]")];
+  for (const box of boxes) {
+    const rows = dataRows(box.querySelector("table"));
+    for (const row of rows) {
+      row.hidden = !isShown(row, wanted);
+      if (row.hidden) unfold(row, false);
     }
+    const shown = rows.filter((row) => !row.hidden).length;
+    box.querySelector(".nothing").hidden = shown > 0;
+    const counts = document.getElementById("counts");
+    if (counts && box === boxes[0]) counts.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
   }
-  const counts = document.getElementById("counts");
-  if (counts) counts.textContent = `${number.toLocaleString("en")} of ${all.toLocaleString("en")} rows`;
+}
+
+function addNothing(box) {
+  const words = document.createElement("p");
+  words.className = "nothing";
+  words.textContent = "No row is left: change the target, the families, the arms or the text to find.";
+  words.hidden = true;
+  box.append(words);
 }
 
 function unfold(row, isOpen) {
@@ -131,8 +139,12 @@ function openRow(id) {
   if (row.hidden) setState({ family: "", find: "", arms: row.dataset.arm ? "1" : getState("arms"), target: row.dataset.target || getState("target") });
   for (let outer = row.parentElement; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
   unfold(row, true);
+  for (const found of document.querySelectorAll("tr.found")) found.classList.remove("found");
+  row.classList.add("found");
   row.scrollIntoView({ block: "center" });
-  row.querySelector(".unfold")?.focus();
+  const button = row.querySelector(".unfold");
+  if (!button) row.tabIndex = -1;
+  (button ?? row).focus({ preventScroll: true });
 }
 
 function cellText(cell) {
@@ -192,9 +204,12 @@ function startTables() {
     const table = box.querySelector("table");
     addSorting(table);
     addCopying(box);
+    if (box.dataset.filtered !== undefined) addNothing(box);
+    for (const button of table.querySelectorAll(".unfold")) button.closest("tr").classList.add("unfolds");
     table.addEventListener("click", (event) => {
-      const button = event.target.closest(".unfold");
-      if (button) unfold(button.closest("tr"), button.getAttribute("aria-expanded") !== "true");
+      const row = event.target.closest("tr.unfolds");
+      const isOther = event.target.closest("a, button:not(.unfold)") || getSelection().toString();
+      if (row && !isOther) unfold(row, row.querySelector(".unfold").getAttribute("aria-expanded") !== "true");
     });
   }
   subscribe(() => {

@@ -15,6 +15,7 @@ from tests.report.hand_made import make_cells, make_suite, make_tables
 FIGURES = {
     ("accuracy", "fine-tune"): Chart("accuracy", {"digits@100": "Accuracy"}, "", "Means.", ("<svg>1</svg>",), ("f/1",)),
     ("accuracy", "linear"): Chart("accuracy-linear", {"digits@100, linear": "Probes"}, "", "", ("<svg>2</svg>",)),
+    ("differences",): Chart("differences", {"": "Arms"}, "", "", ("<svg>3</svg>",)),
 }
 
 

@@ -36,6 +36,10 @@ from bench.report.sections.cells import accuracy_cell, paired_cell, sort_value
 from bench.report.sections.gains import TESTED
 from bench.report.sections.row_details import BehindRows
 
+_CORRECTED = (
+    "Which arms differ is told at levels corrected over an ablation's arms and targets (Holm); the intervals shown are "
+    "not corrected."
+)
 _HEADER = ("Arm", "Model", "Target", "Tokens", "Parameters", "Accuracy", "Less the reference")
 
 
@@ -57,6 +61,7 @@ def ablations(tables: Mapping[str, pd.DataFrame], behind: BehindRows, charts: Ch
         "Ablations",
         chart,
         *(sentence for sentence in _sentences(arms, Evidence(tables)) if not chart or sentence != f"{chart.title}."),
+        _CORRECTED if arms["difference_low"].notna().any() else None,
         *_of_ablations(arms, behind),
         folded("Arms beside the ladder's own rows", _own_rows(own)) if own is not None else None,
         warnings=ahead_warnings(own),

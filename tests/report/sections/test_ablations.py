@@ -43,10 +43,14 @@ def test_each_ablation_is_told_in_a_sentence_and_folded() -> None:
     }
     assert len(set(titles.values())) == 2
     assert told == [f"{name}: {title}." for name, title in titles.items()]
+    assert "corrected over an ablation's arms and targets (Holm)" in section.paragraphs[2]
     position, overlap = (block for block in section.blocks if isinstance(block, Folded))
     assert (position.summary, overlap.summary) == ("Ablation: position", "Ablation: overlap")
     named: Charts = {DIFFERENCES: Chart("differences", {"": f"position: {titles['position']}"}, "")}
-    assert [block for block in build(tables, named).blocks if isinstance(block, str)] == told[1:]
+    assert [block for block in build(tables, named).blocks if isinstance(block, str)] == [
+        told[1],
+        section.paragraphs[2],
+    ]
 
 
 def test_a_row_has_its_costs_difference_and_details() -> None:
@@ -71,6 +75,7 @@ def test_a_row_has_its_costs_difference_and_details() -> None:
 def test_ablations_of_which_the_same_is_true_share_a_sentence() -> None:
     one_seed = build(make_tables(make_cells(seeds=(0,))), {})
     assert one_seed.blocks[0] == "position and overlap: No arm is shown to differ from its reference."
+    assert len([block for block in one_seed.blocks if isinstance(block, str)]) == 1  # no interval is shown
 
 
 def test_an_arm_that_is_ahead_of_its_family_is_said_openly() -> None:

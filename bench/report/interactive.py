@@ -83,7 +83,7 @@ def _front_titles(machine: Machine) -> dict[str, dict[str, str]]:
     titles: dict[str, dict[str, str]] = {}
     for panel in panels(machine.costs):
         for (cost,), rows in split(panel.rows, ["cost"]):
-            seen = f"{machine.title(panel.title)}: {front_title(rows)} by {cost_in_sentence(cost)}"
+            seen = f"{machine.title(panel.title)}: {front_title(rows, cost_in_sentence(cost))}"
             titles.setdefault(cost, {})[target_key(rows.iloc[0])] = seen
     return titles
 

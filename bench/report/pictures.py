@@ -172,10 +172,11 @@ def _ablations(ablations: pd.DataFrame, evidence: Evidence) -> Iterator[_Drawing
 def _costs(machines: Sequence[Machine]) -> Iterator[_Drawing]:
     for machine in machines:
         for panel in panels(machine.costs)[:MOST_FRONTS]:
-            if (panel.rows["accuracy"].notna() & panel.rows["value"].notna()).any():
-                of_first = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
-                cost = cost_in_sentence(of_first["cost"].iloc[0])
-                title = f"{machine.title(panel.title)}: {front_title(of_first)} by {cost}"
+            known = set(panel.rows.loc[panel.rows["accuracy"].notna() & panel.rows["value"].notna(), "cost"])
+            if known:
+                cost = next(cost for cost in panel.rows["cost"] if cost in known)
+                of_cost = panel.rows[panel.rows["cost"] == cost]
+                title = f"{machine.title(panel.title)}: {front_title(of_cost, cost_in_sentence(cost))}"
                 target = target_key(panel.rows.iloc[0])
                 yield _Drawing(("cost", machine.name), target, title, pareto_figure(panel.rows, title))
 

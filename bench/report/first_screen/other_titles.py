@@ -55,25 +55,27 @@ def ablation_title(rows: pd.DataFrame, evidence: Evidence) -> str:
     return _of_arms(arms, clear_signs(differences), references.pop())
 
 
-def front_title(rows: pd.DataFrame) -> str:
+def front_title(rows: pd.DataFrame, cost: str = "") -> str:
     """Return how many rows are on a front, with the only one if no other can be.
 
     Args:
         rows: The rows of one target and one cost, from the table of `bench.analysis.pareto`.
+        cost: The cost's name inside a sentence, if the title is to name it.
     """
+    by = f" by {cost}" if cost else ""
     places = [rows[rows["place"] == place] for place in (FRONT, BEHIND, UNDECIDED)]
     front, behind, undecided = map(len, places)
     if not front:
-        return "No row has both an accuracy and this cost"
+        return f"Accuracy and {cost or 'this cost'} are known of no row"
     if front == 1 and behind and not undecided:
         row = places[0].iloc[0]
         others = "all others are behind it"
         return fitting(
-            f"{row['model']} alone is on the front; {others}",
-            f"One {family_word(row['family'])} alone is on the front; {others}",
+            f"{row['model']} alone is on the front{by}; {others}",
+            f"One {family_word(row['family'])} alone is on the front{by}; {others}",
         )
     parts = [f"{behind:,} behind"] * bool(behind) + [f"{undecided:,} cannot be told"] * bool(undecided)
-    return f"{plural(front, 'row')} on the front" + "".join(f", {part}" for part in parts)
+    return f"{plural(front, 'row')} on the front{by}" + "".join(f", {part}" for part in parts)
 
 
 def _difference(evidence: Evidence, row_id: RowId, reference: RowId, target: str) -> Difference | None:
@@ -118,5 +120,7 @@ def _of_arms(arms: Sequence[str], signs: Sequence[int], reference: str) -> str:
                     f"the arm {arm} is {what} {reference} on {of_arm.count(wanted)} of {plural(len(of_arm), 'target')}"
                 )
         if some := [arm for arm, of_arm in by_arm.items() if wanted in of_arm]:
-            numbers.append(f"{len(some)} of {plural(len(by_arm), 'arm')} {'is' if len(some) == 1 else 'are'} {what}")
+            is_only = len(by_arm) == 1 and set(by_arm[some[0]]) == {wanted}
+            who = "the arm" if is_only else f"{len(some)} of {plural(len(by_arm), 'arm')}"
+            numbers.append(f"{who} {'is' if len(some) == 1 else 'are'} {what}")
     return capital(fitting("; ".join(words), f"{'; '.join(numbers)} the reference".replace("ahead of;", "ahead;")))

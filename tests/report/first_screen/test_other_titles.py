@@ -71,15 +71,26 @@ def test_a_title_of_arms_with_long_names_counts_them() -> None:
     title = titles_of_arms(cells)["position"]
     assert title == "1 of 2 arms is behind the reference"
     assert len(title) <= MOST_CHARACTERS
+    two = cells[~cells["arm"].isin(["/16, stride 8", "sincos-2d"])].replace(
+        {"/16": "large patches that do not overlap" * 2}
+    )
+    assert titles_of_arms(two[two["ablation"] != "position"])["overlap"] == "The arm is behind the reference"
 
 
-def front(places: list[str]) -> str:
+def front(places: list[str], cost: str = "") -> str:
     """Return the title of rows at these places."""
-    return front_title(pd.DataFrame({"place": places, "model": ["bit_resnet_pico"] * len(places), "family": "cnn"}))
+    rows = pd.DataFrame({"place": places, "model": ["bit_resnet_pico"] * len(places), "family": "cnn"})
+    return front_title(rows, cost)
 
 
 def test_a_front_of_one_row_is_alone_only_if_all_others_are_behind() -> None:
     assert front(["front", "behind"]) == "bit_resnet_pico alone is on the front; all others are behind it"
     assert front(["front", "behind", "undecided"]) == "1 row on the front, 1 behind, 1 cannot be told"
     assert front(["front", "front"]) == "2 rows on the front"
-    assert front([""]) == "No row has both an accuracy and this cost"
+    assert front([""]) == "Accuracy and this cost are known of no row"
+
+
+def test_the_title_of_a_front_names_its_cost() -> None:
+    assert front(["front", "front", "behind"], "images/s") == "2 rows on the front by images/s, 1 behind"
+    assert front(["front", "behind"], "MACs") == "One CNN alone is on the front by MACs; all others are behind it"
+    assert front([""], "images/s") == "Accuracy and images/s are known of no row"

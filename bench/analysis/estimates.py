@@ -45,11 +45,6 @@ class PairedDifference:
     by_seed: Mapping[int, float] = field(default_factory=dict)
     """The difference of each seed; empty without an interval."""
 
-    @property
-    def is_undecided(self) -> bool:
-        """Tell whether the status says so, whatever the interval."""
-        return self.status.startswith("undecided")
-
 
 def row_interval(row: SeedResults, level: float = LEVEL) -> tuple[Interval, str]:
     """Return the accuracy given success, and what its interval is over; NaN if no seed succeeded."""

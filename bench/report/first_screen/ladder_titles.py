@@ -16,19 +16,6 @@ AHEAD, ERRS_LEAST = "is ahead", "errs least"
 """What a title says of the leader, for accuracies and for errors."""
 
 
-def ladder_title(target: OnTarget, evidence: Evidence, says: str = AHEAD) -> str:
-    """Return who leads at which rungs of a ladder.
-
-    Args:
-        target: The results of a ladder, on a target or on the mean of several.
-        evidence: The tables that they come from.
-        says: What to say of the leader: `AHEAD`, or `ERRS_LEAST` on a chart of errors.
-    """
-    ladder = target.ladder
-    models = [(model.family, model.model) for model in ladder.models]
-    return title_of_sizes(ladder.sizes, [_placing(evidence, ladder, models, size) for size in ladder.sizes], says)
-
-
 def difference_title(target: OnTarget, evidence: Evidence) -> str:
     """Return which model of a pair is ahead at which rungs: ViT and CNN, or else the first pair of families."""
     ladder = target.ladder

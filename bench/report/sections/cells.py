@@ -1,11 +1,10 @@
 """Write the cells that several tables have: accuracies, the accuracies of seeds, and paired differences."""
 
-import json
 import math
 
 import pandas as pd
 
-from bench.analysis.format import decimal, is_known, pairs_and_p, percent, plural, points, steady
+from bench.analysis.format import is_known, pairs_and_p, percent, plural, points, steady
 from bench.analysis.seeds import COMPLETE, GIVEN_SUCCESS
 from bench.report.layout import balanced, doubts
 from bench.report.page import TableCell, undecided
@@ -35,12 +34,6 @@ def accuracy_cell(row: pd.Series, usual_seeds: int = 0) -> TableCell:
     shown = percent(row["accuracy"], row["low"], row["high"])
     shown = f"{shown} {GIVEN_SUCCESS}" if num_failed and num_seeds else shown
     return TableCell(shown, "; ".join(filter(None, notes)), bool(doubts(row)), sort_value(row["accuracy"]))
-
-
-def seeds_cell(row: pd.Series) -> TableCell:
-    """Return the accuracy of every seed in percent, and which seeds failed to train or have no outcome."""
-    shown = ", ".join(decimal(None if value is None else 100 * value, 1) for value in json.loads(row["seeds"]))
-    return TableCell(shown, "" if row["status"] == COMPLETE else row["status"], row["status"] != COMPLETE)
 
 
 def paired_cell(row: pd.Series, name: str) -> TableCell:

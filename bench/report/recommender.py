@@ -19,11 +19,10 @@ from bench.analysis.format import share, steady
 from bench.analysis.recommend.answer import ROWS, SIZE_FACTOR, collected_at
 from bench.analysis.recommend.candidates import PARAMETERS, Candidate, gap_estimates, latencies_of
 from bench.analysis.recommend.decide import Amount
-from bench.analysis.recommend.messages import MESSAGES
+from bench.analysis.recommend.messages import FIELDS, MESSAGES
 from bench.analysis.recommend.question import (
     MOST_IMAGES,
     MOST_TIMES_CLASSES,
-    OPTIONS,
     PERCENTILES,
     Measured,
     NoRecommendationError,
@@ -89,7 +88,7 @@ def recommender(measured: Measured) -> Values | None:
         "default": default,
         "machines": list(measured.speeds),
         "percentiles": PERCENTILES,
-        "options": OPTIONS,
+        "labels": {part: field.label for part, field in FIELDS.items()},
         "most_images": MOST_IMAGES,
         "size_factor": SIZE_FACTOR,
         "times_classes": MOST_TIMES_CLASSES,

@@ -3,22 +3,50 @@
 A page answers without Python: its script fills the same templates, so each wording stands in one place.
 """
 
+from typing import NamedTuple
+
+
+class Field(NamedTuple):
+    """By what a user says one part of a question."""
+
+    option: str
+    """Of the command."""
+    label: str
+    """Of the page's form."""
+
+
+FIELDS = {
+    "images": Field("--images", "Training images"),
+    "like": Field("--target", "Images like"),
+    "classes": Field("--classes", "Classes"),
+    "pixels": Field("--image-size", "Image size, px"),
+    "pretraining": Field("--pretraining", "Pretraining"),
+    "machine": Field("--device", "Machine"),
+    "percentile": Field("--percentile", "Percentile of the latency"),
+    "latency_ms": Field("--max-latency-ms", "Latency \N{LESS-THAN OR EQUAL TO} ms"),
+    "memory_mib": Field("--max-memory-mib", "Memory \N{LESS-THAN OR EQUAL TO} MiB"),
+    "parameters": Field("--max-parameters", "Parameters \N{LESS-THAN OR EQUAL TO}"),
+    "within": Field("--within", "Accuracy to give up (points)"),
+}
+"""Part of a question -> its field; a template names it as `{<part>_field}`, or as `{field}` if it is one of several."""
+
 MESSAGES = {
-    "wrong images": "--images {images}: must be a whole number from 1 to {most} labelled images",
-    "wrong percentile": "--percentile {percentile}: must be one of {known}",
-    "wrong points": "--within {points}: must be from 0 to 100 percentage points",
-    "wrong limit": "{option} {limit}: must be a number above zero",
-    "wrong number": "{option} {number}: must be a whole number above zero",
-    "wrong target": "--target {target}: not a target of this suite; its targets are {known}",
-    "which machine": "a limit on latency or memory needs --device MACHINE; measured on: {known}",
+    "wrong images": "{images_field} {images}: must be a whole number from 1 to {most} labelled images",
+    "wrong percentile": "{percentile_field} {percentile}: must be one of {known}",
+    "wrong points": "{within_field} {points}: must be from 0 to 100 percentage points",
+    "wrong limit": "{field} {limit}: must be a number above zero",
+    "wrong number": "{field} {number}: must be a whole number above zero",
+    "wrong target": "{like_field} {target}: not a target of this suite; its targets are {known}",
+    "which machine": "a limit on latency or memory needs {machine_field}; measured on: {known}",
     "far": "{target} was measured with {sizes} labelled images; {images} {are} {times}, and nothing is extrapolated",
     "more": "{times} times as many as {size}",
     "fewer": "too few: {size} are {times} times as many",
+    "real target": "a real target for {like_field}: {known}",
     "other size": "a suite with the target {target}@{images}",
     "turns": "the recommendation turns between {first} and {second} labelled images: it is {models}",
     "at size": "{model} with {size}",
     "pretraining": "the suite {suite} did not run the pretraining {name}",
-    "other pretraining": "--pretraining {known}, or a suite with that rung",
+    "other pretraining": "{pretraining_field} {known}, or a suite with that rung",
     "other pixels": "measured on images of {pixels} pixels a side, not {asked}",
     "suite at pixels": "a suite with `image_size: {asked}`, or images scaled to {pixels} pixels",
     "no classes": "no record says how many classes the target has",
@@ -31,7 +59,7 @@ MESSAGES = {
     "measure": "`make throughput` measures the speeds of a suite's models on the machine that it runs on",
     "no latency": "no model's latency was measured on {machine} at {pixels} pixels",
     "no memory": "memory was not measured on {machine}; it is on GPUs alone",
-    "other machine": "--device of a machine with a GPU",
+    "other machine": "a machine with a GPU for {machine_field}",
     "no parameters": "no record counts parameters",
     "present code": "`bench run` with the present code",
     "none fits": "no model fits; {limits}",
@@ -51,7 +79,7 @@ MESSAGES = {
     "left out": "left out: {row}",
     "of model": "{model}: {note}",
     "rows": "Rows compared: {rows} {pretraining}.",
-    "default rows": "Rows compared: {rows} {pretraining} (the default; --pretraining takes another, or scratch).",
+    "default rows": "Rows compared: {rows} {pretraining} (the default; {pretraining_field} takes another, or scratch).",
     "sizes": "This holds for models of {sizes} parameters on images of {pixels} pixels; nothing is carried over to "
     "larger models.",
     "latency cost": "p{percentile} latency on {machine}",
@@ -72,5 +100,5 @@ MESSAGES = {
 
 
 def message(name: str, /, **values: object) -> str:
-    """Return a template with its values."""
-    return MESSAGES[name].format(**values)
+    """Return a template with its values, and with the command's options as fields."""
+    return MESSAGES[name].format(**{f"{part}_field": field.option for part, field in FIELDS.items()}, **values)

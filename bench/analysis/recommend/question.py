@@ -18,14 +18,13 @@ from bench.analysis.frames import split
 from bench.analysis.recommend.candidates import (
     LATENCY,
     MEMORY,
-    PARAMETERS,
     Latencies,
     Pretraining,
     cells_at,
     latencies_of,
     not_measured,
 )
-from bench.analysis.recommend.messages import message
+from bench.analysis.recommend.messages import FIELDS, message
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.analysis.targets import base, is_in_domain, is_real
 from bench.errors import InputError
@@ -35,7 +34,6 @@ MOST_TIMES_CLASSES = 10
 """A target with more than this many times the classes of the measured one is another task."""
 MOST_IMAGES = 10**12
 SCRATCH_NAME = "scratch"
-OPTIONS = {LATENCY: "--max-latency-ms", MEMORY: "--max-memory-mib", PARAMETERS: "--max-parameters"}
 
 
 class NoRecommendationError(AnalysisError):
@@ -145,12 +143,12 @@ def _check(question: Question) -> None:
         raise InputError(message("wrong percentile", percentile=question.percentile, known=known))
     if not 0 <= question.within <= 100:
         raise InputError(message("wrong points", points=f"{question.within:g}"))
-    for option, number in (("--image-size", question.image_size), ("--classes", question.classes)):
+    for part, number in (("pixels", question.image_size), ("classes", question.classes)):
         if number is not None and number < 1:
-            raise InputError(message("wrong number", option=option, number=number))
+            raise InputError(message("wrong number", field=FIELDS[part].option, number=number))
     for name, most in question.most.items():
         if not (math.isfinite(most) and most > 0):
-            raise InputError(message("wrong limit", option=OPTIONS[name], limit=f"{most:g}"))
+            raise InputError(message("wrong limit", field=FIELDS[name].option, limit=f"{most:g}"))
 
 
 def _require_real(evidence: Evidence, targets: Sequence[str]) -> None:
@@ -161,7 +159,7 @@ def _require_real(evidence: Evidence, targets: Sequence[str]) -> None:
     what = "drawn by the formula of a corpus" if is_in_domain(targets[0]) else "made for one purpose"
     reason = f"the images of {base(targets[0])} are {what}, so results on it say nothing about a user's images"
     if real:
-        raise NoRecommendationError(reason, f"--target of a real target: {listed(real)}")
+        raise NoRecommendationError(reason, message("real target", known=listed(real)))
     raise NoRecommendationError(
         f"{reason}; the suite has no real target", "a suite with a real target, such as digits@100 or a folder:PATH@N"
     )

@@ -325,7 +325,7 @@ def test_another_number_of_images_is_refused_before_what_is_missing(plant: Plant
         ({"percentile": 90}, "must be one of 50, 95, 99"),
         ({"most": {LATENCY: 0.0}}, "--max-latency-ms 0: must be a number above zero"),
         ({"most": {MEMORY: math.inf}}, "--max-memory-mib inf: must be a number above zero"),
-        ({"most": {LATENCY: 5.0}}, "needs --device MACHINE; measured on: cpu-a and cpu-b"),
+        ({"most": {LATENCY: 5.0}}, "needs --device; measured on: cpu-a and cpu-b"),
     ],
 )
 def test_wrong_questions(plant: Plant, changes: dict[str, Any], message: str) -> None:

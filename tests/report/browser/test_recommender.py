@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from bench.analysis.format import decimal, listed, percent, share, with_bounds
 from bench.analysis.recommend.answer import recommend
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS
-from bench.analysis.recommend.messages import message
+from bench.analysis.recommend.messages import FIELDS, message
 from bench.analysis.recommend.question import MOST_IMAGES, Measured, Question
 from bench.cli.app import app
 from bench.cli.recommend import as_json
@@ -109,7 +109,8 @@ def expected(measured: Measured, form: Form) -> dict[str, Any]:
     limits = {LATENCY: form.get("latency"), MEMORY: form.get("memory"), PARAMETERS: form.get("parameters")}
     images = float(form.get("images", "1000"))
     if not images.is_integer():  # the command line takes no such number
-        return NOTHING | {"wrong": [message("wrong images", images=form["images"], most=f"{MOST_IMAGES:,}")]}
+        wrong = message("wrong images", images=form["images"], most=f"{MOST_IMAGES:,}")
+        return NOTHING | {"wrong": [in_labels(wrong)]}
     question = Question(
         images=int(images),
         target=form.get("like", "digits"),
@@ -124,7 +125,14 @@ def expected(measured: Measured, form: Form) -> dict[str, Any]:
     try:
         return as_on_page(as_json(recommend(question, measured)))
     except InputError as error:
-        return NOTHING | {"wrong": [str(error)]}
+        return NOTHING | {"wrong": [in_labels(str(error))]}
+
+
+def in_labels(text: str) -> str:
+    """Return a text of the command with the form's labels in place of its options."""
+    for field in FIELDS.values():
+        text = text.replace(field.option, f"\N{LEFT DOUBLE QUOTATION MARK}{field.label}\N{RIGHT DOUBLE QUOTATION MARK}")
+    return text
 
 
 def as_on_page(answer: dict[str, Any]) -> dict[str, Any]:
@@ -135,10 +143,10 @@ def as_on_page(answer: dict[str, Any]) -> dict[str, Any]:
     return NOTHING | {
         "recommended": [answer["recommended"]] if answer["recommended"] else [],
         "refusal": [answer["refusal"]] if answer["refusal"] else [],
-        "help": [answer["would_help"]] if answer["would_help"] else [],
+        "help": [in_labels(answer["would_help"])] if answer["would_help"] else [],
         "why": [size["why"] for size in sizes if size["why"]],
         "candidates": [_as_shown(each) for size in sizes for each in size["candidates"]],
-        "notes": corrected * bool(levels) + answer["notes"] if sizes else [],
+        "notes": corrected * bool(levels) + [in_labels(note) for note in answer["notes"]] if sizes else [],
     }
 
 
@@ -200,12 +208,39 @@ def test_the_form_is_part_of_the_page(open_page: OpenPage, tmp_path: Path) -> No
     assert again.locator("#recommendation").inner_text() == answer.inner_text()
     assert again.get_by_label("Training images").input_value() == "5,000"
     page.get_by_label("Classes").fill("ten")
-    assert answer.locator(".wrong").inner_text() == "--classes ten: must be a whole number above zero"
+    assert answer.inner_text() == in_labels("--classes ten: must be a whole number above zero")
     page.get_by_label("Classes").fill("")
     page.get_by_label("Pretraining").select_option("scratch")
     page.get_by_label("Training images").fill("100")
     code = page.get_by_text("Copy code to load it").get_attribute("data-copy")
     assert code == 'models.build("r_pico+vit_pico/8", image_size=32)'
+
+
+def test_numbers_are_typed_with_units_and_separators(open_page: OpenPage, tmp_path: Path) -> None:
+    """As numbers are written for people; what else is typed is refused by the field's label."""
+    page = open_page(write_page(store("3 seeds, a machine"), tmp_path / "index.html")).page
+    for label, typed in {
+        "Training images": "1 000",
+        "Image size": "32 px",
+        "Latency": "1,000.5ms",
+        "Parameters": "2,000,000",
+        "give up": "2 points",
+    }.items():
+        page.get_by_role("textbox", name=label).fill(typed)
+    command = page.get_by_text("Copy as a command").get_attribute("data-copy")
+    assert command == (
+        "bench recommend planted --images 1000 --target digits --image-size 32 --max-latency-ms 1000.5 "
+        "--max-parameters 2000000 --within 2"
+    )
+    assert page.locator("#recommendation .recommended").is_visible()
+    page.get_by_role("textbox", name="Latency").fill("fast ms")
+    assert "fast ms: must be a number above zero" in page.locator("#recommendation").inner_text()
+
+
+def test_models_that_do_not_fit_are_counted_in_words(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(write_page(store("3 seeds, a machine"), tmp_path / "index.html")).page
+    page.get_by_role("textbox", name="Parameters").fill("1000")
+    assert page.locator("#others summary").inner_text() == "All models: 3 do not fit"
 
 
 def test_the_command_of_the_page_gives_its_answer(open_page: OpenPage, tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ function withoutZeros(text, keepsZeros) {
   return keepsZeros || !text.includes(".") ? text : text.replace(/\.?0*$/, "");
 }
 
+// A number as typed, without its unit and separators of thousands.
+function typedNumber(text, unit = /$/) {
+  const number = text.trim().replace(unit, "");
+  return /^\d{1,3}([,_'\s]\d{3})+(\.\d*)?$/.test(number) ? number.replace(/[,_'\s]/g, "") : number;
+}
+
 // A number without the last bits, in which processors differ.
 function steadyNumber(value) {
   return Number.isFinite(value) ? Number(significantDigits(value, 9)) : value;

@@ -1,6 +1,23 @@
 // The recommender's form: what is typed is part of the page's state, and the answer follows it.
 const RECOMMENDER_FIELDS = ["images", "like", "classes", "pixels", "pretraining", "machine", "latency", "percentile", "parameters", "memory", "within"];
 
+// What may stand behind a number that is typed.
+const UNITS = {
+  latency: /(?<=[\d.])\s*ms$/i,
+  memory: /(?<=[\d.])\s*mib$/i,
+  pixels: /(?<=\d)\s*(px|pixels?)$/i,
+  within: /(?<=[\d.])\s*(%|points?)$/i,
+};
+// Standing -> how many models have it, in words.
+const COUNTED = {
+  best: (number) => `${number} best`,
+  "as good": (number) => `${number} as good`,
+  "cannot tell": (number) => `${number} cannot be told`,
+  worse: (number) => `${number} worse`,
+  "fit unknown": (number) => `${number} may or may not fit`,
+  "does not fit": (number) => `${number} ${number === 1 ? "does" : "do"} not fit`,
+};
+
 function startRecommender() {
   const data = readJson("recommender-data");
   const form = document.getElementById("recommender");
@@ -20,15 +37,19 @@ function startRecommender() {
 
 function questionOf(data) {
   return {
-    images: getState("images").replace(/^(\d{1,3})((,\d{3})+)$/, (text) => text.replaceAll(",", "")) || String(data.images),
+    images: typedNumber(getState("images")) || String(data.images),
     like: getState("like") || data.like,
-    classes: getState("classes"),
-    pixels: getState("pixels"),
+    classes: typedNumber(getState("classes")),
+    pixels: typedNumber(getState("pixels"), UNITS.pixels),
     pretraining: getState("pretraining"),
     machine: getState("machine"),
     percentile: getState("percentile") || "95",
-    limits: { latency_ms: getState("latency"), memory_mib: getState("memory"), parameters: getState("parameters") },
-    within: getState("within") || "1",
+    limits: {
+      latency_ms: typedNumber(getState("latency"), UNITS.latency),
+      memory_mib: typedNumber(getState("memory"), UNITS.memory),
+      parameters: typedNumber(getState("parameters")),
+    },
+    within: typedNumber(getState("within"), UNITS.within) || "1",
   };
 }
 
@@ -39,7 +60,7 @@ function showAnswer(data, question) {
   if (key === shownAnswer) return; // a live region speaks only of what changed
   shownAnswer = key;
   const answer = answerTo(data, question);
-  document.getElementById("recommendation").replaceChildren(...conclusionParts(data, answer), buttonsOf(data, question, answer));
+  document.getElementById("recommendation").replaceChildren(...conclusionParts(data, question, answer));
   const others = document.getElementById("others");
   const sizes = answer.sizes;
   others.hidden = !sizes.length;
@@ -56,19 +77,19 @@ function partOf(tag, text, className = "") {
   return part;
 }
 
-function conclusionParts(data, answer) {
+function conclusionParts(data, question, answer) {
   if (answer.wrong) return [partOf("p", answer.wrong, "wrong")];
   if (answer.recommended) {
     const title = partOf("p", "");
     title.append(partOf("strong", answer.recommended, "recommended"));
-    return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why"))];
+    return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why")), buttonsOf(data, question, answer)];
   }
   const refusal = partOf("p", "");
   refusal.append(partOf("strong", "No recommendation: "), partOf("span", answer.refusal, "refusal"));
   const help = partOf("p", "What would help: ");
   help.append(partOf("span", answer.help, "help"));
   const known = answer.sizes.filter((size) => size.recommended);
-  return [refusal, help, ...known.map(knownPart)];
+  return [refusal, help, ...known.map(knownPart), buttonsOf(data, question, answer)];
 }
 
 function knownPart(size) {
@@ -124,8 +145,8 @@ function commandButton(data, question) {
 
 function summaryOf(sizes) {
   const standings = sizes.flatMap((size) => size.candidates.map((candidate) => candidate.standing));
-  const counts = Object.keys(PLACES).map((word) => [standings.filter((standing) => standing === word).length, word]);
-  return `All models: ${counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ")}`;
+  const counts = Object.entries(COUNTED).map(([word, inWords]) => [standings.filter((standing) => standing === word).length, inWords]);
+  return `All models: ${counts.filter(([count]) => count).map(([count, inWords]) => inWords(count)).join(", ")}`;
 }
 
 function candidateItems(data, answer, size, showsSize) {

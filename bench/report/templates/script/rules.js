@@ -16,7 +16,12 @@ class NoRecommendation extends Error {
 }
 
 function messageOf(data, name, values = {}) {
-  return data.messages[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  return data.messages[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? fieldName(data, key.replace(/_field$/, "")));
+}
+
+// A field of the form in a message; the command has an option in its place.
+function fieldName(data, part) {
+  return `\u201c${data.labels[part]}\u201d`;
 }
 
 const orUnknown = (value) => value ?? NaN;
@@ -63,15 +68,16 @@ function checkedLimits(data, question, asked) {
     throw wrong("wrong percentile", { percentile: question.percentile, known: data.percentiles.join(", ") });
   }
   if (!(asked.within >= 0 && asked.within <= 100)) throw wrong("wrong points", { points: asTyped(question.within) });
-  for (const [option, number] of [["--image-size", question.pixels], ["--classes", question.classes]]) {
-    if (number !== "" && !(/^\d+$/.test(number) && Number(number) >= 1)) throw wrong("wrong number", { option, number });
+  for (const part of ["pixels", "classes"]) {
+    const number = question[part];
+    if (number !== "" && !(/^\d+$/.test(number) && Number(number) >= 1)) throw wrong("wrong number", { field: fieldName(data, part), number });
   }
   const limits = {};
-  for (const [name, option] of Object.entries(data.options)) {
-    if (question.limits[name] === "") continue;
-    limits[name] = Number(question.limits[name]);
+  for (const [name, typed] of Object.entries(question.limits)) {
+    if (typed === "") continue;
+    limits[name] = Number(typed);
     if (!(Number.isFinite(limits[name]) && limits[name] > 0)) {
-      throw wrong("wrong limit", { option, limit: asTyped(question.limits[name]) });
+      throw wrong("wrong limit", { field: fieldName(data, name), limit: asTyped(typed) });
     }
   }
   if (!data.targets.includes(asked.like)) {
@@ -86,7 +92,11 @@ function asTyped(text) {
 
 function scopeOf(data, question) {
   const scopes = data.scopes[question.like];
-  if (data.not_real.includes(question.like)) throw new NoRecommendation(scopes[0].refusal, scopes[0].would_help);
+  if (data.not_real.includes(question.like)) {
+    const real = data.targets.filter((target) => !data.not_real.includes(target));
+    const help = real.length ? messageOf(data, "real target", { known: inSentence(real) }) : scopes[0].would_help;
+    throw new NoRecommendation(scopes[0].refusal, help);
+  }
   const names = data.pretrainings.map(([name]) => name);
   const place = question.pretraining ? names.indexOf(question.pretraining) : data.default;
   if (place < 0) {

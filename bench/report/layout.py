@@ -89,7 +89,7 @@ def comparison_row(row: pd.Series) -> str:
 
 
 def arm_row(row: pd.Series) -> str:
-    """Return the id that an arm of an ablation has on the page."""
+    """Return the id that an arm has in the table of its ablation."""
     return row_id("arm", row["ablation"], row["arm"], row["corpus"], row["subset_images"], target_key(row))
 
 

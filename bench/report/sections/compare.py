@@ -27,7 +27,7 @@ from bench.report.layout import (
     target_key,
 )
 from bench.report.machines import Machine
-from bench.report.page import Section, Table, TableCell, TableRow, fold, folded, section, undecided
+from bench.report.page import Section, Table, TableCell, TableRow, fold, folded, row_id, section, undecided
 from bench.report.sections.cells import accuracy_cell, sort_value
 from bench.report.sections.gains import gains
 from bench.report.sections.other_store import OtherStore
@@ -262,7 +262,8 @@ def _has_value(cell: str | TableCell) -> bool:
 
 
 def _row_id(each: _Compared) -> str:
-    return arm_row(each.row) if each.arm else comparison_row(each.row)
+    """Return the id of a row; an arm's points in charts open its row in the table of its ablation."""
+    return row_id("compared", arm_row(each.row)) if each.arm else comparison_row(each.row)
 
 
 def _usual(counts: Sequence[int]) -> int:

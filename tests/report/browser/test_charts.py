@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def test_every_point_has_a_row_on_the_page(open_page: OpenPage) -> None:
     assert {"row", "arm", "dot"} <= {point["kind"] for point in points}
     ids = json.dumps([point["row"] for point in points])
     assert opened.read(f"() => {ids}.filter(id => document.getElementById(id) === null)") == []
+    all_ids = opened.read("() => [...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert [name for name, number in Counter(all_ids).items() if number > 1] == []
 
 
 def test_a_family_that_is_not_chosen_has_no_marks(open_page: OpenPage) -> None:
@@ -110,7 +113,7 @@ def test_the_heading_of_a_front_is_about_its_cost(open_page: OpenPage) -> None:
         settled(
             opened, f"() => document.querySelector('figure[data-chart={name}] svg').textContent.includes('{words}')"
         )
-        assert (front.locator(".chart-title").text_content() or "").endswith(f" by {words.lower()}")
+        assert f" on the front by {words.lower()}" in (front.locator(".chart-title").text_content() or "")
 
 
 def test_the_chosen_target_is_shown(open_page: OpenPage) -> None:

@@ -96,10 +96,11 @@ def _is_drawn(forest: Forest) -> bool:
 def _improvements(targets: Together) -> Forest:
     """Return the pairs at the largest rung, in percent."""
     lines = []
-    for number, pair in enumerate(targets.across.improvements):
+    for pair in targets.across.improvements:
         last = next((rung.interval for rung in pair.rungs if rung.size == targets.ladder.sizes[-1]), None)
         interval = last and _in_percent(last)
-        lines.append(ForestLine(f"{pair.first.model} over {pair.second.model}", interval, pair_colour(number)))
+        shade = pair_colour(pair.first.family, pair.second.family)
+        lines.append(ForestLine(f"{pair.first.model} over {pair.second.model}", interval, shade))
     return Forest(at_largest(targets), tuple(lines))
 
 

@@ -11,14 +11,13 @@ import altair as alt
 import pandas as pd
 
 from bench.analysis.format import bounds, decimal, is_known, steady
+from bench.report.figures.drawing import pair_number
 from bench.report.layout import family_name
 
 Datum = dict[str, Any]
 """A line of a chart's data."""
 FAMILIES = ("vit", "cnn", "hybrid")
 _SHAPES = {"vit": "circle", "cnn": "square", "hybrid": "diamond"}
-_PAIRS = {frozenset(pair): place for place, pair in enumerate((("vit", "cnn"), ("vit", "hybrid")), start=1)}
-"""Two families -> the number of their colour; 3 for any other two."""
 _PAIR_SHAPES = ("circle", "square", "diamond")
 _DIGITS = 6
 _FONT_SIZE = 12
@@ -43,12 +42,12 @@ def family_colour(family: str) -> str:
 
 def pair_colour(first: str, second: str) -> str:
     """Return the colour of a pair of families as a CSS variable."""
-    return f"var(--pair-{_PAIRS.get(frozenset((first, second)), 3)})"
+    return f"var(--pair-{pair_number(first, second)})"
 
 
 def pair_shape(first: str, second: str) -> str:
     """Return the shape of the marks of a pair of families."""
-    return _PAIR_SHAPES[_PAIRS.get(frozenset((first, second)), 3) - 1]
+    return _PAIR_SHAPES[pair_number(first, second) - 1]
 
 
 def family_shape(family: str) -> str:
@@ -115,7 +114,7 @@ def layered(
         height=height,
         params=[alt.param(name=name, value=value).param for name, value in params.items()],
         padding=4,
-        autosize={"type": "fit-x", "contains": "padding"},
+        autosize={"type": "fit-x", "contains": "padding", "resize": True},  # labels differ from view to view
         background="transparent",
         usermeta={"choices": {name: dict(words) for name, words in (choices or {}).items()}},
         config=_config(),

@@ -114,13 +114,13 @@ def _layers(sizes: Sequence[int], scratch_at: float | None) -> Iterator[alt.Char
     dash = as_it_is(alt.StrokeDash, "dash")
     yield levels.mark_rule().encode(y=y, color=raw("colour"), strokeDash=dash)
     yield levels.mark_text(align="left", baseline="bottom", dy=-3, color=CONSTANT).encode(
-        x=alt.value(4), y=y, text="label:N"
+        x=alt.value(4), y=y, text="shown:N"
     )
     yield (
         alt.Chart()
         .transform_filter("datum.kind == 'note'")
         .mark_text(align="left", baseline="top", color=CONSTANT)
-        .encode(x=alt.value(0), y=alt.value(HEIGHT + _BELOW_AXIS), text="label:N")
+        .encode(x=alt.value(0), y=alt.value(HEIGHT + _BELOW_AXIS), text="shown:N")
     )
     of_rows = alt.Chart().transform_filter("datum.kind != 'level' && datum.kind != 'note'")
     yield (

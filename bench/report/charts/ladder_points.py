@@ -131,7 +131,9 @@ def _pairs_on(target: OnTarget, corpus: str) -> Iterator[Datum]:
     key = target_key(pd.Series({"target": ladder.targets[0], "transfer": ladder.transfer, "shots": ladder.shots}))
     models = {model.model: model.family for model in ladder.models}
     names = short_names(models)
-    for place, pair in enumerate(shown_pairs(target)):
+    pairs = shown_pairs(target)
+    colours = [pair_colour(pair.first.family, pair.second.family) for pair in pairs]
+    for place, (pair, shade) in enumerate(zip(pairs, colours, strict=True)):
         first, second = pair.first, pair.second
         for rung in pair.rungs:
             ends = (rung.interval.low, rung.interval.high) if rung.interval else (None, None)
@@ -146,11 +148,11 @@ def _pairs_on(target: OnTarget, corpus: str) -> Iterator[Datum]:
                 "from": f"{count(rung.size)} images",
                 "line": f"{first.model} less {second.model}{corpus}",
                 "label": f"{names[first.model]} \N{MINUS SIGN} {names[second.model]}{corpus}",
-                "colour": pair_colour(first.family, second.family),
-                "fill": pair_colour(first.family, second.family),
+                "colour": shade,
+                "fill": shade,
                 "shape": pair_shape(first.family, second.family),
                 "width": _WIDTHS[place % len(_WIDTHS)],
-                "dash": _DASHES[place // 3 % len(_DASHES)],
+                "dash": _DASHES[colours[:place].count(shade) % len(_DASHES)],
                 "views": {"difference": estimate(points, signed, " points")},
                 "row": "",
             }
@@ -163,26 +165,26 @@ def _levels(targets: Iterable[str], constants: Mapping[str, float], rows: Sequen
     at the foot of the plot and not drawn.
     """
     for target in targets:
-        yield _level(target, {"gain": [0, 0, 0], "difference": [0, 0, 0]}, "", [])
+        yield _level(target, {"gain": [0, 0, 0, ""], "difference": [0, 0, 0, ""]}, [])
         if target not in constants:
             continue
         level = 100 * constants[target]
         ends = [end for row in rows if row["target"] == target for end in row["views"].get("accuracy", [])[:3]]
         drawn = [end for end in ends if end is not None]
-        text = f"best constant answer {tenths(level)} %"
         is_near = bool(drawn) and level > min(drawn) - (max(drawn) - min(drawn))
-        error = number(100 - level)
-        views = {"accuracy": [number(level)] * 3, "error": [error] * 3}
-        yield _level(target, views, text, [2, 3]) | {"kind": "level" if is_near else "note", "colour": CONSTANT}
+        views = {
+            "accuracy": [*[number(level)] * 3, f"best constant answer {tenths(level)} %"],
+            "error": [*[number(100 - level)] * 3, f"error of the best constant answer {tenths(100 - level)} %"],
+        }
+        yield _level(target, views, [2, 3]) | {"kind": "level" if is_near else "note", "colour": CONSTANT}
 
 
-def _level(target: str, views: Mapping[str, list[Any]], label: str, dash: list[int]) -> Datum:
+def _level(target: str, views: Mapping[str, list[Any]], dash: list[int]) -> Datum:
     return {
         "kind": "level",
         "target": target,
         "family": None,
-        "views": {view: [*ends, label] for view, ends in views.items()},
-        "label": label,
+        "views": views,
         "colour": QUIET,
         "dash": dash,
     }

@@ -29,7 +29,13 @@ class _PairLook:
 
     colour: str
     marker: str
+    dashes: drawing.Dashes
     cap: float
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Return the look of the line through the means."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes}
 
 
 @drawing.style()
@@ -41,11 +47,13 @@ def crossing_figure(target: OnTarget, title: str) -> Figure:
         title: What the figure shows, in a sentence.
     """
     pairs = shown_pairs(target)
+    colours = [drawing.pair_colour(pair.first.family, pair.second.family) for pair in pairs]
+    dashes = drawing.family_dashes(zip(colours, map(_names, pairs), strict=True))
     looks = {
         _names(pair): _PairLook(
-            drawing.pair_colour(number), drawing.pair_marker(number), drawing.cap_width(number, len(pairs))
+            shade, drawing.pair_marker(number), dashes[_names(pair)], drawing.cap_width(number, len(pairs))
         )
-        for number, pair in enumerate(pairs)
+        for number, (pair, shade) in enumerate(zip(pairs, colours, strict=True))
     }
     figure, ax = drawing.panel(title, _legend(target, looks), height=3.1, ylabel="Difference (points)")
     _draw(ax, target, pairs, looks)
@@ -76,7 +84,7 @@ def _draw(ax: Axes, target: OnTarget, pairs: Sequence[PairGrowth], looks: Mappin
         drawing.draw_intervals(ax, known, look.colour, look.cap)
         drawing.draw_seeds(ax, sizes, [[100 * value for value in rung.of_seeds] for rung in pair.rungs], look.colour)
         means = [100 * rung.mean for rung in pair.rungs]
-        ax.plot(sizes, means, f"{look.marker}-", color=look.colour, linewidth=1.4, markersize=7, zorder=3)
+        ax.plot(sizes, means, **look.line, linewidth=1.4, markersize=7, zorder=3)
     strip = _set_differences(ax, pairs)
     for number, pair in enumerate(pairs):
         if crossing := pair.beyond or pair.crossing:
@@ -126,7 +134,7 @@ def _draw_crossing(ax: Axes, crossing: Crossing, shade: str, height: float) -> N
 
 def _legend(target: OnTarget, looks: Mapping[Pair, _PairLook]) -> list[Line2D]:
     handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, label=drawing.wrapped(f"{first} less {second}"))
+        Line2D([], [], **look.line, label=drawing.wrapped(f"{first} less {second}"))
         for (first, second), look in looks.items()
     ]
     mark: dict[str, Any] = {"color": drawing.COLOURS["quiet"], "marker": "d", "linewidth": 1.6}

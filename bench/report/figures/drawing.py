@@ -58,6 +58,7 @@ ROW = 0.22
 """The height of a row of text or of a dot in inches, where items stand below each other."""
 _MARKERS = {"vit": "o", "cnn": "s", "hybrid": "D"}
 _PAIR_MARKERS = ("^", "v", "P", "X", "<", ">")
+_PAIRS = {frozenset(pair): place for place, pair in enumerate((("vit", "cnn"), ("vit", "hybrid")), start=1)}
 _WIDEST_CAP, _THINNEST_CAP = 15.0, 6.0
 _SEED: dict[str, Any] = {"markersize": 6, "alpha": 0.35, "markeredgewidth": 0, "zorder": 1.5}
 _CONSTANT: dict[str, Any] = {"color": COLOURS["constant"], "linewidth": 1.2, "linestyle": (0, (1, 2))}
@@ -159,9 +160,14 @@ def marker(family: str) -> str:
     return _MARKERS.get(family, "p")
 
 
-def pair_colour(number: int) -> str:
-    """Return one of three colours for a pair of models; no family has these colours."""
-    return COLOURS[f"pair-{1 + number % 3}"]
+def pair_number(first: str, second: str) -> int:
+    """Return the number of the colour of two families, in either order: 3 for other pairs than ViT-CNN, ViT-hybrid."""
+    return _PAIRS.get(frozenset((first, second)), 3)
+
+
+def pair_colour(first: str, second: str) -> str:
+    """Return the colour of a pair of families; no family has it."""
+    return COLOURS[f"pair-{pair_number(first, second)}"]
 
 
 def pair_marker(number: int) -> str:

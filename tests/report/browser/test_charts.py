@@ -101,6 +101,24 @@ def test_a_button_shows_another_view(open_page: OpenPage) -> None:
     assert opened.page.locator(f"{LADDER} button[aria-pressed=true]").all_text_contents() == ["differences of pairs"]
 
 
+@pytest.mark.parametrize("width", [400, 1440])
+def test_names_of_lines_are_whole_in_the_view_that_is_chosen(open_page: OpenPage, width: int) -> None:
+    """The plot makes room for longer names than those with which it was drawn."""
+    opened = drawn(open_page("usual", width=width))
+    opened.page.click(f"{LADDER} button[data-value=difference]")
+    settled(opened, f"() => document.querySelector('{LADDER} svg [stroke=\"var(--pair-1)\"]')")
+    names = {row["label"] for row in data_of(opened) if row["kind"] == "pair" and row["target"] == "digits@100"}
+    assert names <= set(texts(opened))
+    settled(
+        opened,
+        f"""() => {{
+          const right = document.querySelector('{LADDER} svg').getBoundingClientRect().right;
+          return [...document.querySelectorAll('{LADDER} svg text')].every(
+            text => text.getBoundingClientRect().right <= right);
+        }}""",
+    )
+
+
 def test_the_heading_of_a_front_is_about_its_cost(open_page: OpenPage) -> None:
     opened = open_page("usual")
     front = opened.page.locator("figure[data-chart^=cost]").first

@@ -112,14 +112,18 @@ def test_arms_of_the_ladder_are_those_of_the_ablations(tables: Tables) -> None:
 def test_the_constant_answer_presses_nothing_together(tables: Tables) -> None:
     """It is a line if it is as near to the accuracies as they spread, and else a note."""
     for level, kind in ((0.1, "level"), (0.0, "level"), (-9.0, "note")):
-        (line,) = (
-            each
-            for each in values(ladder_of(tables, {"digits@100": level}), target="digits@100")
-            if each["label"].startswith("best constant")
-        )
+        levels = values(ladder_of(tables, {"digits@100": level}), target="digits@100", family=None)
+        (line,) = (each for each in levels if "accuracy" in each["views"])
         assert line["kind"] == kind
         assert line["views"]["accuracy"][0] == 100 * level
         assert line["views"]["error"][0] == 100 - 100 * level
+
+
+def test_the_level_of_errors_is_that_of_an_error(tables: Tables) -> None:
+    lines = values(ladder_of(tables, {"digits@100": 0.1}), target="digits@100", family=None)
+    (views,) = (line["views"] for line in lines if "accuracy" in line["views"])
+    assert views["accuracy"][3] == "best constant answer 10.0 %"
+    assert views["error"][3] == "error of the best constant answer 90.0 %"
 
 
 def test_a_row_with_a_missing_seed_is_hollow() -> None:

@@ -1,8 +1,12 @@
 """What the figure of differences draws is what the statistics of pairs say."""
 
+from dataclasses import replace
+
 import pytest
 
+from bench.report.charts.chart_look import pair_colour
 from bench.report.figures.crossing import crossing_figure
+from bench.report.figures.drawing import COLOURS
 from bench.report.findings import findings
 from tests.report.hand_made import make_ladder_cells
 
@@ -25,6 +29,19 @@ def test_differences_and_crossings_are_drawn_where_they_are() -> None:
                 assert pytest.approx((duel.crossing.low, duel.crossing.high)) in bars
             sizes = [rung.size for rung in duel.rungs]
             assert (sizes, pytest.approx([100 * rung.mean for rung in duel.rungs])) in drawn
+
+
+def test_a_pair_has_the_colour_of_its_families_in_every_chart() -> None:
+    """That of the interactive chart, whatever the order of the models; pairs of one colour differ in their dashes."""
+    (found,) = findings({"cells": make_ladder_cells(targets=("digits@100",))})
+    (target,) = found.targets
+    for pairs in (target.pairs, target.pairs[::-1]):
+        (ax,) = crossing_figure(replace(target, pairs=pairs), "").axes
+        lines = {line.get_label(): line for line in ax.figure.legends[0].get_lines()}
+        for pair in pairs:
+            line = lines[f"{pair.first.model} less {pair.second.model}"]
+            variable = next(name for name, colour in COLOURS.items() if colour == line.get_color())
+            assert pair_colour(pair.first.family, pair.second.family) == f"var(--{variable})"
 
 
 def test_extrapolations_are_hollow() -> None:

@@ -71,7 +71,7 @@ class _Words:
     def _leads(self, leader: Contestant) -> str:
         rivals = self.placing.rivals
         first = f"the {self._named(leader)} leads {self.on}: {self._accuracy(leader)}"
-        against = listed([f"{self._named(rival.contestant)} {self._accuracy(rival.contestant)}" for rival in rivals])
+        against = self._against(rivals)
         nearest = _nearest(rivals)
         return f"{first} against {against}; {_gap(nearest)} over the {self._short(nearest.contestant)}"
 
@@ -106,10 +106,14 @@ class _Words:
         """Return of whom the leader is ahead while other models are not finished."""
         rivals = self.placing.rivals
         first = f"the {self._named(leader)} is ahead {self.on}: {self._accuracy(leader)}"
-        against = listed([f"{self._named(rival.contestant)} {self._accuracy(rival.contestant)}" for rival in rivals])
+        against = self._against(rivals)
         nearest = _nearest(rivals)
         over = f"{_gap(nearest)} over the {self._short(nearest.contestant)}"
         return "; ".join([f"{first} against {against}", over, *self._lacking(), "so no family leads yet"])
+
+    def _against(self, rivals: Sequence[Rival]) -> str:
+        """Return the rivals with their means; the difference that follows has the interval that decides."""
+        return listed([f"{self._named(one)} {self._mean(one)}" for one in (rival.contestant for rival in rivals)])
 
     def _alone(self, leader: Contestant) -> str:
         """Return the accuracy of the best model of the only family."""
@@ -144,6 +148,9 @@ class _Words:
         """Return the family, or the model if the family has several."""
         several = sum(row["family"] == one.family for row in self.rows.values()) > 1
         return one.model if several else family_word(one.family)
+
+    def _mean(self, one: Contestant) -> str:
+        return percent(self.rows[one.model]["accuracy"]) + (f" {GIVEN_SUCCESS}" if one.has_failures else "")
 
     def _accuracy(self, one: Contestant) -> str:
         return _accuracy(self.rows[one.model]) + (f" {GIVEN_SUCCESS}" if one.has_failures else "")

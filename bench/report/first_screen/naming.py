@@ -1,6 +1,7 @@
 """Name families, models, sizes and targets in sentences and titles."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
@@ -23,6 +24,21 @@ def in_order(families: Iterable[str]) -> list[str]:
 def family_word(family: str) -> str:
     """Return a family's name within a sentence: `CNN`, `hybrid`."""
     return family_name(family) if family in ("vit", "cnn") else family
+
+
+def by_family(families: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that calls each model in a text by its family, if that has no other model.
+
+    Args:
+        families: Model -> its family.
+    """
+    alone = {model for model, family in families.items() if list(families.values()).count(family) == 1}
+    longest_first = "|".join(re.escape(model) for model in sorted(families, key=len, reverse=True))
+
+    def name(found: re.Match[str]) -> str:
+        return f"the {family_word(families[found.group()])}" if found.group() in alone else found.group()
+
+    return lambda text: re.sub(longest_first, name, text) if families else text
 
 
 def capital(text: str) -> str:

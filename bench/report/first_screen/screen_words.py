@@ -36,10 +36,16 @@ def first_screen(
         findings: The results of its ladders, from `bench.report.findings`.
         judgements: The judgements of claims.
     """
-    trend = trend_sentence(judgements)
     sentences = {
         target.key: tuple(
-            filter(None, (lead_sentence(target, tables["runs"]), trend, ratio_sentence(target.key, findings)))
+            filter(
+                None,
+                (
+                    lead_sentence(target, tables["runs"]),
+                    trend_sentence(target.key, findings, judgements),
+                    ratio_sentence(target.key, findings),
+                ),
+            )
         )
         for target in targets_of(tables)
     }

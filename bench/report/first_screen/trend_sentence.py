@@ -1,105 +1,123 @@
-"""Say whether more pretraining data helps ViT more than the ResNet, and how many times as much data one needs."""
+"""Say whether more pretraining data helps ViT more than the CNN, and how many times as much data one needs.
+
+Both are of the target shown. The trend is that of the claim C11 if it was judged on this target, so that page and claim
+say the same; on other targets it is the slope of the pair, at a level that nothing corrects.
+"""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from bench.analysis.claims.claim import Judgement
+from bench.analysis.comparison import FINE_TUNE
 from bench.analysis.format import bounds, decimal, signed
 from bench.analysis.ladder.growth import PairGrowth
+from bench.analysis.stats.intervals import Interval
 from bench.report.findings import Findings, OnTarget
-from bench.report.first_screen.naming import capital, family_word
-from bench.report.layout import target_name
+from bench.report.first_screen.naming import by_family
+from bench.report.layout import CONFIDENCE, target_name
 from bench.report.sections.scaling import ratio_in_words
 
 TREND = "C11"
 """The claim that the more pretraining data, the better ViT stands against ResNet."""
-_UNKNOWN = "how many times as many images one family needs for the same accuracy"
-_ASKED = "whether more pretraining images help the ViT more than the CNN"
+_UNTOLD = "Whether more pretraining helps the ViT more than the CNN cannot be told"
+_FIGURES = re.compile(r"( from [\d,]+ to [\d,]+ images)? \([^()]*\)$")
+"""The sizes and the slopes at the end of a reason, which the section on more data has."""
 
 
-def trend_sentence(judgements: Sequence[Judgement]) -> str:
-    """Return whether ViT gains on the ResNet along the ladder, as the claim C11 was judged; empty if it was not."""
+def trend_sentence(key: str, findings: Sequence[Findings], judgements: Sequence[Judgement]) -> str:
+    """Return whether ViT gains on the CNN with more pretraining images, on the target shown; empty if nobody asked.
+
+    Args:
+        key: The key of the target that is shown.
+        findings: The results of all ladders.
+        judgements: The judgements of claims; of C11 the words and the level are taken if it was judged on this target.
+    """
     judgement = next((each for each in judgements if each.claim.id == TREND), None)
-    if judgement is None:
-        return ""
-    part = next((part for part in judgement.parts if part.unit == "points per decade"), None)
-    if part is None:
-        return f"{capital(_ASKED)} cannot be told: {judgement.reason}."
-    mean, low, high = (100 * end for end in (part.interval.mean, part.interval.low, part.interval.high))
-    on = part.name.rpartition("slope, ")[2]
-    if judgement.verdict not in ("supported", "refuted"):
-        shown = f"{signed(mean)} points ({bounds(low, high, signed)} at {judgement.level_text})"
-        why = f"; {judgement.reason.rpartition(': ')[2]}" if low > 0 or high < 0 else ""
-        change = "with ten times as many, the difference of the ViT to the CNN changes by"
-        return f"{capital(_ASKED)} cannot be told on {on}: {change} {shown}{why}."
-    does = "gains" if judgement.verdict == "supported" else "loses"
-    least, most = sorted((abs(low), abs(high)))
-    shown = f"{_size(mean)} points on the CNN ({bounds(least, most, _size)} at {judgement.level_text})"
-    return f"With ten times as many pretraining images the ViT {does} {shown}, on {on}."
+    found = next((found for found in _pairs(key, findings) if _is_main(found[1])), None)
+    if found is None:
+        is_judged = judgement is None or any(part.unit == "points per decade" for part in judgement.parts)
+        return "" if judgement is None or is_judged else f"{_UNTOLD}: {judgement.reason}."
+    each, pair = found
+    if judgement and (judged := _as_judged(judgement, each, pair)):
+        return judged
+    if pair.slope is None:
+        return f"{_UNTOLD}: {_reason(pair, each)}."
+    low, high = pair.slope.low, pair.slope.high
+    return _trend(pair.slope, f"{CONFIDENCE}, uncorrected", _names(each, pair), is_told=low > 0 or high < 0)
 
 
 def ratio_sentence(key: str, findings: Sequence[Findings]) -> str:
-    """Return how many times as many pretraining images one family needs for the accuracy of another.
+    """Return how many times as many pretraining images one family needs for the accuracy of another, or why none.
 
-    It is that of ViT and CNN on the target shown or, where that is refused, on the first target that has one.
+    It is that of ViT and CNN or, without these, of the first pair of families.
 
     Args:
         key: The key of the target that is shown.
         findings: The results of all ladders.
     """
     pairs = list(_pairs(key, findings))
-    for is_wanted in (_is_main, _is_any):
-        wanted = [found for found in pairs if is_wanted(found[0])]
-        if known := next((found for found in wanted if found[0].ratio and found[0].ratio.ratio), None):
-            return _told(known, next((found for found in wanted if found[2]), None))
-    refused = next((found for found in pairs if _is_main(found[0])), pairs[0] if pairs else None)
-    return f"{capital(_UNKNOWN)} on {refused[1]} is not known: {_reason(refused[0])}." if refused else ""
+    found = next((found for found in pairs if _is_main(found[1])), pairs[0] if pairs else None)
+    if found is None:
+        return ""
+    each, pair = found
+    if pair.ratio and pair.ratio.ratio:
+        return f"For the same accuracy, {_by_family(each, ratio_in_words(pair))}."
+    return f"No ratio of images: {_reason(pair, each, pair.ratio.reason if pair.ratio else '')}."
 
 
-_Found = tuple[PairGrowth, str, bool]
-"""A pair, the title of its target, and whether that is the target shown."""
+def _pairs(key: str, findings: Sequence[Findings]) -> Iterator[tuple[OnTarget, PairGrowth]]:
+    """Yield the pairs on the ladders of a target, the first ladder's first; ViT is always the first of its pair."""
+    for each in (each for found in findings for each in found.trends):
+        ladder = each.ladder
+        if [target_name(name, ladder.transfer, ladder.shots) for name in ladder.targets] == [key]:
+            yield from ((each, pair) for pair in each.pairs)
 
 
-def _pairs(key: str, findings: Sequence[Findings]) -> Iterator[_Found]:
-    """Yield the pairs of all ladders, those of the target shown first."""
-    of_ladders = [(each, _keys(each), found.transfer) for found in findings for each in found.trends]
-    for each, keys, _ in sorted(of_ladders, key=lambda one: one[1] != [key]):
-        for pair in each.pairs:
-            yield pair, _title(each), keys == [key]
-
-
-def _keys(target: OnTarget) -> list[str]:
-    ladder = target.ladder
-    return [target_name(name, ladder.transfer, ladder.shots) for name in ladder.targets]
-
-
-def _title(target: OnTarget) -> str:
-    """Return the title of a ladder's target, with its way of transfer."""
-    name = target.ladder.targets[0]
-    return target.title + target_name(name, target.ladder.transfer, None).removeprefix(name)
+def _names(each: OnTarget, pair: PairGrowth) -> tuple[str, str]:
+    """Return `the ViT` and `the CNN`, or the models if a family has several."""
+    return _by_family(each, pair.first.model), _by_family(each, pair.second.model)
 
 
 def _is_main(pair: PairGrowth) -> bool:
     return {pair.first.family, pair.second.family} == {"vit", "cnn"}
 
 
-def _is_any(_: PairGrowth) -> bool:
-    return True
+def _as_judged(judgement: Judgement, each: OnTarget, pair: PairGrowth) -> str:
+    """Return the trend as C11 was judged; empty if it was not judged on this ladder."""
+    part = next((part for part in judgement.parts if part.unit == "points per decade"), None)
+    if part is None or (part.name.rpartition("slope, ")[2],) != tuple(each.ladder.targets):
+        return ""
+    interval = part.interval
+    same = math.isclose(pair.slope.mean, interval.mean, abs_tol=1e-9) if pair.slope else False
+    if not (same or (pair.slope is None and each.ladder.transfer == FINE_TUNE)):
+        return ""
+    is_told = judgement.verdict in ("supported", "refuted")
+    why = judgement.reason.rpartition(": ")[2] if not is_told and (interval.low > 0 or interval.high < 0) else ""
+    return _trend(interval, judgement.level_text, _names(each, pair), is_told=is_told, why=why)
 
 
-def _told(known: _Found, shown: _Found | None) -> str:
-    """Return the ratio, and why there is none on the target shown if it is that of another one."""
-    pair, words = known[0], ratio_in_words(known[0], known[1])
-    families = {model.model: model.family for model in (pair.first, pair.second)}
-    sentence = f"The {family_word(families[words.split()[0]])} {words}."
-    if known[2] or shown is None:
-        return sentence
-    return f"{sentence} There is no such ratio on {shown[1]}: {_reason(shown[0])}."
+def _trend(interval: Interval, level: str, names: tuple[str, str], *, is_told: bool, why: str = "") -> str:
+    """Return the trend in words: the second model gains if the interval of the first less the second is below zero."""
+    low, high = interval.low, interval.high
+    if not is_told:
+        shown = bounds(100 * low, 100 * high, signed)
+        reason = f"; {why}" if why else ""
+        return f"{_UNTOLD}: {signed(100 * interval.mean)} points per tenfold images ({shown} at {level}){reason}."
+    gains, on = names if interval.mean > 0 else names[::-1]
+    least, most = sorted((abs(low), abs(high)))
+    shown = f"{_size(interval.mean)} points on {on} ({bounds(least, most, _size)} at {level})"
+    return f"With ten times as many pretraining images {gains} gains {shown}."
 
 
-def _reason(pair: PairGrowth) -> str:
-    return (pair.ratio.reason if pair.ratio else "") or pair.reason
+def _reason(pair: PairGrowth, each: OnTarget, reason: str = "") -> str:
+    """Return why a pair is undecided, without the figures that tables have."""
+    return _by_family(each, _FIGURES.sub("", reason or pair.reason))
 
 
-def _size(points: float) -> str:
-    return decimal(math.fabs(points), 1)
+def _by_family(each: OnTarget, text: str) -> str:
+    return by_family({model.model: model.family for model in each.ladder.models})(text)
+
+
+def _size(share: float) -> str:
+    return decimal(100 * math.fabs(share), 1)

@@ -1,12 +1,12 @@
 """Write the section on pretraining size: who gains by it, how much data a lead is worth, and where families cross."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.analysis.format import listed, plural, points
 from bench.analysis.ladder.growth import PairGrowth
 from bench.report.findings import Findings, OnTarget
-from bench.report.first_screen.naming import family_word
+from bench.report.first_screen.naming import by_family, family_word
 from bench.report.layout import heading
 from bench.report.page import Block, Charts, Section, Table, folded, section
 from bench.report.sections.scaling import (
@@ -77,7 +77,10 @@ def _of_transfer(findings: Findings, charts: Charts) -> Iterator[Block | None]:
     if not target.pairs:
         yield "All models are of one family."
         return
-    pairs, say = _one_per_families(target.pairs), _by_family(target)
+    pairs, say = (
+        _one_per_families(target.pairs),
+        by_family({model.model: model.family for model in target.ladder.models}),
+    )
     yield _sentences(*map(say, _ratios(pairs)))
     yield _sentences(*map(say, _crossings(pairs)))
 
@@ -88,18 +91,6 @@ def _one_per_families(pairs: Sequence[PairGrowth]) -> list[PairGrowth]:
     for pair in pairs:
         chosen.setdefault((pair.first.family, pair.second.family), pair)
     return list(chosen.values())
-
-
-def _by_family(target: OnTarget) -> Callable[[str], str]:
-    """Return a function that calls each model in a text by its family, if that has no other model on the ladder."""
-    families = {model.model: model.family for model in target.ladder.models}
-    alone = {model for model, family in families.items() if list(families.values()).count(family) == 1}
-    longest_first = "|".join(re.escape(model) for model in sorted(families, key=len, reverse=True))
-
-    def name(found: re.Match[str]) -> str:
-        return f"the {family_word(families[found.group()])}" if found.group() in alone else found.group()
-
-    return lambda text: re.sub(longest_first, name, text)
 
 
 def _slopes(target: OnTarget) -> str:

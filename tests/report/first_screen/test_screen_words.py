@@ -44,10 +44,11 @@ def test_each_target_has_its_sentences_and_its_titles() -> None:
     tables, found = make_tables(cells), findings({"cells": cells})
     screen = first_screen(make_suite(), tables, found)
     assert list(screen.sentences) == ["digits@100", "fractals-heldout", ""]
-    lead, ratio = screen.sentences["fractals-heldout"]
+    lead, trend, ratio = screen.sentences["fractals-heldout"]
     assert lead.startswith("The CNN")
     assert "on fractals-heldout (in-domain) after 4,096" in lead
-    assert "fractals-heldout (in-domain)" in ratio
+    assert "95 %, uncorrected" in trend
+    assert ratio.startswith(("For the same accuracy, the ", "No ratio of images: "))
     assert (screen.claims, screen.counts) == ((), "")
     assert [each.anchor for each in screen.warnings] == ["limits"]
     assert view_titles(tables, found) == {

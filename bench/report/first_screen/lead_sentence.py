@@ -65,7 +65,7 @@ class _Words:
         """Return the accuracies so far, if there are any."""
         so_far = self._so_far()
         return (
-            f"no family leads {self.on} yet: {f'rows lack seeds; so far {so_far}' if so_far else 'no run is finished'}"
+            f"no family leads {self.on} yet: {f'rows lack seeds; so far {so_far}' if so_far else 'no run has a result'}"
         )
 
     def _leads(self, leader: Contestant) -> str:

@@ -75,8 +75,9 @@ def test_without_a_finished_run_the_accuracies_so_far_are_given_if_there_are_any
     cells = plant(THREE)
     none = cells.assign(status="not_run", accuracy=np.nan)
     assert said(none) == (
-        "No family leads on digits (100 training images) after 1,024 pretraining images yet: no run is finished."
+        "No family leads on digits (100 training images) after 1,024 pretraining images yet: no run has a result."
     )
+    assert said(cells.assign(status="failed", accuracy=np.nan)) == said(none)  # these runs did end
     lacks = cells["seed"].eq(1) & ~(cells["family"].eq("vit") & cells["subset_images"].eq(256))
     begun = cells.assign(status=cells["status"].mask(lacks, "not_run"), accuracy=cells["accuracy"].mask(lacks))
     text = said(begun)

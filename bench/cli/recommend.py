@@ -66,12 +66,15 @@ def show_answer(console: Console, answer: Answer, *, as_json_values: bool) -> No
 
 def _conclusion(answer: Answer) -> list[str | Text]:
     known = [at_size for at_size in answer.at_sizes if at_size.recommended]
+    compared = [answer.compared] if answer.compared else []
     if not answer.refusal:
-        return [marked(answer.recommended, "green", f": {why(answer, at_size)}") for at_size in known]
+        found = [marked(answer.recommended, "green", f": {why(answer, at_size)}") for at_size in known]
+        return [*found, *compared]
     return [
         marked("no recommendation", "yellow", f": {answer.refusal}"),
         f"what would help: {answer.would_help}",
         *(f"with {at_size.images:,} images, {at_size.recommended}: {why(answer, at_size)}" for at_size in known),
+        *compared,
     ]
 
 
@@ -157,6 +160,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
             }
             for at_size in answer.at_sizes
         ],
+        "compared": answer.compared or None,
         "notes": list(answer.notes),
     }
 

@@ -6,7 +6,7 @@ rows alone are offered.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.analysis.claims.evidence import Evidence
+from bench.analysis.claims.rows import CompleteRow
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.format import share, steady
 from bench.analysis.recommend.answer import ROWS, SIZE_FACTOR, collected_at
@@ -34,6 +35,7 @@ from bench.analysis.recommend.question import (
     targets_like,
 )
 from bench.analysis.stats.crossed import Estimate
+from bench.analysis.stats.intervals import LEVEL
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, seed_factors
 from bench.analysis.stats.verdicts import FEW_SEEDS
@@ -57,8 +59,12 @@ def rungs_of(suite: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     return found
 
 
-def recommender(measured: Measured) -> Values | None:
+def recommender(measured: Measured, with_weights: Collection[str] = ()) -> Values | None:
     """Return what the page's form and script need, as JSON values; None if the suite has no target.
+
+    Args:
+        measured: The tables and speeds of a suite.
+        with_weights: The keys of the runs whose weights are in the store.
 
     Raises:
         MissingColumnError, DuplicateRowError: A table lacks a column or holds a row twice.
@@ -73,6 +79,8 @@ def recommender(measured: Measured) -> Values | None:
     scopes = {target: [_scope(measured, evidence, target, name, models) for name in names] for target in targets}
     known = [scope for of_target in scopes.values() for scope in of_target if "sizes" in scope]
     sizes = [size for scope in known for size in scope["sizes"] if "candidates" in size]
+    for candidate in (each for size in sizes for each in size["candidates"]):
+        candidate["network"] = _network(candidate.pop("row"), with_weights)
     most = max((len(size["candidates"]) for size in sizes), default=0)
     estimates = [estimate for size in sizes for pair in size["pairs"] if pair[0] for estimate in pair]
     default = list(pretrainings.values()).index(pretraining_of("", measured))
@@ -99,6 +107,7 @@ def recommender(measured: Measured) -> Values | None:
             pixels: _costs(measured.speeds, pixels, models) for pixels in sorted({one["pixels"] for one in known})
         },
         "levels": [_level(number) for number in range(1, most)],
+        "level": share(LEVEL),
         "seed_factors": {number: seed_factors(number) for number in sorted({estimate[1] for estimate in estimates})},
         "few_seeds": FEW_SEEDS,
         "most_seeds": MOST_SEEDS,
@@ -141,9 +150,20 @@ def _candidate(candidate: Candidate, number: int) -> Values:
         "accuracy": [_known(end) for end in (accuracy.mean, accuracy.low, accuracy.high)],
         "macs": _known(candidate.macs),
         "parameters": _known(candidate.amounts[PARAMETERS].value),
-        "key": "" if row.id.corpus == SCRATCH else row.pretrain_keys[0],
+        "row": row,
         "note": candidate.failure_note,
     }
+
+
+def _network(row: CompleteRow, with_weights: Collection[str]) -> Values:
+    """Return which run's network may be loaded: one that was tested if its weights are kept, else what it starts from.
+
+    From scratch without kept weights there is none: the model has to be built.
+    """
+    kept = [key for key in row.transfer_keys if key in with_weights]
+    starts = [] if row.id.corpus == SCRATCH else list(row.pretrain_keys)
+    key = next(iter([*kept, *(key for key in starts if key in with_weights), *starts]), "")
+    return {"key": key, "is_tested": bool(kept), "is_kept": key in with_weights}
 
 
 def _pair(first: Candidate, second: Candidate) -> list[Any]:

@@ -78,7 +78,7 @@ def write_report(
         if scripts is not None:
             charts = with_specs(charts, tables, constant, measured, of_ladders, judgements)
         of_suite = speeds_of_suite(suite, tables["cells"], speeds or {})
-        advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite))
+        advice = recommender(Measured(out.name, tables, rungs_of(suite), of_suite), store.with_weights if store else ())
         page = build_page(suite, tables, charts, outside, measured, of_ladders, judgements, advice, store, other)
         note = "" if scripts else HOW_TO_GET
         (compared,) = (part.tables[0] for part in page.sections if part.title == "Compare")

@@ -62,8 +62,8 @@ def test_an_answer(store: Store) -> None:
     first, *rest = result.stdout.splitlines()
     assert first.startswith("r_pico+vit_pico/8: 89.4 % (")
     assert first.endswith(
-        " on digits@20; it is the cheapest by multiply-accumulates of the 2 shown to be within 1 point of the highest "
-        "mean accuracy; 1 is worse by more than 1 point"
+        " on digits@20, interval at 95 %; it is the cheapest by multiply-accumulates of the 2 shown to be within 1 "
+        "point of the highest mean accuracy; 1 is worse by more than 1 point"
     )
     text = "\n".join(rest)
     for part in (
@@ -163,4 +163,4 @@ def test_the_reference_store(tmp_path: Path) -> None:
     heldout = call("reference-cpu", tmp_path, "--images", "60", "--target", "strokes-heldout")
     assert heldout.exit_code == 3
     assert "drawn by the formula of a corpus" in heldout.stdout
-    assert "what would help: --target of a real target: digits\n" in heldout.stdout
+    assert "what would help: a real target for --target: digits\n" in heldout.stdout

@@ -111,6 +111,14 @@ class Answer:
         return bool(self.machine or self.question.most)
 
     @property
+    def compared(self) -> str:
+        """Return which rows are compared; empty if none are."""
+        if not (self.scope and self.at_sizes):
+            return ""
+        name = "rows" if self.question.pretraining else "default rows"
+        return message(name, rows=ROWS[self.scope.transfer.kind], pretraining=self.scope.pretraining)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the answer should know."""
         notes = [message("left out", row=row) for at_size in self.at_sizes for row in at_size.left_out]
@@ -120,9 +128,6 @@ class Answer:
         notes += [message("of model", model=model, note=note) for model, note in of_models if note]
         sizes = [each.amounts[PARAMETERS].value for each in candidates]
         known = [size for size in sizes if not math.isnan(size)]
-        if self.scope and self.at_sizes:
-            name, rows = "rows" if self.question.pretraining else "default rows", ROWS[self.scope.transfer.kind]
-            notes.append(message(name, rows=rows, pretraining=self.scope.pretraining))
         if self.scope and known:
             ends = " to ".join(dict.fromkeys([short_count(min(known)), short_count(max(known))]))
             notes.append(message("sizes", sizes=ends, pixels=self.scope.image_size))

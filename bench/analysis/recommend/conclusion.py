@@ -1,14 +1,22 @@
-"""Say in one sentence how accurate the recommended model is, and why it is recommended."""
+"""Say in one sentence how accurate and, on a machine, how fast the recommended model is, and why it is recommended."""
 
-from bench.analysis.format import percent
+from bench.analysis.format import percent, share
 from bench.analysis.recommend.answer import Answer, JudgedSize
+from bench.analysis.recommend.candidates import LATENCY
 from bench.analysis.recommend.messages import message
+from bench.analysis.recommend.words import with_its_bounds
+from bench.analysis.stats.intervals import LEVEL
 
 _GOOD = ("best", "as good")
 
 
 def why(answer: Answer, at_size: JudgedSize) -> str:
-    """Return the accuracy of the recommended model with one number of images, and why it is recommended."""
+    """Return the accuracy of the recommended model with one number of images, its latency, and why it is recommended.
+
+    Args:
+        answer: The answer; it has a latency if a machine is named or used by a limit.
+        at_size: The candidates with that number of images, one of them recommended.
+    """
     recommended = next(each for each in at_size.judged if each.candidate.model == at_size.recommended)
     standings = [each.standing for each in at_size.judged]
     num_good = sum(standing in _GOOD for standing in standings)
@@ -24,4 +32,8 @@ def why(answer: Answer, at_size: JudgedSize) -> str:
             reason = message(name if number > 1 else f"one {name}", reason=reason, number=number, points=points)
     found = recommended.candidate.accuracy
     accuracy = percent(found.mean, found.low, found.high)
-    return message("why", accuracy=accuracy, target=at_size.target, reason=reason)
+    values = {"accuracy": accuracy, "target": at_size.target, "level": share(LEVEL), "reason": reason}
+    if not answer.machine:
+        return message("why", **values)
+    latency = with_its_bounds(LATENCY, recommended.candidate.amounts[LATENCY])
+    return message("why on machine", cost=answer.cost, latency=latency, **values)

@@ -94,7 +94,9 @@ MESSAGES = {
     "worse": "{reason}; {number} are worse by more than {points}",
     "one worse": "{reason}; 1 is worse by more than {points}",
     "corrected": "behind the best: intervals at {levels}, corrected over the models compared (Holm)",
-    "why": "{accuracy} on {target}; {reason}",
+    "why": "{accuracy} on {target}, interval at {level}; {reason}",
+    "why on machine": "{accuracy} on {target}, {cost} {latency}, intervals at {level}; {reason}",
+    "at level": "{gap} at {level}",
 }
 """Name -> template."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.analysis.format import byte_size, count, listed, plural, three_digits
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS, Candidate
-from bench.analysis.recommend.decide import Gap, within_limit
+from bench.analysis.recommend.decide import Amount, Gap, within_limit
 from bench.analysis.recommend.messages import message
 from bench.analysis.stats.crossed import Estimate
 from bench.analysis.stats.multiple import corrected_level
@@ -59,6 +59,15 @@ def nothing_fits(candidates: Sequence[Candidate], most: Mapping[str, float], unt
     return message("none fits", limits=lines), message("higher")
 
 
+def with_its_bounds(name: str, amount: Amount) -> str:
+    """Return an amount that was measured, with its bounds if it has some."""
+    shown = _SHOWN[name]
+    if not amount.low < amount.high:
+        return shown(amount.value)
+    high = shown(amount.high) if math.isfinite(amount.high) else message("few calls")
+    return message("bounded", value=shown(amount.value), low=shown(amount.low), high=high)
+
+
 def _nearest(name: str, candidates: Sequence[Candidate], most: float) -> str:
     """Return who meets a limit, or who is nearest to it, and by how much."""
     known = [each for each in candidates if not math.isnan(each.amounts[name].value)]
@@ -71,13 +80,10 @@ def _nearest(name: str, candidates: Sequence[Candidate], most: float) -> str:
 
 def _beyond(name: str, candidate: Candidate, most: float) -> str:
     """Return an amount with its bounds, and how far it is over its limit."""
-    amount, shown = candidate.amounts[name], _SHOWN[name]
+    amount = candidate.amounts[name]
     if math.isnan(amount.value):
         return message("unmeasured", amount=_AMOUNTS[name])
-    text = shown(amount.value)
-    if amount.low < amount.high:
-        high = shown(amount.high) if math.isfinite(amount.high) else message("few calls")
-        text = message("bounded", value=text, low=shown(amount.low), high=high)
+    text = with_its_bounds(name, amount)
     if amount.value > most:
-        text = message("over", value=text, by=shown(amount.value - most))
+        text = message("over", value=text, by=_SHOWN[name](amount.value - most))
     return text + (f"; {candidate.note}" if name == LATENCY and candidate.note else "")

@@ -225,7 +225,7 @@ HELDOUT = {"target": "strokes-heldout@60", "target_images": 60}
 REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"images": 5000}, "measured with 100 labelled images; 5,000 are 50 times as many as 100", "digits@5000"),
     ({"images": 1}, "1 is too few: 100 are 100 times as many, and nothing is extrapolated", "digits@1"),
-    ({"target": "strokes-heldout"}, "are drawn by the formula of a corpus", "a real target: digits"),
+    ({"target": "strokes-heldout"}, "are drawn by the formula of a corpus", "a real target for --target: digits"),
     ({"image_size": 224}, "measured on images of 32 pixels a side, not 224", "image_size: 224"),
     ({"classes": 101}, "measured with 10 classes; 101 are more than 10 times as many", "about as many classes"),
     ({"machine": "cpu-b"}, "no model of the suite was measured on cpu-b at 32 pixels", "make throughput"),
@@ -250,7 +250,7 @@ def test_linear_probes_on_request(plant: Plant) -> None:
     probes = [row | {"transfer": "linear", "accuracy": 0.6} for row in ALL]
     answer = recommend(replace(QUESTION, transfer="linear"), plant(*ALL, *probes))
     assert all(each.accuracy.mean < 0.7 for each in answer.at_sizes[0].candidates)
-    assert any(note.startswith("Rows compared: linear probes after 1,024 images") for note in answer.notes)
+    assert answer.compared.startswith("Rows compared: linear probes after 1,024 images")
 
 
 def test_what_is_known_nearest_stands_beside_a_refusal(plant: Plant) -> None:

@@ -1,6 +1,6 @@
 """A page with the recommender alone, and what stands on it for some questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +28,7 @@ _READ = """async fragments => {
     const others = document.getElementById('others');
     found.push({
       wrong: texts(answer, '.wrong'), recommended: texts(answer, '.recommended'), refusal: texts(answer, '.refusal'),
-      help: texts(answer, '.help'), why: texts(answer, '.why'),
+      help: texts(answer, '.help'), why: texts(answer, '.why'), compared: texts(answer, '.compared'),
       candidates: others.hidden ? [] : [...others.querySelectorAll('ol > li')].map(item =>
         Object.fromEntries([...item.querySelectorAll('[class]')].map(part => [part.className, part.textContent]))),
       notes: others.hidden ? [] : texts(others, 'ul > li'),
@@ -38,9 +38,11 @@ _READ = """async fragments => {
 }"""
 
 
-def write_page(measured: Measured, path: Path) -> Path:
+def write_page(measured: Measured, path: Path, with_weights: Collection[str] = ()) -> Path:
     """Write a page with the recommender alone; returns its path."""
-    page = Page("recommender", FirstScreen("Which model?", measured.suite, recommender=recommender(measured)))
+    page = Page(
+        "recommender", FirstScreen("Which model?", measured.suite, recommender=recommender(measured, with_weights))
+    )
     path.write_text(as_html(page), encoding="utf-8")
     return path
 

@@ -1,6 +1,7 @@
 """The page's recommender against `bench recommend`, on drawn questions, in a browser."""
 
 import json
+import re
 import shlex
 import shutil
 from dataclasses import replace
@@ -40,7 +41,7 @@ ALWAYS: tuple[Form, ...] = (
     {"like": "strokes-heldout"},
 )
 """Questions that each store is asked: what is refused for most stores, and what draws seldom ask."""
-PARTS = ("wrong", "recommended", "refusal", "help", "why", "candidates", "notes")
+PARTS = ("wrong", "recommended", "refusal", "help", "why", "compared", "candidates", "notes")
 NOTHING: dict[str, Any] = {part: [] for part in PARTS}
 AT_1000 = {"target": "digits@1000", "target_images": 1000}
 AT_60 = {"target": "folder:photos@60", "target_images": 60}
@@ -145,6 +146,7 @@ def as_on_page(answer: dict[str, Any]) -> dict[str, Any]:
         "refusal": [answer["refusal"]] if answer["refusal"] else [],
         "help": [in_labels(answer["would_help"])] if answer["would_help"] else [],
         "why": [size["why"] for size in sizes if size["why"]],
+        "compared": [in_labels(answer["compared"])] if answer["compared"] else [],
         "candidates": [_as_shown(each) for size in sizes for each in size["candidates"]],
         "notes": corrected * bool(levels) + [in_labels(note) for note in answer["notes"]] if sizes else [],
     }
@@ -154,6 +156,8 @@ def _as_shown(candidate: dict[str, Any]) -> dict[str, str]:
     """Return a candidate's line; null stands for what is not known."""
     accuracy, behind = candidate["accuracy"], candidate["behind_best"]
     gap = with_bounds(_percent(behind["mean"]), behind["low"], behind["high"], _percent) if behind["level"] else ""
+    if behind["low"] is not None:
+        gap += f" at {share(behind['level'])}"
     return {
         "model": candidate["model"],
         "accuracy": percent(accuracy["mean"], accuracy["low"], accuracy["high"]),
@@ -202,8 +206,10 @@ def test_the_form_is_part_of_the_page(open_page: OpenPage, tmp_path: Path) -> No
     assert "With 1,000 images, r_pico+vit_pico/8: " in answer.inner_text()
     command = page.get_by_text("Copy as a command").get_attribute("data-copy")
     assert command == "bench recommend planted --images 5000 --target digits --device cpu-a"
-    code = page.get_by_text("Copy code to load it").get_attribute("data-copy")
-    assert code == 'models.load("results/planted/runs/p-r_pico+vit_pico/8-digits@1000-1024-fine-tune--0")'
+    label = "Copy code: the pretrained backbone, to be fine-tuned, once its run has been repeated"
+    code = page.get_by_text(label).get_attribute("data-copy")
+    key = "p-r_pico+vit_pico/8-digits@1000-1024-fine-tune--0"
+    assert code == f'import models\n\nloaded = models.load("results/planted/runs/{key}")'
     again = open_page(path, fragment="#" + page.url.partition("#")[2]).page
     assert again.locator("#recommendation").inner_text() == answer.inner_text()
     assert again.get_by_label("Training images").input_value() == "5,000"
@@ -212,8 +218,39 @@ def test_the_form_is_part_of_the_page(open_page: OpenPage, tmp_path: Path) -> No
     page.get_by_label("Classes").fill("")
     page.get_by_label("Pretraining").select_option("scratch")
     page.get_by_label("Training images").fill("100")
-    code = page.get_by_text("Copy code to load it").get_attribute("data-copy")
-    assert code == 'models.build("r_pico+vit_pico/8", image_size=32)'
+    code = page.get_by_text("Copy code: the untrained network").get_attribute("data-copy")
+    assert code == 'import models\n\nloaded = models.build("r_pico+vit_pico/8", image_size=32)'
+
+
+@pytest.mark.parametrize(
+    ("kept", "label"),
+    [("p", "the pretrained backbone, to be fine-tuned"), ("t", "the network trained on digits@1000")],
+)
+def test_code_loads_a_network_whose_weights_are_kept(
+    kept: str, label: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Of the seed that has them; the label says which network it is."""
+    key = f"{kept}-r_pico+vit_pico/8-digits@1000-1024-fine-tune--2"
+    with_weights = ("p-r_pico+vit_pico/8-digits@1000-1024-fine-tune--2", key)
+    page = open_page(write_page(store("9 seeds, machines"), tmp_path / "index.html", with_weights)).page
+    button = page.get_by_text("Copy code")
+    assert button.inner_text() == f"Copy code: {label}"
+    assert button.get_attribute("data-copy") == f'import models\n\nloaded = models.load("results/planted/runs/{key}")'
+
+
+def test_the_latency_stands_in_the_answer(open_page: OpenPage, tmp_path: Path) -> None:
+    """With its percentile, machine, bounds and level, once a limit asks for it."""
+    page = open_page(write_page(store("3 seeds, a machine"), tmp_path / "index.html")).page
+    why = page.locator("#recommendation .why")
+    assert "interval at 95 %; it" in why.inner_text()
+    assert "latency" not in why.inner_text()
+    page.get_by_role("textbox", name="Latency").fill("100 ms")
+    latency = r"p95 latency on cpu-a [\d.]+ ms \([\d.]+ ms to [\d.]+ ms\), intervals at 95 %; it"
+    assert re.search(f"on digits@1000, {latency}", why.inner_text())
+    assert page.locator("#recommendation .compared").inner_text() == (
+        "Rows compared: fine-tuned after 1,024 images of fractals (the default; "
+        "\N{LEFT DOUBLE QUOTATION MARK}Pretraining\N{RIGHT DOUBLE QUOTATION MARK} takes another, or scratch)."
+    )
 
 
 def test_numbers_are_typed_with_units_and_separators(open_page: OpenPage, tmp_path: Path) -> None:

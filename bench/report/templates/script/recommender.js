@@ -82,14 +82,19 @@ function conclusionParts(data, question, answer) {
   if (answer.recommended) {
     const title = partOf("p", "");
     title.append(partOf("strong", answer.recommended, "recommended"));
-    return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why")), buttonsOf(data, question, answer)];
+    return [title, ...answer.sizes.map((size) => partOf("p", size.why, "why")), ...belowAnswer(data, question, answer)];
   }
   const refusal = partOf("p", "");
   refusal.append(partOf("strong", "No recommendation: "), partOf("span", answer.refusal, "refusal"));
   const help = partOf("p", "What would help: ");
   help.append(partOf("span", answer.help, "help"));
   const known = answer.sizes.filter((size) => size.recommended);
-  return [refusal, help, ...known.map(knownPart), buttonsOf(data, question, answer)];
+  return [refusal, help, ...known.map(knownPart), ...belowAnswer(data, question, answer)];
+}
+
+function belowAnswer(data, question, answer) {
+  const compared = answer.compared ? [partOf("p", answer.compared, "compared")] : [];
+  return [...compared, buttonsOf(data, question, answer)];
 }
 
 function knownPart(size) {
@@ -102,7 +107,7 @@ function buttonsOf(data, question, answer) {
   const part = partOf("p", "");
   const models = new Map(answer.sizes.filter((size) => size.recommended).map((size) => [size.recommended, size]));
   for (const [model, size] of models) {
-    part.append(loadButton(data, answer, size, models.size > 1 ? `Copy code to load ${model}` : "Copy code to load it"), " ");
+    part.append(codeButton(data, answer, size, models.size > 1 ? `${model}, ` : ""), " ");
   }
   part.append(commandButton(data, question));
   return part;
@@ -116,13 +121,16 @@ function copyButton(label, text) {
   return button;
 }
 
-// A pretrained network is loaded to be trained on other images; one from scratch is built.
-function loadButton(data, answer, size, label) {
+// Code for the network that was tested if its weights are kept; else for what has yet to be trained on the target.
+function codeButton(data, answer, size, ofModel) {
   const model = size.recommended;
-  const { key } = size.candidates.find((candidate) => candidate.name === model);
+  const { key, is_tested, is_kept } = size.candidates.find((candidate) => candidate.name === model).network;
   const folder = `results/${data.suite}/runs/${key}`;
   const code = key ? `models.load(${JSON.stringify(folder)})` : `models.build(${JSON.stringify(model)}, image_size=${answer.scope.pixels})`;
-  return copyButton(label, code);
+  let what = key ? "the pretrained backbone, to be fine-tuned" : "the untrained network";
+  if (is_tested) what = `the network trained on ${size.target}`;
+  else if (key && !is_kept) what += ", once its run has been repeated";
+  return copyButton(`Copy code: ${ofModel}${what}`, `import models\n\nloaded = ${code}`);
 }
 
 function commandButton(data, question) {
@@ -153,7 +161,12 @@ function candidateItems(data, answer, size, showsSize) {
   return size.candidates.map((candidate) => {
     const item = partOf("li", "");
     const shown = answer.machine ? SHOWN_AMOUNTS.latency_ms : (macs) => `${shortCount(macs)} MACs`;
-    const behind = candidate.compared ? `, behind the best by ${percentWithBounds(...candidate.behind, "")}` : "";
+    let behind = "";
+    if (candidate.compared) {
+      const gap = percentWithBounds(...candidate.behind, "");
+      const hasBounds = !Number.isNaN(candidate.behind[1]);
+      behind = `, behind the best by ${hasBounds ? messageOf(data, "at level", { gap, level: levelOf(data, candidate.compared).text }) : gap}`;
+    }
     item.append(
       partOf("strong", candidate.name, "model"),
       showsSize ? ` with ${wholeNumber(size.images)} images: ` : ": ",

@@ -55,7 +55,8 @@ function answerTo(data, question) {
   }
   answer.cost = costName(data, asked, answer);
   for (const size of answer.sizes) if (size.recommended) size.why = whyRecommended(data, asked, answer, size);
-  answer.notes = notesOf(data, asked, answer);
+  answer.compared = comparedRows(data, asked, answer);
+  answer.notes = notesOf(data, answer);
   return answer;
 }
 

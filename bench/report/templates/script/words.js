@@ -23,16 +23,20 @@ function nearestTo(data, name, candidates, most) {
 }
 
 function beyondLimit(data, name, candidate, most) {
-  const [value, low, high] = candidate.amounts[name];
+  const [value] = candidate.amounts[name];
   const shown = SHOWN_AMOUNTS[name];
   if (Number.isNaN(value)) return messageOf(data, "unmeasured", { amount: AMOUNTS[name] });
-  let text = shown(value);
-  if (low < high) {
-    const upper = Number.isFinite(high) ? shown(high) : messageOf(data, "few calls");
-    text = messageOf(data, "bounded", { value: text, low: shown(low), high: upper });
-  }
+  let text = withItsBounds(data, name, candidate);
   if (value > most) text = messageOf(data, "over", { value: text, by: shown(value - most) });
   return text + (name === "latency_ms" && candidate.busy ? `; ${candidate.busy}` : "");
+}
+
+function withItsBounds(data, name, candidate) {
+  const [value, low, high] = candidate.amounts[name];
+  const shown = SHOWN_AMOUNTS[name];
+  if (!(low < high)) return shown(value);
+  const upper = Number.isFinite(high) ? shown(high) : messageOf(data, "few calls");
+  return messageOf(data, "bounded", { value: shown(value), low: shown(low), high: upper });
 }
 
 function costName(data, asked, answer) {
@@ -52,10 +56,20 @@ function whyRecommended(data, asked, answer, size) {
   for (const [name, count] of [["untold", number("cannot tell")], ["worse", number("worse")]]) {
     if (count) reason = messageOf(data, count > 1 ? name : `one ${name}`, { reason, number: count, points });
   }
-  return messageOf(data, "why", { accuracy: percentWithBounds(...recommended.accuracy), target: size.target, reason });
+  const accuracy = percentWithBounds(...recommended.accuracy);
+  const shown = { accuracy, target: size.target, level: data.level, reason };
+  if (!answer.machine) return messageOf(data, "why", shown);
+  const latency = withItsBounds(data, "latency_ms", recommended);
+  return messageOf(data, "why on machine", { cost: answer.cost, latency, ...shown });
 }
 
-function notesOf(data, asked, answer) {
+function comparedRows(data, asked, answer) {
+  if (!answer.scope || !answer.sizes.length) return "";
+  const name = asked.pretraining ? "rows" : "default rows";
+  return messageOf(data, name, { rows: data.rows, pretraining: answer.scope.pretraining });
+}
+
+function notesOf(data, answer) {
   const notes = answer.sizes.flatMap((size) => size.left_out.map((row) => messageOf(data, "left out", { row })));
   const candidates = answer.sizes.flatMap((size) => size.candidates);
   for (const name of ["busy", "note"]) {
@@ -64,8 +78,6 @@ function notesOf(data, asked, answer) {
     }
   }
   if (!answer.scope || !answer.sizes.length) return [...new Set(notes)];
-  const name = asked.pretraining ? "rows" : "default rows";
-  notes.push(messageOf(data, name, { rows: data.rows, pretraining: answer.scope.pretraining }));
   const known = candidates.map((candidate) => candidate.amounts.parameters[0]).filter((value) => !Number.isNaN(value));
   if (known.length) {
     const ends = [...new Set([Math.min(...known), Math.max(...known)].map(shortCount))];

@@ -10,7 +10,7 @@ import pytest
 from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.ladder.data_ratios import DataRatio
 from bench.analysis.ladder.growth import PairGrowth
-from bench.analysis.ladder.rungs import LadderModel
+from bench.analysis.ladder.rungs import AtRung, LadderModel
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.crossing import crossing_figure
 from bench.report.findings import Findings, findings
@@ -18,7 +18,7 @@ from bench.report.page import Charts, FirstScreen, Page, Section, TableCell
 from bench.report.rendering import as_html, as_markdown
 from bench.report.sections.consistency import consistency
 from bench.report.sections.more_data import more_data
-from bench.report.sections.scaling import crossing_in_words, ratio_in_words
+from bench.report.sections.scaling import crossing_in_words, is_clear_throughout, ratio_in_words, sides_in_words
 from bench.report.sections.targets import across_targets
 from tests.report.hand_made import add_probes, break_seed, make_answers, make_ladder_cells, without_scripts
 
@@ -194,15 +194,7 @@ DOWN = Passage(123456.0, 100000.5, None, is_upward=False)
             True,
             "passes at 2,050 images (1,380 to 3,060) and may be passed at 123,456 images (from 100 k on)",
         ),
-        (
-            (),
-            4096.0,
-            None,
-            False,
-            "is behind; no crossing within the sizes measured, at the earliest at 4,096 images",
-        ),
-        ((), None, 300.4, True, "is ahead; no crossing within the sizes measured, at the latest at 300 images"),
-        ((), None, None, None, "does not clearly differ at any size measured"),
+        ((), 4096.0, None, False, ""),
     ],
 )
 def test_crossings_in_words(
@@ -213,6 +205,32 @@ def test_crossings_in_words(
 
 
 VIT, RESNET = LadderModel("vit", "vit"), LadderModel("resnet", "cnn")
+
+
+@pytest.mark.parametrize(
+    ("signs", "words", "is_clear"),
+    [
+        ("---", "is behind at every size", True),
+        ("+++", "is ahead of it at every size", True),
+        ("000", "cannot be told from it at any size", False),
+        ("-00", "is behind it at 100 images and cannot be told from it from 200 images on", False),
+        ("00+", "cannot be told from it up to 200 images and is ahead of it at 300 images", False),
+        ("-0-", "is behind it at 2 of 3 sizes and cannot be told from it at 1 of 3 sizes", False),
+    ],
+)
+def test_sides_are_those_of_the_intervals_at_the_rungs(signs: str, words: str, is_clear: bool) -> None:
+    """A size is said to be clear only if its own interval excludes zero."""
+    ends = {"-": (-0.2, -0.1), "0": (-0.1, 0.1), "+": (0.1, 0.2)}
+    rungs = tuple(
+        AtRung(100 * number, sum(ends[sign]) / 2, Interval(sum(ends[sign]) / 2, *ends[sign], 3))
+        for number, sign in enumerate(signs, start=1)
+    )
+    pair = PairGrowth(VIT, RESNET, rungs)
+    assert sides_in_words(pair) == words.replace(" of it", "").replace(" from it", "").replace("behind it", "behind")
+    assert is_clear_throughout(pair) == is_clear
+    assert sides_in_words(pair, "the CNN", "it").count("the CNN") == 1
+
+
 SAME = "for the same accuracy on digits"
 UNTOLD = "; which of both needs more cannot be told"
 
@@ -251,7 +269,8 @@ def test_ratios_and_predictions_are_on_the_page() -> None:
     assert len(predicted.cells) == len(predictions)
     held = sum(one.is_held is True for one in predictions if one)
     told = sum(one.is_held is not None for one in predictions if one)
-    assert section.blocks[3].endswith(f"is within the interval of {held} of {told} predictions.")
+    open_text = [block for block in section.blocks if isinstance(block, str)]
+    assert open_text[-1].endswith(f"is within the interval of {held} of {told} predictions.")
     assert told > 6
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.analysis.comparison import AS_IT_IS, FINE_TUNE
 from bench.analysis.format import count, is_known, plural
+from bench.analysis.ladder.growth import PairGrowth
 from bench.analysis.targets import base, is_in_domain, is_real
 from bench.report.layout import family_name
 
@@ -39,6 +40,11 @@ def by_family(families: Mapping[str, str]) -> Callable[[str], str]:
         return f"the {family_word(families[found.group()])}" if found.group() in alone else found.group()
 
     return lambda text: re.sub(longest_first, name, text) if families else text
+
+
+def is_main_pair(pair: PairGrowth) -> bool:
+    """Tell whether a pair is of the two families that the question is about."""
+    return {pair.first.family, pair.second.family} == {"vit", "cnn"}
 
 
 def capital(text: str) -> str:

@@ -14,9 +14,9 @@ from bench.analysis.format import bounds, decimal, signed
 from bench.analysis.ladder.growth import PairGrowth
 from bench.analysis.stats.intervals import Interval
 from bench.report.findings import Findings, OnTarget
-from bench.report.first_screen.naming import by_family
+from bench.report.first_screen.naming import by_family, is_main_pair
 from bench.report.layout import CONFIDENCE, target_name
-from bench.report.sections.scaling import ratio_in_words
+from bench.report.sections.scaling import in_words_of_slopes, ratio_in_words
 
 TREND = "C11"
 """The claim that the more pretraining data, the better ViT stands against ResNet."""
@@ -34,7 +34,7 @@ def trend_sentence(key: str, findings: Sequence[Findings], judgements: Sequence[
         judgements: The judgements of claims; of C11 the words and the level are taken if it was judged on this target.
     """
     judgement = next((each for each in judgements if each.claim.id == TREND), None)
-    found = next((found for found in _pairs(key, findings) if _is_main(found[1])), None)
+    found = next((found for found in _pairs(key, findings) if is_main_pair(found[1])), None)
     if found is None:
         is_judged = judgement is None or any(part.unit == "points per decade" for part in judgement.parts)
         return "" if judgement is None or is_judged else f"{_UNTOLD}: {judgement.reason}."
@@ -57,7 +57,10 @@ def ratio_sentence(key: str, findings: Sequence[Findings]) -> str:
         findings: The results of all ladders.
     """
     pairs = list(_pairs(key, findings))
-    found = next((found for found in pairs if _is_main(found[1])), pairs[0] if pairs else None)
+    found = next(
+        (found for found in pairs if is_main_pair(found[1])),
+        pairs[0] if pairs else None,
+    )
     if found is None:
         return ""
     each, pair = found
@@ -77,10 +80,6 @@ def _pairs(key: str, findings: Sequence[Findings]) -> Iterator[tuple[OnTarget, P
 def _names(each: OnTarget, pair: PairGrowth) -> tuple[str, str]:
     """Return `the ViT` and `the CNN`, or the models if a family has several."""
     return _by_family(each, pair.first.model), _by_family(each, pair.second.model)
-
-
-def _is_main(pair: PairGrowth) -> bool:
-    return {pair.first.family, pair.second.family} == {"vit", "cnn"}
 
 
 def _as_judged(judgement: Judgement, each: OnTarget, pair: PairGrowth) -> str:
@@ -112,7 +111,7 @@ def _trend(interval: Interval, level: str, names: tuple[str, str], *, is_told: b
 
 def _reason(pair: PairGrowth, each: OnTarget, reason: str = "") -> str:
     """Return why a pair is undecided, without the figures that tables have."""
-    return _by_family(each, _FIGURES.sub("", reason or pair.reason))
+    return _by_family(each, _FIGURES.sub("", in_words_of_slopes(reason or pair.reason, each.growth)))
 
 
 def _by_family(each: OnTarget, text: str) -> str:

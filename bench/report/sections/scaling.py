@@ -1,7 +1,8 @@
 """Write the words and tables on pretraining size: how each model improves with it, and where families cross."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from bench.analysis.format import (
     ABSENT,
@@ -17,6 +18,7 @@ from bench.analysis.format import (
 )
 from bench.analysis.ladder.crossings import Crossing, Passage
 from bench.analysis.ladder.growth import Growth, PairGrowth
+from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.scaling import LawCurve
 from bench.report.findings import Findings
@@ -102,14 +104,56 @@ def _pairs(findings: Findings) -> list[tuple[PairGrowth, str]]:
 
 
 def crossing_in_words(crossing: Crossing) -> str:
-    """Return a crossing in words: `passes at 2,050 images (1,380 to 3,060)`, or a bound if there is none."""
-    if crossing.outcome == "no difference":
-        return "does not clearly differ at any size measured"
-    if crossing.outcome == "behind":
-        return f"is behind; no crossing within the sizes measured, at the earliest at {images(crossing.low)}"
-    if crossing.outcome == "ahead":
-        return f"is ahead; no crossing within the sizes measured, at the latest at {images(crossing.high)}"
+    """Return the crossings in words: `passes at 2,050 images (1,380 to 3,060)`; empty if there are none."""
     return listed([f"{passage.verb} at {images(passage.size)} {_interval(passage)}" for passage in crossing.passages])
+
+
+def is_clear_throughout(pair: PairGrowth) -> bool:
+    """Tell whether one model of a pair is clearly ahead of the other at every rung, by the intervals at the rungs."""
+    return len(pair.rungs) > 0 and {_sign(rung) for rung in pair.rungs} in ({1}, {-1})
+
+
+def sides_in_words(pair: PairGrowth, second: str = "", it: str = "") -> str:
+    """Return at which rungs the first model of a pair is ahead, behind or neither, by the intervals at the rungs.
+
+    `is behind at 128 images and cannot be told from 384 images on`, or the same with the second model's name.
+
+    Args:
+        pair: A pair with rungs.
+        second: The second model's name; empty if the text around names it.
+        it: How it is called afterwards.
+    """
+    sides = {1: "is ahead", -1: "is behind", 0: "cannot be told"}
+    joins = {1: " of ", -1: " ", 0: " from "}
+    signs = [_sign(rung) for rung in pair.rungs]
+    streaks = [(sign, [rung.size for rung in run]) for sign, run in groupby(pair.rungs, _sign)]
+    words = [
+        sides[sign] + (f"{joins[sign]}{it if number and it else second}" if second else "")
+        for number, sign in enumerate(dict.fromkeys(signs))
+    ]
+    if len(streaks) == 1:
+        return f"{words[0]} at {'every' if signs[0] else 'any'} size"
+    if len(streaks) == 2:
+        (_, before), (_, after) = streaks
+        until = f"{'up to' if len(before) > 1 else 'at'} {images(before[-1])}"
+        return f"{words[0]} {until} and {words[1]} " + (
+            f"from {images(after[0])} on" if len(after) > 1 else f"at {images(after[0])}"
+        )
+    return listed(
+        [
+            f"{words[number]} at {signs.count(sign)} of {len(signs)} sizes"
+            for number, sign in enumerate(dict.fromkeys(signs))
+        ]
+    )
+
+
+def in_words_of_slopes(reason: str, models: Iterable[Growth]) -> str:
+    """Return a reason that says that an accuracy falls if the interval of its slope lies below zero."""
+    for model in models:
+        if model.slope and model.slope.high < 0:
+            own = f"the accuracy of {model.model} "
+            reason = reason.replace(f"{own}does not clearly rise", f"{own}falls")
+    return reason
 
 
 def ratio_in_words(pair: PairGrowth, target: str = "") -> str:
@@ -200,7 +244,15 @@ def _crossing(pair: PairGrowth) -> TableCell:
         return undecided(pair.reason)
     basis = f"{plural(pair.crossing.num_seeds, 'pair')}, {'power laws' if pair.crossing.by_law else 'lines'}"
     beyond = f"; extrapolated: {crossing_in_words(pair.beyond)}" if pair.beyond else ""
-    return TableCell(crossing_in_words(pair.crossing), basis + beyond)
+    where = crossing_in_words(pair.crossing) or sides_in_words(pair)
+    none = "; no crossing within the sizes measured" if is_clear_throughout(pair) else ""
+    return TableCell(where + none, basis + beyond)
+
+
+def _sign(rung: AtRung) -> int:
+    """Return the sign of a difference whose interval excludes zero, else 0."""
+    interval = rung.interval
+    return int(interval.low > 0) - int(interval.high < 0) if interval else 0
 
 
 def _interval(passage: Passage) -> str:

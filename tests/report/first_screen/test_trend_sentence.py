@@ -91,7 +91,7 @@ def test_a_refused_ratio_says_why_and_that_of_no_other_target_stands_there() -> 
     falls = cells["target"].eq("digits@100") & cells["family"].eq("vit")
     cells.loc[falls, "accuracy"] = 1 - cells.loc[falls, "accuracy"]
     found = findings({"cells": cells})
-    assert ratio_sentence("digits@100", found) == "No ratio of images: the accuracy of the ViT does not clearly rise."
+    assert ratio_sentence("digits@100", found) == "No ratio of images: the accuracy of the ViT falls."
     assert "the ViT needs" in ratio_sentence("fractals-heldout", found)
     assert ratio_sentence("digits@100", ()) == ""
 

@@ -110,8 +110,10 @@ def _trend(interval: Interval, level: str, names: tuple[str, str], *, is_told: b
 
 
 def _reason(pair: PairGrowth, each: OnTarget, reason: str = "") -> str:
-    """Return why a pair is undecided, without the figures that tables have."""
-    return _by_family(each, _FIGURES.sub("", in_words_of_slopes(reason or pair.reason, each.growth)))
+    """Return why a pair is undecided, without the figures that tables have; of what several rungs lack, the first."""
+    words = _FIGURES.sub("", in_words_of_slopes(reason or pair.reason, each.growth))
+    first, *others = words.split("; at ")
+    return _by_family(each, f"{first}, and more is missing" if others else first)
 
 
 def _by_family(each: OnTarget, text: str) -> str:

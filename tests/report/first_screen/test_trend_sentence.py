@@ -96,6 +96,15 @@ def test_a_refused_ratio_says_why_and_that_of_no_other_target_stands_there() -> 
     assert ratio_sentence("digits@100", ()) == ""
 
 
+def test_of_what_several_rungs_lack_the_first_is_said() -> None:
+    cells = plant({VIT: UP, CNN: FLAT})
+    none = cells.assign(status="not_run", accuracy=float("nan"))
+    text = ratio_sentence("digits@100", findings({"cells": none}))
+    assert re.fullmatch(
+        r"No ratio of images: the ViT: at [\d,]+ images seeds 0 to \d not run, and more is missing\.", text
+    )
+
+
 def test_the_strip_counts_verdicts_and_says_what_decides_each() -> None:
     judgements = judge(plant({VIT: UP, CNN: FLAT}))
     assert verdict_counts(judgements) == "1 supported · 11 undecided"

@@ -23,6 +23,8 @@ _DIGITS = 6
 _FONT_SIZE = 12
 _FONT = "system-ui, sans-serif"
 QUIET, RULE, PAPER, CONSTANT, BAND = (f"var(--{name})" for name in ("quiet", "line", "paper", "constant", "line"))
+EDGE: dict[str, Any] = {"stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}
+"""The look of a text's edge, which the page paints behind the text, so that no line crosses it."""
 _LABEL_WIDTH = 110
 """The pixels of a direct label; a longer one is cut, and the tooltip has all of it."""
 GAP = 16
@@ -124,7 +126,7 @@ def layered(
 
 def label_text(field: str, **place: Any) -> alt.Chart:
     """Return a layer of direct labels, each with the text of a field, right of a place: that of the plot by default."""
-    mark = alt.Chart().mark_text(align="left", baseline="middle", dx=8, limit=_LABEL_WIDTH)
+    mark = alt.Chart().mark_text(align="left", baseline="middle", dx=8, limit=_LABEL_WIDTH, **EDGE)
     return mark.encode(**({"x": alt.value("width")} | place), text=f"{field}:N", color=raw("colour"))
 
 

@@ -8,7 +8,7 @@ import altair as alt
 from bench.report.charts.chart_look import (
     BAND,
     CONSTANT,
-    PAPER,
+    EDGE,
     QUIET,
     SHOWN_FAMILIES,
     Datum,
@@ -110,6 +110,5 @@ def _layers(title: str, seen: list[alt.Tooltip], data: Sequence[Datum], scale: a
     )
     for kind, look in _TEXTS.items():
         texts = alt.Chart().transform_filter(f"datum.kind == '{kind}'")
-        for edge in ({"stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}, {}):  # so that no line crosses a text
-            mark = {"align": "left", "baseline": "middle", "limit": alt.ExprRef("width"), **look, **edge}
-            yield texts.mark_text(**mark).encode(x=alt.value(0), y=y, text="text:N")
+        mark = {"align": "left", "baseline": "middle", "limit": alt.ExprRef("width"), **look, **EDGE}
+        yield texts.mark_text(**mark).encode(x=alt.value(0), y=y, text="text:N")

@@ -59,7 +59,8 @@ def ladder_chart(
 ) -> dict[str, Any] | None:
     """Return the chart of the ladders; None if no pretrained row of known size has a result.
 
-    Its params are `target` (a key from `bench.report.layout.target_key`), `families`, `arms` and `view`.
+    Its params are `target` (a key from `bench.report.layout.target_key`), `families`, `arms`, `view`, and `scratch`:
+    whether the target has points from scratch in the view, which have a place of their own on the axis.
 
     Args:
         comparison: The table from `bench.analysis.comparison`.
@@ -72,13 +73,14 @@ def ladder_chart(
         return None
     views = [view for view in _WORDS if any(view in row["views"] for row in data if row["kind"] in ("row", "pair"))]
     return layered(
-        *_layers(sizes, scratch_at if any(row.get("images") == 0 for row in data) else None),
+        *_layers(sizes, scratch_at),
         data=data,
         params={
             "target": data[0]["target"],
             "families": list(dict.fromkeys(row["family"] for row in data if row["family"])),
             "arms": False,
             "view": "accuracy",
+            "scratch": any(row.get("images") == 0 for row in data if row["target"] == data[0]["target"]),
         },
         transforms=_transforms(),
         choices={"view": {view: _WORDS[view] for view in views}} if len(views) > 1 else {},
@@ -103,13 +105,12 @@ def _transforms() -> list[Any]:
     ]
 
 
-def _layers(sizes: Sequence[int], scratch_at: float | None) -> Iterator[alt.Chart]:
+def _layers(sizes: Sequence[int], scratch_at: float) -> Iterator[alt.Chart]:
     x, y = _horizontal(sizes, scratch_at), _vertical()
     at = {"x": x, "y": y}
     seen = {"tooltip": tooltip(line="model", **{"from": "pretrained on"}, shown="result")}
-    if scratch_at is not None:
-        border = alt.Chart(alt.Data(values=[{}])).mark_rule(color=RULE)
-        yield border.encode(x=alt.X(datum=number((scratch_at * sizes[0]) ** 0.5), type="quantitative"))
+    border = alt.Chart(alt.Data(values=[{}])).mark_rule(color=RULE, opacity=alt.ExprRef("scratch ? 1 : 0"))
+    yield border.encode(x=alt.X(datum=number((scratch_at * sizes[0]) ** 0.5), type="quantitative"))
     levels = alt.Chart().transform_filter("datum.kind == 'level'")
     dash = as_it_is(alt.StrokeDash, "dash")
     yield levels.mark_rule().encode(y=y, color=raw("colour"), strokeDash=dash)
@@ -125,9 +126,10 @@ def _layers(sizes: Sequence[int], scratch_at: float | None) -> Iterator[alt.Char
     of_rows = alt.Chart().transform_filter("datum.kind != 'level' && datum.kind != 'note'")
     yield (
         of_rows.transform_filter("isValid(datum.low)")
-        .mark_rule(opacity=0.45, cursor="pointer")
+        .mark_rule(cursor="pointer")
         .encode(**at, y2="high:Q", color=raw("colour"), strokeWidth=as_it_is(alt.StrokeWidth, "width", "Q"), **seen)
-        .encode(y=alt.Y("low:Q"))
+        .encode(y=alt.Y("low:Q"), opacity=as_it_is(alt.Opacity, "opacity", "Q"))
+        .encode(order=alt.Order("width:Q", sort="descending"))  # narrow intervals in front of wide ones
     )
     yield (
         of_rows.transform_filter("datum.images > 0 && datum.kind != 'arm'")
@@ -162,14 +164,15 @@ def _labels() -> alt.Chart:
     return apart(last)
 
 
-def _horizontal(sizes: Sequence[int], scratch_at: float | None) -> alt.X:
-    """Return the logarithmic axis of pretraining images, with a tick at each size and one for from scratch."""
-    ticks = {float(size): short_count(size) for size in sizes}
-    ticks = ticks if scratch_at is None else {scratch_at: "scratch", **ticks}
+def _horizontal(sizes: Sequence[int], scratch_at: float) -> alt.X:
+    """Return the logarithmic axis of pretraining images, with a tick at each size, and at from scratch if shown."""
+    ticks = {scratch_at: "scratch", **{float(size): short_count(size) for size in sizes}}
     names = " : ".join(f"abs(datum.value / {place:.6g} - 1) < 1e-4 ? '{name}'" for place, name in ticks.items())
-    edge = max(sizes[-1] / min(ticks), 2.0) ** 0.05
-    domain = [number(min(ticks) / edge), number(sizes[-1] * edge)]
-    axis = alt.Axis(values=list(ticks), labelExpr=f"{names} : ''", grid=False, labelOverlap="greedy", labelSeparation=6)
+    edge = max(sizes[-1] / scratch_at, 2.0) ** 0.05
+    left, of_sizes = (number(place / edge) for place in (scratch_at, sizes[0]))
+    domain = [alt.ExprRef(f"scratch ? {left} : {of_sizes}"), number(sizes[-1] * edge)]
+    values = alt.ExprRef(f"scratch ? {list(ticks)} : {sizes}")
+    axis = alt.Axis(values=values, labelExpr=f"{names} : ''", grid=False, labelOverlap="greedy", labelSeparation=6)
     return alt.X("x:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis, title="Pretraining images")
 
 

@@ -29,6 +29,8 @@ from bench.report.layout import arm_row, by_transfer, comparison_row, panels, ta
 
 _WIDTHS = (9, 5, 2.5, 1.2)
 """The widths of intervals, line by line: a narrow one is seen on a wide one at the same size."""
+_OPACITIES = (0.4, 0.5, 0.7, 0.9)
+"""The opacities of these intervals: those in front cover more."""
 _DASHES: tuple[list[int], ...] = ([], [6, 3], [2, 2], [8, 3, 2, 3])
 """The dashes of a family's lines, in turn."""
 
@@ -69,7 +71,7 @@ def _rows(sized: pd.DataFrame, scratch_at: float) -> Iterator[Datum]:
                 yield _point(row, "row", scratch_at) | {
                     "line": f"{model}{corpus}",
                     "label": f"{names[model]}{corpus}",
-                    "width": _WIDTHS[order.index(model) % len(_WIDTHS)],
+                    **_interval_look(order.index(model)),
                     "dash": _DASHES[of_family[model] % len(_DASHES)],
                     "row": comparison_row(row),
                 }
@@ -88,6 +90,7 @@ def _arms(ablations: pd.DataFrame, on_ladder: set[str], scratch_at: float) -> It
                     "line": name,
                     "label": "",
                     "width": 1,
+                    "opacity": _OPACITIES[0],
                     "dash": [],
                     "row": arm_row(row),
                 }
@@ -116,6 +119,11 @@ def _point(row: pd.Series, kind: str, scratch_at: float) -> Datum:
         "shape": family_shape(family),
         "views": views,
     }
+
+
+def _interval_look(place: int) -> Datum:
+    """Return the width and opacity of the intervals of a line, by its place among the lines."""
+    return {"width": _WIDTHS[place % len(_WIDTHS)], "opacity": _OPACITIES[place % len(_WIDTHS)]}
 
 
 def _pairs(findings: Sequence[Findings]) -> Iterator[Datum]:
@@ -151,7 +159,7 @@ def _pairs_on(target: OnTarget, corpus: str) -> Iterator[Datum]:
                 "colour": shade,
                 "fill": shade,
                 "shape": pair_shape(first.family, second.family),
-                "width": _WIDTHS[place % len(_WIDTHS)],
+                **_interval_look(place),
                 "dash": _DASHES[colours[:place].count(shade) % len(_DASHES)],
                 "views": {"difference": estimate(points, signed, " points")},
                 "row": "",

@@ -20,9 +20,9 @@ from bench.report.figures import drawing
 from bench.report.layout import pretraining_name
 
 COST_NAMES = {
-    "images_per_second": "Images/s",
-    "p50_ms": "Median latency, ms",
-    "p95_ms": "95th percentile of latency, ms",
+    "images_per_second": "Images/s (large batches)",
+    "p50_ms": "Median latency of one image, ms",
+    "p95_ms": "Latency of one image, p95, ms",
     "peak_memory_mib": "Peak memory, MiB",
     "parameters": "Parameters",
     "macs": "Multiply-accumulates",
@@ -33,8 +33,8 @@ COST_NAMES = {
 
 
 def cost_in_sentence(cost: str) -> str:
-    """Return a cost's name inside a sentence, without its unit: `median latency`, `MACs` stay as they are."""
-    name = COST_NAMES[cost].split(",")[0]
+    """Return a cost's name inside a sentence, without its unit: `median latency of one image`."""
+    name = COST_NAMES[cost].removesuffix(", ms").removesuffix(", MiB")
     return name if name[:2].isupper() or name.startswith("J ") else name[0].lower() + name[1:]
 
 

@@ -91,14 +91,39 @@ def test_a_button_shows_another_view(open_page: OpenPage) -> None:
     """The axis is named, the heading says what is seen, and the address keeps the choice."""
     opened = drawn(open_page("usual"))
     heading = opened.page.locator(f"{LADDER} .chart-title").text_content()
+    ticks = opened.page.locator(f"{LADDER} .plot .role-axis-label text")
+    assert "scratch" in ticks.all_text_contents()
     opened.page.click(f"{LADDER} button[data-value=difference]")
     settled(opened, f"() => document.querySelector('{LADDER} svg [stroke=\"var(--pair-1)\"]')")
     assert "Difference in test accuracy (points)" in texts(opened)
     assert "ViT \N{MINUS SIGN} CNN" in texts(opened)
+    assert "scratch" not in ticks.all_text_contents()
     assert num_points(opened, "vit") == 0
     assert opened.page.locator(f"{LADDER} .chart-title").text_content() != heading
     assert "view=difference" in opened.page.url
     assert opened.page.locator(f"{LADDER} button[aria-pressed=true]").all_text_contents() == ["differences of pairs"]
+
+
+def test_a_chart_leads_to_the_table_with_its_numbers(open_page: OpenPage) -> None:
+    """Whatever is folded around it: the table of the comparison, of costs, of an ablation, of verdicts."""
+    opened = open_page("usual")
+    headers = {
+        "ladder": "Pretrained on",
+        "cost": "Parameters",
+        "differences": "Arm",
+        "claims": "Verdict",
+    }
+    opened.read("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    for kind, column in headers.items():
+        figure = opened.page.locator(f"figure[data-chart^={kind}]").first
+        figure.scroll_into_view_if_needed()
+        drawn(opened, str(figure.get_attribute("data-chart")))
+        opened.read("() => document.querySelectorAll('details').forEach(each => { each.open = false; })")
+        figure.locator(".as-table").click()
+        focused = opened.page.locator(".scroll:focus")
+        assert column in focused.locator("th").all_text_contents()
+        assert focused.is_visible()
+        opened.read("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
 
 
 @pytest.mark.parametrize("width", [400, 1440])

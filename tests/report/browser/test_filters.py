@@ -90,16 +90,19 @@ def test_ablation_arms_are_shown_on_request(open_page: OpenPage) -> None:
 
 
 def test_a_target_of_arms_alone_shows_them(open_page: OpenPage) -> None:
-    """Unasked, since it has no other row. The ladder's chart, which lacks that target, says which one it shows."""
+    """Unasked, since it has no other row. The ladder's chart, which lacks that target, says so and shows no other."""
     opened = open_page("arms alone on a target", fragment="#target=arrangement")
     compared = opened.shown_rows("#compare-1")
     assert {row["target"] for row in compared} == {"arrangement"}
     assert all(row["arm"] for row in compared)
     ladder = opened.page.locator(LADDER)
     expect(ladder).to_have_attribute("data-drawn", "")
-    expect(ladder.locator(".chart-title")).to_contain_text("digits@100: ")
+    expect(ladder.locator(".chart-title")).to_have_text("No data on arrangement in this chart")
+    for part in (".plot", ".choices", "figcaption", ".static"):
+        expect(ladder.locator(part)).to_be_hidden()
     opened.page.get_by_role("combobox", name="Target").first.select_option("digits@100")
-    expect(ladder.locator(".chart-title")).not_to_contain_text("digits@100")
+    expect(ladder.locator(".chart-title")).not_to_contain_text("No data")
+    expect(ladder.locator(".plot")).to_be_visible()
     assert not [row for row in opened.shown_rows("#compare-1") if row.get("arm")]
 
 

@@ -80,6 +80,15 @@ def test_a_size_is_where_it_is_measured(tables: Tables) -> None:
     assert 0 < scratch_at < 256
 
 
+def test_narrow_intervals_are_in_front_of_wide_ones(tables: Tables) -> None:
+    """They cover more, too; Vega-Lite draws in the order of `order`."""
+    spec = ladder_of(tables)
+    looks = {(row["width"], row["opacity"]) for row in values(spec, kind="row")}
+    assert looks == {(9, 0.4), (5, 0.5), (2.5, 0.7)}
+    (intervals,) = (layer for layer in spec["layer"] if "strokeWidth" in layer["encoding"])
+    assert intervals["encoding"]["order"] == {"field": "width", "sort": "descending", "type": "quantitative"}
+
+
 def test_differences_of_pairs_are_those_of_the_findings(tables: Tables) -> None:
     pairs = values(ladder_of(tables), kind="pair")
     expected = [
@@ -192,7 +201,13 @@ def test_params_are_those_that_the_page_sets(tables: Tables) -> None:
     charts = all_charts(tables)
     families = ["vit", "cnn", "hybrid"]
     of_ladder = params(charts["ladder"])
-    assert of_ladder == {"target": "digits@100", "families": families, "arms": False, "view": "accuracy"}
+    assert of_ladder == {
+        "target": "digits@100",
+        "families": families,
+        "arms": False,
+        "view": "accuracy",
+        "scratch": True,
+    }
     assert list(charts["ladder"]["usermeta"]["choices"]["view"]) == ["accuracy", "error", "gain", "difference"]
     of_front = params(charts["front"])
     assert {name: of_front[name] for name in ("target", "arms")} == {"target": "digits@100", "arms": False}

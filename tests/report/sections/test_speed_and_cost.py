@@ -71,8 +71,8 @@ def test_the_models_on_the_front_are_named() -> None:
     assert 0 < len(models) < others["model"].nunique()
     titled = {("cost", NAME): Chart("cost", {"digits@100": "Seen"}, "")}
     on_digits, on_others = open_text(speed_and_cost("hand-made", [machine], titled))[:2]
-    assert on_digits == "By images/s on digits@100, the front is of bit_resnet_pico."
-    where = "By images/s on fractals-heldout (in-domain)"
+    assert on_digits == "By images/s (large batches) on digits@100, the front is of bit_resnet_pico."
+    where = "By images/s (large batches) on fractals-heldout (in-domain)"
     assert on_others == f"{where}, the front is of {listed(models)} ({front_title(others)})."
 
 

@@ -2,7 +2,9 @@
 // form stays if anything goes wrong, and for print.
 function startCharts() {
   const figures = document.querySelectorAll("figure[data-chart]");
-  if (typeof window.vegaEmbed !== "function") return figures.forEach(hideChoices);
+  const canDraw = typeof window.vegaEmbed === "function";
+  for (const figure of document.querySelectorAll("figure.chart")) if (!canDraw || !figure.dataset.chart) followTarget(figure);
+  if (!canDraw) return figures.forEach(hideChoices);
   const near = new IntersectionObserver(
     (entries) => {
       for (const entry of entries.filter((each) => each.isIntersecting)) {
@@ -22,8 +24,8 @@ async function drawChart(figure) {
     const spec = readJson(`chart-${figure.dataset.chart}`);
     live.hidden = false;
     fixed.hidden = true;
-    showTitle(figure, await drawSpec(figure, live, spec));
-    live.style.minHeight = "";
+    await drawSpec(figure, live, spec);
+    addTableButton(figure);
     figure.dataset.drawn = "";
     for (const words of figure.querySelectorAll(".of-static")) words.hidden = true;
   } catch (error) {
@@ -38,8 +40,7 @@ async function drawChart(figure) {
 async function drawSpec(figure, live, spec) {
   const settings = spec.params ?? [];
   const first = new Map(settings.map((param) => [param.name, param.value]));
-  const targets = new Set(spec.data.values.map((datum) => datum.target));
-  const wanted = () => chartParams(first, targets, spec.usermeta.choices);
+  const wanted = () => chartParams(first, spec);
   const params = wanted();
   for (const param of settings) param.value = params.get(param.name);
   const box = document.createElement("div");
@@ -52,13 +53,35 @@ async function drawSpec(figure, live, spec) {
   const { view } = await window.vegaEmbed(plot, spec, options);
   describeChart(figure, box, plot.querySelector("svg"));
   chartKeys(box, tip, view);
-  subscribe(() => {
-    for (const [name, value] of wanted()) view.signal(name, value);
+  const show = () => {
+    const chosen = wanted();
+    for (const [name, value] of chosen) view.signal(name, value);
     tip.hidden = true;
-    showTitle(figure, view);
-    view.runAsync();
+    const absent = whatIsAbsent(figure, spec.data.values, chosen);
+    box.hidden = absent !== "";
+    live.style.minHeight = "";
+    showTitle(figure, chosen, absent);
+    return view.runAsync();
+  };
+  subscribe(show);
+  await show();
+}
+
+// The button that leads to the table with the numbers of a chart: the first table after it.
+function addTableButton(figure) {
+  const follows = (table) => figure.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const table = [...document.querySelectorAll(".table")].find(follows);
+  if (!table) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "as-table";
+  button.textContent = "as table";
+  button.addEventListener("click", () => {
+    for (let outer = table; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
+    table.scrollIntoView();
+    table.querySelector(".scroll").focus({ preventScroll: true });
   });
-  return view;
+  figure.querySelector("figcaption").prepend(button, " ");
 }
 
 function hideChoices(figure) {
@@ -66,27 +89,58 @@ function hideChoices(figure) {
 }
 
 // The values of a chart's params by the state of the page. What the state does not say, or says wrongly, is as at first.
-function chartParams(first, targets, choices) {
+function chartParams(first, spec) {
   const params = new Map(first);
   const families = shownFamilies();
   if (params.has("families") && (families.length || getState("family") === "none")) params.set("families", families);
-  if (targets.has(shownTarget()) && params.has("target")) params.set("target", shownTarget());
-  if (params.has("arms")) params.set("arms", getState("arms") === "1");
-  for (const [name, words] of Object.entries(choices)) if (Object.hasOwn(words, getState(name))) params.set(name, getState(name));
+  if (params.has("target") && shownTarget()) params.set("target", shownTarget());
+  if (params.has("arms")) params.set("arms", showsArms(shownTarget()));
+  for (const [name, words] of Object.entries(spec.usermeta.choices)) if (Object.hasOwn(words, getState(name))) params.set(name, getState(name));
+  if (params.has("scratch")) params.set("scratch", pointsOf(spec.data.values, params).some((datum) => datum.images === 0));
   return params;
 }
 
-// The heading says what is seen on the target and in the view that the chart shows. It names the target if that is not
-// the chosen one, which the chart may lack.
-function showTitle(figure, view) {
-  const heading = figure.querySelector("[data-titles]");
-  if (!heading) return;
-  const signals = view.getState({ signals: (name) => ["target", "view", "cost"].includes(name) }).signals;
-  const [titles, ofViews] = [heading.dataset.titles, heading.dataset.views || "{}"].map((text) => new Map(Object.entries(JSON.parse(text))));
-  const ofView = new Map(Object.entries(ofViews.get(signals.view ?? signals.cost) ?? {}));
-  const title = ofView.get(signals.target) ?? titles.get(signals.target) ?? titles.get("") ?? heading.textContent;
-  const isOther = signals.target && shownTarget() && signals.target !== shownTarget() && !title.startsWith(signals.target);
-  heading.textContent = isOther ? `${signals.target}: ${title}` : title;
+// The points of a chart on its target and in its view, of all families.
+function pointsOf(data, params) {
+  const has = (values, name) => !params.has(name) || !values || Object.hasOwn(values, params.get(name));
+  return data.filter((datum) => {
+    if (datum.kind === "level" || datum.kind === "note" || (datum.kind === "arm" && params.has("arms") && !params.get("arms"))) return false;
+    return (!params.has("target") || datum.target === params.get("target")) && has(datum.views, "view") && has(datum.costs, "cost");
+  });
+}
+
+// Return what a chart says in place of its plot: that it has no data on the target, or none in the view. Without any
+// data on the target there is nothing to choose.
+function whatIsAbsent(figure, data, params) {
+  const isAbsent = pointsOf(data, new Map(params).set("arms", true)).length === 0;
+  const target = params.get("target");
+  const hasOthers = data.some((datum) => datum.target === target && datum.kind !== "level" && datum.kind !== "note");
+  for (const part of figure.querySelectorAll(".choices, figcaption")) part.hidden = isAbsent && !hasOthers;
+  if (!isAbsent) return "";
+  const chosen = figure.querySelector('.choices button[aria-pressed="true"]')?.textContent ?? "";
+  return `No data on ${target} in this chart${hasOthers && chosen ? `: ${chosen}` : ""}`;
+}
+
+// A figure that does not react has a picture of some targets; its heading goes with the picture.
+function followTarget(figure) {
+  const pictures = [...figure.querySelectorAll(".picture[data-target]")];
+  if (!pictures.length) return;
+  subscribe(() => {
+    const target = shownTarget();
+    const isAbsent = target && !pictures.some((picture) => picture.dataset.target === target);
+    showTitle(figure, new Map([["target", target]]), isAbsent ? `No figure of ${target}; tables have its numbers` : "");
+  });
+}
+
+// The heading says what is seen on the target and in the view that the chart shows, or that there is nothing to see.
+function showTitle(figure, params, absent) {
+  const heading = figure.querySelector(".chart-title");
+  heading.dataset.first ??= heading.textContent;
+  const [titles, ofViews] = [heading.dataset.titles, heading.dataset.views].map((text) => new Map(Object.entries(JSON.parse(text || "{}"))));
+  const ofView = new Map(Object.entries(ofViews.get(params.get("view") ?? params.get("cost")) ?? {}));
+  const target = params.get("target");
+  const title = ofView.get(target) ?? titles.get(target) ?? titles.get("") ?? heading.dataset.first;
+  heading.textContent = absent || title;
 }
 
 // The chart is one picture with one text for readers who cannot see it; its parts, of which Vega says nothing, are hidden.

@@ -91,14 +91,13 @@ function startAnswer() {
   });
 }
 
-// Of a chart's static figures and files, that of the shown target is seen, or the first if there is none of it.
+// Of a chart's static figures and files, that of the shown target is seen.
 function startPictures() {
   for (const box of document.querySelectorAll(".static, .chart figcaption")) {
     const pictures = [...box.querySelectorAll(".picture[data-target], .files[data-target]")];
     if (!pictures.length) continue;
     subscribe(() => {
-      const shown = pictures.find((picture) => picture.dataset.target === shownTarget()) ?? pictures[0];
-      for (const picture of pictures) picture.hidden = picture !== shown;
+      for (const picture of pictures) picture.hidden = shownTarget() !== "" && picture.dataset.target !== shownTarget();
     });
   }
 }

@@ -160,6 +160,16 @@ def clear_signs(differences: Sequence[Difference], level: float = LEVEL) -> list
     return signs
 
 
+def own_signs(differences: Sequence[Difference], level: float = LEVEL) -> list[int]:
+    """Return the sign of each difference by its own interval, 1 or -1, or 0 if that includes zero; nothing corrects it.
+
+    Args:
+        differences: Differences.
+        level: The confidence level of each interval.
+    """
+    return [_sign(difference, level) for difference in differences]
+
+
 def _less(first: Contestant, second: Contestant) -> Difference:
     rows = {target: [row, second.rows[target]] for target, row in first.rows.items()}
     return difference(f"{first.model} less {second.model}", rows)

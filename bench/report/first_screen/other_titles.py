@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.analysis.ahead import clear_signs, difference
+from bench.analysis.ahead import clear_signs, difference, own_signs
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.quantities import Difference
 from bench.analysis.claims.rows import RowId
@@ -14,6 +14,9 @@ from bench.analysis.pareto import BEHIND, FRONT, UNDECIDED
 from bench.analysis.stats.statistics_errors import AnalysisError
 from bench.report.first_screen.naming import capital, family_word, fitting
 from bench.report.first_screen.rungs_of_targets import OfTarget, row_id_of
+
+OWN = "by its own interval only"
+"""What a title says of a difference whose interval excludes zero if the corrected rule does not decide it."""
 
 
 def gain_title(target: OfTarget) -> str:
@@ -26,7 +29,8 @@ def gain_title(target: OfTarget) -> str:
         differences = [_difference(rung.evidence, ours, theirs, rung.target) for _, ours, theirs in paired]
         known = [difference for difference in differences if difference]
         if known and len(known) == len(differences):
-            return _gain(rung.size or 0, [(family, ours.model) for family, ours, _ in paired], clear_signs(known))
+            models = [(family, ours.model) for family, ours, _ in paired]
+            return _gain(rung.size or 0, models, clear_signs(known), own_signs(known))
     return "No size is finished yet"
 
 
@@ -52,7 +56,8 @@ def ablation_title(rows: pd.DataFrame, evidence: Evidence) -> str:
                 differences.append(found)
     if not differences:
         return "No arm is finished with its reference"
-    return _of_arms(arms, clear_signs(differences), references.pop())
+    reference, signs = references.pop(), clear_signs(differences)
+    return _of_arms(arms, signs, reference) or _of_arms_alone(arms, own_signs(differences), reference)
 
 
 def front_title(rows: pd.DataFrame, cost: str = "") -> str:
@@ -86,8 +91,8 @@ def _difference(evidence: Evidence, row_id: RowId, reference: RowId, target: str
         return None
 
 
-def _gain(size: int, models: Sequence[tuple[str, str]], signs: Sequence[int]) -> str:
-    """Return which models gain or lose."""
+def _gain(size: int, models: Sequence[tuple[str, str]], signs: Sequence[int], own: Sequence[int]) -> str:
+    """Return which models gain or lose; without any, those of which only their own intervals say so."""
     families = [family for family, _ in models]
     names = [f"the {family_word(family)}" if families.count(family) == 1 else model for family, model in models]
     helped, hurt = ([name for name, sign in zip(names, signs, strict=True) if sign == wanted] for wanted in (1, -1))
@@ -95,6 +100,14 @@ def _gain(size: int, models: Sequence[tuple[str, str]], signs: Sequence[int]) ->
     if len(helped) == len(names) > 1:
         return capital(f"{first} helps every model")
     if not helped and not hurt:
+        alone = [(name, sign) for name, sign in zip(names, own, strict=True) if sign]
+        if len(alone) == 1:
+            ((name, sign),) = alone
+            told = f"{'helps' if sign > 0 else 'hurts'} {name} {OWN}"
+            return fitting(capital(f"{first} {told}"), f"Pretraining {told}", f"One model differs {OWN}")
+        if alone:
+            told = f"{len(alone)} of {len(names)} models differ from scratch, by their own intervals only"
+            return fitting(f"Pretraining: {told}", capital(told))
         helps = "is not shown to help any model"
         return fitting(capital(f"{first} {helps}"), f"Pretraining {helps}")
     words = [f"{what} {listed(who)}" for what, who in (("helps", helped), ("hurts", hurt)) if who]
@@ -103,9 +116,9 @@ def _gain(size: int, models: Sequence[tuple[str, str]], signs: Sequence[int]) ->
 
 
 def _of_arms(arms: Sequence[str], signs: Sequence[int], reference: str) -> str:
-    """Return which arms are behind the reference or ahead of it, each perhaps on some targets only."""
+    """Return which arms are behind the reference or ahead of it, each perhaps on some targets only; empty if none."""
     if not any(signs):
-        return "No arm is shown to differ from its reference"
+        return ""
     by_arm: dict[str, list[int]] = {}
     for arm, sign in zip(arms, signs, strict=True):
         by_arm.setdefault(arm, []).append(sign)
@@ -124,3 +137,18 @@ def _of_arms(arms: Sequence[str], signs: Sequence[int], reference: str) -> str:
             who = "the arm" if is_only else f"{len(some)} of {plural(len(by_arm), 'arm')}"
             numbers.append(f"{who} {'is' if len(some) == 1 else 'are'} {what}")
     return capital(fitting("; ".join(words), f"{'; '.join(numbers)} the reference".replace("ahead of;", "ahead;")))
+
+
+def _of_arms_alone(arms: Sequence[str], own: Sequence[int], reference: str) -> str:
+    """Return which arms differ by their own intervals, of which none is clear after correction."""
+    by_arm: dict[str, list[int]] = {}
+    for arm, sign in zip(arms, own, strict=True):
+        by_arm.setdefault(arm, []).append(sign)
+    told = {arm: signs for arm, signs in by_arm.items() if any(signs)}
+    if not told:
+        return "No arm is shown to differ from its reference"
+    numbers = f"{len(told)} of {plural(len(by_arm), 'arm')} differ{'s' * (len(told) == 1)} {OWN}"
+    arm, signs = next(iter(told.items()))
+    if len(told) > 1 or len({*signs}) > 1:
+        return numbers.replace("its own interval", "their own intervals") if len(told) > 1 else numbers
+    return fitting(f"The arm {arm} is {'behind' if signs[0] < 0 else 'ahead of'} {reference} {OWN}", numbers)

@@ -5,10 +5,11 @@ import pytest
 
 from bench.analysis.claims.evidence import Evidence
 from bench.report.first_screen.naming import MOST_CHARACTERS
-from bench.report.first_screen.other_titles import ablation_title, front_title, gain_title
+from bench.report.first_screen.other_titles import _of_arms_alone, ablation_title, front_title, gain_title
 from tests.report.first_screen.planted import CNN, HYBRID, VIT, plant, shown
 from tests.report.hand_made import make_cells, make_tables
 
+NO_ARM = "No arm is shown to differ from its reference"
 FIRST = {VIT: 0.6, CNN: 0.8, HYBRID: 0.7}
 
 
@@ -32,6 +33,28 @@ def test_without_training_from_scratch_there_is_no_gain() -> None:
     )
 
 
+@pytest.mark.parametrize(("sign", "verb"), [(1, "helps"), (-1, "hurts")])
+def test_a_gain_that_only_its_own_interval_shows_is_said_so_in_both_directions(sign: int, verb: str) -> None:
+    """The correction over the models decides between the two forms and no form."""
+    scratch = {VIT: 0.6, CNN: 0.8, HYBRID: 0.7}
+
+    def title(gain: float) -> str:
+        rung = {VIT: [0.6, 0.6], CNN: [0.8, 0.8], HYBRID: [0.7, 0.7 + sign * gain]}
+        return gain_title(shown(plant(rung, scratch=scratch, spread=1))[0])
+
+    assert title(0.006) == "Pretraining on 1,024 images is not shown to help any model"
+    assert title(0.009) == f"Pretraining on 1,024 images {verb} the hybrid by its own interval only"
+    assert title(0.014) == f"Pretraining on 1,024 images {verb} the hybrid"
+
+
+@pytest.mark.parametrize(("sign", "where"), [(1, "ahead of"), (-1, "behind")])
+def test_an_arm_that_only_its_own_interval_shows_is_said_so_in_both_directions(sign: int, where: str) -> None:
+    own = {(sign, 0): f"The arm a is {where} c by its own interval only", (0, 0): NO_ARM}
+    assert {signs: _of_arms_alone(["a", "b"], signs, "c") for signs in own} == own
+    assert _of_arms_alone(["a", "b"], (sign, sign), "c") == "2 of 2 arms differ by their own intervals only"
+    assert _of_arms_alone(["a", "a", "b"], (sign, 0, 0), "c") == "1 of 2 arms differs by its own interval only"
+
+
 def titles_of_arms(cells: pd.DataFrame) -> dict[str, str]:
     """Return the title of each ablation."""
     tables = make_tables(cells)
@@ -51,7 +74,7 @@ def test_no_arm_is_said_to_differ_if_none_clearly_does() -> None:
     cells = make_cells(targets=("digits@100",), seeds=tuple(range(6)))
     is_arm = cells["ablation"] != ""
     cells.loc[is_arm, "accuracy"] = [0.6 + 0.01 * (number * 7 % 5) for number in range(is_arm.sum())]
-    assert set(titles_of_arms(cells).values()) == {"No arm is shown to differ from its reference"}
+    assert set(titles_of_arms(cells).values()) == {NO_ARM}
     assert set(titles_of_arms(make_cells(seeds=(0,))).values()) == {"No arm is shown to differ from its reference"}
     none = make_cells().assign(status="not_run", accuracy=float("nan"))
     assert set(titles_of_arms(none).values()) == {"No arm is finished with its reference"}

@@ -18,7 +18,7 @@ from bench.analysis.claims.rows import CompleteRow
 from bench.analysis.comparison import FINE_TUNE, SCRATCH
 from bench.analysis.format import share, steady
 from bench.analysis.recommend.answer import ROWS, SIZE_FACTOR, collected_at
-from bench.analysis.recommend.candidates import PARAMETERS, Candidate, gap_estimates, latencies_of
+from bench.analysis.recommend.candidates import PARAMETERS, Candidate, from_scratch, gap_estimates, latencies_of
 from bench.analysis.recommend.decide import Amount
 from bench.analysis.recommend.messages import FIELDS, MESSAGES
 from bench.analysis.recommend.question import (
@@ -35,7 +35,7 @@ from bench.analysis.recommend.question import (
     targets_like,
 )
 from bench.analysis.stats.crossed import Estimate
-from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.intervals import LEVEL, Interval
 from bench.analysis.stats.multiple import corrected_level
 from bench.analysis.stats.power import MOST_SEEDS, seed_factors
 from bench.analysis.stats.verdicts import FEW_SEEDS
@@ -106,7 +106,7 @@ def recommender(measured: Measured, with_weights: Collection[str] = ()) -> Value
         "costs": {
             pixels: _costs(measured.speeds, pixels, models) for pixels in sorted({one["pixels"] for one in known})
         },
-        "levels": [_level(number) for number in range(1, most)],
+        "levels": [_level(number) for number in range(1, max(most, 2))],
         "level": share(LEVEL),
         "seed_factors": {number: seed_factors(number) for number in sorted({estimate[1] for estimate in estimates})},
         "few_seeds": FEW_SEEDS,
@@ -134,9 +134,13 @@ def _size(measured: Measured, evidence: Evidence, scope: QuestionScope, images: 
         return at_size | _refusal(error)
     # In this order the first of two is never the less accurate one, as the script compares them.
     candidates = sorted(collected.candidates, key=lambda each: -each.alternative(by_latency=False).mean)
+    scratch = from_scratch(evidence, scope.sizes[images], scope.pretraining, scope.transfer)
     return at_size | {
         "left_out": collected.left_out,
-        "candidates": [_candidate(each, models.index(each.model)) for each in candidates],
+        "candidates": [
+            _candidate(each, models.index(each.model)) | {"scratch": _compared(each, scratch.get(each.model))}
+            for each in candidates
+        ],
         "pairs": [_pair(first, second) for first, second in combinations(candidates, 2)],
     }
 
@@ -147,7 +151,7 @@ def _candidate(candidate: Candidate, number: int) -> Values:
         "model": number,
         "family": candidate.family,
         "mean": steady(candidate.mean),
-        "accuracy": [_known(end) for end in (accuracy.mean, accuracy.low, accuracy.high)],
+        "accuracy": _ends(accuracy),
         "macs": _known(candidate.macs),
         "parameters": _known(candidate.amounts[PARAMETERS].value),
         "row": row,
@@ -164,6 +168,17 @@ def _network(row: CompleteRow, with_weights: Collection[str]) -> Values:
     starts = [] if row.id.corpus == SCRATCH else list(row.pretrain_keys)
     key = next(iter([*kept, *(key for key in starts if key in with_weights), *starts]), "")
     return {"key": key, "is_tested": bool(kept), "is_kept": key in with_weights}
+
+
+def _compared(candidate: Candidate, scratch: Candidate | None) -> Values | None:
+    """Return a model's accuracy from scratch, and how much more accurate it is with its pretraining."""
+    if scratch is None:
+        return None
+    return {"accuracy": _ends(scratch.accuracy), "gap": _pair(candidate, scratch)}
+
+
+def _ends(accuracy: Interval) -> list[float | None]:
+    return [_known(end) for end in (accuracy.mean, accuracy.low, accuracy.high)]
 
 
 def _pair(first: Candidate, second: Candidate) -> list[Any]:

@@ -13,10 +13,11 @@ from bench.analysis.recommend.candidates import (
     Candidate,
     Collected,
     collect,
+    from_scratch,
     gap_estimates,
     gaps,
 )
-from bench.analysis.recommend.decide import Alternative, Decision, Gap, Standing, decide
+from bench.analysis.recommend.decide import Alternative, Decision, Gap, Standing, decide, judge
 from bench.analysis.recommend.messages import message
 from bench.analysis.recommend.question import (
     Measured,
@@ -27,6 +28,7 @@ from bench.analysis.recommend.question import (
     targets_like,
 )
 from bench.analysis.recommend.words import nothing_fits, why_not, would_tell
+from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.statistics_errors import IncompleteRowError
 from bench.analysis.targets import base
 
@@ -69,6 +71,8 @@ class JudgedSize:
     recommended: str
     """The model's spec; empty if none fits."""
     left_out: tuple[str, ...]
+    scratch: Interval | None = None
+    """The recommended model's accuracy from scratch, if that is shown to be as good as with the pretraining."""
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -256,10 +260,14 @@ def _at_size(question: Question, suite: str, evidence: Evidence, scope: Question
     decision = decide(alternatives, differences, limits, within)
     judged = _judged(candidates, differences, decision, limits, within)
     order = sorted(range(len(judged)), key=lambda number: _order(judged[number].standing, alternatives[number]))
-    recommended = "" if decision.recommended is None else candidates[decision.recommended].model
-    return JudgedSize(
-        scope.sizes[size], size, tuple(judged[number] for number in order), recommended, collected.left_out
-    )
+    ordered, target = tuple(judged[number] for number in order), scope.sizes[size]
+    if decision.recommended is None:
+        return JudgedSize(target, size, ordered, "", collected.left_out)
+    recommended = candidates[decision.recommended]
+    scratch = from_scratch(evidence, target, scope.pretraining, scope.transfer).get(recommended.model)
+    as_good = scratch is not None and judge(gaps([recommended, scratch])[0, 1], 1, within) == "as good"
+    accuracy = scratch.accuracy if scratch is not None and as_good else None
+    return JudgedSize(target, size, ordered, recommended.model, collected.left_out, accuracy)
 
 
 def _order(standing: Standing, alternative: Alternative) -> tuple[float, float, float]:

@@ -134,6 +134,20 @@ def collect(
     return Collected(tuple(candidates.values()), tuple(left_out))
 
 
+def from_scratch(evidence: Evidence, target: str, pretraining: Pretraining, transfer: Transfer) -> dict[str, Candidate]:
+    """Return model -> its row from scratch on a target, without costs; empty if that is the pretraining itself.
+
+    It is empty, too, if a row of the ladder lacks a seed there.
+    """
+    if pretraining.corpus == SCRATCH:
+        return {}
+    try:
+        collected = collect(evidence, target, Pretraining(SCRATCH, 0), transfer, not_measured)
+    except IncompleteRowError:
+        return {}
+    return {each.model: each for each in collected.candidates}
+
+
 def cells_at(evidence: Evidence, target: str, pretraining: Pretraining, transfer: Transfer) -> pd.DataFrame:
     """Return the cells of one target, pretraining and way of transfer, arms included."""
     cells = evidence.cells

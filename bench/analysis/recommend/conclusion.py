@@ -5,7 +5,7 @@ from bench.analysis.recommend.answer import Answer, JudgedSize
 from bench.analysis.recommend.candidates import LATENCY
 from bench.analysis.recommend.messages import message
 from bench.analysis.recommend.words import with_its_bounds
-from bench.analysis.stats.intervals import LEVEL
+from bench.analysis.stats.intervals import LEVEL, Interval
 
 _GOOD = ("best", "as good")
 
@@ -30,10 +30,15 @@ def why(answer: Answer, at_size: JudgedSize) -> str:
     for name, number in (("untold", standings.count("cannot tell")), ("worse", standings.count("worse"))):
         if number:
             reason = message(name if number > 1 else f"one {name}", reason=reason, number=number, points=points)
-    found = recommended.candidate.accuracy
-    accuracy = percent(found.mean, found.low, found.high)
+    if at_size.scratch:
+        reason = message("scratch", reason=reason, accuracy=_percent(at_size.scratch), points=points)
+    accuracy = _percent(recommended.candidate.accuracy)
     values = {"accuracy": accuracy, "target": at_size.target, "level": share(LEVEL), "reason": reason}
     if not answer.machine:
         return message("why", **values)
     latency = with_its_bounds(LATENCY, recommended.candidate.amounts[LATENCY])
     return message("why on machine", cost=answer.cost, latency=latency, **values)
+
+
+def _percent(accuracy: Interval) -> str:
+    return percent(accuracy.mean, accuracy.low, accuracy.high)

@@ -93,6 +93,7 @@ MESSAGES = {
     "one untold": "{reason}; whether 1 other is as good cannot be told",
     "worse": "{reason}; {number} are worse by more than {points}",
     "one worse": "{reason}; 1 is worse by more than {points}",
+    "scratch": "{reason}; trained from scratch it has {accuracy}, shown to be no worse by more than {points}",
     "corrected": "behind the best: intervals at {levels}, corrected over the models compared (Holm)",
     "why": "{accuracy} on {target}, interval at {level}; {reason}",
     "why on machine": "{accuracy} on {target}, {cost} {latency}, intervals at {level}; {reason}",

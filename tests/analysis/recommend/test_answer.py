@@ -1,6 +1,7 @@
 """Recommendations from planted tables, and each refusal."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.estimates import difference_estimate
+from bench.analysis.recommend import conclusion
 from bench.analysis.recommend.answer import Answer, recommend
 from bench.analysis.recommend.candidates import LATENCY, MEMORY, PARAMETERS, quantile_bounds
 from bench.analysis.recommend.question import Measured, Question
@@ -244,6 +246,19 @@ def test_refusals(plant: Plant, changes: dict[str, Any], reason: str, help_: str
     assert not answer.recommended
     assert reason in answer.refusal
     assert help_ in answer.would_help
+
+
+@pytest.mark.parametrize(("less", "is_shown"), [(-0.02, True), (0.0, False), (0.05, False)])
+def test_a_pretraining_that_does_not_help_is_named(plant: Plant, less: float, is_shown: bool) -> None:
+    """If the model's row from scratch is shown to be at most a point worse; equal rows cannot be told."""
+    scratch = [row | {"corpus": "none", "subset_images": 0, "accuracy": row["accuracy"] - less} for row in ALL]
+    answer = recommend(QUESTION, measured := plant(*ALL, *scratch, num_seeds=9))
+    sentence = r"; trained from scratch it has ([\d.]+) %.*, shown to be no worse by more than 1 point$"
+    said = re.search(sentence, conclusion.why(answer, answer.at_sizes[0]))
+    assert bool(said) == is_shown
+    if said:
+        of_row = measured.tables["cells"].query("model == @answer.recommended and corpus == 'none'")
+        assert float(said[1]) == pytest.approx(100 * of_row["accuracy"].mean(), abs=0.051)
 
 
 def test_linear_probes_on_request(plant: Plant) -> None:

@@ -60,6 +60,7 @@ def store(name: str) -> Measured:
     some = quiet[quiet["model"] != BEST["model"]].assign(peak_memory_bytes=None)
     turned = [BEST | AT_1000 | {"accuracy": 0.80}, EQUAL | AT_1000, WORSE | AT_1000]
     scratch = [row | SCRATCH | {"accuracy": row["accuracy"] - 0.1} for row in ALL]
+    scratch += [row | SCRATCH | {"accuracy": row["accuracy"] + 0.03} for row in turned]
     failing = [BEST | AT_256 | {"failed": 1}, EQUAL | AT_256, WORSE | AT_256 | {"failed": 2}]
     photos = [BEST | AT_60, EQUAL | AT_60 | {"status": "not_run", "reason": "not run yet"}]
     rows = [*ALL, ARM, BROKEN, *turned, *scratch, *failing, *photos, BEST | HELDOUT]
@@ -204,6 +205,7 @@ def test_the_form_is_part_of_the_page(open_page: OpenPage, tmp_path: Path) -> No
     assert answer.get_attribute("aria-live") == "polite"
     assert "5,000 are 5 times as many as 1,000, and nothing is extrapolated" in answer.inner_text()
     assert "With 1,000 images, r_pico+vit_pico/8: " in answer.inner_text()
+    assert "; trained from scratch it has " in answer.inner_text()
     command = page.get_by_text("Copy as a command").get_attribute("data-copy")
     assert command == "bench recommend planted --images 5000 --target digits --device cpu-a"
     label = "Copy code: the pretrained backbone, to be fine-tuned, once its run has been repeated"

@@ -192,7 +192,16 @@ function judgedSize(data, asked, answer, size) {
   const recommended = minimumBy(good, (candidate) => [candidate.price, -candidate.mean]);
   const order = (candidate) => [PLACES[candidate.standing], PLACES[candidate.standing] ? 0 : candidate.price, -candidate.mean];
   const ordered = [...candidates].sort((one, other) => inOrder(order(one), order(other)));
-  return { ...size, candidates: ordered, recommended: recommended?.name ?? "" };
+  const scratch = asGoodFromScratch(data, recommended, asked.within / 100);
+  return { ...size, candidates: ordered, recommended: recommended?.name ?? "", scratch };
+}
+
+// A model's accuracy from scratch if that is shown to be as good as with the pretraining.
+function asGoodFromScratch(data, candidate, within) {
+  if (!candidate?.scratch) return null;
+  const estimates = estimatesOf(candidate.scratch.gap);
+  const bounds = estimates.map((estimate) => verdictInterval(estimate, levelOf(data, 1), data.few_seeds).map(steadyNumber));
+  return judgedGap(estimates, bounds, within) === "as good" ? candidate.scratch.accuracy.map(orUnknown) : null;
 }
 
 function withAmounts(data, asked, answer, candidate) {
@@ -280,11 +289,16 @@ function comparedWith(size, best, other) {
   const [first, second] = [Math.min(best, other), Math.max(best, other)];
   const number = size.candidates.length;
   const pair = size.pairs[(first * (2 * number - first - 1)) / 2 + second - first - 1];
-  if (pair[0] === null) return [[], pair[1]];
-  const estimates = pair.map(([mean, seeds, seedsVariance, imagesVariance, degrees, imagesThird]) => ({
+  const estimates = estimatesOf(pair);
+  if (!estimates.length) return [[], pair[1]];
+  return [first === best ? estimates : estimates.map(reversedEstimate), ""];
+}
+
+function estimatesOf(pair) {
+  if (pair[0] === null) return [];
+  return pair.map(([mean, seeds, seedsVariance, imagesVariance, degrees, imagesThird]) => ({
     mean, seeds, seedsVariance, imagesVariance, imagesDegrees: degrees ?? Infinity, imagesThird,
   }));
-  return [first === best ? estimates : estimates.map(reversedEstimate), ""];
 }
 
 function judgedGap(estimates, bounds, within) {

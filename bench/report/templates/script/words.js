@@ -56,6 +56,7 @@ function whyRecommended(data, asked, answer, size) {
   for (const [name, count] of [["untold", number("cannot tell")], ["worse", number("worse")]]) {
     if (count) reason = messageOf(data, count > 1 ? name : `one ${name}`, { reason, number: count, points });
   }
+  if (size.scratch) reason = messageOf(data, "scratch", { reason, accuracy: percentWithBounds(...size.scratch), points });
   const accuracy = percentWithBounds(...recommended.accuracy);
   const shown = { accuracy, target: size.target, level: data.level, reason };
   if (!answer.machine) return messageOf(data, "why", shown);

@@ -11,6 +11,7 @@ from bench.analysis.format import short_count
 from bench.report.charts.chart_look import (
     AIR,
     CONSTANT,
+    EDGE,
     HEIGHT,
     RULE,
     SHOWN_FAMILIES,
@@ -114,7 +115,7 @@ def _layers(sizes: Sequence[int], scratch_at: float) -> Iterator[alt.Chart]:
     levels = alt.Chart().transform_filter("datum.kind == 'level'")
     dash = as_it_is(alt.StrokeDash, "dash")
     yield levels.mark_rule().encode(y=y, color=raw("colour"), strokeDash=dash)
-    yield levels.mark_text(align="left", baseline="bottom", dy=-3, color=CONSTANT).encode(
+    yield levels.mark_text(align="left", baseline="bottom", dy=-3, color=CONSTANT, **EDGE).encode(
         x=alt.value(4), y=y, text="shown:N"
     )
     yield (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.report.browser.conftest import OpenPage, WriteStore
 from tests.report.browser.opened import OpenedPage
@@ -244,6 +245,24 @@ def test_a_chart_that_cannot_be_drawn_stays_a_picture(
     assert opened.page.locator(f"{LADDER} .choices").count() == 0
     assert any("planted" in message for message in opened.messages)
     opened.messages.clear()
+
+
+def test_a_figure_that_does_not_react_follows_the_target(
+    open_page: OpenPage, report_of: WriteStore, tmp_path: Path
+) -> None:
+    """Its picture and its heading are of the target chosen, or it says that there is none."""
+    without = tmp_path / "index.html"
+    without.write_text(report_of("arms alone on a target").read_text().replace("window.vegaEmbed=", "window.unused="))
+    opened = open_page(without, fragment="#target=arrangement")
+    heading, picture = opened.page.locator(f"{LADDER} .chart-title"), opened.page.locator(f"{LADDER} .picture:visible")
+    expect(heading).to_have_text("No figure of arrangement; tables have its numbers")
+    expect(picture).to_have_count(0)
+    for target in ("digits@100", "fractals-heldout"):
+        opened.page.select_option('#filters select[name="target"]', target)
+        expect(picture).to_have_count(1)
+        expect(picture).to_have_attribute("data-target", target)
+        titles = json.loads(heading.get_attribute("data-titles") or "")
+        expect(heading).to_have_text(titles[target])
 
 
 def test_hostile_names_are_told_as_text(open_page: OpenPage) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.analysis.comparison import AS_IT_IS, FINE_TUNE
 from bench.analysis.format import count, is_known, plural
+from bench.analysis.ladder.across_targets import Improvement
 from bench.analysis.ladder.growth import PairGrowth
 from bench.analysis.targets import base, is_in_domain, is_real
 from bench.report.layout import family_name
@@ -42,7 +43,7 @@ def by_family(families: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: re.sub(longest_first, name, text) if families else text
 
 
-def is_main_pair(pair: PairGrowth) -> bool:
+def is_main_pair(pair: PairGrowth | Improvement) -> bool:
     """Tell whether a pair is of the two families that the question is about."""
     return {pair.first.family, pair.second.family} == {"vit", "cnn"}
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.format import count, decimal, p_value, percent, plural
+from bench.analysis.format import count, decimal, listed, p_value, percent, plural, with_bounds
+from bench.analysis.ladder.across_targets import is_more_than_noise
 from bench.analysis.ladder.rungs import AtRung
 from bench.analysis.stats.intervals import LEVEL
 from bench.report.findings import Findings, Together, at_largest
+from bench.report.first_screen.naming import by_family, capital, is_main_pair
 from bench.report.layout import CONFIDENCE, heading, interval_over
 from bench.report.page import Charts, Section, Table, TableCell, section, undecided
 
@@ -25,6 +27,54 @@ _RANKING = (
     "test after Friedman's tells models apart (Demsar 2006); so does Wilcoxon's signed-rank test of each pair under "
     "Holm's correction, which has no p-value if so few seeds could never make it reject."
 )
+
+
+def summary(findings: Findings) -> str | None:
+    """Return ranks at the largest rung, and how ViT compares with the CNN, in two sentences; None if all is noise.
+
+    Kappa is that of the first real target. Without these two families it is the first pair that is compared.
+    """
+    targets = next(iter(findings.together), None)
+    if targets is None or not targets.ladder.complete:
+        return None
+    num_seeds = min(model.parts[0].shape[0] for model in targets.ladder.complete)
+    if not is_more_than_noise(num_seeds, targets.across.num_targets):
+        return None
+    say = by_family({model.model: model.family for model in targets.ladder.models})
+    told = (_ranks(targets) if targets.across.ranking else "", _of_pair(findings, targets))
+    return " ".join(say(capital(text)) for text in told if text) or None
+
+
+def _ranks(targets: Together) -> str:
+    ranking = targets.across.ranking
+    assert ranking is not None
+    ranks = listed([f"{name} {decimal(mean, 2)}" for name, mean in zip(ranking.names, ranking.mean_ranks, strict=True)])
+    test = f"Friedman's {p_value(ranking.friedman)}, critical difference {decimal(ranking.critical_difference, 2)}"
+    return f"Mean ranks for {at_largest(targets)}, over {plural(ranking.num_seeds, 'seed')}: {ranks} ({test})."
+
+
+def _of_pair(findings: Findings, targets: Together) -> str:
+    """Return how often the first model beats the second, and the kappa of their errors; empty if neither is known."""
+    pair = min(targets.across.improvements, key=lambda pair: not is_main_pair(pair), default=None)
+    if pair is None:
+        return ""
+    names = f"{pair.first.model} and {pair.second.model}"
+    last = pair.rungs[-1].interval if pair.rungs else None
+    kappas = [
+        (found.consistency.kappa.interval(), errors.title)
+        for errors in findings.errors
+        for found in errors.pairs
+        if found.consistency and {found.first.model, found.second.model} == {pair.first.model, pair.second.model}
+    ]
+    parts = []
+    if last:
+        shown = percent(last.mean, last.low, last.high, places=0)
+        parts.append(f"a run of the first beats one of the second with probability {shown}")
+    if kappas:
+        kappa, title = kappas[0]
+        shown = with_bounds(decimal(kappa.mean, 2), kappa.low, kappa.high, lambda end: decimal(end, 2))
+        parts.append(f"the kappa of their errors on {title} is {shown}")
+    return f"Of {names}, {'; '.join(parts)}." if parts else ""
 
 
 def across_targets(findings: Findings, charts: Charts) -> Section:

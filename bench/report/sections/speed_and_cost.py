@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from bench.analysis.format import listed, plural
 from bench.analysis.frames import split
-from bench.analysis.pareto import FRONT
+from bench.analysis.pareto import FRONT, UNDECIDED
 from bench.analysis.speed import ranking_changes, standings
 from bench.report.figures.pareto import cost_in_sentence
 from bench.report.first_screen.other_titles import front_title
@@ -54,26 +54,31 @@ def _of_machine(machine: Machine, charts: Charts) -> Iterator[Block | None]:
 
 
 def _fronts(machine: Machine, titled: Collection[str]) -> Iterator[str]:
-    """Yield which models are on the front of the first cost: a sentence for the targets of which the same is true.
+    """Yield which models no row beats on accuracy and the first cost: a sentence for targets with the same answer.
 
     Args:
         machine: The machine.
-        titled: The targets whose chart has the numbers of rows in its title.
+        titled: The targets whose chart says in its title that nothing is known.
     """
-    targets: dict[tuple[str, str, str], list[str]] = {}
+    targets: dict[str, list[str]] = {}
     for panel in panels(machine.costs):
         rows = panel.rows[panel.rows["cost"] == panel.rows["cost"].iloc[0]]
-        title = "" if target_key(rows.iloc[0]) in titled else front_title(rows)
         on_front = rows[rows["place"] == FRONT]
         on_ladder = set(on_front.loc[on_front["arm"] == "", "model"])
         names = [f"{model}{'' if model in on_ladder else ' (an arm)'}" for model in dict.fromkeys(on_front["model"])]
-        who = "every model" if set(on_front["model"]) == set(rows["model"]) else listed(names)
-        targets.setdefault((cost_in_sentence(rows["cost"].iloc[0]), title, who), []).append(panel.title)
-    for (cost, title, who), told in targets.items():
+        who = "rows of every model" if set(on_front["model"]) == set(rows["model"]) else listed(names)
+        untold = int((rows["place"] == UNDECIDED).sum())
+        more = f"; of {plural(untold, 'other row')} it cannot be told" if untold else ""
         if who:
-            yield f"By {cost} on {listed(told)}, the front is of {who}{f' ({title})' if title else ''}."
-        elif title:
-            yield f"By {cost} on {listed(told)}: {title}."
+            title = (
+                f"no other row beats these on both accuracy and {cost_in_sentence(rows['cost'].iloc[0])}: {who}{more}"
+            )
+        else:
+            title = "" if target_key(rows.iloc[0]) in titled else front_title(rows)
+        targets.setdefault(title, []).append(panel.title)
+    for title, told in targets.items():
+        if title:
+            yield f"On {listed(told)}, {title}."
 
 
 def _changes(machine: Machine) -> str | None:

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from bench.analysis.format import listed
-from bench.report.first_screen.other_titles import front_title
 from bench.report.machines import machines
 from bench.report.page import Chart, Charts, Folded, Section
 from bench.report.sections.speed_and_cost import speed_and_cost
@@ -46,12 +45,15 @@ def test_without_speeds_the_known_costs_stand_alone(tables: Tables) -> None:
     measure, *fronts = open_text(section)
     assert measure == "No speed was measured for this suite; `make throughput SUITE=hand-made` measures them."
     of_digits, others = (costs[(costs["target"] == "digits@100") == wanted] for wanted in (True, False))
-    assert [front.partition("the front is of")[0] for front in fronts] == [
-        "By parameters on digits@100, ",
-        "By parameters on fractals-heldout (in-domain), ",
+    no_other = "no other row beats these on both accuracy and parameters: "
+    assert [front.partition(no_other)[0] for front in fronts] == [
+        "On digits@100, ",
+        "On fractals-heldout (in-domain), ",
     ]
-    assert fronts[0].endswith(f" ({front_title(of_digits)}).")
-    assert fronts[1].endswith(f" ({front_title(others)}).")
+    for front, rows in zip(fronts, (of_digits, others), strict=True):
+        assert listed(list(dict.fromkeys(rows.loc[rows["place"] == "front", "model"]))) in front
+        untold = (rows["place"] == "undecided").sum()
+        assert front.endswith(f"; of {untold} other rows it cannot be told.") == (untold > 1)
     assert summaries(section) == ["Accuracy against cost"]
     (table,) = section.tables
     assert table.header[4:] == ("Parameters", "Multiply-accumulates", "Training FLOPs")
@@ -60,7 +62,7 @@ def test_without_speeds_the_known_costs_stand_alone(tables: Tables) -> None:
 
 
 def test_the_models_on_the_front_are_named() -> None:
-    """By the cost that the chart shows first, and without the numbers that the chart's title has."""
+    """By the cost that the chart shows first."""
     tables = make_tables(make_cells())
     (machine,) = machines(make_suite(), tables, {NAME: measurement()})
     first = machine.costs["cost"].iloc[0]
@@ -71,9 +73,10 @@ def test_the_models_on_the_front_are_named() -> None:
     assert 0 < len(models) < others["model"].nunique()
     titled = {("cost", NAME): Chart("cost", {"digits@100": "Seen"}, "")}
     on_digits, on_others = open_text(speed_and_cost("hand-made", [machine], titled))[:2]
-    assert on_digits == "By images/s (large batches) on digits@100, the front is of bit_resnet_pico."
-    where = "By images/s (large batches) on fractals-heldout (in-domain)"
-    assert on_others == f"{where}, the front is of {listed(models)} ({front_title(others)})."
+    no_other = "no other row beats these on both accuracy and images/s (large batches)"
+    untold = (of_first["place"] == "undecided")[of_first["target"] == "digits@100"].sum()
+    assert on_digits == f"On digits@100, {no_other}: bit_resnet_pico; of {untold} other rows it cannot be told."
+    assert on_others.startswith(f"On fractals-heldout (in-domain), {no_other}: {listed(models)}")
 
 
 def test_a_model_that_is_an_arm_alone_is_named_as_one() -> None:
@@ -89,7 +92,7 @@ def test_targets_of_which_the_same_is_true_share_a_sentence() -> None:
     cells = make_cells(targets=("digits@100", "cifar10"), seeds=(0,), arms=False)
     cells["accuracy"] = cells["accuracy"].round(1)
     (sentence,) = open_text(build(make_tables(cells), {}))[1:]
-    assert sentence.startswith("By parameters on digits@100 and cifar10, the front is of ")
+    assert sentence.startswith("On digits@100 and cifar10, no other row beats these on both accuracy and parameters: ")
     many = make_cells(targets=tuple(f"folder:{number}" for number in range(5)), arms=False)
     for number in range(5):
         many.loc[(many["target"] == f"folder:{number}") & (many["subset_images"] < 256 * number), "accuracy"] = 0.9

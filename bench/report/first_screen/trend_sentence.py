@@ -50,7 +50,8 @@ def trend_sentence(key: str, findings: Sequence[Findings], judgements: Sequence[
 def ratio_sentence(key: str, findings: Sequence[Findings]) -> str:
     """Return how many times as many pretraining images one family needs for the accuracy of another, or why none.
 
-    It is that of ViT and CNN or, without these, of the first pair of families.
+    It is that of ViT and CNN or, without these, of the first pair of families. Where the target shown has no ratio, the
+    first target that has one follows.
 
     Args:
         key: The key of the target that is shown.
@@ -66,7 +67,18 @@ def ratio_sentence(key: str, findings: Sequence[Findings]) -> str:
     each, pair = found
     if pair.ratio and pair.ratio.ratio:
         return f"For the same accuracy, {_by_family(each, ratio_in_words(pair))}."
-    return f"No ratio of images: {_reason(pair, each, pair.ratio.reason if pair.ratio else '')}."
+    refused = f"No ratio of images: {_reason(pair, each, pair.ratio.reason if pair.ratio else '')}."
+    return f"{refused}{_elsewhere(findings)}"
+
+
+def _elsewhere(findings: Sequence[Findings]) -> str:
+    """Return the ratio of ViT and CNN on the first target that has one, as a further sentence; empty without any."""
+    for each in (each for found in findings for each in found.trends if len(each.ladder.targets) == 1):
+        for pair in each.pairs:
+            if is_main_pair(pair) and pair.ratio and pair.ratio.ratio:
+                probed = target_name("", each.ladder.transfer, each.ladder.shots)
+                return f" On {each.title}{probed}, {_by_family(each, ratio_in_words(pair))}."
+    return ""
 
 
 def _pairs(key: str, findings: Sequence[Findings]) -> Iterator[tuple[OnTarget, PairGrowth]]:

@@ -86,12 +86,16 @@ def test_the_ratio_is_that_of_vit_and_cnn_on_the_target_shown() -> None:
     )
 
 
-def test_a_refused_ratio_says_why_and_that_of_no_other_target_stands_there() -> None:
+def test_a_refused_ratio_says_why_and_on_which_other_target_there_is_one() -> None:
     cells = plant({VIT: [0.5, 0.6, 0.7, 0.8], CNN: [0.6, 0.7, 0.8, 0.85]}, targets=("digits@100", "fractals-heldout"))
     falls = cells["target"].eq("digits@100") & cells["family"].eq("vit")
     cells.loc[falls, "accuracy"] = 1 - cells.loc[falls, "accuracy"]
     found = findings({"cells": cells})
-    assert ratio_sentence("digits@100", found) == "No ratio of images: the accuracy of the ViT falls."
+    refused = "No ratio of images: the accuracy of the ViT falls."
+    known = ratio_sentence("fractals-heldout", found).removeprefix("For the same accuracy, ")
+    assert ratio_sentence("digits@100", found) == f"{refused} On fractals-heldout (in-domain), {known}"
+    nowhere = findings({"cells": cells[cells["target"] == "digits@100"]})
+    assert ratio_sentence("digits@100", nowhere) == refused
     assert "the ViT needs" in ratio_sentence("fractals-heldout", found)
     assert ratio_sentence("digits@100", ()) == ""
 

@@ -247,6 +247,7 @@ def test_a_chart_that_cannot_be_drawn_stays_a_picture(
     opened.messages.clear()
 
 
+@pytest.mark.slow
 def test_a_figure_that_does_not_react_follows_the_target(
     open_page: OpenPage, report_of: WriteStore, tmp_path: Path
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_figure_that_does_not_react_follows_the_target(
         expect(heading).to_have_text(titles[target])
 
 
+@pytest.mark.slow
 def test_hostile_names_are_told_as_text(open_page: OpenPage) -> None:
     """Whatever a model or an arm is called, the tooltip of its point says it, and nothing runs."""
     opened = drawn(open_page("hostile", fragment="#arms=1"))

@@ -10,7 +10,9 @@ from tests.report.browser.stores import STORES
 TABLE = "#compare-1"
 
 
-@pytest.mark.parametrize("store", ["half-finished", pytest.param("reference-cpu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "store", ["usual", *(pytest.param(name, marks=pytest.mark.slow) for name in ("half-finished", "reference-cpu"))]
+)
 def test_sorting_by_accuracy_gives_the_order_of_pandas(open_page: OpenPage, store: str) -> None:
     """Descending at the first click, ascending at the second."""
     opened = open_page(store)

@@ -248,6 +248,7 @@ def test_texts_of_a_store_are_data() -> None:
             assert json.dumps(text)[1:-1] not in but_data(chart)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_process(tables: Tables) -> None:
     """Whatever Python's hash seed is, and however many charts were made before."""
     code = (

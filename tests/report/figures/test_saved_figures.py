@@ -138,6 +138,7 @@ def test_ablations_are_one_chart_of_titled_figures(tmp_path: Path) -> None:
         assert any(text.startswith(f"{name}: ") for text in texts)
 
 
+@pytest.mark.slow
 def test_many_targets_and_models_have_few_figures_of_few_pairs(tmp_path: Path) -> None:
     """The first targets have one, with the pairs of each family's best model; tables have all of them."""
     cells = make_ladder_cells(num_rungs=2, targets=tuple(f"target{number}" for number in range(MOST_TARGETS + 2)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.claims.claim import Judgement
 from bench.analysis.claims.quantities import JudgedQuantity
-from bench.analysis.format import in_unit
+from bench.analysis.format import in_unit, steady
 from bench.analysis.stats.intervals import Interval
 from bench.analysis.stats.ranks import Ranking
 from bench.report.figures.drawing import COLOURS, colour, pair_colour
@@ -73,7 +73,8 @@ def forests_of_claims(judgements: Sequence[Judgement]) -> Iterator[ForestPlot]:
 def _claimed(judgement: Judgement, part: JudgedQuantity) -> ForestLine:
     """Return the line of an estimate, in its unit."""
     found = part.interval
-    mean, low, high = (in_unit(value, part.unit) for value in (found.mean, found.low, found.high))
+    # As in the table `claims`: in further digits processors differ.
+    mean, low, high = (steady(in_unit(value, part.unit), 6) for value in (found.mean, found.low, found.high))
     published = judgement.claim.published
     return ForestLine(
         f"{judgement.claim.id}, {part.word}: {part.name}",

@@ -6,6 +6,7 @@ import pytest
 from bench.analysis.claims.evidence import Evidence
 from bench.analysis.claims.judge import judge_claims
 from bench.analysis.claims.literature import CLAIMS
+from bench.analysis.format import steady
 from bench.analysis.stats.intervals import Interval
 from bench.report.figures.forest import Forest, ForestLine, forest_figure
 from bench.report.forest_plots import forests_of_claims
@@ -31,7 +32,7 @@ def test_claims_are_drawn_against_their_limits() -> None:
     parts = [part for each in judgements for part in each.parts if part.unit == "points" and part.interval.is_known]
     assert len(parts) > 1
     dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([100 * part.interval.mean for part in parts])
+    assert [dot.get_xdata()[0] for dot in dots] == [steady(100 * part.interval.mean, 6) for part in parts]
     hollow = [dot.get_markerfacecolor() == "#ffffff" for dot in dots]
     assert hollow == [part.word == "undecided" for part in parts]
     left, right = ax.get_xlim()

@@ -7,6 +7,7 @@ import pandas as pd
 from bench.analysis.format import count, duration, percent, plural
 from bench.report.page import Section, Table, TableCell, TableRow, fold, folded, section
 from bench.report.sections import provenance
+from bench.report.sections.cells import sort_value
 
 
 def runs(suite: str, cells: pd.DataFrame, of_store: pd.DataFrame, outside: Sequence[str]) -> Section:
@@ -56,9 +57,9 @@ def _all(of_store: pd.DataFrame) -> Table:
                 row["data"],
                 str(row["seed"]),
                 TableCell(row["status"].replace("_", " "), row["reason"], row["status"] != "ok"),
-                TableCell(percent(row["test_accuracy"]), value=_number(row["test_accuracy"])),
-                TableCell(duration(row["train_seconds"]), value=_number(row["train_seconds"])),
-                TableCell(count(row["images_seen"]), value=_number(row["images_seen"])),
+                TableCell(percent(row["test_accuracy"]), value=sort_value(row["test_accuracy"])),
+                TableCell(duration(row["train_seconds"]), value=sort_value(row["train_seconds"])),
+                TableCell(count(row["images_seen"]), value=sort_value(row["images_seen"])),
                 row["key"],
             ),
             f"run-{row['key']}",
@@ -79,7 +80,3 @@ def _all(of_store: pd.DataFrame) -> Table:
     )
     caption = "Failed runs first. `bench verify KEY` repeats a run and compares the bits."
     return Table(caption, header, rows, 6)
-
-
-def _number(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)
